@@ -1,0 +1,1 @@
+"""dockerfix: the public API."""
