@@ -1,0 +1,23 @@
+"""What a codemod is made of: its findings, refusals, examples and how sure it is of them."""
+
+from __future__ import annotations
+
+from refactor.codemod.codemod import Codemod, Option, Phase, Settings
+from refactor.codemod.example import Example, leaves, rewrites
+from refactor.codemod.finding import Finding, Refusal, Safety, refuse
+from refactor.model.aspects import Aspect
+
+__all__ = [
+    "Aspect",
+    "Codemod",
+    "Example",
+    "Finding",
+    "Option",
+    "Phase",
+    "Refusal",
+    "Safety",
+    "Settings",
+    "leaves",
+    "refuse",
+    "rewrites",
+]

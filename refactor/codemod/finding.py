@@ -1,0 +1,75 @@
+"""Findings and refusals: what a codemod says about one place of a Dockerfile."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+
+from refactor.syntax import Edit, Instruction, Trivia
+
+
+class Safety(enum.IntEnum):
+    """How sure a rewrite is; a larger value is less safe."""
+
+    SAFE = 0
+    """The built image behaves the same, by construction."""
+    REVIEW = 1
+    """The image changes on purpose, justified by facts of the build context."""
+    UNSAFE = 2
+    """A fact is missing: a suggestion, applied only on request."""
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Finding:
+    """A place that a codemod can improve, with the edits that do it.
+
+    ``message`` says what changes, ``why`` what it buys (one sentence each), ``evidence`` names the facts of the
+    build context that justify it. ``safety`` may be less safe than the codemod's own level, never safer.
+    """
+
+    __slots__ = ("codemod", "edits", "evidence", "line", "message", "node", "safety", "why")
+
+    def __init__(
+        self,
+        node: Instruction | Trivia,
+        message: str,
+        edits: Sequence[Edit],
+        *,
+        why: str = "",
+        evidence: Sequence[str] = (),
+        safety: Safety | None = None,
+    ) -> None:
+        self.node = node
+        self.message = message
+        self.edits = tuple(edits)
+        self.why = why
+        self.evidence = tuple(evidence)
+        self.safety = safety
+        self.codemod = ""
+        self.line = 0
+
+    def __repr__(self) -> str:
+        return f"Finding({self.codemod}:{self.line} {self.message!r})"
+
+
+class Refusal:
+    """A place that a codemod looked at and left alone: ``because`` names the reason, ``hint`` what would change it."""
+
+    __slots__ = ("because", "codemod", "hint", "line", "node")
+
+    def __init__(self, node: Instruction | Trivia, because: str, hint: str = "") -> None:
+        self.node = node
+        self.because = because
+        self.hint = hint
+        self.codemod = ""
+        self.line = 0
+
+    def __repr__(self) -> str:
+        return f"Refusal({self.codemod}:{self.line} {self.because!r})"
+
+
+def refuse(node: Instruction | Trivia, because: str, hint: str = "") -> Refusal:
+    """A refusal at ``node``, worded so that the user knows what to add to make the codemod apply."""
+    return Refusal(node, because, hint)

@@ -1,0 +1,43 @@
+"""Languages and their tooling: what installs, builds and runs, and what each needs at run time."""
+
+from __future__ import annotations
+
+from refactor.ecosystems.ecosystem import Ecosystem, Install, Rewrite, Slim, SplitPlan, Written
+from refactor.ecosystems.reading import Copied, Refused, StageReading, Start, Step, join
+
+_known: tuple[Ecosystem, ...] = ()
+
+
+def ecosystems() -> tuple[Ecosystem, ...]:
+    """Every known language, imported at the first call."""
+    global _known
+    if not _known:
+        from refactor.ecosystems.go import Go
+        from refactor.ecosystems.node import Node
+        from refactor.ecosystems.python import Python
+
+        _known = (Node(), Python(), Go())
+    return _known
+
+
+def recognise(reading: StageReading) -> tuple[Ecosystem, ...]:
+    """The languages at work in a stage; more than one where, say, a Python image builds a front end."""
+    return tuple(ecosystem for ecosystem in ecosystems() if ecosystem.recognises(reading))
+
+
+__all__ = [
+    "Copied",
+    "Ecosystem",
+    "Install",
+    "Refused",
+    "Rewrite",
+    "Slim",
+    "SplitPlan",
+    "StageReading",
+    "Start",
+    "Step",
+    "Written",
+    "ecosystems",
+    "join",
+    "recognise",
+]

@@ -1,0 +1,100 @@
+"""What dockerfix knows of one language's tooling, as the codemods ask for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from refactor.ecosystems.reading import Refused, StageReading, Step
+from refactor.shell import Command, PackageCall
+from refactor.syntax import Instruction
+
+
+class Install(NamedTuple):
+    """One installation of the project's dependencies in a stage."""
+
+    step: Step
+    commands: tuple[Command, ...]
+    """The consecutive commands of the step that belong to it (``pip install -r ...``; ``npm ci``)."""
+    folder: str
+    """Absolute image folder that it runs in."""
+    manifests: tuple[str, ...]
+    """Context paths of everything it reads: manifests, lockfiles, settings, files that install scripts open."""
+    evidence: tuple[str, ...] = ()
+
+
+class Rewrite(NamedTuple):
+    """New text for one command of a RUN, with the reasons."""
+
+    step: Step
+    command: Command
+    text: str
+    """The shell text that takes the place of the command's span; "" removes it."""
+    evidence: tuple[str, ...] = ()
+
+
+class Slim(NamedTuple):
+    """What a smaller variant of the same base image needs besides itself."""
+
+    packages: tuple[str, ...] = ()
+    """System packages that the program needs and the smaller image does not have."""
+    evidence: tuple[str, ...] = ()
+
+
+class SplitPlan(NamedTuple):
+    """A stage taken apart. Entries are nodes of the stage, kept byte for byte, or canonical text of new ones.
+
+    A node may stand in both lists (ENV, ARG, WORKDIR that build and program need). The codemod adds the FROM lines,
+    keeps comments with the node that they stand above, and carries over what configures the image
+    (:func:`carried_over`), so the lists need not repeat that.
+    """
+
+    builder: tuple[Instruction | str, ...]
+    runner_image: str
+    runner: tuple[Instruction | str, ...]
+    """Everything of the runner after its FROM, in order, the configuration included."""
+    evidence: tuple[str, ...] = ()
+
+
+class Written(NamedTuple):
+    """Absolute image paths that the program writes to when it runs."""
+
+    paths: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
+
+
+class Ecosystem:
+    """One language. Every answer is a fact with its evidence, a :class:`Refused`, or None: nothing of mine here."""
+
+    name = ""
+
+    def recognises(self, reading: StageReading) -> bool:
+        """Whether this stage installs, builds or runs programs of the language. Reads no file of the context."""
+        raise NotImplementedError
+
+    def installs(self, reading: StageReading) -> Sequence[Install | tuple[Step, Refused]]:
+        """The dependency installations of the stage, each with all files it reads, or why that is not known."""
+        return ()
+
+    def production_install(self, reading: StageReading) -> Sequence[Rewrite | tuple[Step, Refused]]:
+        """Installations that can be made reproducible or leave development dependencies out, where nothing in the
+        stage (nor what is started) needs those."""
+        return ()
+
+    def slim(self, reading: StageReading) -> Slim | Refused | None:
+        """What the program of the final stage needs from a smaller variant of its base image."""
+        return None
+
+    def split(self, reading: StageReading, runner: str | None) -> SplitPlan | Refused | None:
+        """How the only stage is taken apart into builder and runner; ``runner`` is the configured wish or None.
+
+        None where the stage neither builds nor holds build-only packages.
+        """
+        return None
+
+    def written(self, reading: StageReading) -> Written | Refused:
+        """Where the program writes at run time, inside the image."""
+        return Refused("where the program writes at run time is not known for this language")
+
+
+__all__ = ["Ecosystem", "Install", "PackageCall", "Rewrite", "Slim", "SplitPlan", "Written"]

@@ -1,0 +1,13 @@
+"""Go projects."""
+
+from __future__ import annotations
+
+from refactor.ecosystems.ecosystem import Ecosystem
+from refactor.ecosystems.reading import StageReading
+
+
+class Go(Ecosystem):
+    name = "Go"
+
+    def recognises(self, reading: StageReading) -> bool:
+        return reading.image is not None and reading.image.family == "go"
