@@ -1,0 +1,8 @@
+"""``python -m refactor``: the command line without its entry point."""
+
+from __future__ import annotations
+
+from refactor.cli.main import main
+
+if __name__ == "__main__":
+    main()

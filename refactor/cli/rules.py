@@ -1,0 +1,36 @@
+"""``dockerfix rules`` and ``dockerfix explain ID``: the codemods' own documentation."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from refactor.cli.main import painter
+from refactor.codemod.codemod import discover
+from refactor.engine.fix import UnknownCodemod, choose
+from refactor.report.rules import explain, summary
+
+
+@click.command("rules", context_settings={"help_option_names": ["-h", "--help"]})
+def rules_command() -> None:
+    """List the codemods: id, safety level and what each does."""
+    paint = painter(sys.stdout)
+    classes = discover()
+    width = max((len(cls.id) for cls in classes), default=0)
+    for cls in classes:
+        note = " (opt-in)" if cls.opt_in else ""
+        click.echo(f"{paint(cls.id.ljust(width), bold=True)}  {str(cls.safety):6}  {summary(cls)}{note}")
+
+
+@click.command("explain", context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("codemod", metavar="ID")
+def explain_command(codemod: str) -> None:
+    """Print what a codemod does, why, when it refuses, and an example."""
+    try:
+        classes = choose([codemod])
+    except UnknownCodemod as error:
+        click.echo(f"dockerfix: {error}", err=True)
+        sys.exit(2)
+    for cls in classes:
+        click.echo(explain(cls))

@@ -1,0 +1,160 @@
+"""Configuration files: ``.dockerfix.toml``, ``dockerfix.toml`` or ``[tool.dockerfix]`` of pyproject.toml, the closest
+to the Dockerfile wins. Keys are the flags' names; an unknown key is an error with a suggestion."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple
+
+from refactor.codemod.codemod import RUNNERS, Settings, discover
+from refactor.engine.files import FileProblem
+
+NAMES = (".dockerfix.toml", "dockerfix.toml", "pyproject.toml")
+KEYS: Mapping[str, str] = {
+    "select": "list of text",
+    "ignore": "list of text",
+    "extend-select": "list of text",
+    "safe": "true or false",
+    "unsafe": "true or false",
+    "runner": "one of " + ", ".join(RUNNERS),
+    "context": "text",
+    "per-file-ignores": "table of lists of text",
+    "codemods": "table of tables",
+}
+
+
+class Configuration(NamedTuple):
+    """What the configuration says; None and empty where it says nothing."""
+
+    path: str | None = None
+    select: tuple[str, ...] | None = None
+    ignore: tuple[str, ...] = ()
+    extend_select: tuple[str, ...] = ()
+    safe: bool = False
+    unsafe: bool = False
+    runner: str | None = None
+    context: str | None = None
+    per_file_ignores: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    codemods: Mapping[str, Mapping[str, object]] = {}
+
+    @property
+    def settings(self) -> Settings:
+        return Settings(self.runner, self.codemods)
+
+    def ignored_for(self, path: str) -> tuple[str, ...]:
+        """Ids that ``per-file-ignores`` switches off for a file; patterns see the path from the configuration's folder
+        and the bare name."""
+        folder = os.path.dirname(os.path.abspath(self.path)) if self.path else os.getcwd()
+        relative = os.path.relpath(os.path.abspath(path), folder).replace(os.sep, "/")
+        name = os.path.basename(relative)
+        return tuple(
+            id_
+            for pattern, ids in self.per_file_ignores
+            if fnmatchcase(relative, pattern) or fnmatchcase(name, pattern)
+            for id_ in ids
+        )
+
+
+def closest_configuration(folder: str, known: dict[str, Configuration]) -> Configuration:
+    """The configuration for files of a folder: its own or the nearest above it. ``known`` is the caller's cache."""
+    folder = os.path.abspath(folder)
+    found = known.get(folder)
+    if found is None:
+        for name in NAMES:
+            path = os.path.join(folder, name)
+            if os.path.isfile(path):
+                found = load_configuration(path, is_required=name != "pyproject.toml")
+                if found is not None:
+                    break
+        if found is None:
+            parent = os.path.dirname(folder)
+            found = Configuration() if parent == folder else closest_configuration(parent, known)
+        known[folder] = found
+    return found
+
+
+def load_configuration(path: str, is_required: bool = True) -> Configuration | None:
+    """Reads one file. None for a pyproject.toml without ``[tool.dockerfix]``. Raises :class:`FileProblem`."""
+    import tomllib
+
+    try:
+        with open(path, "rb") as file:
+            text = file.read(1 << 20).decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise FileProblem(path, f"cannot be read: {error}", "name another file with --config, or use --isolated") from None
+    if os.path.basename(path) == "pyproject.toml" and "tool.dockerfix" not in text and not is_required:
+        return None
+    try:
+        data: Any = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise FileProblem(path, f"is not valid TOML: {error}", "mend it, or use --isolated") from None
+    if os.path.basename(path) == "pyproject.toml":
+        data = data.get("tool", {}).get("dockerfix")
+        if data is None:
+            return Configuration(path) if is_required else None
+    return _checked(path, data)
+
+
+def _checked(path: str, data: Mapping[str, Any]) -> Configuration:
+    for key in data:
+        if key not in KEYS:
+            raise FileProblem(path, f"unknown key {key!r}", _suggestion(key, KEYS))
+    tables = data.get("codemods", {})
+    ignores = data.get("per-file-ignores", {})
+    for key in ("codemods", "per-file-ignores"):
+        if not isinstance(data.get(key, {}), dict):
+            raise _wrong(path, key)
+    known = {cls.id: cls for cls in discover()}
+    for id_, table in tables.items():
+        if id_ not in known:
+            raise FileProblem(path, f"unknown codemod {id_!r} in [codemods]", _suggestion(id_, known))
+        if not isinstance(table, dict):
+            raise _wrong(path, f"codemods.{id_}")
+        for key, value in table.items():
+            option = known[id_].options.get(key)
+            if option is None:
+                raise FileProblem(path, f"unknown key {key!r} in [codemods.{id_}]", _suggestion(key, known[id_].options))
+            if option.values and value not in option.values:
+                allowed = ", ".join(map(repr, option.values))
+                raise FileProblem(path, f"[codemods.{id_}] {key} is {value!r}", f"it must be one of {allowed}")
+    runner = data.get("runner")
+    if runner is not None and runner not in RUNNERS:
+        raise FileProblem(path, f"runner is {runner!r}", f"it must be one of {', '.join(RUNNERS)}")
+    context = data.get("context")
+    if context is not None and not isinstance(context, str):
+        raise _wrong(path, "context")
+    for key in ("safe", "unsafe"):
+        if not isinstance(data.get(key, False), bool):
+            raise _wrong(path, key)
+    select = data.get("select")
+    return Configuration(
+        path,
+        None if select is None else _texts(path, "select", select),
+        _texts(path, "ignore", data.get("ignore", [])),
+        _texts(path, "extend-select", data.get("extend-select", [])),
+        data.get("safe", False),
+        data.get("unsafe", False),
+        runner,
+        None if context is None else os.path.join(os.path.dirname(path), context),
+        tuple((pattern, _texts(path, f"per-file-ignores.{pattern}", ids)) for pattern, ids in ignores.items()),
+        tables,
+    )
+
+
+def _texts(path: str, key: str, value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise FileProblem(path, f"{key} is not a list of text", f'write it as {key} = ["chain-runs"]')
+    return tuple(value)
+
+
+def _wrong(path: str, key: str) -> FileProblem:
+    return FileProblem(path, f"{key} has the wrong type", f"it must be {KEYS.get(key, 'a table')}")
+
+
+def _suggestion(key: str, known: Mapping[str, object] | Sequence[str]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(key, list(known), 1)
+    return f"did you mean {near[0]!r}?" if near else "known keys: " + (", ".join(sorted(known)) or "none")

@@ -1,0 +1,198 @@
+"""The loop: codemods find, their edits are applied, the file is printed and read again, until nothing is found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from refactor.codemod import Codemod, Finding, Refusal, Safety, Settings
+from refactor.codemod.codemod import discover
+from refactor.context import BuildContext
+from refactor.engine.change import Change
+from refactor.engine.suppression import Suppressions
+from refactor.syntax import Dockerfile, EditConflict, parse
+
+MAX_PASSES = 10
+"""Passes over all codemods; corpus and real files settle within four."""
+MAX_ROUNDS = 50
+"""Times that one codemod is asked again within a pass; what it finds at once it should report at once."""
+
+
+class UnknownCodemod(ValueError):
+    """A codemod id that does not exist; the text suggests the nearest ones."""
+
+
+def choose(
+    select: Iterable[str] | None = None,
+    ignore: Iterable[str] = (),
+    extend_select: Iterable[str] = (),
+    packages: tuple[str, ...] = ("codemods",),
+) -> tuple[type[Codemod], ...]:
+    """The codemods to run: all that are not opt-in, or those of ``select``, plus ``extend_select``, minus ``ignore``.
+
+    An id, or the name of a phase's folder (``layers``) for all in it. Raises :class:`UnknownCodemod`.
+    """
+    known = discover(packages)
+    if select is None:
+        chosen = {cls.id for cls in known if not cls.opt_in}
+    else:
+        chosen = _ids(select, known)
+    chosen |= _ids(extend_select, known)
+    chosen -= _ids(ignore, known)
+    return tuple(cls for cls in known if cls.id in chosen)
+
+
+def _ids(names: Iterable[str], known: Sequence[type[Codemod]]) -> set[str]:
+    ids: set[str] = set()
+    for name in names:
+        found = {cls.id for cls in known if name in {cls.id, "all", cls.__module__.split(".")[-2]}}
+        if not found:
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, [cls.id for cls in known], 1)
+            hint = f"did you mean {near[0]!r}?" if near else "see `dockerfix rules`"
+            raise UnknownCodemod(f"unknown codemod {name!r}; {hint}")
+        ids |= found
+    return ids
+
+
+def fix(
+    source: bytes,
+    context: BuildContext | None = None,
+    select: Iterable[str] | None = None,
+    *,
+    ignore: Iterable[str] = (),
+    extend_select: Iterable[str] = (),
+    safety: Safety = Safety.REVIEW,
+    settings: Settings | None = None,
+    codemods: Sequence[type[Codemod]] | None = None,
+) -> Change:
+    """Rewrites one Dockerfile. Never raises for anything that is in ``source``.
+
+    ``context`` is the folder that the build sees (None: unknown), ``safety`` the least safe level that is applied,
+    ``codemods`` overrides the choice by ids. Raises :class:`UnknownCodemod` for an id that does not exist.
+    """
+    chosen = choose(select, ignore, extend_select) if codemods is None else tuple(codemods)
+    before = parse(source)
+    if before.problems:
+        return Change(source, source, problems=before.problems)
+    if context is None:
+        context = BuildContext.unknown("no build context was given")
+    off = Suppressions(before)
+    if off.is_all:
+        return Change(source, source)
+    loop = _Loop(before, context, [cls(settings) for cls in chosen if not off.silences(cls)], safety, off)
+    failure = loop.run()
+    if failure is None and loop.file is not before:
+        from refactor.engine.gates import why_not_sound
+
+        failure = why_not_sound(before, loop.file, {aspect for mod in loop.used.values() for aspect in mod.may_change})
+    if failure is not None:
+        names = ", ".join(sorted(loop.used))
+        return Change(source, source, failure=f"{failure} (applied: {names})" if names else failure, broken=context.broken)
+    return Change(
+        source,
+        bytes(loop.file),
+        applied=loop.applied,
+        refused=loop.refused,
+        suggested=loop.suggested,
+        broken=context.broken,
+    )
+
+
+class _Loop:
+    def __init__(
+        self, file: Dockerfile, context: BuildContext, codemods: Sequence[Codemod], safety: Safety, off: Suppressions
+    ) -> None:
+        self.file = file
+        self.context = context
+        self.codemods = codemods
+        self.safety = safety
+        self.off = off
+        self.applied: list[Finding] = []
+        self.refused: list[Refusal] = []
+        self.suggested: list[Finding] = []
+        self.used: dict[str, Codemod] = {}
+        self.origins: list[int] | None = None
+        """For each line of the current file the line of the original it stands for, None while nothing changed."""
+
+    def run(self) -> str | None:
+        """Runs to the fixed point. Returns why that failed (a bug of a codemod), None where it settled."""
+        for _ in range(MAX_PASSES):
+            self.refused, self.suggested = [], []
+            start = self.file
+            for codemod in self.codemods:
+                try:
+                    failure = self._exhaust(codemod)
+                except Exception as error:
+                    # One codemod's mistake on one strange file must not cost the other files of the run.
+                    failure = f"{codemod.id} failed: {type(error).__name__}: {error}"
+                if failure is not None:
+                    return failure
+            if self.file is start:
+                return None
+        return f"the codemods do not settle within {MAX_PASSES} passes"
+
+    def _exhaust(self, codemod: Codemod) -> str | None:
+        for _ in range(MAX_ROUNDS):
+            findings = []
+            kept_refusals, kept_suggestions = len(self.refused), len(self.suggested)
+            for result in self._ask(codemod):
+                if isinstance(result, Refusal):
+                    self.refused.append(result)
+                elif (result.safety or Safety.SAFE) > self.safety:
+                    self.suggested.append(result)
+                else:
+                    findings.append(result)
+            if not findings:
+                return None
+            # What is said of this state is said again of the next one.
+            del self.refused[kept_refusals:], self.suggested[kept_suggestions:]
+            try:
+                after = self.file.apply([edit for finding in findings for edit in finding.edits])
+            except EditConflict as error:
+                return f"{codemod.id}: {error}"
+            if after.problems:
+                problem = after.problems[0]
+                return f"{codemod.id} would break the file: line {problem.line}: {problem.reason}"
+            if bytes(after) == bytes(self.file):
+                return f"{codemod.id} reports an edit that changes nothing: {findings[0].message}"
+            self.origins = _origins(self.file, after, self.origins)
+            self.file = after
+            self.applied.extend(findings)
+            self.used[codemod.id] = codemod
+        return f"{codemod.id} does not settle within {MAX_ROUNDS} rounds"
+
+    def _ask(self, codemod: Codemod) -> Iterator[Finding | Refusal]:
+        seen: set[tuple[int, str]] = set()
+        for result in codemod.find(self.file, self.context):
+            result.codemod = codemod.id
+            line = self.file.line_of(result.node)
+            result.line = line if self.origins is None else self.origins[line - 1]
+            if isinstance(result, Finding):
+                result.safety = codemod.safety if result.safety is None else max(codemod.safety, result.safety)
+                if not self.off.silences_finding(type(codemod), result, self.file):
+                    yield result
+            elif (result.line, result.because) not in seen:
+                seen.add((result.line, result.because))
+                yield result
+
+
+def _origins(before: Dockerfile, after: Dockerfile, known: list[int] | None) -> list[int]:
+    """The original line of each line of ``after``: lines kept are followed, new ones take the place where they began."""
+    old, new = bytes(before).split(b"\n"), bytes(after).split(b"\n")
+    origin = known if known is not None else list(range(1, len(old) + 1))
+    head = 0
+    while head < min(len(old), len(new)) and old[head] == new[head]:
+        head += 1
+    tail = 0
+    while tail < min(len(old), len(new)) - head and old[-1 - tail] == new[-1 - tail]:
+        tail += 1
+    where: dict[bytes, int] = {}
+    for index in range(len(old) - tail - 1, head - 1, -1):
+        where[old[index]] = origin[index]
+    fallback = origin[min(head, len(origin) - 1)]
+    middle = []
+    for line in new[head : len(new) - tail]:
+        fallback = where.get(line, fallback)
+        middle.append(fallback)
+    return origin[:head] + middle + (origin[len(old) - tail :] if tail else [])

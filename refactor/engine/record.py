@@ -1,0 +1,89 @@
+"""The outcome of one file as plain values: what reports print and processes hand to each other."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from refactor.codemod import Finding, Refusal
+from refactor.engine.change import Change
+
+
+class FindingRecord(NamedTuple):
+    """A finding in words; ``line`` is 1-based in the original file."""
+
+    codemod: str
+    line: int
+    message: str
+    why: str
+    evidence: tuple[str, ...]
+    safety: str
+
+
+class RefusalRecord(NamedTuple):
+    """A refusal in words; ``line`` is 1-based in the original file."""
+
+    codemod: str
+    line: int
+    because: str
+    hint: str
+
+
+class Message(NamedTuple):
+    """Something for the user to mend: path (with line where known), what is wrong, what to do."""
+
+    path: str
+    what: str
+    advice: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.what}; {self.advice}"
+
+
+class Record(NamedTuple):
+    """What became of one Dockerfile."""
+
+    path: str
+    applied: tuple[FindingRecord, ...] = ()
+    refused: tuple[RefusalRecord, ...] = ()
+    suggested: tuple[FindingRecord, ...] = ()
+    errors: tuple[Message, ...] = ()
+    diff: str = ""
+    after: bytes | None = None
+    """The rewritten bytes, for standard input; None where they were not asked for."""
+    is_changed: bool = False
+    is_written: bool = False
+
+
+def record_of(path: str, change: Change, *, diff: bool, after: bool) -> Record:
+    """A Change in plain values; ``diff`` and ``after`` say whether those are wanted (they cost time and memory)."""
+    errors = [
+        Message(f"{path}:{problem.line}", problem.reason, "BuildKit refuses this file, so it was left alone; mend the line")
+        for problem in change.problems
+    ]
+    if change.failure is not None:
+        advice = "the file was left alone; this is a bug of dockerfix, please report it with the file"
+        errors.append(Message(path, change.failure, advice))
+    for manifest, reason in change.broken:
+        # The reason names the file already where it comes from a parser's message.
+        what = reason.removeprefix(f"{manifest}: ")
+        errors.append(Message(manifest, what, f"mend it, or what it says stays unknown for {path}"))
+    return Record(
+        path,
+        tuple(_finding(finding) for finding in change.applied),
+        tuple(_refusal(refusal) for refusal in change.refused),
+        tuple(_finding(finding) for finding in change.suggested),
+        tuple(errors),
+        change.diff(path) if diff else "",
+        change.after if after else None,
+        change.is_changed,
+    )
+
+
+def _finding(finding: Finding) -> FindingRecord:
+    return FindingRecord(
+        finding.codemod, finding.line, finding.message, finding.why, finding.evidence, str(finding.safety)
+    )
+
+
+def _refusal(refusal: Refusal) -> RefusalRecord:
+    return RefusalRecord(refusal.codemod, refusal.line, refusal.because, refusal.hint)

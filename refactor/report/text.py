@@ -1,0 +1,45 @@
+"""The report for people: place, what, why, evidence and safety of each finding; the reason of each refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from refactor.engine.record import FindingRecord, Record
+
+if TYPE_CHECKING:
+    from refactor.report import Paint
+
+_COLOURS = {"SAFE": "green", "REVIEW": "yellow", "UNSAFE": "red"}
+
+
+def render_text(records: Iterable[Record], explain_refusals: bool, paint: Paint) -> Iterator[str]:
+    for record in records:
+        for finding in sorted(record.applied, key=lambda finding: finding.line):
+            yield from _finding(record, finding, paint, "")
+        for finding in record.suggested:
+            yield from _finding(record, finding, paint, "not applied: ")
+        if explain_refusals:
+            for refusal in record.refused:
+                yield f"{record.path}:{refusal.line}: {paint(refusal.codemod, bold=True)} refused: {refusal.because}\n"
+                if refusal.hint:
+                    yield f"    to change that: {refusal.hint}\n"
+
+
+def _finding(record: Record, finding: FindingRecord, paint: Paint, prefix: str) -> Iterator[str]:
+    safety = paint(finding.safety, fg=_COLOURS[finding.safety])
+    name = paint(finding.codemod, bold=True)
+    yield f"{record.path}:{finding.line}: {name} [{safety}] {prefix}{finding.message}\n"
+    if finding.why:
+        yield f"    why: {finding.why}\n"
+    for evidence in finding.evidence:
+        yield f"    evidence: {evidence}\n"
+
+
+def render_concise(records: Iterable[Record], explain_refusals: bool, paint: Paint) -> Iterator[str]:
+    for record in records:
+        for finding in sorted(record.applied, key=lambda finding: finding.line):
+            yield f"{record.path}:{finding.line}: {finding.codemod} [{finding.safety}] {finding.message}\n"
+        if explain_refusals:
+            for refusal in record.refused:
+                yield f"{record.path}:{refusal.line}: {refusal.codemod} refused: {refusal.because}\n"
