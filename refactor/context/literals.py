@@ -1,0 +1,104 @@
+"""String literals in sources that name something in the context: evidence of what a program opens."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from refactor.context.facts import Unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from refactor.context.build_context import BuildContext
+
+NOT_SOURCES = (
+    ".git", ".hg", ".svn", "node_modules", "bower_components", "__pycache__", ".venv", "venv", ".tox", ".nox",
+    ".mypy_cache", ".pytest_cache", ".ruff_cache", ".gradle", ".idea", ".vscode", "site-packages", ".next",
+    ".nuxt", ".svelte-kit", ".terraform", "coverage",
+)  # fmt: skip
+"""Folders of tools and of other people's code; their literals say nothing about this program."""
+
+_MAX_SOURCES = 2_000
+_MAX_SOURCE_BYTES = 512 * 1024
+_MAX_TOTAL_BYTES = 16 * 1024 * 1024
+
+_LITERAL = re.compile(
+    r'"((?:[^"\\\n]|\\.){1,256}?)"' r"|'((?:[^'\\\n]|\\.){1,256}?)'" r"|`((?:[^`\\$\n]|\\.){1,256}?)`"
+)
+_NAME = re.compile(r"[\w.@+\-~ ()\[\]/{}*?%$#]+\Z")
+_TEST = re.compile(
+    r"(?:\A|/)(?:tests?|__tests__|spec|e2e|cypress|fixtures|testdata)/|_test\.go\Z|[._](?:test|spec)\.\w+\Z"
+    r"|(?:\A|/)test_[^/]*\.py\Z|(?:\A|/)conftest\.py\Z"
+)
+
+
+def paths_named(context: BuildContext, suffixes: tuple[str, ...]) -> Mapping[str, str] | Unknown:
+    """Context paths that literals in files of these suffixes name -> the first place, as ``src/app.py:12``.
+
+    A literal is taken relative to the context, to the folder of its source and to every folder between. Of a
+    pattern such as ``templates/*.html`` the part before the wildcard counts. Tests are not read: what only a
+    test opens is not needed at run time.
+    """
+    files = context.files(without=NOT_SOURCES)
+    if isinstance(files, Unknown):
+        return files
+    known = set(files)
+    for path in files:
+        folder = path.rpartition("/")[0]
+        while folder and folder not in known:
+            known.add(folder)
+            folder = folder.rpartition("/")[0]
+    # Most literals can be refused by their last component alone, without trying folders.
+    last_names = {path.rpartition("/")[2] for path in known}
+    sources = [path for path in files if path.endswith(suffixes) and not _TEST.search(path)]
+    if len(sources) > _MAX_SOURCES:
+        return Unknown(f"more than {_MAX_SOURCES} source files")
+    found: dict[str, str] = {}
+    total = 0
+    for source in sources:
+        data = context.read_bytes(source)
+        if isinstance(data, Unknown) or len(data) > _MAX_SOURCE_BYTES:
+            continue
+        total += len(data)
+        if total > _MAX_TOTAL_BYTES:
+            return Unknown("more than 16 MiB of sources")
+        text = data.decode("utf-8", "replace")
+        if "\0" in text:
+            continue
+        for literal in _LITERAL.finditer(text):
+            value = literal.group(1) or literal.group(2) or literal.group(3)
+            named = _candidate(value)
+            if named is None or named.rpartition("/")[2] not in last_names:
+                continue
+            for path in _places(named, source):
+                if path in known and path != source and path not in found:
+                    found[path] = f"{source}:{text.count(chr(10), 0, literal.start()) + 1}"
+    return found
+
+
+def _candidate(value: str) -> str | None:
+    """The path a literal may name, without its wildcard part; None for what is no path."""
+    if "\\" in value:
+        value = value.replace("\\\\", "/")
+    if "://" in value or not _NAME.match(value):
+        return None
+    value = re.split(r"[*?\[{$%#]", value, maxsplit=1)[0] if re.search(r"[*?\[{$%#]", value) else value
+    while value.startswith("./"):
+        value = value[2:]
+    value = value.strip("/")
+    return value if value.strip(".") else None
+
+
+def _places(named: str, source: str) -> list[str]:
+    from refactor.context.dockerignore import clean
+
+    places = []
+    folder = source.rpartition("/")[0]
+    while True:
+        path = clean(folder + "/" + named if folder else named)
+        if not path.startswith(".."):
+            places.append(path)
+        if not folder:
+            return places
+        folder = folder.rpartition("/")[0]
