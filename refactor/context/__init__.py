@@ -7,6 +7,7 @@ Manifests and Python sources are read by :mod:`refactor.context.manifests` and
 from __future__ import annotations
 
 from refactor.context.build_context import BuildContext
+from refactor.context.deployment import Deployment
 from refactor.context.facts import Unknown
 
-__all__ = ["BuildContext", "Unknown"]
+__all__ = ["BuildContext", "Deployment", "Unknown"]

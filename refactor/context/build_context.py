@@ -13,6 +13,7 @@ import stat
 from collections.abc import Callable, Iterable, Mapping
 from typing import Literal, TypeAlias, TypeVar
 
+from refactor.context.deployment import Deployment
 from refactor.context.dockerignore import BadPattern, DockerIgnore, clean, match
 from refactor.context.facts import Unknown
 
@@ -173,11 +174,14 @@ class BuildContext:
         "_source",
         "_texts",
         "_why_unknown",
+        "deployment",
         "root",
     )
 
     root: str | None
     """Absolute path of the folder; None when the files are in memory or unknown."""
+    deployment: Deployment
+    """What Compose files say of the image; set by whoever looked for them."""
 
     def __init__(
         self,
@@ -190,6 +194,7 @@ class BuildContext:
     ) -> None:
         """For the class methods; use those."""
         self.root = root
+        self.deployment = Deployment()
         self._source = source
         self._why_unknown = why_unknown
         self._dockerfile = dockerfile

@@ -1,20 +1,21 @@
-"""What else counts on the image: the services of Compose files that build it."""
+"""What else in the repository counts on the image that is built."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 
-class Deployment(NamedTuple):
-    """What the repository says about how an image is built and run; empty where it says nothing."""
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """How Compose files use the image. Empty when none was found, which is no proof that none exists."""
 
     targets: tuple[str, ...] = ()
-    """Stages that services build by name (``build.target``)."""
+    """Stages that are built by name (``build.target``): renaming or reordering them changes what is deployed."""
     users: tuple[str, ...] = ()
-    """Users that services run as, in place of the image's own."""
+    """``user:`` of the services, as written."""
     mounts: tuple[str, ...] = ()
-    """Absolute container paths that volumes are mounted on."""
+    """Container paths that volumes are mounted on; what the image holds there is hidden."""
     has_own_command: bool = False
-    """A service replaces CMD or ENTRYPOINT."""
+    """A service overrides the command or the entrypoint, so that CMD is not what is run."""
     sources: tuple[str, ...] = ()
-    """The files that say so, relative to the build context."""
+    """The files that say so, relative to the context."""
