@@ -1,0 +1,126 @@
+"""The reader for plain scripts: words, quotes, simple `$x`, redirections, `&&`, `||`, `;` and `|`.
+
+Most RUN bodies are no more than that, and tree-sitter costs more to import than a whole file costs to rewrite. What is
+not certainly plain is left to tree-sitter (None); tests hold both to the same result.
+"""
+
+from __future__ import annotations
+
+import re
+
+from refactor.shell.script import Command, Item, ShellScript, Span, conditional_flags, make_command
+
+_VARIABLE = r"\$(?:[A-Za-z_][A-Za-z0-9_]*|[@*#?$!0-9-]|\{[A-Za-z_][A-Za-z0-9_]*(?::?[-+?][\w./:=,%+@^-]*)?\})"
+_TOKEN = re.compile(
+    rf"""[ \t]*(?:
+        (?P<redirect>[0-9]?(?:>>|>\||[<>]&|&>>|&>|<(?![<>&(])|>(?![>&|(]))[ \t]*(?![ \t]))
+      | (?P<word>(?!\#)(?:
+            [^\s\\'"$`&|;<>()\x00-\x1f\x7f]++
+          | \\[\x20-\x7e]
+          | '[^'\x00-\x08\x0a-\x1f\x7f]*+'
+          | "(?:[^"\\$`\x00-\x08\x0a-\x1f\x7f]|\\[\x20-\x7e]|{_VARIABLE})*+"
+          | {_VARIABLE}
+        )++)
+      | (?P<operator>&&|\|\||;(?!;)|\|(?!&))
+    )""",
+    re.VERBOSE | re.ASCII,
+)
+_ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=")
+_SUBSCRIPT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\[")
+
+# Reserved words, where a command name is expected, begin or end what is not a simple command.
+_RESERVED = frozenset(
+    "! { } [[ ]] if then elif else fi for while until do done case esac in function select coproc".split()
+)
+
+
+def _is_plain(text: str, words: list[Span], needs_name: bool) -> bool:
+    """Whether a finished command is one that tree-sitter is certain to take apart alike."""
+    if not words:
+        return not needs_name
+    first = text[slice(*words[0])]
+    if first == "[":
+        return len(words) > 2 and text[slice(*words[-1])] == "]"
+    return not (first == "time" and len(words) > 1 and text[slice(*words[1])] in _RESERVED)
+
+
+def read_fast(text: str) -> ShellScript | None:
+    """The script, or None if it takes a real parser."""
+    groups: list[tuple[str, list[tuple[list[Span], list[Span], list[Span], Span]]]] = []
+    pipeline: list[tuple[list[Span], list[Span], list[Span], Span]] = []
+    words: list[Span] = []
+    assignments: list[Span] = []
+    redirects: list[Span] = []
+    start = end = -1
+    target_of = -1
+    connector = ""
+    trailing = ""
+    at, length = 0, len(text.rstrip(" \t"))
+    match = _TOKEN.match
+    while at < length:
+        token = match(text, at)
+        if token is None:
+            return None
+        kind = token.lastgroup
+        begin, stop = token.span(kind or 0)
+        at = stop
+        if kind == "word":
+            if stop < length and text[stop] in "<>" and text[begin:stop].isdigit():
+                return None
+            if start < 0:
+                start = begin
+            end = stop
+            if target_of >= 0:
+                redirects.append((target_of, stop))
+                target_of = -1
+            elif not words:
+                raw = text[begin:stop]
+                if _ASSIGNMENT.match(raw):
+                    assignments.append((begin, stop))
+                elif raw in _RESERVED or _SUBSCRIPT.match(raw):
+                    return None
+                else:
+                    words.append((begin, stop))
+            else:
+                words.append((begin, stop))
+        elif target_of >= 0:
+            return None
+        elif kind == "redirect":
+            if start < 0:
+                start = begin
+            target_of = begin
+        else:
+            operator = text[begin:stop]
+            if start < 0 or not _is_plain(text, words, bool(redirects or pipeline or operator == "|")):
+                return None
+            pipeline.append((words, assignments, redirects, (start, end)))
+            words, assignments, redirects, start = [], [], [], -1
+            if operator == "|":
+                continue
+            groups.append((connector, pipeline))
+            pipeline = []
+            connector = operator
+    if target_of >= 0:
+        return None
+    if start >= 0:
+        if not _is_plain(text, words, bool(redirects or pipeline)):
+            return None
+        pipeline.append((words, assignments, redirects, (start, end)))
+        groups.append((connector, pipeline))
+    elif pipeline or connector in ("&&", "||"):
+        return None
+    else:
+        trailing = connector
+    flags = conditional_flags([group[0] for group in groups])
+    commands: list[Command] = []
+    top: list[Item] = []
+    for (before, members), conditional in zip(groups, flags):
+        piped = len(members) > 1
+        made = [
+            make_command(text, a, b, c, span, int(piped), piped, False, conditional)
+            for a, b, c, span in members
+        ]
+        commands.extend(made)
+        span = (members[0][3][0], members[-1][3][1])
+        top.append(Item(span, before, None if piped else made[0], "pipeline" if piped else "command"))
+    return ShellScript(text, None, tuple(commands), tuple(top), trailing)
