@@ -20,9 +20,10 @@ _HOMES = {
     "refactor.shell": ("Command", "PackageCall", "ShellScript", "Word", "package_call", "package_calls", "read"),
     "refactor.context": ("BuildContext", "Deployment", "Unknown"),
     "refactor.ecosystems": (
-        "Ecosystem", "Install", "Refused", "Rewrite", "Slim", "SplitPlan", "StageReading", "Start", "Step", "Written",
+        "Ecosystem", "Install", "Instead", "Refused", "Rewrite", "Slim", "SplitPlan", "StageReading", "Start", "Step", "Written",
         "join", "recognise",
     ),
+    "refactor.ecosystems.split": ("variant_reference",),
     "refactor.images": ("BaseImage", "lookup"),
     "refactor.codemod": (
         "Aspect", "Codemod", "Example", "Finding", "Option", "Phase", "Refusal", "Safety", "Settings", "leaves",
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from refactor.ecosystems import (
         Ecosystem,
         Install,
+        Instead,
         Refused,
         Rewrite,
         Slim,
@@ -63,6 +65,7 @@ if TYPE_CHECKING:
         join,
         recognise,
     )
+    from refactor.ecosystems.split import variant_reference
     from refactor.engine.change import Change
     from refactor.engine.fix import UnknownCodemod, fix
     from refactor.images import BaseImage, lookup

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from refactor.ecosystems.ecosystem import Ecosystem, Install, Rewrite, Slim, SplitPlan, Written
+from refactor.ecosystems.ecosystem import Ecosystem, Install, Instead, Rewrite, Slim, SplitPlan, Written
 from refactor.ecosystems.reading import Copied, Refused, StageReading, Start, Step, join
 
 _known: tuple[Ecosystem, ...] = ()
@@ -29,6 +29,7 @@ __all__ = [
     "Copied",
     "Ecosystem",
     "Install",
+    "Instead",
     "Refused",
     "Rewrite",
     "Slim",

@@ -41,17 +41,24 @@ class Slim(NamedTuple):
     evidence: tuple[str, ...] = ()
 
 
+class Instead(NamedTuple):
+    """Canonical text that takes the place of a node, below the same comments."""
+
+    node: Instruction
+    text: str
+
+
 class SplitPlan(NamedTuple):
     """A stage taken apart. Entries are nodes of the stage, kept byte for byte, or canonical text of new ones.
 
-    A node may stand in both lists (ENV, ARG, WORKDIR that build and program need). The codemod adds the FROM lines,
-    keeps comments with the node that they stand above, and carries over what configures the image
-    (:func:`carried_over`), so the lists need not repeat that.
+    A node may stand in both lists (ENV, ARG, WORKDIR that build and program need); nodes keep their order. The codemod
+    ``split-build-stage`` adds the FROM lines and keeps comments with the node that they stand above. Made by
+    :func:`refactor.ecosystems.split.assemble`.
     """
 
-    builder: tuple[Instruction | str, ...]
+    builder: tuple[Instruction | str | Instead, ...]
     runner_image: str
-    runner: tuple[Instruction | str, ...]
+    runner: tuple[Instruction | str | Instead, ...]
     """Everything of the runner after its FROM, in order, the configuration included."""
     evidence: tuple[str, ...] = ()
 
@@ -97,4 +104,4 @@ class Ecosystem:
         return Refused("where the program writes at run time is not known for this language")
 
 
-__all__ = ["Ecosystem", "Install", "PackageCall", "Rewrite", "Slim", "SplitPlan", "Written"]
+__all__ = ["Ecosystem", "Install", "Instead", "PackageCall", "Rewrite", "Slim", "SplitPlan", "Written"]

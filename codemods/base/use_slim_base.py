@@ -1,0 +1,150 @@
+"""use-slim-base"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from refactor import (
+    Aspect,
+    BuildContext,
+    Codemod,
+    Dockerfile,
+    Finding,
+    Phase,
+    Refusal,
+    Refused,
+    Replace,
+    Safety,
+    Slim,
+    StageReading,
+    leaves,
+    recognise,
+    refuse,
+    rewrites,
+    variant_reference,
+)
+
+
+class UseSlimBase(Codemod):
+    """Start the final image from the slim variant of the same base.
+
+    Why
+    ---
+    `node:20` and `python:3.11` carry compilers, headers and version control of a whole build machine: some 800 MB that
+    a running program does not use, and that scanners report on.
+
+    What it does
+    ------------
+    Replaces the base of the final stage by its slim variant, of the same version and the same distribution release, so
+    that the C library and everything linked against it stay the same. Packages of the full image that the program
+    needs are installed.
+
+    When it refuses
+    ---------------
+    When packages are compiled in the final stage, when it is not known what the program needs from the full image, when
+    the image is pinned by digest or has no slim variant.
+
+    Safety
+    ------
+    REVIEW: system packages disappear on purpose; what shows that the program does without is printed as evidence.
+    """
+
+    phase = Phase.BASE
+    safety = Safety.REVIEW
+    may_change = frozenset({Aspect.BASE, Aspect.COMMANDS, Aspect.LAYERS})
+    hadolint = ()
+    examples = (
+        rewrites(
+            "pure Python",
+            before="""
+            FROM python:3.11
+            WORKDIR /app
+            COPY requirements.txt ./
+            RUN pip install --no-cache-dir -r requirements.txt
+            COPY . .
+            CMD ["python", "app.py"]
+            """,
+            after="""
+            FROM python:3.11-slim
+            WORKDIR /app
+            COPY requirements.txt ./
+            RUN pip install --no-cache-dir -r requirements.txt
+            COPY . .
+            CMD ["python", "app.py"]
+            """,
+            files={"requirements.txt": "flask==3.0.0\n", "app.py": "import flask\n"},
+        ),
+        leaves(
+            "slim already",
+            """
+            FROM python:3.11-slim
+            WORKDIR /app
+            COPY requirements.txt ./
+            RUN pip install --no-cache-dir -r requirements.txt
+            COPY . .
+            CMD ["python", "app.py"]
+            """,
+            files={"requirements.txt": "flask==3.0.0\n", "app.py": "import flask\n"},
+        ),
+        leaves(
+            "the image is pinned by digest",
+            """
+            FROM python:3.11@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
+            WORKDIR /app
+            COPY requirements.txt ./
+            RUN pip install --no-cache-dir -r requirements.txt
+            COPY . .
+            CMD ["python", "app.py"]
+            """,
+            files={"requirements.txt": "flask==3.0.0\n", "app.py": "import flask\n"},
+            because="pinned by digest",
+        ),
+    )
+
+    def find(self, file: Dockerfile, context: BuildContext) -> Iterator[Finding | Refusal]:
+        if not file.stages:
+            return
+        stage = file.stages[-1]
+        reading = StageReading(file, stage, context)
+        if reading.parent is not None or reading.image is None or reading.image.variant != "fat":
+            return
+        languages = recognise(reading)
+        if not languages or reading.image.with_variant("slim") is None:
+            return
+        if context.why_unknown is not None:
+            yield refuse(stage.from_, f"the build context is not known: {context.why_unknown}", "name it with --context")
+            return
+        needs: list[Slim] = []
+        for language in languages:
+            answer = language.slim(reading)
+            if isinstance(answer, Refused):
+                yield refuse(stage.from_, answer.because, answer.hint)
+                return
+            if answer is not None:
+                needs.append(answer)
+        if not needs:
+            return
+        slim = variant_reference(reading, "slim")
+        if isinstance(slim, Refused):
+            yield refuse(stage.from_, slim.because, slim.hint)
+            return
+        # The name is the last word of the flags' rest: FROM [flags] image [AS name].
+        start = stage.from_.argument.index(stage.image)
+        renewed = stage.from_.splice([(start, start + len(stage.image), slim)])
+        packages = tuple(dict.fromkeys(name for need in needs for name in need.packages))
+        more = [] if not packages else [file.new(_install(packages))]
+        yield Finding(
+            stage.from_,
+            f"start from {slim}" + (f" with {', '.join(packages)}" if packages else ""),
+            [Replace(stage.from_, [renewed, *more])],
+            why=f"{stage.image} carries a whole build machine that the program does not use",
+            evidence=tuple(line for need in needs for line in need.evidence),
+        )
+
+
+def _install(packages: tuple[str, ...]) -> str:
+    return (
+        "RUN apt-get update \\\n    && apt-get install -y --no-install-recommends "
+        + " ".join(packages)
+        + " \\\n    && rm -rf /var/lib/apt/lists/*"
+    )

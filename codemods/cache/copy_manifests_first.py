@@ -1,0 +1,374 @@
+"""copy-manifests-first"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, Sequence
+
+from refactor import (
+    Aspect,
+    BuildContext,
+    Codemod,
+    Command,
+    Dockerfile,
+    Finding,
+    Install,
+    Instruction,
+    Phase,
+    Refusal,
+    Refused,
+    Remove,
+    Replace,
+    Safety,
+    StageReading,
+    Step,
+    Trivia,
+    leaves,
+    recognise,
+    refuse,
+    rewrites,
+)
+
+Node = Instruction | Trivia
+SYSTEM_MANAGERS = frozenset({"apt", "apk", "dnf", "yum", "microdnf", "zypper", "corepack"})
+HARMLESS = frozenset({"echo", "true", "mkdir", "ls", "pwd", "useradd", "adduser", "groupadd", "addgroup", "date"})
+ON_PATHS = frozenset({"rm", "chmod", "chown", "touch"})
+PRODUCTS = ("node_modules", ".venv", "venv", "__pypackages__")
+SOURCE_SUFFIXES = (".py", ".js", ".ts", ".mjs", ".cjs", ".go", ".jsx", ".tsx", ".java", ".rb", ".php", ".rs")
+APP = {"package.json": '{"name": "a", "dependencies": {"express": "^4.0.0"}}', "server.js": "require('express')\n"}
+
+
+class CopyManifestsFirst(Codemod):
+    """Copy dependency manifests and install from them before the sources are copied.
+
+    Why
+    ---
+    A layer is rebuilt when anything before it changes. With the sources copied before the install, each edit of one
+    source line downloads and installs every dependency again.
+
+    What it does
+    ------------
+    Copies the files that the install reads (manifests, lockfiles, settings of the package manager, what its scripts
+    open), runs the install, and only then copies the sources. System packages installed in between move up too. An
+    install that shares its RUN with a build is taken out of it.
+
+    When it refuses
+    ---------------
+    When the install reads the sources (`pip install .`, a `prepare` script that compiles), when a step in between may
+    change what it reads, and when the build context holds installed packages that a later copy would put over the
+    fresh ones.
+
+    Safety
+    ------
+    REVIEW: the same commands run in another order; the files that the install reads are printed as evidence.
+    """
+
+    phase = Phase.CACHE
+    safety = Safety.REVIEW
+    may_change = frozenset({Aspect.CACHE, Aspect.LAYERS, Aspect.COPIES})
+    examples = (
+        rewrites(
+            "npm install after the sources",
+            before="""
+            FROM node:20-slim
+            WORKDIR /app
+            COPY . .
+            RUN npm install
+            CMD ["node", "server.js"]
+            """,
+            after="""
+            FROM node:20-slim
+            WORKDIR /app
+            COPY package.json ./
+            RUN npm install
+            COPY . .
+            CMD ["node", "server.js"]
+            """,
+            files=APP,
+        ),
+        rewrites(
+            "the install shares its RUN with the build",
+            before="""
+            FROM node:20-slim
+            WORKDIR /app
+            COPY . .
+            RUN npm install && npm run build
+            CMD ["node", "server.js"]
+            """,
+            after="""
+            FROM node:20-slim
+            WORKDIR /app
+            COPY package.json ./
+            RUN npm install
+            COPY . .
+            RUN npm run build
+            CMD ["node", "server.js"]
+            """,
+            files={**APP, "package.json": '{"scripts": {"build": "node server.js"}}'},
+        ),
+        leaves(
+            "manifests come first already",
+            """
+            FROM node:20-slim
+            WORKDIR /app
+            COPY package.json ./
+            RUN npm install
+            COPY . .
+            CMD ["node", "server.js"]
+            """,
+            files=APP,
+        ),
+        leaves(
+            "installed packages lie in the build context",
+            """
+            FROM node:20-slim
+            WORKDIR /app
+            COPY . .
+            RUN npm install
+            CMD ["node", "server.js"]
+            """,
+            files={**APP, "node_modules/express/index.js": ""},
+            because="node_modules of the build context would be copied over",
+        ),
+    )
+
+    def find(self, file: Dockerfile, context: BuildContext) -> Iterator[Finding | Refusal]:
+        for stage in file.stages:
+            reading = StageReading(file, stage, context)
+            for language in recognise(reading):
+                for install in language.installs(reading):
+                    if isinstance(install, Install):
+                        broad = _first_broad_copy(reading, install.step, install.manifests)
+                        if broad is not None:
+                            yield self._reorder(reading, install, broad)
+                            # The next pass sees the stage as it is then.
+                            return
+                    elif _first_broad_copy(reading, install[0], ()) is not None:
+                        yield refuse(install[0].node, install[1].because, install[1].hint)
+
+    def _reorder(self, reading: StageReading, install: Install, broad: Instruction) -> Finding | Refusal:
+        file, context, node = reading.file, reading.context, install.step.node
+        if context.why_unknown is not None:
+            return refuse(node, f"the build context is not known: {context.why_unknown}", "name it with --context")
+        reason = _why_not_products(reading, install) or _why_not_written(install)
+        parts = _take_apart(install)
+        if isinstance(parts, Refused):
+            return refuse(node, parts.because, parts.hint)
+        if reason is not None:
+            return refuse(node, reason.because, reason.hint)
+        segment = _segment(reading, broad, node)
+        above: list[Node] = []
+        below: list[Node] = []
+        for instruction, trivia in segment[:-1]:
+            where = _place(reading, instruction, install)
+            if isinstance(where, Refused):
+                return refuse(node, where.because, where.hint)
+            (above if where else below).extend([*trivia, instruction])
+        copies = _manifest_copies(reading, install, broad, segment)
+        if isinstance(copies, Refused):
+            return refuse(node, copies.because, copies.hint)
+        first, rest = parts
+        trivia = segment[-1][1]
+        renewed: list[Node] = [*above, *trivia, *copies, node if first is None else file.new(first), *below]
+        if rest is not None:
+            renewed.append(file.new(rest))
+        old = [entry for instruction, trivia in segment for entry in (*trivia, instruction)]
+        lead = old.index(broad)
+        # Comments above the copy stay above it, so the first of them is where the new order begins.
+        names = ", ".join(install.manifests)
+        return Finding(
+            node,
+            f"install the dependencies before the sources are copied (reads only {names})",
+            [Replace(old[0], renewed), *(Remove(entry) for entry in old[1:])] if lead >= 0 else [],
+            why=f"an edit of one source file no longer repeats `{install.commands[0].words[0].text}`'s install",
+            evidence=(
+                f"line {file.line_of(broad)} copies the sources before line {file.line_of(node)} installs",
+                *install.evidence,
+            ),
+        )
+
+
+def _first_broad_copy(reading: StageReading, step: Step, manifests: Sequence[str]) -> Instruction | None:
+    """The first copy of sources before the install, None where only manifests are copied before it."""
+    wanted = set(manifests)
+    position = reading.position(step.node)
+    for copied in reading.copies:
+        if reading.position(copied.node) > position:
+            break
+        if copied.is_folder:
+            files = reading.context.files(copied.source)
+            if not isinstance(files, tuple) or not wanted.issuperset(files):
+                return copied.node
+        elif copied.source not in wanted and copied.source.endswith(SOURCE_SUFFIXES):
+            return copied.node
+    return None
+
+
+def _why_not_products(reading: StageReading, install: Install) -> Refused | None:
+    folder = reading.in_context(install.folder, install.step.node) or ""
+    for name in PRODUCTS:
+        path = posixpath.join(folder, name)
+        if reading.context.exists(path) is True:
+            return Refused(
+                f"{path} of the build context would be copied over what was installed", f"add {path} to .dockerignore"
+            )
+    return None
+
+
+def _why_not_written(install: Install) -> Refused | None:
+    if any(sign in path for path in install.manifests for sign in " \"'$[*?\\"):
+        return Refused("a manifest's name has characters that COPY treats specially")
+    return None
+
+
+def _take_apart(install: Install) -> tuple[str | None, str | None] | Refused:
+    """The text of the RUN up to the install and of the rest; (None, None) where the RUN stays as it is."""
+    step = install.step
+    script, node = step.script, step.node
+    last = install.commands[-1]
+    if script is None or script.opaque is not None:
+        return Refused(f"the RUN that installs cannot be read: {script.opaque if script else 'it has a heredoc'}")
+    following = [command for command in script.commands if command.span[0] >= last.span[1]]
+    if not following or all(_is_cleanup(command, install) for command in following):
+        return None, None
+    if not script.is_and_list or node.json is not None or node.has_inner_comment:
+        return Refused("the install shares its RUN with other commands that are not simply joined by &&")
+    if any(command.name in {"cd", "export", "set", "."} or not command.words for command in script.commands):
+        return Refused("the install shares its RUN with commands that change the shell's folder or variables")
+    end = next(i for i, item in enumerate(script.top) if item.span[0] <= last.span[0] < item.span[1])
+    if end + 1 >= len(script.top):
+        return None, None
+    flags = "".join(f"{flag.text} " for flag in node.flags)
+    split = script.top[end + 1].span[0]
+    return f"RUN {flags}{_joined(script.text[: script.top[end].span[1]])}", f"RUN {flags}{_joined(script.text[split:])}"
+
+
+def _joined(text: str) -> str:
+    # Continuations of the author's text were folded into blanks; long lists read better one command a line.
+    return " ".join(text.split()) if "'" not in text and '"' not in text else text.strip()
+
+
+def _is_cleanup(command: Command, install: Install) -> bool:
+    return command.name in {"rm", "true"} or any(
+        call.command is command and call.action in {"clean", "remove"} for call in install.step.calls
+    )
+
+
+def _segment(reading: StageReading, first: Instruction, last: Instruction) -> list[tuple[Instruction, tuple[Node, ...]]]:
+    """The instructions from the copy to the install, each with the comments directly above it."""
+    segment: list[tuple[Instruction, tuple[Node, ...]]] = []
+    trivia: list[Node] = []
+    inside = False
+    for node in reading.stage.nodes:
+        if isinstance(node, Trivia):
+            if inside:
+                trivia.append(node)
+            continue
+        if node is first:
+            inside, trivia = True, list(reading.file.comments_above(node))
+        if inside:
+            segment.append((node, tuple(trivia)))
+            trivia = []
+        if node is last:
+            break
+    return segment
+
+
+def _place(reading: StageReading, node: Instruction, install: Install) -> bool | Refused:
+    """Whether an instruction between the copy and the install goes above the manifests (True) or stays below."""
+    line = reading.file.line_of(node)
+    if node.keyword in {"COPY", "ADD"}:
+        return node.flag("from") is not None
+    if node.keyword in {"ENV", "ARG", "LABEL", "EXPOSE", "USER", "SHELL", "MAINTAINER", "STOPSIGNAL"}:
+        return True
+    if node.keyword == "WORKDIR":
+        step = reading.step(node)
+        relative = [
+            copied.node
+            for copied in reading.copies
+            if copied.node.destination is not None
+            and not copied.node.destination.startswith("/")
+            and reading.position(copied.node) < reading.position(node)
+        ]
+        if relative and step is not None:
+            return Refused(f"WORKDIR on line {line} comes after a copy to a relative path", "write WORKDIR before COPY")
+        return True
+    if node.keyword == "RUN":
+        step = reading.step(node)
+        if step is not None and step.script is not None and step.script.opaque is None and step.commands:
+            if all(_is_system_command(step, command) for command in step.commands):
+                return True
+            if all(_is_harmless(reading, step, command, install) for command in step.commands):
+                return False
+        return Refused(
+            f"the RUN on line {line} comes between the copy and the install, and may change what the install reads",
+            "move it below the install if it does not matter there",
+        )
+    return Refused(f"{node.keyword} on line {line} comes between the copy and the install")
+
+
+def _is_system_command(step: Step, command: Command) -> bool:
+    call = next((call for call in step.calls if call.command is command), None)
+    if call is not None:
+        named = call.manager in {"npm", "yarn", "pnpm"} and call.action == "global-install"
+        tools = call.manager == "pip" and call.action == "install" and bool(call.packages) and not call.has("-r", "-e", "-c")
+        plain = all(word.value is not None and not word.value.startswith((".", "/")) for word in call.packages)
+        return call.manager in SYSTEM_MANAGERS or ((named or tools) and plain)
+    if command.name == "rm":
+        return all(arg.startswith(("-", "/var/", "/tmp/", "/root/.cache")) for arg in command.args)
+    return command.name in HARMLESS - {"ls", "pwd"} and command.name != "mkdir"
+
+
+def _is_harmless(reading: StageReading, step: Step, command: Command, install: Install) -> bool:
+    """The command can run after the install as well: it touches nothing that the install reads."""
+    if command.name in HARMLESS:
+        return True
+    if command.name not in ON_PATHS:
+        return False
+    read = {path for manifest in install.manifests for path in reading.in_image(manifest, install.step.node)}
+    for arg in command.args:
+        if arg.startswith(("-", "+")) or (command.name in {"chmod", "chown"} and arg == command.args[0]):
+            continue
+        if any(sign in arg for sign in "*?$[`"):
+            return False
+        path = posixpath.normpath(posixpath.join(step.workdir, arg))
+        touched = any(other == path or other.startswith(path.rstrip("/") + "/") for other in read)
+        if touched and command.name in {"rm", "chown"}:
+            return False
+    return True
+
+
+def _manifest_copies(
+    reading: StageReading, install: Install, broad: Instruction, segment: Sequence[tuple[Instruction, object]]
+) -> list[Instruction] | Refused:
+    """COPY instructions that bring each manifest to where the broad copy would have put it."""
+    workdir = install.step.workdir
+    flags = "".join(f"{flag.text} " for flag in broad.flags if flag.name in {"chown", "chmod"})
+    here = {id(instruction) for instruction, _ in segment}
+    groups: dict[str, list[str]] = {}
+    for path in install.manifests:
+        early = reading.in_image(path, broad)
+        late = reading.in_image(path, install.step.node)
+        if not late:
+            return Refused(f"{path}, which the install reads, is not copied before it")
+        if late[-1] in early and not any(
+            id(copied.node) in here and copied.source == path for copied in reading.copies
+        ):
+            continue
+        is_folder = reading.context.is_dir(path) is True
+        target = late[-1] if is_folder else posixpath.dirname(late[-1])
+        if not is_folder and posixpath.basename(late[-1]) != posixpath.basename(path):
+            return Refused(f"{path} is renamed on the way into the image")
+        groups.setdefault(target if not is_folder else f"{target}//", []).append(path)
+    copies = []
+    for key, paths in groups.items():
+        target = key.removesuffix("//")
+        relative = posixpath.relpath(target, workdir) if workdir != "/" else target
+        if relative == ".":
+            written = "./"
+        elif relative.startswith(".."):
+            written = target.rstrip("/") + "/"
+        else:
+            written = relative.rstrip("/") + "/"
+        copies.append(reading.file.new(f"COPY {flags}{' '.join(paths)} {written}"))
+    return copies

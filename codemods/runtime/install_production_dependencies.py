@@ -1,0 +1,134 @@
+"""install-production-dependencies"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator
+
+from refactor import (
+    Aspect,
+    BuildContext,
+    Codemod,
+    Dockerfile,
+    Finding,
+    Instruction,
+    Phase,
+    Refusal,
+    Replace,
+    Rewrite,
+    Safety,
+    StageReading,
+    leaves,
+    recognise,
+    refuse,
+    rewrites,
+)
+
+MANIFEST = '{"name": "a", "version": "1.0.0", "dependencies": {"express": "^4.0.0"}}'
+LOCK = (
+    '{"name": "a", "version": "1.0.0", "lockfileVersion": 3, "packages": {"": {"name": "a", "version": "1.0.0",'
+    ' "dependencies": {"express": "^4.0.0"}}, "node_modules/express": {"version": "4.21.0"}}}'
+)
+
+
+class InstallProductionDependencies(Codemod):
+    """Install what the lockfile says, and only what the program needs to run.
+
+    Why
+    ---
+    `npm install` may resolve other versions than the ones that were tested, and brings test runners and bundlers into
+    an image that only runs a server.
+
+    What it does
+    ------------
+    Replaces an install by the reproducible one where a lockfile is there and matches (`npm ci`,
+    `yarn install --frozen-lockfile`, `pnpm install --frozen-lockfile`), and leaves development dependencies out where
+    neither the build nor the start command needs them (`--omit=dev`, `--production`, `--prod`, `--only main`,
+    `--no-dev`).
+
+    When it refuses
+    ---------------
+    When there is no lockfile, when it does not match the manifest or is not copied before the install, and when
+    development dependencies are needed: by a build step of the stage, by scripts of the install, by what is started.
+
+    Safety
+    ------
+    REVIEW: other packages are installed on purpose; manifest, lockfile and start command are the evidence.
+    """
+
+    phase = Phase.RUNTIME
+    safety = Safety.REVIEW
+    may_change = frozenset({Aspect.COMMANDS})
+    examples = (
+        rewrites(
+            "npm install with a lockfile",
+            before="""
+            FROM node:20-slim
+            WORKDIR /app
+            COPY package.json package-lock.json ./
+            RUN npm install
+            COPY . .
+            CMD ["node", "server.js"]
+            """,
+            after="""
+            FROM node:20-slim
+            WORKDIR /app
+            COPY package.json package-lock.json ./
+            RUN npm ci --omit=dev
+            COPY . .
+            CMD ["node", "server.js"]
+            """,
+            files={"package.json": MANIFEST, "package-lock.json": LOCK, "server.js": "require('express')\n"},
+        ),
+        leaves(
+            "no lockfile",
+            """
+            FROM node:20-slim
+            WORKDIR /app
+            COPY package.json ./
+            RUN npm install
+            COPY . .
+            CMD ["node", "server.js"]
+            """,
+            files={"package.json": MANIFEST, "server.js": "require('express')\n"},
+            because="no lockfile",
+        ),
+        leaves(
+            "reproducible already",
+            """
+            FROM node:20-slim
+            WORKDIR /app
+            COPY package.json package-lock.json ./
+            RUN npm ci --omit=dev
+            COPY . .
+            CMD ["node", "server.js"]
+            """,
+            files={"package.json": MANIFEST, "package-lock.json": LOCK, "server.js": "require('express')\n"},
+        ),
+    )
+
+    def find(self, file: Dockerfile, context: BuildContext) -> Iterator[Finding | Refusal]:
+        for stage in file.stages:
+            reading = StageReading(file, stage, context)
+            rewritten: dict[Instruction, list[Rewrite]] = {}
+            for language in recognise(reading):
+                for answer in language.production_install(reading):
+                    if isinstance(answer, Rewrite):
+                        rewritten.setdefault(answer.step.node, []).append(answer)
+                    else:
+                        yield refuse(answer[0].node, answer[1].because, answer[1].hint)
+            for node, rewrites_ in rewritten.items():
+                yield Finding(
+                    node,
+                    "install with " + ", ".join(f"`{rewrite.text}`" for rewrite in rewrites_),
+                    [Replace(node, [_renewed(node, rewrites_)])],
+                    why="the tested versions are installed, without what only development needs",
+                    evidence=tuple(dict.fromkeys(line for rewrite in rewrites_ for line in rewrite.evidence)),
+                )
+
+
+def _renewed(node: Instruction, rewrites_: list[Rewrite]) -> Instruction:
+    if node.json is not None:
+        return node.with_argument(json.dumps(shlex.split(rewrites_[0].text)))
+    return node.splice([(*rewrite.command.span, rewrite.text) for rewrite in rewrites_])

@@ -1,0 +1,167 @@
+"""split-build-stage"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from refactor import (
+    Aspect,
+    BuildContext,
+    Codemod,
+    Dockerfile,
+    Finding,
+    Instead,
+    Instruction,
+    Phase,
+    Refusal,
+    Refused,
+    Remove,
+    Replace,
+    Safety,
+    SplitPlan,
+    Stage,
+    StageReading,
+    Trivia,
+    recognise,
+    refuse,
+)
+
+Node = Instruction | Trivia
+
+
+class SplitBuildStage(Codemod):
+    """Split the only stage into a builder and a small runner.
+
+    Why
+    ---
+    Compilers, development dependencies and sources are needed to build a program, not to run it. In a single stage they
+    are shipped all the same: the image is several times larger, slower to pull, and has more in it to attack.
+
+    What it does
+    ------------
+    The stage becomes `builder`. A second stage, `runner`, starts from the smallest image of the same distribution that
+    carries the program, and copies what the program needs to run: the compiled output and production dependencies
+    (Node), the virtual environment (Python), the binary and the files it opens by path (Go). ENV, LABEL, EXPOSE, VOLUME,
+    USER, WORKDIR, ENTRYPOINT and CMD are carried over; system packages are installed again only where the program needs
+    them at run time. `runner = "alpine" | "distroless" | "scratch"` asks for another runner.
+
+    When it refuses
+    ---------------
+    When the build context is not known, when it is not known what a step is for, when what is started needs the build
+    tools, when a Compose file builds the stage by name, and when the split would not make the image smaller.
+
+    Safety
+    ------
+    REVIEW: the image changes on purpose; the facts of the build context that justify it are printed as evidence.
+    """
+
+    phase = Phase.STAGES
+    safety = Safety.REVIEW
+    may_change = frozenset(
+        {
+            Aspect.STAGES,
+            Aspect.BASE,
+            Aspect.LAYERS,
+            Aspect.CACHE,
+            Aspect.COMMANDS,
+            Aspect.COPIES,
+            Aspect.ENV,
+        }
+    )
+
+    def find(self, file: Dockerfile, context: BuildContext) -> Iterator[Finding | Refusal]:
+        if len(file.stages) != 1:
+            return
+        stage = file.stages[0]
+        reading = StageReading(file, stage, context)
+        languages = recognise(reading)
+        if not languages:
+            return
+        plans = [(language, language.split(reading, self.settings.runner)) for language in languages]
+        plans = [(language, plan) for language, plan in plans if plan is not None]
+        if not plans:
+            return
+        if context.why_unknown is not None:
+            yield refuse(stage.from_, f"the build context is not known: {context.why_unknown}", "name it with --context")
+            return
+        if context.deployment.targets and stage.name in context.deployment.targets:
+            where = ", ".join(context.deployment.sources)
+            yield refuse(
+                stage.from_,
+                f"{where} builds the stage {stage.name} by name, and would get the builder",
+                "remove `target` there",
+            )
+            return
+        if len(plans) > 1:
+            names = " and ".join(language.name for language, _ in plans)
+            yield refuse(stage.from_, f"the stage builds with {names}; only one language at a time is split")
+            return
+        plan = plans[0][1]
+        if isinstance(plan, Refused):
+            yield refuse(stage.from_, plan.because, plan.hint)
+        elif isinstance(plan, SplitPlan):
+            yield self._finding(file, stage, plan)
+
+    def _finding(self, file: Dockerfile, stage: Stage, plan: SplitPlan) -> Finding:
+        nodes = _render(file, stage, plan)
+        gone = [Remove(node) for node in stage.nodes if node is not stage.from_]
+        return Finding(
+            stage.from_,
+            f"split into a builder and a runner on {plan.runner_image}",
+            [Replace(stage.from_, nodes), *gone],
+            why="what only the build needs stays out of the image that is shipped",
+            evidence=plan.evidence,
+        )
+
+
+def _render(file: Dockerfile, stage: Stage, plan: SplitPlan) -> list[Node]:
+    """The nodes of both stages; each instruction keeps the comments above it, the blank lines before it stay."""
+    leading, trailing = _trivia_before(stage)
+    platform = f"--platform={stage.platform} " if stage.platform else ""
+    first = stage.from_ if stage.name else file.new(f"FROM {platform}{stage.image} AS builder")
+    result: list[Node] = [first]
+    in_builder: set[int] = set()
+    for entry in plan.builder:
+        if isinstance(entry, str):
+            result.append(file.new(entry))
+            continue
+        node = entry.node if isinstance(entry, Instead) else entry
+        result += leading.get(id(node), ())
+        result.append(file.new(entry.text) if isinstance(entry, Instead) else node)
+        in_builder.add(id(node))
+    result += [file.blank(), file.new(f"FROM {platform}{plan.runner_image} AS {_free_name(file)}")]
+    start = len(result)
+    for entry in plan.runner:
+        if isinstance(entry, str):
+            result.append(file.new(entry))
+            continue
+        node = entry.node if isinstance(entry, Instead) else entry
+        if id(node) not in in_builder:
+            before = list(leading.get(id(node), ()))
+            while len(result) == start and before and _is_blank(before[0]):
+                del before[0]
+            result += before
+        result.append(file.new(entry.text) if isinstance(entry, Instead) else node)
+    return [node for i, node in enumerate(result) if not (i and _is_blank(node) and _is_blank(result[i - 1]))] + trailing
+
+
+def _trivia_before(stage: Stage) -> tuple[dict[int, list[Trivia]], list[Trivia]]:
+    """Comments and blank lines before each instruction of the stage, and those after its last one."""
+    before: dict[int, list[Trivia]] = {}
+    waiting: list[Trivia] = []
+    for node in stage.nodes:
+        if isinstance(node, Trivia):
+            waiting.append(node)
+        else:
+            before[id(node)] = waiting
+            waiting = []
+    return before, waiting
+
+
+def _is_blank(node: Node) -> bool:
+    return isinstance(node, Trivia) and node.kind == "blank"
+
+
+def _free_name(file: Dockerfile) -> str:
+    taken = {(stage.name or "").lower() for stage in file.stages} | {"builder"}
+    return next(name for name in ("runner", "final", "runtime", "runner-image") if name not in taken)

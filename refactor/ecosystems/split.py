@@ -1,0 +1,138 @@
+"""Taking a stage apart: what every language's split has in common.
+
+A language says which role each RUN and COPY plays; the instructions that configure the image follow rules that hold for
+all of them. The result is a :class:`SplitPlan`, rendered by the codemod ``split-build-stage``.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Mapping, Sequence
+
+from refactor.ecosystems.ecosystem import Instead, SplitPlan
+from refactor.ecosystems.reading import Refused, StageReading, Step
+from refactor.images import lookup
+from refactor.syntax import Instruction
+
+_RUNNER_ONLY = frozenset({"LABEL", "EXPOSE", "VOLUME", "STOPSIGNAL", "HEALTHCHECK", "CMD", "ENTRYPOINT", "MAINTAINER"})
+_BOTH = frozenset({"ENV", "WORKDIR", "SHELL"})
+_VARIABLE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
+
+
+class Role(enum.Flag):
+    """Where an instruction goes."""
+
+    DROPPED = 0
+    BUILDER = enum.auto()
+    RUNNER = enum.auto()
+    BOTH = BUILDER | RUNNER
+
+
+def assemble(
+    reading: StageReading,
+    roles: Mapping[Instruction, Role],
+    *,
+    runner_image: str,
+    artefacts: Sequence[str],
+    builder_tail: Sequence[str] = (),
+    builder_head: Sequence[str] = (),
+    instead: Mapping[Instruction, str] | None = None,
+    runner_head: Sequence[str] = (),
+    evidence: Sequence[str] = (),
+) -> SplitPlan | Refused:
+    """The plan for a stage whose RUN and COPY instructions have the given ``roles``.
+
+    ``artefacts`` (``COPY --from=builder ...``) take the place of the first COPY or RUN that stays in the builder;
+    ``runner_head`` (system packages, users) comes right after the runner's FROM, ``builder_tail`` after the last step of
+    the builder. ``instead`` has new canonical text for nodes of the builder. An instruction without a role that is not
+    plain configuration refuses the plan by name.
+    """
+    steps = reading.steps
+    placed: list[tuple[Step, Role]] = []
+    last_built = -1
+    for index, step in enumerate(steps):
+        role = roles.get(step.node)
+        if role is not None and Role.BUILDER in role and step.keyword in {"RUN", "COPY", "ADD"}:
+            last_built = index
+    for index, step in enumerate(steps):
+        role = roles.get(step.node)
+        if role is None:
+            role = _configuration_role(step, index <= last_built)
+        if role is None:
+            line = reading.file.line_of(step.node)
+            what = step.node.argument.split("\n")[0][:60]
+            return Refused(
+                f"what line {line} is for is not known: {step.keyword} {what}",
+                "say in the Dockerfile's own stage what is needed at run time, or move that step apart",
+            )
+        placed.append((step, role))
+    used = {name for step, role in placed if Role.RUNNER in role for name in _VARIABLE.findall(step.node.argument)}
+    builder: list[Instruction | str | Instead] = list(builder_head)
+    runner: list[Instruction | str | Instead] = list(runner_head)
+    waiting = list(artefacts)
+    for step, role in placed:
+        node = step.node
+        if Role.BUILDER in role:
+            builder.append(Instead(node, (instead or {})[node]) if instead and node in instead else node)
+            if step.keyword in {"RUN", "COPY", "ADD"} and Role.RUNNER not in role and waiting and _is_home_set(placed, step):
+                runner += waiting
+                waiting = []
+        if step.keyword == "ARG" and any(name in used for name, _ in node.pairs):
+            role |= Role.RUNNER
+        if Role.RUNNER in role:
+            if waiting and node.keyword in {"USER", "CMD", "ENTRYPOINT", "HEALTHCHECK"}:
+                runner += waiting
+                waiting = []
+            runner.append(node)
+    runner += waiting
+    builder += builder_tail
+    return SplitPlan(tuple(builder), runner_image, tuple(runner), tuple(evidence))
+
+
+def _is_home_set(placed: Sequence[tuple[Step, Role]], here: Step) -> bool:
+    """No WORKDIR follows: artefacts placed now are seen from the folder that the program starts in."""
+    index = next(i for i, (step, _) in enumerate(placed) if step is here)
+    return all(step.keyword != "WORKDIR" for step, _ in placed[index:])
+
+
+def _configuration_role(step: Step, is_before_build: bool) -> Role | None:
+    if step.keyword in _RUNNER_ONLY:
+        return Role.RUNNER
+    if step.keyword in _BOTH or step.keyword == "USER":
+        return Role.BOTH if is_before_build else Role.RUNNER
+    if step.keyword == "ARG":
+        return Role.BUILDER if is_before_build else Role.RUNNER
+    return None
+
+
+def variant_reference(reading: StageReading, variant: str) -> str | Refused:
+    """The base image of the stage in another variant (``node:20`` -> ``node:20-slim``), variables kept as written."""
+    written, expanded = reading.stage.image, reading.image_reference
+    if expanded is None:
+        return Refused(f"the base image {written} depends on a build argument without a default", "give the ARG a default")
+    image = lookup(expanded)
+    if image is None:
+        return Refused(f"the base image {expanded} is not in the catalogue", "name an official image")
+    if "@" in expanded:
+        return Refused(f"the base image is pinned by digest, and the digest of its {variant} variant is not known here")
+    found = image.with_variant(variant)
+    if found is None:
+        return Refused(f"{expanded} has no {variant} variant")
+    if written == expanded:
+        return found
+    # ${VERSION} in the middle: what follows the last variable, and the repository before the first, are literal.
+    prefix = 0
+    while prefix < min(len(expanded), len(found)) and expanded[prefix] == found[prefix]:
+        prefix += 1
+    tail = expanded[prefix:]
+    if written.endswith(tail) and "$" not in found[prefix:]:
+        kept = written[: len(written) - len(tail)] if tail else written
+        if reading.file.expand(kept + found[prefix:], reading.stage.from_) == found:
+            return kept + found[prefix:]
+    return Refused(f"the {variant} variant of {written} cannot be written with its variables")
+
+
+def builder_name(reading: StageReading) -> str:
+    """What ``COPY --from=`` calls the builder: the stage's own name where it has one."""
+    return reading.stage.name or "builder"
