@@ -65,7 +65,7 @@ def read(source: bytes) -> Reading | str:
     statements: list[Statement] = []
     for entry, logical in zip(structure, framed.lines):
         keyword: str = entry["instruction"]
-        if not logical.text[: len(keyword)].upper() == keyword:
+        if logical.text[: len(keyword)].upper() != keyword:
             return f"line {logical.line}: dockerfile-parse reads the keyword as {keyword!r}"
         following = logical.text[len(keyword) : len(keyword) + 1]
         if following and following not in _BLANK:

@@ -1,0 +1,19 @@
+"""Base images and system packages: what is known of them, as data and look-ups."""
+
+from __future__ import annotations
+
+from .base_image import BaseImage
+from .catalogue import lookup
+from .reference import Reference, parse_reference
+from .system_packages import SystemPackage, classify, native_build_needs, native_needs
+
+__all__ = [
+    "BaseImage",
+    "Reference",
+    "SystemPackage",
+    "classify",
+    "lookup",
+    "native_build_needs",
+    "native_needs",
+    "parse_reference",
+]

@@ -1,0 +1,74 @@
+"""The catalogue's entry: what is known of one base image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from .reference import Reference, parse_reference
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class BaseImage:
+    """Facts about a base image. What is not known is None or empty; nothing here is guessed from a name."""
+
+    reference: str
+    """As it was asked for."""
+    family: str
+    """"node", "python", "golang", "debian", "distroless", "nginx", "scratch", ..."""
+    version: str
+    """As the tag says it ("20", "3.11", "1.22.3"); the number where the tag is a code name; "" for `latest`."""
+    variant: str
+    """"fat", "slim", "alpine", "distroless", "scm", "curl", "jdk", "jre", "jre-alpine", "fpm", ..."""
+    distro: str | None
+    """"debian", "ubuntu", "alpine", "fedora", "oracle", ...; None for scratch and busybox."""
+    release: str | None
+    """Code name ("bookworm", "noble") or Alpine's number ("3.19"). Where the tag does not name it: the release such
+    a tag was built on in August 2026 (`is_floating` says whether it can still change), or None."""
+    libc: str | None
+    """"glibc", "musl", or None where there is none (scratch, distroless static) or it is not known."""
+    is_floating: bool = False
+    """The tag names no release and moves to newer ones."""
+    shells: tuple[str, ...] = ()
+    package_manager: str | None = None
+    """"apt", "apk", "dnf", "microdnf", "yum", or None."""
+    users: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """Built-in users that are not root: name to (uid, gid)."""
+    default_user: str = "root"
+    """As the image's configuration has it: a name or a number."""
+    entrypoint: tuple[str, ...] = ()
+    cmd: tuple[str, ...] = ()
+    ports: tuple[int, ...] = ()
+    workdir: str = "/"
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Those ENV of the image that matter to a rewrite, with their values; version numbers are left out."""
+    preinstalled: frozenset[str] = frozenset()
+    """Notable packages and programs, by the names the distribution's package manager uses."""
+    sources: tuple[str, ...] = ()
+    """Where these facts come from."""
+
+    @property
+    def has_shell(self) -> bool:
+        return bool(self.shells)
+
+    @property
+    def parsed(self) -> Reference:
+        return parse_reference(self.reference)
+
+    @property
+    def docker_family(self) -> str:
+        """ "debian-like" (apt), "alpine-like" (apk) or "other": how users and packages are made there."""
+        return {"apt": "debian-like", "apk": "alpine-like"}.get(self.package_manager or "", "other")
+
+    def with_variant(self, variant: str) -> str | None:
+        """The image of that variant ("fat", "slim", "alpine", "jre", "distroless") for the same version and release.
+
+        None where there is none, and where this one is pinned by digest (the other's digest is not known offline).
+        `node:20-bullseye` gives `node:20-bullseye-slim`, `python:3.11-buster` gives `python:3.11-slim-buster`.
+        """
+        from .variants import with_variant
+
+        return with_variant(self, variant)

@@ -1,0 +1,178 @@
+"""Names of an image's other variants, where they have been published."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .history import default_release, is_known, version_of
+
+if TYPE_CHECKING:
+    from .base_image import BaseImage
+    from .catalogue import Tag
+
+_OLD_NODE_SLIM = {6: (6, 15), 8: (8, 14), 10: (10, 14), 11: (11, 3)}
+"""First versions with a `-slim` beside `-jessie` and `-stretch`; from Node 12 on every release has one."""
+_NO_PYTHON_SLIM = frozenset(("2.7.7", "3.3.5", "3.4.1"))
+_DISTROLESS_NODE = {
+    "bullseye": ("16", "18"), "bookworm": ("18", "20", "22", "24"), "trixie": ("20", "22", "24", "26"),
+}  # fmt: skip
+_DISTROLESS_NUMBER = {"bullseye": "11", "bookworm": "12", "trixie": "13"}
+_DISTROLESS_PYTHON = {"3.9": "bullseye", "3.11": "bookworm", "3.13": "trixie"}
+
+
+def with_variant(image: BaseImage, variant: str) -> str | None:
+    """See `BaseImage.with_variant`."""
+    parsed = image.parsed
+    if parsed.digest:
+        return None
+    if variant == image.variant:
+        return image.reference
+    name = _NAMES.get(image.family)
+    if name is None:
+        return None
+    from .catalogue import read_tag
+
+    tag = read_tag(parsed.tag or "latest")
+    lead = _lead(parsed.tag or "latest", tag)
+    return name(image, tag, lead, variant)
+
+
+def _lead(text: str, tag: Tag) -> str:
+    """The part of the tag that names the version: "20", "lts", "" for latest."""
+    if tag.version:
+        return tag.version
+    words = "-".join(tag.words)
+    return "" if words == "latest" else words
+
+
+def _join(*parts: str | None) -> str:
+    return "-".join(part for part in parts if part) or "latest"
+
+
+def _node(image: BaseImage, tag: Tag, lead: str, variant: str) -> str | None:
+    version = version_of(image.version) if image.version else None
+    if image.version and (version is None or not is_known("node", version)):
+        return None
+    parsed = image.parsed
+    if variant == "fat":
+        return parsed.with_tag(_join(lead, tag.release))
+    if variant == "slim":
+        if tag.alpine is not None:
+            return parsed.with_tag(_join(lead, "slim"))
+        if tag.release == "wheezy":
+            return None
+        if tag.release in ("jessie", "stretch") and version is not None and version[0] < 12:
+            first = _OLD_NODE_SLIM.get(version[0])
+            if first is None or (len(version) > 1 and version < first) or version == (10, 14, 0):
+                return None
+        return parsed.with_tag(_join(lead, tag.release, "slim"))
+    if variant == "alpine":
+        if version is not None and (version < (6,) or (len(version) > 1 and version < (6, 9, 1))):
+            return None
+        return parsed.with_tag(_join(lead, "alpine"))
+    if variant == "distroless" and image.release and version is not None and image.distro == "debian":
+        major = str(version[0])
+        if major in _DISTROLESS_NODE.get(image.release, ()):
+            return f"gcr.io/distroless/nodejs{major}-debian{_DISTROLESS_NUMBER[image.release]}:nonroot"
+    return None
+
+
+def _python(image: BaseImage, tag: Tag, lead: str, variant: str) -> str | None:
+    version = version_of(image.version) if image.version else None
+    if image.version and (version is None or not is_known("python", version)):
+        return None
+    if lead == "rc":
+        return None
+    parsed = image.parsed
+    if variant == "fat":
+        return parsed.with_tag(_join(lead, tag.release))
+    if variant == "slim":
+        if tag.alpine is not None:
+            return parsed.with_tag(_join(lead, "slim"))
+        if tag.release == "wheezy" or image.version in _NO_PYTHON_SLIM:
+            return None
+        return parsed.with_tag(_join(lead, "slim", tag.release))
+    if variant == "alpine":
+        if version is not None and len(version) > 1 and (version < (2, 7, 11) and len(version) > 2):
+            return None
+        if version is not None and version[:2] == (3, 2):
+            return None
+        return parsed.with_tag(_join(lead, "alpine"))
+    if variant == "distroless" and version is not None and len(version) > 1 and image.distro == "debian":
+        release = _DISTROLESS_PYTHON.get(f"{version[0]}.{version[1]}")
+        if release is not None and release == image.release:
+            return f"gcr.io/distroless/python3-debian{_DISTROLESS_NUMBER[release]}:nonroot"
+    return None
+
+
+def _golang(image: BaseImage, tag: Tag, lead: str, variant: str) -> str | None:
+    version = version_of(image.version) if image.version else None
+    if image.version and (version is None or not is_known("golang", version)):
+        return None
+    if variant == "alpine" and (version is None or version >= (1, 4)):
+        return image.parsed.with_tag(_join(lead, "alpine"))
+    return image.parsed.with_tag(_join(lead, tag.release)) if variant == "fat" else None
+
+
+def _slim_before_release(image: BaseImage, tag: Tag, lead: str, variant: str) -> str | None:
+    """rust and ruby: `1.75-slim-bookworm`."""
+    version = version_of(image.version) if image.version else None
+    if image.version and (version is None or default_release(image.family, version) is None):
+        return None
+    parsed = image.parsed
+    if variant == "fat":
+        return parsed.with_tag(_join(lead, tag.release))
+    if variant == "slim":
+        return parsed.with_tag(_join(lead, "slim", tag.release if tag.alpine is None else None))
+    return parsed.with_tag(_join(lead, "alpine")) if variant == "alpine" else None
+
+
+def _debian(image: BaseImage, tag: Tag, lead: str, variant: str) -> str | None:
+    if image.release in ("wheezy", "jessie") and variant == "slim" and tag.version.count("."):
+        return None
+    whole = (image.parsed.tag or "stable").removesuffix("-slim")
+    if whole == "latest":
+        whole = "stable"
+    if variant == "fat":
+        return image.parsed.with_tag(whole)
+    return image.parsed.with_tag(f"{whole}-slim") if variant == "slim" and "backports" not in whole else None
+
+
+def _temurin(image: BaseImage, tag: Tag, lead: str, variant: str) -> str | None:
+    number = version_of(image.version.split("_")[0].split("u")[0]) if image.version else None
+    kind, _, flavour = variant.partition("-")
+    if kind == "alpine":
+        kind, flavour = ("jre" if "jre" in tag.words else "jdk"), "alpine"
+    if number is None or kind not in ("jdk", "jre") or flavour not in ("", "alpine"):
+        return None
+    if number[0] < 8 or (kind == "jre" and 11 < number[0] < 16):
+        return None
+    # A full version is written 17.0.9_9 with the kind behind it, as a short one is.
+    if flavour == "alpine" or tag.alpine is not None:
+        release = f"alpine{tag.alpine or ''}" if tag.alpine is not None else "alpine"
+    else:
+        release = tag.release or ""
+    return image.parsed.with_tag(_join(lead.split("-")[0], kind, release))
+
+
+def _nginx(image: BaseImage, tag: Tag, lead: str, variant: str) -> str | None:
+    if tag.words not in ((), ("latest",), ("stable",), ("mainline",)) or tag.release:
+        return None
+    if variant == "alpine":
+        return image.parsed.with_tag(_join(lead, "alpine"))
+    if variant == "alpine-slim":
+        return image.parsed.with_tag(_join(lead, "alpine", "slim"))
+    return image.parsed.with_tag(_join(lead)) if variant == "fat" else None
+
+
+_NAMES = {
+    "node": _node,
+    "python": _python,
+    "golang": _golang,
+    "rust": _slim_before_release,
+    "ruby": _slim_before_release,
+    "debian": _debian,
+    "eclipse-temurin": _temurin,
+    "nginx": _nginx,
+    "nginx-unprivileged": _nginx,
+}
