@@ -10,7 +10,7 @@ class Deployment:
     """How Compose files use the image. Empty when none was found, which is no proof that none exists."""
 
     targets: tuple[str, ...] = ()
-    """Stages that are built by name (``build.target``): renaming or reordering them changes what is deployed."""
+    """Stages that are built by name (``build.target``): renaming them changes what is deployed."""
     users: tuple[str, ...] = ()
     """``user:`` of the services, as written."""
     mounts: tuple[str, ...] = ()
