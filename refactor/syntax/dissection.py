@@ -1,0 +1,146 @@
+"""The parts of one instruction's raw text, computed once for equal texts."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from functools import lru_cache
+
+from refactor.syntax.flags import Flag, read_flags
+from refactor.syntax.framing import SPACE, Head, body_end, heredocs_of
+from refactor.syntax.heredoc import Heredoc, HeredocStart
+from refactor.syntax.words import JsonError, read_json, split_blanks, split_quoted
+
+_KEYWORD = re.compile(r"[^\t\v\f\r ]*")
+_BLANKS = re.compile(r"[\t\v\f\r ]+")
+_JSON_FORMS = frozenset({"ADD", "CMD", "COPY", "ENTRYPOINT", "RUN", "SHELL", "VOLUME"})
+_CUT_AT_BLANKS = frozenset({"ADD", "COPY", "EXPOSE", "FROM", "VOLUME"})
+_CUT_OUTSIDE_QUOTES = frozenset({"ARG", "ENV", "LABEL"})
+_HEALTHCHECK = re.compile(rf"([^{SPACE}]+)[{SPACE}]*")
+_UNREAD = object()
+_CACHED_SIZE = 65_536
+"""Longer texts are not kept: a cache of thousands of them would outgrow the memory the tool may use."""
+
+
+class Split:
+    """A logical line cut into keyword, flags and argument; offsets are those of the line."""
+
+    __slots__ = (
+        "_json",
+        "argument",
+        "argument_start",
+        "flag_spans",
+        "json_error",
+        "keyword",
+        "keyword_start",
+        "keyword_text",
+    )
+
+    def __init__(self, logical: str, escape: str) -> None:
+        stripped = logical.strip(SPACE)
+        start = len(logical) - len(logical.lstrip(SPACE))
+        keyword_end = _KEYWORD.match(stripped).end()  # type: ignore[union-attr]
+        self.keyword_start = start
+        self.keyword_text = stripped[:keyword_end]
+        self.keyword = self.keyword_text.upper()
+        blanks = _BLANKS.match(stripped, keyword_end)
+        position = blanks.end() if blanks is not None else keyword_end
+        self.flag_spans: list[tuple[Flag, int, int]] = []
+        if stripped.startswith("-", position):
+            self.flag_spans, position = read_flags(stripped, position, escape)
+            self.flag_spans = [(flag, a + start, b + start) for flag, a, b in self.flag_spans]
+        rest = stripped[position:]
+        argument = rest.lstrip(SPACE)
+        self.argument_start = start + position + len(rest) - len(argument)
+        self.argument = argument
+        self.json_error = ""
+        self._json: object = _UNREAD
+
+    @property
+    def json(self) -> tuple[str, ...] | None:
+        if self._json is _UNREAD:
+            text: str | None = None
+            if self.keyword in _JSON_FORMS:
+                text = self.argument
+            elif self.keyword == "HEALTHCHECK" and "[" in self.argument:
+                match = _HEALTHCHECK.match(self.argument)
+                text = self.argument[match.end() :] if match is not None else None
+            try:
+                self._json = None if text is None else read_json(text)
+            except JsonError as error:
+                self.json_error = str(error)
+                self._json = None
+        return self._json  # type: ignore[return-value]
+
+
+class Dissection:
+    """All that the raw text of an instruction says by itself; shared between instructions of equal text."""
+
+    __slots__ = ("_words", "escape", "flags", "head", "heredocs", "problem", "split", "text", "unterminated")
+
+    def __init__(self, text: str, escape: str) -> None:
+        self.text = text
+        self.escape = escape
+        self.head = head = Head(text, escape)
+        self.split = split = Split(head.logical, escape)
+        self.flags = tuple(flag for flag, _, _ in split.flag_spans)
+        self.heredocs: tuple[Heredoc, ...] = ()
+        self.unterminated: HeredocStart | None = None
+        starts = heredocs_of(head.logical, escape) if "<" in head.logical else ()
+        if starts:
+            self._read_bodies(starts)
+        self._words: tuple[tuple[str, int, int], ...] | None = None
+        self.problem: str | bool | None = False
+        """Why BuildKit refuses the instruction, None where it does not, False where that is not computed yet."""
+
+    def _read_bodies(self, starts: tuple[HeredocStart, ...]) -> None:
+        position = self.head.end
+        found = []
+        for start in starts:
+            end, after, is_ended = body_end(self.text, position, start)
+            if not is_ended:
+                if start.is_spaced:
+                    continue
+                self.unterminated = self.unterminated or start
+            found.append(Heredoc(start.name, start.expand, start.strip_tabs, self.text[position:end]))
+            position = after
+        self.heredocs = tuple(found)
+
+    @property
+    def words(self) -> tuple[tuple[str, int, int], ...]:
+        """(word, start, end) in the argument, of the forms that are not JSON."""
+        if self._words is None:
+            split = self.split
+            argument, keyword = split.argument, split.keyword
+            if not argument:
+                self._words = ()
+            elif keyword in _CUT_AT_BLANKS:
+                self._words = tuple((argument[a:b], a, b) for a, b in split_blanks(argument))
+            elif keyword in _CUT_OUTSIDE_QUOTES:
+                self._words = split_quoted(argument, self.escape)
+            elif keyword == "HEALTHCHECK":
+                match = _HEALTHCHECK.match(argument)
+                kind, start = (match[1], match.end()) if match is not None else (argument, len(argument))
+                rest = ((argument[start:], start, len(argument)),) if start < len(argument) else ()
+                self._words = ((kind, 0, len(kind)), *rest)
+            else:
+                self._words = ((argument, 0, len(argument)),)
+        return self._words
+
+    def raw_start(self, offset: int) -> int:
+        """Offset in the raw text of the logical character ``offset``."""
+        head = self.head
+        index = bisect_right(head.logical_starts, offset) - 1
+        return head.raw_starts[index] + offset - head.logical_starts[index]
+
+    def raw_end(self, offset: int) -> int:
+        """Offset in the raw text just after the logical character ``offset - 1``: before a continuation, not after."""
+        return self.raw_start(offset - 1) + 1 if offset else self.head.raw_starts[0]
+
+
+_cached = lru_cache(maxsize=4096)(Dissection)
+
+
+def dissect(text: str, escape: str) -> Dissection:
+    """The dissection of an instruction's raw text."""
+    return _cached(text, escape) if len(text) <= _CACHED_SIZE else Dissection(text, escape)

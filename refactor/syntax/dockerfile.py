@@ -1,0 +1,283 @@
+"""A Dockerfile as a lossless tree: ``bytes(parse(source)) == source`` for any bytes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+from refactor.syntax.directives import Directives
+from refactor.syntax.dissection import dissect
+from refactor.syntax.edits import Edit, edited, printed
+from refactor.syntax.framing import frame
+from refactor.syntax.nodes import Instruction, Node, Trivia
+from refactor.syntax.problems import Problem, problems_of
+from refactor.syntax.style import FileFormat, Style, adapt
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from refactor.syntax.environment import Environments
+
+_INDEX = re.compile(r"[+-]?\d+")
+_BUILDKIT_FLAGS = {
+    "RUN": frozenset({"mount", "network", "security", "device"}),
+    "COPY": frozenset({"link", "chmod", "parents", "exclude"}),
+    "ADD": frozenset({"link", "chmod", "checksum", "keep-git-dir", "unpack", "exclude"}),
+}
+_HAS_LOWER_AS = re.compile(r"(\S+\s+)AS(\s+\S+\s*)", re.I)
+
+
+class Stage:
+    """One build stage: a FROM and what follows it, with the comments directly above the FROM."""
+
+    __slots__ = ("from_", "index", "instructions", "is_last", "nodes")
+
+    def __init__(self, index: int, from_: Instruction, nodes: tuple[Node, ...], is_last: bool) -> None:
+        self.index = index
+        self.from_ = from_
+        self.nodes = nodes
+        self.instructions: tuple[Instruction, ...] = tuple(
+            node for node in nodes if isinstance(node, Instruction)
+        )
+        """The FROM first."""
+        self.is_last = is_last
+
+    def __repr__(self) -> str:
+        return f"Stage({self.index}, {self.name or self.image!r})"
+
+    @property
+    def image(self) -> str:
+        """The base as written, variables not expanded; "" for a FROM without argument."""
+        words = self.from_.words
+        return words[0] if words else ""
+
+    @property
+    def name(self) -> str | None:
+        """The name behind AS, as written."""
+        words = self.from_.words
+        return words[2] if len(words) == 3 and words[1].upper() == "AS" else None
+
+    @property
+    def platform(self) -> str | None:
+        """Value of ``--platform``, variables not expanded."""
+        return self.from_.flag("platform")
+
+
+class Dockerfile:
+    """A whole file. Made by :func:`parse`; edits give a new one."""
+
+    def __init__(self, nodes: Sequence[Node], format: FileFormat, directives: Directives) -> None:
+        self.nodes: tuple[Node, ...] = tuple(nodes)
+        self._format = format
+        self._directives = directives
+
+    def __bytes__(self) -> bytes:
+        return self._text.encode("utf-8", "surrogateescape")
+
+    @property
+    def _text(self) -> str:
+        return "".join([node.text for node in self.nodes])
+
+    # What is in it
+
+    @cached_property
+    def instructions(self) -> tuple[Instruction, ...]:
+        return tuple(node for node in self.nodes if isinstance(node, Instruction))
+
+    @property
+    def escape(self) -> str:
+        """The escape character, backslash or backtick."""
+        return self._format.escape
+
+    @property
+    def directives(self) -> Mapping[str, str]:
+        """Values of the parser directives by name: syntax, escape, check."""
+        return self._directives.values
+
+    @property
+    def style(self) -> Style:
+        return self._format.style
+
+    @cached_property
+    def problems(self) -> tuple[Problem, ...]:
+        """Where BuildKit would refuse the file, in order of lines; empty for a file that it takes."""
+        return problems_of(self, self._directives.problems)
+
+    @cached_property
+    def uses_buildkit(self) -> bool:
+        """The file needs BuildKit already: a ``# syntax=`` line, a heredoc, or a flag that other builders lack."""
+        return "syntax" in self.directives or any(
+            _needs_buildkit(wrapped)
+            for node in self.instructions
+            for wrapped in (node, node.onbuild)
+            if wrapped
+        )
+
+    @cached_property
+    def stages(self) -> tuple[Stage, ...]:
+        nodes = self.nodes
+        froms = [
+            i for i, node in enumerate(nodes) if isinstance(node, Instruction) and node.keyword == "FROM"
+        ]
+        starts = [self._first_comment_above(index) for index in froms]
+        ends = [*starts[1:], len(nodes)]
+        stages = []
+        for number, (index, start, end) in enumerate(zip(froms, starts, ends)):
+            from_ = nodes[index]
+            assert isinstance(from_, Instruction)
+            stages.append(Stage(number, from_, nodes[start:end], number == len(froms) - 1))
+        return tuple(stages)
+
+    def stage(self, reference: str) -> Stage | None:
+        """The stage that ``COPY --from=reference`` means: an index, or a name in any case (the last one wins)."""
+        if _INDEX.fullmatch(reference):
+            # Longer numbers are no index of any file; int() of a huge one would be refused by Python.
+            index = int(reference) if len(reference) < 10 else -1
+            return self.stages[index] if 0 <= index < len(self.stages) else None
+        name = reference.lower()
+        return next(
+            (stage for stage in reversed(self.stages) if (stage.name or "").lower() == name != ""), None
+        )
+
+    def stage_of(self, node: Node) -> Stage | None:
+        """The stage that a node is of, None for the preamble before the first FROM."""
+        return self._stage_by_node.get(node)
+
+    def line_of(self, node: Node) -> int:
+        """First physical line of a node of this file, from 1. Raises KeyError for other nodes."""
+        return self._lines[node]
+
+    def end_line_of(self, node: Node) -> int:
+        """Last physical line of a node of this file, heredoc bodies included."""
+        lines = node.text.count("\n")
+        return self._lines[node] + lines - (1 if lines and node.text.endswith("\n") else 0)
+
+    def comments_above(self, node: Node) -> tuple[Trivia, ...]:
+        """The comment lines directly above a node, from top to bottom; a blank line ends them."""
+        index = self._indices[node]
+        return tuple(
+            line for line in self.nodes[self._first_comment_above(index) : index] if isinstance(line, Trivia)
+        )
+
+    # Variables
+
+    def environment(self, at: Instruction) -> Mapping[str, str | None]:
+        """The variables in scope just before ``at``: name to value, None for a value that only the build knows.
+
+        ENV and ARG of the stage and of the stages it is built from; for FROM and the preamble the global ARGs, and
+        BuildKit's platform variables. Variables of an image from outside the file are not in it.
+        """
+        return dict(self._environments.before(at).values)
+
+    def expand(self, text: str, at: Instruction) -> str | None:
+        """``text`` with variables expanded, quotes and escapes removed, as BuildKit does it for a word of ``at``.
+
+        None where it needs a value that may come from outside the file (the base image's ENV, an ARG without
+        default), or where BuildKit refuses the word. The default of an ARG counts as its value.
+        """
+        if "$" not in text and "'" not in text and '"' not in text and self.escape not in text:
+            return text
+        return self._environments.expand(text, at)
+
+    # New ones
+
+    def new(self, text: str) -> Instruction:
+        """An instruction in this file's style from canonical text (LF, upper-case keyword, ``\\`` and four blanks).
+
+        Heredoc bodies keep LF: a carriage return would become part of the script. Raises ValueError where the text is
+        not one instruction, or is another one with this file's escape character.
+        """
+        canonical = dissect(text, "\\")
+        head = canonical.head
+        if len(parse(text.encode("utf-8", "surrogateescape")).nodes) != 1 or head.is_open:
+            raise ValueError(f"not one instruction: {text!r}")
+        style = self.style
+        end = canonical.raw_start(canonical.split.keyword_start) + len(canonical.split.keyword_text)
+        first, rest, bodies = text[:end], text[end : head.end], text[head.end :]
+        if style.keyword_case == "lower":
+            first = first.lower()
+            if canonical.split.keyword == "FROM":
+                rest = re.sub(r"\sAS(?=\s+\S+\s*$)", lambda found: found[0].lower(), rest)
+            elif canonical.split.keyword == "ONBUILD":
+                rest = re.sub(r"^\s*\S+", lambda found: found[0].lower(), rest)
+        rest = adapt(rest, self.escape, style, style.indent)
+        made = Instruction(first + rest + bodies, self._format)
+        if made.argument.split() != canonical.split.argument.split() or made.dissection.head.is_open:
+            raise ValueError(f"the escape character of the file changes the meaning of {text!r}")
+        return made
+
+    def comment(self, text: str) -> Trivia:
+        """A comment line; "# " is put in front where it is missing."""
+        line = text if text.startswith("#") else f"# {text}"
+        return Trivia(line.rstrip("\r\n") + self.style.newline, "comment")
+
+    def blank(self) -> Trivia:
+        """An empty line."""
+        return Trivia(self.style.newline, "blank")
+
+    def apply(self, edits: Sequence[Edit]) -> Dockerfile:
+        """The file with all edits applied, parsed again from its text. Raises :class:`EditConflict`.
+
+        A missing newline at the file's end stays missing, whatever stands there; all lines before end.
+        """
+        text = self._text
+        nodes = edited(self.nodes, edits)
+        ends = text.endswith("\n") or not text.strip("\ufeff")
+        return _parse_text(printed(nodes, self.style.newline, ends))
+
+    # Lookups by node
+
+    @cached_property
+    def _indices(self) -> dict[Node, int]:
+        return {node: index for index, node in enumerate(self.nodes)}
+
+    @cached_property
+    def _lines(self) -> dict[Node, int]:
+        lines = {}
+        line = 1
+        for node in self.nodes:
+            lines[node] = line
+            line += node.text.count("\n")
+        return lines
+
+    @cached_property
+    def _stage_by_node(self) -> dict[Node, Stage]:
+        return {node: stage for stage in self.stages for node in stage.nodes}
+
+    @cached_property
+    def _environments(self) -> Environments:
+        from refactor.syntax.environment import Environments
+
+        return Environments(self)
+
+    def _first_comment_above(self, index: int) -> int:
+        while index:
+            above = self.nodes[index - 1]
+            if not isinstance(above, Trivia) or above.kind != "comment":
+                break
+            index -= 1
+        return index
+
+
+def _needs_buildkit(node: Instruction) -> bool:
+    if node.heredocs:
+        return True
+    flags = node.flags
+    return bool(flags) and any(flag.name in _BUILDKIT_FLAGS.get(node.keyword, ()) for flag in flags)
+
+
+def parse(source: bytes) -> Dockerfile:
+    """Reads a Dockerfile. Never raises: what BuildKit would refuse is in ``problems``, and the bytes are kept."""
+    return _parse_text(source.decode("utf-8", "surrogateescape"))
+
+
+def _parse_text(text: str) -> Dockerfile:
+    start = 1 if text.startswith("\ufeff") else 0
+    directives = Directives(text, start)
+    format = FileFormat(directives.escape)
+    nodes: list[Node] = [Trivia("\ufeff", "bom")] if start else []
+    nodes += [Trivia(line, "directive") for line in directives.lines]
+    for kind, raw in frame(text, directives.end, directives.escape):
+        nodes.append(Instruction(raw, format) if kind == "instruction" else Trivia(raw, kind))
+    format.nodes = nodes
+    return Dockerfile(nodes, format, directives)

@@ -1,0 +1,139 @@
+"""Edits of a file: what codemods return."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from refactor.syntax.nodes import Instruction, Node
+
+
+class EditConflict(ValueError):
+    """Two edits change the same node, or an edit names a node that is not of the file."""
+
+
+class _Edit:
+    __slots__ = ("node",)
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.node!r})"
+
+
+class _EditWithNodes(_Edit):
+    __slots__ = ("new",)
+
+    def __init__(self, node: Node, new: Sequence[Node]) -> None:
+        self.node = node
+        self.new = tuple(new)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.node!r}, {list(self.new)!r})"
+
+
+class _Move(_Edit):
+    __slots__ = ("anchor",)
+
+    def __init__(self, node: Node, anchor: Node) -> None:
+        self.node = node
+        self.anchor = anchor
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.node!r}, {self.anchor!r})"
+
+
+class Replace(_EditWithNodes):
+    """``new`` stands where ``node`` stood; nodes of the file among them are copied by their text."""
+
+    __slots__ = ()
+
+
+class InsertBefore(_EditWithNodes):
+    """``new`` directly in front of the place of ``node``, even if that is replaced, removed or moved as well."""
+
+    __slots__ = ()
+
+
+class InsertAfter(_EditWithNodes):
+    """``new`` directly behind the place of ``node``."""
+
+    __slots__ = ()
+
+
+class Remove(_Edit):
+    """``node`` goes; comments above it are nodes of their own."""
+
+    __slots__ = ()
+
+
+class MoveBefore(_Move):
+    """``node`` goes to the place in front of ``anchor``."""
+
+    __slots__ = ()
+
+
+class MoveAfter(_Move):
+    """``node`` goes to the place behind ``anchor``."""
+
+    __slots__ = ()
+
+
+Edit = Replace | InsertBefore | InsertAfter | Remove | MoveBefore | MoveAfter
+
+
+def edited(nodes: Sequence[Node], edits: Sequence[Edit]) -> list[Node]:
+    """The nodes with all edits applied. Places are those of the nodes before any edit.
+
+    Of several insertions at one place the first edit's come first. Raises :class:`EditConflict`.
+    """
+    indices = {node: index for index, node in enumerate(nodes)}
+
+    def index_of(node: Node) -> int:
+        index = indices.get(node)
+        if index is None:
+            raise EditConflict(f"an edit names a node that is not of this file: {node!r}")
+        return index
+
+    before: dict[int, list[Node]] = {}
+    after: dict[int, list[Node]] = {}
+    instead: dict[int, tuple[Node, ...]] = {}
+    for edit in edits:
+        index = index_of(edit.node)
+        if isinstance(edit, InsertBefore):
+            before.setdefault(index, []).extend(edit.new)
+        elif isinstance(edit, InsertAfter):
+            after.setdefault(index, []).extend(edit.new)
+        else:
+            if index in instead:
+                raise EditConflict(f"two edits change the same node: {edit.node!r}")
+            instead[index] = edit.new if isinstance(edit, Replace) else ()
+            if isinstance(edit, MoveBefore):
+                before.setdefault(index_of(edit.anchor), []).append(edit.node)
+            elif isinstance(edit, MoveAfter):
+                after.setdefault(index_of(edit.anchor), []).append(edit.node)
+    result: list[Node] = []
+    for index, node in enumerate(nodes):
+        result += before.get(index, ())
+        result += instead.get(index, (node,))
+        result += after.get(index, ())
+    return result
+
+
+def printed(nodes: Sequence[Node], newline: str, ends_with_newline: bool) -> str:
+    """The text of the nodes: every line ends, the last one if ``ends_with_newline``."""
+    texts: list[str] = []
+    last = len(nodes) - 1
+    for index, node in enumerate(nodes):
+        text = node.text
+        if index == last:
+            if not ends_with_newline:
+                text = text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text
+            elif text and not text.endswith("\n") and text != "\ufeff":
+                text += newline
+        elif isinstance(node, Instruction):
+            text = node.closed()
+        elif not text.endswith("\n") and node.kind != "bom":
+            text += newline
+        texts.append(text)
+    return "".join(texts)

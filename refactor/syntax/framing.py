@@ -1,0 +1,175 @@
+"""Physical lines to instructions: continuations, comments inside them, heredoc bodies (BuildKit's ``parser.go``)."""
+
+from __future__ import annotations
+
+import re
+
+from refactor.syntax.heredoc import HeredocStart, heredoc_starts
+
+SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+"""What Go's ``unicode.IsSpace`` takes for white space; Python's ``str.isspace`` counts U+001C to U+001F as well."""
+
+_KEYWORD = re.compile(r"([^\t\v\f\r ]+)(?:[\t\v\f\r ]+([^\t\v\f\r ]+))?")
+_HOLDS_HEREDOCS = frozenset({"RUN", "COPY", "ADD"})
+
+
+class Head:
+    """The lines of one instruction without heredoc bodies, joined as BuildKit joins them: with nothing in between."""
+
+    __slots__ = ("end", "has_comment", "is_continued", "is_open", "logical", "logical_starts", "raw_starts")
+
+    def __init__(self, text: str, escape: str) -> None:
+        size = len(text)
+        end = text.find("\n") + 1 or size
+        line = text[:end].rstrip("\r\n")
+        first = line.lstrip(SPACE)
+        self.raw_starts = [len(line) - len(first)]
+        self.logical_starts = [0]
+        self.has_comment = False
+        self.is_open = False
+        """The file ended where a continuation line was expected."""
+        body = first.rstrip(" \t")
+        self.is_continued = body[-1:] == escape and body[-2:-1] != escape
+        if not self.is_continued:
+            self.logical = first
+            self.end = end
+            """Offset in the raw text just after the last line of the head."""
+            return
+        pieces = [body[:-1]]
+        length = len(body) - 1
+        while True:
+            if end >= size:
+                self.is_open = True
+                break
+            start, end = end, text.find("\n", end) + 1 or size
+            line = text[start:end].rstrip("\r\n")
+            first = line.lstrip(SPACE)
+            if not first:
+                continue
+            if first[0] == "#":
+                self.has_comment = True
+                continue
+            body = line.rstrip(" \t")
+            goes_on = body[-1:] == escape and body[-2:-1] != escape
+            piece = body[:-1] if goes_on else line
+            if piece:
+                pieces.append(piece)
+                self.raw_starts.append(start)
+                self.logical_starts.append(length)
+                length += len(piece)
+            if not goes_on:
+                break
+        self.logical = "".join(pieces)
+        self.end = end
+
+    def piece(self, index: int) -> str:
+        """The text that physical line ``index`` (of those with content) adds to the logical line."""
+        starts = self.logical_starts
+        return self.logical[starts[index] : starts[index + 1] if index + 1 < len(starts) else None]
+
+
+def _head_end(text: str, end: int, escape: str) -> int:
+    """End of the head whose first line, known to continue, ends at ``end``."""
+    size = len(text)
+    while end < size:
+        start, end = end, text.find("\n", end) + 1 or size
+        line = text[start:end]
+        first = line.lstrip(SPACE)
+        if not first or first[0] == "#":
+            continue
+        body = line.rstrip("\r\n").rstrip(" \t")
+        if body[-1:] != escape or body[-2:-1] == escape:
+            break
+    return end
+
+
+def frame(text: str, position: int, escape: str) -> list[tuple[str, str]]:
+    """Cuts ``text`` from ``position`` (after BOM and directives) into ("instruction" | "comment" | "blank", raw text).
+
+    One pass over the text; the pieces put together are the text again, whatever is in it.
+    """
+    nodes: list[tuple[str, str]] = []
+    add = nodes.append
+    size = len(text)
+    bodies: _Bodies | None = None
+    while position < size:
+        end = text.find("\n", position) + 1 or size
+        line = text[position:end]
+        first = line.lstrip(SPACE)
+        if not first:
+            add(("blank", line))
+        elif first[0] == "#":
+            add(("comment", line))
+        else:
+            body = line.rstrip("\r\n").rstrip(" \t")
+            if body[-1:] == escape and body[-2:-1] != escape:
+                end = _head_end(text, end, escape)
+                line = text[position:end]
+            if "<" in line:
+                starts = heredocs_of(Head(line, escape).logical, escape)
+                if starts:
+                    bodies = bodies or _Bodies(text)
+                    for start in starts:
+                        end = bodies.end_of(start, end)
+                    line = text[position:end]
+            add(("instruction", line))
+        position = end
+    return nodes
+
+
+def heredocs_of(logical: str, escape: str) -> tuple[HeredocStart, ...]:
+    """The heredocs that a logical line begins: only RUN, COPY, ADD and ONBUILD of these can, and not in JSON form."""
+    if "<<" not in logical:
+        return ()
+    words = _KEYWORD.match(logical.strip(SPACE))
+    if words is None:
+        return ()
+    keyword = words[1].upper()
+    if keyword != "ONBUILD" and keyword not in _HOLDS_HEREDOCS:
+        return ()
+    from refactor.syntax.dissection import Split
+
+    split = Split(logical, escape)
+    if keyword == "ONBUILD":
+        split = Split(split.argument, escape)
+    if split.keyword not in _HOLDS_HEREDOCS or split.json is not None:
+        return ()
+    return heredoc_starts(logical)
+
+
+class _Bodies:
+    """Where heredoc bodies end in one file; a terminator that comes nowhere is found out without reading on."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.last: dict[str, int] | None = None
+
+    def end_of(self, start: HeredocStart, position: int) -> int:
+        if start.is_spaced and not self._may_end(start.name, position):
+            return position
+        return body_end(self.text, position, start)[1]
+
+    def _may_end(self, name: str, position: int) -> bool:
+        if self.last is None:
+            self.last = {}
+            offset = 0
+            for line in self.text.split("\n"):
+                bare = line.rstrip("\r\n")
+                self.last[bare] = self.last[bare.lstrip("\t")] = offset
+                offset += len(line) + 1
+        return self.last.get(name, -1) >= position
+
+
+def body_end(text: str, position: int, start: HeredocStart) -> tuple[int, int, bool]:
+    """(end of the body, end of the terminator's line, whether there is a terminator) of a heredoc from ``position``.
+
+    Without a terminator BuildKit refuses the file, having read it to its end. ``<< EOF`` with a blank is a heredoc
+    since Dockerfile syntax 1.16 only; before, such a word was the shell's business and nothing followed, so there it
+    is none if nothing ends it.
+    """
+    tabs = "\t*" if start.strip_tabs else ""
+    # "^" and "$" of re.M also hold in the middle of nothing else than lines, as BuildKit splits at LF alone.
+    found = re.compile(rf"^{tabs}{re.escape(start.name)}\r*$\n?", re.M).search(text, position)
+    if found is not None and found.start() >= position:
+        return found.start(), found.end(), True
+    return (position, position, False) if start.is_spaced else (len(text), len(text), False)

@@ -1,0 +1,291 @@
+"""The nodes of a Dockerfile: instructions and what stands between them. They never change; edits make new ones."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from refactor.syntax.dissection import Dissection, dissect
+from refactor.syntax.flags import Flag, flag_text
+from refactor.syntax.framing import SPACE
+from refactor.syntax.heredoc import Heredoc, heredoc_start
+from refactor.syntax.style import FileFormat, adapt, continuation_indents
+
+_BLANKS = re.compile(r"[\t\v\f\r ]+")
+_COPIES = frozenset({"ADD", "COPY"})
+_PAIRS = frozenset({"ARG", "ENV", "LABEL"})
+REPEATABLE_FLAGS = frozenset({"mount", "exclude", "device"})
+"""Flags that may be given several times (``AddStrings`` in BuildKit's ``instructions/parse.go``)."""
+
+
+class Trivia:
+    """One physical line that is no instruction, with its ending; or the byte-order mark.
+
+    ``kind`` is "comment", "blank", "directive" or "bom". Compared by identity, as all nodes are.
+    """
+
+    __slots__ = ("kind", "text")
+    is_instruction = False
+
+    def __init__(self, text: str, kind: str) -> None:
+        self.text = text
+        self.kind = kind
+
+    def __repr__(self) -> str:
+        return f"Trivia({self.text!r}, {self.kind!r})"
+
+
+class Instruction:
+    """One instruction: ``text`` is its raw physical text with line ending and heredoc bodies.
+
+    All else is read from that text when first asked for. Compared by identity.
+    """
+
+    __slots__ = ("_dissection", "_format", "text")
+    is_instruction = True
+
+    def __init__(self, text: str, format: FileFormat) -> None:
+        self.text = text
+        self._format = format
+        self._dissection: Dissection | None = None
+
+    def __repr__(self) -> str:
+        return f"Instruction({self.text!r})"
+
+    @property
+    def dissection(self) -> Dissection:
+        """The parts of the raw text and the map from logical to raw offsets."""
+        if self._dissection is None:
+            self._dissection = dissect(self.text, self._format.escape)
+        return self._dissection
+
+    # What is written
+
+    @property
+    def keyword(self) -> str:
+        """In upper case; "" for a line of nothing but continuations."""
+        return self.dissection.split.keyword
+
+    @property
+    def keyword_text(self) -> str:
+        """As written."""
+        return self.dissection.split.keyword_text
+
+    @property
+    def flags(self) -> tuple[Flag, ...]:
+        return self.dissection.flags
+
+    @property
+    def argument(self) -> str:
+        """What follows the flags on the logical line (continuations joined, comments inside dropped), stripped."""
+        return self.dissection.split.argument
+
+    @property
+    def heredocs(self) -> tuple[Heredoc, ...]:
+        return self.dissection.heredocs
+
+    @property
+    def json(self) -> tuple[str, ...] | None:
+        """The strings of the exec form (for HEALTHCHECK of what follows CMD), None for the shell form."""
+        return self.dissection.split.json
+
+    @property
+    def has_inner_comment(self) -> bool:
+        """A comment line stands between the physical lines."""
+        return self.dissection.head.has_comment
+
+    @property
+    def is_continued(self) -> bool:
+        """The instruction has a continuation; heredoc bodies are none."""
+        return self.dissection.head.is_continued
+
+    @property
+    def newline(self) -> str:
+        """Line ending of the first line, that of the file where it has none."""
+        end = self.text.find("\n")
+        if end < 0:
+            return self._format.style.newline
+        return "\r\n" if self.text[:end].endswith("\r") else "\n"
+
+    @property
+    def escape(self) -> str:
+        """The escape character of the file."""
+        return self._format.escape
+
+    # What it means
+
+    def flag(self, name: str) -> str | None:
+        """Value of the last flag ``--name``; "" for one without value, None where there is none."""
+        found = None
+        for flag in self.dissection.flags:
+            if flag.name == name:
+                found = flag.value or ""
+        return found
+
+    def flag_values(self, name: str) -> tuple[str, ...]:
+        """Values of all flags ``--name`` in order; "" for one without value."""
+        return tuple(flag.value or "" for flag in self.dissection.flags if flag.name == name)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The argument as BuildKit cuts it: JSON strings; at blanks (COPY, ADD, EXPOSE, VOLUME, FROM); at blanks
+        outside quotes, which are kept (ENV, LABEL, ARG); type and command (HEALTHCHECK); else one word at most.
+        """
+        json = self.json
+        words = self.dissection.words
+        if json is None:
+            return tuple(word for word, _, _ in words)
+        return (words[0][0], *json) if self.keyword == "HEALTHCHECK" else json
+
+    @property
+    def word_spans(self) -> tuple[tuple[int, int], ...]:
+        """(start, end) of each word in ``argument``; empty for the exec form."""
+        return () if self.json is not None else tuple((start, end) for _, start, end in self.dissection.words)
+
+    @property
+    def is_legacy_pair(self) -> bool:
+        """``ENV name value`` or ``LABEL name value``, without equals sign."""
+        words = self.dissection.words
+        return self.keyword in ("ENV", "LABEL") and bool(words) and "=" not in words[0][0]
+
+    @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """(name, raw value) of ENV, LABEL and ARG, quotes as written; the value of a bare ``ARG name`` is ""."""
+        if self.keyword not in _PAIRS:
+            return ()
+        if self.is_legacy_pair:
+            parts = _BLANKS.split(self.argument, 1)
+            return ((parts[0], parts[1]),) if len(parts) == 2 else ()
+        found = []
+        for word in self.words:
+            name, equals, value = word.partition("=")
+            if equals or self.keyword == "ARG":
+                found.append((name, value))
+        return tuple(found)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Sources of COPY or ADD that are paths or URLs; heredocs are left out."""
+        words = self.words
+        if self.keyword not in _COPIES or len(words) < 2:
+            return ()
+        return tuple(word for word in words[:-1] if "<<" not in word or heredoc_start(word) is None)
+
+    @property
+    def destination(self) -> str | None:
+        """Destination of COPY or ADD."""
+        words = self.words
+        return words[-1] if self.keyword in _COPIES and len(words) > 1 else None
+
+    @property
+    def onbuild(self) -> Instruction | None:
+        """The instruction that an ONBUILD wraps; it is no node of the file."""
+        dissection = self.dissection
+        if dissection.split.keyword != "ONBUILD" or not dissection.split.argument:
+            return None
+        return Instruction(self.text[dissection.raw_start(dissection.split.argument_start) :], self._format)
+
+    # New ones
+
+    def splice(self, changes: Sequence[tuple[int, int, str]]) -> Instruction:
+        """Replaces spans of ``argument``, (start, end, new text) each; all other bytes stay, wherever they are.
+
+        A span over a continuation replaces the physical text in between. An insertion (start == end) goes behind the
+        character before it, so in front of a continuation. New text may hold canonical continuations (``\\``, LF,
+        four blanks); they take this instruction's indentation. Raises ValueError for spans that overlap or leave
+        the argument.
+        """
+        dissection = self.dissection
+        split = dissection.split
+        size, base = len(split.argument), split.argument_start
+        raw: list[tuple[int, int, str]] = []
+        reached = 0
+        for start, end, new in sorted(changes, key=lambda change: (change[0], change[1])):
+            if not reached <= start <= end <= size:
+                raise ValueError(f"span {start}:{end} overlaps another or leaves the argument (0:{size})")
+            reached = end
+            new = self._adapted(new)
+            if not size:
+                at = dissection.raw_end(base)
+                gap = "" if self.text[at - 1 : at] in (" ", "\t") else " "
+                raw.append((at, at, gap + new))
+            elif start == end:
+                at = dissection.raw_end(base + start) if start else dissection.raw_start(base)
+                raw.append((at, at, new))
+            else:
+                raw.append((dissection.raw_start(base + start), dissection.raw_end(base + end), new))
+        return self._with_raw(raw)
+
+    def with_argument(self, argument: str) -> Instruction:
+        """Keeps keyword, flags, line ending and heredoc bodies, replaces the rest; comments inside it go."""
+        return self.splice([(0, len(self.argument), argument)])
+
+    def with_flag(self, name: str, value: str | None) -> Instruction:
+        """Sets ``--name=value`` (``--name`` for None): in place of the flag of that name, else behind the other flags.
+
+        Of flags that may be given several times (``mount``, ``exclude``, ``device``) another one is added, unless
+        that very one is there.
+        """
+        dissection = self.dissection
+        text = flag_text(name, value, self.escape)
+        same = [span for span in dissection.split.flag_spans if span[0].name == name]
+        if any(flag.value == value for flag, _, _ in same):
+            return self
+        if same and name not in REPEATABLE_FLAGS:
+            _, start, end = same[-1]
+            return self._with_raw([(dissection.raw_start(start), dissection.raw_end(end), text)])
+        if dissection.split.flag_spans:
+            at = dissection.raw_end(dissection.split.flag_spans[-1][2])
+        else:
+            at = dissection.raw_end(dissection.split.keyword_start + len(dissection.split.keyword_text))
+        return self._with_raw([(at, at, f" {text}")])
+
+    def without_flag(self, name: str) -> Instruction:
+        """Drops all flags ``--name``; a comment line behind one stays."""
+        dissection = self.dissection
+        raw = []
+        for flag, start, end in dissection.split.flag_spans:
+            if flag.name != name:
+                continue
+            logical = dissection.head.logical
+            following = end
+            while following < len(logical) and logical[following] in SPACE:
+                following += 1
+            raw_start, raw_end = dissection.raw_start(start), dissection.raw_end(end)
+            if following < len(logical):
+                beyond = dissection.raw_start(following)
+                if "#" not in self.text[raw_end:beyond]:
+                    raw_end = beyond
+            raw.append((raw_start, raw_end, ""))
+        return self._with_raw(raw)
+
+    def closed(self) -> str:
+        """The text with a line ending, fit to stand before other nodes: a continuation that hit the end of the file
+        goes, for it would swallow the next instruction."""
+        dissection = self.dissection
+        text = self.text
+        if dissection.head.is_open:
+            end = dissection.raw_end(len(dissection.head.logical.rstrip(SPACE)))
+            line_end = text.find("\n", end) + 1 or len(text)
+            comments = [line for line in text[line_end:].splitlines(True) if line.lstrip(SPACE)[:1] == "#"]
+            text = text[:end] + self.newline + "".join(comments)
+        return text if text.endswith("\n") else text + self.newline
+
+    def _adapted(self, text: str) -> str:
+        if "\n" not in text:
+            return text
+        style = self._format.style
+        own = continuation_indents(self.text, self.escape) if self.is_continued else []
+        return adapt(text, self.escape, style, own[0] if own else style.indent)
+
+    def _with_raw(self, changes: list[tuple[int, int, str]]) -> Instruction:
+        parts: list[str] = []
+        position = 0
+        for start, end, new in changes:
+            parts += [self.text[position:start], new]
+            position = end
+        text = "".join(parts) + self.text[position:]
+        return self if text == self.text else Instruction(text, self._format)
+
+
+Node = Instruction | Trivia

@@ -1,0 +1,102 @@
+"""Words of an argument, by the three splitters of BuildKit's ``line_parsers.go``."""
+
+from __future__ import annotations
+
+import re
+
+from refactor.syntax.framing import SPACE
+
+_BLANKS = re.compile(r"[\t\v\f\r ]+")
+_NO_SPACE = re.compile(rf"[^{SPACE}]+")
+_PLAIN_JSON = re.compile(
+    r'\[[ \t]*(?:"[^"\\\x00-\x1f\ud800-\udfff]*"[ \t]*(?:,[ \t]*"[^"\\\x00-\x1f\ud800-\udfff]*"[ \t]*)*)?\]'
+)
+_STRING = re.compile(r'"([^"]*)"')
+
+
+class JsonError(ValueError):
+    """A JSON array that holds something else than strings: BuildKit refuses the file."""
+
+
+def split_blanks(text: str) -> tuple[tuple[int, int], ...]:
+    """Spans of the words of COPY, ADD, EXPOSE, VOLUME, FROM: cut at ASCII blanks, quotes mean nothing."""
+    spans = []
+    position = 0
+    for blank in _BLANKS.finditer(text):
+        spans.append((position, blank.start()))
+        position = blank.end()
+    if text:
+        spans.append((position, len(text)))
+    return tuple(spans)
+
+
+def split_quoted(text: str, escape: str) -> tuple[tuple[str, int, int], ...]:
+    """(word, start, end) of ENV, LABEL, ARG: blanks in quotes or escaped do not cut, quotes are kept."""
+    if '"' not in text and "'" not in text and escape not in text:
+        return tuple((match[0], match.start(), match.end()) for match in _NO_SPACE.finditer(text))
+    words: list[tuple[str, int, int]] = []
+    size = len(text)
+    position = 0
+    while True:
+        while position < size and text[position] in SPACE:
+            position += 1
+        if position >= size:
+            return tuple(words)
+        start = position
+        word: list[str] = []
+        quote = ""
+        while position < size:
+            char = text[position]
+            if quote:
+                if char == quote:
+                    quote = ""
+                elif char == escape and quote != "'":
+                    if position + 1 == size:
+                        position += 1
+                        break
+                    word.append(char)
+                    position += 1
+                    char = text[position]
+            else:
+                if char in SPACE:
+                    break
+                if char in "'\"":
+                    quote = char
+                elif char == escape:
+                    position += 1
+                    if position == size:
+                        # A lone escape character at the end is dropped.
+                        break
+                    word.append(char)
+                    char = text[position]
+            word.append(char)
+            position += 1
+        if word:
+            words.append(("".join(word), start, position))
+
+
+def read_json(text: str) -> tuple[str, ...] | None:
+    """The strings of a JSON array, None where ``text`` is no JSON array (then it is shell form).
+
+    Raises :class:`JsonError` for an array with other things than strings.
+    """
+    text = text.strip(SPACE)
+    if text[:1] != "[":
+        return None
+    if _PLAIN_JSON.fullmatch(text):
+        return tuple(_STRING.findall(text))
+    import json
+
+    def refuse_constant(name: str) -> object:
+        raise ValueError(f"{name} is no JSON")
+
+    # Go reads bytes that are no UTF-8, and halves of surrogate pairs, as U+FFFD.
+    readable = re.sub("[\ud800-\udfff]", "\ufffd", text)
+    try:
+        values = json.loads(readable, parse_constant=refuse_constant, parse_int=float)
+    except (ValueError, RecursionError):
+        return None
+    strings = [re.sub("[\ud800-\udfff]", "\ufffd", value) for value in values if isinstance(value, str)]
+    if len(strings) != len(values):
+        raise JsonError("when using JSON array syntax, arrays must be comprised of strings only")
+    return tuple(strings)
