@@ -1,4 +1,4 @@
-"""Which RUN bodies can be joined with `&&`: what one RUN leaves behind in the shell, the next must not see."""
+"""Which RUN bodies can be joined with `&&`: what one leaves behind in its shell, the next must not see."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 
 from refactor.shell.script import Command, ShellScript
 
-# Utilities that change the shell itself (POSIX.1 XCU 2.14 special built-ins and 1.6 built-ins; the bash manual, "Shell
-# Builtin Commands"), with what each would do to the command joined behind it.
+# Utilities that change the shell itself (POSIX.1 XCU 2.14 special built-ins and 1.6 built-ins; the bash
+# manual, "Shell Builtin Commands"), with what each would do to the command joined behind it.
 _DIRECTORY = "would leak its working directory into the next command"
 _VARIABLE = "would leak its variable into the next command"
 _OPTIONS = "would change shell options for the next command"

@@ -1,7 +1,7 @@
 """The reader for plain scripts: words, quotes, simple `$x`, redirections, `&&`, `||`, `;` and `|`.
 
-Most RUN bodies are no more than that, and tree-sitter costs more to import than a whole file costs to rewrite. What is
-not certainly plain is left to tree-sitter (None); tests hold both to the same result.
+Most RUN bodies are no more than that, and tree-sitter costs more to import than a whole file to rewrite.
+What is not certainly plain is left to tree-sitter (None); tests hold both to the same result.
 """
 
 from __future__ import annotations
@@ -10,27 +10,44 @@ import re
 
 from refactor.shell.script import Command, Item, ShellScript, Span, conditional_flags, make_command
 
-_VARIABLE = r"\$(?:[A-Za-z_][A-Za-z0-9_]*|[@*#?$!0-9-]|\{[A-Za-z_][A-Za-z0-9_]*(?::?[-+?][\w./:=,%+@^-]*)?\})"
 _TOKEN = re.compile(
-    rf"""[ \t]*(?:
-        (?P<redirect>[0-9]?(?:>>|>\||[<>]&|&>>|&>|<(?![<>&(])|>(?![>&|(]))[ \t]*(?![ \t]))
-      | (?P<word>(?!\#)(?:
+    r"""[ \t]*(?:
+        (?P<word>(?![#]|[0-9]+[<>])(?:
             [^\s\\'"$`&|;<>()\x00-\x1f\x7f]++
           | \\[\x20-\x7e]
           | '[^'\x00-\x08\x0a-\x1f\x7f]*+'
-          | "(?:[^"\\$`\x00-\x08\x0a-\x1f\x7f]|\\[\x20-\x7e]|{_VARIABLE})*+"
-          | {_VARIABLE}
+          | "(?:[^"\\$`\x00-\x08\x0a-\x1f\x7f]|\\[\x20-\x7e]|\$[\w@*\#?!-]|\$\{\w+\})*+"
+          | \$(?:[\w@*\#?!-]|\{[a-zA-Z_]\w*(?::?[-+?][\w./:=,%+@^-]*)?\})
         )++)
       | (?P<operator>&&|\|\||;(?!;)|\|(?!&))
+      | (?P<redirect>[0-9]?(?:>[>|&]?|&>>?|<&?)(?![<>&(|]))[ \t]*
     )""",
     re.VERBOSE | re.ASCII,
 )
-_ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=")
-_SUBSCRIPT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\[")
+_ASSIGNMENT = r"[a-zA-Z_][a-zA-Z0-9_]*(\+?=|\[)"
 
 # Reserved words, where a command name is expected, begin or end what is not a simple command.
 _RESERVED = frozenset(
-    "! { } [[ ]] if then elif else fi for while until do done case esac in function select coproc".split()
+    (
+        *(
+            "!",
+            "{",
+            "}",
+            "[[",
+            "]]",
+            "if",
+            "then",
+            "elif",
+            "else",
+            "fi",
+            "for",
+            "while",
+            "until",
+            "do",
+            "done",
+        ),
+        *("case", "esac", "in", "function", "select", "coproc"),
+    )
 )
 
 
@@ -75,9 +92,11 @@ def read_fast(text: str) -> ShellScript | None:
                 target_of = -1
             elif not words:
                 raw = text[begin:stop]
-                if _ASSIGNMENT.match(raw):
+                if ("=" in raw or "[" in raw) and (named := re.match(_ASSIGNMENT, raw)):
+                    if named[1] == "[":
+                        return None
                     assignments.append((begin, stop))
-                elif raw in _RESERVED or _SUBSCRIPT.match(raw):
+                elif raw in _RESERVED:
                     return None
                 else:
                     words.append((begin, stop))

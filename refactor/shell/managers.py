@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from refactor.shell.script import Command, ShellScript, Word
-from refactor.shell.tools import PROGRAMS, Tool, Verb
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from refactor.shell.tools import Tool, Verb
 
 
-@dataclass(frozen=True, slots=True)
-class PackageCall:
+class PackageCall(NamedTuple):
     """One call of a package manager, its options and operands told apart."""
 
     manager: str
-    """"apt" (for apt, apt-get and aptitude), "apk", "dnf", "yum", "microdnf", "zypper", "pip", "venv", "npm", "yarn",
-    "pnpm", "bun", "gem", "bundle", "go", "cargo", "mvn", "gradle", "dotnet", "composer", "poetry", "uv", "pdm", "pipenv",
-    "corepack"."""
+    """"apt" (for apt, apt-get and aptitude), "apk", "dnf", "yum", "microdnf", "zypper", "pip", "venv", "npm",
+    "yarn", "pnpm", "bun", "gem", "bundle", "go", "cargo", "mvn", "gradle", "dotnet", "composer", "poetry",
+    "uv", "pdm", "pipenv", "corepack"."""
     program: str
     """What is called, without its folder: `apt-get`, `pip3`, `python3 -m pip`, `gradlew`."""
     verb: str
     """The subcommand as written: "purge", "i", "mod download"; "" if there is none."""
     action: str
-    """The subcommand normalised over all managers: "install", "remove", "update" (package lists), "upgrade", "clean",
-    "autoremove", "run", "build", "ci", "prune", "sync", "download", "restore", "test", "publish", "global-install", ...;
-    the verb itself where no manager shares it."""
+    """The subcommand normalised over all managers: "install", "remove", "update" (package lists), "upgrade",
+    "clean", "autoremove", "run", "build", "ci", "prune", "sync", "download", "restore", "test", "publish",
+    "global-install", ...; the verb itself where no manager shares it."""
     script: str | None
     """What `npm run X`, `yarn X`, `poetry run X`, `bundle exec X` starts."""
     packages: tuple[Word, ...]
@@ -51,7 +52,7 @@ class PackageCall:
 
         A full `--name=value` asks for that value too.
         """
-        return any(
+        return any(flag in self.flags for flag in flags) or any(
             name in flags or (value is not None and f"{name}={value}" in flags)
             for name, value in self.options
         )
@@ -67,8 +68,54 @@ def package_calls(script: ShellScript) -> tuple[PackageCall, ...]:
     return tuple(calls)
 
 
-_PYTHON = re.compile(r"(?:python|pypy)[0-9.]*|py")
-_VERSIONED = re.compile(r"(pip|gem|bundle|bundler|ruby|php|cargo|go|pipenv|dnf)-?[0-9][0-9.]*")
+# Names that can begin a call, so that the table is not even imported for other commands.
+_PROGRAMS = frozenset(
+    (
+        *(
+            "apt-get",
+            "apt",
+            "aptitude",
+            "apk",
+            "dnf",
+            "yum",
+            "microdnf",
+            "zypper",
+            "pip",
+            "venv",
+            "virtualenv",
+        ),
+        *(
+            "npm",
+            "npx",
+            "yarn",
+            "yarnpkg",
+            "pnpm",
+            "pnpx",
+            "bun",
+            "bunx",
+            "gem",
+            "bundle",
+            "bundler",
+            "go",
+            "cargo",
+        ),
+        *(
+            "mvn",
+            "mvnw",
+            "gradle",
+            "gradlew",
+            "dotnet",
+            "composer",
+            "composer.phar",
+            "poetry",
+            "uv",
+            "uvx",
+            "pdm",
+        ),
+        *("pipenv", "corepack"),
+    )
+)
+_PYTHONS = frozenset(("python", "pypy", "py"))
 
 
 def package_call(command: Command) -> PackageCall | None:
@@ -78,38 +125,46 @@ def package_call(command: Command) -> PackageCall | None:
         return None
     program = name.rpartition("/")[2]
     words = command.words[1:]
-    tool = PROGRAMS.get(program)
-    if tool is None:
-        if _PYTHON.fullmatch(program):
+    base = program
+    if base not in _PROGRAMS:
+        base = program.rstrip("0123456789.").removesuffix("-")  # pip3, pip-3.8, python3.11, go1.22, php8.2
+        if base in _PYTHONS:
             at = _python_module(words)
-            tool = PROGRAMS.get(words[at].literal) if at is not None else None
-            if at is None or tool is None or not tool.is_python_module:
+            if at is None or words[at].literal not in _PROGRAMS:
                 return None
-            program = f"{program} -m {words[at].literal}"
-            words = words[at + 1 :]
-        elif program == "php" and words:
-            return _behind_php(command, words)
-        elif versioned := _VERSIONED.fullmatch(program):
-            tool = PROGRAMS.get(versioned[1])
-        if tool is None:
+            base = words[at].literal
+            program, words = f"{program} -m {base}", words[at + 1 :]
+            if not _table()[base].is_python_module:
+                return None
+        elif base == "php":
+            at = _php_script(words)
+            base = words[at].literal.rpartition("/")[2] if at is not None else ""
+            if at is None or base not in ("composer", "composer.phar"):
+                return None
+            program, words = base, words[at + 1 :]
+        elif base not in _PROGRAMS:
             return None
-    if program == "corepack" and words and words[0].literal in ("npm", "npx", "yarn", "pnpm"):
-        program, words, tool = words[0].literal, words[1:], PROGRAMS[words[0].literal]
+    if base == "corepack" and words and words[0].literal in ("npm", "npx", "yarn", "pnpm"):
+        program = base = words[0].literal
+        words = words[1:]
+    tool = _table()[base]
+    if tool.manager == "dotnet" and words and words[0].literal.endswith(".dll"):
+        return None
     return _read_call(tool, program, words, command)
 
 
-def _behind_php(command: Command, words: tuple[Word, ...]) -> PackageCall | None:
-    """`php -d memory_limit=-1 /usr/bin/composer.phar install`."""
+def _table() -> dict[str, Tool]:
+    from refactor.shell.tools import PROGRAMS
+
+    return PROGRAMS
+
+
+def _php_script(words: tuple[Word, ...]) -> int | None:
+    """Index of the script in `php -d memory_limit=-1 /usr/bin/composer.phar install`."""
     at = 0
     while at < len(words) and words[at].literal.startswith("-"):
         at += 2 if words[at].literal in ("-d", "-c") else 1
-    if at == len(words):
-        return None
-    program = words[at].literal.rpartition("/")[2]
-    tool = PROGRAMS.get(program)
-    if tool is None or tool.manager != "composer":
-        return None
-    return _read_call(tool, program, words[at + 1 :], command)
+    return at if at < len(words) else None
 
 
 def _python_module(words: tuple[Word, ...]) -> int | None:
@@ -150,6 +205,9 @@ def _read_call(tool: Tool, program: str, words: tuple[Word, ...], command: Comma
         if tool.is_option(text):
             flags.append(word.text)
             at += _take_option(tool, valued, text, words, at, options)
+            continue
+        if tool.selector and not verb_words and not operands and text.startswith(tool.selector):
+            flags.append(word.text)
             continue
         found = verbs.get(text) if not operands else None
         if found is None:
@@ -220,13 +278,18 @@ def _take_option(
         return 0
     if text.startswith("--") or tool.single_dash or len(text) == 2:
         name = tool.full_name(text)
-        if name in valued and at < len(words):
-            taken = 1
-            if name in tool.greedy:
-                while at + taken < len(words) and not words[at + taken].literal.startswith("-"):
-                    taken += 1
-            options.append((name, " ".join([word.literal for word in words[at : at + taken]])))
+        if name in tool.greedy or name in tool.optional:
+            taken = 0
+            while at + taken < len(words) and not words[at + taken].literal.startswith("-"):
+                taken += 1
+                if name in tool.optional:
+                    break
+            value = " ".join([word.literal for word in words[at : at + taken]])
+            options.append((name, value if taken else None))
             return taken
+        if name in valued and at < len(words):
+            options.append((name, words[at].literal))
+            return 1
         if tool.booleans_take_words and at < len(words) and words[at].literal in ("true", "false"):
             options.append((name, words[at].literal))
             return 1

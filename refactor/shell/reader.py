@@ -29,8 +29,8 @@ def read(text: str) -> ShellScript:
 def _parser() -> Parser:
     """tree-sitter's parser for bash.
 
-    The grammar is loaded past its package's `__init__`, whose import of `importlib.resources` costs more than all
-    the rest of tree-sitter.
+    The grammar is loaded past its package's `__init__`, whose import of `importlib.resources` costs more than
+    all the rest of tree-sitter.
     """
     from importlib.machinery import ExtensionFileLoader, PathFinder
 
@@ -51,12 +51,11 @@ class _Unreadable(Exception):
     """Carries the reason why a script is opaque."""
 
 
-# tree-sitter counts bytes, we count characters: each character beyond plain ASCII becomes one that is part of a word,
-# but of no name, number or operator. So offsets agree, and bytes that are not UTF-8 do no harm.
-_ODD = re.compile(r"[^\t\n -~]")
-_HEREDOC_OR_SKIP = re.compile(
-    r"""'[^']*'|"(?:[^"\\]|\\.)*"|\\.|\$\(\(.*?\)\)|(?:^|(?<=[\s;&|(]))\#.*|<<<|(?P<heredoc><<-?)""",
-    re.DOTALL,
+# tree-sitter counts bytes, we count characters: each character beyond plain ASCII becomes one that is part of
+# a word, but of no name, number or operator. So offsets agree, and bytes that are not UTF-8 do no harm.
+_ODD = r"[^\t\n -~]"
+_HEREDOC_OR_SKIP = (
+    r"""(?s)'[^']*'|"(?:[^"\\]|\\.)*"|\\.|\$\(\(.*?\)\)|(?:^|(?<=[\s;&|(]))\#.*|<<<|(?P<heredoc><<-?)"""
 )
 
 
@@ -71,7 +70,7 @@ def read_tree(text: str) -> ShellScript:
     stripped = text.rstrip(" \t\n")
     if (len(stripped) - len(stripped.rstrip("\\"))) % 2:
         return _opaque(text, "it ends in a backslash")
-    source = _ODD.sub(".", text)
+    source = re.sub(_ODD, ".", text)
     has_heredoc = False
     try:
         if "<<" in text:
@@ -123,8 +122,8 @@ def _excerpt(text: str, at: int) -> str:
 def _without_heredocs(source: str) -> tuple[str, bool]:
     """`source` with each here-document turned into a plain redirection of the same length.
 
-    Where the bodies are not in the text (a Dockerfile's here-document follows the instruction) only the operator is
-    replaced. tree-sitter hangs what follows `<<EOF` on its line under the redirection, so bodies are blanked too.
+    Where the bodies are not in the text (a Dockerfile's here-document follows the instruction) only the
+    operator is replaced. tree-sitter hangs the rest of the line under the redirection, so bodies are blanked too.
     """
     if "\n" in source.strip("\n"):
         root = _parse(source, source)
@@ -156,17 +155,13 @@ def _without_heredocs(source: str) -> tuple[str, bool]:
         found = True
         return "<".ljust(len(match[0]))
 
-    return _HEREDOC_OR_SKIP.sub(mask, source), found
+    return re.sub(_HEREDOC_OR_SKIP, mask, source), found
 
 
 _SIMPLE = frozenset(
     (
-        "command",
-        "test_command",
-        "declaration_command",
-        "unset_command",
-        "variable_assignment",
-        "variable_assignments",
+        *("command", "test_command", "declaration_command", "unset_command"),
+        *("variable_assignment", "variable_assignments"),
     )
 )
 _COMPOUND = {
@@ -178,17 +173,16 @@ _COMPOUND = {
     "while_statement": "while",
     "case_statement": "case",
     "function_definition": "function",
-    "negated_command": "negation",
-    "pipeline": "pipeline",
 }
-_STATEMENTS = _SIMPLE | _COMPOUND.keys() | {"redirected_statement", "list"}
+# tree-sitter nests these in ways that are not the shell's: `a && b > f` is a redirection of the whole list,
+# `a && b > f | c` a pipeline of the list, `! a | b` a pipeline that begins with a negation. All of them are
+# flat in the shell's grammar, so they are read as the row of their leaves.
+_FLAT = frozenset(("list", "pipeline", "redirected_statement", "negated_command"))
+_STATEMENTS = _SIMPLE | _COMPOUND.keys() | _FLAT
+_REDIRECTS = frozenset(("file_redirect", "herestring_redirect"))
 _CLAUSES = frozenset(("elif_clause", "else_clause", "do_group", "case_item"))
 # Fields of compound commands that hold words, not statements.
-_WORD_FIELDS = frozenset(("variable", "value", "name", "initializer", "update", "fallthrough", "termination"))
-_REDIRECTS = frozenset(("file_redirect", "herestring_redirect"))
-
-Entry = tuple[str, "Node", "tuple[Node, ...]"]
-"""Connector before, the statement, and redirections that tree-sitter hung on a list but that belong to it."""
+_WORD_FIELDS = frozenset(("variable", "value", "name", "fallthrough", "termination"))
 
 
 class _Place:
@@ -198,6 +192,9 @@ class _Place:
 
     def __init__(self, depth: int, pipeline: bool, subshell: bool, conditional: bool) -> None:
         self.depth, self.pipeline, self.subshell, self.conditional = depth, pipeline, subshell, conditional
+
+    def beside(self, *, subshell: bool = False, conditional: bool = False) -> _Place:
+        return _Place(self.depth, self.pipeline, self.subshell or subshell, self.conditional or conditional)
 
     def inner(self, *, pipeline: bool = False, subshell: bool = False, conditional: bool = False) -> _Place:
         if self.depth >= MAX_DEPTH:
@@ -210,6 +207,31 @@ class _Place:
         )
 
 
+class _Member:
+    """A command of a pipeline: a simple or compound command, if there is one, and its redirections."""
+
+    __slots__ = ("body", "redirects")
+
+    def __init__(self) -> None:
+        self.body: Node | None = None
+        self.redirects: list[Node] = []
+
+    def nodes(self) -> list[Node]:
+        return [*([self.body] if self.body is not None else []), *self.redirects]
+
+
+class _Entry:
+    """A pipeline of a list."""
+
+    __slots__ = ("background", "before", "members", "negation")
+
+    def __init__(self, before: str) -> None:
+        self.before = before
+        self.members = [_Member()]
+        self.negation: Node | None = None
+        self.background = False
+
+
 class _TreeReader:
     def __init__(self, text: str, root: Node) -> None:
         self.text = text
@@ -218,100 +240,121 @@ class _TreeReader:
         self.leaks: list[str] = []
         self.trailing = self._sequence(root.children, _Place(0, False, False, False), top=True)
 
+    def _unsupported(self, node: Node) -> _Unreadable:
+        return _Unreadable(f"unsupported construct `{_excerpt(self.text, node.start_byte)}`")
+
     def _sequence(self, nodes: list[Node], place: _Place, top: bool = False) -> str:
         """Read a list of statements and the separators between them; returns what ends it."""
-        entries: list[Entry] = []
-        backgrounds: set[int] = set()
-        separator, started = "", False
-        trailing = ""
+        entries: list[_Entry] = []
+        and_or = 0
+        separator, trailing = "", ""
         for node in nodes:
             kind = node.type
             if kind in _STATEMENTS:
-                first = len(entries)
-                _flatten(node, entries)
-                before = (separator or "\n") if started else ""
-                entries[first] = (before, *entries[first][1:])
-                separator, started, trailing = "", True, ""
+                and_or = len(entries)
+                self._row(node, (separator or "\n") if entries else "", entries)
+                separator = trailing = ""
             elif kind == "comment":
                 trailing = "comment"
             elif kind in (";", "&"):
                 separator = trailing = kind
-                if kind == "&":
-                    backgrounds.add(len(entries) - 1)
+                for entry in entries[and_or:] if kind == "&" else ():
+                    entry.background = True
             elif kind != "\n":
-                raise _Unreadable(f"unsupported construct `{_excerpt(self.text, node.start_byte)}`")
-        flags = conditional_flags([entry[0] for entry in entries])
-        hidden = _background_flags(entries, backgrounds)
-        for at, (before, node, redirects) in enumerate(entries):
-            here = _Place(
-                place.depth, place.pipeline, place.subshell or hidden[at], place.conditional or flags[at]
-            )
-            self._statement(node, redirects, here, before if top else None)
+                raise self._unsupported(node)
+        flags = conditional_flags([entry.before for entry in entries])
+        for entry, conditional in zip(entries, flags):
+            here = place.beside(subshell=entry.background, conditional=conditional)
+            self._entry(entry, here, top)
         return trailing
 
-    def _statement(self, node: Node, redirects: tuple[Node, ...], place: _Place, before: str | None) -> None:
-        """Read one statement; `before` is its connector if it stands in the top-level list, else None."""
-        while node.type == "redirected_statement":
-            body, own = _split_redirected(node)
-            redirects = own + redirects
-            if body is None:
-                break
-            node = body
+    def _row(self, statement: Node, before: str, entries: list[_Entry]) -> None:
+        """Append the pipelines of an and-or list, read by the shell's own precedence."""
+        entry = _Entry(before)
+        entries.append(entry)
+        stack = [statement]
+        while stack:
+            node = stack.pop()
+            kind = node.type
+            member = entry.members[-1]
+            if kind in _FLAT:
+                stack.extend(reversed(node.children))
+            elif kind in _SIMPLE or kind in _COMPOUND:
+                if member.body is not None or member.redirects:
+                    raise self._unsupported(node)
+                member.body = node
+            elif kind in _REDIRECTS:
+                member.redirects.append(node)
+            elif kind in ("&&", "||"):
+                entry = _Entry(kind)
+                entries.append(entry)
+            elif kind in ("|", "|&"):
+                entry.members.append(_Member())
+            elif kind == "!":
+                if len(entry.members) > 1 or member.body is not None or member.redirects:
+                    raise self._unsupported(node)
+                entry.negation = entry.negation or node
+            elif kind not in ("comment", "\n"):
+                raise self._unsupported(node)
+
+    def _entry(self, entry: _Entry, place: _Place, top: bool) -> None:
+        at = len(self.top)
+        members = entry.members
+        single = len(members) == 1 and entry.negation is None
+        nodes = [node for member in members for node in member.nodes()]
+        if entry.negation is not None:
+            nodes.append(entry.negation)
+        if not nodes or not all(member.nodes() for member in members):
+            raise _Unreadable("a command is missing")
+        span = (min([node.start_byte for node in nodes]), max([node.end_byte for node in nodes]))
+        command: Command | None = None
+        for member in members:
+            here = place if single else place.inner(pipeline=len(members) > 1)
+            if member.body is None or member.body.type in _SIMPLE:
+                command = self._command(member, here)
+            else:
+                self._compound(member, here)
+        if top:
+            if not single:
+                kind = "negation" if entry.negation is not None else "pipeline"
+            elif command is not None:
+                kind = "command"
+            else:
+                body = members[0].body
+                kind = _COMPOUND.get(body.type, "arithmetic") if body is not None else "command"
+                if body is not None and _is_arithmetic(body):
+                    kind = "arithmetic"
+            self.top.insert(at, Item(span, entry.before, command if single else None, kind))
+
+    def _compound(self, member: _Member, place: _Place) -> None:
+        node = member.body
+        assert node is not None
+        for redirect in member.redirects:
+            if _words_of_redirect(redirect)[1]:
+                raise self._unsupported(redirect)
         kind = node.type
-        span = _covering(node, redirects)
-        if kind in _SIMPLE or kind == "redirected_statement":
-            if kind == "test_command" and node.children[0].type == "((":
-                self._leak(place, "an arithmetic command `((...))` may set variables")
-                if before is not None:
-                    self.top.append(Item(span, before, None, "arithmetic"))
-                return
-            command = self._command(node, redirects, place, span)
-            self.commands.append(command)
-            if before is not None:
-                self.top.append(Item(command.span, before, command, "command"))
-            return
-        name = _COMPOUND.get(kind)
-        if name is None:
-            raise _Unreadable(f"unsupported construct `{_excerpt(self.text, node.start_byte)}`")
-        if name not in ("pipeline", "negation") and any(_words_of_redirect(r)[1] for r in redirects):
-            raise _Unreadable(f"parse error near `{_excerpt(self.text, redirects[0].start_byte)}`")
-        if before is not None:
-            at = len(self.top)
-            self.top.append(Item(span, before, None, name))
-        if name == "pipeline":
-            members = _members(node, redirects)
-            negated = members[0][0].type == "negated_command"
-            if before is not None and negated:
-                self.top[at] = Item(span, before, None, "negation")
-            for member, own in members:
-                if member.type == "negated_command":
-                    member = member.named_children[-1]
-                self._statement(member, own, place.inner(pipeline=True), None)
-        elif name == "negation":
-            for child in node.children:
-                if child.is_named and child.type != "comment":
-                    self._statement(child, redirects, place.inner(), None)
-        elif name == "function":
-            self._leak(place, f"it defines the function `{self._field(node, 'name')}`")
+        if kind == "function_definition":
+            self._leak(
+                place, f"the function `{self._field(node, 'name')}` would stay defined for the next command"
+            )
             body = node.child_by_field_name("body")
             if body is not None:
-                self._statement(body, (), place.inner(conditional=True), None)
-        else:
-            self._compound(node, name, place)
-
-    def _compound(self, node: Node, name: str, place: _Place) -> None:
-        if name == "group" and node.children and node.children[0].type == "((":
-            self._leak(place, "an arithmetic command `((...))` may set variables")
-            return
-        if node.type == "c_style_for_statement":
-            self._leak(place, "`for ((...))` sets variables")
+                self._sequence([body], place.inner(conditional=True))
+        elif _is_arithmetic(node):
+            self._leak(place, "`((...))` may set a variable for the next command")
+        elif kind == "c_style_for_statement":
+            self._leak(place, "`for ((...))` would leak its variable into the next command")
             body = node.child_by_field_name("body")
             if body is not None:
                 self._clauses(body, place.inner(conditional=True))
-            return
-        if name == "for":
-            self._leak(place, f"`for` sets the variable `{self._field(node, 'variable')}`")
-        self._clauses(node, place.inner(subshell=name == "subshell", conditional=name in ("for", "case")))
+        else:
+            if kind == "for_statement":
+                name = self._field(node, "variable")
+                self._leak(place, f"`for` would leak its variable `{name}` into the next command")
+            inner = place.inner(
+                subshell=kind == "subshell", conditional=kind in ("for_statement", "case_statement")
+            )
+            self._clauses(node, inner)
 
     def _clauses(self, node: Node, place: _Place) -> None:
         """Read the statements in a compound command, in the order they stand."""
@@ -320,7 +363,7 @@ class _TreeReader:
             kind = child.type
             if kind in _CLAUSES:
                 self._flush(segment, place)
-                self._clauses(child, _Place(place.depth, place.pipeline, place.subshell, True))
+                self._clauses(child, place.beside(conditional=True))
             elif node.field_name_for_child(at) in _WORD_FIELDS:
                 continue
             elif child.is_named or kind in (";", "&", "\n"):
@@ -328,7 +371,7 @@ class _TreeReader:
             else:
                 self._flush(segment, place)
                 if kind == "then":
-                    place = _Place(place.depth, place.pipeline, place.subshell, True)
+                    place = place.beside(conditional=True)
         self._flush(segment, place)
 
     def _flush(self, segment: list[Node], place: _Place) -> None:
@@ -336,34 +379,39 @@ class _TreeReader:
             self._sequence(segment, place)
             segment.clear()
 
-    def _command(self, node: Node, redirects: tuple[Node, ...], place: _Place, span: Span) -> Command:
+    def _command(self, member: _Member, place: _Place) -> Command | None:
+        node = member.body
+        if node is not None and _is_arithmetic(node):
+            self._leak(place, "`((...))` may set a variable for the next command")
+            return None
         words: list[Span] = []
         assignments: list[Span] = []
         targets: list[Span] = []
-        for child in (*_command_parts(node), *redirects):
+        prefixed = node is not None and node.type not in ("declaration_command", "test_command")
+        for child in [*(_command_parts(node) if node is not None else []), *member.redirects]:
             if child.type in _REDIRECTS:
                 target, more = _words_of_redirect(child)
                 targets.append(target)
                 words.extend(more)
-            elif child.type == "variable_assignment" and node.type not in (
-                "declaration_command",
-                "test_command",
-            ):
+            elif prefixed and child.type == "variable_assignment":
                 assignments.append((child.start_byte, child.end_byte))
             else:
                 words.append((child.start_byte, child.end_byte))
         words = _join_touching(words)
-        return make_command(
+        spans = words + assignments + targets
+        command = make_command(
             self.text,
             words,
             assignments,
             targets,
-            span,
+            (min([start for start, _ in spans]), max([end for _, end in spans])),
             place.depth,
             place.pipeline,
             place.subshell,
             place.conditional,
         )
+        self.commands.append(command)
+        return command
 
     def _field(self, node: Node, field: str) -> str:
         found = node.child_by_field_name(field)
@@ -374,83 +422,19 @@ class _TreeReader:
             self.leaks.append(reason)
 
 
-def _flatten(node: Node, entries: list[Entry]) -> None:
-    """Append the members of a (left-nested) list in order.
-
-    `a && b > f` reaches us as a redirection of the whole list; the shell hangs it on b alone.
-    """
-    pending: tuple[Node, ...] = ()
-    parts: list[Entry] = []
-    while True:
-        if node.type == "list":
-            left, operator, right = [child for child in node.children if child.type not in ("comment", "\n")]
-            parts.append((operator.type, right, pending))
-            pending = ()
-            node = left
-        elif node.type == "redirected_statement":
-            body, redirects = _split_redirected(node)
-            if body is None or body.type != "list":
-                parts.append(("", node, pending))
-                break
-            pending = redirects + pending
-            node = body
-        else:
-            parts.append(("", node, pending))
-            break
-    for operator_type, member, redirects in reversed(parts):
-        inner = len(entries)
-        if member.type == "list":
-            _flatten(member, entries)
-            entries[-1] = (entries[-1][0], entries[-1][1], entries[-1][2] + redirects)
-        else:
-            entries.append((operator_type, member, redirects))
-        entries[inner] = (operator_type, *entries[inner][1:])
-
-
-def _background_flags(entries: list[Entry], ends: set[int]) -> list[bool]:
-    """For each entry, whether its and-or list is put into the background by a `&` after its last member."""
-    flags = [False] * len(entries)
-    hidden = False
-    for at in range(len(entries) - 1, -1, -1):
-        if at in ends:
-            hidden = True
-        elif at + 1 < len(entries) and entries[at + 1][0] not in ("&&", "||"):
-            hidden = False
-        flags[at] = hidden
-    return flags
-
-
-def _split_redirected(node: Node) -> tuple[Node | None, tuple[Node, ...]]:
-    body = node.child_by_field_name("body")
-    return body, tuple([child for child in node.children if child.type in _REDIRECTS])
-
-
-def _members(node: Node, redirects: tuple[Node, ...]) -> list[tuple[Node, tuple[Node, ...]]]:
-    """The members of a pipeline in order. `a | b > f` reaches us as a redirection of the whole pipeline."""
-    parts: list[tuple[Node, tuple[Node, ...]]] = []
-    stack: list[tuple[Node, tuple[Node, ...]]] = [(node, redirects)]
-    while stack:
-        current, own = stack.pop()
-        if current.type == "redirected_statement":
-            body, more = _split_redirected(current)
-            if body is not None and body.type == "pipeline":
-                stack.append((body, more + own))
-                continue
-        if current.type != "pipeline":
-            parts.append((current, own))
-            continue
-        inner = [child for child in current.children if child.is_named and child.type != "comment"]
-        for at, child in enumerate(inner):
-            stack.append((child, own if at == len(inner) - 1 else ()))
-    parts.reverse()
-    return parts
+def _is_arithmetic(node: Node) -> bool:
+    return (
+        node.type in ("compound_statement", "test_command")
+        and bool(node.children)
+        and node.children[0].type == "(("
+    )
 
 
 def _command_parts(node: Node) -> list[Node]:
     """The nodes of a simple command that are words, assignments or redirections."""
     kind = node.type
-    if kind in ("variable_assignment", "redirected_statement"):
-        return [node] if kind == "variable_assignment" else []
+    if kind == "variable_assignment":
+        return [node]
     if kind == "test_command":
         return _atoms(node)
     return [child for child in node.children if child.type not in ("comment", "\n")]
@@ -497,10 +481,3 @@ def _join_touching(spans: list[Span]) -> list[Span]:
         else:
             joined.append((start, end))
     return joined
-
-
-def _covering(node: Node, redirects: tuple[Node, ...]) -> Span:
-    return (
-        min([node.start_byte, *[r.start_byte for r in redirects]]),
-        max([node.end_byte, *[r.end_byte for r in redirects]]),
-    )

@@ -1,25 +1,24 @@
 """The table of package managers: programs, subcommands, and the options that take a value in the next word.
 
-Sources: apt-get(8), apk(8), dnf and yum command references, zypper(8), `pip help install`, the npm, yarn, pnpm and bun CLI
-references, `gem help install`, bundle-install(1), `go help build`, the Cargo book, the Maven and Gradle CLI references,
-the .NET CLI reference, and the CLI references of Composer, Poetry, uv, PDM, Pipenv and Corepack.
+Sources: apt-get(8), apk(8), dnf and yum command references, zypper(8), `pip help install`, the npm, yarn,
+pnpm and bun CLI references, `gem help install`, bundle-install(1), `go help build`, the Cargo book, the Maven
+and Gradle CLI references, the .NET CLI reference, and the CLI references of Composer, Poetry, uv, PDM, Pipenv and Corepack.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Verb:
+class Verb(NamedTuple):
     """A subcommand."""
 
     action: str
     """Normalised name; "" for the verb itself."""
     takes_packages: bool = False
     valued: frozenset[str] = frozenset()
-    verbs: Mapping[str, Verb] = field(default_factory=dict)
+    verbs: Mapping[str, Verb] = {}
     """Subcommands of the subcommand: `go mod download`."""
     is_script: bool = False
     """The next operand names a script or program that is run."""
@@ -29,8 +28,7 @@ class Verb:
     """Options behind the first operand belong to what is run."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tool:
+class Tool(NamedTuple):
     """A package manager or build tool."""
 
     manager: str
@@ -43,6 +41,10 @@ class Tool:
     """`-name` is one option (Go, Maven), not a cluster of letters."""
     slash_options: bool = False
     """`/p:Name=value` is an option (MSBuild)."""
+    optional: frozenset[str] = frozenset()
+    """Options whose value may be missing: the next word if that is no option (`gem update --system 3.5`)."""
+    selector: str = ""
+    """First character of a word that selects a version (`cargo +nightly`, `bundle _2.4_`)."""
     greedy: frozenset[str] = frozenset()
     """Options that take all words up to the next option (Bundler's `--without a b`)."""
     booleans_take_words: bool = False
@@ -101,6 +103,7 @@ CI = Verb("ci")
 GLOBAL_INSTALL = Verb("global-install", takes_packages=True)
 ITSELF = Verb("")
 SCRIPT = Verb("run", is_script=True, passes_on=True)
+CONFIG = Verb("config")
 EXEC = Verb("exec", is_script=True, passes_on=True)
 
 
@@ -128,7 +131,8 @@ _APT = Tool(
         ("autoremove autopurge auto-remove", AUTOREMOVE),
         ("update", UPDATE),
         ("upgrade dist-upgrade full-upgrade safe-upgrade", UPGRADE),
-        ("clean autoclean auto-clean distclean dist-clean", CLEAN),
+        ("clean distclean dist-clean", CLEAN),
+        ("autoclean auto-clean", Verb("autoclean")),
         ("download source", DOWNLOAD),
     ),
     valued=_words(
@@ -156,10 +160,10 @@ _APK = Tool(
 
 _DNF_VALUED = _words(
     "-c --config --enablerepo --disablerepo --enable-repo --disable-repo --repo --repoid "
-    "--repofrompath --setopt -x --exclude --excludepkgs --releasever --installroot -d "
-    "--debuglevel -e --errorlevel --rpmverbosity --forcearch --comment --destdir --downloaddir "
-    "-R --randomwait --advisory --advisories --bz --cve --sec-severity --disableplugin "
-    "--enableplugin --color --disableexcludes --disableexcludepkgs"
+    "--repofrompath --add-repo --setopt -x --exclude --excludepkgs --releasever --installroot "
+    "-d --debuglevel -e --errorlevel --rpmverbosity --forcearch --comment --destdir "
+    "--downloaddir -R --randomwait --advisory --advisories --bz --cve --sec-severity "
+    "--disableplugin --enableplugin --color --disableexcludes --disableexcludepkgs"
 )
 
 
@@ -198,7 +202,7 @@ _ZYPPER = Tool(
         ("removerepo rr", Verb("removerepo")),
     ),
     valued=_words(
-        "-c --config --userdata -D --reposd-dir --cache-dir --raw-cache-dir --solv-cache-dir "
+        "-c --config --userdata --reposd-dir --cache-dir --raw-cache-dir --solv-cache-dir "
         "--pkg-cache-dir -R --root --installroot --releasever -r --repo --from -t --type -p "
         "--plus-repo --name --download"
     ),
@@ -275,7 +279,7 @@ _NPM = Tool(
         ("publish", PUBLISH),
         ("rebuild rb", Verb("rebuild")),
         ("link ln", Verb("link")),
-        ("config c", _group(_verbs(("set get delete list", ITSELF)))),
+        ("config c", Verb("config", verbs=_verbs(("set get delete list", CONFIG)))),
         ("set get audit fund pack dedupe ddp init create version view info ls list root", ITSELF),
     ),
     valued=_NPM_VALUED,
@@ -321,20 +325,22 @@ _YARN = Tool(
         ("publish", PUBLISH),
         ("prune", PRUNE),
         ("autoclean", CLEAN),
-        ("config", _group(_verbs(("set get delete list", ITSELF)))),
-        ("set", _group(_verbs(("version resolution", ITSELF)))),
+        ("config", Verb("config", verbs=_verbs(("set get delete list", CONFIG)))),
+        ("set", _group(_verbs(("version", Verb("set-version")), ("resolution", ITSELF)))),
         ("npm", _group(_verbs(("publish", PUBLISH), ("login audit", ITSELF)))),
         (
-            "plugin policies import link unlink pack why info init create version audit bin check dedupe node",
+            "plugin policies import link unlink pack why info init create version audit bin check dedupe",
             ITSELF,
         ),
         (
-            "list licenses login logout outdated owner patch rebuild search stage tag team unplug versions help",
+            "node list licenses login logout outdated owner patch rebuild search stage tag team unplug",
             ITSELF,
         ),
+        ("versions help", ITSELF),
     ),
     valued=_YARN_VALUED,
     bare="install",
+    booleans_take_words=True,
     runs_scripts=SCRIPT,
 )
 
@@ -355,12 +361,12 @@ _PNPM = Tool(
         ("publish", PUBLISH),
         ("deploy", Verb("deploy")),
         ("rebuild rb", Verb("rebuild")),
-        ("config c", _group(_verbs(("set get delete list", ITSELF)))),
+        ("config c", Verb("config", verbs=_verbs(("set get delete list", CONFIG)))),
         (
-            "link ln unlink import audit pack setup env self-update list ls why init create patch dedupe root bin",
+            "link ln unlink import audit pack setup env self-update list ls why init create patch dedupe",
             ITSELF,
         ),
-        ("approve-builds licenses outdated server cache help", ITSELF),
+        ("root bin approve-builds licenses outdated server cache help", ITSELF),
     ),
     valued=_words(
         "-C --dir --filter -F --filter-prod --registry --store-dir --virtual-store-dir "
@@ -415,6 +421,8 @@ _GEM = Tool(
         "--platform --build-root --without -p --http-proxy -B --bulk-threshold --config-file "
         "--target-rbconfig"
     ),
+    optional=_words("--system --document"),
+    selector="_",
 )
 
 _BUNDLE = Tool(
@@ -426,7 +434,7 @@ _BUNDLE = Tool(
         ("remove", REMOVE),
         ("exec e", EXEC),
         ("clean", CLEAN),
-        ("config", Verb("config", verbs=_verbs(("set get unset list", ITSELF)))),
+        ("config", Verb("config", verbs=_verbs(("set get unset list", CONFIG)))),
         ("cache package pack", Verb("cache")),
         ("lock check binstubs init show info doctor outdated pristine platform", ITSELF),
     ),
@@ -435,7 +443,9 @@ _BUNDLE = Tool(
         "--shebang --cache-path"
     ),
     bare="install",
-    greedy=_words("--without --with"),
+    greedy=_words("--without --with --standalone"),
+    optional=_words("--binstubs"),
+    selector="_",
 )
 
 _GO_VALUED = _words(
@@ -498,6 +508,7 @@ _CARGO = Tool(
         "--test --bench --index --registry -Z --recipe-path --message-format --exclude "
         "--lockfile-path --artifact-dir --out-dir -C --name --edition"
     ),
+    selector="+",
 )
 
 
@@ -612,6 +623,7 @@ _DOTNET = Tool(
         "--manifest --artifacts-path"
     ),
     slash_options=True,
+    booleans_take_words=True,
     single_dash=True,
     global_flags=_words("-g --global"),
 )
@@ -680,14 +692,16 @@ _UV = Tool(
         ("run", SCRIPT),
         (
             "pip",
-            _group(
-                _verbs(
+            Verb(
+                "",
+                valued=_words("--no-binary --only-binary"),  # flags without a value in `uv sync`
+                verbs=_verbs(
                     ("install", INSTALL),
                     ("sync", SYNC),
                     ("uninstall", REMOVE),
                     ("compile", Verb("compile")),
                     ("freeze list check tree show", ITSELF),
-                )
+                ),
             ),
         ),
         (
@@ -710,13 +724,12 @@ _UV = Tool(
         "--index-url --extra-index-url --index --default-index -f --find-links -t --target --prefix "
         "--extra --group --only-group --no-group --package --project --directory --cache-dir "
         "--config-file --link-mode --python-preference --resolution --prerelease --exclude-newer -P "
-        "--upgrade-package --reinstall-package --refresh-package --no-binary --only-binary "
-        "--no-build-package --no-binary-package --no-install-package --no-extra --override "
-        "--overrides --build-constraint --build-constraints -b -w --with --with-editable "
-        "--with-requirements -o --output-file --format --index-strategy --keyring-provider "
-        "--allow-insecure-host --trusted-host --env-file -m --module --color --python-version "
-        "--python-platform --config-setting -C --config-settings --fork-strategy --prompt --from "
-        "--out-dir --torch-backend"
+        "--upgrade-package --reinstall-package --refresh-package --no-build-package "
+        "--no-binary-package --no-install-package --no-extra --override --overrides "
+        "--build-constraint --build-constraints -b -w --with --with-editable --with-requirements -o "
+        "--output-file --format --index-strategy --keyring-provider --allow-insecure-host "
+        "--trusted-host --env-file --color --python-version --python-platform --config-setting -C "
+        "--config-settings --fork-strategy --prompt --from --out-dir --torch-backend"
     ),
     is_python_module=True,
 )
