@@ -1,4 +1,4 @@
-"""Parser directives: ``# syntax=``, ``# escape=``, ``# check=`` before any other line (BuildKit's ``directives.go``)."""
+"""Parser directives, ``# escape=`` and the like, before any other line (BuildKit's ``directives.go``)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ KNOWN = frozenset({"syntax", "escape", "check"})
 
 
 class Directives:
-    """The directives at the top of a file: ``lines`` are their raw lines, ``end`` the offset after the last."""
+    """The directives at the top of a file: ``lines`` are their raw lines, ``end`` is where they end."""
 
     __slots__ = ("end", "escape", "lines", "problems", "values")
 

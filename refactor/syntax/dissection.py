@@ -91,7 +91,7 @@ class Dissection:
             self._read_bodies(starts)
         self._words: tuple[tuple[str, int, int], ...] | None = None
         self.problem: str | bool | None = False
-        """Why BuildKit refuses the instruction, None where it does not, False where that is not computed yet."""
+        """Why BuildKit refuses the instruction, None where it does not, False as long as nobody asked."""
 
     def _read_bodies(self, starts: tuple[HeredocStart, ...]) -> None:
         position = self.head.end
@@ -134,7 +134,7 @@ class Dissection:
         return head.raw_starts[index] + offset - head.logical_starts[index]
 
     def raw_end(self, offset: int) -> int:
-        """Offset in the raw text just after the logical character ``offset - 1``: before a continuation, not after."""
+        """Offset in the raw text just after the logical character ``offset - 1``, before a continuation."""
         return self.raw_start(offset - 1) + 1 if offset else self.head.raw_starts[0]
 
 

@@ -105,7 +105,7 @@ class Dockerfile:
 
     @cached_property
     def uses_buildkit(self) -> bool:
-        """The file needs BuildKit already: a ``# syntax=`` line, a heredoc, or a flag that other builders lack."""
+        """The file needs BuildKit already: a ``# syntax=`` line, a heredoc, a flag that others lack."""
         return "syntax" in self.directives or any(
             _needs_buildkit(wrapped)
             for node in self.instructions
@@ -129,7 +129,7 @@ class Dockerfile:
         return tuple(stages)
 
     def stage(self, reference: str) -> Stage | None:
-        """The stage that ``COPY --from=reference`` means: an index, or a name in any case (the last one wins)."""
+        """The stage that ``COPY --from=reference`` means: by index, or the last of that name in any case."""
         if _INDEX.fullmatch(reference):
             # Longer numbers are no index of any file; int() of a huge one would be refused by Python.
             index = int(reference) if len(reference) < 10 else -1
@@ -162,15 +162,15 @@ class Dockerfile:
     # Variables
 
     def environment(self, at: Instruction) -> Mapping[str, str | None]:
-        """The variables in scope just before ``at``: name to value, None for a value that only the build knows.
+        """The variables in scope just before ``at``; None for a value that only the build knows.
 
-        ENV and ARG of the stage and of the stages it is built from; for FROM and the preamble the global ARGs, and
-        BuildKit's platform variables. Variables of an image from outside the file are not in it.
+        ENV and ARG of the stage and of the stages it is built from; for FROM and the preamble the global
+        ARGs, and BuildKit's platform variables. Variables of an image from outside the file are not in it.
         """
         return dict(self._environments.before(at).values)
 
     def expand(self, text: str, at: Instruction) -> str | None:
-        """``text`` with variables expanded, quotes and escapes removed, as BuildKit does it for a word of ``at``.
+        """``text`` with variables expanded, quotes and escapes removed, as BuildKit does at ``at``.
 
         None where it needs a value that may come from outside the file (the base image's ENV, an ARG without
         default), or where BuildKit refuses the word. The default of an ARG counts as its value.
@@ -182,10 +182,10 @@ class Dockerfile:
     # New ones
 
     def new(self, text: str) -> Instruction:
-        """An instruction in this file's style from canonical text (LF, upper-case keyword, ``\\`` and four blanks).
+        """An instruction in this file's style from canonical text: LF, upper case, ``\\`` and four blanks.
 
-        Heredoc bodies keep LF: a carriage return would become part of the script. Raises ValueError where the text is
-        not one instruction, or is another one with this file's escape character.
+        Heredoc bodies keep LF: a carriage return would become part of the script. Raises ValueError where
+        the text is not one instruction, or is another one with this file's escape character.
         """
         canonical = dissect(text, "\\")
         head = canonical.head
@@ -267,7 +267,7 @@ def _needs_buildkit(node: Instruction) -> bool:
 
 
 def parse(source: bytes) -> Dockerfile:
-    """Reads a Dockerfile. Never raises: what BuildKit would refuse is in ``problems``, and the bytes are kept."""
+    """Reads a Dockerfile. Never raises: what BuildKit would refuse is in ``problems``, all bytes stay."""
     return _parse_text(source.decode("utf-8", "surrogateescape"))
 
 

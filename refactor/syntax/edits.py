@@ -50,7 +50,7 @@ class Replace(_EditWithNodes):
 
 
 class InsertBefore(_EditWithNodes):
-    """``new`` directly in front of the place of ``node``, even if that is replaced, removed or moved as well."""
+    """``new`` directly in front of the place of ``node``, even if ``node`` goes away."""
 
     __slots__ = ()
 

@@ -19,7 +19,7 @@ _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class Scope:
-    """Variables at one point. ``is_open``: names that are not among ``values`` may be set from outside the file."""
+    """Variables at one point; ``is_open``: names not among ``values`` may be set from outside the file."""
 
     __slots__ = ("is_open", "values")
 
@@ -100,7 +100,7 @@ class Environments:
         self._after[stage.index] = scope
 
     def _start(self, stage: Stage) -> Scope:
-        """What a stage begins with: the end of the earlier stage it is built from, or an image from outside."""
+        """What a stage begins with: the end of the stage it is built from, or an image from outside."""
         image = self._value(stage.image, self._globals)
         if image is None:
             return Scope({}, is_open=True)

@@ -14,7 +14,7 @@ _PLAIN = re.compile(r"""[^\\`'"$<}/\t\n\v\f\r \x85\xa0\u1680\u2000-\u200a\u2028\
 _NAME = re.compile(r"\d+|[@*#?\-$!]|(?:[^\W\d]|_)\w*")
 _TEMPLATE = re.compile(r"\$(?:(\$)|(\w+)|\{(\w+)\})")
 _MAX_STEPS = 10_000_000
-"""Bound of the work for one pattern such as ``${x#*a*b*}``; regular expressions of Go are linear, ours are not."""
+"""Bound of the work for a pattern such as ``${x#*a*b*}``; Go's regular expressions are linear, ours not."""
 _MAX_DEPTH = 100
 
 

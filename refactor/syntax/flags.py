@@ -6,7 +6,7 @@ _BLANK = "\t\n\v\f\r "
 
 
 class Flag:
-    """One flag. ``value`` is None for ``--link`` without ``=``; quotes are removed in it, ``text`` is as written."""
+    """One flag: ``value`` without quotes, None for ``--link`` without ``=``; ``text`` as written."""
 
     __slots__ = ("name", "text", "value")
 
@@ -20,10 +20,10 @@ class Flag:
 
 
 def read_flags(text: str, position: int, escape: str) -> tuple[list[tuple[Flag, int, int]], int]:
-    """Reads flags from ``position``: (flag, start, end) for each, and the offset at which the argument begins.
+    """Reads flags from ``position``: (flag, start, end) for each, and where the argument begins.
 
-    A lone ``--`` ends the flags and is dropped. BuildKit reads bytes here and spoils letters outside ASCII; here they
-    stay as they are.
+    A lone ``--`` ends the flags and is dropped. BuildKit reads bytes here and spoils letters outside ASCII;
+    here they stay as they are.
     """
     flags: list[tuple[Flag, int, int]] = []
     size = len(text)

@@ -1,4 +1,4 @@
-"""Physical lines to instructions: continuations, comments inside them, heredoc bodies (BuildKit's ``parser.go``)."""
+"""Physical lines to instructions: continuations, comments in them, heredocs (BuildKit's ``parser.go``)."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ import re
 
 from refactor.syntax.heredoc import HeredocStart, heredoc_starts
 
-SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
-"""What Go's ``unicode.IsSpace`` takes for white space; Python's ``str.isspace`` counts U+001C to U+001F as well."""
+SPACE = (
+    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006"
+    "\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+)
+"""White space of Go's ``unicode.IsSpace``; Python's ``str.isspace`` counts U+001C to U+001F as well."""
 
 _KEYWORD = re.compile(r"([^\t\v\f\r ]+)(?:[\t\v\f\r ]+([^\t\v\f\r ]+))?")
 _HOLDS_HEREDOCS = frozenset({"RUN", "COPY", "ADD"})
 
 
 class Head:
-    """The lines of one instruction without heredoc bodies, joined as BuildKit joins them: with nothing in between."""
+    """The lines of one instruction without heredoc bodies, joined as BuildKit does: nothing in between."""
 
     __slots__ = ("end", "has_comment", "is_continued", "is_open", "logical", "logical_starts", "raw_starts")
 
@@ -84,7 +87,7 @@ def _head_end(text: str, end: int, escape: str) -> int:
 
 
 def frame(text: str, position: int, escape: str) -> list[tuple[str, str]]:
-    """Cuts ``text`` from ``position`` (after BOM and directives) into ("instruction" | "comment" | "blank", raw text).
+    """Cuts ``text`` from ``position`` on into pairs of "instruction", "comment" or "blank" and raw text.
 
     One pass over the text; the pieces put together are the text again, whatever is in it.
     """
@@ -118,7 +121,7 @@ def frame(text: str, position: int, escape: str) -> list[tuple[str, str]]:
 
 
 def heredocs_of(logical: str, escape: str) -> tuple[HeredocStart, ...]:
-    """The heredocs that a logical line begins: only RUN, COPY, ADD and ONBUILD of these can, and not in JSON form."""
+    """The heredocs that a logical line begins: RUN, COPY, ADD and ONBUILD of these, not in JSON form."""
     if "<<" not in logical:
         return ()
     words = _KEYWORD.match(logical.strip(SPACE))
@@ -138,7 +141,7 @@ def heredocs_of(logical: str, escape: str) -> tuple[HeredocStart, ...]:
 
 
 class _Bodies:
-    """Where heredoc bodies end in one file; a terminator that comes nowhere is found out without reading on."""
+    """Where heredoc bodies end in one file; a missing terminator is noticed without reading on."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -161,11 +164,11 @@ class _Bodies:
 
 
 def body_end(text: str, position: int, start: HeredocStart) -> tuple[int, int, bool]:
-    """(end of the body, end of the terminator's line, whether there is a terminator) of a heredoc from ``position``.
+    """(end of the body, end of the terminator's line, whether there is one) of a heredoc from ``position``.
 
-    Without a terminator BuildKit refuses the file, having read it to its end. ``<< EOF`` with a blank is a heredoc
-    since Dockerfile syntax 1.16 only; before, such a word was the shell's business and nothing followed, so there it
-    is none if nothing ends it.
+    Without a terminator BuildKit refuses the file, having read it to its end. ``<< EOF`` with a blank is a
+    heredoc since Dockerfile syntax 1.16 only; before, such a word was the shell's business and nothing
+    followed, so there it is none if nothing ends it.
     """
     tabs = "\t*" if start.strip_tabs else ""
     # "^" and "$" of re.M also hold in the middle of nothing else than lines, as BuildKit splits at LF alone.

@@ -10,8 +10,9 @@ _WORD = re.compile(r"(\d*)<<(-?)([\t\n\f\r ]*)([^<]*)", re.S)
 class Heredoc:
     """One heredoc of a RUN, COPY or ADD.
 
-    ``body`` is the raw text of the lines before the terminator, ``expand`` whether BuildKit expands variables in it
-    (the delimiter is not quoted), ``strip_tabs`` whether leading tabs are dropped (``<<-``).
+    ``body`` is the raw text of the lines before the terminator, ``expand`` whether BuildKit expands
+    variables in it (the delimiter is not quoted), ``strip_tabs`` whether leading tabs are dropped
+    (``<<-``).
     """
 
     __slots__ = ("body", "expand", "name", "strip_tabs")

@@ -1,4 +1,4 @@
-"""The nodes of a Dockerfile: instructions and what stands between them. They never change; edits make new ones."""
+"""The nodes of a Dockerfile: instructions and what stands between them. They never change."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Instruction:
 
     @property
     def argument(self) -> str:
-        """What follows the flags on the logical line (continuations joined, comments inside dropped), stripped."""
+        """What follows the flags on the logical line (continuations joined, comments dropped), stripped."""
         return self.dissection.split.argument
 
     @property
@@ -128,8 +128,9 @@ class Instruction:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The argument as BuildKit cuts it: JSON strings; at blanks (COPY, ADD, EXPOSE, VOLUME, FROM); at blanks
-        outside quotes, which are kept (ENV, LABEL, ARG); type and command (HEALTHCHECK); else one word at most.
+        """The argument as BuildKit cuts it: JSON strings; at blanks (COPY, ADD, EXPOSE, VOLUME, FROM); at
+        blanks outside quotes, which are kept (ENV, LABEL, ARG); type and command (HEALTHCHECK); else one
+        word at most.
         """
         json = self.json
         words = self.dissection.words
@@ -150,7 +151,7 @@ class Instruction:
 
     @property
     def pairs(self) -> tuple[tuple[str, str], ...]:
-        """(name, raw value) of ENV, LABEL and ARG, quotes as written; the value of a bare ``ARG name`` is ""."""
+        """(name, raw value) of ENV, LABEL and ARG, quotes as written; a bare ``ARG name`` has ""."""
         if self.keyword not in _PAIRS:
             return ()
         if self.is_legacy_pair:
@@ -188,12 +189,13 @@ class Instruction:
     # New ones
 
     def splice(self, changes: Sequence[tuple[int, int, str]]) -> Instruction:
-        """Replaces spans of ``argument``, (start, end, new text) each; all other bytes stay, wherever they are.
+        """Replaces spans of ``argument``, (start, end, new text) each; all other bytes stay, wherever they
+        are.
 
-        A span over a continuation replaces the physical text in between. An insertion (start == end) goes behind the
-        character before it, so in front of a continuation. New text may hold canonical continuations (``\\``, LF,
-        four blanks); they take this instruction's indentation. Raises ValueError for spans that overlap or leave
-        the argument.
+        A span over a continuation replaces the physical text in between. An insertion (start == end) goes
+        behind the character before it, so in front of a continuation. New text may hold canonical
+        continuations (``\\``, LF, four blanks); they take this instruction's indentation. Raises ValueError
+        for spans that overlap or leave the argument.
         """
         dissection = self.dissection
         split = dissection.split
@@ -221,10 +223,11 @@ class Instruction:
         return self.splice([(0, len(self.argument), argument)])
 
     def with_flag(self, name: str, value: str | None) -> Instruction:
-        """Sets ``--name=value`` (``--name`` for None): in place of the flag of that name, else behind the other flags.
+        """Sets ``--name=value`` (``--name`` for None): in place of the flag of that name, else behind the
+        other flags.
 
-        Of flags that may be given several times (``mount``, ``exclude``, ``device``) another one is added, unless
-        that very one is there.
+        Of flags that may be given several times (``mount``, ``exclude``, ``device``) another one is added,
+        unless that very one is there.
         """
         dissection = self.dissection
         text = flag_text(name, value, self.escape)
@@ -260,8 +263,9 @@ class Instruction:
         return self._with_raw(raw)
 
     def closed(self) -> str:
-        """The text with a line ending, fit to stand before other nodes: a continuation that hit the end of the file
-        goes, for it would swallow the next instruction."""
+        """The text with a line ending, fit to stand before other nodes: a continuation that hit the end of
+        the file goes, for it would swallow the next instruction.
+        """
         dissection = self.dissection
         text = self.text
         if dissection.head.is_open:

@@ -21,7 +21,8 @@ _BLANKS = re.compile(r"[\t\v\f\r ]+")
 _DURATION = re.compile(r"[+-]?(?:0|(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)")
 _TOO_SHORT = re.compile(r"-.*|\+?(?:0|\.|\d)*(?:ns|us|µs|μs)")
 
-# Flags by instruction: "bool", "string" or "strings" (may be repeated). Instructions that are not here take none.
+# Flags by instruction: "bool", "string" or "strings" (may be repeated). Instructions that are not here take
+# none.
 _FLAGS: dict[str, dict[str, str]] = {
     "ADD": {
         "chown": "string", "chmod": "string", "link": "bool", "keep-git-dir": "bool", "checksum": "string",
@@ -41,19 +42,19 @@ _FLAGS: dict[str, dict[str, str]] = {
 _UNCHECKED_FLAGS = frozenset({"ARG", "STOPSIGNAL"})
 """BuildKit does not look at the flags of these."""
 KEYWORDS = frozenset({
-    "ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL", "MAINTAINER", "ONBUILD",
-    "RUN", "SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR",
+    "ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL",
+    "MAINTAINER", "ONBUILD", "RUN", "SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR",
 })  # fmt: skip
 _MOUNT_TYPES = frozenset({"bind", "cache", "tmpfs", "secret", "ssh"})
 _MOUNT_KEYS = frozenset({
-    "type", "from", "source", "target", "readonly", "id", "sharing", "required", "size", "mode", "uid", "gid", "src", "dst",
-    "destination", "ro", "rw", "readwrite", "env",
+    "type", "from", "source", "target", "readonly", "id", "sharing", "required", "size", "mode", "uid",
+    "gid", "src", "dst", "destination", "ro", "rw", "readwrite", "env",
 })  # fmt: skip
 _MOUNT_WORDS = frozenset({"readonly", "ro", "readwrite", "rw", "required"})
 
 
 class Problem:
-    """Why BuildKit refuses the file: ``line`` counts from 1, ``reason`` is one sentence without a full stop."""
+    """Why BuildKit refuses the file: ``line`` counts from 1, ``reason`` is one short sentence."""
 
     __slots__ = ("line", "reason")
 
@@ -238,7 +239,9 @@ def _why_not_arguments(dissection: Dissection, split: Split) -> str | None:
         words = [word for word, _, _ in dissection.words]
         if len(words) == 3 and words[1].lower() == "as":
             if not _STAGE_NAME.fullmatch(words[2].lower()):
-                return f"invalid name for build stage: {words[2]!r}, name can't start with a number or contain symbols"
+                return (
+                    f"invalid name for build stage: {words[2]!r}, letters, digits, - _ . only, a letter first"
+                )
             return None
         return None if len(words) == 1 else "FROM requires either one or three arguments"
     if keyword in ("COPY", "ADD"):

@@ -14,7 +14,7 @@ CANONICAL_INDENT = "    "
 
 
 class Style:
-    """Line ending (that of most lines), indentation of continuation lines, case of keywords ("upper" | "lower")."""
+    """What most lines do: line ending, indentation of continuations, keyword case ("upper" or "lower")."""
 
     __slots__ = ("indent", "keyword_case", "newline")
 
@@ -30,7 +30,7 @@ class Style:
 
 
 class FileFormat:
-    """What the nodes of one file share: the escape character, and the style, which is read when first needed."""
+    """What the nodes of one file share: the escape character, and the style, read when first needed."""
 
     __slots__ = ("_style", "escape", "nodes")
 
