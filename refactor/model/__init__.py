@@ -5,11 +5,37 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .aspects import Aspect
+    from .build_model import BuildModel, Command, Configuration, Copy, Effect, StageModel
+    from .comparison import Difference, compare
     from .reader import instructions, why_not_readable
 
-__all__ = ["Aspect", "instructions", "why_not_readable"]
+__all__ = [
+    "Aspect",
+    "BuildModel",
+    "Command",
+    "Configuration",
+    "Copy",
+    "Difference",
+    "Effect",
+    "StageModel",
+    "compare",
+    "instructions",
+    "why_not_readable",
+]
 
-_HOMES = {"Aspect": "aspects", "instructions": "reader", "why_not_readable": "reader"}
+_HOMES = {
+    "Aspect": "aspects",
+    "BuildModel": "build_model",
+    "Command": "build_model",
+    "Configuration": "build_model",
+    "Copy": "build_model",
+    "Effect": "build_model",
+    "StageModel": "build_model",
+    "Difference": "comparison",
+    "compare": "comparison",
+    "instructions": "reader",
+    "why_not_readable": "reader",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -1,0 +1,146 @@
+"""Words, pairs and values of an instruction's argument, for the second reader.
+
+Rules of BuildKit's `parser/line_parsers.go` (splitting) and `shell/lex.go` (quotes, escapes, variables).
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+_VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))", re.ASCII)
+_WITH_DEFAULT = re.compile(r"\$\{([A-Za-z_]\w*)(:?[-+])([^{}$'\"\\]*)\}", re.ASCII)
+
+
+def split_words(text: str, escape: str = "\\") -> tuple[str, ...]:
+    """Words as written, quotes kept: BuildKit's `parseWords`."""
+    if not ('"' in text or "'" in text or escape in text):
+        return tuple(text.split())
+    words: list[str] = []
+    word: list[str] = []
+    quote = ""
+    at, end = 0, len(text)
+    while at < end:
+        char = text[at]
+        if quote:
+            if char == quote:
+                quote = ""
+            elif char == escape and quote == '"':
+                word.append(text[at : at + 2])
+                at += 2
+                continue
+            word.append(char)
+        elif char.isspace():
+            if word:
+                words.append("".join(word))
+                word = []
+        elif char == escape:
+            word.append(text[at : at + 2])
+            at += 2
+            continue
+        else:
+            if char in "'\"":
+                quote = char
+            word.append(char)
+        at += 1
+    if word:
+        words.append("".join(word))
+    return tuple(words)
+
+
+@lru_cache(maxsize=1024)
+def pairs_of(text: str, escape: str = "\\") -> tuple[tuple[str, str], ...]:
+    """Key and raw value of each pair of an ENV or LABEL; the old form `ENV key the rest` too."""
+    words = split_words(text, escape)
+    if not words:
+        return ()
+    if "=" not in words[0]:
+        return ((words[0], text.strip()[len(words[0]) :].strip()),)
+    return tuple((key, value) for key, _, value in (word.partition("=") for word in words))
+
+
+@lru_cache(maxsize=2048)
+def value_of(raw: str, escape: str = "\\") -> str:
+    """The value without its quotes. A `$` that is no variable comes back as `\\$`, `$x` as `${x}`: two spellings of one
+    value are equal, and a quoted dollar never equals a variable."""
+    if not ('"' in raw or "'" in raw or escape in raw or "$" in raw):
+        return raw
+    out: list[str] = []
+    quote = ""
+    at, end = 0, len(raw)
+    while at < end:
+        char = raw[at]
+        if quote == "'":
+            if char == "'":
+                quote = ""
+            else:
+                out.append("\\$" if char == "$" else char)
+        elif char == escape:
+            after = raw[at + 1 : at + 2]
+            if not quote or after in ('"', "$", escape):
+                out.append("\\$" if after == "$" else after)
+                at += 1
+            else:
+                out.append(char)
+        elif char == quote:
+            quote = ""
+        elif not quote and char in "'\"":
+            quote = char
+        elif char == "$":
+            match = _VARIABLE.match(raw, at)
+            if match:
+                out.append(f"${{{match[1] or match[2]}}}")
+                at = match.end()
+                continue
+            out.append(char)
+        else:
+            out.append(char)
+        at += 1
+    return "".join(out)
+
+
+def expand(value: str, known: dict[str, str]) -> str:
+    """Put known values in place of variables; unknown ones stay as `${name}`."""
+    if "$" not in value:
+        return value
+
+    def with_default(match: re.Match[str]) -> str:
+        name, operator, word = match[1], match[2], match[3]
+        if name not in known:
+            return match[0]
+        held = known[name]
+        if operator[-1] == "-":
+            return held if held or operator == "-" else word
+        return word if held or operator == "+" else ""
+
+    def plain(match: re.Match[str]) -> str:
+        if match.start() and value[match.start() - 1] == "\\":
+            return match[0]
+        name = match[1] or match[2]
+        return known.get(name, f"${{{name}}}")
+
+    if "{" in value:
+        value = _WITH_DEFAULT.sub(with_default, value)
+    return _VARIABLE.sub(plain, value)
+
+
+def json_list(text: str) -> tuple[str, ...] | None:
+    """The strings of an exec-form argument, or None where the argument is shell form."""
+    if not text.startswith("["):
+        return None
+    import json
+
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return tuple(value)
+    return None
+
+
+def squeeze(text: str) -> str:
+    """Blanks outside quotes as one space each."""
+    if not ('"' in text or "'" in text or "\\" in text):
+        return " ".join(text.split())
+    return " ".join(split_words(text))
