@@ -6,7 +6,7 @@ import re
 
 from refactor.syntax.framing import SPACE
 
-_DIRECTIVE = re.compile(r"#[\s\x85\xa0]*([a-zA-Z][a-zA-Z0-9]*)[\t\n\f\r ]*=[\t\n\f\r ]*(.+?)[\t\n\f\r ]*")
+_DIRECTIVE = r"([a-zA-Z][a-zA-Z0-9]*)[\t\n\f\r ]*=[\t\n\f\r ]*(.+?)[\t\n\f\r ]*"
 KNOWN = frozenset({"syntax", "escape", "check"})
 
 
@@ -23,7 +23,10 @@ class Directives:
         while True:
             end = text.find("\n", position) + 1 or len(text)
             line = text[position:end]
-            match = _DIRECTIVE.fullmatch(line.rstrip("\r\n").lstrip(SPACE)) if "#" in line else None
+            bare = line.rstrip("\r\n").lstrip(SPACE)
+            if bare[:1] != "#" or "=" not in bare:
+                break
+            match = re.fullmatch(_DIRECTIVE, bare[1:].lstrip(SPACE))
             if match is None or (name := match[1].lower()) not in KNOWN:
                 break
             self.lines.append(line)

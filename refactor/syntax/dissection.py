@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from functools import lru_cache
 
 from refactor.syntax.flags import Flag, read_flags
 from refactor.syntax.framing import SPACE, Head, body_end, heredocs_of
 from refactor.syntax.heredoc import Heredoc, HeredocStart
-from refactor.syntax.words import JsonError, read_json, split_blanks, split_quoted
+from refactor.syntax.words import BLANKS, JsonError, read_json, split_blanks, split_quoted
 
-_KEYWORD = re.compile(r"[^\t\v\f\r ]*")
-_BLANKS = re.compile(r"[\t\v\f\r ]+")
 _JSON_FORMS = frozenset({"ADD", "CMD", "COPY", "ENTRYPOINT", "RUN", "SHELL", "VOLUME"})
 _CUT_AT_BLANKS = frozenset({"ADD", "COPY", "EXPOSE", "FROM", "VOLUME"})
 _CUT_OUTSIDE_QUOTES = frozenset({"ARG", "ENV", "LABEL"})
-_HEALTHCHECK = re.compile(rf"([^{SPACE}]+)[{SPACE}]*")
 _UNREAD = object()
 _CACHED_SIZE = 65_536
 """Longer texts are not kept: a cache of thousands of them would outgrow the memory the tool may use."""
+
+
+def _after_first_word(text: str) -> tuple[int, int]:
+    """End of the first word of a stripped text and start of what follows it."""
+    end = next((index for index, char in enumerate(text) if char in SPACE), len(text))
+    return end, len(text) - len(text[end:].lstrip(SPACE))
 
 
 class Split:
@@ -39,12 +41,11 @@ class Split:
     def __init__(self, logical: str, escape: str) -> None:
         stripped = logical.strip(SPACE)
         start = len(logical) - len(logical.lstrip(SPACE))
-        keyword_end = _KEYWORD.match(stripped).end()  # type: ignore[union-attr]
+        blanks = BLANKS.search(stripped)
+        keyword_end, position = blanks.span() if blanks is not None else (len(stripped), len(stripped))
         self.keyword_start = start
         self.keyword_text = stripped[:keyword_end]
         self.keyword = self.keyword_text.upper()
-        blanks = _BLANKS.match(stripped, keyword_end)
-        position = blanks.end() if blanks is not None else keyword_end
         self.flag_spans: list[tuple[Flag, int, int]] = []
         if stripped.startswith("-", position):
             self.flag_spans, position = read_flags(stripped, position, escape)
@@ -63,8 +64,7 @@ class Split:
             if self.keyword in _JSON_FORMS:
                 text = self.argument
             elif self.keyword == "HEALTHCHECK" and "[" in self.argument:
-                match = _HEALTHCHECK.match(self.argument)
-                text = self.argument[match.end() :] if match is not None else None
+                text = self.argument[_after_first_word(self.argument)[1] :]
             try:
                 self._json = None if text is None else read_json(text)
             except JsonError as error:
@@ -119,10 +119,9 @@ class Dissection:
             elif keyword in _CUT_OUTSIDE_QUOTES:
                 self._words = split_quoted(argument, self.escape)
             elif keyword == "HEALTHCHECK":
-                match = _HEALTHCHECK.match(argument)
-                kind, start = (match[1], match.end()) if match is not None else (argument, len(argument))
+                end, start = _after_first_word(argument)
                 rest = ((argument[start:], start, len(argument)),) if start < len(argument) else ()
-                self._words = ((kind, 0, len(kind)), *rest)
+                self._words = ((argument[:end], 0, end), *rest)
             else:
                 self._words = ((argument, 0, len(argument)),)
         return self._words

@@ -18,13 +18,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from refactor.syntax.environment import Environments
 
-_INDEX = re.compile(r"[+-]?\d+")
 _BUILDKIT_FLAGS = {
     "RUN": frozenset({"mount", "network", "security", "device"}),
     "COPY": frozenset({"link", "chmod", "parents", "exclude"}),
     "ADD": frozenset({"link", "chmod", "checksum", "keep-git-dir", "unpack", "exclude"}),
 }
-_HAS_LOWER_AS = re.compile(r"(\S+\s+)AS(\s+\S+\s*)", re.I)
 
 
 class Stage:
@@ -130,7 +128,7 @@ class Dockerfile:
 
     def stage(self, reference: str) -> Stage | None:
         """The stage that ``COPY --from=reference`` means: by index, or the last of that name in any case."""
-        if _INDEX.fullmatch(reference):
+        if re.fullmatch(r"[+-]?[0-9]+", reference):
             # Longer numbers are no index of any file; int() of a huge one would be refused by Python.
             index = int(reference) if len(reference) < 10 else -1
             return self.stages[index] if 0 <= index < len(self.stages) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from refactor.syntax.heredoc import HeredocStart, heredoc_starts
 
@@ -12,7 +13,6 @@ SPACE = (
 )
 """White space of Go's ``unicode.IsSpace``; Python's ``str.isspace`` counts U+001C to U+001F as well."""
 
-_KEYWORD = re.compile(r"([^\t\v\f\r ]+)(?:[\t\v\f\r ]+([^\t\v\f\r ]+))?")
 _HOLDS_HEREDOCS = frozenset({"RUN", "COPY", "ADD"})
 
 
@@ -124,20 +124,18 @@ def heredocs_of(logical: str, escape: str) -> tuple[HeredocStart, ...]:
     """The heredocs that a logical line begins: RUN, COPY, ADD and ONBUILD of these, not in JSON form."""
     if "<<" not in logical:
         return ()
-    words = _KEYWORD.match(logical.strip(SPACE))
-    if words is None:
-        return ()
-    keyword = words[1].upper()
-    if keyword != "ONBUILD" and keyword not in _HOLDS_HEREDOCS:
-        return ()
     from refactor.syntax.dissection import Split
 
     split = Split(logical, escape)
-    if keyword == "ONBUILD":
+    if split.keyword == "ONBUILD":
         split = Split(split.argument, escape)
     if split.keyword not in _HOLDS_HEREDOCS or split.json is not None:
         return ()
-    return heredoc_starts(logical)
+    return _starts(logical)
+
+
+# Framing asks first, the dissection of the same instruction soon after.
+_starts = lru_cache(maxsize=64)(heredoc_starts)
 
 
 class _Bodies:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-_WORD = re.compile(r"(\d*)<<(-?)([\t\n\f\r ]*)([^<]*)", re.S)
-
 
 class Heredoc:
     """One heredoc of a RUN, COPY or ADD.
@@ -44,7 +42,7 @@ def heredoc_start(word: str) -> HeredocStart | None:
 
     The lexer of heredocs escapes with a backslash whatever the file's escape character is.
     """
-    match = _WORD.fullmatch(word)
+    match = re.fullmatch(r"(\d*)<<(-?)([\t\n\f\r ]*)([^<]*)", word)
     if match is None or not match[4]:
         return None
     from refactor.syntax.expansion import ExpansionError, split_words

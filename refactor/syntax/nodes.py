@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from refactor.syntax.dissection import Dissection, dissect
@@ -10,8 +9,8 @@ from refactor.syntax.flags import Flag, flag_text
 from refactor.syntax.framing import SPACE
 from refactor.syntax.heredoc import Heredoc, heredoc_start
 from refactor.syntax.style import FileFormat, adapt, continuation_indents
+from refactor.syntax.words import BLANKS
 
-_BLANKS = re.compile(r"[\t\v\f\r ]+")
 _COPIES = frozenset({"ADD", "COPY"})
 _PAIRS = frozenset({"ARG", "ENV", "LABEL"})
 REPEATABLE_FLAGS = frozenset({"mount", "exclude", "device"})
@@ -155,7 +154,7 @@ class Instruction:
         if self.keyword not in _PAIRS:
             return ()
         if self.is_legacy_pair:
-            parts = _BLANKS.split(self.argument, 1)
+            parts = BLANKS.split(self.argument, 1)
             return ((parts[0], parts[1]),) if len(parts) == 2 else ()
         found = []
         for word in self.words:
@@ -217,6 +216,25 @@ class Instruction:
             else:
                 raw.append((dissection.raw_start(base + start), dissection.raw_end(base + end), new))
         return self._with_raw(raw)
+
+    @property
+    def raw_argument(self) -> str:
+        """The argument as it stands in the file: continuations and comments inside it included."""
+        dissection = self.dissection
+        start = dissection.split.argument_start
+        size = len(dissection.split.argument)
+        return self.text[dissection.raw_start(start) : dissection.raw_end(start + size)] if size else ""
+
+    def chained(self, bodies: Sequence[str]) -> Instruction:
+        """Adds shell commands as they stand in a file (:attr:`raw_argument` of other RUNs), each behind ``&&`` on a
+        line of its own, in the indentation of the file.
+        """
+        dissection = self.dissection
+        split, style = dissection.split, self._format.style
+        own = continuation_indents(self.text, self.escape) if self.is_continued else []
+        seam = f" {self.escape}{style.newline}{own[0] if own else style.indent}&& "
+        end = dissection.raw_end(split.argument_start + len(split.argument))
+        return self._with_raw([(end, end, "".join(seam + body for body in bodies))])
 
     def with_argument(self, argument: str) -> Instruction:
         """Keeps keyword, flags, line ending and heredoc bodies, replaces the rest; comments inside it go."""

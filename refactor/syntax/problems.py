@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from refactor.syntax.dissection import Dissection, Split
 from refactor.syntax.framing import SPACE
 from refactor.syntax.heredoc import heredoc_start
+from refactor.syntax.words import BLANKS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,10 +17,8 @@ if TYPE_CHECKING:
 MAX_LINE = 65_536
 """Bytes of a physical line, its ending included: the buffer of Go's ``bufio.Scanner``."""
 
-_STAGE_NAME = re.compile(r"[a-z][a-z0-9-_.]*")
-_BLANKS = re.compile(r"[\t\v\f\r ]+")
-_DURATION = re.compile(r"[+-]?(?:0|(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)")
-_TOO_SHORT = re.compile(r"-.*|\+?(?:0|\.|\d)*(?:ns|us|µs|μs)")
+_STAGE_NAME = r"[a-z][a-z0-9-_.]*"
+_DURATION = r"[+-]?(?:0|(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)"
 
 # Flags by instruction: "bool", "string" or "strings" (may be repeated). Instructions that are not here take
 # none.
@@ -138,7 +137,7 @@ def _why_not_parsed(dissection: Dissection, split: Split) -> str | None:
     if json is None and keyword in ("ENV", "LABEL"):
         words = dissection.words if split is dissection.split else ()
         if words and "=" not in words[0][0]:
-            if len(_BLANKS.split(split.argument, 1)) < 2:
+            if BLANKS.search(split.argument) is None:
                 return f"{keyword} must have two arguments"
         else:
             for word, _, _ in words:
@@ -203,7 +202,7 @@ def _why_not_value(keyword: str, name: str, value: str) -> str | None:
             if not re.fullmatch(r"[+-]?\d+", value) or not -(2**31) <= int(value[:12]) < 2**31:
                 return f"--retries is not a number: {value}"
             return f"--retries cannot be negative ({value})" if int(value) < 0 else None
-        if not _DURATION.fullmatch(value):
+        if not re.fullmatch(_DURATION, value):
             return f"invalid duration {value!r} on flag --{name}"
     if keyword == "RUN":
         if name == "network" and value not in ("", "default", "none", "host"):
@@ -238,7 +237,7 @@ def _why_not_arguments(dissection: Dissection, split: Split) -> str | None:
     if keyword == "FROM":
         words = [word for word, _, _ in dissection.words]
         if len(words) == 3 and words[1].lower() == "as":
-            if not _STAGE_NAME.fullmatch(words[2].lower()):
+            if not re.fullmatch(_STAGE_NAME, words[2].lower()):
                 return (
                     f"invalid name for build stage: {words[2]!r}, letters, digits, - _ . only, a letter first"
                 )

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from refactor.syntax.framing import SPACE
 
-_BLANKS = re.compile(r"[\t\v\f\r ]+")
-_NO_SPACE = re.compile(rf"[^{SPACE}]+")
-_PLAIN_JSON = re.compile(
-    r'\[[ \t]*(?:"[^"\\\x00-\x1f\ud800-\udfff]*"[ \t]*(?:,[ \t]*"[^"\\\x00-\x1f\ud800-\udfff]*"[ \t]*)*)?\]'
-)
-_STRING = re.compile(r'"([^"]*)"')
+BLANKS = re.compile(r"[\t\v\f\r ]+")
+"""What cuts words where quotes mean nothing: of white space the ASCII kind only."""
 
 
 class JsonError(ValueError):
@@ -22,7 +19,7 @@ def split_blanks(text: str) -> tuple[tuple[int, int], ...]:
     """Spans of the words of COPY, ADD, EXPOSE, VOLUME, FROM: cut at ASCII blanks, quotes mean nothing."""
     spans = []
     position = 0
-    for blank in _BLANKS.finditer(text):
+    for blank in BLANKS.finditer(text):
         spans.append((position, blank.start()))
         position = blank.end()
     if text:
@@ -32,8 +29,8 @@ def split_blanks(text: str) -> tuple[tuple[int, int], ...]:
 
 def split_quoted(text: str, escape: str) -> tuple[tuple[str, int, int], ...]:
     """(word, start, end) of ENV, LABEL, ARG: blanks in quotes or escaped do not cut, quotes are kept."""
-    if '"' not in text and "'" not in text and escape not in text:
-        return tuple((match[0], match.start(), match.end()) for match in _NO_SPACE.finditer(text))
+    if '"' not in text and "'" not in text and escape not in text and text.replace("\t", " ").isprintable():
+        return tuple(_split_plain(text))
     words: list[tuple[str, int, int]] = []
     size = len(text)
     position = 0
@@ -75,6 +72,26 @@ def split_quoted(text: str, escape: str) -> tuple[tuple[str, int, int], ...]:
             words.append(("".join(word), start, position))
 
 
+def _split_plain(text: str) -> Iterator[tuple[str, int, int]]:
+    end = 0
+    for word in text.split():
+        start = text.index(word, end)
+        end = start + len(word)
+        yield word, start, end
+
+
+def _read_plain_json(text: str) -> tuple[str, ...] | None:
+    """The strings of an array without escapes, None where that needs a JSON parser."""
+    if "\\" in text or not text.isprintable():
+        return None
+    parts = text.split('"')
+    if len(parts) == 1:
+        return () if text[-1] == "]" and not text[1:-1].strip(" ") else None
+    if parts[0].rstrip(" ") != "[" or parts[-1].lstrip(" ") != "]" or len(parts) % 2 == 0:
+        return None
+    return tuple(parts[1::2]) if all(part.strip(" ") == "," for part in parts[2:-1:2]) else None
+
+
 def read_json(text: str) -> tuple[str, ...] | None:
     """The strings of a JSON array, None where ``text`` is no JSON array (then it is shell form).
 
@@ -83,8 +100,9 @@ def read_json(text: str) -> tuple[str, ...] | None:
     text = text.strip(SPACE)
     if text[:1] != "[":
         return None
-    if _PLAIN_JSON.fullmatch(text):
-        return tuple(_STRING.findall(text))
+    plain = _read_plain_json(text)
+    if plain is not None:
+        return plain
     import json
 
     def refuse_constant(name: str) -> object:
