@@ -1,0 +1,313 @@
+"""The command line as a user meets it: what is printed where, exit statuses, bad input, atomic writes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+NAIVE = """FROM debian:bookworm
+RUN apt-get update
+RUN apt-get install -y curl
+CMD ["curl", "--version"]
+"""
+CLEAN = """FROM debian:bookworm-slim
+RUN apt-get update \\
+    && apt-get install -y curl \\
+    && rm -rf /var/lib/apt/lists/*
+CMD ["curl", "--version"]
+"""
+
+
+def run(
+    *arguments: str | Path, cwd: Path, stdin: bytes = b"", env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "refactor", *map(str, arguments)],
+        cwd=cwd,
+        input=stdin,
+        capture_output=True,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "Dockerfile").write_text(NAIVE)
+    return tmp_path
+
+
+def test_default_reports_and_exits_with_one(folder: Path) -> None:
+    done = run(cwd=folder)
+    assert done.returncode == 1
+    assert b"Dockerfile:2: " in done.stdout
+    assert b"SAFE" in done.stdout
+    assert b"why: " in done.stdout
+    assert b"1 file would change" in done.stderr
+    assert (folder / "Dockerfile").read_text() == NAIVE
+
+
+def test_diff_is_taken_by_git_apply_and_equals_write(folder: Path) -> None:
+    done = run("--diff", cwd=folder)
+    assert done.returncode == 1
+    assert done.stdout.startswith(b"--- a/Dockerfile\n+++ b/Dockerfile\n")
+    patch = folder / "fix.patch"
+    patch.write_bytes(done.stdout)
+    subprocess.run(["git", "apply", "fix.patch"], cwd=folder, check=True)
+    applied = (folder / "Dockerfile").read_bytes()
+    (folder / "Dockerfile").write_text(NAIVE)
+    assert run("--write", cwd=folder).returncode == 0
+    assert (folder / "Dockerfile").read_bytes() == applied
+    again = run(cwd=folder)
+    assert (again.returncode, again.stdout, again.stderr) == (0, b"", b"")
+
+
+def test_clean_file_prints_nothing(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text(CLEAN)
+    for mode in ((), ("--diff",), ("--check",), ("--write",)):
+        done = run(*mode, cwd=tmp_path)
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b""), mode
+    assert (tmp_path / "Dockerfile").read_text() == CLEAN
+
+
+def test_json_has_findings_refusals_and_the_diff(folder: Path) -> None:
+    done = run("--format", "json", "--diff", cwd=folder)
+    (entry,) = json.loads(done.stdout)["files"]
+    assert entry["changed"]
+    assert {finding["codemod"] for finding in entry["findings"]} >= {"pair-apt-update", "clean-package-cache"}
+    assert entry["diff"].startswith("--- a/Dockerfile")
+
+
+def test_standard_input_with_a_name(folder: Path) -> None:
+    done = run("--diff", "-", "--stdin-filename", "Dockerfile", cwd=folder, stdin=NAIVE.encode())
+    assert done.returncode == 1
+    assert done.stdout.startswith(b"--- a/Dockerfile\n")
+    written = run("--write", "-", cwd=folder, stdin=NAIVE.encode())
+    assert b"rm -rf /var/lib/apt/lists/*" in written.stdout
+
+
+def test_select_ignore_and_misspelt_ids(folder: Path) -> None:
+    only = run("--select", "clean-package-cache", "--format", "concise", cwd=folder)
+    assert {line.split(b" ")[1] for line in only.stdout.splitlines()} == {b"clean-package-cache"}
+    without = run("--ignore", "clean-package-cache", "--format", "concise", cwd=folder)
+    assert b"clean-package-cache" not in without.stdout
+    wrong = run("--select", "chain-run", cwd=folder)
+    assert wrong.returncode == 2
+    assert b"did you mean 'chain-runs'?" in wrong.stderr
+
+
+def test_two_dockerfiles_have_contexts_of_their_own(tmp_path: Path) -> None:
+    for name, has_lock in (("a", True), ("b", False)):
+        app = tmp_path / name
+        app.mkdir()
+        (app / "Dockerfile").write_text("FROM node:20-slim\nWORKDIR /app\nCOPY . .\nRUN npm install\nCMD [\"node\", \"s.js\"]\n")
+        (app / "package.json").write_text('{"name": "x", "version": "1.0.0"}')
+        (app / "s.js").write_text("console.log(1)\n")
+        if has_lock:
+            lock = {"name": "x", "version": "1.0.0", "lockfileVersion": 3, "packages": {"": {"name": "x", "version": "1.0.0"}}}
+            (app / "package-lock.json").write_text(json.dumps(lock))
+    run("--write", cwd=tmp_path)
+    assert "npm ci" in (tmp_path / "a" / "Dockerfile").read_text()
+    assert "npm install" in (tmp_path / "b" / "Dockerfile").read_text()
+
+
+def test_compose_names_context_and_dockerfile(tmp_path: Path) -> None:
+    (tmp_path / "docker").mkdir()
+    (tmp_path / "docker" / "web.dockerfile").write_text("FROM node:20-slim\nWORKDIR /app\nCOPY . .\nRUN npm install\nCMD [\"node\", \"s.js\"]\n")
+    (tmp_path / "package.json").write_text('{"name": "x", "version": "1.0.0"}')
+    (tmp_path / "s.js").write_text("console.log(1)\n")
+    (tmp_path / "compose.yaml").write_text("services:\n  web:\n    build:\n      context: .\n      dockerfile: docker/web.dockerfile\n")
+    done = run("--diff", cwd=tmp_path)
+    assert b"+COPY package.json ./" in done.stdout
+
+
+class TestBadInput:
+    def check(self, done: subprocess.CompletedProcess[bytes], *words: str) -> None:
+        assert done.returncode == 2
+        assert b"Traceback" not in done.stderr
+        for word in words:
+            assert word in done.stderr.decode()
+
+    def test_missing_file(self, folder: Path) -> None:
+        done = run("nope/Dockerfile", "Dockerfile", cwd=folder)
+        self.check(done, "nope/Dockerfile", "does not exist")
+        assert b"Dockerfile:2: " in done.stdout, "the other file is still done"
+
+    def test_folder_without_dockerfiles(self, tmp_path: Path) -> None:
+        self.check(run(cwd=tmp_path), "has no Dockerfile")
+
+    def test_binary_file(self, folder: Path) -> None:
+        (folder / "Dockerfile.bin").write_bytes(b"\x7fELF\0\0\0")
+        self.check(run("Dockerfile.bin", cwd=folder), "Dockerfile.bin", "binary")
+
+    def test_huge_file(self, folder: Path) -> None:
+        with (folder / "Dockerfile.huge").open("wb") as file:
+            file.truncate(100 * 1024 * 1024)
+        self.check(run("Dockerfile.huge", cwd=folder), "100 MiB")
+
+    def test_fifo_does_not_hang(self, folder: Path) -> None:
+        os.mkfifo(folder / "Dockerfile.pipe")
+        self.check(run("Dockerfile.pipe", cwd=folder), "not a regular file")
+
+    def test_a_file_that_buildkit_refuses(self, folder: Path) -> None:
+        bad = "FROM debian\nFROB x\nRUN apt-get install curl\n"
+        (folder / "Dockerfile").write_text(bad)
+        self.check(run("--write", cwd=folder), "Dockerfile:2", "FROB")
+        assert (folder / "Dockerfile").read_text() == bad
+
+    def test_broken_manifest_is_named(self, tmp_path: Path) -> None:
+        (tmp_path / "Dockerfile").write_text("FROM node:20\nWORKDIR /app\nCOPY . .\nRUN npm install\nCMD [\"node\", \"s.js\"]\n")
+        (tmp_path / "package.json").write_text("{broken")
+        self.check(run(cwd=tmp_path), "package.json")
+
+    def test_read_only_folder(self, folder: Path) -> None:
+        if os.geteuid() == 0:
+            pytest.skip("root writes everywhere")
+        folder.chmod(0o555)
+        try:
+            self.check(run("--write", cwd=folder), "permission")
+        finally:
+            folder.chmod(0o755)
+        assert (folder / "Dockerfile").read_text() == NAIVE
+
+    def test_broken_configuration(self, folder: Path) -> None:
+        (folder / "dockerfix.toml").write_text("selct = []\n")
+        self.check(run(cwd=folder), "dockerfix.toml", "did you mean 'select'?")
+        (folder / "dockerfix.toml").write_text("select = [\n")
+        self.check(run(cwd=folder), "not valid TOML")
+        assert run("--isolated", cwd=folder).returncode == 1
+
+    def test_options_that_exclude_each_other(self, folder: Path) -> None:
+        self.check(run("--write", "--diff", cwd=folder), "exclude each other")
+        self.check(run("--safe", "--unsafe", cwd=folder), "exclude each other")
+        self.check(run("--context", "nope", cwd=folder), "nope", "no folder")
+
+    def test_deep_nesting_does_not_exhaust_the_parser(self, folder: Path) -> None:
+        (folder / "Dockerfile").write_text("FROM debian\nRUN " + "(" * 20000 + "true" + ")" * 20000 + "\nCMD " + "[" * 20000 + "\n")
+        done = run(cwd=folder)
+        assert done.returncode in {0, 1, 2}
+        assert b"Traceback" not in done.stderr
+
+
+class TestWriting:
+    def test_mode_and_symbolic_link_are_kept(self, folder: Path) -> None:
+        real = folder / "real"
+        real.mkdir()
+        target = real / "Dockerfile"
+        target.write_text(NAIVE)
+        target.chmod(0o640)
+        link = folder / "Dockerfile.link"
+        link.symlink_to("real/Dockerfile")
+        assert run("--write", "Dockerfile.link", cwd=folder).returncode == 0
+        assert link.is_symlink()
+        assert target.read_text() != NAIVE
+        assert stat.S_IMODE(target.stat().st_mode) == 0o640
+        assert sorted(path.name for path in real.iterdir()) == ["Dockerfile"], "no temporary file is left"
+
+    def test_a_file_that_changes_underneath_is_left_alone(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        from refactor.engine.files import FileProblem, replace_atomically
+
+        with pytest.raises(FileProblem, match="changed while"):
+            replace_atomically(str(folder / "Dockerfile"), b"something else", b"new")
+        assert (folder / "Dockerfile").read_text() == NAIVE
+
+    def test_a_full_disk_leaves_the_file(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        import errno
+
+        from refactor.engine import files
+
+        def full(_: int) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(files.os, "fsync", full)
+        with pytest.raises(files.FileProblem, match="free some space"):
+            files.replace_atomically(str(folder / "Dockerfile"), NAIVE.encode(), b"new")
+        assert (folder / "Dockerfile").read_text() == NAIVE
+        assert [path.name for path in folder.iterdir()] == ["Dockerfile"]
+
+    def test_killed_at_any_time_the_file_is_whole(self, folder: Path) -> None:
+        path = folder / "Dockerfile"
+        run("--write", cwd=folder)
+        new = path.read_text()
+        for delay in (0.02, 0.05, 0.08, 0.1, 0.15, 0.2):
+            path.write_text(NAIVE)
+            process = subprocess.Popen(
+                [sys.executable, "-m", "refactor", "--write"],
+                cwd=folder,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            time.sleep(delay)
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            assert path.read_text() in {NAIVE, new}
+
+    def test_two_runs_at_once_leave_a_whole_file(self, folder: Path) -> None:
+        command = [sys.executable, "-m", "refactor", "--write"]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        runs = [
+            subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            for _ in range(4)
+        ]
+        for process in runs:
+            process.wait()
+        assert run(cwd=folder).returncode == 0
+        assert (folder / "Dockerfile").read_text() != NAIVE
+
+
+def test_several_processes_say_the_same_as_one(tmp_path: Path) -> None:
+    for number in range(30):
+        sub = tmp_path / f"{number:02}"
+        sub.mkdir()
+        (sub / "Dockerfile").write_text(NAIVE)
+    one, two = run("-j1", "--diff", cwd=tmp_path), run("-j2", "--diff", cwd=tmp_path)
+    assert one.stdout == two.stdout
+    assert one.stdout.count(b"--- a/") == 30
+
+
+def test_rules_and_explain(tmp_path: Path) -> None:
+    rules = run("rules", cwd=tmp_path)
+    assert rules.returncode == 0
+    assert b"chain-runs" in rules.stdout
+    explained = run("explain", "chain-runs", cwd=tmp_path)
+    assert b"### When it refuses" in explained.stdout
+    assert b"```diff" in explained.stdout
+    assert run("explain", "nonsense", cwd=tmp_path).returncode == 2
+    (tmp_path / "rules").write_text(CLEAN)
+    assert run("./rules", cwd=tmp_path).stdout == b""
+
+
+def test_colour_only_where_it_is_wanted(folder: Path) -> None:
+    assert b"\x1b[" not in run(cwd=folder).stdout
+    assert b"\x1b[" in run(cwd=folder, env={"FORCE_COLOR": "1"}).stdout
+    assert b"\x1b[" not in run(cwd=folder, env={"FORCE_COLOR": "1", "NO_COLOR": "1"}).stdout
+
+
+class TestSuppression:
+    def after(self, folder: Path, text: str) -> str:
+        path = folder / "Dockerfile"
+        path.write_text(text)
+        assert run("--write", cwd=folder).returncode == 0
+        return path.read_text()
+
+    def test_a_comment_switches_one_codemod_off(self, folder: Path) -> None:
+        text = NAIVE.replace("RUN apt-get install", "# dockerfix: ignore=clean-package-cache # lists are wanted\nRUN apt-get install")
+        assert "rm -rf" not in self.after(folder, text)
+
+    def test_the_whole_file(self, folder: Path) -> None:
+        text = "# dockerfix: ignore-file\n" + NAIVE
+        assert self.after(folder, text) == text
+
+    def test_hadolint_and_check_comments_count(self, folder: Path) -> None:
+        text = NAIVE.replace("RUN apt-get install", "# hadolint ignore=DL3009\nRUN apt-get install")
+        assert "rm -rf" not in self.after(folder, text)

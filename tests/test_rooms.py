@@ -1,0 +1,79 @@
+"""Which room may import which, and what must not be loaded at start-up."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ROOMS = {
+    "syntax": set(),
+    "shell": {"tree_sitter", "tree_sitter_bash"},
+    "context": {"syntax", "shell", "libcst", "yaml", "defusedxml"},
+    "images": {"syntax", "shell"},
+    "ecosystems": {"syntax", "shell", "context", "images"},
+    # Aspect, the vocabulary in which codemods declare and gates judge, lives with the model.
+    "model": {"shell", "dockerfile_parse"},
+    "codemod": {"syntax", "shell", "context", "ecosystems", "images", "model.aspects"},
+    "engine": {"syntax", "shell", "context", "ecosystems", "images", "model", "codemod", "yaml"},
+    "report": {"engine", "codemod", "codemods"},
+    "proof": {"engine", "codemod", "syntax", "context", "model", "shell"},
+    "forge": {"engine", "git", "httpx"},
+    "cli": {"engine", "codemod", "report", "proof", "forge", "context", "click", "rich"},
+}
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} has a relative import"
+            yield node.module or ""
+
+
+def modules(folder: str) -> list[Path]:
+    return sorted((ROOT / folder).rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", modules("refactor"), ids=lambda path: str(path.relative_to(ROOT)))
+def test_room_imports_only_its_neighbours(path: Path) -> None:
+    parts = path.relative_to(ROOT / "refactor").parts
+    if len(parts) == 1:
+        return
+    room = parts[0]
+    allowed = ROOMS[room]
+    for name in imports(path):
+        top, _, rest = name.partition(".")
+        if top == "refactor":
+            neighbour = rest.partition(".")[0]
+            assert neighbour == room or neighbour in allowed or rest in allowed, f"{path}: {name}"
+        else:
+            assert top in sys.stdlib_module_names or top in allowed, f"{path}: {name}"
+
+
+@pytest.mark.parametrize("path", modules("codemods"), ids=lambda path: str(path.relative_to(ROOT)))
+def test_codemod_imports_only_the_public_door(path: Path) -> None:
+    outside = {"os", "subprocess", "socket", "urllib", "http", "pathlib", "shutil", "tempfile"}
+    for name in imports(path):
+        top = name.partition(".")[0]
+        assert name == "refactor" or (top in sys.stdlib_module_names and top not in outside), f"{path}: {name}"
+
+
+def test_start_up_loads_nothing_heavy() -> None:
+    heavy = {"tree_sitter", "libcst", "git", "rich", "httpx", "yaml", "dockerfile_parse", "subprocess", "json", "tomllib"}
+    code = "import sys, refactor.cli.main, refactor.cli.session; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert not heavy.intersection(loaded.split())
+
+
+def test_every_file_has_its_room() -> None:
+    top = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
+    known = {"pyproject.toml", "README.md", "refactor", "codemods", "tests", "corpus", "LICENSE", "CHANGELOG.md", "action.yml"}
+    assert top - {"build", "dist"} <= known
+    assert {path.name for path in (ROOT / "refactor").iterdir() if path.is_dir()} - {"__pycache__"} <= set(ROOMS)
