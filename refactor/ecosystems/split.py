@@ -37,16 +37,21 @@ def assemble(
     artefacts: Sequence[str],
     builder_tail: Sequence[str] = (),
     builder_head: Sequence[str] = (),
-    instead: Mapping[Instruction, str] | None = None,
+    instead: Mapping[Instruction, str | Sequence[str]] | None = None,
+    instead_in_runner: Mapping[Instruction, str] | None = None,
+    before: Mapping[Instruction, Sequence[str]] | None = None,
     runner_head: Sequence[str] = (),
+    is_artefact_absolute: bool = False,
     evidence: Sequence[str] = (),
 ) -> SplitPlan | Refused:
     """The plan for a stage whose RUN and COPY instructions have the given ``roles``.
 
     ``artefacts`` (``COPY --from=builder ...``) take the place of the first COPY or RUN that stays in the builder;
     ``runner_head`` (system packages, users) comes right after the runner's FROM, ``builder_tail`` after the last step of
-    the builder. ``instead`` has new canonical text for nodes of the builder. An instruction without a role that is not
-    plain configuration refuses the plan by name.
+    the builder. ``instead`` has new canonical text for nodes of the builder (several texts: several instructions),
+    ``instead_in_runner`` for nodes of the runner, ``before`` what the builder gets just before a node. Artefacts that are
+    named by absolute paths (``is_artefact_absolute``) need not wait for the last WORKDIR. An instruction without a role
+    that is not plain configuration refuses the plan by name.
     """
     steps = reading.steps
     placed: list[tuple[Step, Role]] = []
@@ -74,8 +79,15 @@ def assemble(
     for step, role in placed:
         node = step.node
         if Role.BUILDER in role:
-            builder.append(Instead(node, (instead or {})[node]) if instead and node in instead else node)
-            if step.keyword in {"RUN", "COPY", "ADD"} and Role.RUNNER not in role and waiting and _is_home_set(placed, step):
+            builder += (before or {}).get(node, ())
+            texts = (instead or {}).get(node)
+            if texts is None:
+                builder.append(node)
+            else:
+                first, *more = (texts,) if isinstance(texts, str) else texts
+                builder += [Instead(node, first), *more]
+            is_built = step.keyword in {"RUN", "COPY", "ADD"} and Role.RUNNER not in role
+            if is_built and waiting and (is_artefact_absolute or _is_home_set(placed, step)):
                 runner += waiting
                 waiting = []
         if step.keyword == "ARG" and any(name in used for name, _ in node.pairs):
@@ -84,7 +96,8 @@ def assemble(
             if waiting and node.keyword in {"USER", "CMD", "ENTRYPOINT", "HEALTHCHECK"}:
                 runner += waiting
                 waiting = []
-            runner.append(node)
+            changed = (instead_in_runner or {}).get(node)
+            runner.append(node if changed is None else Instead(node, changed))
     runner += waiting
     builder += builder_tail
     return SplitPlan(tuple(builder), runner_image, tuple(runner), tuple(evidence))
