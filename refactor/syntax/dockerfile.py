@@ -132,10 +132,12 @@ class Dockerfile:
             # Longer numbers are no index of any file; int() of a huge one would be refused by Python.
             index = int(reference) if len(reference) < 10 else -1
             return self.stages[index] if 0 <= index < len(self.stages) else None
-        name = reference.lower()
-        return next(
-            (stage for stage in reversed(self.stages) if (stage.name or "").lower() == name != ""), None
-        )
+        return self.stage_before(len(self.stages), reference)
+
+    def stage_before(self, index: int, name: str) -> Stage | None:
+        """The last stage called ``name`` among the first ``index`` ones: what ``FROM name`` means there."""
+        named = self._stages_by_name.get(name.lower(), ())
+        return next((stage for stage in reversed(named) if stage.index < index), None)
 
     def stage_of(self, node: Node) -> Stage | None:
         """The stage that a node is of, None for the preamble before the first FROM."""
@@ -165,7 +167,7 @@ class Dockerfile:
         ENV and ARG of the stage and of the stages it is built from; for FROM and the preamble the global
         ARGs, and BuildKit's platform variables. Variables of an image from outside the file are not in it.
         """
-        return dict(self._environments.before(at).values)
+        return self._environments.before(at).values()
 
     def expand(self, text: str, at: Instruction) -> str | None:
         """``text`` with variables expanded, quotes and escapes removed, as BuildKit does at ``at``.
@@ -241,6 +243,14 @@ class Dockerfile:
     @cached_property
     def _stage_by_node(self) -> dict[Node, Stage]:
         return {node: stage for stage in self.stages for node in stage.nodes}
+
+    @cached_property
+    def _stages_by_name(self) -> dict[str, list[Stage]]:
+        found: dict[str, list[Stage]] = {}
+        for stage in self.stages:
+            if stage.name:
+                found.setdefault(stage.name.lower(), []).append(stage)
+        return found
 
     @cached_property
     def _environments(self) -> Environments:
