@@ -43,15 +43,16 @@ def paths_named(context: BuildContext, suffixes: tuple[str, ...]) -> Mapping[str
     files = context.files(without=NOT_SOURCES)
     if isinstance(files, Unknown):
         return files
-    known = set(files)
+    folders: set[str] = set()
     for path in files:
         folder = path.rpartition("/")[0]
-        while folder and folder not in known:
-            known.add(folder)
+        while folder and folder not in folders:
+            folders.add(folder)
             folder = folder.rpartition("/")[0]
+    known = folders.union(files)
     # Most literals can be refused by their last component alone, without trying folders.
     last_names = {path.rpartition("/")[2] for path in known}
-    sources = [path for path in files if path.endswith(suffixes) and not _TEST.search(path)]
+    sources = [path for path in files if path.endswith(suffixes) and not is_test(path)]
     if len(sources) > _MAX_SOURCES:
         return Unknown(f"more than {_MAX_SOURCES} source files")
     found: dict[str, str] = {}
@@ -66,15 +67,25 @@ def paths_named(context: BuildContext, suffixes: tuple[str, ...]) -> Mapping[str
         text = data.decode("utf-8", "replace")
         if "\0" in text:
             continue
+        imports = _import_spans(source, text)
         for literal in _LITERAL.finditer(text):
             value = literal.group(1) or literal.group(2) or literal.group(3)
             named = _candidate(value)
             if named is None or named.rpartition("/")[2] not in last_names:
                 continue
             for path in _places(named, source):
-                if path in known and path != source and path not in found:
-                    found[path] = f"{source}:{text.count(chr(10), 0, literal.start()) + 1}"
+                if path not in known or path == source or path in found:
+                    continue
+                # A folder that is imported is code, not data.
+                if path in folders and _is_import(text, literal.start(), imports):
+                    continue
+                found[path] = f"{source}:{text.count(chr(10), 0, literal.start()) + 1}"
     return found
+
+
+def is_test(path: str) -> bool:
+    """Whether a source is a test by the conventions of its language."""
+    return _TEST.search(path) is not None
 
 
 def _candidate(value: str) -> str | None:
@@ -102,3 +113,18 @@ def _places(named: str, source: str) -> list[str]:
         if not folder:
             return places
         folder = folder.rpartition("/")[0]
+
+
+_SPECIFIER = re.compile(r"(?:\bfrom|\bimport|\brequire\s*\(|\bimport\s*\()\s*\Z")
+_GO_IMPORTS = re.compile(r"^import\s*\([^)]*\)", re.MULTILINE)
+
+
+def _import_spans(source: str, text: str) -> list[tuple[int, int]]:
+    return [found.span() for found in _GO_IMPORTS.finditer(text)] if source.endswith(".go") else []
+
+
+def _is_import(text: str, at: int, spans: list[tuple[int, int]]) -> bool:
+    """Whether the literal at this offset is a module's name."""
+    return bool(_SPECIFIER.search(text[max(0, at - 24) : at])) or any(
+        start < at < end for start, end in spans
+    )

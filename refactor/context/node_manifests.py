@@ -440,15 +440,16 @@ def _read_yarn_v1(context: BuildContext, path: str, content: str) -> NodeLock | 
         if depth == 2 and entry.endswith(":"):
             block = entry[:-1]
             continue
-        if '"' in entry:
+        key, _, value = entry.partition(" ")
+        if value[:1] == '"' and value[-1:] == '"' and value.count('"') == 2 and key[0] != '"':
+            value = value[1:-1]
+        elif '"' in entry:
             pair = _YARN_FIELD.match(entry)
             if pair is None:
                 return context.report_broken(path, f"line {at} is no entry")
             key, value = _unquote(pair.group(1)), _unquote(pair.group(2))
-        else:
-            key, _, value = entry.partition(" ")
-            if not value or " " in value:
-                return context.report_broken(path, f"line {at} is no entry")
+        elif not value or " " in value:
+            return context.report_broken(path, f"line {at} is no entry")
         if depth == 2:
             block = ""
             if key == "version":
@@ -542,9 +543,9 @@ def _spec_range(spec: str) -> str:
 
 
 def _unquote(value: str) -> str:
-    if value.startswith('"'):
-        return re.sub(r"\\(.)", r"\1", value[1:-1])
-    return value.strip()
+    if not value.startswith('"'):
+        return value.strip()
+    return re.sub(r"\\(.)", r"\1", value[1:-1]) if "\\" in value else value[1:-1]
 
 
 def read_pnpm_lock(context: BuildContext, path: str = "pnpm-lock.yaml") -> NodeLock | Unknown:

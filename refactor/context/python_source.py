@@ -1,0 +1,257 @@
+"""What a Python program of the build context opens, writes, listens on and starts.
+
+Names are resolved through imports with libcst, which is only imported when a cheap test of the text says that
+the file matters. Code that computes a path or a port at run time is listed as such: whoever asks must take
+the cautious way then.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from refactor.context.build_context import BuildContext
+from refactor.context.dockerignore import clean
+from refactor.context.facts import Unknown
+from refactor.context.literals import NOT_SOURCES, is_test
+
+_MAX_BYTES = 256 * 1024
+_MAX_SOURCES = 300
+_MAX_MODULES = 60
+_MAX_BRACKETS = 60
+"""Deeper nesting is machine-made, and the parser recurses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One place in a source."""
+
+    path: str | None
+    """What is named: a path in the context if ``is_anchored``, else relative to the working directory or
+    absolute; None when it is computed at run time."""
+    line: int
+    """1-based"""
+    call: str
+    """Qualified name of what is called, such as ``builtins.open``."""
+    is_anchored: bool = False
+    """Formed from ``__file__``, so that it does not depend on the working directory."""
+
+
+@dataclass(frozen=True, slots=True)
+class PythonFacts:
+    """What one source does, as far as it can be told without running it."""
+
+    path: str
+    opened: tuple[Use, ...] = ()
+    """Files and folders it reads."""
+    written: tuple[Use, ...] = ()
+    """Files and folders it makes or changes; databases too."""
+    ports: tuple[int, ...] = ()
+    """TCP ports it binds; the default where the environment may say otherwise."""
+    computed_ports: tuple[int, ...] = ()
+    """Lines where a port is bound that is computed at run time."""
+    modules: tuple[str, ...] = ()
+    """Modules it starts as programs (``python -m`` in a child process, ``runpy``)."""
+
+    @property
+    def has_computed_writes(self) -> bool:
+        """Writes somewhere that only the running program knows."""
+        return any(use.path is None for use in self.written)
+
+
+_TRIGGERS = re.compile(
+    r"(?<!def )\b(?:open|write_text|write_bytes|read_text|read_bytes|makedirs|mkdir|touch|connect|\w*FileHandler|"
+    r"basicConfig|savefig|to_csv|to_excel|to_json|to_parquet|to_pickle|rename|run|serve|run_app|run_simple|"
+    r"make_server|\w*HTTPServer|\w*(?:TCP|UDP|WSGI)Server|start_http_server|listen|bind|launch|start_server|"
+    r"add_insecure_port|add_secure_port|create_server|run_module|run_path|system|popen|load_dotenv|FileSystemLoader|"
+    r"StaticFiles|Jinja2Templates|fileConfig|rmtree|copy\w*|move|urlretrieve|load|dump|read_(?:csv|json|excel))\s*\("
+    r"|\.save\(\s*[^)\s]|\b(?:sqlite|MEDIA_ROOT|UPLOAD_FOLDER|subprocess)\b|\.(?:db|sqlite3?)[\"']|^bind\s*=",
+    re.MULTILINE,
+)
+"""What a source must hold to be worth parsing."""
+
+
+def facts(context: BuildContext, path: str) -> PythonFacts | Unknown:
+    """What the source at ``path`` does; Unknown if it cannot be read or is not Python 3."""
+    return context.remember(f"python:{path}", lambda: _facts(context, path))
+
+
+def _facts(context: BuildContext, path: str) -> PythonFacts | Unknown:
+    source = _source(context, path)
+    if isinstance(source, Unknown):
+        return source
+    if not _TRIGGERS.search(source):
+        return PythonFacts(clean(path))
+    from refactor.context.python_visitor import visit
+
+    seen = visit(source, clean(path))
+    if isinstance(seen, Unknown):
+        return seen
+    return PythonFacts(
+        clean(path),
+        tuple(seen.opened),
+        tuple(seen.written),
+        tuple(sorted(set(seen.ports))),
+        tuple(seen.computed_ports),
+        tuple(dict.fromkeys(seen.modules)),
+    )
+
+
+def program_facts(context: BuildContext, under: str = "") -> tuple[PythonFacts, ...] | Unknown:
+    """Facts of all sources below a folder, without tests, virtual environments and other people's code.
+
+    Unknown when a source that may matter cannot be read, or when there are more than 300 of those.
+    """
+    files = context.files(under, without=NOT_SOURCES)
+    if isinstance(files, Unknown):
+        return files
+    found = []
+    parsed = 0
+    for path in files:
+        if not path.endswith(".py") or is_test(path) or path.endswith("setup.py"):
+            continue
+        one = facts(context, path)
+        if isinstance(one, Unknown):
+            return one
+        if one != PythonFacts(path):
+            parsed += 1
+            if parsed > _MAX_SOURCES:
+                return Unknown(f"more than {_MAX_SOURCES} Python sources open files or ports")
+            found.append(one)
+    return tuple(found)
+
+
+def setup_reads(context: BuildContext, path: str = "setup.py") -> tuple[str, ...] | Unknown:
+    """Files of the context that running ``setup.py`` opens or imports, sorted, without ``setup.py`` itself.
+
+    They must be copied together with it. Files that it names but that are not there are left out: it guards
+    them, or fails today as well. Unknown when it does what cannot be followed: computed paths, listing
+    folders, running programs, taking the version from git, compiling extensions.
+    """
+    return context.remember(f"setup:{path}", lambda: _setup_reads(context, clean(path)))
+
+
+def _setup_reads(context: BuildContext, path: str) -> tuple[str, ...] | Unknown:
+    found: set[str] = set()
+    waiting = [path]
+    names: frozenset[str] = frozenset()
+    seen_modules: set[str] = set()
+    folder = path.rpartition("/")[0]
+    while waiting:
+        module = waiting.pop()
+        if module in seen_modules:
+            continue
+        seen_modules.add(module)
+        if len(seen_modules) > _MAX_MODULES:
+            return Unknown(f"{path} imports more than {_MAX_MODULES} modules of the project")
+        source = _source(context, module)
+        if isinstance(source, Unknown):
+            return source
+        from refactor.context.python_visitor import visit
+
+        if module == path:
+            names = frozenset(re.findall(r"\w+", source))
+        seen = visit(source, module, is_setup=True, run=None if module == path else names)
+        if isinstance(seen, Unknown):
+            return seen
+        if seen.obstacles:
+            line, what = seen.obstacles[0]
+            return Unknown(f"{module}:{line} {what}")
+        for use in seen.opened:
+            if use.path is None:
+                return Unknown(f"{module}:{use.line} opens a path that is computed")
+            where = _in_context(use, folder)
+            if where is None:
+                continue
+            matches = context.glob(where) if "*" in where else (where,)
+            if isinstance(matches, Unknown):
+                return matches
+            for match in matches:
+                there = context.exists(match)
+                if isinstance(there, Unknown):
+                    return there
+                if there and context.is_dir(match):
+                    return Unknown(f"{module}:{use.line} reads the folder {match}")
+                if there:
+                    found.add(match)
+                    if use.call.endswith("parse_requirements"):
+                        found.update(_included(context, match))
+        for name in seen.imports:
+            waiting.extend(_local_modules(context, name, module, folder))
+    found |= seen_modules
+    found.discard(path)
+    return tuple(sorted(found))
+
+
+def _included(context: BuildContext, path: str) -> Iterable[str]:
+    from refactor.context.python_manifests import read_requirements
+
+    requirements = read_requirements(context, path)
+    return () if isinstance(requirements, Unknown) else requirements.included
+
+
+def _in_context(use: Use, folder: str) -> str | None:
+    """A path as the build sees it: setup.py runs in its own folder. None for what lies outside."""
+    path = use.path or ""
+    if not use.is_anchored:
+        if path.startswith(("/", "~")):
+            return None
+        path = clean(f"{folder}/{path}" if folder else path)
+    return None if path == ".." or path.startswith("../") else path
+
+
+def _local_modules(context: BuildContext, name: str, importer: str, folder: str) -> list[str]:
+    """Sources that importing a dotted name reads, packages' ``__init__`` included; [] for what is not local.
+
+    A leading dot is relative to the importer's package.
+    """
+    base = folder
+    if name.startswith("."):
+        dots = len(name) - len(name.lstrip("."))
+        base = importer
+        for _ in range(dots):
+            base = base.rpartition("/")[0]
+        name = name[dots:]
+    found = []
+    here = base
+    for part in name.split(".") if name else []:
+        stem = f"{here}/{part}" if here else part
+        if context.exists(f"{stem}/__init__.py"):
+            found.append(f"{stem}/__init__.py")
+        elif context.exists(f"{stem}.py"):
+            found.append(f"{stem}.py")
+            break
+        elif not context.is_dir(stem):
+            break
+        here = stem
+    return found
+
+
+def _source(context: BuildContext, path: str) -> str | Unknown:
+    data = context.read_bytes(path)
+    if isinstance(data, Unknown):
+        return data
+    if len(data) > _MAX_BYTES:
+        return Unknown(f"{path} is larger than {_MAX_BYTES // 1024} KiB")
+    if b"\0" in data:
+        return Unknown(f"{path} is not a text file")
+    coding = re.match(rb"(?:[^\n]*\n)?[^\n]*?coding[:=][ \t]*([-\w.]+)", data[:400])
+    if coding and coding.group(1).lower().replace(b"_", b"-") not in (
+        b"utf-8",
+        b"utf8",
+        b"ascii",
+        b"latin-1",
+    ):
+        return Unknown(f"{path} is not UTF-8")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        # Only literals matter here, and those that name paths are ASCII.
+        text = data.decode("latin-1")
+    depth = 0
+    for bracket in re.finditer(r"[(\[{)\]}]", text):
+        depth += 1 if bracket.group() in "([{" else -1 if depth else 0
+        if depth > _MAX_BRACKETS:
+            return Unknown(f"{path} is nested too deeply to be read")
+    return text
