@@ -8,7 +8,7 @@ from posixpath import normpath
 from typing import TYPE_CHECKING
 
 from .reader import Reading, Statement, read
-from .steps import steps_of
+from .steps import Step, steps_of
 from .words import expand, json_list, pairs_of, split_words, squeeze, value_of
 
 if TYPE_CHECKING:
@@ -20,17 +20,8 @@ Exec = tuple[str, ...]
 _ARCHIVES = (".tar", ".tgz", ".tbz", ".tbz2", ".txz", ".gz", ".bz2", ".xz", ".zst")
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """One instruction, in order."""
-
-    keyword: str
-    value: str
-    """Flags and argument."""
-    flags: tuple[str, ...]
-    argument: str
-    line: int
-    heredocs: tuple[tuple[str, str], ...] = ()
+Effect = Statement
+"""One instruction, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +52,13 @@ class Command:
     layer: int
     """Number of its RUN in the stage, from 0."""
     workdir: str | None
+    """Where it runs: WORKDIR, and the `cd`s before it in the same shell."""
     user: str | None
     shell: Exec | None
     flags: tuple[str, ...]
     """--mount, --network, --security of its RUN, sorted."""
+    state: tuple[str, ...] = ()
+    """Steps before it in the same shell that set variables, options, functions, ..."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,10 +225,6 @@ class _Builder:
         state = _StageState(self, config)
         for statement in chunk[1:]:
             state.take(statement)
-        effects = tuple(
-            Effect(each.keyword, each.value, each.flags, each.argument, each.line, each.heredocs)
-            for each in chunk[1:]
-        )
         self.stages.append(
             StageModel(
                 index,
@@ -242,7 +232,7 @@ class _Builder:
                 image,
                 parent,
                 platform,
-                effects,
+                tuple(chunk[1:]),
                 state.finish(),
                 tuple(state.commands),
                 tuple(state.copies),
@@ -321,16 +311,22 @@ class _StageState:
     def run(self, statement: Statement) -> None:
         argument = statement.argument
         exec_form = json_list(argument)
+        steps: tuple[Step, ...]
         if exec_form is not None:
-            steps: tuple[str, ...] = (f"exec {' '.join(repr(word) for word in exec_form)}",)
+            steps = (Step(f"exec {' '.join(repr(word) for word in exec_form)}"),)
         elif statement.heredocs:
             bodies = "".join(f"\n{body}" for _, body in statement.heredocs)
-            steps = (squeeze(argument) + bodies,)
+            steps = (Step(squeeze(argument) + bodies),)
         else:
             steps = steps_of(argument)
         flags = tuple(sorted(statement.flags))
         for step in steps:
-            self.commands.append(Command(step, self.layers, self.workdir, self.user, self.shell, flags))
+            folder = self.workdir
+            for target in step.folders:
+                folder = _joined(folder, value_of(target, self.escape))
+            self.commands.append(
+                Command(step.text, self.layers, folder, self.user, self.shell, flags, step.state)
+            )
         self.layers += 1
 
     def copy(self, statement: Statement) -> None:
@@ -432,6 +428,11 @@ class _StageState:
 def _form(argument: str) -> Exec | str:
     words = json_list(argument)
     return squeeze(argument) if words is None else words
+
+
+def _joined(folder: str | None, path: str) -> str:
+    path = normpath(path if path.startswith("/") else f"{folder or '/'}/{path}")
+    return path[1:] if path.startswith("//") else path
 
 
 def _does_more(source: str) -> bool:

@@ -45,8 +45,6 @@ def _differences(before: BuildModel, after: BuildModel) -> Iterator[Difference]:
     yield from _arguments(before, after)
     for was, now in pairs:
         yield from _base(before, after, was, now, same_count)
-        if was.effects == now.effects and was.config == now.config:
-            continue
         yield from _configuration(was.config, now.config, _label(now))
         if same_count:
             label = _label(now)
@@ -239,6 +237,8 @@ def _counted(
 
 
 def _commands(was: Iterable[Command], now: Iterable[Command], stage: str | None) -> Iterator[Difference]:
+    if was == now:
+        return
     old, new = _by_text(was), _by_text(now)
     counts = ({text: len(held) for text, held in each.items()} for each in (old, new))
     was_count, now_count = (Counter(count) for count in counts)
@@ -270,6 +270,7 @@ _CONDITIONS: tuple[tuple[Aspect, str, Callable[[Command], str]], ...] = (
     (Aspect.WORKDIR, "the working directory", lambda command: command.workdir or ""),
     (Aspect.USER, "the user", lambda command: command.user or ""),
     (Aspect.SHELL, "the shell", lambda command: _show(command.shell) or ""),
+    (Aspect.COMMANDS, "the shell's state", lambda command: " && ".join(command.state)),
     (Aspect.MOUNTS, "the flag", lambda command: " ".join(command.flags)),
 )
 
@@ -294,6 +295,8 @@ def _copies(was: Counter[str], now: Counter[str], stage: str | None) -> Iterator
 
 
 def _layers(was: StageModel, now: StageModel) -> Iterator[Difference]:
+    if was.commands == now.commands:
+        return
     common = Counter(command.text for command in was.commands) & Counter(
         command.text for command in now.commands
     )

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import pairwise
 from posixpath import basename, normpath
 from typing import TYPE_CHECKING
 
@@ -94,8 +95,8 @@ def why_not_produced(model: BuildModel, stage: StageModel, path: str) -> str | N
                     return None
             else:
                 command: Command = what  # type: ignore[assignment]
-                makes = _made_by(command, each)
-                mounted = _cache_over(command, each, literal)
+                makes = _made_by(command)
+                mounted = _cache_over(command, literal)
                 may_make = makes.anywhere or any(_touches(tree, literal) for tree in makes.trees)
                 if may_make and mounted is None:
                     return None
@@ -165,6 +166,9 @@ def _why_no_program(model: BuildModel, stage: StageModel, program: str, root: st
         return None
     if "/" in program:
         return why_not_produced(model, stage, _joined(stage.config.workdir, program))
+    if program.endswith(".wasm"):
+        # WebAssembly runtimes take the module's name instead of a program.
+        return None
     if root != "scratch" and not re.match(r"gcr\.io/distroless/(?:static|base|cc)", root):
         return None
     search = stage.config.env.get("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
@@ -185,7 +189,7 @@ def _copied_or_made(model: BuildModel, stage: StageModel, path: str) -> bool:
                 if _copy_makes(what, path, path):  # type: ignore[arg-type]
                     return True
             else:
-                makes = _made_by(what, each)  # type: ignore[arg-type]
+                makes = _made_by(what)  # type: ignore[arg-type]
                 if makes.anywhere or any(_touches(tree, path) for tree in makes.trees):
                     return True
     return False
@@ -204,7 +208,7 @@ def _script(words: tuple[str, ...]) -> str | None:
             return rest[0]
     if basename(words[0]) == "java" and "-jar" in words[:-1]:
         jar = words[words.index("-jar") + 1]
-        return None if "$" in jar else jar
+        return None if "$" in jar or jar.startswith("-") else jar
     return None
 
 
@@ -238,9 +242,8 @@ def why_not_carried_out(before: BuildModel, after: BuildModel) -> str | None:
                     reason = why_not_produced(after, origin, source)
                     if reason:
                         return f"COPY --from={origin.name or origin.index} {source}: {reason}"
-                elif copy.from_image is not None and (copy.from_image, source) not in known:
-                    if not any(mark in copy.from_image for mark in ":/.@$"):
-                        return f"COPY --from={copy.from_image} names no earlier stage"
+                elif copy.from_image is not None and _is_lost(copy.from_image, source, known):
+                    return f"COPY --from={copy.from_image} names no earlier stage"
     last = after.final
     if last is None:
         return None
@@ -250,6 +253,11 @@ def why_not_carried_out(before: BuildModel, after: BuildModel) -> str | None:
     first = before.final
     # What was missing before the rewrite (a file that the context does not show to this reader) is not its fault.
     return None if first is not None and why_not_startable(before, first) == reason else reason
+
+
+def _is_lost(image: str, source: str, known: set[tuple[str, str]]) -> bool:
+    """Whether a new --from looks like the name of a stage, and not like an image."""
+    return (image, source) not in known and not any(mark in image for mark in ":/.@$")
 
 
 def _events(stage: StageModel) -> Iterator[tuple[str, object]]:
@@ -307,30 +315,13 @@ def _is_surely_file(name: str) -> bool:
     return _FILE_NAMES.fullmatch(name) is not None
 
 
-def _made_by(command: Command, stage: StageModel) -> _Makes:
+def _made_by(command: Command) -> _Makes:
     text = command.text
     if text.startswith("exec [") or command.shell is not None:
         return _ANYTHING
-    layer = [each for each in stage.commands if each.layer == command.layer]
-    folder = command.workdir or "/"
-    for each in layer:
-        if each is command:
-            break
-        changed = _cd(each.text, folder)
-        if changed is None:
-            return _ANYTHING
-        folder = changed
-    return _effect_of(text, folder)
-
-
-def _cd(text: str, folder: str) -> str | None:
-    """The working directory after a step; None where that is not known."""
-    if not text.startswith(("cd ", "pushd ")) and text != "cd":
-        return folder if not re.search(r"(?:^|[\s;{(])(?:cd|pushd|popd)\s", text) else None
-    words = split_words(text)
-    if len(words) != 2 or any(mark in words[1] for mark in "$`~-"):
-        return None
-    return _joined(folder, value_of(words[1]))
+    if any(text.startswith(("cd ", "pushd ", "eval ", ". ", "source ")) for text in command.state):
+        return _ANYTHING
+    return _effect_of(text, command.workdir or "/")
 
 
 _COMPOUND = re.compile(r"[|;()`\n]|\$\(|(?<!&)&(?!&)|(?:^| )(?:if|for|while|case|until|eval|source|\.) |<<")
@@ -357,10 +348,9 @@ def _effect_of(text: str, folder: str) -> _Makes:
     program, operands = words[0], [word for word in words[1:] if not word.startswith("-")]
     if program in _SILENT or program in ("echo", "printf", "cat", "cd"):
         return _Makes(trees=tuple(trees))
-    if any("$" in word for word in words[1:]) and program not in ("pip", "pip3"):
+    if any("$" in word for word in words[1:]) and program not in _IN_PLACE | {"go", "pip", "pip3"}:
         # A variable may name a path that this reader does not know.
-        if program not in _IN_PLACE and program not in ("go",):
-            return _ANYTHING
+        return _ANYTHING
     places = [_joined(folder, word) for word in operands]
     if program in ("rm", "rmdir", "unlink"):
         flags = "".join(word for word in words[1:] if word.startswith("-"))
@@ -375,7 +365,7 @@ def _effect_of(text: str, folder: str) -> _Makes:
     if program in ("pip", "pip3") or (program.startswith("python") and words[1:3] == ["-m", "pip"]):
         targets = [
             _joined(folder, value)
-            for flag, value in zip(words, words[1:])
+            for flag, value in pairwise(words)
             if flag in ("-t", "--target", "--prefix", "--root", "-d", "--dest", "-w", "--wheel-dir", "--src")
         ]
         targets += [
@@ -415,7 +405,7 @@ def _go(operands: list[str], words: list[str], folder: str) -> _Makes:
     if action in ("install", "get"):
         return _Makes(trees=("/go", "/root", "/usr/local/bin"))
     if action == "build":
-        outputs = [value for flag, value in zip(words, words[1:]) if flag in ("-o", "--o")]
+        outputs = [value for flag, value in pairwise(words) if flag in ("-o", "--o")]
         outputs += [word.partition("=")[2] for word in words if word.startswith(("-o=", "--o="))]
         if outputs:
             return _ANYTHING if "$" in outputs[-1] else _Makes(trees=(_joined(folder, outputs[-1]),))
@@ -423,7 +413,7 @@ def _go(operands: list[str], words: list[str], folder: str) -> _Makes:
     return _Makes(trees=(folder, "/go", "/root")) if action in ("generate", "mod", "run") else _ANYTHING
 
 
-def _cache_over(command: Command, stage: StageModel, path: str) -> str | None:
+def _cache_over(command: Command, path: str) -> str | None:
     """The cache mount of the command's RUN that covers the path."""
     for flag in command.flags:
         if not flag.startswith("--mount=") or "type=cache" not in flag:

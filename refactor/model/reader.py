@@ -7,7 +7,7 @@ and without a file object it opens ./Dockerfile. Its exceptions end here.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -30,9 +30,10 @@ class Statement:
     keyword: str
     flags: tuple[str, ...]
     argument: str
-    line: int
-    end_line: int
+    line: int = field(compare=False)
+    end_line: int = field(compare=False)
     heredocs: tuple[tuple[str, str], ...]
+    """Name and raw body of each."""
 
     @property
     def value(self) -> str:

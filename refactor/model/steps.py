@@ -7,11 +7,16 @@ splits only what it is sure of: a body with any other connector at its top level
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 
 from .words import squeeze
 
-_PLAIN = re.compile(r"[^;|(){}#'\"\\$`\n!<>&\[\]]*(?:&&[^;|(){}#'\"\\$`\n!<>&\[\]]*)*\Z")
+_PLAIN = re.compile(r"[^;|(){}#'\"\\$`\n!<>&\[]*(?:&&[^;|(){}#'\"\\$`\n!<>&\[]*)*\Z")
+_QUOTED = re.compile(
+    r"""\\.|'[^']*'|"(?:[^"\\]|\\.)*"|\$\{[^{}'"$]*\}|\$[\w@*?#]|[0-9]?[<>]+&[0-9-]?|&>>?|[<>]|(?<!\s)\#"""
+)
+_SIMPLE = re.compile(r"[^;|(){}#'\"\\$`\n!&]*(?:&&[^;|(){}#'\"\\$`\n!&]*)*\Z")
 _TOKEN = re.compile(
     r"[ \t]+|\r?\n|&&|\|\||\|&|;;&?|;&|;|&>>?|[<>]+&?|&|\||[()]|'[^']*'|\\(?:.|\n)|[^\s;|&()<>'\"\\$`#]+|.",
     re.DOTALL,
@@ -28,34 +33,101 @@ _OPENS = {
 _CONTINUES = frozenset(("then", "do", "else", "elif", "!", "time"))
 
 
+_CHANGES_STATE = re.compile(
+    r"(?:cd|pushd|popd|export|set|unset|umask|ulimit|source|\.|trap|alias|shopt|exec|readonly|declare|typeset|eval)"
+    r"(?=\s|\Z)|[A-Za-z_]\w*=(?:[^\s'\"]|'[^']*'|\"[^\"]*\")*\Z|[A-Za-z_]\w*\s*\(\)"
+)
+_CHANGES_INSIDE = re.compile(
+    r"(?:^|[;&|({]\s*|(?:then|do|else)\s+)"
+    r"(?:(?:cd|pushd|popd|export|set|unset|umask|source|\.|trap|alias|shopt|exec|eval)(?=\s)|[A-Za-z_]\w*=\S*\s*[;&])"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    text: str
+    """With single blanks."""
+    folders: tuple[str, ...] = ()
+    """Targets of the `cd`s before it in the same shell, as written."""
+    state: tuple[str, ...] = ()
+    """Other steps before it that change the shell it runs in: variables, `set`, `umask`, functions, ..."""
+
+
 @lru_cache(maxsize=2048)
-def steps_of(body: str) -> tuple[str, ...]:
-    """The steps, each with single blanks: `a  && b` gives ("a", "b"), `a; b` gives ("a; b",), `{ a; b; } && c` gives
-    ("a; b", "c")."""
-    if _PLAIN.match(body):
-        return tuple(" ".join(part.split()) for part in body.split("&&"))
-    pieces = _split(body)
-    if pieces is None:
-        return (squeeze(body),)
-    steps: list[str] = []
-    for piece in pieces:
-        inner = _inside_braces(piece)
-        if inner is None:
-            steps.append(squeeze(piece))
-        else:
-            steps.extend(steps_of(inner))
+def steps_of(body: str) -> tuple[Step, ...]:
+    """The steps: `a  && b` gives a and b, `a; b` gives one, `{ a; b; } && c` gives `a; b` and c, `(cd x && a) && b` gives
+    `cd x`, a (in x) and b (not in x)."""
+    steps: list[Step] = []
+    _collect(body, (), (), steps)
     return tuple(steps)
 
 
-def _inside_braces(piece: str) -> str | None:
-    text = piece.strip()
-    if not (text.startswith("{ ") and text.endswith("}")):
+def _collect(
+    body: str, folders: tuple[str, ...], state: tuple[str, ...], steps: list[Step]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Append the steps of a list; returns the shell's state after it."""
+    pieces: list[str] | tuple[str, ...] | None
+    if _PLAIN.match(body):
+        pieces = body.split("&&")
+    else:
+        pieces = _split_simple(body)
+        if pieces is None:
+            pieces = _split(body)
+        if pieces is None:
+            pieces = (body,)
+    for piece in pieces:
+        inner, is_subshell = _inside_group(piece) if piece.lstrip()[:1] in ("{", "(") else (None, False)
+        if inner is not None and inner != body:
+            after = _collect(inner, folders, state, steps)
+            if not is_subshell:
+                folders, state = after
+            continue
+        text = squeeze(piece)
+        steps.append(Step(text, folders, state))
+        if _CHANGES_STATE.match(text):
+            words = text.split(" ")
+            if words[0] == "cd" and len(words) == 2 and not re.search(r"[;&|$`~]|^-", words[1]):
+                folders = (*folders, words[1])
+            else:
+                state = (*state, text)
+        elif not text.startswith("(") and _CHANGES_INSIDE.search(text):
+            state = (*state, text)
+    return folders, state
+
+
+def _split_simple(body: str) -> tuple[str, ...] | None:
+    """The pieces where, outside quotes, there is nothing but words, redirections and `&&`; None for any other body."""
+    if "$(" in body or "`" in body or "[[" in body or body[:1] == "#":
         return None
+    bare = _QUOTED.sub(lambda match: "_" * len(match[0]), body)
+    if not _SIMPLE.match(bare):
+        return None
+    pieces: list[str] = []
+    last = 0
+    while True:
+        cut = bare.find("&&", last)
+        piece = body[last:cut] if cut >= 0 else body[last:]
+        if not piece.strip():
+            return None
+        pieces.append(piece)
+        if cut < 0:
+            return tuple(pieces)
+        last = cut + 2
+
+
+def _inside_group(piece: str) -> tuple[str | None, bool]:
+    """What stands inside `{ ...; }` or `( ... )`, if the piece is one such group, and whether it is a subshell: the
+    same steps, but a subshell keeps `cd` and variables to itself."""
+    text = piece.strip()
+    if text.startswith("(") and text.endswith(")") and not text.startswith("(("):
+        return (text[1:-1], True) if _balanced(text[1:-1]) else (None, True)
+    if not (text.startswith("{ ") and text.endswith("}")):
+        return None, False
     inner = text[2:-1].rstrip()
     if not inner.endswith(";"):
-        return None
+        return None, False
     # One group and nothing else: what is inside balances on its own.
-    return inner[:-1] if _balanced(text[2:-1]) else None
+    return (inner[:-1], False) if _balanced(inner) else (None, False)
 
 
 def _balanced(text: str) -> bool:

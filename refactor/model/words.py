@@ -8,6 +8,15 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+_WORD = {
+    mark: re.compile(
+        rf"""(?:[^\s'"{re.escape(mark)}]|{re.escape(mark)}(?:.|\Z)|'[^']*(?:'|\Z)"""
+        rf"""|"(?:[^"{re.escape(mark)}]|{re.escape(mark)}(?:.|\Z))*(?:"|\Z))+""",
+        re.DOTALL,
+    )
+    for mark in "\\`"
+}
+_PIECE = {mark: re.compile(rf"""[^'"${re.escape(mark)}]+""") for mark in "\\`"}
 _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))", re.ASCII)
 _WITH_DEFAULT = re.compile(r"\$\{([A-Za-z_]\w*)(:?[-+])([^{}$'\"\\]*)\}", re.ASCII)
 
@@ -16,36 +25,7 @@ def split_words(text: str, escape: str = "\\") -> tuple[str, ...]:
     """Words as written, quotes kept: BuildKit's `parseWords`."""
     if not ('"' in text or "'" in text or escape in text):
         return tuple(text.split())
-    words: list[str] = []
-    word: list[str] = []
-    quote = ""
-    at, end = 0, len(text)
-    while at < end:
-        char = text[at]
-        if quote:
-            if char == quote:
-                quote = ""
-            elif char == escape and quote == '"':
-                word.append(text[at : at + 2])
-                at += 2
-                continue
-            word.append(char)
-        elif char.isspace():
-            if word:
-                words.append("".join(word))
-                word = []
-        elif char == escape:
-            word.append(text[at : at + 2])
-            at += 2
-            continue
-        else:
-            if char in "'\"":
-                quote = char
-            word.append(char)
-        at += 1
-    if word:
-        words.append("".join(word))
-    return tuple(words)
+    return tuple(_WORD[escape].findall(text))
 
 
 @lru_cache(maxsize=1024)
@@ -67,16 +47,23 @@ def value_of(raw: str, escape: str = "\\") -> str:
         return raw
     out: list[str] = []
     quote = ""
+    piece = _PIECE[escape]
     at, end = 0, len(raw)
     while at < end:
+        match = piece.match(raw, at)
+        if match:
+            out.append(match[0])
+            at = match.end()
+            continue
         char = raw[at]
+        at += 1
         if quote == "'":
             if char == "'":
                 quote = ""
             else:
                 out.append("\\$" if char == "$" else char)
         elif char == escape:
-            after = raw[at + 1 : at + 2]
+            after = raw[at : at + 1]
             if not quote or after in ('"', "$", escape):
                 out.append("\\$" if after == "$" else after)
                 at += 1
@@ -86,16 +73,11 @@ def value_of(raw: str, escape: str = "\\") -> str:
             quote = ""
         elif not quote and char in "'\"":
             quote = char
-        elif char == "$":
-            match = _VARIABLE.match(raw, at)
-            if match:
-                out.append(f"${{{match[1] or match[2]}}}")
-                at = match.end()
-                continue
-            out.append(char)
+        elif char == "$" and (match := _VARIABLE.match(raw, at - 1)):
+            out.append(f"${{{match[1] or match[2]}}}")
+            at = match.end()
         else:
             out.append(char)
-        at += 1
     return "".join(out)
 
 
