@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from functools import lru_cache
 
-from refactor.syntax.flags import Flag, read_flags
+from refactor.syntax.flags import ASCII_SPACE, Flag, read_flags
 from refactor.syntax.framing import SPACE, Head, body_end, heredocs_of
 from refactor.syntax.heredoc import Heredoc, HeredocStart
 from refactor.syntax.words import BLANKS, JsonError, read_json, split_blanks, split_quoted
@@ -19,9 +19,9 @@ _CACHED_SIZE = 65_536
 
 
 def _after_first_word(text: str) -> tuple[int, int]:
-    """End of the first word of a stripped text and start of what follows it."""
-    end = next((index for index, char in enumerate(text) if char in SPACE), len(text))
-    return end, len(text) - len(text[end:].lstrip(SPACE))
+    """End of the type of a HEALTHCHECK and start of what follows; BuildKit cuts at ASCII white space here."""
+    end = next((index for index, char in enumerate(text) if char in ASCII_SPACE), len(text))
+    return end, len(text) - len(text[end:].lstrip(ASCII_SPACE))
 
 
 class Split:
@@ -29,8 +29,10 @@ class Split:
 
     __slots__ = (
         "_json",
+        "_words",
         "argument",
         "argument_start",
+        "escape",
         "flag_spans",
         "json_error",
         "keyword",
@@ -56,6 +58,8 @@ class Split:
         self.argument = argument
         self.json_error = ""
         self._json: object = _UNREAD
+        self._words: tuple[tuple[str, int, int], ...] | None = None
+        self.escape = escape
 
     @property
     def json(self) -> tuple[str, ...] | None:
@@ -72,11 +76,30 @@ class Split:
                 self._json = None
         return self._json  # type: ignore[return-value]
 
+    @property
+    def words(self) -> tuple[tuple[str, int, int], ...]:
+        """(word, start, end) in the argument, of the forms that are not JSON."""
+        if self._words is None:
+            argument, keyword = self.argument, self.keyword
+            if not argument:
+                self._words = ()
+            elif keyword in _CUT_AT_BLANKS:
+                self._words = tuple((argument[a:b], a, b) for a, b in split_blanks(argument))
+            elif keyword in _CUT_OUTSIDE_QUOTES:
+                self._words = split_quoted(argument, self.escape)
+            elif keyword == "HEALTHCHECK":
+                end, start = _after_first_word(argument)
+                rest = ((argument[start:], start, len(argument)),) if start < len(argument) else ()
+                self._words = ((argument[:end], 0, end), *rest)
+            else:
+                self._words = ((argument, 0, len(argument)),)
+        return self._words
+
 
 class Dissection:
     """All that the raw text of an instruction says by itself; shared between instructions of equal text."""
 
-    __slots__ = ("_words", "escape", "flags", "head", "heredocs", "problem", "split", "text", "unterminated")
+    __slots__ = ("escape", "flags", "head", "heredocs", "problem", "split", "text", "unterminated")
 
     def __init__(self, text: str, escape: str) -> None:
         self.text = text
@@ -89,7 +112,6 @@ class Dissection:
         starts = heredocs_of(head.logical, escape) if "<" in head.logical else ()
         if starts:
             self._read_bodies(starts)
-        self._words: tuple[tuple[str, int, int], ...] | None = None
         self.problem: str | bool | None = False
         """Why BuildKit refuses the instruction, None where it does not, False as long as nobody asked."""
 
@@ -109,22 +131,7 @@ class Dissection:
     @property
     def words(self) -> tuple[tuple[str, int, int], ...]:
         """(word, start, end) in the argument, of the forms that are not JSON."""
-        if self._words is None:
-            split = self.split
-            argument, keyword = split.argument, split.keyword
-            if not argument:
-                self._words = ()
-            elif keyword in _CUT_AT_BLANKS:
-                self._words = tuple((argument[a:b], a, b) for a, b in split_blanks(argument))
-            elif keyword in _CUT_OUTSIDE_QUOTES:
-                self._words = split_quoted(argument, self.escape)
-            elif keyword == "HEALTHCHECK":
-                end, start = _after_first_word(argument)
-                rest = ((argument[start:], start, len(argument)),) if start < len(argument) else ()
-                self._words = ((argument[:end], 0, end), *rest)
-            else:
-                self._words = ((argument, 0, len(argument)),)
-        return self._words
+        return self.split.words
 
     def raw_start(self, offset: int) -> int:
         """Offset in the raw text of the logical character ``offset``."""

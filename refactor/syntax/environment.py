@@ -22,8 +22,8 @@ _END = 1 << 62
 class _Layer:
     """The assignments of one stage (or of the preamble) over those of the stage it is built from.
 
-    Positions are numbers of instructions in the layer. ``is_open``: names that are assigned nowhere may be set
-    by the base image.
+    Positions are numbers of instructions in the layer. ``is_open``: names that are assigned nowhere may be
+    set by the base image.
     """
 
     __slots__ = ("blurred", "history", "is_open", "parent")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_BLANK = "\t\n\v\f\r "
+ASCII_SPACE = "\t\n\v\f\r "
 
 
 class Flag:
@@ -28,7 +28,7 @@ def read_flags(text: str, position: int, escape: str) -> tuple[list[tuple[Flag, 
     flags: list[tuple[Flag, int, int]] = []
     size = len(text)
     while True:
-        while position < size and text[position] in _BLANK:
+        while position < size and text[position] in ASCII_SPACE:
             position += 1
         if not text.startswith("--", position):
             return flags, position
@@ -42,7 +42,7 @@ def read_flags(text: str, position: int, escape: str) -> tuple[list[tuple[Flag, 
                     quote = ""
                     position += 1
                     continue
-            elif char in _BLANK:
+            elif char in ASCII_SPACE:
                 break
             elif char in "'\"":
                 quote = char
@@ -67,7 +67,7 @@ def flag_text(name: str, value: str | None, escape: str) -> str:
     """The flag as it is written, quoted where the value needs it."""
     if value is None:
         return f"--{name}"
-    if any(char in "'\"" or char in _BLANK or char == escape for char in value):
+    if any(char in "'\"" or char in ASCII_SPACE or char == escape for char in value):
         quoted = value.replace(escape, escape * 2).replace('"', escape + '"')
         return f'--{name}="{quoted}"'
     return f"--{name}={value}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from refactor.syntax.dissection import Dissection, dissect
@@ -226,8 +227,8 @@ class Instruction:
         return self.text[dissection.raw_start(start) : dissection.raw_end(start + size)] if size else ""
 
     def chained(self, bodies: Sequence[str]) -> Instruction:
-        """Adds shell commands as they stand in a file (:attr:`raw_argument` of other RUNs), each behind ``&&`` on a
-        line of its own, in the indentation of the file.
+        """Adds shell commands as they stand in a file (:attr:`raw_argument` of other RUNs), each
+        behind ``&&`` on a line of its own, in this instruction's indentation.
         """
         dissection = self.dissection
         split, style = dissection.split, self._format.style
@@ -289,7 +290,9 @@ class Instruction:
         if dissection.head.is_open:
             end = dissection.raw_end(len(dissection.head.logical.rstrip(SPACE)))
             line_end = text.find("\n", end) + 1 or len(text)
-            comments = [line for line in text[line_end:].splitlines(True) if line.lstrip(SPACE)[:1] == "#"]
+            comments = [
+                line for line in re.findall(r".+\n?", text[line_end:]) if line.lstrip(SPACE)[:1] == "#"
+            ]
             text = text[:end] + self.newline + "".join(comments)
         return text if text.endswith("\n") else text + self.newline
 

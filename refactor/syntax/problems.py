@@ -135,7 +135,7 @@ def _why_not_parsed(dissection: Dissection, split: Split) -> str | None:
         return f"unterminated heredoc: {dissection.unterminated.name}"
     keyword = split.keyword
     if json is None and keyword in ("ENV", "LABEL"):
-        words = dissection.words if split is dissection.split else ()
+        words = split.words
         if words and "=" not in words[0][0]:
             if BLANKS.search(split.argument) is None:
                 return f"{keyword} must have two arguments"
@@ -149,13 +149,11 @@ def _why_not_parsed(dissection: Dissection, split: Split) -> str | None:
 def _why_not_onbuild(dissection: Dissection) -> str | None:
     if not dissection.split.argument:
         return "ONBUILD requires at least one argument"
-    wrapped = Dissection(dissection.split.argument, dissection.escape)
-    keyword = wrapped.split.keyword
+    wrapped = Split(dissection.split.argument, dissection.escape)
+    keyword = wrapped.keyword
     refused = None
     if keyword in KEYWORDS and keyword != "ONBUILD":
-        # Heredocs were found on the whole line; the argument alone has no bodies.
-        wrapped.unterminated = dissection.unterminated
-        refused = _why_not_parsed(wrapped, wrapped.split)
+        refused = _why_not_parsed(dissection, wrapped)
     if refused:
         return refused
     flags = dissection.flags
