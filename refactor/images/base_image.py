@@ -20,14 +20,16 @@ class BaseImage:
     family: str
     """"node", "python", "golang", "debian", "distroless", "nginx", "scratch", ..."""
     version: str
-    """As the tag says it ("20", "3.11", "1.22.3"); the number where the tag is a code name; "" for `latest`."""
+    """As the tag says it ("20", "3.11", "1.22.3"); the number where the tag is a code name; "" for
+    `latest`."""
     variant: str
     """"fat", "slim", "alpine", "distroless", "scm", "curl", "jdk", "jre", "jre-alpine", "fpm", ..."""
     distro: str | None
     """"debian", "ubuntu", "alpine", "fedora", "oracle", ...; None for scratch and busybox."""
     release: str | None
-    """Code name ("bookworm", "noble") or Alpine's number ("3.19"). Where the tag does not name it: the release such
-    a tag was built on in August 2026 (`is_floating` says whether it can still change), or None."""
+    """Code name ("bookworm", "noble") or Alpine's number ("3.19"). Where the tag does not name it: the
+    release such a tag was built on in August 2026 (`is_floating` says whether it can still change), or
+    None."""
     libc: str | None
     """"glibc", "musl", or None where there is none (scratch, distroless static) or it is not known."""
     is_floating: bool = False
@@ -64,10 +66,12 @@ class BaseImage:
         return {"apt": "debian-like", "apk": "alpine-like"}.get(self.package_manager or "", "other")
 
     def with_variant(self, variant: str) -> str | None:
-        """The image of that variant ("fat", "slim", "alpine", "jre", "distroless") for the same version and release.
+        """The image of that variant ("fat", "slim", "alpine", "jre", "distroless") for the same
+        version and release.
 
-        None where there is none, and where this one is pinned by digest (the other's digest is not known offline).
-        `node:20-bullseye` gives `node:20-bullseye-slim`, `python:3.11-buster` gives `python:3.11-slim-buster`.
+        None where there is none, and where this one is pinned by digest (the other's digest is not
+        known offline). `node:20-bullseye` gives `node:20-bullseye-slim`, `python:3.11-buster` gives
+        `python:3.11-slim-buster`.
         """
         from .variants import with_variant
 

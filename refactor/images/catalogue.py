@@ -22,9 +22,9 @@ _NODE_LTS = {
 def lookup(reference: str) -> BaseImage | None:
     """What is known of a base image, or None.
 
-    Official images are known under Docker Hub's names and in mirrors that keep the `library/` namespace. A reference
-    with a variable in it, a tag this catalogue cannot read (Windows, release candidates with unknown suffixes) and
-    any other repository are unknown.
+    Official images are known under Docker Hub's names and in mirrors that keep the `library/` namespace.
+    A reference with a variable in it, a tag this catalogue cannot read (Windows, release candidates with
+    unknown suffixes) and any other repository are unknown.
     """
     text = reference.strip()
     if not text or "$" in text or any(char.isspace() for char in text):
@@ -169,7 +169,8 @@ def _node(text: str, reference: Reference) -> BaseImage | None:
         version,
         _variant(tag),
         users=_users(tag, {"node": (1000, 1000)}),
-        # The entrypoint script runs `node` when the command is a flag or no program; it came with Node 10.16/12.
+        # The entrypoint script runs `node` when the command is a flag or no program; it came with Node
+        # 10.16/12.
         entrypoint=("docker-entrypoint.sh",) if major is None or major >= 10 else (),
         cmd=("node",),
         env={"PATH": contents.PATH},

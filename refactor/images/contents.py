@@ -29,8 +29,10 @@ DEBIAN_USERS = {"www-data": (33, 33), "nobody": (65534, 65534)}
 ALPINE_USERS = {"nobody": (65534, 65534)}
 
 _ESSENTIAL = _words(
-    "apt bash coreutils dash debianutils diffutils dpkg findutils grep gzip hostname login mount passwd perl-base "
-    "sed tar util-linux"
+    """
+    apt bash coreutils dash debianutils diffutils dpkg findutils grep gzip hostname login mount passwd
+    perl-base sed tar util-linux
+    """
 )
 ALPINE = _words("apk-tools busybox musl ssl_client zlib ca-certificates-bundle")
 UBUNTU = _ESSENTIAL
@@ -38,27 +40,34 @@ UBUNTU = _ESSENTIAL
 CURL = _words("ca-certificates curl gnupg netbase openssl wget")
 SCM = CURL | _words("git mercurial openssh-client perl procps python3 subversion")
 BUILDPACK = SCM | _words(
-    "autoconf automake binutils bzip2 default-libmysqlclient-dev dpkg-dev file g++ gcc imagemagick libbz2-dev "
-    "libc6-dev libcurl4-openssl-dev libdb-dev libevent-dev libffi-dev libgdbm-dev libglib2.0-dev libgmp-dev "
-    "libjpeg-dev libjpeg62-turbo-dev libkrb5-dev liblzma-dev libmagickcore-dev libmagickwand-dev libmaxminddb-dev "
-    "libmariadb-dev libncurses5-dev libncursesw5-dev libpng-dev libpq-dev libreadline-dev libsqlite3-dev "
-    "libssl-dev libtool libwebp-dev libxml2-dev libxslt-dev libxslt1-dev libyaml-dev make patch pkg-config "
-    "unzip xz-utils zlib1g-dev"
+    """
+    autoconf automake binutils bzip2 default-libmysqlclient-dev dpkg-dev file g++ gcc imagemagick
+    libbz2-dev libc6-dev libcurl4-openssl-dev libdb-dev libevent-dev libffi-dev libgdbm-dev
+    libglib2.0-dev libgmp-dev libjpeg-dev libjpeg62-turbo-dev libkrb5-dev liblzma-dev
+    libmagickcore-dev libmagickwand-dev libmaxminddb-dev libmariadb-dev libncurses5-dev
+    libncursesw5-dev libpng-dev libpq-dev libreadline-dev libsqlite3-dev libssl-dev libtool
+    libwebp-dev libxml2-dev libxslt-dev libxslt1-dev libyaml-dev make patch pkg-config unzip xz-utils
+    zlib1g-dev
+    """
 )
 """buildpack-deps:<release>. python3 comes with mercurial (python2 before bullseye)."""
 
-# The shared libraries that the -dev packages of buildpack-deps bring along: they are what a program that was built
-# or pip-installed on the fat image finds there and misses on the slim one.
+# The shared libraries that the -dev packages of buildpack-deps bring along: they are what a program that was
+# built or pip-installed on the fat image finds there and misses on the slim one.
 BUILDPACK_LIBRARIES = _words(
-    "default-libmysqlclient-dev libbz2-dev libcurl4-openssl-dev libdb-dev libevent-dev libffi-dev libgdbm-dev "
-    "libglib2.0-dev libgmp-dev libjpeg-dev libkrb5-dev liblzma-dev libmaxminddb-dev libncursesw5-dev libpng-dev "
-    "libpq-dev libreadline-dev libsqlite3-dev libssl-dev libwebp-dev libxml2-dev libxslt1-dev libyaml-dev "
-    "zlib1g-dev"
+    """
+    default-libmysqlclient-dev libbz2-dev libcurl4-openssl-dev libdb-dev libevent-dev libffi-dev
+    libgdbm-dev libglib2.0-dev libgmp-dev libjpeg-dev libkrb5-dev liblzma-dev libmaxminddb-dev
+    libncursesw5-dev libpng-dev libpq-dev libreadline-dev libsqlite3-dev libssl-dev libwebp-dev
+    libxml2-dev libxslt1-dev libyaml-dev zlib1g-dev
+    """
 )
 
 PYTHON_SLIM_LIBRARIES = _words(
-    "libbz2-dev libdb-dev libffi-dev libgdbm-dev liblzma-dev libncursesw5-dev libreadline-dev libsqlite3-dev "
-    "libssl-dev uuid-dev zlib1g-dev"
+    """
+    libbz2-dev libdb-dev libffi-dev libgdbm-dev liblzma-dev libncursesw5-dev libreadline-dev
+    libsqlite3-dev libssl-dev uuid-dev zlib1g-dev
+    """
 )
 """-dev packages whose run-time libraries CPython itself links against, so that python:slim keeps them."""
 

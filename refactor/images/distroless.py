@@ -1,4 +1,5 @@
-"""gcr.io/distroless images. Source: github.com/GoogleContainerTools/distroless (README, nodejs, java, python3)."""
+"""gcr.io/distroless images. Source: github.com/GoogleContainerTools/distroless (README, nodejs, java,
+python3)."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """Which distribution release a tag without one stands for.
 
-Source: every revision of github.com/docker-library/official-images (library/node, python, golang, ...) and the FROM
-lines of the Dockerfiles they point at, up to August 2026. A full version keeps the release it was last built on; a
-shorter tag of a line that is still built (`python:3.11`) floats, and what is said here is its release at that date.
+Source: every revision of github.com/docker-library/official-images (library/node, python, golang, ...) and
+the FROM lines of the Dockerfiles they point at, up to August 2026. A full version keeps the release it was
+last built on; a shorter tag of a line that is still built (`python:3.11`) floats, and what is said here is
+its release at that date.
 """
 
 from __future__ import annotations

@@ -186,7 +186,8 @@ def _java_builder(
     workdir: str,
     own: dict[str, tuple[int, int]],
 ) -> BaseImage | None:
-    # The JDK's version is in the words: maven:3.9-eclipse-temurin-21, gradle:8-jdk17, maven:3-openjdk-11-slim.
+    # The JDK's version is in the words: maven:3.9-eclipse-temurin-21, gradle:8-jdk17,
+    # maven:3-openjdk-11-slim.
     words = [word for word in tag.words if word != "latest"]
     vendor = "-".join(word for word in words if not word.isdigit() and word not in ("jdk", "jre"))
     system: dict[str, Any]

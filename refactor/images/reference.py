@@ -54,8 +54,9 @@ def parse_reference(text: str) -> Reference:
 def _short_name(registry: str, repository: str) -> str:
     folder, _, last = repository.rpartition("/")
     on_hub = registry in _DOCKER_HUB
-    # `library` is Docker Hub's namespace of official images; mirrors and pull-through caches keep it in the path
-    # (public.ecr.aws/docker/library/node, mirror.gcr.io/library/node, harbor.example.com/hub/library/node).
+    # `library` is Docker Hub's namespace of official images; mirrors and pull-through caches keep it in the
+    # path (public.ecr.aws/docker/library/node, mirror.gcr.io/library/node,
+    # harbor.example.com/hub/library/node).
     if folder == "library" or folder.endswith("/library") or (on_hub and folder in _ARCHITECTURES):
         return last
     return repository if on_hub else f"{registry}/{repository}"

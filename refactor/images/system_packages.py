@@ -1,7 +1,8 @@
 """System packages: which are there only to build, and what of them a program needs when it runs.
 
-Names were checked against Debian's archive (bookworm with apt-cache; stretch to trixie from packages.debian.org's
-data) and Alpine's aports. Where a release's name is not known the answer says so by None, never by a guess.
+Names were checked against Debian's archive (bookworm with apt-cache; stretch to trixie from
+packages.debian.org's data) and Alpine's aports. Where a release's name is not known the answer says so by
+None, never by a guess.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ def _words(text: str) -> frozenset[str]:
 class SystemPackage:
     name: str
     kind: str
-    """"build-only": compilers, headers, build systems. "runtime": a program or library to keep. "unknown": either;
-    keep it unless it is known to be called by the build alone (git, curl, unzip)."""
+    """"build-only": compilers, headers, build systems. "runtime": a program or library to keep.
+    "unknown": either; keep it unless it is known to be called by the build alone (git, curl, unzip)."""
     runtime: tuple[str, ...] | None
     """What the runner needs in its place: () nothing, names to install, or None where that is not known."""
 
@@ -28,14 +29,14 @@ _UBUNTU_ORDER = ("trusty", "xenial", "bionic", "focal", "jammy", "noble", "resol
 
 _BUILD_TOOLS = _words(
     """
-    apt-utils autoconf autogen automake autotools-dev bear binutils bison build-essential byacc cargo ccache clang
-    clang-format cmake cpp debhelper devscripts dh-python dpkg-dev equivs extra-cmake-modules fakeroot flex
-    g++ gcc gcc-multilib g++-multilib gdb gettext gfortran git-lfs gnat gobjc golang golang-go
-    gperf help2man intltool itstool libc-dev libc6-dev libtool libtool-bin linux-headers-generic
-    linux-libc-dev lld llvm llvm-dev m4 make maven gradle meson mold nasm ninja-build patch patchelf pkg-config pkgconf
-    protobuf-compiler python-dev python2-dev python3-dev python3-cffi-backend-dev quilt ragel re2c rpm rustc rustup
-    scons swig swig3.0 swig4.0 texinfo valac yasm cython cython3 cmake-data cmake-curses-gui musl-tools
-    python3-distutils-extra software-properties-common
+    apt-utils autoconf autogen automake autotools-dev bear binutils bison build-essential byacc cargo
+    ccache clang clang-format cmake cpp debhelper devscripts dh-python dpkg-dev equivs extra-cmake-modules
+    fakeroot flex g++ gcc gcc-multilib g++-multilib gdb gettext gfortran git-lfs gnat gobjc golang
+    golang-go gperf help2man intltool itstool libc-dev libc6-dev libtool libtool-bin linux-headers-generic
+    linux-libc-dev lld llvm llvm-dev m4 make maven gradle meson mold nasm ninja-build patch patchelf
+    pkg-config pkgconf protobuf-compiler python-dev python2-dev python3-dev python3-cffi-backend-dev quilt
+    ragel re2c rpm rustc rustup scons swig swig3.0 swig4.0 texinfo valac yasm cython cython3 cmake-data
+    cmake-curses-gui musl-tools python3-distutils-extra software-properties-common
     """
 )
 _BUILD_TOOL_STARTS = (
@@ -53,29 +54,31 @@ _BUILD_TOOL_STARTS = (
 # Programs that builds call and that programs call too.
 _EITHER = _words(
     """
-    apt-transport-https aria2 brotli bsdtar bzip2 curl dirmngr file gawk git gnupg gnupg2 gpg jq less libarchive-tools
-    lsb-release mercurial nano net-tools nodejs npm openssh-client openssl p7zip-full perl php-cli procps python
-    python-is-python3 python-pip python-setuptools python3 python3-pip python3-setuptools python3-venv python3-virtualenv
-    python3-wheel rsync ruby socat ssh subversion sudo tar time unar unzip vim virtualenv wget xz-utils yarn zip zstd
+    apt-transport-https aria2 brotli bsdtar bzip2 curl dirmngr file gawk git gnupg gnupg2 gpg jq less
+    libarchive-tools lsb-release mercurial nano net-tools nodejs npm openssh-client openssl p7zip-full
+    perl php-cli procps python python-is-python3 python-pip python-setuptools python3 python3-pip
+    python3-setuptools python3-venv python3-virtualenv python3-wheel rsync ruby socat ssh subversion sudo
+    tar time unar unzip vim virtualenv wget xz-utils yarn zip zstd
     """
 )
 _RUNTIME = _words(
     """
-    bash ca-certificates chromium chromium-driver cron dumb-init ffmpeg fontconfig fonts-dejavu fonts-dejavu-core
-    fonts-liberation fonts-noto fonts-noto-cjk fonts-noto-color-emoji ghostscript gosu graphicsmagick graphviz gunicorn
-    gdal-bin imagemagick iproute2 iputils-ping libmagic1 libreoffice locales mariadb-client media-types mime-support
-    default-mysql-client mysql-client netbase netcat netcat-openbsd netcat-traditional nginx pandoc postgresql-client poppler-utils
-    postfix redis-tools runit sqlite3 supervisor tesseract-ocr tini tzdata uwsgi wkhtmltopdf xauth xvfb
-    default-jre default-jre-headless openjdk-8-jre openjdk-11-jre openjdk-11-jre-headless openjdk-17-jre
-    openjdk-17-jre-headless openjdk-21-jre-headless libgl1 libgl1-mesa-glx libglib2.0-0 libsm6 libxext6 libxrender1
-    libgomp1 libatomic1 libstdc++6 libgcc-s1 libnss3 dnsutils bind9-dnsutils logrotate rsyslog
+    bash ca-certificates chromium chromium-driver cron dumb-init ffmpeg fontconfig fonts-dejavu
+    fonts-dejavu-core fonts-liberation fonts-noto fonts-noto-cjk fonts-noto-color-emoji ghostscript gosu
+    graphicsmagick graphviz gunicorn gdal-bin imagemagick iproute2 iputils-ping libmagic1 libreoffice
+    locales mariadb-client media-types mime-support default-mysql-client mysql-client netbase netcat
+    netcat-openbsd netcat-traditional nginx pandoc postgresql-client poppler-utils postfix redis-tools
+    runit sqlite3 supervisor tesseract-ocr tini tzdata uwsgi wkhtmltopdf xauth xvfb default-jre
+    default-jre-headless openjdk-8-jre openjdk-11-jre openjdk-11-jre-headless openjdk-17-jre
+    openjdk-17-jre-headless openjdk-21-jre-headless libgl1 libgl1-mesa-glx libglib2.0-0 libsm6 libxext6
+    libxrender1 libgomp1 libatomic1 libstdc++6 libgcc-s1 libnss3 dnsutils bind9-dnsutils logrotate rsyslog
     """
 )
 
 _T64 = "trixie"
 
-# -dev package: run-time packages; "release:name" starts with that release, before it another name or none is known.
-# Ubuntu's names stand in _UBUNTU where they differ. "+" joins several packages.
+# -dev package: run-time packages; "release:name" starts with that release, before it another name or none is
+# known. Ubuntu's names stand in _UBUNTU where they differ. "+" joins several packages.
 _DEBIAN = """
 libpq-dev                   libpq5
 libmariadb-dev              buster:libmariadb3
@@ -120,7 +123,8 @@ liblapack-dev               liblapack3
 libopenblas-dev             libopenblas-base buster:libopenblas-base bullseye:libopenblas0
 libatlas-base-dev           libatlas3-base trixie:?
 libev-dev                   libev4 trixie:libev4t64
-libevent-dev                jessie:libevent-2.0-5 buster:libevent-2.1-6 bullseye:libevent-2.1-7 trixie:libevent-2.1-7t64
+libevent-dev                jessie:libevent-2.0-5 buster:libevent-2.1-6 bullseye:libevent-2.1-7
+                            trixie:libevent-2.1-7t64
 librdkafka-dev              librdkafka1
 freetds-dev                 libsybdb5+libct4
 libsodium-dev               stretch:libsodium18 buster:libsodium23
@@ -145,7 +149,8 @@ libpng12-dev                jessie:libpng12-0 stretch:?
 libgif-dev                  libgif7
 librsvg2-dev                librsvg2-2
 libheif-dev                 buster:libheif1
-libicu-dev                  jessie:libicu52 stretch:libicu57 buster:libicu63 bullseye:libicu67 bookworm:libicu72 trixie:libicu76
+libicu-dev                  jessie:libicu52 stretch:libicu57 buster:libicu63 bullseye:libicu67
+                            bookworm:libicu72 trixie:libicu76
 libgmp-dev                  libgmp10
 libgmp3-dev                 libgmp10
 libmpfr-dev                 jessie:libmpfr4 buster:libmpfr6
@@ -155,7 +160,8 @@ liblzma-dev                 liblzma5
 libncurses-dev              buster:libncurses6+libtinfo6
 libncurses5-dev             libncurses5+libtinfo5 buster:libncurses6+libtinfo6
 libncursesw5-dev            libncursesw5+libtinfo5 buster:libncursesw6+libtinfo6
-libreadline-dev             jessie:libreadline6 stretch:libreadline7 bullseye:libreadline8 trixie:libreadline8t64
+libreadline-dev             jessie:libreadline6 stretch:libreadline7 bullseye:libreadline8
+                            trixie:libreadline8t64
 libgdbm-dev                 libgdbm3 buster:libgdbm6 trixie:libgdbm6t64
 libdb-dev                   libdb5.3 trixie:libdb5.3t64
 libdb5.3-dev                libdb5.3 trixie:libdb5.3t64
@@ -174,13 +180,17 @@ libsndfile1-dev             libsndfile1
 portaudio19-dev             libportaudio2
 libportaudio-dev            libportaudio2
 libavcodec-dev              stretch:libavcodec57 buster:libavcodec58 bookworm:libavcodec59 trixie:libavcodec61
-libavformat-dev             stretch:libavformat57 buster:libavformat58 bookworm:libavformat59 trixie:libavformat61
+libavformat-dev             stretch:libavformat57 buster:libavformat58 bookworm:libavformat59
+                            trixie:libavformat61
 libavutil-dev               stretch:libavutil55 buster:libavutil56 bookworm:libavutil57 trixie:libavutil59
 libswscale-dev              stretch:libswscale4 buster:libswscale5 bookworm:libswscale6 trixie:libswscale8
 libhdf5-dev                 buster:libhdf5-103 bookworm:libhdf5-103-1 trixie:libhdf5-310
-libprotobuf-dev             stretch:libprotobuf10 buster:libprotobuf17 bullseye:libprotobuf23 bookworm:libprotobuf32 trixie:libprotobuf32t64
-libmagickwand-dev           stretch:libmagickwand-6.q16-3 buster:libmagickwand-6.q16-6 trixie:libmagickwand-7.q16-10
-libmagickcore-dev           stretch:libmagickcore-6.q16-3 buster:libmagickcore-6.q16-6 trixie:libmagickcore-7.q16-10
+libprotobuf-dev             stretch:libprotobuf10 buster:libprotobuf17 bullseye:libprotobuf23
+                            bookworm:libprotobuf32 trixie:libprotobuf32t64
+libmagickwand-dev           stretch:libmagickwand-6.q16-3 buster:libmagickwand-6.q16-6
+                            trixie:libmagickwand-7.q16-10
+libmagickcore-dev           stretch:libmagickcore-6.q16-3 buster:libmagickcore-6.q16-6
+                            trixie:libmagickcore-7.q16-10
 libtesseract-dev            stretch:libtesseract3 buster:libtesseract4 bookworm:libtesseract5
 libleptonica-dev            liblept5 trixie:libleptonica6
 libzbar-dev                 libzbar0 trixie:libzbar0t64
@@ -244,7 +254,8 @@ libssh-dev                  libssh-4
 libxss-dev                  libxss1
 libnetcdf-dev               buster:libnetcdf13 bullseye:libnetcdf18 bookworm:libnetcdf19 trixie:libnetcdf22
 libfftw3-dev                libfftw3-double3+libfftw3-single3
-libgsl-dev                  stretch:libgsl2 buster:libgsl23 bullseye:libgsl25 bookworm:libgsl27 trixie:libgsl28
+libgsl-dev                  stretch:libgsl2 buster:libgsl23 bullseye:libgsl25 bookworm:libgsl27
+                            trixie:libgsl28
 libsuitesparse-dev          ?
 libboost-all-dev            ?
 libboost-dev                ()
@@ -264,8 +275,8 @@ tk-dev                      ?
 tcl-dev                     ?
 """
 
-# Ubuntu, where its name is not Debian's of the same age (bionic as buster, focal as bullseye, jammy as bookworm,
-# noble and resolute as trixie).
+# Ubuntu, where its name is not Debian's of the same age (bionic as buster, focal as bullseye, jammy as
+# bookworm, noble and resolute as trixie).
 _UBUNTU = """
 libmariadbclient-dev        bionic:libmariadb3 focal:?
 default-libmysqlclient-dev  xenial:libmysqlclient20 focal:libmysqlclient21 noble:libmysqlclient21 resolute:?
@@ -282,10 +293,12 @@ libcurl4-openssl-dev        xenial:libcurl3 bionic:libcurl4 noble:libcurl4t64
 libcurl4-gnutls-dev         libcurl3-gnutls noble:libcurl3t64-gnutls
 libldap2-dev                libldap-2.4-2 jammy:libldap-2.5-0 noble:libldap2
 libldap-dev                 libldap-2.4-2 jammy:libldap-2.5-0 noble:libldap2
-libgdal-dev                 xenial:libgdal1i bionic:libgdal20 focal:libgdal26 jammy:libgdal30 noble:libgdal34t64 resolute:?
+libgdal-dev                 xenial:libgdal1i bionic:libgdal20 focal:libgdal26 jammy:libgdal30
+                            noble:libgdal34t64 resolute:?
 libgeos-dev                 xenial:libgeos-c1v5 noble:libgeos-c1t64
 libproj-dev                 bionic:libproj12 focal:libproj15 jammy:libproj22 noble:libproj25
-libicu-dev                  xenial:libicu55 bionic:libicu60 focal:libicu66 jammy:libicu70 noble:libicu74 resolute:?
+libicu-dev                  xenial:libicu55 bionic:libicu60 focal:libicu66 jammy:libicu70 noble:libicu74
+                            resolute:?
 libtiff-dev                 libtiff5 noble:libtiff6
 libtiff5-dev                libtiff5 noble:libtiff6
 libwebp-dev                 xenial:libwebp5 bionic:libwebp6 jammy:libwebp7
@@ -296,7 +309,8 @@ libncurses-dev              bionic:libncurses5+libtinfo5 focal:libncurses6+libti
 libncurses5-dev             libncurses5+libtinfo5 focal:libncurses6+libtinfo6
 libncursesw5-dev            libncursesw5+libtinfo5 focal:libncursesw6+libtinfo6
 libgdbm-dev                 xenial:libgdbm3 bionic:libgdbm5 focal:libgdbm6 noble:libgdbm6t64
-libevent-dev                xenial:libevent-2.0-5 bionic:libevent-2.1-6 focal:libevent-2.1-7 noble:libevent-2.1-7t64
+libevent-dev                xenial:libevent-2.0-5 bionic:libevent-2.1-6 focal:libevent-2.1-7
+                            noble:libevent-2.1-7t64
 unixodbc-dev                libodbc1 jammy:libodbc2+libodbcinst2
 libpcre3-dev                libpcre3
 libatlas-base-dev           libatlas3-base
@@ -306,10 +320,14 @@ libavcodec-dev              bionic:libavcodec57 focal:libavcodec58 noble:libavco
 libavformat-dev             bionic:libavformat57 focal:libavformat58 noble:libavformat60 resolute:?
 libavutil-dev               bionic:libavutil55 focal:libavutil56 noble:libavutil58 resolute:?
 libswscale-dev              bionic:libswscale4 focal:libswscale5 noble:libswscale7 resolute:?
-libhdf5-dev                 bionic:libhdf5-100 focal:libhdf5-103 jammy:libhdf5-103-1 noble:libhdf5-103-1t64 resolute:?
-libprotobuf-dev             bionic:libprotobuf10 focal:libprotobuf17 jammy:libprotobuf23 noble:libprotobuf32t64
-libmagickwand-dev           bionic:libmagickwand-6.q16-3 focal:libmagickwand-6.q16-6 noble:libmagickwand-6.q16-7t64 resolute:?
-libmagickcore-dev           bionic:libmagickcore-6.q16-3 focal:libmagickcore-6.q16-6 noble:libmagickcore-6.q16-7t64 resolute:?
+libhdf5-dev                 bionic:libhdf5-100 focal:libhdf5-103 jammy:libhdf5-103-1 noble:libhdf5-103-1t64
+                            resolute:?
+libprotobuf-dev             bionic:libprotobuf10 focal:libprotobuf17 jammy:libprotobuf23
+                            noble:libprotobuf32t64
+libmagickwand-dev           bionic:libmagickwand-6.q16-3 focal:libmagickwand-6.q16-6
+                            noble:libmagickwand-6.q16-7t64 resolute:?
+libmagickcore-dev           bionic:libmagickcore-6.q16-3 focal:libmagickcore-6.q16-6
+                            noble:libmagickcore-6.q16-7t64 resolute:?
 libtesseract-dev            ?
 libleptonica-dev            ?
 libzip-dev                  bionic:libzip4 focal:libzip5 jammy:libzip4 noble:libzip4t64 resolute:?
@@ -334,9 +352,10 @@ libpng12-dev                xenial:libpng12-0 bionic:?
 
 _ALPINE_BUILD = _words(
     """
-    alpine-sdk autoconf automake bison build-base cargo ccache clang cmake fakeroot flex fortify-headers g++ gcc
-    gettext-dev gfortran go libc-dev libtool linux-headers llvm m4 make maven meson musl-dev nasm ninja patch patchelf
-    pkgconf pkgconfig py3-build python3-dev python-dev python2-dev re2c rust rustup samurai scons swig texinfo yasm
+    alpine-sdk autoconf automake bison build-base cargo ccache clang cmake fakeroot flex fortify-headers
+    g++ gcc gettext-dev gfortran go libc-dev libtool linux-headers llvm m4 make maven meson musl-dev nasm
+    ninja patch patchelf pkgconf pkgconfig py3-build python3-dev python-dev python2-dev re2c rust rustup
+    samurai scons swig texinfo yasm
     """
 )
 _ALPINE_RUNTIME = {
@@ -455,18 +474,19 @@ _ALPINE_RUNTIME = {
 }
 _ALPINE_KEEP = _words(
     """
-    bash ca-certificates chromium dumb-init ffmpeg font-noto fontconfig ghostscript gcompat graphicsmagick graphviz
-    imagemagick libc6-compat libgcc libstdc++ libgomp libpq libwebp libffi libjpeg libjpeg-turbo libxml2 libxslt
-    mailcap mariadb-client mysql-client nginx nss openjdk11-jre openjdk17-jre openjdk21-jre openjdk8-jre poppler-utils
-    postgresql-client postgresql-libs redis shadow sqlite sqlite-libs su-exec supervisor tesseract-ocr tini ttf-dejavu
-    ttf-freefont tzdata uwsgi wkhtmltopdf zlib
+    bash ca-certificates chromium dumb-init ffmpeg font-noto fontconfig ghostscript gcompat graphicsmagick
+    graphviz imagemagick libc6-compat libgcc libstdc++ libgomp libpq libwebp libffi libjpeg libjpeg-turbo
+    libxml2 libxslt mailcap mariadb-client mysql-client nginx nss openjdk11-jre openjdk17-jre
+    openjdk21-jre openjdk8-jre poppler-utils postgresql-client postgresql-libs redis shadow sqlite
+    sqlite-libs su-exec supervisor tesseract-ocr tini ttf-dejavu ttf-freefont tzdata uwsgi wkhtmltopdf
+    zlib
     """
 )
 _ALPINE_EITHER = _words(
     """
-    binutils bzip2 coreutils curl file findutils gettext git gnupg grep jq less nodejs npm openssh openssh-client
-    openssl patch perl procps py3-pip py3-setuptools py3-virtualenv py3-wheel python python2 python3 rsync ruby sed sudo
-    subversion tar unzip vim wget xz yarn zip
+    binutils bzip2 coreutils curl file findutils gettext git gnupg grep jq less nodejs npm openssh
+    openssh-client openssl patch perl procps py3-pip py3-setuptools py3-virtualenv py3-wheel python
+    python2 python3 rsync ruby sed sudo subversion tar unzip vim wget xz yarn zip
     """
 )
 
@@ -477,8 +497,9 @@ _tables: dict[str, dict[str, list[tuple[str, str]]]] = {}
 def classify(package: str, distro: str, release: str | None) -> SystemPackage:
     """What a package of `apt-get install` or `apk add` is for.
 
-    `package` may carry a version or an architecture (`libpq-dev=15.3-0`, `g++:amd64`). `distro` is "debian", "ubuntu"
-    or "alpine"; `release` a code name, or None (then names that differ between releases are not known).
+    `package` may carry a version or an architecture (`libpq-dev=15.3-0`, `g++:amd64`). `distro` is
+    "debian", "ubuntu" or "alpine"; `release` a code name, or None (then names that differ between
+    releases are not known).
     """
     name = package.split("=", 1)[0].split("~", 1)[0].split(":", 1)[0].split("/", 1)[0].strip()
     name = name.rstrip("<>") if distro == "alpine" else name
@@ -548,7 +569,8 @@ def _table(distro: str) -> dict[str, list[tuple[str, str]]]:
     table = _tables.get(distro)
     if table is None:
         table = {}
-        for line in (_DEBIAN if distro == "debian" else _UBUNTU).split("\n"):
+        text = _DEBIAN if distro == "debian" else _UBUNTU
+        for line in text.replace("\n ", " ").split("\n"):
             if line:
                 name, *entries = line.split()
                 parts = (entry.rpartition(":") for entry in entries)
@@ -558,7 +580,8 @@ def _table(distro: str) -> dict[str, list[tuple[str, str]]]:
 
 
 def _dev_runtime(name: str, distro: str, release: str | None) -> tuple[tuple[str, ...] | None] | None:
-    """A one-tuple around the run-time packages (None: not known) of a -dev package, or None if not in the table."""
+    """A one-tuple around the run-time packages (None: not known) of a -dev package, or None if not in the
+    table."""
     entries = _table(distro).get(name)
     order = _DEBIAN_ORDER if distro == "debian" else _UBUNTU_ORDER
     if entries is None and distro == "ubuntu":
@@ -673,7 +696,8 @@ _LOADS_AT_RUN_TIME = _words(
 
 
 def native_build_needs(python_distribution: str) -> tuple[str, ...]:
-    """Debian -dev packages that a Python distribution links against when built from source; () when none is known."""
+    """Debian -dev packages that a Python distribution links against when built from source; () when none
+    is known."""
     return tuple(_PYTHON_NATIVE.get(_normalised(python_distribution), "").split())
 
 
@@ -683,8 +707,8 @@ def native_needs(
     """Run-time system packages of a Python distribution that was built from source; () when none is known.
 
     A wheel from PyPI needs none of them, except for those that load a library of the system by name
-    (`loads_system_library`). Names that are not known for the release are left out; `native_build_needs` has the whole
-    list in terms of -dev packages.
+    (`loads_system_library`). Names that are not known for the release are left out; `native_build_needs`
+    has the whole list in terms of -dev packages.
     """
     names: list[str] = []
     for package in native_build_needs(python_distribution):
@@ -697,7 +721,8 @@ def native_needs(
 
 
 def loads_system_library(python_distribution: str) -> bool:
-    """Whether it opens a shared library of the system when imported (ctypes, cffi), so that even its wheel needs it."""
+    """Whether it opens a shared library of the system when imported (ctypes, cffi), so that even its
+    wheel needs it."""
     return _normalised(python_distribution) in _LOADS_AT_RUN_TIME - {"fiona", "rasterio"}
 
 
@@ -758,7 +783,8 @@ _ALPINE_OF_DEBIAN = {
     "libopenblas-dev": "openblas-dev",
 }
 
-# npm packages that link against system libraries when node-gyp builds them (their prebuilt binaries bring their own).
+# npm packages that link against system libraries when node-gyp builds them (their prebuilt binaries bring
+# their own).
 _NPM_NATIVE = {
     "canvas": "libcairo2-dev libpango1.0-dev libjpeg-dev libgif-dev librsvg2-dev",
     "libpq": "libpq-dev",

@@ -1,4 +1,5 @@
-"""What a Dockerfile means: per stage the ordered effects, the commands, the copies and the image's configuration."""
+"""What a Dockerfile means: per stage the ordered effects, the commands, the copies and the image's
+configuration."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ Effect = Statement
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What the image of a stage says about its containers; instructions of parent stages in the file included."""
+    """What the image of a stage says about its containers; instructions of parent stages in the file
+    included."""
 
     env: Mapping[str, str] = field(default_factory=dict)
     """Values without quotes; a variable that this file does not set stays as `${name}`."""
@@ -150,7 +152,8 @@ class BuildModel:
         return f"there is no stage {stage!r}" if found is None else why_not_produced(self, found, path)
 
     def why_not_startable(self, stage: StageModel | None = None) -> str | None:
-        """Why the program of ENTRYPOINT or CMD cannot be in the stage (default: the last), as far as that is known."""
+        """Why the program of ENTRYPOINT or CMD cannot be in the stage (default: the last), as far as
+        that is known."""
         from .produced import why_not_startable
 
         found = stage or self.final
@@ -159,8 +162,8 @@ class BuildModel:
     def why_not_carried_out(self, after: BuildModel) -> str | None:
         """Why a rewrite of this file into `after` asks for files that are not there (the fourth gate).
 
-        Looks at what the rewrite introduced: each COPY --from that was not there before, and the program that the last
-        stage starts, if it was not already missing.
+        Looks at what the rewrite introduced: each COPY --from that was not there before, and the
+        program that the last stage starts, if it was not already missing.
         """
         from .produced import why_not_carried_out
 

@@ -29,7 +29,8 @@ class Difference:
 
 
 def compare(before: BuildModel, after: BuildModel) -> tuple[Difference, ...]:
-    """Differences of two readings of a file. Unreadable files have none, unless only the result is unreadable."""
+    """Differences of two readings of a file. Unreadable files have none, unless only the result is
+    unreadable."""
     if before is after or before.why_unreadable:
         return ()
     if after.why_unreadable:
@@ -112,7 +113,8 @@ def _arguments(before: BuildModel, after: BuildModel) -> Iterator[Difference]:
     was, now = declared(before), declared(after)
     if was.keys() == now.keys():
         return
-    # A build argument declared once more, in another stage, with the same default is no change of the file's interface.
+    # A build argument declared once more, in another stage, with the same default is no change of the file's
+    # interface.
     for name, value in was:
         if (name, value) not in now and not (value is None and any(name == other for other, _ in now)):
             yield Difference(

@@ -1,8 +1,9 @@
 """Physical lines to logical lines, for the second reader.
 
-dockerfile-parse frames continuations, heredocs and escapes differently from BuildKit, so it is given one logical line
-an instruction. This routine is written apart from `refactor.syntax` on purpose: a mistake there must not be repeated
-here, or the gates would be blind to it. The rules are those of BuildKit's `frontend/dockerfile/parser/parser.go`.
+dockerfile-parse frames continuations, heredocs and escapes differently from BuildKit, so it is given one
+logical line an instruction. This routine is written apart from `refactor.syntax` on purpose: a mistake there
+must not be repeated here, or the gates would be blind to it. The rules are those of BuildKit's
+`frontend/dockerfile/parser/parser.go`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ _TAKES_HEREDOCS = frozenset(("RUN", "COPY", "ADD"))
 
 @dataclass(frozen=True, slots=True)
 class LogicalLine:
-    """One instruction: `line` is its 1-based first physical line, `end_line` the last one (bodies included)."""
+    """One instruction: `line` is its 1-based first physical line, `end_line` the last one (bodies
+    included)."""
 
     line: int
     end_line: int
@@ -152,9 +154,11 @@ def heredocs_of(line: str) -> tuple[tuple[str, bool], ...]:
 
 
 def _lex(text: str, keep: bool) -> list[str] | None:
-    """Words as `shell/lex.go` splits them: quotes and escapes are kept or taken off, variables stay as written.
+    """Words as `shell/lex.go` splits them: quotes and escapes are kept or taken off, variables stay as
+    written.
 
-    None where that lexer reports an error (an open quote, `${` without its end): BuildKit then sees no heredoc.
+    None where that lexer reports an error (an open quote, `${` without its end): BuildKit then sees no
+    heredoc.
     """
     words: list[str] = []
     word: list[str] = []
@@ -208,7 +212,8 @@ def _lex(text: str, keep: bool) -> list[str] | None:
 
 
 def _after_dollar(text: str, at: int) -> int | None:
-    """The index after the expansion that starts with the `$` at `at`; None where the lexer reports an error."""
+    """The index after the expansion that starts with the `$` at `at`; None where the lexer reports an
+    error."""
     end = len(text)
     at += 1
     if at >= end or text[at] != "{":

@@ -1,7 +1,7 @@
 """What a stage is known to hold, asked from the doubtful side: is there a reason why a path cannot be there?
 
-An unknown program may write anywhere, and an unknown base may hold anything: then there is no reason. A reason is given
-only where every instruction of the stage is known not to make the path.
+An unknown program may write anywhere, and an unknown base may hold anything: then there is no reason. A
+reason is given only where every instruction of the stage is known not to make the path.
 """
 
 from __future__ import annotations
@@ -24,11 +24,13 @@ def _set(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_SYSTEM = (
-    "/bin", "/boot", "/dev", "/etc", "/go", "/home", "/lib", "/lib32", "/lib64", "/libx32", "/media", "/mnt", "/nodejs",
-    "/nonexistent", "/opt", "/proc", "/root", "/run", "/sbin", "/srv", "/sys", "/tmp", "/usr", "/var", "/busybox",
-    "/docker-entrypoint.sh", "/docker-entrypoint.d", "/deno-dir", "/tini", "/__cacert_entrypoint.sh",
-)  # fmt: skip
+_SYSTEM = tuple(
+    """
+    /bin /boot /dev /etc /go /home /lib /lib32 /lib64 /libx32 /media /mnt /nodejs /nonexistent /opt
+    /proc /root /run /sbin /srv /sys /tmp /usr /var /busybox /docker-entrypoint.sh
+    /docker-entrypoint.d /deno-dir /tini /__cacert_entrypoint.sh
+    """.split()
+)
 """Folders that the images named below use themselves."""
 
 _PLAIN_BASE = re.compile(
@@ -39,21 +41,24 @@ _PLAIN_BASE = re.compile(
 )
 """Images whose files lie in the folders above and nowhere else."""
 
-# Programs that write nothing, or only into the system folders or package stores: no application file comes from them.
+# Programs that write nothing, or only into the system folders or package stores: no application file comes
+# from them.
 _SILENT = _set(
     """
-    apt apt-get apt-key apt-mark dpkg apk dnf yum microdnf tdnf zypper rpm add-apt-repository update-ca-certificates useradd
-    groupadd adduser addgroup usermod groupmod deluser passwd chpasswd chown chmod chgrp set export unset true : test [
-    ls id whoami which command type printenv env pwd sleep date uname locale-gen localedef ldconfig dpkg-reconfigure
-    update-alternatives a2enmod a2dissite a2ensite docker-php-ext-install docker-php-ext-enable docker-php-ext-configure
-    pecl gem corepack rustup umask ulimit stat file head tail wc grep node-gyp sync strip upx locale
+    apt apt-get apt-key apt-mark dpkg apk dnf yum microdnf tdnf zypper rpm add-apt-repository
+    update-ca-certificates useradd groupadd adduser addgroup usermod groupmod deluser passwd chpasswd
+    chown chmod chgrp set export unset true : test [ ls id whoami which command type printenv env pwd
+    sleep date uname locale-gen localedef ldconfig dpkg-reconfigure update-alternatives a2enmod a2dissite
+    a2ensite docker-php-ext-install docker-php-ext-enable docker-php-ext-configure pecl gem corepack
+    rustup umask ulimit stat file head tail wc grep node-gyp sync strip upx locale
     """
 )
 _IN_PLACE = _set(
     """
-    npm npx yarn pnpm bun tsc vite ng nest next nuxt react-scripts vue-cli-service webpack rollup esbuild gatsby hugo jekyll
-    cargo mvn ./mvnw mvnw gradle ./gradlew gradlew composer bundle rails rake django-admin mkdocs sphinx-build
-    pyinstaller dotnet poetry uv pdm pipenv bower grunt gulp lerna turbo nx astro svelte-kit remix prisma
+    npm npx yarn pnpm bun tsc vite ng nest next nuxt react-scripts vue-cli-service webpack rollup esbuild
+    gatsby hugo jekyll cargo mvn ./mvnw mvnw gradle ./gradlew gradlew composer bundle rails rake
+    django-admin mkdocs sphinx-build pyinstaller dotnet poetry uv pdm pipenv bower grunt gulp lerna turbo
+    nx astro svelte-kit remix prisma
     """
 )
 """Build tools: they write under the first folder of the working directory, or where an argument says."""
@@ -251,7 +256,8 @@ def why_not_carried_out(before: BuildModel, after: BuildModel) -> str | None:
     if reason is None:
         return None
     first = before.final
-    # What was missing before the rewrite (a file that the context does not show to this reader) is not its fault.
+    # What was missing before the rewrite (a file that the context does not show to this reader) is not its
+    # fault.
     return None if first is not None and why_not_startable(before, first) == reason else reason
 
 

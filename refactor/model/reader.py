@@ -1,7 +1,7 @@
 """dockerfile-parse as an independent reader, kept inside the domain where it is right.
 
-It gets an in-memory file and one logical line an instruction, and is only ever read: its setters write to disk at once,
-and without a file object it opens ./Dockerfile. Its exceptions end here.
+It gets an in-memory file and one logical line an instruction, and is only ever read: its setters write to
+disk at once, and without a file object it opens ./Dockerfile. Its exceptions end here.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _END = "\x00"
-"""Closes each logical line: dockerfile-parse drops an instruction without argument, and takes a last backslash off."""
+"""Closes each logical line: dockerfile-parse drops an instruction without argument, and takes a last
+backslash off."""
 
 _FLAG = re.compile(r"--[^\t\v\f\r ]*")
 _BLANK = "\t\v\f\r "
@@ -82,8 +83,9 @@ def read(source: bytes) -> Reading | str:
 def instructions(source: bytes) -> tuple[tuple[str, str], ...] | None:
     """Upper-case keyword and value of each instruction, or None outside this reader's domain.
 
-    The value is the logical line after the keyword, stripped: flags first with one blank between them, continuations
-    joined as BuildKit joins them (nothing in between, comments and blank lines dropped). Heredoc bodies are not in it.
+    The value is the logical line after the keyword, stripped: flags first with one blank between them,
+    continuations joined as BuildKit joins them (nothing in between, comments and blank lines dropped).
+    Heredoc bodies are not in it.
     """
     reading = read(source)
     if isinstance(reading, str):
@@ -98,7 +100,8 @@ def why_not_readable(source: bytes) -> str | None:
 
 
 def split_flags(value: str, escape: str = "\\") -> tuple[tuple[str, ...], str]:
-    """Leading `--name[=value]` words and the rest, by BuildKit's `extractBuilderFlags` (quotes and escapes count)."""
+    """Leading `--name[=value]` words and the rest, by BuildKit's `extractBuilderFlags` (quotes and
+    escapes count)."""
     flags: list[str] = []
     at, end = 0, len(value)
     while value.startswith("--", at):

@@ -1,7 +1,7 @@
 """A RUN body as the steps of its `&&` list, for the second reader.
 
-Written apart from `refactor.shell` (which codemods edit with), so that a misreading there does not pass the gates. It
-splits only what it is sure of: a body with any other connector at its top level is one step.
+Written apart from `refactor.shell` (which codemods edit with), so that a misreading there does not pass the
+gates. It splits only what it is sure of: a body with any other connector at its top level is one step.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ class Step:
 
 @lru_cache(maxsize=2048)
 def steps_of(body: str) -> tuple[Step, ...]:
-    """The steps: `a  && b` gives a and b, `a; b` gives one, `{ a; b; } && c` gives `a; b` and c, `(cd x && a) && b` gives
-    `cd x`, a (in x) and b (not in x)."""
+    """The steps: `a  && b` gives a and b, `a; b` gives one, `{ a; b; } && c` gives `a; b` and c, `(cd x
+    && a) && b` gives `cd x`, a (in x) and b (not in x)."""
     steps: list[Step] = []
     _collect(body, (), (), steps)
     return tuple(steps)
@@ -96,7 +96,8 @@ def _collect(
 
 
 def _split_simple(body: str) -> tuple[str, ...] | None:
-    """The pieces where, outside quotes, there is nothing but words, redirections and `&&`; None for any other body."""
+    """The pieces where, outside quotes, there is nothing but words, redirections and `&&`; None for any
+    other body."""
     if "$(" in body or "`" in body or "[[" in body or body[:1] == "#":
         return None
     bare = _QUOTED.sub(lambda match: "_" * len(match[0]), body)
@@ -116,8 +117,8 @@ def _split_simple(body: str) -> tuple[str, ...] | None:
 
 
 def _inside_group(piece: str) -> tuple[str | None, bool]:
-    """What stands inside `{ ...; }` or `( ... )`, if the piece is one such group, and whether it is a subshell: the
-    same steps, but a subshell keeps `cd` and variables to itself."""
+    """What stands inside `{ ...; }` or `( ... )`, if the piece is one such group, and whether it is a
+    subshell: the same steps, but a subshell keeps `cd` and variables to itself."""
     text = piece.strip()
     if text.startswith("(") and text.endswith(")") and not text.startswith("(("):
         return (text[1:-1], True) if _balanced(text[1:-1]) else (None, True)
@@ -135,7 +136,8 @@ def _balanced(text: str) -> bool:
 
 
 def _split(body: str) -> list[str] | None:
-    """Pieces between top-level `&&`; None where another connector stands at the top level, or the text is not closed."""
+    """Pieces between top-level `&&`; None where another connector stands at the top level, or the text is
+    not closed."""
     cuts = _scan(body)
     if cuts is None:
         return None

@@ -41,8 +41,8 @@ def pairs_of(text: str, escape: str = "\\") -> tuple[tuple[str, str], ...]:
 
 @lru_cache(maxsize=2048)
 def value_of(raw: str, escape: str = "\\") -> str:
-    """The value without its quotes. A `$` that is no variable comes back as `\\$`, `$x` as `${x}`: two spellings of one
-    value are equal, and a quoted dollar never equals a variable."""
+    """The value without its quotes. A `$` that is no variable comes back as `\\$`, `$x` as `${x}`: two
+    spellings of one value are equal, and a quoted dollar never equals a variable."""
     if not ('"' in raw or "'" in raw or escape in raw or "$" in raw):
         return raw
     out: list[str] = []
