@@ -1,0 +1,340 @@
+"""What each installation of a Python stage reads, and whether it needs the project's sources."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from refactor.context import Unknown
+from refactor.ecosystems.python.stage import Act, PythonStage
+from refactor.ecosystems.reading import Refused, join
+from refactor.shell import PackageCall
+
+if TYPE_CHECKING:
+    from refactor.context.python_manifests import LockedDistribution, Pyproject, Requirement
+
+_PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "MANIFEST.in")
+
+
+class ReadInstall(NamedTuple):
+    """An installation with everything that decides it."""
+
+    act: Act
+    manifests: tuple[str, ...]
+    """Context paths of the files (and folders of local packages) that it reads, sources of the project left out."""
+    requirements: tuple[Requirement, ...] = ()
+    locked: tuple[LockedDistribution, ...] = ()
+    sources: str | None = None
+    """Why it needs the sources of the project as well, None where it does not."""
+    is_editable: bool = False
+    """What is installed points back to the sources."""
+    project: Pyproject | None = None
+    """The project whose dependencies poetry, uv or pdm install."""
+    folder: str = "/"
+    """Absolute image folder of the project, or that pip runs in."""
+
+    @property
+    def call(self) -> PackageCall | None:
+        return self.act.call
+
+
+def read_installs(stage: PythonStage) -> tuple[ReadInstall | tuple[Act, Refused], ...]:
+    """All installations of the stage in order, each read or refused by name."""
+    found: list[ReadInstall | tuple[Act, Refused]] = []
+    for act in stage.installs:
+        answer = _read(stage, act)
+        found.append((act, answer) if isinstance(answer, Refused) else answer)
+    return tuple(found)
+
+
+def _read(stage: PythonStage, act: Act) -> ReadInstall | Refused:
+    line = stage.line(act.step)
+    folder = act.folder
+    if folder is None:
+        return Refused(f"the folder that line {line} installs in is not known: its `cd` is not plain text")
+    call = act.call
+    if call is None:
+        if any("setup.py" in arg for arg in act.command.args):
+            return _project(stage, act, folder, "python setup.py", "develop" in act.command.args)
+        return ReadInstall(act, (), folder=folder)
+    if call.manager == "pip" or call.verb.startswith("pip "):
+        return _pip(stage, act, call, folder)
+    if call.manager == "pipenv":
+        return _pipenv(stage, act, call, folder)
+    return _locked_project(stage, act, call, folder)
+
+
+def _find(stage: PythonStage, act: Act, folder: str, path: str) -> str | Refused:
+    """The context path of a file that an installation names."""
+    written = stage.expanded(act.step, path)
+    line = stage.line(act.step)
+    if "$" in written or "`" in written:
+        return Refused(f"which file {path} on line {line} is depends on a variable", "write the path")
+    place = join(folder, written)
+    found = stage.reading.in_context(place, act.step.node)
+    if found is None:
+        name = posixpath.basename(written)
+        why = stage.reading.context.why_unknown
+        if why is not None:
+            return Refused(f"the build context is not known: {why}", "name it with --context")
+        return Refused(
+            f"{name}, which line {line} installs from, does not come from the build context",
+            f"copy {name} from the context before that line",
+        )
+    return found
+
+
+def _pip(stage: PythonStage, act: Act, call: PackageCall, folder: str) -> ReadInstall | Refused:
+    from refactor.context.python_manifests import parse_requirement, read_pyproject, read_requirements
+
+    context, line = stage.reading.context, stage.line(act.step)
+    manifests: dict[str, None] = {}
+    requirements: list[Requirement] = []
+    local: list[tuple[str, str, bool]] = []
+    files = call.values("-r", "--requirement", "--requirements")
+    if call.verb == "pip sync":
+        files += tuple(word.literal for word in call.operands)
+    for path in files:
+        if "://" in path:
+            continue
+        found = _find(stage, act, folder, path)
+        if isinstance(found, Refused):
+            return found
+        manifests[found] = None
+        if found.endswith(".toml"):
+            project = read_pyproject(context, found)
+            if isinstance(project, Unknown):
+                return Refused(project.reason)
+            requirements += project.dependencies
+            continue
+        read = read_requirements(context, found)
+        if isinstance(read, Unknown):
+            return Refused(read.reason)
+        if read.missing:
+            return Refused(f"{found} includes {read.missing[0]}, which is not in the build context")
+        manifests.update(dict.fromkeys(read.included))
+        requirements += read.requirements
+        local += [
+            (need.path, need.file, need.is_editable) for need in read.requirements if need.path is not None
+        ]
+    for path in call.values("-c", "--constraint", "--constraints", "--build-constraint", "--override"):
+        if "://" in path:
+            continue
+        found = _find(stage, act, folder, path)
+        if isinstance(found, Refused):
+            return found
+        read = read_requirements(context, found)
+        manifests[found] = None
+        if not isinstance(read, Unknown):
+            manifests.update(dict.fromkeys(read.included))
+    for word in () if call.verb == "pip sync" else call.packages:
+        written = stage.expanded(act.step, word.literal)
+        if "$(" in written or "`" in written:
+            return Refused(f"what line {line} installs is the output of a command: {word.text[:60]}")
+        need = parse_requirement(written)
+        if need is None:
+            # A version that a build argument fills in still names the package.
+            need = parse_requirement(written.split("$")[0].rstrip("=<>!~[ "))
+        if need is None:
+            return Refused(f"{word.text} on line {line} is no requirement that pip knows")
+        requirements.append(need)
+        if need.path is not None:
+            local.append((need.path, f"line {line}", False))
+    for written in call.values("-e", "--editable"):
+        need = parse_requirement(stage.expanded(act.step, written))
+        if need is not None and need.url is not None:
+            requirements.append(need)
+        else:
+            local.append((written, f"line {line}", True))
+    sources: str | None = None
+    is_editable = False
+    project_found: Pyproject | None = None
+    for path, where, editable in local:
+        place = join(folder, path.partition("[")[0])
+        inside = stage.reading.in_context(place, act.step.node)
+        if inside is None and not any(sign in path for sign in "*?["):
+            why = context.why_unknown
+            if why is not None:
+                return Refused(f"the build context is not known: {why}", "name it with --context")
+            return Refused(f"{path}, which {where} installs, does not come from the build context")
+        is_editable = is_editable or editable
+        if inside and not editable and context.is_dir(inside) is False:
+            manifests[inside] = None
+            continue
+        if inside and not editable and _is_library(stage, inside):
+            manifests[inside] = None
+            continue
+        flag = "-e " if editable else ""
+        sources = f"`{flag}{path}` ({where}) installs the project itself, from its sources"
+        reads = _what_it_reads(stage, inside or "")
+        if reads:
+            sources += f"; {reads}"
+        project = read_pyproject(context, posixpath.join(inside or "", "pyproject.toml"))
+        if not isinstance(project, Unknown):
+            project_found = project
+            requirements += project.dependencies
+        else:
+            requirements += _of_setup_cfg(stage, inside or "")
+    return ReadInstall(
+        act, tuple(manifests), tuple(requirements), (), sources, is_editable, project_found, folder
+    )
+
+
+def _is_library(stage: PythonStage, folder: str) -> bool:
+    """A package in a folder of its own, not the folder that holds the application."""
+    return all(copied.source != folder for copied in stage.reading.copies) and "/" not in folder.strip("/")
+
+
+def _of_setup_cfg(stage: PythonStage, folder: str) -> tuple[Requirement, ...]:
+    from refactor.context.python_manifests import read_setup_cfg
+
+    found = read_setup_cfg(stage.reading.context, posixpath.join(folder, "setup.cfg"))
+    return () if isinstance(found, Unknown) else found.requires
+
+
+def _what_it_reads(stage: PythonStage, folder: str) -> str:
+    """Words on the files besides packages that building the project reads."""
+    from refactor.context.python_manifests import read_pyproject, read_setup_cfg
+
+    context = stage.reading.context
+    reads: dict[str, None] = {}
+    project = read_pyproject(context, posixpath.join(folder, "pyproject.toml"))
+    if not isinstance(project, Unknown):
+        reads.update(dict.fromkeys(project.reads))
+    settings = read_setup_cfg(context, posixpath.join(folder, "setup.cfg"))
+    if not isinstance(settings, Unknown):
+        reads.update(dict.fromkeys(settings.reads))
+    script = posixpath.join(folder, "setup.py")
+    if context.exists(script) is True:
+        opened = setup_files(stage, script)
+        if isinstance(opened, Refused):
+            return opened.because
+        reads.update(dict.fromkeys(opened))
+        if opened:
+            return f"setup.py reads {' and '.join(opened)}"
+    names = [name for name in reads if context.exists(name) is True]
+    return f"it reads {' and '.join(names)}" if names else ""
+
+
+def setup_files(stage: PythonStage, script: str) -> tuple[str, ...] | Refused:
+    """Context paths that a setup.py opens."""
+    from refactor.context.python_source import setup_reads
+
+    found = setup_reads(stage.reading.context, script)
+    if isinstance(found, Unknown):
+        return Refused(found.reason)
+    return tuple(found)
+
+
+def _project(
+    stage: PythonStage, act: Act, folder: str, what: str, is_editable: bool
+) -> ReadInstall | Refused:
+    found = _find(stage, act, folder, "setup.py")
+    if isinstance(found, Refused):
+        return found
+    reads = _what_it_reads(stage, posixpath.dirname(found))
+    sources = f"`{what}` installs the project itself, from its sources" + (f"; {reads}" if reads else "")
+    return ReadInstall(
+        act, (), _of_setup_cfg(stage, posixpath.dirname(found)), (), sources, is_editable, None, folder
+    )
+
+
+def _existing(stage: PythonStage, act: Act, folder: str, names: tuple[str, ...]) -> Iterator[str]:
+    for name in names:
+        found = stage.reading.in_context(join(folder, name), act.step.node)
+        if found is not None:
+            yield found
+
+
+def _pipenv(stage: PythonStage, act: Act, call: PackageCall, folder: str) -> ReadInstall | Refused:
+    if call.packages:
+        from refactor.context.python_manifests import parse_requirement
+
+        needs = [parse_requirement(stage.expanded(act.step, word.literal)) for word in call.packages]
+        return ReadInstall(act, (), tuple(need for need in needs if need is not None), folder=folder)
+    requirement_file = call.option("-r", "--requirements")
+    if requirement_file is not None:
+        found = _find(stage, act, folder, requirement_file)
+        return found if isinstance(found, Refused) else ReadInstall(act, (found,), folder=folder)
+    pipfile = _find(stage, act, folder, "Pipfile")
+    if isinstance(pipfile, Refused):
+        return pipfile
+    context = stage.reading.context
+    data = context.toml(pipfile)
+    if isinstance(data, Unknown):
+        return Refused(data.reason)
+    from refactor.context.python_manifests import parse_requirement
+
+    needs = []
+    table = data.get("packages") if isinstance(data, dict) else None
+    for name, value in (table if isinstance(table, dict) else {}).items():
+        if isinstance(value, dict) and ("path" in value or value.get("editable")):
+            return ReadInstall(
+                act, (pipfile,), (), (), f"Pipfile installs {name} from the sources", True, None, folder
+            )
+        needs.append(parse_requirement(name if not isinstance(value, dict) or "git" not in value
+                                       else f"{name} @ git+{value['git']}"))  # fmt: skip
+    lock = tuple(_existing(stage, act, folder, ("Pipfile.lock",)))
+    return ReadInstall(
+        act, (pipfile, *lock), tuple(need for need in needs if need is not None), folder=folder
+    )
+
+
+_LOCKS = {
+    "poetry": ("poetry.lock", ("poetry.toml",)),
+    "uv": ("uv.lock", ("uv.toml", ".python-version")),
+    "pdm": ("pdm.lock", ("pdm.toml", ".pdm.toml", ".python-version")),
+}
+
+
+def _locked_project(stage: PythonStage, act: Act, call: PackageCall, folder: str) -> ReadInstall | Refused:
+    from refactor.context.python_manifests import (
+        read_pdm_lock,
+        read_poetry_lock,
+        read_pyproject,
+        read_uv_lock,
+    )
+
+    where = call.option("-C", "--directory", "-P", "--project", "-p")
+    if where is not None:
+        folder = join(folder, stage.expanded(act.step, where))
+    manifest = _find(stage, act, folder, "pyproject.toml")
+    if isinstance(manifest, Refused):
+        return manifest
+    context = stage.reading.context
+    project = read_pyproject(context, manifest)
+    if isinstance(project, Unknown):
+        return Refused(project.reason)
+    lock_name, more = _LOCKS[call.manager]
+    lock_path = next(_existing(stage, act, folder, (lock_name,)), None)
+    manifests = [manifest, *([lock_path] if lock_path else []), *_existing(stage, act, folder, more)]
+    locked: tuple[LockedDistribution, ...] = ()
+    if lock_path is not None:
+        reader = {"poetry": read_poetry_lock, "uv": read_uv_lock, "pdm": read_pdm_lock}[call.manager]
+        lock = reader(context, lock_path)
+        if isinstance(lock, Unknown):
+            return Refused(lock.reason)
+        locked = lock.distributions
+    requirements = list(project.dependencies)
+    if call.packages:
+        from refactor.context.python_manifests import parse_requirement
+
+        added = (parse_requirement(stage.expanded(act.step, word.literal)) for word in call.packages)
+        requirements += [need for need in added if need is not None]
+    sources: str | None = None
+    skips = {"poetry": ("--no-root",), "uv": ("--no-install-project", "--no-install-workspace"),
+             "pdm": ("--no-self", "--no-isolation-self")}[call.manager]  # fmt: skip
+    local = tuple(path for path in project.local_paths) + tuple(
+        need.path for need in locked if need.source == "path" and need.path is not None
+    )
+    if local:
+        sources = f"{manifest} takes {local[0]} from a local folder"
+    elif project.is_package and not call.has(*skips) and not call.has("--only-root"):
+        sources = f"`{call.program} {call.verb}` also installs the project itself, from its sources"
+        reads = [name for name in project.reads if context.exists(name) is True]
+        if reads:
+            sources += f"; it reads {' and '.join(reads)}"
+    return ReadInstall(
+        act, tuple(manifests), tuple(requirements), locked, sources, sources is not None, project, folder
+    )

@@ -1,0 +1,184 @@
+"""What Python distributions need of the system: a compiler to be installed, libraries and programs to run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from refactor.context import BuildContext, Unknown
+from refactor.context.literals import NOT_SOURCES, is_test
+from refactor.ecosystems import system
+from refactor.ecosystems.python.installs import ReadInstall
+
+if TYPE_CHECKING:
+    from refactor.images import BaseImage
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+SOURCE_ONLY = _words(
+    """
+    psycopg2 psycopg-c mysqlclient mysql-python mariadb uwsgi mod-wsgi pycairo pygobject python-ldap pygraphviz pylibmc
+    gdal gssapi kerberos pykerberos pyaudio bjoern pyicu fuse-python pycups systemd-python dbus-python leveldb rocksdb
+    python-rocksdb pillow-simd netifaces pycrypto dlib insightface crcmod meinheld ta-lib ibm-db python-prctl rpi-gpio
+    smbus smbus-cffi pybluez pyfuse3 llfuse netfilterqueue pyminizip pysha3 xapian-bindings blist gmpy
+    scikit-sparse pystan fbprophet backports-lzma jsonnet pycapnp pyscard
+    evdev posix-ipc sysv-ipc fastpbkdf2
+    """
+)  # fmt: skip
+"""Distributions that PyPI has no Linux wheel of: a C compiler builds them wherever they are installed."""
+
+_EXTRA_BUILD_LIBRARIES: Mapping[str, tuple[str, ...]] = {
+    # uwsgiconfig.py links what it finds: xml2-config and pcre-config are there in the full images.
+    "uwsgi": ("libxml2-dev", "libpcre2-dev"),
+}
+
+PROGRAMS: Mapping[str, str] = {
+    "gitpython": "git", "pre-commit": "git", "dvc": "git", "ansible": "ssh", "ansible-core": "ssh",
+    "ansible-runner": "ssh", "fabric3": "ssh", "hglib": "hg", "python-hglib": "hg", "patool": "file",
+}  # fmt: skip
+"""Distribution -> program that it starts."""
+
+_WHEELS_THAT_LOAD: Mapping[str, tuple[str, ...]] = {
+    # Their wheels open these libraries of the system; the full images have them, the slim ones have not.
+    "psycopg": ("libpq-dev",),
+    "opencv-python": ("libglib2.0-dev",),
+    "opencv-contrib-python": ("libglib2.0-dev",),
+    "opencv-python-headless": ("libglib2.0-dev",),
+    "opencv-contrib-python-headless": ("libglib2.0-dev",),
+    "ibm-db": ("libxml2-dev",),
+}
+_LOADS_OPENMP = frozenset({"lightgbm", "implicit", "pycaret", "lightfm"})
+
+
+class Building(NamedTuple):
+    """A distribution that is built from source where it is installed."""
+
+    name: str
+    why: str
+
+
+def built_from_source(installs: Iterable[ReadInstall]) -> tuple[Building, ...]:
+    """The distributions of these installations that no wheel is known of, with the fact that says so."""
+    found: dict[str, Building] = {}
+    for install in installs:
+        for need in install.requirements:
+            name = need.name or ""
+            if name in SOURCE_ONLY:
+                found[name] = Building(name, f"{name} has no Linux wheel on PyPI")
+            elif name == "psycopg" and "c" in need.extras:
+                found[name] = Building(name, "psycopg[c] is compiled")
+            elif need.url is not None and need.url.startswith(("git+", "git://")):
+                found[name or need.url] = Building(
+                    name or need.url, f"{name or need.url} is fetched with git"
+                )
+        lock = next((path for path in install.manifests if path.endswith(".lock")), "")
+        for distribution in install.locked:
+            if distribution.source == "git":
+                found[distribution.name] = Building(
+                    distribution.name, f"{lock} takes {distribution.name} from git"
+                )
+            elif distribution.source == "registry" and distribution.is_source_only:
+                if distribution.name not in PURE_SOURCES:
+                    found[distribution.name] = Building(
+                        distribution.name, f"{lock} lists no wheel of {distribution.name}"
+                    )
+    return tuple(found.values())
+
+
+PURE_SOURCES = _words(
+    """
+    docopt future wikipedia pyspark sgmllib3k antlr4-python3-runtime langdetect peewee-migrate termcolor ibm-cos-sdk
+    ibm-cos-sdk-core ibm-cos-sdk-s3transfer databricks-cli pyjwkest django-rest-swagger fire emoji pytz-deprecation-shim
+    unidiff breadability rouge-score pylatexenc crayons mailjet-rest progressbar
+    suds-jurko intervaltree odfpy oauth2client proxy-tools tabula
+    """
+)  # fmt: skip
+"""Distributions that PyPI has as source archives only, without C code: any image builds them."""
+
+
+def is_git(building: Iterable[Building]) -> tuple[str, ...]:
+    """The names among them that are fetched with git."""
+    return tuple(one.name for one in building if " git" in one.why)
+
+
+def libraries(
+    installs: Iterable[ReadInstall], image: BaseImage, building: Iterable[Building]
+) -> Mapping[str, str]:
+    """System packages that the installed distributions need at run time -> why, by the names of the image's release."""
+    from refactor.images import classify, native_needs
+    from refactor.images.system_packages import loads_system_library
+
+    distro, release = image.distro or "debian", image.release
+    found: dict[str, str] = {}
+
+    def add_dev(name: str, packages: Iterable[str], why: str) -> None:
+        if distro == "alpine":
+            return
+        for package in packages:
+            for library in classify(package, distro, release).runtime or ():
+                found.setdefault(library, f"{name} {why}")
+
+    built = {one.name for one in building}
+    for name in built:
+        for library in native_needs(name, distro, release):
+            found.setdefault(library, f"{name} is linked with it when it is compiled")
+        add_dev(name, _EXTRA_BUILD_LIBRARIES.get(name, ()), "is linked with it when it is compiled")
+    for install in installs:
+        for need in install.requirements:
+            name = need.name or ""
+            if name in built or not name:
+                continue
+            if loads_system_library(name):
+                for library in native_needs(name, distro, release):
+                    found.setdefault(library, f"{name} loads it at run time")
+            if name == "psycopg" and {"binary", "c"} & set(need.extras):
+                continue
+            add_dev(name, _WHEELS_THAT_LOAD.get(name, ()), "loads it at run time")
+            if name in _LOADS_OPENMP:
+                found.setdefault(
+                    "libgomp" if distro == "alpine" else "libgomp1", f"{name} loads it at run time"
+                )
+    return found
+
+
+def programs(installs: Iterable[ReadInstall], context: BuildContext) -> Mapping[str, str]:
+    """Programs that the project starts at run time -> where: its sources and the distributions that it installs."""
+    found: dict[str, str] = {}
+    for install in installs:
+        for need in install.requirements:
+            program = PROGRAMS.get(need.name or "")
+            if program is not None:
+                found.setdefault(program, f"the distribution {need.name}")
+    found.update(_called_by_sources(context))
+    return found
+
+
+_CALL = re.compile(
+    r"\b(?:subprocess\.(?:run|call|check_call|check_output|Popen)|Popen|check_output|check_call|os\.(?:system|popen)|"
+    r"shutil\.which|which|create_subprocess_(?:exec|shell)|run|local|sh\.Command|getoutput|getstatusoutput)"
+    r"\(\s*\[?\s*[rbf]?(?:\"\"\"|\"|')\s*([\w./+-]+)"
+)
+
+
+def _called_by_sources(context: BuildContext) -> Mapping[str, str]:
+    def read() -> Mapping[str, str] | Unknown:
+        files = context.files(without=NOT_SOURCES)
+        if isinstance(files, Unknown):
+            return files
+        found: dict[str, str] = {}
+        for path in [path for path in files if path.endswith(".py") and not is_test(path)][:2_000]:
+            text = context.read(path)
+            if isinstance(text, Unknown) or "(" not in text:
+                continue
+            for match in _CALL.finditer(text):
+                name = match[1].rpartition("/")[2]
+                if name in system.PROVIDERS:
+                    found.setdefault(name, f"{path}:{text.count(chr(10), 0, match.start()) + 1}")
+        return found
+
+    answer = context.remember("python-programs", read)
+    return {} if isinstance(answer, Unknown) else answer
