@@ -54,6 +54,10 @@ class _Unreadable(Exception):
 # tree-sitter counts bytes, we count characters: each character beyond plain ASCII becomes one that is part of
 # a word, but of no name, number or operator. So offsets agree, and bytes that are not UTF-8 do no harm.
 _ODD = r"[^\t\n -~]"
+# The grammar takes an escaped blank for blank, and stumbles over other escaped characters. Each pair becomes
+# two characters of a word, except those whose second half may matter to a quotation around it.
+_ESCAPED = r"\\([^\n])"
+_KEPT_ESCAPES = "'\"`$\\"
 _HEREDOC_OR_SKIP = (
     r"""(?s)'[^']*'|"(?:[^"\\]|\\.)*"|\\.|\$\(\(.*?\)\)|(?:^|(?<=[\s;&|(]))\#.*|<<<|(?P<heredoc><<-?)"""
 )
@@ -71,12 +75,14 @@ def read_tree(text: str) -> ShellScript:
     if (len(stripped) - len(stripped.rstrip("\\"))) % 2:
         return _opaque(text, "it ends in a backslash")
     source = re.sub(_ODD, ".", text)
+    if "\\" in source:
+        source = re.sub(_ESCAPED, lambda pair: pair[0] if pair[1] in _KEPT_ESCAPES else "..", source)
     has_heredoc = False
     try:
         if "<<" in text:
             source, has_heredoc = _without_heredocs(source)
         root = _parse(text, source)
-        reader = _TreeReader(text, root)
+        reader = _TreeReader(text, source, root)
         return ShellScript(
             text,
             None,
@@ -123,7 +129,7 @@ def _without_heredocs(source: str) -> tuple[str, bool]:
     """`source` with each here-document turned into a plain redirection of the same length.
 
     Where the bodies are not in the text (a Dockerfile's here-document follows the instruction) only the
-    operator is replaced. tree-sitter hangs the rest of the line under the redirection, so bodies are blanked too.
+    operator is replaced. tree-sitter hangs the rest of the line under the redirection, so bodies are blanked.
     """
     if "\n" in source.strip("\n"):
         root = _parse(source, source)
@@ -233,12 +239,27 @@ class _Entry:
 
 
 class _TreeReader:
-    def __init__(self, text: str, root: Node) -> None:
+    def __init__(self, text: str, source: str, root: Node) -> None:
         self.text = text
+        self.source = source
         self.commands: list[Command] = []
         self.top: list[Item] = []
         self.leaks: list[str] = []
+        self.seen: list[Span] = []
         self.trailing = self._sequence(root.children, _Place(0, False, False, False), top=True)
+        self._check_nothing_is_lost()
+
+    def _check_nothing_is_lost(self) -> None:
+        """The grammar drops characters here and there without calling it an error."""
+        at = 0
+        for start, end in sorted(self.seen):
+            if start > at and (gap := self.source[at:start]) != " " and not _is_blank(gap):
+                break
+            at = max(at, end)
+        else:
+            if _is_blank(self.source[at:]):
+                return
+        raise _Unreadable(f"parse error near `{_excerpt(self.text, at)}`")
 
     def _unsupported(self, node: Node) -> _Unreadable:
         return _Unreadable(f"unsupported construct `{_excerpt(self.text, node.start_byte)}`")
@@ -256,7 +277,9 @@ class _TreeReader:
                 separator = trailing = ""
             elif kind == "comment":
                 trailing = "comment"
+                self._see(node)
             elif kind in (";", "&"):
+                self._see(node)
                 separator = trailing = kind
                 for entry in entries[and_or:] if kind == "&" else ():
                     entry.background = True
@@ -280,6 +303,8 @@ class _TreeReader:
             if kind in _FLAT:
                 stack.extend(reversed(node.children))
             elif kind in _SIMPLE or kind in _COMPOUND:
+                if node.children and node.children[0].type == "((":
+                    raise _Unreadable("`((` is arithmetic to bash and a nested subshell to other shells")
                 if member.body is not None or member.redirects:
                     raise self._unsupported(node)
                 member.body = node
@@ -296,9 +321,10 @@ class _TreeReader:
                 entry.negation = entry.negation or node
             elif kind not in ("comment", "\n"):
                 raise self._unsupported(node)
+            if kind in ("&&", "||", "|", "|&", "!", "comment"):
+                self._see(node)
 
     def _entry(self, entry: _Entry, place: _Place, top: bool) -> None:
-        at = len(self.top)
         members = entry.members
         single = len(members) == 1 and entry.negation is None
         nodes = [node for member in members for node in member.nodes()]
@@ -321,31 +347,33 @@ class _TreeReader:
                 kind = "command"
             else:
                 body = members[0].body
-                kind = _COMPOUND.get(body.type, "arithmetic") if body is not None else "command"
-                if body is not None and _is_arithmetic(body):
-                    kind = "arithmetic"
-            self.top.insert(at, Item(span, entry.before, command if single else None, kind))
+                kind = _COMPOUND[body.type] if body is not None else "command"
+            self.top.append(Item(span, entry.before, command if single else None, kind))
 
     def _compound(self, member: _Member, place: _Place) -> None:
         node = member.body
         assert node is not None
         for redirect in member.redirects:
-            if _words_of_redirect(redirect)[1]:
+            target, more = _words_of_redirect(redirect)
+            if more:
                 raise self._unsupported(redirect)
+            self.seen.append(target)
         kind = node.type
+        if kind == "compound_statement" and node.named_child_count == 0:
+            raise _Unreadable("`{}` is no group of commands")
         if kind == "function_definition":
             self._leak(
                 place, f"the function `{self._field(node, 'name')}` would stay defined for the next command"
             )
             body = node.child_by_field_name("body")
             if body is not None:
+                self.seen.append((node.start_byte, body.start_byte))
                 self._sequence([body], place.inner(conditional=True))
-        elif _is_arithmetic(node):
-            self._leak(place, "`((...))` may set a variable for the next command")
         elif kind == "c_style_for_statement":
             self._leak(place, "`for ((...))` would leak its variable into the next command")
             body = node.child_by_field_name("body")
             if body is not None:
+                self.seen.append((node.start_byte, body.start_byte))
                 self._clauses(body, place.inner(conditional=True))
         else:
             if kind == "for_statement":
@@ -365,11 +393,12 @@ class _TreeReader:
                 self._flush(segment, place)
                 self._clauses(child, place.beside(conditional=True))
             elif node.field_name_for_child(at) in _WORD_FIELDS:
-                continue
+                self._see(child)
             elif child.is_named or kind in (";", "&", "\n"):
                 segment.append(child)
             else:
                 self._flush(segment, place)
+                self._see(child)
                 if kind == "then":
                     place = place.beside(conditional=True)
         self._flush(segment, place)
@@ -379,11 +408,8 @@ class _TreeReader:
             self._sequence(segment, place)
             segment.clear()
 
-    def _command(self, member: _Member, place: _Place) -> Command | None:
+    def _command(self, member: _Member, place: _Place) -> Command:
         node = member.body
-        if node is not None and _is_arithmetic(node):
-            self._leak(place, "`((...))` may set a variable for the next command")
-            return None
         words: list[Span] = []
         assignments: list[Span] = []
         targets: list[Span] = []
@@ -393,12 +419,26 @@ class _TreeReader:
                 target, more = _words_of_redirect(child)
                 targets.append(target)
                 words.extend(more)
-            elif prefixed and child.type == "variable_assignment":
+            elif (
+                prefixed
+                and not words
+                and child.type == "variable_assignment"
+                and re.match(_NAME, self.text[child.start_byte : child.end_byte])
+            ):
                 assignments.append((child.start_byte, child.end_byte))
             else:
                 words.append((child.start_byte, child.end_byte))
         words = _join_touching(words)
         spans = words + assignments + targets
+        self.seen.extend(spans)
+        for start, end in targets:
+            if not _is_word(self.text[start:end].lstrip("0123456789<>&|- \t")):
+                raise _Unreadable(f"parse error near `{_excerpt(self.text, start)}`")
+        raw = [self.text[start:end] for start, end in words]
+        if raw[:1] != ["[["]:  # holds operators and patterns that are no words elsewhere
+            for word, (start, _) in zip(raw, words):
+                if not _is_word(word):
+                    raise _Unreadable(f"parse error near `{_excerpt(self.text, start)}`")
         command = make_command(
             self.text,
             words,
@@ -413,6 +453,9 @@ class _TreeReader:
         self.commands.append(command)
         return command
 
+    def _see(self, node: Node) -> None:
+        self.seen.append((node.start_byte, node.end_byte))
+
     def _field(self, node: Node, field: str) -> str:
         found = node.child_by_field_name(field)
         return self.text[found.start_byte : found.end_byte] if found else "?"
@@ -422,12 +465,25 @@ class _TreeReader:
             self.leaks.append(reason)
 
 
-def _is_arithmetic(node: Node) -> bool:
-    return (
-        node.type in ("compound_statement", "test_command")
-        and bool(node.children)
-        and node.children[0].type == "(("
-    )
+def _is_blank(text: str) -> bool:
+    return not text.replace("\\\n", "").strip()
+
+
+_NAME = r"[a-zA-Z_][a-zA-Z0-9_]*(?:\[|\+?=)"
+_WORD = r"""(?xs)(?:
+    [^\s\\'"$`&|;<>()] | [^\t\n -~] | \\. | '[^']*' | "(?:[^"\\$`] | \\. | \$(?![({]))*" | \$(?![({'"])
+)+"""
+
+
+def _is_word(text: str) -> bool:
+    """Whether a shell reads `text` as one word. One with a substitution or a pattern is taken on trust."""
+    if re.search(_NO_PLAIN_WORD, text) is None:
+        return True
+    return any(mark in text for mark in _TRUSTED) or re.fullmatch(_WORD, text) is not None
+
+
+_NO_PLAIN_WORD = r"""[\s'"\\$`&|;<>()]"""
+_TRUSTED = ("$(", "`", "${", "(", "$'", '$"')
 
 
 def _command_parts(node: Node) -> list[Node]:

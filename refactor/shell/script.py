@@ -66,8 +66,7 @@ class Item(NamedTuple):
     command: Command | None
     """None when the item is compound, a pipeline or a negation."""
     kind: str
-    """"command", "pipeline", "negation", "subshell", "group", "if", "for", "while", "case", "function",
-    "arithmetic"."""
+    """"command", "pipeline", "negation", "subshell", "group", "if", "for", "while", "case", "function"."""
 
 
 class ShellScript(NamedTuple):

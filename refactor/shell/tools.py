@@ -2,7 +2,8 @@
 
 Sources: apt-get(8), apk(8), dnf and yum command references, zypper(8), `pip help install`, the npm, yarn,
 pnpm and bun CLI references, `gem help install`, bundle-install(1), `go help build`, the Cargo book, the Maven
-and Gradle CLI references, the .NET CLI reference, and the CLI references of Composer, Poetry, uv, PDM, Pipenv and Corepack.
+and Gradle CLI references, the .NET CLI reference, and the CLI references of Composer, Poetry, uv, PDM, Pipenv
+and Corepack.
 """
 
 from __future__ import annotations
