@@ -83,7 +83,7 @@ def test_json_has_findings_refusals_and_the_diff(folder: Path) -> None:
     done = run("--format", "json", "--diff", cwd=folder)
     (entry,) = json.loads(done.stdout)["files"]
     assert entry["changed"]
-    assert {finding["codemod"] for finding in entry["findings"]} >= {"pair-apt-update", "clean-package-cache"}
+    assert {finding["codemod"] for finding in entry["findings"]} >= {"chain-runs", "clean-package-cache"}
     assert entry["diff"].startswith("--- a/Dockerfile")
 
 
@@ -96,8 +96,8 @@ def test_standard_input_with_a_name(folder: Path) -> None:
 
 
 def test_select_ignore_and_misspelt_ids(folder: Path) -> None:
-    only = run("--select", "clean-package-cache", "--format", "concise", cwd=folder)
-    assert {line.split(b" ")[1] for line in only.stdout.splitlines()} == {b"clean-package-cache"}
+    only = run("--select", "chain-runs", "--format", "concise", cwd=folder)
+    assert {line.split(b" ")[1] for line in only.stdout.splitlines()} == {b"chain-runs"}
     without = run("--ignore", "clean-package-cache", "--format", "concise", cwd=folder)
     assert b"clean-package-cache" not in without.stdout
     wrong = run("--select", "chain-run", cwd=folder)

@@ -183,7 +183,10 @@ class CleanPackageCache(Codemod):
             own = [call for call in calls if call.manager == manager]
             if manager not in CACHES or _is_cleaned(node, script, manager, own):
                 continue
-            if manager == "apt" and any(call.action in {"install", "upgrade"} for call in own):
+            if manager == "apt":
+                # Without an update of its own the RUN adds no lists, and removing those of a layer below frees nothing.
+                if not {"update"} <= {call.action for call in own} or not {"install", "upgrade"} & {c.action for c in own}:
+                    continue
                 if _needs_lists(later) or _children_need_lists(file, stage):
                     return refuse(node, "a later RUN relies on the package lists of this one", "run apt-get update there")
                 behind.append(f"{_sudo(own)}{LISTS}")

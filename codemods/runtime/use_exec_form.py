@@ -73,16 +73,13 @@ class UseExecForm(Codemod):
             CMD ["node", "server.js", "--name", "two words"]
             """,
         ),
-        rewrites(
-            "exec does the same by hand",
-            before="""
+        leaves(
+            "exec replaces the shell already",
+            """
             FROM debian:bookworm-slim
             CMD exec sleep infinity
             """,
-            after="""
-            FROM debian:bookworm-slim
-            CMD ["sleep", "infinity"]
-            """,
+            because="`exec` replaces the shell already",
         ),
         leaves(
             "a variable",
@@ -159,7 +156,9 @@ class UseExecForm(Codemod):
         if script.opaque is not None:
             return refuse(node, f"the command cannot be analysed: {script.opaque}")
         command = script.top[0].command if len(script.top) == 1 and not script.trailing else None
-        if command is None or command.redirects or command.assignments or command.wrappers not in ((), ("exec",)):
+        if command is not None and command.wrappers[:1] == ("exec",):
+            return refuse(node, "`exec` replaces the shell already")
+        if command is None or command.redirects or command.assignments or command.wrappers:
             return refuse(node, "the command needs a shell: it is more than one program and its words")
         words = []
         for word in command.words:

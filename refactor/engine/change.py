@@ -67,6 +67,8 @@ def unified_diff(before: bytes, after: bytes, path: str) -> Iterator[str]:
     from difflib import SequenceMatcher
 
     old, new = _lines(before), _lines(after)
+    # Patch tools refuse absolute paths, and strip exactly one folder.
+    path = path.removeprefix("./").lstrip("/")
     head = 0
     while head < min(len(old), len(new)) and old[head] == new[head]:
         head += 1
