@@ -1,0 +1,18 @@
+"""Proofs of rewrites: both versions are built in a container engine, started, compared, and rebuilt after an edit."""
+
+from refactor.proof.engine import EngineProblem, find_engine
+from refactor.proof.probe import ProbeOptions
+from refactor.proof.prove import Proof, ProofOptions, Prover, Verdict, prove
+from refactor.proof.workspace import WorkspaceProblem
+
+__all__ = [
+    "EngineProblem",
+    "ProbeOptions",
+    "Proof",
+    "ProofOptions",
+    "Prover",
+    "Verdict",
+    "WorkspaceProblem",
+    "find_engine",
+    "prove",
+]

@@ -1,0 +1,139 @@
+"""What is in an image: packages, folders, set-uid files, shells; read from its tar stream, nothing is started.
+
+Sources: dpkg's status file (deb-control(5); distroless keeps one file a package in status.d), apk's database
+(apk-tools, lib/apk/db/installed), the layout of node_modules and of Python's dist-info folders (PEP 376).
+"""
+
+from __future__ import annotations
+
+import re
+import tarfile
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import IO
+
+_SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "fish", "busybox", "csh", "tcsh"})
+_PROGRAMS = frozenset({"bin", "usr/bin", "usr/local/bin", "sbin", "usr/sbin", "usr/local/sbin", "busybox"})
+_DATABASES = re.compile(r"^(?:usr/)?(?:var/lib/dpkg/status(?:\.d/[^/]+)?|lib/apk/db/installed)$")
+_NODE = re.compile(r"(?:^|/)node_modules/((?:@[^/]+/)?[^/@.][^/]*)/package\.json$")
+_PYTHON = re.compile(r"(?:^|/)([^/]+)-([^/-]+)\.(?:dist-info/METADATA|egg-info/PKG-INFO)$")
+_MAX_DATABASE = 64 << 20
+MAX_MEMBERS = 2_000_000
+
+
+@dataclass(slots=True)
+class Contents:
+    """What an image holds. Sizes in bytes; paths without the leading slash."""
+
+    bytes: int = 0
+    count: int = 0
+    system_packages: dict[str, str] = field(default_factory=dict)
+    """Debian's or Alpine's packages: name to version."""
+    node_packages: set[str] = field(default_factory=set)
+    python_packages: dict[str, str] = field(default_factory=dict)
+    folders: Counter[str] = field(default_factory=Counter)
+    """Bytes below each folder of the first two levels, and three below usr."""
+    set_uid: list[str] = field(default_factory=list)
+    """Set-user-id and set-group-id programs."""
+    shells: list[str] = field(default_factory=list)
+    programs: dict[str, str] = field(default_factory=dict)
+    """Name to absolute path of what is in the usual folders of PATH."""
+    is_whole: bool = True
+    """False where the stream ended early or was cut at a limit."""
+
+
+def read_contents(pipe: IO[bytes]) -> Contents:
+    """Reads a tar stream to its end. A broken or endless one gives what was read, not ``is_whole``."""
+    contents = Contents()
+    try:
+        with tarfile.open(fileobj=pipe, mode="r|", bufsize=1 << 20) as archive:
+            for member in archive:
+                _take(contents, archive, member)
+                # tarfile remembers every member, which is of no use here and grows with the image.
+                archive.members = []  # type: ignore[attr-defined]
+                if contents.count >= MAX_MEMBERS:
+                    contents.is_whole = False
+                    break
+    except (tarfile.TarError, OSError, ValueError, EOFError):
+        contents.is_whole = False
+    contents.set_uid.sort()
+    contents.shells.sort()
+    return contents
+
+
+def _take(contents: Contents, archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
+    path = member.name.removeprefix("./").strip("/")
+    folder, _, name = path.rpartition("/")
+    contents.count += 1
+    size = member.size if member.isreg() else 0
+    contents.bytes += size
+    parts = path.split("/")
+    depth = 3 if parts[0] == "usr" else 2
+    for level in range(1, min(depth, len(parts) - (0 if member.isdir() else 1)) + 1):
+        contents.folders["/".join(parts[:level])] += size
+    if member.isreg() and member.mode & 0o6000 and member.mode & 0o111:
+        contents.set_uid.append(path)
+    if folder in _PROGRAMS and (member.issym() or member.islnk() or (member.isreg() and member.mode & 0o111)):
+        contents.programs.setdefault(name, f"/{path}")
+        if name in _SHELLS:
+            contents.shells.append(path)
+    if not member.isreg():
+        return
+    if _DATABASES.match(path) and size <= _MAX_DATABASE:
+        file = archive.extractfile(member)
+        text = file.read().decode("utf-8", "replace") if file is not None else ""
+        contents.system_packages.update(_alpine(text) if path.endswith("apk/db/installed") else _debian(text))
+    elif name == "package.json":
+        found = _NODE.search(path)
+        if found is not None:
+            contents.node_packages.add(found.group(1))
+    elif name in ("METADATA", "PKG-INFO"):
+        found = _PYTHON.search(path)
+        if found is not None:
+            contents.python_packages[re.sub(r"[-_.]+", "-", found.group(1)).lower()] = found.group(2)
+
+
+def _debian(text: str) -> dict[str, str]:
+    packages = {}
+    for paragraph in text.split("\n\n"):
+        fields = dict(
+            line.split(": ", 1) for line in paragraph.split("\n") if ": " in line and line[0] != " "
+        )
+        # "deinstall ok config-files": the package is gone, its configuration is not.
+        if "Package" in fields and fields.get("Status", "install ok installed").endswith(" installed"):
+            packages[fields["Package"]] = fields.get("Version", "")
+    return packages
+
+
+def _alpine(text: str) -> dict[str, str]:
+    packages, name = {}, ""
+    for line in text.split("\n"):
+        if line.startswith("P:"):
+            name = line[2:]
+            packages[name] = ""
+        elif line.startswith("V:") and name:
+            packages[name] = line[2:]
+    return packages
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """What the image before had and the one after has not."""
+
+    system_packages: tuple[str, ...] = ()
+    node_packages: tuple[str, ...] = ()
+    python_packages: tuple[str, ...] = ()
+    folders: tuple[tuple[str, int], ...] = ()
+    """Folder and its bytes before; the largest first, without those below another one that went."""
+
+
+def gone(before: Contents, after: Contents) -> Gone:
+    """Compares two images' contents."""
+    missing = sorted(set(before.folders) - set(after.folders), key=lambda path: (-before.folders[path], path))
+    tops = [path for path in missing if path.rpartition("/")[0] in after.folders or "/" not in path]
+    return Gone(
+        tuple(sorted(set(before.system_packages) - set(after.system_packages))),
+        tuple(sorted(before.node_packages - after.node_packages)),
+        tuple(sorted(set(before.python_packages) - set(after.python_packages))),
+        tuple((path, before.folders[path]) for path in tops),
+    )
