@@ -20,7 +20,7 @@ _GO_SPACE = (
 _MAX_LINE = 64 * 1024
 """Go's ``bufio.Scanner`` refuses longer lines, and the build fails."""
 
-_MAX_STARS = 3
+_MAX_STARS = 2
 """Patterns with more wildcards are matched without backtracking: Go's engine is linear, Python's is not."""
 
 
@@ -159,7 +159,7 @@ _GO_ESCAPES = frozenset("adDfnrsStvwW")
 class Pattern:
     """One line of a ``.dockerignore``."""
 
-    __slots__ = ("_exact", "_prefix", "_regex", "_suffix", "_tokens", "is_exception", "text")
+    __slots__ = ("_exact", "_prefix", "_regex", "_steps", "_suffix", "is_exception", "text")
 
     text: str
     """Cleaned, without the ``!``."""
@@ -179,7 +179,7 @@ class Pattern:
         self._prefix: str | None = None
         self._suffix: str | None = None
         self._regex: re.Pattern[str] | None = None
-        self._tokens: tuple[str, ...] = ()
+        self._steps: tuple[str | re.Pattern[str], ...] = ()
         match(text, ".")
         self._compile()
 
@@ -194,7 +194,7 @@ class Pattern:
             return path.endswith(suffix) or (suffix[:1] == "/" and path == suffix[1:])
         if self._regex is not None:
             return self._regex.search(path) is not None
-        return _simulate(self._tokens, path)
+        return _simulate(self._steps, path)
 
     def may_match_below(self, folder: str) -> bool:
         """Whether an exception can bring something in this folder back (fsutil's rule for skipping it)."""
@@ -212,19 +212,11 @@ class Pattern:
         if text.startswith("**") and not any(char in "*?[]\\" for char in text[2:]):
             self._suffix = text[2:]
             return
-        tokens = self._tokens = _tokens(text)
+        tokens = _tokens(text)
         if sum(token in _STARS for token in tokens) > _MAX_STARS:
-            if any(char in "[]|^" for char in text) or any(token[1:].isalnum() for token in tokens):
-                raise BadPattern("is too complex to be followed: character classes between many wildcards")
-            return
-        import warnings
-
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # `[[` and `--` are literal here, as in Go
-                self._regex = re.compile("^" + "".join(tokens) + r"\Z", re.ASCII)
-        except (re.error, RecursionError, OverflowError):
-            raise BadPattern("has a malformed [character class]") from None
+            self._steps = _steps(tokens)
+        else:
+            self._regex = _regex("^" + "".join(tokens) + r"\Z")
 
 
 _ANY_FOLDERS = "(?:.*/)?"
@@ -275,34 +267,77 @@ def _tokens(text: str) -> tuple[str, ...]:
     return tuple(tokens)
 
 
-def _simulate(tokens: tuple[str, ...], path: str) -> bool:
-    """Match by walking all possible positions at once, in time tokens times path length."""
+def _regex(pattern: str) -> re.Pattern[str]:
+    import warnings
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # `[[` and `--` are literal here, as in Go
+            return re.compile(pattern, re.ASCII)
+    except (re.error, RecursionError, OverflowError):
+        raise BadPattern("has a malformed [character class]") from None
+
+
+def _steps(tokens: tuple[str, ...]) -> tuple[str | re.Pattern[str], ...]:
+    """Tokens for :func:`_simulate`: wildcards as they are, plain text as ``=text``, classes compiled."""
+    steps: list[str | re.Pattern[str]] = []
+    run = ""
+    at = 0
+    while at < len(tokens):
+        token = tokens[at]
+        at += 1
+        if token == "[":
+            inner = tokens[at:]
+            end = next((i for i, one in enumerate(inner) if one == "]" and i and inner[:i] != ("^",)), -1)
+            if end < 0 or any(one in _STARS or one in ("[", "[^/]") for one in inner[:end]):
+                raise BadPattern("is too complex to be followed: a character class between many wildcards")
+            at += end + 1
+            step: str | re.Pattern[str] = _regex("[" + "".join(inner[: end + 1]))
+        elif token in _STARS or token == "[^/]":
+            step = token
+        elif token in ("|", "^") or (len(token) == 2 and token[1].isalnum()):
+            raise BadPattern(f"is too complex to be followed: {token} between many wildcards")
+        else:
+            run += token[-1]
+            continue
+        if run:
+            steps.append("=" + run)
+            run = ""
+        steps.append(step)
+    return (*steps, "=" + run) if run else tuple(steps)
+
+
+def _simulate(steps: tuple[str | re.Pattern[str], ...], path: str) -> bool:
+    """Match by walking all possible positions at once, in time steps times path length."""
     positions = {0}
-    for token in tokens:
-        if token == _ANYTHING:
+    length = len(path)
+    for step in steps:
+        if not isinstance(step, str):
+            # A class may take a slash: `[^a]` does so in Go's regular expressions.
+            positions = {p + 1 for p in positions if p < length and step.match(path, p)}
+        elif step[0] == "=":
+            text = step[1:]
+            positions = {p + len(text) for p in positions if path.startswith(text, p)}
+        elif step in (_ANYTHING, _ANY_FOLDERS):
             start = min(positions)
             line_end = path.find("\n", start)
-            positions = set(range(start, len(path) + 1 if line_end < 0 else line_end + 1))
-        elif token == _ANY_FOLDERS:
-            start = min(positions)
-            line_end = path.find("\n", start)
-            stop = len(path) if line_end < 0 else line_end
-            positions |= {p + 1 for p in range(start, stop) if path[p] == "/"}
-        elif token == _STAR:
+            stop = length if line_end < 0 else line_end
+            if step == _ANYTHING:
+                positions = set(range(start, stop + 1))
+            else:
+                positions |= {p + 1 for p in range(start, stop) if path[p] == "/"}
+        elif step == _STAR:
             reached = set(positions)
             for p in sorted(positions):
-                while p < len(path) and path[p] != "/" and p + 1 not in reached:
+                while p < length and path[p] != "/" and p + 1 not in reached:
                     p += 1
                     reached.add(p)
             positions = reached
-        elif token == "[^/]":
-            positions = {p + 1 for p in positions if p < len(path) and path[p] != "/"}
         else:
-            char = token[-1]
-            positions = {p + 1 for p in positions if p < len(path) and path[p] == char}
+            positions = {p + 1 for p in positions if p < length and path[p] != "/"}
         if not positions:
             return False
-    return len(path) in positions
+    return length in positions
 
 
 class DockerIgnore:

@@ -89,10 +89,11 @@ def normalise(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-_COMMENT = re.compile(r"(^|\s+)#.*$")
+_COMMENT = re.compile(r"(?:^|(?<=\s))#.*")
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
 _PEP508 = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[([^\]]*)\])?\s*(.*)\Z", re.DOTALL)
-_SPECIFIER = re.compile(r"\(?\s*(?:(?:===|==|~=|!=|<=|>=|<|>)\s*[^\s,;()]+\s*,?\s*)*\)?\Z")
+_CLAUSE = r"(?:===|==|~=|!=|<=|>=|<|>) ?[^\s,;()<>=!~]+"
+_SPECIFIER = re.compile(rf"\(? ?(?:{_CLAUSE}(?: ?, ?{_CLAUSE})* ?,?)? ?\)?\Z")
 _ARCHIVE = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _PER_REQUIREMENT = re.compile(
@@ -102,16 +103,16 @@ _PER_REQUIREMENT = re.compile(
 
 def parse_requirement(line: str, file: str = "", number: int = 0) -> Requirement | None:
     """One requirement as pip takes it on a line of its own; None for what is none."""
+    line = " ".join(line.split())
     options = _PER_REQUIREMENT.search(line)
     hashes: tuple[str, ...] = ()
     if options:
         hashes = tuple(re.findall(r"--hash[= ]\s*(\S+)", line[options.start() :]))
         line = line[: options.start()]
-    line = line.strip()
     marker = ""
     is_direct = bool(_SCHEME.match(line)) or line.startswith((".", "/")) or " @ " in line
     # In a URL `;` begins a marker only after a blank (PEP 508).
-    parts = re.split(r"\s;\s*" if is_direct else r"\s*;\s*", line, maxsplit=1)
+    parts = re.split(r" ; ?" if is_direct else r" ?; ?", line, maxsplit=1)
     if len(parts) == 2:
         line, marker = parts[0].strip(), parts[1].strip()
     if not line:
@@ -200,7 +201,7 @@ def _logical_lines(content: str) -> Iterator[tuple[int, str]]:
     start = 0
     pieces: list[str] = []
     for number, line in enumerate(content.splitlines(), 1):
-        is_comment = bool(_COMMENT.match(line))
+        is_comment = line.lstrip().startswith("#")
         if line.endswith("\\") and not is_comment:
             start = start or number
             pieces.append(line[:-1])

@@ -19,8 +19,9 @@ from refactor.context.literals import NOT_SOURCES, is_test
 _MAX_BYTES = 256 * 1024
 _MAX_SOURCES = 300
 _MAX_MODULES = 60
-_MAX_BRACKETS = 60
-"""Deeper nesting is machine-made, and the parser recurses."""
+_MAX_DEPTH = 100
+_MAX_NODES = 40_000
+"""Of the syntax tree; what is deeper or larger is machine-made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +62,14 @@ class PythonFacts:
 
 
 _TRIGGERS = re.compile(
-    r"(?<!def )\b(?:open|write_text|write_bytes|read_text|read_bytes|makedirs|mkdir|touch|connect|\w*FileHandler|"
-    r"basicConfig|savefig|to_csv|to_excel|to_json|to_parquet|to_pickle|rename|run|serve|run_app|run_simple|"
+    r"(?<!def )\b(?:open|write_text|write_bytes|read_text|read_bytes|makedirs|mkdir|touch|connect|"
+    r"\w*FileHandler|os\.(?:rename|replace|remove|unlink)|basicConfig|savefig|to_csv|to_excel|to_json|to_parquet|"
+    r"to_pickle|run|serve|run_app|run_simple|"
     r"make_server|\w*HTTPServer|\w*(?:TCP|UDP|WSGI)Server|start_http_server|listen|bind|launch|start_server|"
     r"add_insecure_port|add_secure_port|create_server|run_module|run_path|system|popen|load_dotenv|FileSystemLoader|"
-    r"StaticFiles|Jinja2Templates|fileConfig|rmtree|copy\w*|move|urlretrieve|load|dump|read_(?:csv|json|excel))\s*\("
-    r"|\.save\(\s*[^)\s]|\b(?:sqlite|MEDIA_ROOT|UPLOAD_FOLDER|subprocess)\b|\.(?:db|sqlite3?)[\"']|^bind\s*=",
+    r"StaticFiles|Jinja2Templates|fileConfig|urlretrieve|read_(?:csv|json|excel))\s*\("
+    r"|\.save\(\s*[^)\s]|\b(?:sqlite\w*|shutil|joblib|MEDIA_ROOT|UPLOAD_FOLDER|subprocess)\b"
+    r"|\.(?:db|sqlite3?)[\"']|^bind\s*=",
     re.MULTILINE,
 )
 """What a source must hold to be worth parsing."""
@@ -249,9 +252,45 @@ def _source(context: BuildContext, path: str) -> str | Unknown:
     except UnicodeDecodeError:
         # Only literals matter here, and those that name paths are ASCII.
         text = data.decode("latin-1")
-    depth = 0
-    for bracket in re.finditer(r"[(\[{)\]}]", text):
-        depth += 1 if bracket.group() in "([{" else -1 if depth else 0
-        if depth > _MAX_BRACKETS:
-            return Unknown(f"{path} is nested too deeply to be read")
     return text
+
+
+def why_not_readable(text: str) -> str | None:
+    """Why a source must not be given to libcst; None if it may.
+
+    Its parser overflows the stack on long chains of operators, and takes quadratic time. Python's own refuses
+    those with an exception, and shows how deep the rest is.
+    """
+    import ast
+    import warnings
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # invalid escapes are none of our business
+            level: list[ast.AST] = [ast.parse(text)]
+    except SyntaxError as error:
+        return f"line {error.lineno or 1} is not Python 3"
+    except (RecursionError, MemoryError, ValueError):
+        return "it is nested too deeply"
+    depth = nodes = 0
+    while level:
+        depth += 1
+        nodes += len(level)
+        if nodes > _MAX_NODES:
+            return "it is too large"
+        if depth > _MAX_DEPTH or any(_is_chain(node) for node in level):
+            return "it is nested too deeply"
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+    return None
+
+
+def _is_chain(node: object) -> bool:
+    """A long row that Python's tree holds flat and libcst's tree nests."""
+    import ast
+
+    if isinstance(node, ast.BoolOp):
+        return len(node.values) > _MAX_DEPTH
+    if isinstance(node, (ast.alias, ast.ImportFrom)):
+        name = node.name if isinstance(node, ast.alias) else node.module or ""
+        return name.count(".") > _MAX_DEPTH
+    return len(getattr(node, "generators", ())) > _MAX_DEPTH

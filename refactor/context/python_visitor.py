@@ -19,7 +19,7 @@ from libcst.metadata import (
 
 from refactor.context.dockerignore import clean
 from refactor.context.facts import Unknown
-from refactor.context.python_source import Use
+from refactor.context.python_source import Use, why_not_readable
 
 _ANCHOR = "\0"
 """Begins the value of a path that is formed from ``__file__``; the rest is a path in the context."""
@@ -113,13 +113,14 @@ def visit(
     ``run`` None: all of it counts. Otherwise the module is imported: what its body does counts, and what the
     functions do that it calls or that have one of these names.
     """
+    why_not = why_not_readable(source)
+    if why_not is not None:
+        return Unknown(f"{path} cannot be read as Python: {why_not}")
     try:
         wrapper = MetadataWrapper(cst.parse_module(source), unsafe_skip_copy=True)
         reader = _Reader(path, is_setup, run)
         wrapper.visit(reader)
-    except cst.ParserSyntaxError as error:
-        return Unknown(f"{path}:{error.raw_line} is not Python 3")
-    except (RecursionError, cst.CSTValidationError, UnicodeError, ValueError):
+    except (cst.ParserSyntaxError, RecursionError, cst.CSTValidationError, UnicodeError, ValueError):
         return Unknown(f"{path} cannot be read as Python")
     return reader.seen
 
