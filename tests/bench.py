@@ -1,0 +1,183 @@
+"""Times dockerfix beside its peers, in one run, in turns: ``python -m tests.bench`` (needs the ``bench`` extra).
+
+Start-up on one clean file, CPU a file over many, growth with the size of a file and the number of files, and memory.
+Every figure is a median; ratios are of figures of the same run. Peers that are not installed are left out with a word.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[1]
+CLEAN = """FROM debian:bookworm-slim
+RUN apt-get update \\
+    && apt-get install -y --no-install-recommends curl \\
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /app
+COPY run.sh ./
+USER nobody
+ENTRYPOINT ["/app/run.sh"]
+"""
+
+
+class Figure(NamedTuple):
+    """One run of a command: seconds of CPU and of wall time, and the largest resident set in MiB."""
+
+    cpu: float
+    wall: float
+    memory: float
+
+
+def tools() -> dict[str, list[str]]:
+    """The commands to compare, by name; files follow as arguments."""
+    binaries = Path(sys.executable).parent
+    found = {"dockerfix": [str(binaries / "dockerfix"), "-j1", "--isolated", "--format", "concise"]}
+    for name, words in (
+        ("hadolint", ["hadolint", "--no-fail"]),
+        ("tally", ["tally", "lint", "--no-config", "--slow-checks", "off", "--fail-level", "none"]),
+        (
+            "tally without shellcheck",
+            ["tally", "lint", "--no-config", "--slow-checks", "off", "--fail-level", "none", "--ignore", "shellcheck/*"],
+        ),
+    ):
+        program = binaries / words[0] if (binaries / words[0]).exists() else shutil.which(words[0])
+        if program is None:
+            print(f"{words[0]} is not installed and left out: pip install '.[bench]'", file=sys.stderr)
+        else:
+            found[name] = [str(program), *words[1:]]
+    return found
+
+
+def measure(command: Sequence[str]) -> Figure:
+    """Runs a command once, by the operating system's own accounting of the finished process."""
+    start = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, _, usage = os.wait4(process.pid, 0)
+    process.returncode = 0
+    wall = time.perf_counter() - start
+    return Figure(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024)
+
+
+def in_turns(commands: dict[str, list[str]], arguments: Sequence[str], runs: int) -> dict[str, Figure]:
+    """Medians of all commands on the same arguments, run in turns after one warm-up each."""
+    figures: dict[str, list[Figure]] = {name: [] for name in commands}
+    for round_ in range(runs + 1):
+        for name, command in commands.items():
+            figure = measure([*command, *arguments])
+            if round_:
+                figures[name].append(figure)
+    return {name: median(found) for name, found in figures.items()}
+
+
+def median(figures: Sequence[Figure]) -> Figure:
+    return Figure(*(statistics.median(values) for values in zip(*figures)))
+
+
+def real_files(folder: Path, count: int) -> list[str]:
+    """Dockerfiles to time on, each in a folder of its own: real ones where they are, else those of corpus/ in copies."""
+    unpack = ROOT.parent / "shared" / "real" / "unpack"
+    if unpack.exists():
+        subprocess.run([str(unpack), str(folder / "real")], check=True, stdout=subprocess.DEVNULL)
+        sources = sorted((folder / "real" / "wild").iterdir())
+    else:
+        print("real Dockerfiles are not beside this checkout; timing on copies of corpus/", file=sys.stderr)
+        sources = sorted(path for path in (ROOT / "corpus").rglob("Dockerfile") if b"\0" not in path.read_bytes())
+    files = []
+    for number in range(count):
+        source = sources[number * len(sources) // count if count <= len(sources) else number % len(sources)]
+        target = folder / "files" / f"{number:05}" / "Dockerfile"
+        target.parent.mkdir(parents=True)
+        shutil.copyfile(source, target)
+        files.append(str(target))
+    return files
+
+
+def table(title: str, rows: dict[str, Figure], divisor: float = 1.0) -> Iterator[str]:
+    ours = rows["dockerfix"]
+    yield f"\n### {title}\n"
+    yield "| | CPU ms | wall ms | memory MiB | CPU of dockerfix is |"
+    yield "|---|---|---|---|---|"
+    for name, figure in rows.items():
+        ratio = "" if name == "dockerfix" else f"{ours.cpu / figure.cpu:.2f} of it"
+        cpu, wall = 1000 * figure.cpu / divisor, 1000 * figure.wall / divisor
+        yield f"| {name} | {cpu:.2f} | {wall:.2f} | {figure.memory:.0f} | {ratio} |"
+
+
+def growth(folder: Path, command: list[str], runs: int) -> Iterator[str]:
+    """CPU at one and at ten times the size; linear is a factor of at most ten beyond the start-up."""
+    clean = folder / "clean" / "Dockerfile"
+    start = median([measure([*command, str(clean)]) for _ in range(runs)]).cpu
+    yield "\n### Growth\n"
+    yield "| what | size | CPU s | ten times the size | CPU s | factor, start-up taken off |"
+    yield "|---|---|---|---|---|---|"
+    shapes = {
+        "instructions in a file": lambda n: "FROM debian:bookworm\n" + "".join(f"RUN touch /f{i}\n" for i in range(n)),
+        "lines of one continued RUN": lambda n: "FROM debian:bookworm\nRUN true \\\n" + "    && touch /f \\\n" * n + "    && true\n",
+        "comment lines inside a RUN": lambda n: "FROM debian:bookworm\nRUN true \\\n" + "# note\n" * n + "    && true\n",
+    }
+    for name, shape in shapes.items():
+        small, large = 10_000, 100_000
+        figures = []
+        for size in (small, large):
+            path = folder / f"grow-{size}" / "Dockerfile"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(shape(size))
+            figures.append(median([measure([*command, str(path)]) for _ in range(max(1, runs // 2))]).cpu)
+        factor = (figures[1] - start) / max(figures[0] - start, 0.001)
+        yield f"| {name} | {small} | {figures[0]:.2f} | {large} | {figures[1]:.2f} | {factor:.1f} |"
+
+
+def many(folder: Path, files: list[str], command: list[str]) -> Iterator[str]:
+    """Ten thousand files in one run: memory does not grow with their number."""
+    target = folder / "many"
+    for number in range(10_000):
+        place = target / f"{number:05}"
+        place.mkdir(parents=True)
+        os.link(files[number % len(files)], place / "Dockerfile")
+    few, lots = measure([*command, *files[:100]]), measure([*command, str(target)])
+    yield "\n### Ten thousand files\n"
+    yield f"{1000 * lots.cpu / 10_000:.2f} ms of CPU a file; {lots.memory:.0f} MiB at most ({few.memory:.0f} MiB for 100 files)"
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--files", type=int, default=1000, help="Dockerfiles in the comparison (default 1000)")
+    options.add_argument("--runs", type=int, default=5, help="counted runs of each command (default 5)")
+    options.add_argument("--only", choices=("start", "files", "growth", "many"), help="one part of it")
+    arguments = options.parse_args()
+    commands = tools()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with tempfile.TemporaryDirectory(prefix="dockerfix-bench-") as name:
+        folder = Path(name)
+        clean = folder / "clean" / "Dockerfile"
+        clean.parent.mkdir()
+        clean.write_text(CLEAN)
+        (clean.parent / "run.sh").write_text("#!/bin/sh\n")
+        if arguments.only in (None, "start"):
+            rows = in_turns(commands, [str(clean)], max(arguments.runs, 11))
+            print("\n".join(table("Start-up: one clean file", rows)), flush=True)
+        if arguments.only in (None, "files", "many"):
+            files = real_files(folder, arguments.files)
+        if arguments.only in (None, "files"):
+            rows = in_turns(commands, files, arguments.runs)
+            title = f"A file, of {len(files)} in one run"
+            print("\n".join(table(title, rows, len(files))), flush=True)
+        if arguments.only in (None, "growth"):
+            print("\n".join(growth(folder, commands["dockerfix"], arguments.runs)), flush=True)
+        if arguments.only in (None, "many"):
+            print("\n".join(many(folder, files, commands["dockerfix"])), flush=True)
+
+
+if __name__ == "__main__":
+    main()
