@@ -8,6 +8,8 @@ from refactor.shell.script import Command, ShellScript, Word
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
     from refactor.shell.tools import Tool, Verb
 
 
@@ -52,10 +54,11 @@ class PackageCall(NamedTuple):
 
         A full `--name=value` asks for that value too.
         """
-        return any(flag in self.flags for flag in flags) or any(
-            name in flags or (value is not None and f"{name}={value}" in flags)
-            for name, value in self.options
-        )
+        return any(flag in self.flags for flag in flags) or _is_any_given(flags, self.options)
+
+
+def _is_any_given(flags: Collection[str], options: Iterable[tuple[str, str | None]]) -> bool:
+    return any(name in flags or (value is not None and f"{name}={value}" in flags) for name, value in options)
 
 
 def package_calls(script: ShellScript) -> tuple[PackageCall, ...]:
@@ -243,7 +246,7 @@ def _read_call(tool: Tool, program: str, words: tuple[Word, ...], command: Comma
             script = verb.script
         elif operands:
             script = operands.pop(0).literal
-    if action == "install" and any(name in tool.global_flags for name, _ in options):
+    if action == "install" and _is_any_given(tool.global_flags, options):
         action = "global-install"
     takes = verb is not None and verb.takes_packages
     return PackageCall(

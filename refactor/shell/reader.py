@@ -281,6 +281,8 @@ class _TreeReader:
             elif kind in (";", "&"):
                 self._see(node)
                 separator = trailing = kind
+                if kind == "&" and not top:  # goes on whatever stands around it, a subshell included
+                    self.leaks.append("`&` would leave a process beside the next command")
                 for entry in entries[and_or:] if kind == "&" else ():
                     entry.background = True
             elif kind != "\n":
