@@ -27,7 +27,7 @@ _HOMES = {
     "refactor.images": ("BaseImage", "lookup"),
     "refactor.codemod": (
         "Aspect", "Codemod", "Example", "Finding", "Option", "Phase", "Refusal", "Safety", "Settings", "leaves",
-        "refuse", "rewrites",
+        "refuse", "rewrites", "script_of",
     ),
     "refactor.engine.change": ("Change",),
     "refactor.engine.fix": ("UnknownCodemod", "fix"),
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         leaves,
         refuse,
         rewrites,
+        script_of,
     )
     from refactor.context import BuildContext, Deployment, Unknown
     from refactor.ecosystems import (

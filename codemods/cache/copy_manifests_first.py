@@ -168,24 +168,38 @@ class CopyManifestsFirst(Codemod):
         if isinstance(copies, Refused):
             return refuse(node, copies.because, copies.hint)
         first, rest = parts
-        trivia = segment[-1][1]
-        renewed: list[Node] = [*above, *trivia, *copies, node if first is None else file.new(first), *below]
-        if rest is not None:
-            renewed.append(file.new(rest))
+        trivia = [*segment[-1][1]]
+        moved: list[Node] = [*above, *trivia, *copies, node if first is None else file.new(first)]
+        while _is_blank(moved[0]):
+            del moved[0]
         old = [entry for instruction, trivia in segment for entry in (*trivia, instruction)]
-        lead = old.index(broad)
-        # Comments above the copy stay above it, so the first of them is where the new order begins.
+        if _stands_apart(file, old[0]) and not _is_blank(below[0]):
+            below.insert(0, file.blank())
+        if rest is not None:
+            below.append(file.new(rest))
+        order = [*moved, *below]
+        renewed = [entry for i, entry in enumerate(order) if not (i and _is_blank(entry) and _is_blank(order[i - 1]))]
         names = ", ".join(install.manifests)
         return Finding(
             node,
             f"install the dependencies before the sources are copied (reads only {names})",
-            [Replace(old[0], renewed), *(Remove(entry) for entry in old[1:])] if lead >= 0 else [],
-            why=f"an edit of one source file no longer repeats `{install.commands[0].words[0].text}`'s install",
+            [Replace(old[0], renewed), *(Remove(entry) for entry in old[1:])],
+            why="an edit of one source file no longer installs every dependency again",
             evidence=(
                 f"line {file.line_of(broad)} copies the sources before line {file.line_of(node)} installs",
                 *install.evidence,
             ),
         )
+
+
+def _is_blank(node: Node) -> bool:
+    return isinstance(node, Trivia) and node.kind == "blank"
+
+
+def _stands_apart(file: Dockerfile, node: Node) -> bool:
+    """A blank line stands above the node."""
+    index = file.nodes.index(node)
+    return index > 0 and _is_blank(file.nodes[index - 1])
 
 
 def _first_broad_copy(reading: StageReading, step: Step, manifests: Sequence[str]) -> Instruction | None:

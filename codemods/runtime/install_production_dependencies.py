@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 from collections.abc import Iterator
 
 from refactor import (
@@ -130,5 +128,8 @@ class InstallProductionDependencies(Codemod):
 
 def _renewed(node: Instruction, rewrites_: list[Rewrite]) -> Instruction:
     if node.json is not None:
+        import json
+        import shlex
+
         return node.with_argument(json.dumps(shlex.split(rewrites_[0].text)))
     return node.splice([(*rewrite.command.span, rewrite.text) for rewrite in rewrites_])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import posixpath
 from collections.abc import Iterator
 
@@ -172,6 +171,8 @@ class UseExecForm(Codemod):
         reason = self._why_not_started(node, words, reading)
         if reason is not None:
             return refuse(node, reason)
+        import json
+
         is_sure = node.keyword == "CMD" and (reading.image is not None or reading.stage.image == "scratch")
         return Finding(
             node,

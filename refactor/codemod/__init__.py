@@ -5,6 +5,7 @@ from __future__ import annotations
 from refactor.codemod.codemod import Codemod, Option, Phase, Settings
 from refactor.codemod.example import Example, leaves, rewrites
 from refactor.codemod.finding import Finding, Refusal, Safety, refuse
+from refactor.codemod.scripts import script_of
 from refactor.model.aspects import Aspect
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "leaves",
     "refuse",
     "rewrites",
+    "script_of",
 ]

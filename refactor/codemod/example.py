@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping
 
 NO_FILES: Mapping[str, str] = {}
@@ -15,7 +14,7 @@ class Example:
     None where there is nothing to say. ``files`` is the build context, ``settings`` the codemod's configuration.
     """
 
-    __slots__ = ("after", "because", "before", "files", "name", "settings")
+    __slots__ = ("_after", "_before", "because", "files", "name", "settings")
 
     def __init__(
         self,
@@ -27,11 +26,27 @@ class Example:
         settings: Mapping[str, object],
     ) -> None:
         self.name = name
-        self.before = textwrap.dedent(before).lstrip("\n")
-        self.after = None if after is None else textwrap.dedent(after).lstrip("\n")
+        # Examples are made at every start-up and read only by tests and `explain`: the text is dedented there.
+        self._before = before
+        self._after = after
         self.because = because
         self.files = files
         self.settings = settings
+
+
+    @property
+    def before(self) -> str:
+        return _dedented(self._before)
+
+    @property
+    def after(self) -> str | None:
+        return None if self._after is None else _dedented(self._after)
+
+
+def _dedented(text: str) -> str:
+    from textwrap import dedent
+
+    return dedent(text).lstrip("\n")
 
 
 def rewrites(

@@ -63,12 +63,18 @@ def _is_any_given(flags: Collection[str], options: Iterable[tuple[str, str | Non
 
 def package_calls(script: ShellScript) -> tuple[PackageCall, ...]:
     """The package manager calls of a script, in order; none for an opaque one."""
-    calls = []
-    for command in script.commands:
-        call = package_call(command)
-        if call is not None:
-            calls.append(call)
-    return tuple(calls)
+    found = _calls_of_texts.get(script.text)
+    if found is None:
+        if len(_calls_of_texts) > _MAX_TEXTS:
+            _calls_of_texts.clear()
+        calls = (package_call(command) for command in script.commands)
+        found = _calls_of_texts[script.text] = tuple([call for call in calls if call is not None])
+    return found
+
+
+# A script is its text (`read` is a function of it), and every codemod asks again in every pass.
+_calls_of_texts: dict[str, tuple[PackageCall, ...]] = {}
+_MAX_TEXTS = 4096
 
 
 # Names that can begin a call, so that the table is not even imported for other commands.
