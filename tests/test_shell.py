@@ -394,6 +394,8 @@ def test_long_scripts() -> None:
         ("builtin cd x", "`cd`"),
         ("\\cd x", "`cd`"),
         ("$CD x", "`$CD`"),
+        ('"$CD" x', '`"$CD"`'),
+        ("$HOME/x", "`$HOME/x`"),
         ("if a; then cd b; fi", "`cd`"),
         ("{ cd b; }", "`cd`"),
         ("a && { export B=1; c; }", "`export`"),
@@ -445,6 +447,7 @@ CHAINABLE = (
     "env A=1 x",
     "cd / | x",
     "x ${A:-b} $((1 + 2)) $((3 == 3))",
+    '"$TOOLS/x" a && y',
     "x 'a; b' \"c || d\" e\\;",
 )
 
@@ -475,7 +478,12 @@ def test_joining_keeps_what_is_run(text: str, tmp_path: Path) -> None:
     def trace(bodies: list[str], shell: str, fail: str) -> tuple[bool, str]:
         log = tmp_path / "trace"
         log.write_text("")
-        environment = {"PATH": f"{folder}:/usr/bin:/bin", "TRACE": str(log), "FAIL": fail}
+        environment = {
+            "PATH": f"{folder}:/usr/bin:/bin",
+            "TRACE": str(log),
+            "FAIL": fail,
+            "TOOLS": str(folder),
+        }
         passed = True
         for body in bodies:
             done = subprocess.run(
@@ -611,7 +619,7 @@ SCRIPTS = st.one_of(
 )
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(SCRIPTS)
 @example("a && b > f | c")
 @example("[ ! -f x ] || a")

@@ -39,6 +39,9 @@ _ARITHMETIC = re.compile(r"\$\(\(((?:(?!\)\)).)*)\)\)", re.DOTALL)
 _ASSIGNING_ARITHMETIC = re.compile(r"(?<![=!<>])=(?!=)|<<=|>>=|\+\+|--")
 _LAST_ARGUMENT = re.compile(r"\$(?:_(?!\w)|\{_\})")
 
+# A name with a slash is never a built-in; in quotes it stays one word.
+_QUOTED_PATH = r"""\"(?:[\w./:-]|\$\w+|\$\{\w+\})*/(?:[\w./:-]|\$\w+|\$\{\w+\})*\""""
+
 _CONNECTORS = {
     "||": "`||` would regroup with the command it is joined to",
     ";": "`;` would run what follows it although the command it is joined to failed",
@@ -90,6 +93,8 @@ def _why_leaky(command: Command) -> str | None:
             return None
     name = command.name
     if name is None:
+        if re.fullmatch(_QUOTED_PATH, command.words[0].text):
+            return None
         return f"`{command.words[0].text}` is not literal and could be anything, `cd` and `exit` too"
     if command.assignments and name in _SPECIAL_BUILTINS:
         return f"`{command.assignments[0][0]}=` before `{name}` {_VARIABLE}"
