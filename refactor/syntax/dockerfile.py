@@ -207,7 +207,9 @@ class Dockerfile:
         return made
 
     def comment(self, text: str) -> Trivia:
-        """A comment line; "# " is put in front where it is missing."""
+        """A comment line; "# " is put in front where it is missing. Raises ValueError for several lines."""
+        if "\n" in text.rstrip("\r\n"):
+            raise ValueError(f"not one line: {text!r}")
         line = text if text.startswith("#") else f"# {text}"
         return Trivia(line.rstrip("\r\n") + self.style.newline, "comment")
 

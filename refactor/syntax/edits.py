@@ -121,10 +121,14 @@ def edited(nodes: Sequence[Node], edits: Sequence[Edit]) -> list[Node]:
 
 
 def printed(nodes: Sequence[Node], newline: str, ends_with_newline: bool) -> str:
-    """The text of the nodes: every line ends, the last one if ``ends_with_newline``."""
+    """The text of the nodes: every line ends, the last one if ``ends_with_newline`` (else blank lines there
+    go).
+    """
     texts: list[str] = []
     last = len(nodes) - 1
-    for index, node in enumerate(nodes):
+    while not ends_with_newline and last >= 0 and nodes[last].text in ("\n", "\r\n"):
+        last -= 1
+    for index, node in enumerate(nodes[: last + 1]):
         text = node.text
         if index == last:
             if not ends_with_newline:

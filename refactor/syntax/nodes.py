@@ -198,15 +198,17 @@ class Instruction:
         for spans that overlap or leave the argument.
         """
         dissection = self.dissection
-        split = dissection.split
-        size, base = len(split.argument), split.argument_start
+        argument, base = dissection.split.argument, dissection.split.argument_start
+        size = len(argument)
         raw: list[tuple[int, int, str]] = []
+        expected: list[str] = []
         reached = 0
         for start, end, new in sorted(changes, key=lambda change: (change[0], change[1])):
             if not reached <= start <= end <= size:
                 raise ValueError(f"span {start}:{end} overlaps another or leaves the argument (0:{size})")
-            reached = end
             new = self._adapted(new)
+            expected += [argument[reached:start], self._joined(new)]
+            reached = end
             if not size:
                 at = dissection.raw_end(base)
                 gap = "" if self.text[at - 1 : at] in (" ", "\t") else " "
@@ -216,7 +218,7 @@ class Instruction:
                 raw.append((at, at, new))
             else:
                 raw.append((dissection.raw_start(base + start), dissection.raw_end(base + end), new))
-        return self._with_raw(raw)
+        return self._checked(self._with_raw(raw), "".join(expected) + argument[reached:])
 
     @property
     def raw_argument(self) -> str:
@@ -255,12 +257,13 @@ class Instruction:
             return self
         if same and name not in REPEATABLE_FLAGS:
             _, start, end = same[-1]
-            return self._with_raw([(dissection.raw_start(start), dissection.raw_end(end), text)])
+            made = self._with_raw([(dissection.raw_start(start), dissection.raw_end(end), text)])
+            return self._checked(made, self.argument)
         if dissection.split.flag_spans:
             at = dissection.raw_end(dissection.split.flag_spans[-1][2])
         else:
             at = dissection.raw_end(dissection.split.keyword_start + len(dissection.split.keyword_text))
-        return self._with_raw([(at, at, f" {text}")])
+        return self._checked(self._with_raw([(at, at, f" {text}")]), self.argument)
 
     def without_flag(self, name: str) -> Instruction:
         """Drops all flags ``--name``; a comment line behind one stays."""
@@ -279,7 +282,7 @@ class Instruction:
                 if "#" not in self.text[raw_end:beyond]:
                     raw_end = beyond
             raw.append((raw_start, raw_end, ""))
-        return self._with_raw(raw)
+        return self._checked(self._with_raw(raw), self.argument)
 
     def closed(self) -> str:
         """The text with a line ending, fit to stand before other nodes: a continuation that hit the end of
@@ -295,6 +298,37 @@ class Instruction:
             ]
             text = text[:end] + self.newline + "".join(comments)
         return text if text.endswith("\n") else text + self.newline
+
+    def _checked(self, made: Instruction, argument: str) -> Instruction:
+        """``made``, if it has the argument that it should have; else the same without the old line breaks.
+
+        A change of one physical line can touch others: what is left may begin with ``#`` and be a comment,
+        or the last line may be blank, so that the continuation before it goes on into the next instruction.
+        """
+        argument = argument.strip(SPACE)
+        if made._holds(argument, self):
+            return made
+        flags = "".join(f" {flag.text}" for flag in made.flags)
+        lines, bodies = self.text[: self.dissection.head.end], self.text[self.dissection.head.end :]
+        ending = self.newline if lines.endswith("\n") else ""
+        flat = f"{self.keyword_text}{flags} {argument}".rstrip(SPACE) + ending + bodies
+        made = Instruction(flat, self._format)
+        if not made._holds(argument, self):
+            raise ValueError(f"{argument!r} cannot be the argument of one {self.keyword}")
+        return made
+
+    def _holds(self, argument: str, old: Instruction) -> bool:
+        new, was = self.dissection, old.dissection
+        return (
+            new.split.argument == argument
+            and self.text[new.head.end :] == old.text[was.head.end :]
+            and [heredoc.name for heredoc in new.heredocs] == [heredoc.name for heredoc in was.heredocs]
+            and (was.head.is_open or not new.head.is_open)
+        )
+
+    def _joined(self, text: str) -> str:
+        """Adapted text as part of a logical line."""
+        return re.sub(re.escape(self.escape) + r"[ \t]*\r?\n", "", text) if "\n" in text else text
 
     def _adapted(self, text: str) -> str:
         if "\n" not in text:

@@ -1,0 +1,1 @@
+"""Small Dockerfiles for the comparison with BuildKit's own parser."""
