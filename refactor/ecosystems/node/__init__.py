@@ -1,0 +1,51 @@
+"""Node projects: npm, Yarn and pnpm; TypeScript and other builds; plain JavaScript."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from refactor.ecosystems.ecosystem import Ecosystem, Install, Rewrite, Slim, SplitPlan, Written
+from refactor.ecosystems.reading import Refused, StageReading, Step
+
+_MANAGERS = frozenset({"npm", "yarn", "pnpm", "bun", "corepack"})
+_PROGRAMS = frozenset({"node", "npm", "npx", "yarn", "pnpm", "nodejs", "nodemon", "pm2", "pm2-runtime", "tsx", "ts-node"})
+
+
+class Node(Ecosystem):
+    """What is known of Node's tooling. The rules are in the modules of this package, imported when they are asked."""
+
+    name = "Node"
+
+    def recognises(self, reading: StageReading) -> bool:
+        image = reading.image
+        if image is not None and (image.family == "node" or "/nodejs" in image.reference):
+            return True
+        if any(call.manager in _MANAGERS for _, call in reading.calls):
+            return True
+        start = reading.start
+        return start is not None and start.program.rpartition("/")[2] in _PROGRAMS
+
+    def installs(self, reading: StageReading) -> Sequence[Install | tuple[Step, Refused]]:
+        from refactor.ecosystems.node.installing import installs
+
+        return installs(reading)
+
+    def production_install(self, reading: StageReading) -> Sequence[Rewrite | tuple[Step, Refused]]:
+        from refactor.ecosystems.node.installing import production_install
+
+        return production_install(reading)
+
+    def slim(self, reading: StageReading) -> Slim | Refused | None:
+        from refactor.ecosystems.node.slimming import slim
+
+        return slim(reading)
+
+    def split(self, reading: StageReading, runner: str | None) -> SplitPlan | Refused | None:
+        from refactor.ecosystems.node.splitting import split
+
+        return split(reading, runner)
+
+    def written(self, reading: StageReading) -> Written | Refused:
+        from refactor.ecosystems.node.writing import written
+
+        return written(reading)

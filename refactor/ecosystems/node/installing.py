@@ -1,0 +1,253 @@
+"""Dependency installations: what they read, and how they become reproducible and free of development dependencies."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from refactor.context import Unknown
+from refactor.ecosystems.ecosystem import Install, Rewrite
+from refactor.ecosystems.node.builds import build_of
+from refactor.ecosystems.node.layout import Layout, below
+from refactor.ecosystems.node.needs import Started, build_programs, start_unit, started, why_dev_needed
+from refactor.ecosystems.node.projects import (
+    Project,
+    any_lock,
+    lifecycle_needs_dev,
+    lock_path,
+    members,
+    npm_major,
+    project_installs,
+    reads,
+    why_not_frozen,
+)
+from refactor.ecosystems.node.programs import last_reading
+from refactor.ecosystems.reading import Refused, StageReading, Step
+from refactor.shell import Command
+
+_PRODUCTION = ("--production", "--prod", "-P", "--omit=dev", "--only=production", "--only=prod")
+
+
+def installs(reading: StageReading) -> Sequence[Install | tuple[Step, Refused]]:
+    """See :meth:`Ecosystem.installs`."""
+    layout = Layout(reading)
+    found: list[Install | tuple[Step, Refused]] = []
+    for project in project_installs(reading, layout):
+        if not isinstance(project, Project):
+            found.append(project)
+            continue
+        answer = reads(layout, project)
+        if isinstance(answer, Refused):
+            found.append((project.step, answer))
+            continue
+        found.append(Install(project.step, _with_preparation(project), project.folder, answer.manifests, answer.evidence))
+    return found
+
+
+def _with_preparation(project: Project) -> tuple[Command, ...]:
+    """The install with the commands right before it that set it up (``cd app``, ``npm config set``)."""
+    commands = [project.command]
+    for command in reversed(project.step.commands):
+        if command.span[0] >= project.command.span[0]:
+            continue
+        call = next((call for call in project.step.calls if call.command is command), None)
+        is_setting = call is not None and call.manager == project.manager and call.verb in {"config", "config set", "set"}
+        if not is_setting:
+            break
+        commands.insert(0, command)
+    return tuple(commands)
+
+
+def is_production(project: Project, node_env: str | None) -> bool:
+    """The install leaves development dependencies out already."""
+    call = project.call
+    if any(option == "--include" and value == "dev" for option, value in call.options):
+        return False
+    if any(call.has(flag) for flag in _PRODUCTION) or "dev" in call.values("--omit"):
+        return call.option("--production", "--prod") != "false"
+    if {"production", "prod"} & set(call.values("--only")):
+        return True
+    # npm, Yarn 1 and pnpm leave them out where NODE_ENV says production; Yarn 2 and later does not.
+    return node_env == "production"
+
+
+def node_env(reading: StageReading, project: Project) -> str | None:
+    """The value of NODE_ENV when the install runs, None where it is not set."""
+    for name, word in project.command.assignments:
+        if name == "NODE_ENV":
+            return word.literal
+    return reading.file.environment(project.step.node).get("NODE_ENV")
+
+
+def production_install(reading: StageReading) -> Sequence[Rewrite | tuple[Step, Refused]]:
+    """See :meth:`Ecosystem.production_install`."""
+    layout = Layout(reading)
+    final = last_reading(reading)
+    start: Started | None = None
+    found: list[Rewrite | tuple[Step, Refused]] = []
+    for project in project_installs(reading, layout):
+        if not isinstance(project, Project):
+            found.append(project)
+            continue
+        if project.manager == "bun" or project.command.is_conditional:
+            continue
+        if start is None:
+            start = started(final)
+        found += _one(layout, project, start, final)
+    return found
+
+
+def _one(
+    layout: Layout, project: Project, start: Started | None, final: StageReading
+) -> list[Rewrite | tuple[Step, Refused]]:
+    reading = layout.reading
+    if reading.context.why_unknown is not None:
+        return []
+    env = node_env(reading, project)
+    has_flag = is_production(project, None)
+    evidence: list[str] = []
+    refused: list[Rewrite | tuple[Step, Refused]] = []
+    frozen: bool | None = None
+    if _is_frozen(project):
+        frozen = True
+    else:
+        answer = why_not_frozen(layout, project)
+        if isinstance(answer, Refused):
+            refused.append((project.step, answer))
+        else:
+            frozen = True
+            evidence.append(f"{answer} matches {project.package.path} and is copied before the install")
+    drop: bool = False
+    if not has_flag and env != "production":
+        why = _why_keep_dev(layout, project, start, final)
+        if why is None:
+            drop = bool(frozen) or _has_dev(layout, project)
+            evidence.append(_production_evidence(start))
+        elif why:
+            refused.append((project.step, Refused(why, "move what is needed at run time to dependencies")))
+    elif env == "production" and not has_flag and not _is_berry(layout, project) and frozen and not _is_frozen(project):
+        drop = True
+        evidence.append("NODE_ENV is production here, so the install leaves development dependencies out as before")
+    text = _text(layout, project, bool(frozen), drop, reading)
+    if text is None or text == _written(project):
+        return refused
+    return [*refused, Rewrite(project.step, project.command, text, tuple(evidence))]
+
+
+def _production_evidence(start: Started | None) -> str:
+    if start is not None and start.runs:
+        return f"{start.runs[-1].shown} needs no development dependency"
+    return "nothing in the stage needs development dependencies"
+
+
+def _written(project: Project) -> str:
+    return project.step.script.text[slice(*project.command.span)] if project.step.script is not None else ""
+
+
+def _has_dev(layout: Layout, project: Project) -> bool:
+    if project.package.dev_dependencies:
+        return True
+    others = members(layout.context, project.package)
+    return isinstance(others, Unknown) or any(member.dev_dependencies for member in others)
+
+
+def _is_frozen(project: Project) -> bool:
+    call = project.call
+    return call.action == "ci" or call.has("--frozen-lockfile", "--immutable", "--pure-lockfile")
+
+
+def _is_berry(layout: Layout, project: Project) -> bool:
+    if project.manager != "yarn":
+        return False
+    manager = project.package.package_manager or ""
+    found = re.match(r"yarn@(\d+)", manager)
+    if found is not None:
+        return int(found[1]) > 1
+    lock = any_lock(layout.context, project.unit)
+    return lock is not None and lock.is_berry
+
+
+def _why_keep_dev(layout: Layout, project: Project, start: Started | None, final: StageReading) -> str | None:
+    """Why the development dependencies stay, as a sentence; "" where that is no news, None where they can go."""
+    reading = layout.reading
+    if _is_berry(layout, project):
+        return ""
+    for ran in build_programs(reading, layout):
+        built = build_of(layout, ran)
+        if built is not None:
+            # What builds needs compilers; what is left over is pruned by the split.
+            return "" if reading.stage is not final.stage else f"{ran.shown} builds in this stage, with development dependencies"
+    reason = lifecycle_needs_dev(layout, project)
+    if reason is not None:
+        return reason
+    if start is None:
+        return "it is not known what the container runs: there is no CMD or ENTRYPOINT" if _has_dev(layout, project) else ""
+    if reading.stage is not final.stage and not _is_used(reading, project, start):
+        return ""
+    unit = start_unit(start)
+    if unit is None:
+        return "the package.json of what is started is not known"
+    if below(unit.folder, project.folder) is None:
+        # Another project is installed here, such as a front end beside the server.
+        return f"{project.package.path} is not the project that is started"
+    return why_dev_needed(start, unit, project.package, any_lock(layout.context, project.unit))
+
+
+def _is_used(reading: StageReading, project: Project, start: Started) -> bool:
+    """The final stage takes installed packages from this one."""
+    for moved in start.layout.moved:
+        if moved.stage.stage is not reading.stage:
+            continue
+        if below(project.folder + "/node_modules", moved.source) is not None or moved.source.endswith("/node_modules"):
+            return True
+    parent = start.layout.parent
+    while parent is not None:
+        if parent.reading.stage is reading.stage:
+            return True
+        parent = parent.parent
+    return False
+
+
+def _text(layout: Layout, project: Project, frozen: bool, drop: bool, reading: StageReading) -> str | None:
+    """The command with the wanted options; None where nothing is to be changed."""
+    command, call = project.command, project.call
+    script = project.step.script
+    if script is None:
+        return None
+    written = script.text[slice(*command.span)]
+    if project.manager == "npm":
+        changed = written
+        if frozen and call.action == "install":
+            verb = _verb_span(project)
+            changed = written[: verb[0]] + "ci" + written[verb[1] :]
+            changed = re.sub(r"\s+(?:--no-save|--save|-S|--package-lock(?:=\S+)?|--prefer-dedupe)(?=\s|$)", "", changed)
+        if drop:
+            major = npm_major(reading.image)
+            changed += " --only=production" if major is not None and major < 7 else " --omit=dev"
+    else:
+        changed = written
+        bare = call.verb == ""
+        if bare and (frozen or drop) and not _is_frozen(project):
+            at = _program_end(project)
+            changed = written[:at] + " install" + written[at:]
+        if frozen and not _is_frozen(project):
+            changed += " --immutable" if _is_berry(layout, project) else " --frozen-lockfile"
+        if drop:
+            changed += " --production" if project.manager == "yarn" else " --prod"
+    return changed if changed != written else None
+
+
+def _program_end(project: Project) -> int:
+    return project.command.words[0].span[1] - project.command.span[0]
+
+
+def _verb_span(project: Project) -> tuple[int, int]:
+    start = project.command.span[0]
+    for word in project.command.words[1:]:
+        if word.literal == project.call.verb:
+            return word.span[0] - start, word.span[1] - start
+    end = _program_end(project)
+    return end, end
+
+
+__all__ = ["installs", "is_production", "lock_path", "node_env", "production_install"]

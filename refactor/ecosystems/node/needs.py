@@ -1,0 +1,340 @@
+"""What is started, and whether that needs development dependencies."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from refactor.context import Unknown
+from refactor.context.manifests import NodeLock, PackageJson
+from refactor.ecosystems.node.layout import SKIPPED, Layout, Unit
+from refactor.ecosystems.node.programs import (
+    MANAGERS,
+    Programs,
+    Ran,
+    node_entry,
+    node_modules_wanted,
+    owner,
+    programs_of_health,
+    programs_of_start,
+)
+from refactor.ecosystems.node.sources import COMPILED, SUFFIXES, graph, is_test, is_tool_config, packages_of, resolve_path
+from refactor.ecosystems.reading import StageReading, join
+
+_SYSTEM = frozenset(
+    """node nodejs sh bash ash echo printf sleep cd mkdir true : exit test [ export set exec cat ls rm cp mv ln touch chmod chown
+    wait kill trap env printenv id whoami pwd date sed awk grep tr cut head tail find xargs tee which nc wget curl ps until
+    source . eval local read return shift unset umask ulimit hostname tini dumb-init su gosu su-exec git python3 python
+    concurrently npm yarn pnpm corepack nginx dockerize wait-for-it.sh wait-for psql pg_isready mysql openssl""".split()
+)
+WATCHERS = {
+    "nodemon": "restarts on changes", "ts-node-dev": "compiles at start", "tsnd": "compiles at start", "ts-node": "compiles at start",
+    "tsx": "compiles at start", "tsm": "compiles at start", "esno": "compiles at start", "vite-node": "compiles at start",
+    "swc-node": "compiles at start", "babel-node": "compiles at start", "babel-watch": "compiles at start", "node-dev": "restarts on changes",
+    "supervisor": "restarts on changes", "sucrase-node": "compiles at start", "esbuild-runner": "compiles at start", "esr": "compiles at start",
+    "ts-node-esm": "compiles at start", "ts-node-script": "compiles at start", "ts-node-transpile-only": "compiles at start",
+}  # fmt: skip
+"""Programs that run sources as they are, or again at every change."""
+_SERVERS = {
+    "vite": ("build", "optimize"), "next": ("start", "build", "export", "telemetry", "lint"), "ng": ("build", "lint", "test", "version"),
+    "react-scripts": ("build", "test", "eject"), "react-app-rewired": ("build", "test"), "craco": ("build", "test"),
+    "vue-cli-service": ("build", "lint", "test:unit"), "nuxt": ("start", "build", "generate", "prepare"),
+    "nuxi": ("start", "build", "generate", "prepare", "preview"), "gatsby": ("build", "clean"), "astro": ("build", "check", "sync"),
+    "remix": ("build", "vite:build"), "parcel": ("build",), "nest": ("build", "generate"), "webpack": (), "webpack-dev-server": (),
+    "expo": ("export", "build", "install"), "snowpack": ("build",), "docusaurus": ("build", "clear"), "poi": (), "umi": ("build",),
+    "svelte-kit": ("build", "sync", "package"), "quasar": ("build",), "ember": ("build", "test"), "storybook": ("build",),
+    "start-storybook": (), "react-native": (), "ionic": ("build",), "rsbuild": ("build",), "rspack": ("build",), "farm": ("build",),
+}  # fmt: skip
+"""Front-end tools -> subcommands with which they are not a development server."""
+STATIC_SERVERS = frozenset({"serve", "http-server", "live-server", "local-web-server", "ws", "static-server", "superstatic", "sirv"})
+
+
+def why_dev_server(ran: Ran) -> str | None:
+    """What makes the program a development server, as a part of a sentence; None for any other program."""
+    if ran.program in WATCHERS:
+        return f"{ran.program}, which {WATCHERS[ran.program]}"
+    if ran.program == "node":
+        if any(word == "--watch" or word.startswith("--watch-path") for word in ran.args):
+            return "node --watch, which restarts on changes"
+        loaded = [name for name in node_modules_wanted(ran.args) if name in {"ts-node", "tsx", "@swc-node", "@babel/register",
+                                                                             "@swc-node/register", "esbuild-register", "sucrase"}]  # fmt: skip
+        if loaded:
+            return f"{loaded[0]}, which compiles at start"
+        return None
+    allowed = _SERVERS.get(ran.program)
+    if allowed is None:
+        return None
+    verb = next((word for word in ran.args if not word.startswith("-")), "")
+    if verb in allowed:
+        return None
+    if ran.program == "webpack" and verb not in {"serve", "s", "server"} and not {"--watch", "-w"} & set(ran.args):
+        return None
+    if ran.program == "nest" and verb != "start":
+        return None
+    return f"{ran.program} {verb}".strip() + ", a development server"
+
+
+class Started(NamedTuple):
+    """What a container of the final stage runs, as far as it is known."""
+
+    layout: Layout
+    runs: tuple[Ran, ...]
+    health: tuple[Ran, ...]
+
+    @property
+    def all(self) -> tuple[Ran, ...]:
+        return (*self.runs, *self.health)
+
+    @property
+    def dev_server(self) -> tuple[Ran, str] | None:
+        for ran in self.runs:
+            reason = why_dev_server(ran)
+            if reason is not None:
+                return ran, reason
+        return None
+
+    @property
+    def unknown(self) -> str | None:
+        """What of the start command cannot be followed."""
+        for ran in self.runs:
+            if ran.program == "?":
+                return ran.args[0] if ran.args else "a variable"
+        return None
+
+    def entries(self) -> tuple[tuple[Ran, str], ...]:
+        """The files that ``node`` (or pm2, or a program of the kind) runs, as absolute image paths."""
+        found = []
+        for ran in self.all:
+            if ran.program in {"node", "nodejs"}:
+                entry = node_entry(ran.args)
+                if entry is not None:
+                    found.append((ran, join(ran.folder, entry)))
+            elif ran.program in {"pm2", "pm2-runtime", "pm2-docker", "forever", *WATCHERS}:
+                for word in ran.args:
+                    if word.endswith((".js", ".mjs", ".cjs", ".ts", ".json")) and not word.startswith("-"):
+                        found.append((ran, join(ran.folder, word)))
+                        break
+        return tuple(found)
+
+
+def started(reading: StageReading) -> Started | None:
+    """What the stage starts; None where only the base image knows."""
+    layout = Layout(reading)
+    runs = programs_of_start(layout)
+    return None if runs is None else Started(layout, runs, programs_of_health(layout))
+
+
+def source_files(layout: Layout, unit: Unit, *, all_kinds: bool = True) -> tuple[str, ...] | Unknown:
+    """The program files of a project in the context: no tests, no settings of tools, no other projects below it."""
+    context = layout.context
+    files = context.files(unit.source, without=(*SKIPPED, "coverage", ".next", ".nuxt", ".svelte-kit"))
+    if isinstance(files, Unknown):
+        return files
+    below = [path.rpartition("/")[0] for path in files if path.endswith("/package.json") and path != unit.package.path]
+    result = []
+    for path in files:
+        if not path.endswith(SUFFIXES if all_kinds else COMPILED):
+            continue
+        own = path[len(unit.source) :].lstrip("/")
+        if is_test(own) or is_tool_config(own) or any(path.startswith(folder + "/") for folder in below):
+            continue
+        result.append(path)
+    return tuple(result)
+
+
+class Server(NamedTuple):
+    """The sources of what is started."""
+
+    files: tuple[str, ...]
+    is_interpreted: bool
+    """The started file itself is in the build context; else a build makes it."""
+    dynamic: str | None
+    """A source that loads modules by computed names."""
+
+
+def server_sources(start: Started, unit: Unit) -> Server | Unknown:
+    """The sources behind the start command: those reached from the entry file, or all of the project's."""
+    layout = start.layout
+    entries = []
+    for _, place in start.entries():
+        source = layout.source(place)
+        if source is None:
+            for ending in (".js", ".mjs", ".cjs", ".json", ".ts"):
+                source = layout.source(place + ending)
+                if source is not None:
+                    break
+        found = resolve_path(layout.context, source) if source is not None else None
+        if found is not None:
+            entries.append(found)
+    if entries:
+        reached = graph(layout.context, entries)
+        if reached.dynamic is None:
+            return Server(tuple(path for path in reached.files if path.endswith(SUFFIXES)), True, None)
+        every = source_files(layout, unit)
+        if isinstance(every, Unknown):
+            return every
+        return Server(tuple(dict.fromkeys((*reached.files, *every))), True, reached.dynamic)
+    every = source_files(layout, unit)
+    return every if isinstance(every, Unknown) else Server(every, False, None)
+
+
+def why_dev_needed(
+    start: Started,
+    unit: Unit,
+    root: PackageJson,
+    lock: NodeLock | None,
+    *,
+    is_bundled: bool = False,
+) -> str | None:
+    """Why what is started needs development dependencies, as a sentence; None where nothing shows that it does.
+
+    ``unit`` is the project that is started, ``root`` the manifest that was installed (another one in a workspace).
+    """
+    unknown = start.unknown
+    if unknown is not None:
+        return f"what is started cannot be followed: {unknown}"
+    for ran in start.all:
+        reason = _program_needs(start, ran, unit, root)
+        if reason is not None:
+            return reason
+    if is_bundled or all(ran.program in STATIC_SERVERS for ran in start.runs):
+        return None
+    server = server_sources(start, unit)
+    if isinstance(server, Unknown):
+        return f"what the program imports is not known: {server.reason}"
+    for name, place in packages_of(start.layout.context, server.files).items():
+        reason = why_package_is_dev(start.layout, name, place, unit, root, lock)
+        if reason is not None:
+            return reason
+    return None
+
+
+def _program_needs(start: Started, ran: Ran, unit: Unit, root: PackageJson) -> str | None:
+    manager = ran.program.split(" ")[0]
+    if manager in MANAGERS and " " in ran.program:
+        if ran.program.endswith((" install", " ci")):
+            return f"{ran.shown} installs packages when the container starts"
+        return None
+    if ran.program in {"node", "nodejs"}:
+        for name in node_modules_wanted(ran.args):
+            if _is_dev(name, unit.package, root):
+                return f"{ran.shown} loads {name}, a development dependency"
+        return None
+    here = start.layout.unit(ran.folder)
+    package = here.package if here is not None else unit.package
+    name = owner(ran.program, package) or owner(ran.program, root)
+    if name is None:
+        return None
+    if _is_dev(name, package, root):
+        return f"{ran.shown} runs {ran.program}, a development dependency"
+    if ran.program == "next" and "start" in ran.args and _has(start, package, unit, "next.config.ts"):
+        # Next reads a TypeScript configuration through the typescript package, and installs that where it is missing.
+        if _is_dev("typescript", package, root):
+            return "`next start` reads next.config.ts through typescript, a development dependency"
+    return None
+
+
+def _has(start: Started, package: PackageJson, unit: Unit, name: str) -> bool:
+    path = f"{package.folder}/{name}" if package.folder else name
+    return start.layout.context.exists(path) is True
+
+
+def _is_dev(name: str, package: PackageJson, root: PackageJson) -> bool:
+    if package.is_production(name) or root.is_production(name) or name in package.peer_dependencies:
+        return False
+    return name in package.dev_dependencies or name in root.dev_dependencies
+
+
+def why_package_is_dev(
+    layout: Layout, name: str, place: str, unit: Unit, root: PackageJson, lock: NodeLock | None
+) -> str | None:
+    """Why an imported package may be missing without development dependencies."""
+    package = unit.package
+    if package.is_production(name) or root.is_production(name) or name in package.peer_dependencies:
+        return None
+    if name in (package.name, root.name):
+        return None
+    locked = [] if lock is None else [found for found in lock.named(name) if found.location.count("node_modules/") <= 1]
+    if lock is not None and lock.manager == "npm":
+        if any(not found.is_dev or found.is_link for found in locked):
+            return None
+        if locked:
+            return f"{place} imports {name}, which is installed as a development dependency only"
+    if name in package.dev_dependencies or name in root.dev_dependencies:
+        return f"{place} imports {name}, a development dependency"
+    if lock is not None and not lock.named(name):
+        # No install brings it: an alias of the build, or types without a package.
+        return None
+    if _is_alias(layout, name, unit) or _types_of(name) in {**package.wanted, **root.wanted}:
+        return None
+    if lock is not None and lock.manager != "npm":
+        return None
+    return f"{place} imports {name}, which {package.path} does not name: it may come with a development dependency"
+
+
+def _types_of(name: str) -> str:
+    return "@types/" + (name[1:].replace("/", "__") if name.startswith("@") else name)
+
+
+def _is_alias(layout: Layout, name: str, unit: Unit) -> bool:
+    """A path of the project itself, by ``baseUrl`` or ``paths`` of its tsconfig."""
+    context = layout.context
+    first = name.split("/")[0]
+    if context.exists(posixpath.join(unit.source, first)) is True:
+        return True
+    for config in ("tsconfig.json", "tsconfig.base.json", "jsconfig.json", "tsconfig.app.json"):
+        path = posixpath.join(unit.source, config)
+        if context.exists(path) is not True:
+            continue
+        text = context.read(path)
+        if not isinstance(text, Unknown) and re.search(rf'"{re.escape(name)}(?:/[^"]*)?"\s*:\s*\[', text):
+            return True
+        if not isinstance(text, Unknown) and re.search(rf'"{re.escape(first)}/[^"]*"\s*:\s*\[', text):
+            return True
+    return False
+
+
+def start_unit(start: Started) -> Unit | None:
+    """The project that is started: the one around the entry file, else around the working directory."""
+    for ran, place in start.entries():
+        if ran in start.runs:
+            found = start.layout.unit(posixpath.dirname(place))
+            if found is not None:
+                return found
+    for ran in start.runs:
+        found = start.layout.unit(ran.folder)
+        if found is not None:
+            return found
+    return start.layout.unit(start.layout.reading.final_workdir)
+
+
+def is_system_program(name: str) -> bool:
+    return name in _SYSTEM
+
+
+def build_programs(reading: StageReading, layout: Layout) -> Sequence[Ran]:
+    """Every program that the RUNs of a stage come down to."""
+    found: list[Ran] = []
+    for step in reading.runs:
+        programs = Programs(layout, step.node)
+        found += [ran for _, ran in programs.of_step(step)]
+    return found
+
+
+__all__ = [
+    "STATIC_SERVERS",
+    "WATCHERS",
+    "Server",
+    "Started",
+    "build_programs",
+    "is_system_program",
+    "server_sources",
+    "source_files",
+    "start_unit",
+    "started",
+    "why_dev_needed",
+    "why_dev_server",
+    "why_package_is_dev",
+]

@@ -1,0 +1,504 @@
+"""An installed project: its manager, lockfile, members, and what its install reads and runs."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+from refactor.context import BuildContext, Unknown
+from refactor.context.manifests import (
+    NodeLock,
+    PackageJson,
+    lock_matches,
+    read_npm_lock,
+    read_package_json,
+    read_pnpm_lock,
+    read_yarn_lock,
+    workspace_members,
+)
+from refactor.ecosystems.node.layout import SKIPPED, Layout, Unit
+from refactor.ecosystems.node.programs import INSTALLING, MANAGERS, Programs, Ran, folder_of_call, owner
+from refactor.ecosystems.reading import Refused, StageReading, Step
+from refactor.images import BaseImage
+from refactor.shell import Command, PackageCall
+
+Manager = Literal["npm", "yarn", "pnpm", "bun"]
+LOCKFILES: dict[str, tuple[str, ...]] = {
+    "npm": ("npm-shrinkwrap.json", "package-lock.json"),
+    "yarn": ("yarn.lock",),
+    "pnpm": ("pnpm-lock.yaml",),
+    "bun": ("bun.lock", "bun.lockb"),
+}
+_SETTINGS: dict[str, tuple[str, ...]] = {
+    "npm": (".npmrc",),
+    "yarn": (".npmrc", ".yarnrc", ".yarnrc.yml", ".yarn", ".pnp.cjs"),
+    "pnpm": (".npmrc", "pnpm-workspace.yaml", ".pnpmfile.cjs", ".pnpmfile.mjs"),
+    "bun": (".npmrc", "bunfig.toml"),
+}
+_LIFECYCLE = ("preinstall", "install", "postinstall", "prepublish", "preprepare", "prepare", "postprepare")
+_READS_NOTHING = frozenset(
+    """husky husky-run only-allow echo true exit : check-node-version npx-only-allow is-ci patch-package
+    opencollective-postinstall opencollective npm-force-resolutions ngcc electron-builder ivy-ngcc
+    simple-git-hooks lefthook playwright puppeteer print rimraf test [ command if-env allow-scripts
+    yarn-deduplicate sort-package-json skip-ci pinst is-docker cypress ts-patch tspc effect-language-service""".split()
+)
+"""Programs of install scripts that read nothing of the project's sources."""
+_TOLERANT = frozenset({"svelte-kit", "nuxt", "nuxi", "git", "lefthook", "husky", "simple-git-hooks"})
+"""Programs that may fail at install without harm where the script says so (``|| true``)."""
+
+
+class Project(NamedTuple):
+    """One dependency installation of a stage, with the project it installs."""
+
+    step: Step
+    command: Command
+    call: PackageCall
+    unit: Unit
+    manager: str
+
+    @property
+    def folder(self) -> str:
+        return self.unit.folder
+
+    @property
+    def package(self) -> PackageJson:
+        return self.unit.package
+
+    @property
+    def source(self) -> str:
+        return self.unit.source
+
+
+def project_installs(reading: StageReading, layout: Layout) -> Iterator[Project | tuple[Step, Refused]]:
+    """The installs of a stage's projects, in order; not of global or single packages."""
+    for step, call in reading.calls:
+        if call.manager not in MANAGERS or call.action not in INSTALLING or call.packages:
+            continue
+        here = step.folder_of(call.command)
+        if here is None:
+            yield step, Refused(f"the folder that `{call.program} {call.verb}` runs in is not known: it follows a variable")
+            continue
+        here = folder_of_call(call, here)
+        unit = layout.unit(here, step.node)
+        if unit is None:
+            yield step, why_no_project(layout, call, here, step)
+            continue
+        # Only npm looks for the project in the folders above.
+        if unit.folder != here and call.manager == "bun":
+            yield step, why_no_project(layout, call, here, step)
+            continue
+        yield Project(step, call.command, call, unit, call.manager)
+
+
+def why_no_project(layout: Layout, call: PackageCall, folder: str, step: Step) -> Refused:
+    context = layout.context
+    if context.why_unknown is not None:
+        return Refused(f"the build context is not known: {context.why_unknown}", "name it with --context")
+    broken = layout.broken_unit(folder, step.node)
+    if broken is not None:
+        return Refused(f"package.json cannot be read: {broken.reason}", "repair it")
+    where = "is left out by .dockerignore" if context.is_ignored("package.json") is True else "is not copied there before"
+    return Refused(f"`{call.program} {call.verb or 'install'}` in {folder} has no package.json that is known: it {where}")
+
+
+def beside(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name
+
+
+def lock_path(context: BuildContext, source: str, manager: str) -> str | None:
+    """The lockfile of the manager beside a manifest, None where the build sees none."""
+    for name in LOCKFILES.get(manager, ()):
+        path = beside(source, name)
+        if context.exists(path) is True:
+            return path
+    return None
+
+
+def read_lock(context: BuildContext, path: str, manager: str) -> NodeLock | Unknown:
+    if manager == "npm":
+        return read_npm_lock(context, path)
+    if manager == "yarn":
+        return read_yarn_lock(context, path)
+    if manager == "pnpm":
+        return read_pnpm_lock(context, path)
+    return Unknown(f"{path} is of a format that is not read")
+
+
+def any_lock(context: BuildContext, unit: Unit) -> NodeLock | None:
+    """Any lockfile of the project that can be read, for facts about its packages."""
+    for manager in ("npm", "yarn", "pnpm"):
+        path = lock_path(context, unit.source, manager)
+        if path is not None:
+            lock = read_lock(context, path, manager)
+            if not isinstance(lock, Unknown):
+                return lock
+    return None
+
+
+def members(context: BuildContext, package: PackageJson) -> tuple[PackageJson, ...] | Unknown:
+    """The manifests of the workspace's other members."""
+    paths = workspace_members(context, package)
+    if isinstance(paths, Unknown):
+        return paths
+    found = []
+    for path in paths:
+        member = read_package_json(context, path)
+        if isinstance(member, Unknown):
+            return member
+        found.append(member)
+    return tuple(found)
+
+
+def npm_major(image: BaseImage | None) -> int | None:
+    """Major version of the npm that comes with the image's Node (nodejs.org, previous releases); None: not known.
+
+    A tag that moves with the newest release has at least npm 10.
+    """
+    if image is None or image.family != "node":
+        return None
+    found = re.match(r"\d+", image.version)
+    if found is None:
+        return 10
+    major = int(found[0])
+    if major >= 15:
+        return 7 if major == 15 else 8 if major < 18 else 10
+    return 6 if major >= 10 else 5 if major >= 8 else 3
+
+
+def why_not_frozen(layout: Layout, project: Project) -> Refused | str:
+    """The lockfile that a reproducible install takes, or why it would fail."""
+    context, package, manager = layout.context, project.package, project.manager
+    path = lock_path(context, project.source, manager)
+    if path is None:
+        ignored = [
+            beside(project.source, name)
+            for name in LOCKFILES.get(manager, ())
+            if context.is_on_disk(beside(project.source, name)) is True
+        ]
+        if ignored:
+            return Refused(f"{ignored[0]} is left out by {context.ignore_file}", f"let {ignored[0]} through there")
+        other = [
+            beside(project.source, name)
+            for kind, names in LOCKFILES.items()
+            if kind != manager
+            for name in names
+            if context.exists(beside(project.source, name)) is True
+        ]
+        if other:
+            return Refused(
+                f"there is no lockfile of {manager}, only {other[0]}, which {manager} does not read",
+                f"install with the manager that wrote {other[0]}, or commit a lockfile of {manager}",
+            )
+        return Refused(
+            f"{project.package.path} has no lockfile beside it, so versions are chosen anew at every build",
+            f"commit the {LOCKFILES[manager][-1]} that `{manager} install` writes",
+        )
+    if not _is_at(layout, path, project):
+        return Refused(
+            f"{path} is not copied before the install", f"copy {posixpath.basename(path)} together with package.json"
+        )
+    lock = read_lock(context, path, manager)
+    if isinstance(lock, Unknown):
+        return Refused(f"{path} cannot be read: {lock.reason}", f"write it again with `{manager} install`")
+    others = members(context, package)
+    if isinstance(others, Unknown):
+        return Refused(f"the workspace's members are not known: {others.reason}")
+    fits = lock_matches(package, lock, others)
+    if isinstance(fits, Unknown):
+        return Refused(f"whether {path} fits {package.path} is not known: {fits.reason}")
+    if not fits:
+        return Refused(f"{path} does not match {package.path}", f"run `{manager} install` and commit the lockfile")
+    return _why_not_npm(layout, project, lock) or path
+
+
+def _why_not_npm(layout: Layout, project: Project, lock: NodeLock) -> Refused | None:
+    if lock.manager != "npm":
+        return None
+    npm = npm_major(layout.reading.image)
+    if npm is None:
+        return Refused(
+            f"the version of npm in {layout.reading.stage.image} is not known, and older ones have no `npm ci`",
+            "use an official Node image",
+        )
+    if npm < 5:
+        return Refused(f"npm {npm} of {layout.reading.stage.image} has no `npm ci`", "use a newer Node")
+    if lock.version == "3" and npm < 7:
+        return Refused(f"{lock.path} is of version 3, which npm {npm} of {layout.reading.stage.image} cannot install from")
+    if lock.version == "1" and npm >= 7:
+        return Refused(
+            f"{lock.path} is of version 1, which lacks the peer dependencies that npm {npm} adds: `npm ci` may refuse it",
+            "run `npm install` with the Node of the image and commit the lockfile",
+        )
+    return _why_not_peers(layout, project, lock) if npm >= 7 else None
+
+
+def _why_not_peers(layout: Layout, project: Project, lock: NodeLock) -> Refused | None:
+    """npm 7 and later wants peer dependencies in the lockfile; one written with --legacy-peer-deps lacks them."""
+    if project.call.has("--legacy-peer-deps") or _setting(layout, project, "legacy-peer-deps") == "true":
+        return None
+    data = layout.context.json(lock.path)
+    packages = data.get("packages") if isinstance(data, dict) else None
+    if not isinstance(packages, dict):
+        return None
+    for location, entry in packages.items():
+        if not isinstance(entry, dict) or not isinstance(location, str) or entry.get("peer") is True:
+            continue
+        peers, meta = entry.get("peerDependencies"), entry.get("peerDependenciesMeta")
+        if not isinstance(peers, dict) or "node_modules/" not in location:
+            continue
+        for name in peers:
+            about = meta.get(name) if isinstance(meta, dict) else None
+            if isinstance(about, dict) and about.get("optional") is True:
+                continue
+            if not _resolves(location, str(name), packages):
+                return Refused(
+                    f"{lock.path} lacks {name}, which {location.rpartition('node_modules/')[2]} wants as a peer:"
+                    " `npm ci` would refuse it",
+                    "run `npm install` without --legacy-peer-deps, or set it in .npmrc",
+                )
+    return None
+
+
+def _resolves(location: str, name: str, packages: dict[object, object]) -> bool:
+    here = location
+    while True:
+        here = here.rpartition("node_modules/")[0]
+        if f"{here}node_modules/{name}" in packages:
+            return True
+        if not here:
+            return False
+        here = here.rstrip("/")
+        if "node_modules/" not in here:
+            # A member's own folder; the root's node_modules comes next.
+            return f"node_modules/{name}" in packages
+
+
+def _setting(layout: Layout, project: Project, name: str) -> str | None:
+    text = layout.context.read(beside(project.source, ".npmrc"))
+    if isinstance(text, Unknown) or not _is_at(layout, beside(project.source, ".npmrc"), project):
+        return None
+    found = re.search(rf"(?m)^\s*{re.escape(name)}\s*=\s*(\S+)", text)
+    return found[1] if found else None
+
+
+def _is_at(layout: Layout, path: str, project: Project) -> bool:
+    """The context's ``path`` is beside the project's package.json in the image when the install runs."""
+    place = posixpath.join(project.folder, posixpath.relpath(path, project.source or "."))
+    return layout.source(posixpath.normpath(place), project.step.node) == path
+
+
+# What an install reads
+
+
+class Reads(NamedTuple):
+    manifests: tuple[str, ...]
+    evidence: tuple[str, ...]
+
+
+def reads(layout: Layout, project: Project) -> Reads | Refused:
+    """Context paths of everything that the install reads, or what keeps that from being known."""
+    context = layout.context
+    found: dict[str, None] = {}
+    evidence: list[str] = []
+    problem = _collect(layout, project, project.unit, found, evidence, 0)
+    if problem is not None:
+        return problem
+    there = [path for path in found if _is_copied(layout, path, project)]
+    if context.exists("package.json") is True and not there:
+        return Refused("nothing of what the install reads is known to be copied before it")
+    return Reads(tuple(there), tuple(evidence))
+
+
+def _is_copied(layout: Layout, path: str, project: Project) -> bool:
+    return bool(layout.reading.in_image(path, project.step.node))
+
+
+def _collect(
+    layout: Layout, project: Project, unit: Unit, found: dict[str, None], evidence: list[str], depth: int
+) -> Refused | None:
+    context, package = layout.context, unit.package
+    found[package.path] = None
+    manager = project.manager
+    for name in (*LOCKFILES.get(manager, ()), *_SETTINGS.get(manager, ())):
+        path = beside(unit.source, name)
+        if context.exists(path) is True and not (name == ".yarn" and not _has_files(context, path)):
+            found[path] = None
+    if manager != "npm" and context.exists(beside(unit.source, "package-lock.json")) is True:
+        pass
+    for path in package.patches:
+        found[beside(unit.source, path.removeprefix("./"))] = None
+    patches = beside(unit.source, "patches")
+    calls_patch = any("patch-package" in script for script in package.install_scripts.values())
+    if calls_patch and context.is_dir(patches) is True:
+        found[patches] = None
+        evidence.append(f"patch-package applies {patches}/ at the install")
+    others = members(context, package)
+    if isinstance(others, Unknown):
+        return Refused(f"the workspace's members are not known: {others.reason}")
+    for member in others:
+        found[member.path] = None
+    if others:
+        evidence.append(f"{package.path} has {len(others)} workspace members, whose manifests the install reads")
+    for manifest in (package, *others):
+        for name, path in manifest.local_dependencies.items():
+            target = posixpath.normpath(posixpath.join(manifest.folder, path))
+            if any(other.folder == target for other in others):
+                continue
+            if context.exists(target) is not True:
+                return Refused(f"{manifest.path} wants {name} from {path}, which is not in the build context")
+            found[target] = None
+            evidence.append(f"{name} is a local package, {target}")
+    if "--ignore-scripts" not in project.call.flags:
+        for manifest in (package, *others):
+            problem = _scripts(layout, project, unit, manifest, found, evidence, depth)
+            if problem is not None:
+                return problem
+        schema = beside(unit.source, "prisma/schema.prisma")
+        if "@prisma/client" in package.wanted and context.exists(schema) is True:
+            # @prisma/client's own postinstall generates the client where it finds a schema (until Prisma 7).
+            folder = beside(unit.source, "prisma")
+            found[schema] = None
+            evidence.append(f"@prisma/client generates its client from {folder}/ at the install")
+    return None
+
+
+def _has_files(context: BuildContext, path: str) -> bool:
+    names = context.children(path)
+    return isinstance(names, tuple) and any(name != "cache/" or context.children(path + "/cache") for name in names)
+
+
+def _scripts(
+    layout: Layout,
+    project: Project,
+    unit: Unit,
+    manifest: PackageJson,
+    found: dict[str, None],
+    evidence: list[str],
+    depth: int,
+) -> Refused | None:
+    """The manifest's own install scripts: each must be known to read no sources."""
+    npm = npm_major(layout.reading.image)
+    folder = unit.folder
+    if manifest is not unit.package:
+        folder = posixpath.join(unit.folder, manifest.folder[len(unit.source) :].lstrip("/"))
+    for name in _LIFECYCLE:
+        text = manifest.scripts.get(name)
+        if text is None or (name == "prepublish" and (npm is None or npm >= 7 or project.manager != "npm")):
+            continue
+        for ran in Programs(layout, project.step.node).of_text(text, folder, (f"{name} of {manifest.path}",)):
+            problem = _one_script(layout, project, unit, manifest, name, ran, found, evidence, depth)
+            if problem is not None:
+                return problem
+    return None
+
+
+def _one_script(
+    layout: Layout,
+    project: Project,
+    unit: Unit,
+    manifest: PackageJson,
+    name: str,
+    ran: Ran,
+    found: dict[str, None],
+    evidence: list[str],
+    depth: int,
+) -> Refused | None:
+    context = layout.context
+    if ran.program in _READS_NOTHING or (ran.is_tolerated and ran.program in _TOLERANT):
+        return None
+    hint = f"run it in a RUN of its own after the sources are copied, and install with --ignore-scripts"
+    if ran.program == "prisma":
+        schema = beside(manifest.folder, "prisma/schema.prisma")
+        if context.exists(schema) is True:
+            found[schema] = None
+            evidence.append(f"`{name}` runs prisma, which reads {schema}")
+            return None
+    if ran.program == "node":
+        from refactor.ecosystems.node.programs import node_entry
+        from refactor.ecosystems.node.sources import reads_files, script_files
+
+        entry = node_entry(ran.args)
+        if entry is None and ("-e" in ran.args or "--eval" in ran.args):
+            code = " ".join(ran.args)
+            if not re.search(r"require\(\s*['\"]\.|readFile|createReadStream|import\(", code):
+                return None
+        elif entry is not None:
+            path = layout.source(posixpath.normpath(posixpath.join(ran.folder, entry)), project.step.node)
+            files = script_files(context, path) if path else None
+            if path is None or files is None:
+                return Refused(f"`{name}` of {manifest.path} runs {entry}, which is not in the build context as named", hint)
+            if not any(reads_files(context, file) for file in files):
+                found.update(dict.fromkeys(files))
+                evidence.append(f"`{name}` runs {', '.join(files)}, which opens no other file")
+                return None
+            return Refused(f"`{name}` of {manifest.path} runs {entry}, which reads other files", hint)
+    if ran.program.split(" ")[-1] in INSTALLING and ran.program.split(" ")[0] in MANAGERS and depth < 3:
+        nested = layout.unit(ran.folder, project.step.node)
+        if nested is not None and nested.folder != unit.folder:
+            evidence.append(f"`{name}` installs {nested.package.path} too")
+            return _collect(layout, project, nested, found, evidence, depth + 1)
+    shown = f"{ran.program} {' '.join(ran.args)}".strip()
+    if ran.program == "?":
+        return Refused(f"`{name}` of {manifest.path} cannot be read: {ran.args[0]}", hint)
+    return Refused(f"`{name}` of {manifest.path} runs `{shown[:60]}`, which may read the sources", hint)
+
+
+def lifecycle_needs_dev(layout: Layout, project: Project) -> str | None:
+    """The install script that calls a development dependency, so that an install without those fails."""
+    if "--ignore-scripts" in project.call.flags:
+        return None
+    others = members(layout.context, project.package)
+    manifests = (project.package, *(others if not isinstance(others, Unknown) else ()))
+    for manifest in manifests:
+        for name in _LIFECYCLE:
+            text = manifest.scripts.get(name)
+            if text is None or name == "prepublish":
+                continue
+            folder = posixpath.join(project.folder, manifest.folder[len(project.source) :].lstrip("/"))
+            for ran in Programs(layout, project.step.node).of_text(text, folder):
+                package = owner(ran.program, manifest) or owner(ran.program, project.package)
+                is_dev = package is not None and not (
+                    manifest.is_production(package) or project.package.is_production(package)
+                )
+                if is_dev and not ran.is_tolerated:
+                    return f"`{name}` of {manifest.path} runs {ran.program}, a development dependency"
+                if ran.program == "node" and not ran.is_tolerated:
+                    problem = _script_imports_dev(layout, project, manifest, ran)
+                    if problem is not None:
+                        return f"`{name}` of {manifest.path} {problem}"
+                if ran.program == "?" and not ran.is_tolerated:
+                    return f"`{name}` of {manifest.path} cannot be read: {ran.args[0]}"
+    return None
+
+
+def _script_imports_dev(layout: Layout, project: Project, manifest: PackageJson, ran: Ran) -> str | None:
+    from refactor.ecosystems.node.programs import node_entry
+    from refactor.ecosystems.node.sources import facts, script_files
+
+    entry = node_entry(ran.args)
+    path = layout.source(posixpath.normpath(posixpath.join(ran.folder, entry)), project.step.node) if entry else None
+    for file in (script_files(layout.context, path) or ()) if path else ():
+        for name in facts(layout.context, file).packages:
+            if name in manifest.dev_dependencies and not manifest.is_production(name):
+                return f"runs {file}, which imports {name}, a development dependency"
+    return None
+
+
+__all__ = [
+    "LOCKFILES",
+    "SKIPPED",
+    "Project",
+    "Reads",
+    "any_lock",
+    "beside",
+    "lifecycle_needs_dev",
+    "lock_path",
+    "members",
+    "npm_major",
+    "project_installs",
+    "read_lock",
+    "reads",
+    "why_not_frozen",
+]

@@ -1,0 +1,117 @@
+"""Whether the program of a stage runs on the slim variant of its Node image, and what it needs there."""
+
+from __future__ import annotations
+
+import re
+
+from refactor.context import Unknown
+from refactor.ecosystems.ecosystem import Slim
+from refactor.ecosystems.node.layout import Layout
+from refactor.ecosystems.node.native import compiled
+from refactor.ecosystems.node.needs import server_sources, start_unit, started
+from refactor.ecosystems.node.programs import Programs
+from refactor.ecosystems.node.projects import Project, any_lock, project_installs
+from refactor.ecosystems.node.installing import is_production, node_env
+from refactor.ecosystems.node.runtime import called_programs, needed_packages
+from refactor.ecosystems.reading import Refused, StageReading
+from refactor.ecosystems.system import MANAGERS as SYSTEM_MANAGERS
+from refactor.ecosystems.system import PROVIDERS, is_package_step, programs_started
+from refactor.images import lookup
+
+
+def slim(reading: StageReading) -> Slim | Refused | None:
+    """See :meth:`Ecosystem.slim`."""
+    image = reading.image
+    if image is None or image.family != "node" or image.variant != "fat":
+        return None
+    target = lookup(image.with_variant("slim") or "")
+    if target is None:
+        return None
+    layout = Layout(reading)
+    start = started(reading)
+    if start is None:
+        return Refused("it is not known what the container runs: there is no CMD or ENTRYPOINT", "add a CMD")
+    if start.unknown is not None:
+        return Refused(f"what is started cannot be followed: {start.unknown}")
+    unit = start_unit(start)
+    packages: dict[str, str] = {}
+    evidence: list[str] = []
+    for project in project_installs(reading, layout):
+        if not isinstance(project, Project):
+            return project[1]
+        lock = any_lock(reading.context, project.unit)
+        production = is_production(project, node_env(reading, project))
+        natives = compiled(lock, project.package, production=production)
+        if natives:
+            return Refused(
+                f"{natives[0].name} may be compiled in this stage, with python3, make and g++, which {target.reference} has not:"
+                f" {natives[0].why}",
+                "install it in a builder stage on the full image",
+            )
+        if lock is None:
+            evidence.append(f"no package of {project.package.path} is known to be compiled when it is installed")
+        else:
+            evidence.append(f"no package in {lock.path} is compiled when it is installed")
+        git = _git_dependency(project, lock)
+        if git is not None:
+            packages.update({"git": git, "ca-certificates": git})
+    for step in reading.runs:
+        names = {(command.name or "").rpartition("/")[2] for command in step.commands}
+        if step.script is None or step.script.opaque is not None:
+            return Refused(f"what line {reading.file.line_of(step.node)} needs of the full image is not known")
+        for _, ran in Programs(layout, step.node).of_step(step):
+            names.add(ran.program)
+        line = reading.file.line_of(step.node)
+        for name in sorted(names):
+            if name in {"make", "gcc", "g++", "cc", "node-gyp"}:
+                return Refused(f"line {line} compiles with {name}, which {target.reference} has not")
+            if name in {"curl", "wget", "git"}:
+                packages.setdefault("ca-certificates", f"{name} on line {line} checks certificates")
+            if _is_only_in(name, image.preinstalled, target.preinstalled):
+                packages.setdefault(PROVIDERS.get(name, name), f"line {line} calls {name}")
+        if is_package_step(step) and any("-dev" in word.literal for call in step.calls if call.manager in SYSTEM_MANAGERS
+                                         for word in call.packages):  # fmt: skip
+            return Refused(f"line {line} installs headers, so something is compiled in this stage")
+    for name, where in programs_started(reading).items():
+        if _is_only_in(name, image.preinstalled, target.preinstalled):
+            packages.setdefault(PROVIDERS.get(name, name), f"{where} calls {name}")
+    if unit is not None:
+        server = server_sources(start, unit)
+        if isinstance(server, Unknown):
+            return Refused(f"what the program needs is not known: {server.reason}")
+        for name, where in called_programs(reading.context, server.files).items():
+            if _is_only_in(name, image.preinstalled, target.preinstalled):
+                packages.setdefault(PROVIDERS.get(name, name), f"{where} calls {name}")
+        lock = any_lock(reading.context, unit)
+        packages.update(needed_packages(lock, unit.package, image))
+    wanted = {name: why for name, why in packages.items() if name not in target.preinstalled and not _installs(reading, name)}
+    evidence += [f"{name} is added: {why}" for name, why in wanted.items()]
+    if not wanted:
+        evidence.append("no source, script or health check calls a program that only the full image has")
+    return Slim(tuple(wanted), tuple(evidence))
+
+
+def _is_only_in(program: str, full: frozenset[str], small: frozenset[str]) -> bool:
+    package = PROVIDERS.get(program, program)
+    return (package in full or program in full) and package not in small and program not in small
+
+
+def _installs(reading: StageReading, package: str) -> bool:
+    """The stage installs the package by itself."""
+    return any(
+        re.split(r"[=:/]", word.literal)[0] == package
+        for _, call in reading.calls
+        if call.manager in SYSTEM_MANAGERS and call.action == "install"
+        for word in call.packages
+    )
+
+
+def _git_dependency(project: Project, lock: object) -> str | None:
+    """A dependency that npm fetches with git."""
+    for name, wanted in project.package.wanted.items():
+        if re.match(r"git(\+|:|@)|github:|bitbucket:|gitlab:|[\w.-]+/[\w.-]+(#.*)?$", wanted) and not wanted.startswith(("npm:", "workspace:", "file:")):
+            return f"{name} is installed from a Git repository ({wanted})"
+    return None
+
+
+__all__ = ["slim"]

@@ -1,0 +1,259 @@
+"""What JavaScript and TypeScript sources show by their literals: imports, programs they call, settings they read.
+
+Text is searched, not evaluated: what is built from variables is said to be dynamic, never guessed.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from refactor.context import BuildContext, Unknown
+from refactor.ecosystems.node.programs import package_of
+
+SUFFIXES = (".js", ".mjs", ".cjs", ".ts", ".mts", ".cts", ".jsx", ".tsx", ".vue", ".svelte")
+COMPILED = (".ts", ".mts", ".cts", ".tsx", ".jsx", ".vue", ".svelte", ".coffee", ".astro")
+BUILTINS = frozenset(
+    """assert async_hooks buffer child_process cluster console constants crypto dgram diagnostics_channel dns domain events
+    fs http http2 https inspector module net os path perf_hooks process punycode querystring readline repl sea stream
+    string_decoder sys timers tls trace_events tty url util v8 vm wasi worker_threads zlib test sqlite""".split()
+)
+
+_TOKEN = re.compile(
+    r'"(?:\\.|[^"\\\n])*"' r"|'(?:\\.|[^'\\\n])*'" r"|`(?:\\.|[^`\\])*`" r"|//[^\n]*" r"|/\*.*?\*/", re.DOTALL
+)
+_IMPORT = re.compile(
+    r"""(?<![\w$.])(?:
+        import\s+(?P<what>[\w$*{}\s,]+?)\s*from\s*(?P<q1>["'])(?P<m1>[^"'\n]+)(?P=q1)
+      | export\s+(?P<what2>\*(?:\s+as\s+[\w$]+)?|(?:type\s+)?\{[^}]*\})\s*from\s*(?P<q2>["'])(?P<m2>[^"'\n]+)(?P=q2)
+      | import\s*(?P<q3>["'])(?P<m3>[^"'\n]+)(?P=q3)
+      | (?:import|require(?:\.resolve)?)\s*\(\s*(?:/\*.*?\*/\s*)?(?P<q4>["'`])(?P<m4>[^"'`$\n]+)(?P=q4)
+      | import\s+[\w$]+\s*=\s*require\s*\(\s*(?P<q5>["'])(?P<m5>[^"'\n]+)(?P=q5)
+    )""",
+    re.VERBOSE,
+)
+_DYNAMIC = re.compile(r"(?<![\w$.])(?:require|import)\s*\(\s*(?![\"'`)\s/])|(?<![\w$.])(?:require|import)\s*\(\s*`[^`]*\$\{")
+_SPAWN = re.compile(
+    r"(?<![\w$])(?:exec|execSync|execFile|execFileSync|spawn|spawnSync|execa|execaSync|execaCommand|shell\.exec)\s*"
+    r"\(\s*([\"'`])([^\"'`\n]+)\1?"
+)
+_READS = re.compile(
+    r"\b(?:readFile|readFileSync|createReadStream|readdir|readdirSync|openSync|opendir|glob|globSync|fast-glob|statSync"
+    r"|existsSync|copyFile|copyFileSync|cpSync|copySync|readJson|readJsonSync|execSync|exec|spawn|spawnSync|execFileSync"
+    r"|execFile|fork|execa)\s*\("
+)
+_NODE_ENV = re.compile(r"\bNODE_ENV\b")
+_MAX_FILES = 2_000
+
+
+class Facts(NamedTuple):
+    """What one source file shows."""
+
+    packages: dict[str, int]
+    """Packages it imports at run time -> line. Imports of types alone are left out."""
+    relative: tuple[str, ...]
+    """Module names that start with ``.`` or ``/``."""
+    is_dynamic: bool
+    """It loads modules by names that are not literals."""
+    spawns: dict[str, int]
+    """Programs that it starts by name -> line."""
+    node_env: int | None
+    """First line that reads NODE_ENV."""
+    text: str
+    """The source without comments."""
+
+
+def facts(context: BuildContext, path: str) -> Facts:
+    """The facts of one file; empty ones where it cannot be read."""
+    return context.remember(f"node-facts:{path}", lambda: _facts(context, path))
+
+
+def _facts(context: BuildContext, path: str) -> Facts:
+    text = context.read(path)
+    if isinstance(text, Unknown) or "\0" in text:
+        return Facts({}, (), False, {}, None, "")
+    return facts_of(text)
+
+
+def facts_of(text: str) -> Facts:
+    code = without_comments(text)
+    packages: dict[str, int] = {}
+    relative: list[str] = []
+    spawns: dict[str, int] = {}
+    if "import" in code or "require" in code or "export" in code:
+        for found in _IMPORT.finditer(code):
+            what = found["what"] or found["what2"] or ""
+            if _is_type_only(what):
+                continue
+            module = found["m1"] or found["m2"] or found["m3"] or found["m4"] or found["m5"]
+            if module.startswith((".", "/")):
+                relative.append(module)
+                continue
+            if ":" in module.split("/")[0] or module.startswith(("#", "~", "$", "@/")) or " " in module:
+                continue
+            name = package_of(module)
+            if name not in BUILTINS:
+                packages.setdefault(name, code.count("\n", 0, found.start()) + 1)
+    if "exec" in code or "spawn" in code:
+        for found in _SPAWN.finditer(code):
+            program = found[2].split()[0] if found[2].split() else ""
+            name = program.rpartition("/")[2]
+            if re.fullmatch(r"[A-Za-z][\w.+-]*", name) and not program.startswith("."):
+                spawns.setdefault(name, code.count("\n", 0, found.start()) + 1)
+    env = _NODE_ENV.search(code)
+    line = None if env is None else code.count("\n", 0, env.start()) + 1
+    return Facts(packages, tuple(dict.fromkeys(relative)), _DYNAMIC.search(code) is not None, spawns, line, code)
+
+
+def _is_type_only(what: str) -> bool:
+    what = what.strip()
+    if re.match(r"type\s+[\w{*]", what) and not re.match(r"type\s*,|type\s+from\b", what):
+        return True
+    if what.startswith("{") and what.endswith("}"):
+        names = [name.strip() for name in what[1:-1].split(",") if name.strip()]
+        return bool(names) and all(re.match(r"type\s+\w", name) for name in names)
+    return False
+
+
+def without_comments(text: str) -> str:
+    """The text with comments blanked; lines stay where they are."""
+
+    def blank(found: re.Match[str]) -> str:
+        token = found[0]
+        return token if token[0] != "/" else re.sub(r"[^\n]", " ", token)
+
+    return _TOKEN.sub(blank, text) if "//" in text or "/*" in text else text
+
+
+_ENDINGS = ("", ".js", ".mjs", ".cjs", ".json", ".ts", ".mts", ".cts", ".tsx", ".jsx", ".node", ".vue", ".svelte")
+
+
+def resolve(context: BuildContext, importer: str, module: str) -> str | None:
+    """The context path of a relative module as Node, TypeScript and bundlers find it; None where there is none."""
+    base = posixpath.normpath(posixpath.join(posixpath.dirname(importer), module))
+    if base.startswith("..") or module.startswith("/"):
+        return None
+    return resolve_path(context, "" if base == "." else base)
+
+
+def resolve_path(context: BuildContext, base: str) -> str | None:
+    if base:
+        for ending in _ENDINGS:
+            path = base + ending
+            if context.exists(path) is True and context.is_dir(path) is False:
+                return path
+        # TypeScript's ES modules name the compiled file.
+        for written, source in ((".js", ".ts"), (".js", ".tsx"), (".mjs", ".mts"), (".cjs", ".cts"), (".jsx", ".tsx")):
+            if base.endswith(written):
+                path = base[: -len(written)] + source
+                if context.exists(path) is True:
+                    return path
+    if not base or context.is_dir(base) is True:
+        manifest = context.json(f"{base}/package.json") if base else Unknown("the root itself")
+        main = manifest.get("main") if isinstance(manifest, dict) else None
+        if isinstance(main, str) and main.strip("./"):
+            found = resolve_path(context, posixpath.normpath(posixpath.join(base, main)))
+            if found is not None:
+                return found
+        for ending in _ENDINGS[1:]:
+            path = posixpath.join(base, "index" + ending)
+            if context.exists(path) is True:
+                return path
+    return None
+
+
+class Graph(NamedTuple):
+    """The files that are reached from some files by relative imports."""
+
+    files: tuple[str, ...]
+    dynamic: str | None
+    """A file that loads modules by computed names, so that more may be reached."""
+    missing: tuple[str, ...]
+    """Imports that name no file of the context (made by a build, or left out)."""
+
+
+def graph(context: BuildContext, entries: Iterable[str]) -> Graph:
+    waiting = list(dict.fromkeys(entries))
+    seen = dict.fromkeys(waiting)
+    dynamic: str | None = None
+    missing: list[str] = []
+    while waiting and len(seen) < _MAX_FILES:
+        path = waiting.pop()
+        if not path.endswith(SUFFIXES):
+            continue
+        about = facts(context, path)
+        if about.is_dynamic and dynamic is None:
+            dynamic = path
+        for module in about.relative:
+            target = resolve(context, path, module)
+            if target is None:
+                missing.append(f"{path}: {module}")
+            elif target not in seen:
+                seen[target] = None
+                waiting.append(target)
+    return Graph(tuple(seen), dynamic, tuple(missing))
+
+
+def script_files(context: BuildContext, path: str) -> tuple[str, ...] | None:
+    """A script with everything that it imports relatively; None where that is not all in the context."""
+    found = resolve_path(context, path)
+    if found is None:
+        return None
+    reached = graph(context, (found,))
+    return None if reached.dynamic is not None or reached.missing else reached.files
+
+
+def reads_files(context: BuildContext, path: str) -> bool:
+    """Whether a source may open files, or start programs that do."""
+    text = facts(context, path).text
+    return _READS.search(text) is not None or "process.argv" in text and "fs" in text
+
+
+_TEST = re.compile(
+    r"(?:\A|/)(?:tests?|__tests__|__mocks__|spec|specs|e2e|cypress|fixtures|playwright|stories|\.storybook)/"
+    r"|[._-](?:test|spec|e2e-spec|stories|cy)\.\w+\Z|\.d\.[mc]?ts\Z"
+)
+_CONFIG = re.compile(
+    r"(?:\A|/)[\w.-]*\.(?:config|conf|setup)\.[mc]?[jt]sx?\Z|(?:\A|/)\.[\w-]+rc\.[mc]?js\Z"
+    r"|(?:\A|/)(?:gulpfile|Gruntfile|webpack[\w.-]*|karma[\w.-]*|rollup[\w.-]*|esbuild[\w.-]*|vite[\w.-]*)\.[mc]?[jt]s\Z"
+)
+
+
+def is_test(path: str) -> bool:
+    return _TEST.search(path) is not None
+
+
+def is_tool_config(path: str) -> bool:
+    """Settings of a build tool, a linter or a test runner, written as a program."""
+    return _CONFIG.search(path) is not None
+
+
+def packages_of(context: BuildContext, files: Sequence[str]) -> dict[str, str]:
+    """Packages that the files import -> the first place, as ``src/app.ts:3``."""
+    found: dict[str, str] = {}
+    for path in files:
+        for name, line in facts(context, path).packages.items():
+            found.setdefault(name, f"{path}:{line}")
+    return found
+
+
+__all__ = [
+    "BUILTINS",
+    "COMPILED",
+    "SUFFIXES",
+    "Facts",
+    "Graph",
+    "facts",
+    "facts_of",
+    "graph",
+    "is_test",
+    "is_tool_config",
+    "packages_of",
+    "reads_files",
+    "resolve",
+    "resolve_path",
+    "script_files",
+    "without_comments",
+]

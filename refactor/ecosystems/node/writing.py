@@ -1,0 +1,415 @@
+"""Where a Node program writes when it runs, from calls whose paths its sources spell out."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from refactor.context import Unknown
+from refactor.ecosystems.ecosystem import Written
+from refactor.ecosystems.node.builds import build_of
+from refactor.ecosystems.node.layout import Unit, below
+from refactor.ecosystems.node.needs import Started, server_sources, start_unit, started
+from refactor.ecosystems.node.programs import MANAGERS, Ran
+from refactor.ecosystems.node.sources import facts
+from refactor.ecosystems.reading import Refused, StageReading, join
+
+_FILES = re.compile(
+    r"(?<![\w$])(?:(?:fs|fsp|fse|promises|fsPromises|fsExtra|this\.fs)\s*\.\s*(?:promises\s*\.\s*)?)?"
+    r"(?P<name>writeFile|writeFileSync|appendFile|appendFileSync|createWriteStream|outputFile|outputFileSync|outputJson|outputJsonSync"
+    r"|outputJSON|writeJson|writeJsonSync|writeJSON|unlink|unlinkSync|mkdir|mkdirSync|ensureDir|ensureDirSync|ensureFile|ensureFileSync"
+    r"|mkdirp|mkdirpSync|mkdtemp|mkdtempSync|emptyDir|emptyDirSync|copyFile|copyFileSync|rename|renameSync|cpSync|moveSync|copySync)\s*\("
+)
+_FOLDER_CALLS = frozenset({"mkdir", "mkdirSync", "ensureDir", "ensureDirSync", "mkdirp", "mkdirpSync", "emptyDir", "emptyDirSync"})
+_SECOND = frozenset({"copyFile", "copyFileSync", "rename", "renameSync", "cpSync", "moveSync", "copySync"})
+_WRITES_ANYWAY = frozenset({"fs", "fs/promises", "fs-extra", "graceful-fs", "mkdirp", "node:fs", "node:fs/promises"})
+
+# (rule whose match ends before the path, whether the path is a folder, word that the file must have)
+_OTHERS: tuple[tuple[re.Pattern[str], bool, str], ...] = (
+    (re.compile(r"\bmulter\s*\(\s*\{[^}]*?\bdest\s*:\s*"), True, "multer"),
+    (re.compile(r"\bdest\s*:\s*(?=[\"'`])"), True, "MulterModule"),
+    (re.compile(r"\bdestination\s*:\s*(?=[\"'`])"), True, "diskStorage"),
+    (re.compile(r"\b(?:cb|callback|done|next)\s*\(\s*null\s*,\s*(?=[\"'`]|path\.|join\(|__dirname|process\.cwd)"), True, "diskStorage"),
+    (re.compile(r"new\s+(?:sqlite3|sqlite)\s*\.\s*Database\s*\(\s*"), False, "sqlite"),
+    (re.compile(r"new\s+(?:Database|DatabaseSync|BetterSqlite3|Sqlite|SQLite)\s*\(\s*"), False, "sqlite"),
+    (re.compile(r"(?<![\w$.])(?:Database|betterSqlite3|sqlite)\s*\(\s*(?=[\"'`])"), False, "better-sqlite3"),
+    (re.compile(r"\bfilename\s*:\s*"), False, "sqlite"),
+    (re.compile(r"\bstorage\s*:\s*(?=[\"'`]|path\.|join\(|process\.env|__dirname)"), False, "sqlite"),
+    (re.compile(r"\bdatabase\s*:\s*(?=[\"'`]|path\.|join\(|process\.env|__dirname)"), False, "sqlite"),
+    (re.compile(r"\bfilename\s*:\s*"), False, "nedb"),
+    (re.compile(r"new\s+(?:FileSync|JSONFile|JSONFileSync|FileAsync)\s*(?:<[^>]*>)?\s*\(\s*"), False, "lowdb"),
+    (re.compile(r"\bJSONFilePreset\s*(?:<[^>]*>)?\s*\(\s*"), False, "lowdb"),
+    (re.compile(r"\bnew\s+(?:winston\s*\.\s*)?transports\s*\.\s*File\s*\(\s*\{[^}]*?\bfilename\s*:\s*"), False, "winston"),
+    (re.compile(r"\bDailyRotateFile\s*\(\s*\{[^}]*?\bdirname\s*:\s*"), True, "winston"),
+    (re.compile(r"\bDailyRotateFile\s*\(\s*\{[^}]*?\bfilename\s*:\s*"), False, "winston"),
+    (re.compile(r"\bpino\s*\.\s*destination\s*\(\s*(?=[\"'`])"), False, "pino"),
+    (re.compile(r"new\s+LocalStorage\s*\(\s*"), True, "node-localstorage"),
+    (re.compile(r"\btempFileDir\s*:\s*"), True, "express-fileupload"),
+    (re.compile(r"\buploadDir\s*[:=]\s*"), True, "formidable"),
+    (re.compile(r"\bFileStore\s*\(\s*\{[^}]*?\bpath\s*:\s*"), True, "session-file-store"),
+    (re.compile(r"(?<![\w$.])(?:level|new\s+Level)\s*\(\s*(?=[\"'`])"), True, "level"),
+    (re.compile(r"\.mv\s*\(\s*"), False, "express-fileupload"),
+)
+
+_BESIDE = {
+    "vite": ("node_modules/.vite", "node_modules/.vite-temp"), "react-scripts": ("node_modules/.cache",),
+    "react-app-rewired": ("node_modules/.cache",), "craco": ("node_modules/.cache",), "ng": (".angular",),
+    "vue-cli-service": ("node_modules/.cache",), "next": (".next",), "nest": ("dist",), "gatsby": (".cache", "public"),
+    "astro": (".astro", "node_modules/.vite"), "parcel": (".parcel-cache", "dist"), "storybook": ("node_modules/.cache",),
+    "nuxt": (".nuxt", "node_modules/.cache"), "nuxi": (".nuxt", "node_modules/.cache"), "sails": (".tmp",),
+    "webpack-dev-server": ("node_modules/.cache",), "docusaurus": (".docusaurus", "node_modules/.cache"),
+}  # fmt: skip
+"""What tools write when they serve, below the project's folder (their documentation, caching)."""
+_WRITE_ON_THEIR_OWN = frozenset({"strapi", "directus", "n8n", "ghost", "medusa", "keystone", "payload", "expo", "json-server", "verdaccio"})
+
+
+class Value(NamedTuple):
+    """A path as far as a source spells it out."""
+
+    text: str
+    is_whole: bool
+    """False where more follows that is not known."""
+
+
+class _Place(NamedTuple):
+    path: str
+    where: str
+
+
+def written(reading: StageReading) -> Written | Refused:
+    """See :meth:`Ecosystem.written`."""
+    start = started(reading)
+    if start is None:
+        return Refused("it is not known what the container runs: there is no CMD or ENTRYPOINT", "add a CMD")
+    if reading.context.why_unknown is not None:
+        return Refused(f"the build context is not known: {reading.context.why_unknown}", "name it with --context")
+    if start.unknown is not None:
+        return Refused(f"what is started cannot be followed: {start.unknown}", "start the program by its name in CMD")
+    paths: dict[str, str] = {}
+    for ran in start.runs:
+        answer = _of_program(start, ran)
+        if isinstance(answer, Refused):
+            return answer
+        paths.update(answer)
+    unit = start_unit(start)
+    if unit is None:
+        if any(ran.program in {"node", *MANAGERS} for ran in start.runs) and not _has_only_stage_files(start):
+            return Refused(f"the project that is started in {reading.final_workdir} is not known: no package.json is copied there")
+        entries = [source for _, place in start.entries() if (source := start.layout.source(place)) is not None]
+        return _of_files(start, tuple(entries), None, paths, len(entries))
+    server = server_sources(start, unit)
+    if isinstance(server, Unknown):
+        return Refused(f"the sources are not known: {server.reason}")
+    return _of_files(start, server.files, unit, paths, len(server.files), is_interpreted=server.is_interpreted)
+
+
+def _has_only_stage_files(start: Started) -> bool:
+    """Every entry file is a file of the context, even without a manifest around it."""
+    entries = start.entries()
+    return bool(entries) and all(start.layout.source(place) is not None for _, place in entries)
+
+
+def _of_files(
+    start: Started,
+    files: tuple[str, ...],
+    unit: Unit | None,
+    paths: dict[str, str],
+    count: int,
+    *,
+    is_interpreted: bool = True,
+) -> Written | Refused:
+    for source in files:
+        for place in _writes(start, source, unit, is_interpreted):
+            if isinstance(place, Refused):
+                return place
+            paths.setdefault(place.path, place.where)
+    if not paths:
+        return Written((), (f"no call in {count} source file{'s' if count != 1 else ''} writes to a file",))
+    return Written(tuple(paths), tuple(f"{path} is written to: {where}" for path, where in paths.items()))
+
+
+def _of_program(start: Started, ran: Ran) -> dict[str, str] | Refused:
+    manager = ran.program.split(" ")[0]
+    if manager in MANAGERS and ran.program.endswith((" install", " ci", " add", " global-install")):
+        return Refused(f"{ran.shown} installs packages when the container starts", "install them in a RUN")
+    if ran.program in _WRITE_ON_THEIR_OWN:
+        return Refused(f"{ran.program} keeps files of its own; where is a matter of its settings", "set USER and a volume by hand")
+    unit = start.layout.unit(ran.folder)
+    folder = unit.folder if unit is not None else ran.folder
+    beside = _BESIDE.get(ran.program)
+    if beside is not None:
+        return {join(folder, path): f"{ran.shown} keeps its files there" for path in beside}
+    if ran.program in {"tsc", "webpack", "esbuild", "babel", "swc", "tsup", "rollup"}:
+        built = build_of(start.layout, ran)
+        if built is not None and built.outputs is None:
+            return Refused(f"{ran.shown} builds when the container starts, and {built.why_unknown}")
+        return {path: f"{ran.shown} writes it" for path in (built.outputs or ())} if built is not None else {}
+    return {}
+
+
+def _writes(start: Started, source: str, unit: Unit | None, is_interpreted: bool) -> Iterator[_Place | Refused]:
+    text = facts(start.layout.context, source).text
+    if not text:
+        return
+    found: list[tuple[int, int, bool, str]] = []
+    if any(name in text for name in ("fs", "mkdirp")):
+        for match in _FILES.finditer(text):
+            name = match["name"]
+            if name in {"rename", "unlink", "mkdir", "copyFile"} and not _is_of_fs(text, match):
+                continue
+            found.append((match.end(), 1 if name in _SECOND else 0, name in _FOLDER_CALLS, name))
+    for rule, is_folder, word in _OTHERS:
+        if word in text:
+            found += [(match.end(), 0, is_folder, word) for match in rule.finditer(text)]
+    for at, argument, is_folder, name in found:
+        place = f"{source}:{text.count(chr(10), 0, at) + 1}"
+        expression = _argument(text, at, argument)
+        value = evaluate(expression, text, _known(start, source, unit, is_interpreted), 0)
+        if value is None:
+            if name not in {"unlink", "unlinkSync"} and not _is_parameter_of_library(expression):
+                yield Refused(
+                    f"{place} writes to a path that is not spelled out ({name} {expression.strip()[:40]})",
+                    "set USER by hand, and give the folder that is written to its owner",
+                )
+            continue
+        if value.text in {":memory:", ""} and value.is_whole:
+            continue
+        folder = value.text if is_folder and value.is_whole else posixpath.dirname(value.text if value.is_whole else value.text + "x")
+        if not folder and not value.is_whole and "/" not in value.text:
+            folder = ""
+        cwd = start.runs[-1].folder if start.runs else start.layout.reading.final_workdir
+        path = join(cwd, folder or ".")
+        if path.startswith("/dev/") or path in {"/dev", "/proc"}:
+            continue
+        yield _Place(path, place)
+
+
+def _is_of_fs(text: str, match: re.Match[str]) -> bool:
+    """``rename(`` and the like belong to fs where they are called on it, or imported from it."""
+    if re.match(r"(?:fs|fsp|fse|promises|fsPromises|fsExtra)", match[0]):
+        return True
+    before = text[max(0, match.start() - 1) : match.start()]
+    imported = re.search(rf"\{{[^}}]*\b{match['name']}\b[^}}]*\}}\s*(?:from|=\s*require\()\s*\(?[\"'](?:node:)?fs", text)
+    return before != "." and imported is not None
+
+
+def _is_parameter_of_library(expression: str) -> bool:
+    return expression.strip() in {"", "null", "undefined"}
+
+
+class _Known(NamedTuple):
+    folder: str | None
+    """What ``__dirname`` is, None where that is not known."""
+    cwd: str
+    environment: Mapping[str, str | None]
+
+
+def _known(start: Started, source: str, unit: Unit | None, is_interpreted: bool) -> _Known:
+    reading = start.layout.reading
+    cwd = start.runs[-1].folder if start.runs else reading.final_workdir
+    last = reading.steps[-1].node if reading.steps else reading.stage.from_
+    return _Known(_dirname(start, source, unit, is_interpreted), cwd, reading.file.environment(last))
+
+
+def _dirname(start: Started, source: str, unit: Unit | None, is_interpreted: bool) -> str | None:
+    """The folder in the image that a source's ``__dirname`` is: its own, or that of what it is compiled to."""
+    places = start.layout.places(source)
+    if is_interpreted:
+        return posixpath.dirname(places[-1]) if places else None
+    if unit is None:
+        return None
+    for _, entry in start.entries():
+        inside = below(entry, unit.folder)
+        if inside is None or "/" not in inside:
+            continue
+        output, _, rest = inside.partition("/")
+        stem = re.sub(r"\.[mc]?js$", "", rest)
+        own = source[len(unit.source) :].lstrip("/")
+        for path in start.layout.context.files(unit.source, without=("node_modules", ".git")) or ():
+            name = path[len(unit.source) :].lstrip("/")
+            bare = re.sub(r"\.[mc]?[jt]sx?$", "", name)
+            if bare == name or name.startswith(output + "/"):
+                continue
+            if bare == stem or bare.endswith("/" + stem) or bare.endswith("/" + stem + "/index"):
+                root = bare[: len(bare) - len(stem)].rstrip("/") if bare.endswith(stem) else posixpath.dirname(bare)
+                if root and not own.startswith(root + "/"):
+                    continue
+                relative = posixpath.relpath(posixpath.dirname(own) or ".", root or ".")
+                return join(unit.folder, posixpath.join(output, relative))
+    return None
+
+
+def _argument(text: str, at: int, index: int) -> str:
+    """The text of the call's argument of that index, from the place after the bracket."""
+    depth, start, count, here = 0, at, 0, at
+    end = min(len(text), at + 600)
+    while here < end:
+        char = text[here]
+        if char in "\"'`":
+            quote = char
+            here += 1
+            while here < end and text[here] != quote:
+                here += 2 if text[here] == "\\" else 1
+        elif char in "([{":
+            depth += 1
+        elif char in ")]}":
+            if depth == 0:
+                break
+            depth -= 1
+        elif char in ",;\n" and depth == 0 and (char == "," or text[start:here].strip()):
+            if char == "\n" and re.match(r"\s*[+?:|&.]", text[here:end]):
+                here += 1
+                continue
+            if count == index:
+                break
+            if char == ",":
+                count += 1
+                start = here + 1
+        here += 1
+    return text[start:here] if count == index else ""
+
+
+_STRING = re.compile(r"(?P<quote>[\"'])(?P<value>(?:\\.|(?!(?P=quote)).)*)(?P=quote)\Z", re.DOTALL)
+_CALL = re.compile(r"(?:path\s*\.\s*(?:posix\s*\.\s*)?)?(?P<name>join|resolve|normalize|dirname|fileURLToPath|String|url\.fileURLToPath)\s*\((?P<args>.*)\)\Z", re.DOTALL)
+
+
+def evaluate(expression: str, text: str, known: _Known, depth: int) -> Value | None:
+    """The path that an expression gives, as far as literals, ``__dirname``, path.join and constants of the file tell."""
+    code = expression.strip().rstrip(";").strip()
+    code = re.sub(r"\s+as\s+(?:string|any|const)\Z", "", code).rstrip("!")
+    if depth > 8 or not code:
+        return None
+    if code.startswith("(") and code.endswith(")") and _closes(code) == len(code) - 1:
+        return evaluate(code[1:-1], text, known, depth + 1)
+    string = _STRING.match(code)
+    if string is not None:
+        return Value(re.sub(r"\\(.)", r"\1", string["value"]), True)
+    if code in {"__dirname", "import.meta.dirname"}:
+        return Value(known.folder, True) if known.folder is not None else None
+    if code in {"__filename", "import.meta.url", "import.meta.filename"}:
+        return Value(known.folder + "/_", True) if known.folder is not None else None
+    if re.fullmatch(r"process\s*\.\s*cwd\(\)", code):
+        return Value(known.cwd, True)
+    if re.fullmatch(r"(?:os\s*\.\s*)?tmpdir\(\)", code):
+        return Value("/tmp", True)
+    chosen = _split(code, ("||", "??"))
+    if len(chosen) > 1:
+        first = evaluate(chosen[0], text, known, depth + 1)
+        return first if first is not None else evaluate(chosen[-1], text, known, depth + 1)
+    variable = re.fullmatch(r"process\s*\.\s*env\s*(?:\.\s*(\w+)|\[\s*[\"'](\w+)[\"']\s*\])", code)
+    if variable is not None:
+        value = known.environment.get(variable[1] or variable[2])
+        return Value(value, True) if value else None
+    if code.startswith("`") and code.endswith("`") and "`" not in code[1:-1]:
+        return _template(code[1:-1], text, known, depth)
+    parts = _split(code, ("+",))
+    if len(parts) > 1:
+        return _concatenated([evaluate(part, text, known, depth + 1) for part in parts])
+    url = re.fullmatch(r"new\s+URL\(\s*([\"'`][^\"'`$]*[\"'`])\s*,\s*import\.meta\.url\s*\)(?:\.pathname)?", code)
+    if url is not None and known.folder is not None:
+        return Value(join(known.folder, url[1][1:-1]), True)
+    call = _CALL.match(code)
+    if call is not None and _closes(code, code.index("(")) == len(code) - 1:
+        arguments = [evaluate(part, text, known, depth + 1) for part in _split(call["args"], (",",)) if part.strip()]
+        if call["name"].endswith("dirname"):
+            return Value(posixpath.dirname(arguments[0].text), True) if arguments and arguments[0] is not None else None
+        if call["name"].endswith(("fileURLToPath", "String", "normalize")):
+            return arguments[0] if arguments else None
+        return _joined(arguments, known, call["name"] == "resolve")
+    if re.fullmatch(r"[A-Za-z_$][\w$]*", code):
+        return _constant(code, text, known, depth)
+    return None
+
+
+def _template(body: str, text: str, known: _Known, depth: int) -> Value | None:
+    pieces = re.split(r"\$\{((?:[^{}]|\{[^{}]*\})*)\}", body)
+    values: list[Value | None] = []
+    for index, piece in enumerate(pieces):
+        if index % 2:
+            values.append(evaluate(piece, text, known, depth + 1))
+        elif piece:
+            values.append(Value(piece, True))
+    return _concatenated(values)
+
+
+def _concatenated(values: list[Value | None]) -> Value | None:
+    result = ""
+    for index, value in enumerate(values):
+        if value is None:
+            return Value(result, False) if index and result else None
+        result += value.text
+        if not value.is_whole:
+            return Value(result, False)
+    return Value(result, True)
+
+
+def _joined(values: list[Value | None], known: _Known, is_resolve: bool) -> Value | None:
+    result = known.cwd if is_resolve else ""
+    for index, value in enumerate(values):
+        if value is None:
+            return Value(result.rstrip("/") + "/", False) if index else None
+        absolute = is_resolve and value.text.startswith("/")
+        result = value.text if absolute else posixpath.join(result, value.text.lstrip("/") if result else value.text)
+        if not value.is_whole:
+            return Value(result, False)
+    return Value(posixpath.normpath(result), True)
+
+
+def _constant(name: str, text: str, known: _Known, depth: int) -> Value | None:
+    found = list(re.finditer(rf"(?<![\w$.])(?:const|let|var)\s+{re.escape(name)}\s*(?::\s*[\w<>\[\]| ]+)?=(?!=)\s*", text))
+    again = re.findall(rf"(?<![\w$.]){re.escape(name)}\s*=(?![=>])", text)
+    if len(found) != 1 or len(again) > 1:
+        if name == "__dirname" and known.folder is not None:
+            return Value(known.folder, True)
+        return None
+    return evaluate(_argument(text, found[0].end(), 0), text, known, depth + 1)
+
+
+def _closes(code: str, start: int = 0) -> int:
+    """Index of the bracket that closes the one at ``start``, -1 without one."""
+    depth, at = 0, start
+    while at < len(code):
+        char = code[at]
+        if char in "\"'`":
+            end = at + 1
+            while end < len(code) and code[end] != char:
+                end += 2 if code[end] == "\\" else 1
+            at = end
+        elif char in "([{":
+            depth += 1
+        elif char in ")]}":
+            depth -= 1
+            if depth == 0:
+                return at
+        at += 1
+    return -1
+
+
+def _split(code: str, signs: tuple[str, ...]) -> list[str]:
+    """``code`` cut at the signs that are in no bracket and no string."""
+    parts, depth, start, at = [], 0, 0, 0
+    while at < len(code):
+        char = code[at]
+        if char in "\"'`":
+            end = at + 1
+            while end < len(code) and code[end] != char:
+                end += 2 if code[end] == "\\" else 1
+            at = end
+        elif char in "([{":
+            depth += 1
+        elif char in ")]}":
+            depth -= 1
+        elif depth == 0:
+            sign = next((sign for sign in signs if code.startswith(sign, at)), None)
+            if sign is not None:
+                parts.append(code[start:at])
+                start = at + len(sign)
+                at += len(sign) - 1
+        at += 1
+    parts.append(code[start:])
+    return parts
+
+
+__all__ = ["evaluate", "written"]
