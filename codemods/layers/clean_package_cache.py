@@ -71,7 +71,7 @@ class CleanPackageCache(Codemod):
 
     phase = Phase.LAYERS
     safety = Safety.SAFE
-    may_change = frozenset({Aspect.COMMANDS})
+    may_change = frozenset({Aspect.COMMANDS, Aspect.CACHE})
     hadolint = ("DL3009", "DL3019", "DL3032", "DL3036", "DL3040", "DL3042", "DL3060")
     examples = (
         rewrites(

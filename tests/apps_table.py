@@ -1,0 +1,103 @@
+"""What dockerfix makes of a folder of applications: ``python -m tests.apps_table DIR [--summary]``.
+
+One row a Dockerfile of a Node, Python or Go application: what was applied, or why the split was refused. The last line
+says how many of the single-stage ones with a build step or build-only packages are split. Exit status 1 where anything
+crashed, or a refusal does not say what is missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from refactor import StageReading, parse, recognise
+from refactor.context import BuildContext
+from refactor.engine.discovery import is_dockerfile_name
+from refactor.engine.record import Record
+from refactor.engine.run import Options, Worker
+
+# Judged by the text of the RUNs alone, apart from what the codemods think.
+BUILDS = re.compile(
+    r"\b(?:npm|yarn|pnpm|bun)\s+(?:run\s+)?(?:\S+\s+)?build\b|\bnext build\b|\btsc\b|\bgo\s+(?:build|install|get)\b"
+    r"|\b(?:gcc|g\+\+|make|cmake|build-essential|build-base|musl-dev|libc-dev|linux-headers|python3?-dev)(?![-\w.])"
+    r"|\b[a-z0-9+.]+-dev\b|\b(?:poetry|pipenv|pdm)\b|\buv\s+(?:sync|pip)\b|\bgo\s+run\b"
+)
+VAGUE = re.compile(r"\bunknown\b(?! (?:instruction|flag))")
+
+
+class Row(NamedTuple):
+    app: str
+    dockerfile: str
+    languages: str
+    stages: int
+    builds: bool
+    record: Record
+
+    @property
+    def is_split(self) -> bool:
+        return any(finding.codemod == "split-build-stage" for finding in self.record.applied)
+
+    @property
+    def refusal(self) -> str:
+        return next((r.because for r in self.record.refused if r.codemod == "split-build-stage"), "")
+
+
+def rows(folder: Path) -> Iterator[Row]:
+    for app in sorted(path for path in folder.iterdir() if path.is_dir()):
+        for path in sorted(app.rglob("*")):
+            if path.is_file() and is_dockerfile_name(path.name):
+                row = read(app, path)
+                if row is not None:
+                    yield row
+
+
+def read(app: Path, path: Path) -> Row | None:
+    source = path.read_bytes()
+    tree = parse(source)
+    if not tree.stages:
+        return None
+    context = BuildContext.open(str(app), str(path))
+    names = [language.name for stage in tree.stages for language in recognise(StageReading(tree, stage, context))]
+    worker = Worker(Options(is_isolated=True, context=str(app if path.parent == app else path.parent)))
+    record = worker.work(str(path))
+    text = " ".join(node.argument for node in tree.instructions if node.keyword in {"RUN", "CMD", "ENTRYPOINT"})
+    relative = str(path.relative_to(app))
+    return Row(app.name, relative, "+".join(dict.fromkeys(names)), len(tree.stages), bool(BUILDS.search(text)), record)
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("folder", type=Path)
+    options.add_argument("--summary", action="store_true", help="only the counts and what is wrong")
+    arguments = options.parse_args()
+    found = list(rows(arguments.folder))
+    ours = [row for row in found if row.languages]
+    if not arguments.summary:
+        print("| application | Dockerfile | language | stages | builds | split | applied, or why it is not split |")
+        print("|---|---|---|---|---|---|---|")
+        for row in ours:
+            done = ", ".join(dict.fromkeys(finding.codemod for finding in row.record.applied))
+            told = done if row.is_split or not row.refusal else f"{row.refusal} (applied: {done or 'nothing'})"
+            print(
+                f"| {row.app} | {row.dockerfile} | {row.languages} | {row.stages} | {'yes' if row.builds else ''} "
+                f"| {'yes' if row.is_split else ''} | {told} |"
+            )
+    wrong = []
+    for row in found:
+        wrong += [f"{row.app}/{row.dockerfile}: {e.what}" for e in row.record.errors if "bug of dockerfix" in e.advice]
+        wrong += [f"{row.app}/{row.dockerfile}: {r.because}" for r in row.record.refused if VAGUE.search(r.because)]
+    single = [row for row in ours if row.stages == 1 and row.builds]
+    split = sum(row.is_split for row in single)
+    print(f"\n{len(found)} Dockerfiles, {len(ours)} of Node, Python and Go; {sum(r.record.is_changed for r in found)} change")
+    print(f"single-stage with a build step or build-only packages: {len(single)}, split: {split}")
+    for line in wrong:
+        print(f"wrong: {line}")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
