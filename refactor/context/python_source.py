@@ -16,11 +16,11 @@ from refactor.context.dockerignore import clean
 from refactor.context.facts import Unknown
 from refactor.context.literals import NOT_SOURCES, is_test
 
-_MAX_BYTES = 256 * 1024
+_MAX_BYTES = 128 * 1024
 _MAX_SOURCES = 300
 _MAX_MODULES = 60
 _MAX_DEPTH = 100
-_MAX_NODES = 40_000
+_MAX_NODES = 20_000
 """Of the syntax tree; what is deeper or larger is machine-made."""
 
 
