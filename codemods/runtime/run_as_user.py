@@ -164,7 +164,9 @@ class RunAsUser(Codemod):
                 yield refuse(place, answer.because, answer.hint)
                 return
             written = Written(
-                tuple(dict.fromkeys((*written.paths, *answer.paths))), (*written.evidence, *answer.evidence)
+                tuple(dict.fromkeys((*written.paths, *answer.paths))),
+                (*written.evidence, *answer.evidence),
+                (*written.filled, *answer.filled),
             )
         answer_or_finding = _add_user(reading, written)
         if isinstance(answer_or_finding, Refused):
@@ -283,7 +285,7 @@ def _add_user(reading: StageReading, written: Written) -> Finding | Refused:
         if any(path in declared for path in folders):
             return Refused("a declared VOLUME is written to; what is changed in it after VOLUME is lost on some builders")
     edits = []
-    ownership = _ownership(reading, folders, owner)
+    ownership = _ownership(reading, folders, owner, written.filled)
     head: list[Instruction] = [file.new(f"RUN {creation}")] if creation else []
     if head:
         edits.append(InsertAfter(_head_anchor(reading), head))
@@ -322,7 +324,7 @@ def _user(image: BaseImage) -> tuple[str, str | None]:
     return f"{UID}:{UID}", f"groupadd -r -g {UID} app \\\n    && useradd --no-log-init -r -u {UID} -g app app"
 
 
-def _ownership(reading: StageReading, folders: list[str], owner: str) -> str:
+def _ownership(reading: StageReading, folders: list[str], owner: str, filled: tuple[str, ...]) -> str:
     if not folders:
         return ""
     made = [folder for folder in folders if reading.in_context(folder) is None and folder != reading.final_workdir]
@@ -334,7 +336,9 @@ def _ownership(reading: StageReading, folders: list[str], owner: str) -> str:
         commands.append("mkdir -p " + " ".join(made))
     if deep:
         commands.append(f"chown -R {owner} " + " ".join(deep))
-    if flat:
+    if flat and flat[0] in filled:
+        commands.append(f"chown -R {owner} {flat[0]}")
+    elif flat:
         commands.append(f"chown {owner} {flat[0]}")
         files = [path for path in _own_files(reading, flat[0]) if not any(path.startswith(f + "/") for f in deep)]
         if files:

@@ -68,6 +68,9 @@ class Written(NamedTuple):
 
     paths: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
+    filled: tuple[str, ...] = ()
+    """Those of ``paths`` in which a RUN of the stage runs the program already: the files it made there need the
+    owner as well."""
 
 
 class Ecosystem:

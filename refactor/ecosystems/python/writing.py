@@ -7,9 +7,10 @@ import re
 from typing import TYPE_CHECKING
 
 from refactor.context import Unknown
+from refactor.ecosystems import system
 from refactor.ecosystems.ecosystem import Written
 from refactor.ecosystems.python.installs import ReadInstall, read_installs
-from refactor.ecosystems.python.stage import PythonStage
+from refactor.ecosystems.python.stage import Action, PythonStage
 from refactor.ecosystems.reading import Refused, StageReading, join
 
 if TYPE_CHECKING:
@@ -34,9 +35,13 @@ def written(reading: StageReading) -> Written | Refused:
     from refactor.context.python_source import program_facts
 
     context = reading.context
-    sources = _source_folders(reading)
-    paths: dict[str, str] = {}
-    for source, target in sources:
+    stages = _stages(reading)
+    answer = _by_tool(reading, stages) or _by_home(reading, stages)
+    if answer is not None:
+        return answer
+    folders: dict[str, str] = {}
+    filled: set[str] = set()
+    for source, target in _source_folders(reading):
         facts = program_facts(context, source)
         if isinstance(facts, Unknown):
             return Refused(f"where the program writes is not known: {facts.reason}")
@@ -44,27 +49,41 @@ def written(reading: StageReading) -> Written | Refused:
             if _is_tool(one.path):
                 continue
             for use in one.written:
-                place = _place(reading, one, use, source, target)
-                if isinstance(place, Refused):
-                    return place
-                if place is not None and not _CALM.match(place):
-                    paths.setdefault(place, f"{one.path}:{use.line} writes to it ({use.call})")
-    answer = _by_home(reading)
-    if answer is not None:
-        return answer
+                if (use.path or "").startswith(("django.", "sqlalchemy.")):
+                    continue
+                places = _places(reading, one, use, source, target)
+                if isinstance(places, Refused):
+                    return places
+                for place in places:
+                    if _CALM.match(place):
+                        continue
+                    folder = place if _is_folder(reading, place, use) else posixpath.dirname(place) or "/"
+                    folders.setdefault(folder, f"{one.path}:{use.line} writes to {place} ({use.call})")
+                    if folder != place and reading.in_context(place) is not None:
+                        filled.add(folder)
     started = _by_start(reading)
     if isinstance(started, Refused):
         return started
     for path, why in started.items():
-        paths.setdefault(path, why)
-    folders: dict[str, str] = {}
-    for path, why in paths.items():
-        folder = path if _is_folder(reading, path) else posixpath.dirname(path) or "/"
-        folders.setdefault(folder, f"{path}: {why}")
-    tops = {path: why for path, why in folders.items()
-            if not any(path != other and path.startswith(other.rstrip("/") + "/") for other in folders)}  # fmt: skip
+        folders.setdefault(posixpath.dirname(path) or "/", f"{why} ({path})")
+    stage = PythonStage(reading)
+    tops = {
+        path: why
+        for path, why in folders.items()
+        if not any(path != other and path.startswith(other.rstrip("/") + "/") for other in folders)
+    }
+    if any(act.action is Action.PROGRAM for act in stage.acts):
+        filled.update(tops)
     evidence = tuple(tops.values()) or ("no source of the program opens a file to write it",)
-    return Written(tuple(tops), evidence)
+    return Written(tuple(tops), evidence, tuple(path for path in tops if path in filled))
+
+
+def _stages(reading: StageReading) -> tuple[PythonStage, ...]:
+    """All stages of the file: the runner of a split installs nothing itself."""
+    return tuple(
+        PythonStage(reading if stage is reading.stage else StageReading(reading.file, stage, reading.context))
+        for stage in reading.file.stages
+    )
 
 
 def _source_folders(reading: StageReading) -> tuple[tuple[str, str], ...]:
@@ -90,9 +109,21 @@ def _is_tool(path: str) -> bool:
     ) or parts[-1] in {"setup.py", "conftest.py", "noxfile.py", "tasks.py", "fabfile.py", "noxfile_config.py"}
 
 
-def _place(
+def _places(
     reading: StageReading, facts: PythonFacts, use: Use, source: str, target: str
-) -> str | Refused | None:
+) -> tuple[str, ...] | Refused:
+    folder = posixpath.dirname(facts.path)
+    if source == facts.path:
+        root = posixpath.dirname(target)
+    else:
+        root = join(target, posixpath.relpath(folder or ".", source or "."))
+    text = reading.context.read(facts.path)
+    lines = text.split("\n") if isinstance(text, str) else []
+    line = lines[use.line - 1] if 0 < use.line <= len(lines) else ""
+    if use.path is None and "instance_path" in line:
+        # Flask: the folder `instance` beside the package, or beside the module.
+        inside = reading.context.exists(posixpath.join(folder, "__init__.py")) is True
+        return (join(posixpath.dirname(root) if inside else root, "instance"),)
     if use.path is None:
         return Refused(
             f"{facts.path}:{use.line} writes to a path that is only known when it runs ({use.call})",
@@ -100,37 +131,60 @@ def _place(
         )
     path = use.path
     if path in {":memory:", ""}:
-        return None
+        return ()
     if path.startswith("~"):
         return Refused(
             f"{facts.path}:{use.line} writes below the home folder ({path})", "set USER and HOME by hand"
         )
     if use.is_anchored:
-        inside = path[len(source) :].lstrip("/") if source and path.startswith(source) else path
-        return join(target, inside or ".")
+        inside_source = path[len(source) :].lstrip("/") if source and path.startswith(source) else path
+        return (join(target, inside_source or "."),)
     if path.startswith("/"):
-        return join("/", path)
-    return join(reading.final_workdir, path)
+        return (join("/", path),)
+    here = join(reading.final_workdir, path)
+    if use.call != "database":
+        return (here,)
+    base = _BASE.search("\n".join(lines))
+    if base is None:
+        return (here,)
+    # Django's settings: each `.parent` and `dirname` goes up by one level from the file itself.
+    place = root
+    for _ in range(max(len(re.findall(r"\.parent\b|dirname\(", base[1])) - 1, 0)):
+        place = posixpath.dirname(place)
+    return (join(place, path),)
 
 
-def _is_folder(reading: StageReading, path: str) -> bool:
-    """A folder: it is one in the context, or its name has no suffix."""
+_BASE = re.compile(r"^(?:BASE_DIR|BASEDIR|basedir|PROJECT_ROOT)\s*=\s*(.+)$", re.MULTILINE)
+_FOLDER_CALLS = ("makedirs", "mkdir", "copytree", "rmtree", "MEDIA_ROOT", "UPLOAD_FOLDER")
+
+
+def _is_folder(reading: StageReading, path: str, use: Use) -> bool:
     inside = reading.in_context(path)
     if inside is not None:
         return reading.context.is_dir(inside) is True
-    return "." not in posixpath.basename(path).lstrip(".")
+    return use.call.endswith(_FOLDER_CALLS) or use.path is None
 
 
-def _installs(reading: StageReading) -> tuple[ReadInstall, ...]:
-    """Installations of all stages of the file: the runner of a split has none of its own."""
-    found: list[ReadInstall] = []
-    for stage in reading.file.stages:
-        other = reading if stage is reading.stage else StageReading(reading.file, stage, reading.context)
-        found += [one for one in read_installs(PythonStage(other)) if isinstance(one, ReadInstall)]
-    return tuple(found)
+def _by_tool(reading: StageReading, stages: tuple[PythonStage, ...]) -> Refused | None:
+    """Tools at the start that write where root installed, and packages that only root can read."""
+    for program, where in system.programs_started(reading).items():
+        if program in {"uv", "uvx", "poetry", "pipenv", "pdm", "pip", "pip3"}:
+            return Refused(
+                f"{where} calls {program}, which writes to its environment and to a cache below the home folder",
+                "start the program itself",
+            )
+    for stage in stages:
+        for act in stage.installs:
+            if act.call is not None and act.call.has("--user") and act.call.manager == "pip":
+                line = stage.line(act.step)
+                return Refused(
+                    f"line {line} installs below /root (--user), which only root can read",
+                    "install without --user",
+                )
+    return None
 
 
-def _by_home(reading: StageReading) -> Refused | None:
+def _by_home(reading: StageReading, stages: tuple[PythonStage, ...]) -> Refused | None:
     variables = {name for step in reading.steps if step.keyword == "ENV" for name, _ in step.node.pairs}
     moved = {
         "HOME",
@@ -141,7 +195,8 @@ def _by_home(reading: StageReading) -> Refused | None:
         "NLTK_DATA",
         "TORCH_HOME",
     }
-    for install in _installs(reading):
+    installs = [one for stage in stages for one in read_installs(stage) if isinstance(one, ReadInstall)]
+    for install in installs:
         for need in install.requirements:
             what = _HOME_CACHES.get(need.name or "")
             if what is not None and not variables & moved:
