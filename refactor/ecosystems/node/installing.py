@@ -7,9 +7,8 @@ from collections.abc import Sequence
 
 from refactor.context import Unknown
 from refactor.ecosystems.ecosystem import Install, Rewrite
-from refactor.ecosystems.node.builds import build_of
 from refactor.ecosystems.node.layout import Layout, below
-from refactor.ecosystems.node.needs import Started, build_programs, start_unit, started, why_dev_needed
+from refactor.ecosystems.node.needs import Started, start_unit, started, why_dev_needed
 from refactor.ecosystems.node.projects import (
     Project,
     any_lock,
@@ -22,6 +21,7 @@ from refactor.ecosystems.node.projects import (
     why_not_frozen,
 )
 from refactor.ecosystems.node.programs import last_reading
+from refactor.ecosystems.node.steps import kind_of
 from refactor.ecosystems.reading import Refused, StageReading, Step
 from refactor.shell import Command
 
@@ -172,11 +172,10 @@ def _why_keep_dev(layout: Layout, project: Project, start: Started | None, final
     reading = layout.reading
     if _is_berry(layout, project):
         return ""
-    for ran in build_programs(reading, layout):
-        built = build_of(layout, ran)
-        if built is not None:
-            # What builds needs compilers; what is left over is pruned by the split.
-            return "" if reading.stage is not final.stage else f"{ran.shown} builds in this stage, with development dependencies"
+    for _, _, built in kind_of(reading, layout).builds:
+        # What builds needs compilers; what is left over is pruned by the split.
+        shown = built.ran.shown
+        return "" if reading.stage is not final.stage else f"{shown} builds in this stage, with development dependencies"
     reason = lifecycle_needs_dev(layout, project)
     if reason is not None:
         return reason

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from refactor.context import Unknown
@@ -132,16 +131,34 @@ def source_files(layout: Layout, unit: Unit, *, all_kinds: bool = True) -> tuple
     files = context.files(unit.source, without=(*SKIPPED, "coverage", ".next", ".nuxt", ".svelte-kit"))
     if isinstance(files, Unknown):
         return files
+    tools = _tool_files(layout, unit)
     below = [path.rpartition("/")[0] for path in files if path.endswith("/package.json") and path != unit.package.path]
     result = []
     for path in files:
         if not path.endswith(SUFFIXES if all_kinds else COMPILED):
             continue
         own = path[len(unit.source) :].lstrip("/")
-        if is_test(own) or is_tool_config(own) or any(path.startswith(folder + "/") for folder in below):
+        if is_test(own) or is_tool_config(own) or own in tools or any(path.startswith(folder + "/") for folder in below):
             continue
         result.append(path)
     return tuple(result)
+
+
+def _tool_files(layout: Layout, unit: Unit) -> frozenset[str]:
+    """Files that scripts of package.json run as programs of their own (``node tools/build.js``), and the start does not."""
+    start = layout.reading.start
+    begun = "" if start is None else " ".join(start.argv)
+    found = set()
+    for name, text in unit.package.scripts.items():
+        if name in {"start", "start:prod", "serve", "prod", "production"} or name in begun.split():
+            continue
+        for match in re.finditer(r"\b(?:node|tsx|ts-node|babel-node|esno)\s+(?:-\S+\s+)*(?:\./)?([\w./-]+\.[mc]?[jt]s)\b", text):
+            if match[1] not in begun and match[1] != unit.package.main:
+                found.add(posixpath.normpath(match[1]))
+    for name in ("start", "start:prod"):
+        for match in re.finditer(r"[\w./-]+\.[mc]?[jt]s\b", unit.package.scripts.get(name, "")):
+            found.discard(posixpath.normpath(match[0]))
+    return frozenset(found)
 
 
 class Server(NamedTuple):
@@ -314,21 +331,11 @@ def is_system_program(name: str) -> bool:
     return name in _SYSTEM
 
 
-def build_programs(reading: StageReading, layout: Layout) -> Sequence[Ran]:
-    """Every program that the RUNs of a stage come down to."""
-    found: list[Ran] = []
-    for step in reading.runs:
-        programs = Programs(layout, step.node)
-        found += [ran for _, ran in programs.of_step(step)]
-    return found
-
-
 __all__ = [
     "STATIC_SERVERS",
     "WATCHERS",
     "Server",
     "Started",
-    "build_programs",
     "is_system_program",
     "server_sources",
     "source_files",

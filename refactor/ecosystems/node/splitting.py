@@ -36,6 +36,7 @@ from refactor.ecosystems.node.projects import (
     reads,
     why_not_frozen,
 )
+from refactor.ecosystems.node.steps import FETCHES, FILES, QUIET, Kind, kind_of
 from refactor.ecosystems.node.runtime import called_programs, needed_packages
 from refactor.ecosystems.reading import Refused, StageReading, Step, join
 from refactor.ecosystems.split import Role, assemble, builder_name, variant_reference
@@ -45,28 +46,15 @@ from refactor.images import lookup
 from refactor.shell import Command
 from refactor.syntax import Instruction
 
-_QUIET = frozenset({"echo", "true", "ls", "pwd", "cat", "which", "cd", "set", "export", "printf", "test", "[", ":", "id", "du", "sleep"})
-_FILES = frozenset({"cp", "mv", "rm", "ln", "sed", "touch", "mkdir", "chmod", "chown", "tar", "unzip", "gunzip", "find", "tee"})
-_FETCHES = frozenset({"curl", "wget", "git", "pip", "pip3", "gem", "cargo", "go", "composer", "apt-key", "gpg"})
 _SYSTEM_FOLDERS = frozenset(
     "bin boot dev etc home lib lib32 lib64 libx32 media mnt opt proc root run sbin srv sys tmp usr var".split()
 )
 
 
-class Kind(NamedTuple):
-    """What the RUN commands of a stage do."""
-
-    builds: tuple[tuple[Step, Command, Built], ...]
-    globals: tuple[tuple[Step, Command, tuple[str, ...]], ...]
-    """Packages that are installed for the whole image."""
-    added: tuple[tuple[Step, Command], ...]
-    """Single packages that are installed into a project (``npm install x``)."""
-
-
 def split(reading: StageReading, wish: str | None) -> SplitPlan | Refused | None:
     """See :meth:`Ecosystem.split`."""
     layout = Layout(reading)
-    kind = _kind(reading, layout)
+    kind = kind_of(reading, layout)
     image = reading.image
     is_node = image is not None and image.family == "node"
     installs = tuple(project_installs(reading, layout))
@@ -80,7 +68,7 @@ def split(reading: StageReading, wish: str | None) -> SplitPlan | Refused | None
     start = started(reading)
     natives = _natives(reading, projects) if is_node and image is not None and image.variant == "fat" else ()
     if not kind.builds and not build_only(reading) and not natives:
-        return _why_nothing(start)
+        return _why_nothing(start) or _why_install_builds(layout, projects)
     if not is_node:
         return Refused(
             f"{reading.stage.image} is not an official Node image, so a small one that runs the same program is not known",
@@ -101,29 +89,21 @@ def _why_nothing(start: Started | None) -> Refused | None:
     )
 
 
-def _kind(reading: StageReading, layout: Layout) -> Kind:
-    builds: list[tuple[Step, Command, Built]] = []
-    globals_: list[tuple[Step, Command, tuple[str, ...]]] = []
-    added: list[tuple[Step, Command]] = []
-    for step in reading.runs:
-        calls = {id(call.command): call for call in step.calls}
-        programs = Programs(layout, step.node)
-        for command, ran in programs.of_step(step):
-            call = calls.get(id(command))
-            if call is not None and call.manager in SYSTEM_MANAGERS:
-                continue
-            if call is not None and call.manager in MANAGERS and call.action == "global-install":
-                globals_.append((step, command, tuple(word.literal for word in call.packages)))
-                continue
-            if ran.program.endswith(" add") and ran.program.split(" ")[0] in MANAGERS:
-                added.append((step, command))
-                continue
-            if not ran.via and (ran.program in _QUIET | _FILES | _FETCHES or is_set_up(command)):
-                continue
-            built = build_of(layout, ran)
-            if built is not None:
-                builds.append((step, command, built))
-    return Kind(tuple(builds), tuple(globals_), tuple(added))
+def _why_install_builds(layout: Layout, projects: Sequence[Project]) -> Refused | None:
+    """An install script of the project that is its build: said aloud, as the sources are in the way of a cached install."""
+    for project in projects:
+        if "--ignore-scripts" in project.call.flags:
+            continue
+        for name, text in project.package.install_scripts.items():
+            for ran in Programs(layout, project.step.node).of_text(text, project.folder):
+                built = build_of(layout, ran)
+                if built is not None and (built.outputs is None or built.outputs) and ran.program not in {"patch-package", "prisma"}:
+                    return Refused(
+                        f"`{name}` of {project.package.path} builds at the end of the install (`{ran.text[:60]}`), so there is no"
+                        " build step to keep in a builder",
+                        f"install with --ignore-scripts, copy the sources, and call `{project.manager} run {name}` in a RUN of its own",
+                    )
+    return None
 
 
 def _natives(reading: StageReading, projects: Sequence[Project]) -> tuple[Native, ...]:
@@ -518,6 +498,8 @@ class _Splitter:
         environment = self._environment(server)
         if environment is not None:
             head.insert(0, environment)
+        workdir = reading.final_workdir
+        is_absolute = any(below(path, workdir) is None for path in kept.paths)
         tail = [pruning.command] if pruning.command else []
         if kept.removals:
             removal = "rm -rf " + " ".join(kept.removals)
@@ -529,6 +511,7 @@ class _Splitter:
             artefacts=artefacts,
             builder_tail=tail,
             runner_head=head,
+            is_artefact_absolute=is_absolute,
             evidence=(*self._story(), *kept.evidence, *self.evidence, *packages.evidence),
         )
         if isinstance(plan, SplitPlan) and self.wish == "distroless":
@@ -607,7 +590,7 @@ class _Splitter:
     def _is_global_only(self, step: Step) -> bool:
         return all(
             any(command is other for _, other, _ in self.kind.globals)
-            or command.name in _QUIET
+            or command.name in QUIET
             or any(call.command is command and call.action in {"clean", "config", "set"} for call in step.calls)
             for command in step.commands
         )
@@ -627,9 +610,9 @@ class _Splitter:
             return Role.BUILDER
         name = (command.name or "").rpartition("/")[2]
         outside = [path for path in self._paths(step, command) if not kept.is_inside(path) and not _is_scratch(path)]
-        if name in _FETCHES and not _fetches_into(self, step, command, kept):
+        if name in FETCHES and not _fetches_into(self, step, command, kept):
             return Refused(f"what `{name}` on line {line} brings into the image is not known", "copy it from a stage of its own")
-        if outside and name not in _QUIET:
+        if outside and name not in QUIET:
             if is_set_up(command):
                 return Role.BOTH
             return Refused(
@@ -656,7 +639,7 @@ class _Splitter:
             for at, word in enumerate(command.args[:-1]):
                 if word in {"-o", "-O", "--output", "-C", "-d", "--directory", "-P"}:
                     yield join(folder, command.args[at + 1])
-        elif name in _FILES:
+        elif name in FILES:
             for operand in operands:
                 if operand.startswith("/"):
                     yield operand
@@ -693,13 +676,16 @@ class _Splitter:
     def _artefacts(self, kept: Keep, pruning: _Pruning) -> tuple[str, ...] | Refused:
         reading, name = self.reading, builder_name(self.reading)
         workdir = reading.final_workdir
+        if any(below(path, workdir) is None for path in kept.paths):
+            # Seen from any WORKDIR, these paths are the same.
+            workdir = "/"
         owner = self._owner()
         texts: list[str] = list(pruning.install)
         files: list[str] = []
         skip = {"package.json"} if pruning.install else set()
         groups: list[tuple[str, list[str]]] = []
         for path in kept.paths:
-            if pruning.install and (path.endswith("/node_modules") or posixpath.basename(path) in skip and posixpath.dirname(path) == workdir):
+            if pruning.install and (path.endswith("/node_modules") or posixpath.basename(path) in skip and posixpath.dirname(path) == reading.final_workdir):
                 continue
             if _has_space(path):
                 return Refused(f"the name of {path} has characters that COPY treats specially")

@@ -1,0 +1,56 @@
+"""What the RUN commands of a stage do."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from refactor.ecosystems.node.builds import Built, build_of
+from refactor.ecosystems.node.layout import Layout
+from refactor.ecosystems.node.programs import MANAGERS, Programs
+from refactor.ecosystems.reading import StageReading, Step
+from refactor.ecosystems.system import MANAGERS as SYSTEM_MANAGERS
+from refactor.ecosystems.system import is_set_up
+from refactor.shell import Command
+
+QUIET = frozenset({"echo", "true", "ls", "pwd", "cat", "which", "cd", "set", "export", "printf", "test", "[", ":", "id", "du", "sleep"})
+FILES = frozenset({"cp", "mv", "rm", "ln", "sed", "touch", "mkdir", "chmod", "chown", "tar", "unzip", "gunzip", "find", "tee"})
+FETCHES = frozenset({"curl", "wget", "git", "pip", "pip3", "gem", "cargo", "go", "composer", "apt-key", "gpg"})
+
+
+class Kind(NamedTuple):
+    """What the RUN commands of a stage do."""
+
+    builds: tuple[tuple[Step, Command, Built], ...]
+    globals: tuple[tuple[Step, Command, tuple[str, ...]], ...]
+    """Packages that are installed for the whole image."""
+    added: tuple[tuple[Step, Command], ...]
+    """Single packages that are installed into a project (``npm install x``)."""
+
+
+def kind_of(reading: StageReading, layout: Layout) -> Kind:
+    """The builds and single installs of the stage, with the programs that scripts of package.json come down to."""
+    builds: list[tuple[Step, Command, Built]] = []
+    globals_: list[tuple[Step, Command, tuple[str, ...]]] = []
+    added: list[tuple[Step, Command]] = []
+    for step in reading.runs:
+        calls = {id(call.command): call for call in step.calls}
+        programs = Programs(layout, step.node)
+        for command, ran in programs.of_step(step):
+            call = calls.get(id(command))
+            if call is not None and call.manager in SYSTEM_MANAGERS:
+                continue
+            if call is not None and call.manager in MANAGERS and call.action == "global-install":
+                globals_.append((step, command, tuple(word.literal for word in call.packages)))
+                continue
+            if ran.program.endswith(" add") and ran.program.split(" ")[0] in MANAGERS:
+                added.append((step, command))
+                continue
+            if not ran.via and (ran.program in QUIET | FILES | FETCHES or is_set_up(command)):
+                continue
+            built = build_of(layout, ran)
+            if built is not None:
+                builds.append((step, command, built))
+    return Kind(tuple(builds), tuple(globals_), tuple(added))
+
+
+__all__ = ["FETCHES", "FILES", "QUIET", "Kind", "kind_of"]
