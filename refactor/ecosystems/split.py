@@ -93,7 +93,9 @@ def assemble(
         if step.keyword == "ARG" and any(name in used for name, _ in node.pairs):
             role |= Role.RUNNER
         if Role.RUNNER in role:
-            if waiting and node.keyword in {"USER", "CMD", "ENTRYPOINT", "HEALTHCHECK"}:
+            # What is copied rarely comes before what is copied from the sources: it stays cached when they change.
+            is_copied = is_artefact_absolute and node.keyword in {"COPY", "ADD"}
+            if waiting and (is_copied or node.keyword in {"USER", "CMD", "ENTRYPOINT", "HEALTHCHECK"}):
                 runner += waiting
                 waiting = []
             changed = (instead_in_runner or {}).get(node)
