@@ -37,6 +37,7 @@ def _ids(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> tuple
 @click.option("--diff", is_flag=True, help="Print the unified diff; `git apply` takes it.")
 @click.option("--write", is_flag=True, help="Rewrite the files in place, atomically.")
 @click.option("--check", is_flag=True, help="Report and exit with 1 if something would change (the default), for CI.")
+@click.option("--verify", is_flag=True, help="With --write: write only what proves in a container engine.")
 @click.option("--select", multiple=True, callback=_ids, metavar="IDS", help="Run only these codemods (or phases).")
 @click.option("--ignore", multiple=True, callback=_ids, metavar="IDS", help="Leave these codemods out.")
 @click.option("--extend-select", multiple=True, callback=_ids, metavar="IDS", help="Run these as well (opt-in ones).")
@@ -58,6 +59,7 @@ def fix_command(
     diff: bool,
     write: bool,
     check: bool,
+    verify: bool,
     select: tuple[str, ...],
     ignore: tuple[str, ...],
     extend_select: tuple[str, ...],
@@ -88,11 +90,19 @@ def fix_command(
         _stop("--stdin-filename goes with `-` as the only path")
     if "-" in paths and len(paths) > 1:
         _stop("`-` (standard input) must be the only path")
+    if verify and not write:
+        _stop("--verify goes with --write; `dockerfix verify` proves without writing")
+    if verify and ("-" in paths or format_name not in ("text", "json")):
+        _stop("--verify needs files, and reports as text or json")
     from refactor.engine.run import Options
 
     options = Options(
         select or None, ignore, extend_select, safe, unsafe, runner, context, config, isolated, write, diff
     )
+    if verify:
+        from refactor.cli.verify import run_write
+
+        sys.exit(run_write(paths or (".",), options, format_name, output))
     from refactor.cli.session import run_fix
 
     sys.exit(

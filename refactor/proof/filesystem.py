@@ -7,10 +7,11 @@ Sources: dpkg's status file (deb-control(5); distroless keeps one file a package
 from __future__ import annotations
 
 import re
-import tarfile
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import IO
+
+from refactor.proof.tar import Member, TarProblem, read_members
 
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "fish", "busybox", "csh", "tcsh"})
 _PROGRAMS = frozenset({"bin", "usr/bin", "usr/local/bin", "sbin", "usr/sbin", "usr/local/sbin", "busybox"})
@@ -46,42 +47,39 @@ def read_contents(pipe: IO[bytes]) -> Contents:
     """Reads a tar stream to its end. A broken or endless one gives what was read, not ``is_whole``."""
     contents = Contents()
     try:
-        with tarfile.open(fileobj=pipe, mode="r|", bufsize=1 << 20) as archive:
-            for member in archive:
-                _take(contents, archive, member)
-                # tarfile remembers every member, which is of no use here and grows with the image.
-                archive.members = []  # type: ignore[attr-defined]
-                if contents.count >= MAX_MEMBERS:
-                    contents.is_whole = False
-                    break
-    except (tarfile.TarError, OSError, ValueError, EOFError):
+        for member in read_members(pipe, _is_database):
+            _take(contents, member)
+            if contents.count >= MAX_MEMBERS:
+                contents.is_whole = False
+                break
+    except (TarProblem, OSError):
         contents.is_whole = False
     contents.set_uid.sort()
     contents.shells.sort()
     return contents
 
 
-def _take(contents: Contents, archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
-    path = member.name.removeprefix("./").strip("/")
+def _is_database(path: str, size: int) -> bool:
+    return size <= _MAX_DATABASE and _DATABASES.match(path) is not None
+
+
+def _take(contents: Contents, member: Member) -> None:
+    path, mode, size, kind, content = member
     folder, _, name = path.rpartition("/")
     contents.count += 1
-    size = member.size if member.isreg() else 0
     contents.bytes += size
-    parts = path.split("/")
-    depth = 3 if parts[0] == "usr" else 2
-    for level in range(1, min(depth, len(parts) - (0 if member.isdir() else 1)) + 1):
+    parts = path.split("/", 3)
+    depth = min(3 if parts[0] == "usr" else 2, len(parts) - (kind != "5"))
+    for level in range(1, depth + 1):
         contents.folders["/".join(parts[:level])] += size
-    if member.isreg() and member.mode & 0o6000 and member.mode & 0o111:
+    if kind == "0" and mode & 0o6000 and mode & 0o111:
         contents.set_uid.append(path)
-    if folder in _PROGRAMS and (member.issym() or member.islnk() or (member.isreg() and member.mode & 0o111)):
+    if folder in _PROGRAMS and (kind in "12" or (kind == "0" and mode & 0o111)):
         contents.programs.setdefault(name, f"/{path}")
         if name in _SHELLS:
             contents.shells.append(path)
-    if not member.isreg():
-        return
-    if _DATABASES.match(path) and size <= _MAX_DATABASE:
-        file = archive.extractfile(member)
-        text = file.read().decode("utf-8", "replace") if file is not None else ""
+    if content is not None:
+        text = content.decode("utf-8", "replace")
         contents.system_packages.update(_alpine(text) if path.endswith("apk/db/installed") else _debian(text))
     elif name == "package.json":
         found = _NODE.search(path)

@@ -211,7 +211,7 @@ class Prover:
         if version.built.problem is not None:
             problem = f"the rewrite does not build: {version.built.problem}"
             return Proof(Verdict.FAILED, (problem,), before, version, engine=engine)
-        self._describe(version)
+        self._describe(version, is_short)
         proof = self._compare(before, version, may_change, engine)
         if not is_short and self.options.has_rebuild:
             proof = self._rebuilt(proof)
@@ -338,8 +338,10 @@ class Prover:
             timeout=options.build_timeout,
         )
 
-    def _describe(self, version: Version) -> None:
+    def _describe(self, version: Version, is_short: bool = False) -> None:
         version.described = self.engine.inspect(version.image)
+        if is_short:
+            return
         self.say(f"looking into the version {version.name.partition('-')[0]}")
         with self.engine.files(version.image, self.run) as pipe:
             version.contents = read_contents(pipe)

@@ -1,0 +1,76 @@
+"""Where the version after comes from: dockerfix itself, with all codemods or with some of them left out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from refactor.codemod import Codemod
+from refactor.codemod.codemod import discover
+from refactor.context import BuildContext
+from refactor.engine.fix import fix
+from refactor.engine.run import Options, Worker
+from refactor.model.aspects import Aspect
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """A version after, and which codemods made it."""
+
+    after: bytes
+    codemods: tuple[str, ...]
+    """Ids of those that were applied, each once, in the order of their first finding."""
+    may_change: frozenset[Aspect]
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """Other files of the context that belong to the rewrite."""
+    errors: tuple[str, ...] = ()
+    """Why there is none: the file's own faults, or a gate that stopped it."""
+
+
+class Rewriter(Protocol):
+    """Makes the version after: by all codemods, or by those of ``only``."""
+
+    def __call__(self, only: Collection[str] | None = None) -> Rewrite: ...
+
+
+def rewriter_for(path: str, source: bytes, options: Options) -> Rewriter:
+    """Rewrites as the command line does, with the configuration that holds for ``path``.
+
+    Raises :class:`refactor.engine.files.FileProblem` and :class:`refactor.engine.fix.UnknownCodemod`, as that does.
+    """
+    known = {cls.id: cls for cls in discover()}
+
+    def rewrite(only: Collection[str] | None = None) -> Rewrite:
+        chosen = options._replace(write=False, diff=False)
+        if only is not None:
+            left_out = tuple(id for id in known if id not in only)
+            chosen = chosen._replace(select=tuple(only) or ("all",), ignore=(*options.ignore, *left_out))
+        record = Worker(chosen).work_on_text(source, path)
+        ids = _once([finding.codemod for finding in record.applied])
+        errors = () if record.is_changed else tuple(str(message) for message in record.errors)
+        after = record.after if record.after is not None else source
+        return Rewrite(after, ids, _aspects([known[id] for id in ids]), errors=errors)
+
+    return rewrite
+
+
+def rewriter_with(source: bytes, context: BuildContext, codemods: Sequence[type[Codemod]]) -> Rewriter:
+    """Rewrites by these codemods and no others."""
+
+    def rewrite(only: Collection[str] | None = None) -> Rewrite:
+        chosen = [cls for cls in codemods if only is None or cls.id in only]
+        change = fix(source, context, codemods=chosen)
+        ids = _once([finding.codemod for finding in change.applied])
+        errors = (change.failure,) if change.failure else tuple(problem.reason for problem in change.problems)
+        return Rewrite(change.after, ids, _aspects([cls for cls in chosen if cls.id in ids]), errors=errors)
+
+    return rewrite
+
+
+def _once(ids: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(ids))
+
+
+def _aspects(classes: Sequence[type[Codemod]]) -> frozenset[Aspect]:
+    return frozenset(aspect for cls in classes for aspect in cls.may_change)
