@@ -8,11 +8,14 @@ from refactor.ecosystems.ecosystem import Ecosystem, Install, Rewrite, Slim, Spl
 from refactor.ecosystems.reading import Refused, StageReading, Step
 
 _MANAGERS = frozenset({"npm", "yarn", "pnpm", "bun", "corepack"})
-_PROGRAMS = frozenset({"node", "npm", "npx", "yarn", "pnpm", "nodejs", "nodemon", "pm2", "pm2-runtime", "tsx", "ts-node"})
+_PROGRAMS = frozenset(
+    {"node", "npm", "npx", "yarn", "pnpm", "nodejs", "nodemon", "pm2", "pm2-runtime", "tsx", "ts-node"}
+)
 
 
 class Node(Ecosystem):
-    """What is known of Node's tooling. The rules are in the modules of this package, imported when they are asked."""
+    """What is known of Node's tooling. The rules are in the modules of this package, imported when they
+    are asked."""
 
     name = "Node"
 

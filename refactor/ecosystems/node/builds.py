@@ -12,24 +12,72 @@ from refactor.context.manifests import tsconfig_out_dir
 from refactor.context.tables import items, table, text, texts
 from refactor.ecosystems.node.layout import Layout, Unit
 from refactor.ecosystems.node.programs import MANAGERS, Ran
+from refactor.ecosystems.node.tables import words
 from refactor.ecosystems.reading import join
 
-NEUTRAL = frozenset(
-    """rimraf del del-cli rm mkdir mkdirp echo printf eslint prettier tslint stylelint jest vitest mocha ava tap cypress husky
-    true : exit test [ set export wait-on depcheck commitlint concurrently conc run-s run-p npm-run-all npm-run-all2 print date ls
-    pwd cat which corepack biome oxlint standard xo nyc c8 tsc-alias tscpaths resolve-tspaths graphql-codegen madge size-limit
-    only-allow unset cd touch sleep chmod chown is-ci patch-package publint attw knip typedoc svelte-check whoami id uname env
-    npm-s npm-p premove trash shellcheck cross-env clear tree du df find grep wc head tail sort""".split()
+NEUTRAL = words(
+    """
+    rimraf del del-cli rm mkdir mkdirp echo printf eslint prettier tslint stylelint jest vitest mocha
+    ava tap cypress husky true : exit test [ set export wait-on depcheck commitlint concurrently conc
+    run-s run-p npm-run-all npm-run-all2 print date ls pwd cat which corepack biome oxlint standard xo
+    nyc c8 tsc-alias tscpaths resolve-tspaths graphql-codegen madge size-limit only-allow unset cd touch
+    sleep chmod chown is-ci patch-package publint attw knip typedoc svelte-check whoami id uname env
+    npm-s npm-p premove trash shellcheck cross-env clear tree du df find grep wc head tail sort let
+    local read nproc expr seq return shift eval source . chown basename dirname mktemp
+    """
 )
 """Programs that make nothing which is needed when the container runs."""
-COPIERS = frozenset({"cp", "mv", "copyfiles", "copyup", "cpx", "cpx2", "cpy", "ncp", "copy", "rsync", "ln", "recursive-copy", "cpr"})
+COPIERS = frozenset(
+    {
+        "cp",
+        "mv",
+        "copyfiles",
+        "copyup",
+        "cpx",
+        "cpx2",
+        "cpy",
+        "ncp",
+        "copy",
+        "rsync",
+        "ln",
+        "recursive-copy",
+        "cpr",
+    }
+)
 
 _COMMON = {
-    "nuxi": ".output", "nitro": ".output", "nitropack": ".output", "vinxi": ".output", "gatsby": "public", "docusaurus": "build",
-    "eleventy": "_site", "unbuild": "dist", "bunchee": "dist", "microbundle": "dist", "tsdown": "dist", "pkgroll": "dist",
-    "rsbuild": "dist", "rspack": "dist", "vike": "dist", "astro": "dist", "react-router": "build", "rslib": "dist",
-}  # fmt: skip
-_FRONT_END = frozenset({"react-scripts", "react-app-rewired", "craco", "vue-cli-service", "ng", "gatsby", "docusaurus", "eleventy", "ncc"})
+    "nuxi": ".output",
+    "nitro": ".output",
+    "nitropack": ".output",
+    "vinxi": ".output",
+    "gatsby": "public",
+    "docusaurus": "build",
+    "eleventy": "_site",
+    "unbuild": "dist",
+    "bunchee": "dist",
+    "microbundle": "dist",
+    "tsdown": "dist",
+    "pkgroll": "dist",
+    "rsbuild": "dist",
+    "rspack": "dist",
+    "vike": "dist",
+    "astro": "dist",
+    "react-router": "build",
+    "rslib": "dist",
+}
+_FRONT_END = frozenset(
+    {
+        "react-scripts",
+        "react-app-rewired",
+        "craco",
+        "vue-cli-service",
+        "ng",
+        "gatsby",
+        "docusaurus",
+        "eleventy",
+        "ncc",
+    }
+)
 
 
 class Built(NamedTuple):
@@ -37,7 +85,8 @@ class Built(NamedTuple):
 
     ran: Ran
     outputs: tuple[str, ...] | None
-    """Absolute image paths that it writes; () for nothing that matters later, None where that is not known."""
+    """Absolute image paths that it writes; () for nothing that matters later, None where that is not
+    known."""
     is_bundle: bool
     """Packages that the sources import are part of the output."""
     why_unknown: str = ""
@@ -65,7 +114,9 @@ def build_of(layout: Layout, ran: Ran) -> Built | None:
     return Built(ran, (*outputs, *redirected), _is_bundle(layout, ran, unit))
 
 
-_MAKES = re.compile(r"write|append|copy|rename|mkdir|exec|spawn|fork|createWriteStream|cpSync|require\([\"']\.|import\(")
+_MAKES = re.compile(
+    r"write|append|copy|rename|mkdir|exec|spawn|fork|createWriteStream|cpSync|require\([\"']\.|import\("
+)
 
 
 def _is_harmless_code(ran: Ran) -> bool:
@@ -141,13 +192,29 @@ def _outputs(layout: Layout, ran: Ran, unit: Unit | None) -> Sequence[str] | Unk
         if len(operands) >= 2:
             return (operands[-1],)
         return Unknown(f"where `{ran.text}` copies to is not known")
-    if program in {"tailwindcss", "postcss", "sass", "node-sass", "lessc", "uglifyjs", "terser", "browserify", "cleancss", "stylus"}:
+    if program in {
+        "tailwindcss",
+        "postcss",
+        "sass",
+        "node-sass",
+        "lessc",
+        "uglifyjs",
+        "terser",
+        "browserify",
+        "cleancss",
+        "stylus",
+    }:
         return _one_file(ran)
     if program in _COMMON:
         given = _option(args, "--outDir", "--out-dir", "--output", "--dist-path")
         return (given or _COMMON[program],)
     if program == "shx":
         return _shx(ran)
+    if program == "sed":
+        # In place: the last operands are files; without -i it only prints.
+        files = [word for word in args if not word.startswith("-")]
+        is_in_place = any(re.match(r"-[a-zA-Z]*i", word) or word.startswith("--in-place") for word in args)
+        return tuple(files if "-e" in args or "-f" in args else files[1:]) if is_in_place else ()
     return Unknown(f"where `{ran.text[:50]}` writes is not known")
 
 
@@ -183,14 +250,16 @@ def _config_text(context: BuildContext, folder: str, names: Iterable[str]) -> st
 
 
 def _setting(context: BuildContext, folder: str, names: Iterable[str], key: str) -> str | None:
-    """The literal that a settings file gives to ``key``: ``key: 'x'`` or ``key: path.resolve(__dirname, 'x')``."""
+    """The literal that a settings file gives to ``key``: ``key: 'x'`` or ``key: path.resolve(__dirname,
+    'x')``."""
     found = _config_text(context, folder, names)
     value = None if found is None else literal_of(found, key)
     return value if isinstance(value, str) else None
 
 
 def literal_of(settings: str, key: str) -> str | Unknown | None:
-    """The path that a JavaScript settings text gives to a key; None without the key, Unknown for other expressions."""
+    """The path that a JavaScript settings text gives to a key; None without the key, Unknown for other
+    expressions."""
     from refactor.ecosystems.node.sources import without_comments
 
     code = without_comments(settings)
@@ -201,7 +270,10 @@ def literal_of(settings: str, key: str) -> str | Unknown | None:
     plain = re.match(r"[\"'`]([^\"'`$\n]*)[\"'`]", rest)
     if plain is not None:
         return plain[1]
-    joined = re.match(r"(?:path\.)?(?:resolve|join)\(\s*(?:__dirname|process\.cwd\(\)|import\.meta\.dirname)\s*,?([^)]*)\)", rest)
+    joined = re.match(
+        r"(?:path\.)?(?:resolve|join)\(\s*(?:__dirname|process\.cwd\(\)|import\.meta\.dirname)\s*,?([^)]*)\)",
+        rest,
+    )
     if joined is not None and re.fullmatch(r"(?:\s*[\"'`][^\"'`$]*[\"'`]\s*,?)*\s*", joined[1]):
         return posixpath.join(*re.findall(r"[\"'`]([^\"'`]*)[\"'`]", joined[1])) if joined[1].strip() else "."
     return Unknown(f"{key} is not a literal")
@@ -217,7 +289,11 @@ def compiler_option(context: BuildContext, path: str, name: str) -> object:
         options = table(root.get("compilerOptions"))
         if name in options:
             return options[name]
-        parents = [found for found in (text(entry) for entry in _listed(root.get("extends"))) if found and found.startswith(".")]
+        parents = [
+            found
+            for found in (text(entry) for entry in _listed(root.get("extends")))
+            if found and found.startswith(".")
+        ]
         if not parents:
             return None
         path = posixpath.normpath(posixpath.join(posixpath.dirname(path), parents[-1]))
@@ -265,7 +341,9 @@ def _tsc(layout: Layout, ran: Ran, here: str) -> Sequence[str] | Unknown:
                 other = text(table(entry).get("path"))
                 if other:
                     target = posixpath.normpath(posixpath.join(posixpath.dirname(path), other))
-                    waiting.append(target if target.endswith(".json") else posixpath.join(target, "tsconfig.json"))
+                    waiting.append(
+                        target if target.endswith(".json") else posixpath.join(target, "tsconfig.json")
+                    )
             if items(table(data).get("references")) and table(data).get("files") == []:
                 continue
         if compiler_option(context, path, "noEmit") is True:
@@ -290,7 +368,11 @@ def _nest(context: BuildContext, ran: Ran, here: str) -> Sequence[str] | Unknown
         return ("dist",)
     options = table(settings.get("compilerOptions"))
     given = _option(ran.args, "-p", "--path") or text(options.get("tsConfigPath"))
-    name = given or ("tsconfig.build.json" if context.exists(posixpath.join(here, "tsconfig.build.json")) is True else "tsconfig.json")
+    name = given or (
+        "tsconfig.build.json"
+        if context.exists(posixpath.join(here, "tsconfig.build.json")) is True
+        else "tsconfig.json"
+    )
     out = tsconfig_out_dir(context, posixpath.normpath(posixpath.join(here, name)))
     if isinstance(out, Unknown):
         return out
@@ -322,7 +404,9 @@ def _vite(context: BuildContext, ran: Ran, here: str, unit: Unit | None) -> Sequ
         return ()
     wanted = unit.package.wanted if unit is not None else {}
     if "@sveltejs/kit" in wanted:
-        settings = _config_text(context, here, ("svelte.config.js", "svelte.config.mjs", "svelte.config.ts")) or ""
+        settings = (
+            _config_text(context, here, ("svelte.config.js", "svelte.config.mjs", "svelte.config.ts")) or ""
+        )
         out = literal_of(settings, "out")
         if "adapter-node" in settings or "@sveltejs/adapter-node" in wanted:
             return (out,) if isinstance(out, str) else ("build",)
@@ -361,7 +445,9 @@ def _angular(context: BuildContext, ran: Ran, here: str) -> Sequence[str] | Unkn
     found = []
     for project in table(table(data).get("projects")).values():
         entry = table(project)
-        options = table(table(table(entry.get("architect") or entry.get("targets")).get("build")).get("options"))
+        options = table(
+            table(table(entry.get("architect") or entry.get("targets")).get("build")).get("options")
+        )
         path = options.get("outputPath")
         base = text(path) or text(table(path).get("base"))
         if base:
@@ -374,7 +460,11 @@ def _webpack(context: BuildContext, ran: Ran, here: str) -> Sequence[str] | Unkn
     if given is not None:
         return (given,)
     name = _option(ran.args, "-c", "--config")
-    names = (name,) if name else ("webpack.config.js", "webpack.config.ts", "webpack.config.cjs", "webpack.config.mjs")
+    names = (
+        (name,)
+        if name
+        else ("webpack.config.js", "webpack.config.ts", "webpack.config.cjs", "webpack.config.mjs")
+    )
     settings = _config_text(context, here, names)
     if settings is None:
         return ("dist",) if name is None else Unknown(f"{name} of webpack cannot be read")
@@ -439,10 +529,14 @@ def _is_bundle(layout: Layout, ran: Ran, unit: Unit | None) -> bool:
     if ran.program == "vite":
         return not {"@remix-run/dev", "@react-router/dev"} & set(wanted) and "--ssr" not in ran.args
     if ran.program == "esbuild":
-        return "--bundle" in ran.args and not any(word.startswith(("--packages=external", "--external:")) for word in ran.args)
+        return "--bundle" in ran.args and not any(
+            word.startswith(("--packages=external", "--external:")) for word in ran.args
+        )
     if ran.program == "webpack":
         name = _option(ran.args, "-c", "--config")
-        settings = _config_text(layout.context, layout.source(ran.folder) or "", (name,) if name else _configs("webpack"))
+        settings = _config_text(
+            layout.context, layout.source(ran.folder) or "", (name,) if name else _configs("webpack")
+        )
         return settings is not None and "xternals" not in settings
     return ran.program in {"nuxi", "nitro", "nitropack", "vinxi", "parcel"}
 
@@ -460,5 +554,15 @@ def declared_outputs(layout: Layout, unit: Unit) -> dict[str, str]:
     return found
 
 
-__all__ = ["COPIERS", "NEUTRAL", "NEXT_CONFIGS", "Built", "build_of", "compiler_option", "declared_outputs", "literal_of", "next_output",
-           "tsc_config"]  # fmt: skip
+__all__ = [
+    "COPIERS",
+    "NEUTRAL",
+    "NEXT_CONFIGS",
+    "Built",
+    "build_of",
+    "compiler_option",
+    "declared_outputs",
+    "literal_of",
+    "next_output",
+    "tsc_config",
+]

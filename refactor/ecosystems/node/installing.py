@@ -1,4 +1,5 @@
-"""Dependency installations: what they read, and how they become reproducible and free of development dependencies."""
+"""Dependency installations: what they read, and how they become reproducible and free of development
+dependencies."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from refactor.context import Unknown
 from refactor.ecosystems.ecosystem import Install, Rewrite
 from refactor.ecosystems.node.layout import Layout, below
 from refactor.ecosystems.node.needs import Started, start_unit, started, why_dev_needed
+from refactor.ecosystems.node.programs import last_reading
 from refactor.ecosystems.node.projects import (
     Project,
     any_lock,
@@ -20,7 +22,6 @@ from refactor.ecosystems.node.projects import (
     reads,
     why_not_frozen,
 )
-from refactor.ecosystems.node.programs import last_reading
 from refactor.ecosystems.node.steps import kind_of
 from refactor.ecosystems.reading import Refused, StageReading, Step
 from refactor.shell import Command
@@ -40,7 +41,11 @@ def installs(reading: StageReading) -> Sequence[Install | tuple[Step, Refused]]:
         if isinstance(answer, Refused):
             found.append((project.step, answer))
             continue
-        found.append(Install(project.step, _with_preparation(project), project.folder, answer.manifests, answer.evidence))
+        found.append(
+            Install(
+                project.step, _with_preparation(project), project.folder, answer.manifests, answer.evidence
+            )
+        )
     return found
 
 
@@ -51,7 +56,11 @@ def _with_preparation(project: Project) -> tuple[Command, ...]:
         if command.span[0] >= project.command.span[0]:
             continue
         call = next((call for call in project.step.calls if call.command is command), None)
-        is_setting = call is not None and call.manager == project.manager and call.verb in {"config", "config set", "set"}
+        is_setting = (
+            call is not None
+            and call.manager == project.manager
+            and call.verb in {"config", "config set", "set"}
+        )
         if not is_setting:
             break
         commands.insert(0, command)
@@ -125,9 +134,17 @@ def _one(
             evidence.append(_production_evidence(start))
         elif why:
             refused.append((project.step, Refused(why, "move what is needed at run time to dependencies")))
-    elif env == "production" and not has_flag and not _is_berry(layout, project) and frozen and not _is_frozen(project):
+    elif (
+        env == "production"
+        and not has_flag
+        and not _is_berry(layout, project)
+        and frozen
+        and not _is_frozen(project)
+    ):
         drop = True
-        evidence.append("NODE_ENV is production here, so the install leaves development dependencies out as before")
+        evidence.append(
+            "NODE_ENV is production here, so the install leaves development dependencies out as before"
+        )
     text = _text(layout, project, bool(frozen), drop, reading)
     if text is None or text == _written(project):
         return refused
@@ -168,19 +185,29 @@ def _is_berry(layout: Layout, project: Project) -> bool:
 
 
 def _why_keep_dev(layout: Layout, project: Project, start: Started | None, final: StageReading) -> str | None:
-    """Why the development dependencies stay, as a sentence; "" where that is no news, None where they can go."""
+    """Why the development dependencies stay, as a sentence; "" where that is no news, None where they
+    can go."""
     reading = layout.reading
     if _is_berry(layout, project):
         return ""
-    for _, _, built in kind_of(reading, layout).builds:
+    built = kind_of(reading, layout).compiles
+    if built is not None:
         # What builds needs compilers; what is left over is pruned by the split.
         shown = built.ran.shown
-        return "" if reading.stage is not final.stage else f"{shown} builds in this stage, with development dependencies"
+        return (
+            ""
+            if reading.stage is not final.stage
+            else f"{shown} builds in this stage, with development dependencies"
+        )
     reason = lifecycle_needs_dev(layout, project)
     if reason is not None:
         return reason
     if start is None:
-        return "it is not known what the container runs: there is no CMD or ENTRYPOINT" if _has_dev(layout, project) else ""
+        return (
+            "it is not known what the container runs: there is no CMD or ENTRYPOINT"
+            if _has_dev(layout, project)
+            else ""
+        )
     if reading.stage is not final.stage and not _is_used(reading, project, start):
         return ""
     unit = start_unit(start)
@@ -197,7 +224,9 @@ def _is_used(reading: StageReading, project: Project, start: Started) -> bool:
     for moved in start.layout.moved:
         if moved.stage.stage is not reading.stage:
             continue
-        if below(project.folder + "/node_modules", moved.source) is not None or moved.source.endswith("/node_modules"):
+        if below(project.folder + "/node_modules", moved.source) is not None or moved.source.endswith(
+            "/node_modules"
+        ):
             return True
     parent = start.layout.parent
     while parent is not None:
@@ -219,7 +248,9 @@ def _text(layout: Layout, project: Project, frozen: bool, drop: bool, reading: S
         if frozen and call.action == "install":
             verb = _verb_span(project)
             changed = written[: verb[0]] + "ci" + written[verb[1] :]
-            changed = re.sub(r"\s+(?:--no-save|--save|-S|--package-lock(?:=\S+)?|--prefer-dedupe)(?=\s|$)", "", changed)
+            changed = re.sub(
+                r"\s+(?:--no-save|--save|-S|--package-lock(?:=\S+)?|--prefer-dedupe)(?=\s|$)", "", changed
+            )
         if drop:
             major = npm_major(reading.image)
             changed += " --only=production" if major is not None and major < 7 else " --omit=dev"

@@ -1,6 +1,8 @@
-"""Which files of the application the runner needs: outputs of the build, packages, and what the program may open.
+"""Which files of the application the runner needs: outputs of the build, packages, and what the program
+may open.
 
-Left out is only what is known to be for the build (sources of a compiled program, settings of tools, tests, lockfiles);
+Left out is only what is known to be for the build (sources of a compiled program, settings of tools,
+tests, lockfiles);
 what is not known is kept.
 """
 
@@ -18,6 +20,7 @@ from refactor.ecosystems.node.needs import STATIC_SERVERS, Server, Started
 from refactor.ecosystems.node.programs import Ran
 from refactor.ecosystems.node.projects import any_lock
 from refactor.ecosystems.node.sources import COMPILED, SUFFIXES, facts, is_test
+from refactor.ecosystems.node.tables import words
 from refactor.ecosystems.reading import Refused, StageReading, join
 
 _BUILD_FILES = re.compile(
@@ -41,10 +44,13 @@ _BUILD_FILES = re.compile(
 )
 """Names of files that only builds, linters, tests, package managers and hosts read."""
 
-_BUILD_FOLDERS = frozenset(
-    """node_modules .git .github .gitlab .circleci .vscode .idea .husky .devcontainer coverage test tests __tests__ __mocks__ spec
-    specs e2e cypress playwright docs doc .storybook stories k8s kubernetes helm charts terraform .yarn .nx .turbo .changeset
-    types typings @types .cache .parcel-cache .angular .nyc_output .swc .vite .config .cursor .claude .fleet .zed patches""".split()
+_BUILD_FOLDERS = words(
+    """
+    node_modules .git .github .gitlab .circleci .vscode .idea .husky .devcontainer coverage test tests
+    __tests__ __mocks__ spec specs e2e cypress playwright docs doc .storybook stories k8s kubernetes
+    helm charts terraform .yarn .nx .turbo .changeset types typings @types .cache .parcel-cache .angular
+    .nyc_output .swc .vite .config .cursor .claude .fleet .zed patches
+    """
 )
 _FRONT_PAGES = frozenset({"index.html"})
 
@@ -165,7 +171,9 @@ class _Keeper:
     def why_whole(self) -> str | None:
         """Why the application's folder is copied whole, None where its parts are known."""
         for built in self.builds:
-            if built.outputs is None and any(below(built.ran.folder, one.folder) is not None for one in self.runtime):
+            if built.outputs is None and any(
+                below(built.ran.folder, one.folder) is not None for one in self.runtime
+            ):
                 return built.why_unknown
         if self.server.is_interpreted or self.server.dynamic is None:
             return None
@@ -249,7 +257,9 @@ class _Keeper:
         rooted = self.rooted(name)
         if self.server.is_interpreted:
             reached = [source for source in sources if source in self.server.files]
-            if reached and self.server.dynamic is None or any(source in self.reached() for source in sources):
+            if (reached and self.server.dynamic is None) or any(
+                source in self.reached() for source in sources
+            ):
                 return None
         if name in _BUILD_FOLDERS:
             place = rooted or (self.names_it(path) if name not in {"node_modules", ".git"} else None)
@@ -257,7 +267,9 @@ class _Keeper:
                 return "a folder of the build"
             self.evidence.append(f"{path} is kept: {place} names it")
             return None
-        compiled = [s for s in sources if s.endswith(COMPILED) and not s.endswith((".d.ts", ".d.mts", ".d.cts"))]
+        compiled = [
+            s for s in sources if s.endswith(COMPILED) and not s.endswith((".d.ts", ".d.mts", ".d.cts"))
+        ]
         only_types = bool(sources) and all(s.endswith((".d.ts", ".d.mts")) for s in sources)
         if only_types:
             return "types"
@@ -266,11 +278,12 @@ class _Keeper:
                 self.evidence.append(f"{path} is kept: {rooted} names it")
                 return None
             return "sources of the build"
-        if self.is_compiled_input(path, unit):
-            if rooted is None:
-                return "sources of the build"
+        if rooted is None and self.is_compiled_input(path, unit):
+            return "sources of the build"
         place = rooted or self.names_it(path)
-        self.evidence.append(f"{path} is kept: {place} names it" if place else f"{path} is kept: it may be opened at run time")
+        self.evidence.append(
+            f"{path} is kept: {place} names it" if place else f"{path} is kept: it may be opened at run time"
+        )
         return None
 
     def reached(self) -> frozenset[str]:
@@ -283,19 +296,33 @@ class _Keeper:
         if self.server.is_interpreted:
             return False
         for built in self.builds:
-            if not built.outputs or built.ran.program not in {"babel", "swc", "esbuild", "ncc", "webpack", "tsc", "rollup", "tsup"}:
+            if not built.outputs or built.ran.program not in {
+                "babel",
+                "swc",
+                "esbuild",
+                "ncc",
+                "webpack",
+                "tsc",
+                "rollup",
+                "tsup",
+            }:
                 continue
             if built.ran.folder != unit.folder:
                 continue
             for word in built.ran.args:
-                if not word.startswith("-") and join(built.ran.folder, word.split("*")[0]).startswith(path.rstrip("/")):
+                if not word.startswith("-") and join(built.ran.folder, word.split("*")[0]).startswith(
+                    path.rstrip("/")
+                ):
                     target = join(built.ran.folder, word.split("*")[0])
-                    if below(target, path) is not None and not any(below(target, output) is not None for output in built.outputs):
+                    if below(target, path) is not None and not any(
+                        below(target, output) is not None for output in built.outputs
+                    ):
                         return True
         return False
 
     def rooted(self, name: str) -> str | None:
-        """Where a source names a folder from the application's root (``src/mail/x.html``, ``join(cwd, 'src')``)."""
+        """Where a source names a folder from the application's root (``src/mail/x.html``, ``join(cwd,
+        'src')``)."""
         rule = re.compile(rf"[\"'`](?:\./|\.\./|/)*{re.escape(name)}(?:/[^\"'`\n]*)?[\"'`]")
         for path in self.server.files:
             text = facts(self.layout.context, path).text
@@ -308,7 +335,9 @@ class _Keeper:
                 if re.search(r"\.ts[\"'`}]|\{\.?ts|\.tsx[\"'`]", found[0]):
                     continue
                 value = found[0][1:-1].removeprefix("./").strip("/")
-                if value == name and not re.search(r"(?:join|resolve|static|sendFile|readdir\w*|cwd\(\),?|dirname,?|\+)\s*\(?[^()]*$", before):
+                if value == name and not re.search(
+                    r"(?:join|resolve|static|sendFile|readdir\w*|cwd\(\),?|dirname,?|\+)\s*\(?[^()]*$", before
+                ):
                     continue
                 return f"{path}:{text.count(chr(10), 0, found.start()) + 1}"
         return None
@@ -333,7 +362,8 @@ def keep(
 ) -> Keep | Refused:
     """Chooses what the runner gets, or says what keeps it from being known.
 
-    ``unit`` is the project that is started, ``root`` the one whose install brings its packages, ``projects`` all that are
+    ``unit`` is the project that is started, ``root`` the one whose install brings its packages,
+    ``projects`` all that are
     installed, ``members`` those of a workspace that are needed.
     """
     keeper = _Keeper(tree, start, unit, root, projects, members, builds, server)
@@ -361,7 +391,13 @@ def _roots(tree: Tree, keeper: _Keeper, units: Iterable[Unit]) -> tuple[tuple[st
     for target in tree.targets:
         if any(below(folder, target) is not None for folder in folders):
             folders.add(target)
-    roots = tuple(sorted(one for one in folders if not any(one != other and below(one, other) is not None for other in folders)))
+    roots = tuple(
+        sorted(
+            one
+            for one in folders
+            if not any(one != other and below(one, other) is not None for other in folders)
+        )
+    )
     names = set(tree.names("/")) | {"node_modules"} if "/" in roots else set()
     names |= {output.strip("/").split("/")[0] for output in keeper.outputs} if "/" in roots else set()
     return roots, frozenset(names)
@@ -375,10 +411,14 @@ def _static(keeper: _Keeper, start: Started, roots: tuple[str, ...], names: froz
             served = _served(ran)
             folders.append(join(ran.folder, served))
     for folder in folders:
-        if not any(below(folder, output) is not None for output in keeper.outputs) and not keeper.tree.names(folder):
+        if not any(below(folder, output) is not None for output in keeper.outputs) and not keeper.tree.names(
+            folder
+        ):
             return Refused(f"{folder}, which is served, is written by no build step that is known")
         if folder in roots:
-            return Refused(f"{folder}, the application's own folder, is served", "serve the folder of the build")
+            return Refused(
+                f"{folder}, the application's own folder, is served", "serve the folder of the build"
+            )
     evidence = (f"{start.runs[-1].shown} serves {', '.join(folders)} and needs no package of the project",)
     return Keep(tuple(folders), frozenset(), roots, names, False, False, (), evidence)
 
@@ -395,7 +435,9 @@ def _served(ran: Ran) -> str:
     return "."
 
 
-def _standalone(keeper: _Keeper, start: Started, roots: tuple[str, ...], names: frozenset[str]) -> Keep | None:
+def _standalone(
+    keeper: _Keeper, start: Started, roots: tuple[str, ...], names: frozenset[str]
+) -> Keep | None:
     """Servers that bring their packages along: Next's standalone output, Nuxt's and Nitro's ``.output``."""
     entries = [place for ran, place in start.entries() if ran in start.runs]
     if not entries or len(entries) != len(start.runs):
@@ -419,7 +461,10 @@ def _whole(
     why: str,
 ) -> Keep | Refused:
     if "/" in roots:
-        return Refused(f"the application lives in /, so that only named parts of it can be copied, and {why}", "set a WORKDIR such as /app")
+        return Refused(
+            f"the application lives in /, so that only named parts of it can be copied, and {why}",
+            "set a WORKDIR such as /app",
+        )
     # What only the build of another project installed does not go along.
     removals = [
         join(one.folder, "node_modules")
@@ -442,7 +487,12 @@ def _missing_entry(keeper: _Keeper, start: Started) -> Refused | None:
             if any(below(target, output) is not None for output in keeper.outputs):
                 continue
         found = next(
-            (one for ending in ("", ".js", ".mjs", ".cjs", "/index.js") if (one := target + ending) in keeper.tree.files), None
+            (
+                one
+                for ending in ("", ".js", ".mjs", ".cjs", "/index.js")
+                if (one := target + ending) in keeper.tree.files
+            ),
+            None,
         )
         if found is not None:
             if not any(below(found, path) is not None for path in keeper.kept):
@@ -472,13 +522,18 @@ def _parts(keeper: _Keeper, root: Unit, roots: tuple[str, ...], names: frozenset
             continue
         if keeper.members and lock is not None and lock.manager == "npm" and lock.version != "1":
             prefix = below(one.folder, root.folder)
-            if any(package.location.startswith(f"{prefix}/node_modules/") and not package.is_dev for package in lock.packages):
+            if any(
+                package.location.startswith(f"{prefix}/node_modules/") and not package.is_dev
+                for package in lock.packages
+            ):
                 modules.append(join(one.folder, "node_modules"))
         elif any(one.folder == member.folder for member in keeper.members):
             # Other managers put packages into the members' own folders, which may or may not be there.
             whole_members.append(one.folder)
     if whole_members:
-        keeper.evidence.append(f"{', '.join(whole_members)} are copied as a whole, as they may have a node_modules of their own")
+        keeper.evidence.append(
+            f"{', '.join(whole_members)} are copied as a whole, as they may have a node_modules of their own"
+        )
     paths: dict[str, bool] = {}
     paths.update(first)
     paths.update(dict.fromkeys(modules, False))

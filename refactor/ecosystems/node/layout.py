@@ -29,7 +29,8 @@ class Unit(NamedTuple):
 
 
 class Moved(NamedTuple):
-    """One source of a ``COPY --from=<stage>``: ``source`` in that stage's image becomes ``target`` in this one's."""
+    """One source of a ``COPY --from=<stage>``: ``source`` in that stage's image becomes ``target`` in
+    this one's."""
 
     node: Instruction
     stage: StageReading
@@ -44,7 +45,7 @@ class Layout:
         self.reading = reading
         self.context = reading.context
         self._moved: tuple[Moved, ...] | None = None
-        self._parent: Layout | None | bool = False
+        self._parent: Layout | bool | None = False
 
     @property
     def parent(self) -> Layout | None:
@@ -52,7 +53,9 @@ class Layout:
         if isinstance(self._parent, bool):
             stage = self.reading.parent
             self._parent = (
-                None if stage is None else Layout(StageReading(self.reading.file, stage, self.reading.context))
+                None
+                if stage is None
+                else Layout(StageReading(self.reading.file, stage, self.reading.context))
             )
         return self._parent
 
@@ -82,10 +85,13 @@ class Layout:
                 into = written.endswith("/") or written in {".", ".."} or len(node.sources) > 1
                 for match in _matches(origin, source):
                     inside = into and _is_file(origin, match)
-                    yield Moved(node, origin, match, join(target, posixpath.basename(match)) if inside else target)
+                    yield Moved(
+                        node, origin, match, join(target, posixpath.basename(match)) if inside else target
+                    )
 
     def source(self, path: str, before: Instruction | None = None) -> str | None:
-        """The context path whose copy is at the absolute image ``path``; "" is the context itself, None: no copy."""
+        """The context path whose copy is at the absolute image ``path``; "" is the context itself,
+        None: no copy."""
         found = self.reading.in_context(path, before)
         if found is not None:
             return found
@@ -119,7 +125,8 @@ class Layout:
         )
 
     def unit(self, folder: str, before: Instruction | None = None) -> Unit | None:
-        """The project that a package manager called in ``folder`` works on: the nearest folder with a package.json."""
+        """The project that a package manager called in ``folder`` works on: the nearest folder with a
+        package.json."""
         here = folder
         while True:
             path = self.source(join(here, "package.json"), before)
@@ -129,6 +136,16 @@ class Layout:
             if here == "/":
                 return None
             here = posixpath.dirname(here)
+
+    def built_unit(self, path: str) -> Unit | None:
+        """The project whose build made ``path``, by the earlier stage that it is copied from."""
+        for moved in reversed(self.moved):
+            rest = below(path, moved.target)
+            if rest is not None:
+                origin = Layout(moved.stage)
+                place = join(moved.source, rest or ".")
+                return origin.unit(posixpath.dirname(place)) or origin.built_unit(place)
+        return self.parent.built_unit(path) if self.parent is not None else None
 
     def broken_unit(self, folder: str, before: Instruction | None = None) -> Unknown | None:
         """Why the nearest package.json cannot be read, None where it can or there is none."""

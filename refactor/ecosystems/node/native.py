@@ -5,45 +5,62 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from refactor.context.manifests import NodeLock, PackageJson
+from refactor.ecosystems.node.tables import words
 
-NEVER_COMPILES = frozenset(
-    """esbuild core-js core-js-pure core-js-bundle protobufjs @prisma/client @prisma/engines prisma husky nodemon puppeteer
-    puppeteer-core cypress playwright playwright-core @playwright/test @swc/core @nestjs/core nx styled-components es5-ext
-    @scarf/scarf vue-demi unrs-resolver msgpackr-extract bufferutil utf-8-validate @parcel/watcher aws-sdk electron
-    electron-chromedriver chromedriver geckodriver @sentry/cli @firebase/util @apollo/protobufjs @bufbuild/buf fsevents
-    preact ejs highlight.js event-stream ajv-formats @fortawesome/fontawesome-free @fortawesome/fontawesome-svg-core
-    @fortawesome/free-solid-svg-icons @fortawesome/free-regular-svg-icons @fortawesome/free-brands-svg-icons date-fns
-    @angular/cli @openapitools/openapi-generator-cli @compodoc/compodoc simple-git-hooks lefthook workerd sass-embedded
-    ngrok ffmpeg-static ffprobe-static @ffmpeg-installer/ffmpeg @ffprobe-installer/ffprobe @datadog/native-metrics
-    @tensorflow/tfjs @mapbox/mapbox-gl-native deno bun phantomjs-prebuilt phantomjs selenium-webdriver yo gulp-cli
-    fast-folder-size mongodb-memory-server mongodb-memory-server-core redis-memory-server parse-server
-    @newrelic/native-metrics dd-trace opencollective spawn-sync xhr2 sqreen jest-playwright @vercel/speed-insights
-    @vercel/analytics @trivago/prettier-plugin-sort-imports cwebp-bin gifsicle mozjpeg optipng-bin pngquant-bin jpegtran-bin
-    @bundled-es-modules/tough-cookie es5-shim rxdb inferno intl-messageformat babel-polyfill level-js svelte-preprocess
-    react-native-elements yarn pnpm node-pre-gyp dtrace-provider tree-sitter-cli netlify-cli vercel wrangler lerna less
-    @biomejs/biome @tailwindcss/oxide @firebase/util autorest wd strapi @strapi/strapi ts-patch unix-dgram""".split()
+NEVER_COMPILES = words(
+    """
+    esbuild core-js core-js-pure core-js-bundle protobufjs @prisma/client @prisma/engines prisma husky
+    nodemon puppeteer puppeteer-core cypress playwright playwright-core @playwright/test @swc/core
+    @nestjs/core nx styled-components es5-ext @scarf/scarf vue-demi unrs-resolver msgpackr-extract
+    bufferutil utf-8-validate @parcel/watcher aws-sdk electron electron-chromedriver chromedriver
+    geckodriver @sentry/cli @firebase/util @apollo/protobufjs @bufbuild/buf fsevents preact ejs
+    highlight.js event-stream ajv-formats @fortawesome/fontawesome-free
+    @fortawesome/fontawesome-svg-core @fortawesome/free-solid-svg-icons
+    @fortawesome/free-regular-svg-icons @fortawesome/free-brands-svg-icons date-fns @angular/cli
+    @openapitools/openapi-generator-cli @compodoc/compodoc simple-git-hooks lefthook workerd
+    sass-embedded ngrok ffmpeg-static ffprobe-static @ffmpeg-installer/ffmpeg @ffprobe-installer/ffprobe
+    @datadog/native-metrics @tensorflow/tfjs @mapbox/mapbox-gl-native deno bun phantomjs-prebuilt
+    phantomjs selenium-webdriver yo gulp-cli fast-folder-size mongodb-memory-server
+    mongodb-memory-server-core redis-memory-server parse-server @newrelic/native-metrics dd-trace
+    opencollective spawn-sync xhr2 sqreen jest-playwright @vercel/speed-insights @vercel/analytics
+    @trivago/prettier-plugin-sort-imports cwebp-bin gifsicle mozjpeg optipng-bin pngquant-bin
+    jpegtran-bin @bundled-es-modules/tough-cookie es5-shim rxdb inferno intl-messageformat
+    babel-polyfill level-js svelte-preprocess react-native-elements yarn pnpm node-pre-gyp
+    dtrace-provider tree-sitter-cli netlify-cli vercel wrangler lerna less @biomejs/biome
+    @tailwindcss/oxide @firebase/util autorest wd strapi @strapi/strapi ts-patch unix-dgram
+    """
 )
-"""Packages whose install script prints, downloads a finished program, or checks one that npm brought; none of them
-fails without a compiler (an optional one is left out then). From the packages' own manifests on the npm registry."""
+"""Packages whose install script prints, downloads a finished program, or checks one that npm brought;
+none of them
+fails without a compiler (an optional one is left out then). From the packages' own manifests on the npm
+registry."""
 
-COMPILES = frozenset(
-    """bcrypt argon2 sqlite3 better-sqlite3 node-sass canvas sharp cpu-features grpc libpq pg-native odbc ibm_db oracledb usb
-    keytar node-rdkafka zeromq nodegit kerberos node-expat libxmljs libxmljs2 re2 farmhash xxhash snappy isolated-vm node-pty
-    serialport @serialport/bindings-cpp robotjs deasync ursa scrypt ffi-napi ref-napi leveldown classic-level rocksdb lmdb
-    microtime mmmagic node-libcurl sodium-native hiredis bignum iconv weak-napi gc-stats heapdump v8-profiler-next memwatch-next
-    integer sqlite-vec @journeyapps/sqlcipher @tensorflow/tfjs-node node-datachannel wrtc nodejs-snowflake node-webcrypto-ossl
-    fibers pcsclite pty.js userid posix unix-dgram-native uws utp-native vue-native secp256k1 keccak blake-hash bcrypt-nodejs-native
-    @discordjs/opus node-opus opus ed25519 tiny-secp256k1 couchbase couchbase-native aerospike libsodium nodehun spellchecker
-    tree-sitter oniguruma nslog keyboard-layout cld bigint-buffer""".split()
+COMPILES = words(
+    """
+    bcrypt argon2 sqlite3 better-sqlite3 node-sass canvas sharp cpu-features grpc libpq pg-native odbc
+    ibm_db oracledb usb keytar node-rdkafka zeromq nodegit kerberos node-expat libxmljs libxmljs2 re2
+    farmhash xxhash snappy isolated-vm node-pty serialport @serialport/bindings-cpp robotjs deasync ursa
+    scrypt ffi-napi ref-napi leveldown classic-level rocksdb lmdb microtime mmmagic node-libcurl
+    sodium-native hiredis bignum iconv weak-napi gc-stats heapdump v8-profiler-next memwatch-next
+    integer sqlite-vec @journeyapps/sqlcipher @tensorflow/tfjs-node node-datachannel wrtc
+    nodejs-snowflake node-webcrypto-ossl fibers pcsclite pty.js userid posix unix-dgram-native uws
+    utp-native vue-native secp256k1 keccak blake-hash bcrypt-nodejs-native @discordjs/opus node-opus
+    opus ed25519 tiny-secp256k1 couchbase couchbase-native aerospike libsodium nodehun spellchecker
+    tree-sitter oniguruma nslog keyboard-layout cld bigint-buffer
+    """
 )
-"""Packages known to be built by node-gyp (or CMake) where no prebuilt file fits; for lockfiles that do not say so."""
+"""Packages known to be built by node-gyp (or CMake) where no prebuilt file fits; for lockfiles that do
+not say so."""
 
-_NEEDS_NOTHING = frozenset(
-    """bcrypt argon2 sqlite3 better-sqlite3 cpu-features node-sass sharp grpc re2 farmhash xxhash snappy isolated-vm node-pty
-    serialport @serialport/bindings-cpp deasync scrypt ffi-napi ref-napi leveldown classic-level rocksdb lmdb microtime
-    sodium-native hiredis bignum iconv heapdump v8-profiler-next secp256k1 keccak bigint-buffer integer tree-sitter node-expat
-    libxmljs libxmljs2 @discordjs/opus tiny-secp256k1 node-libcurl-none weak-napi fibers bufferutil utf-8-validate posix
-    unix-dgram couchbase cld gc-stats""".split()
+_NEEDS_NOTHING = words(
+    """
+    bcrypt argon2 sqlite3 better-sqlite3 cpu-features node-sass sharp grpc re2 farmhash xxhash snappy
+    isolated-vm node-pty serialport @serialport/bindings-cpp deasync scrypt ffi-napi ref-napi leveldown
+    classic-level rocksdb lmdb microtime sodium-native hiredis bignum iconv heapdump v8-profiler-next
+    secp256k1 keccak bigint-buffer integer tree-sitter node-expat libxmljs libxmljs2 @discordjs/opus
+    tiny-secp256k1 node-libcurl-none weak-napi fibers bufferutil utf-8-validate posix unix-dgram
+    couchbase cld gc-stats
+    """
 )
 """Compiled packages that link against the C and C++ libraries alone, or bring the others' sources along."""
 
@@ -67,7 +84,9 @@ def compiled(lock: NodeLock | None, package: PackageJson, *, production: bool) -
             if locked.is_dev and production:
                 continue
             if locked.name in COMPILES:
-                found.setdefault(locked.name, f"{locked.name} in {lock.path} is compiled where no prebuilt file fits")
+                found.setdefault(
+                    locked.name, f"{locked.name} in {lock.path} is compiled where no prebuilt file fits"
+                )
     else:
         wanted = {**package.dependencies, **package.optional_dependencies}
         if not production:
@@ -79,7 +98,8 @@ def compiled(lock: NodeLock | None, package: PackageJson, *, production: bool) -
 
 
 def libraries(natives: tuple[Native, ...], distro: str, release: str | None) -> dict[str, str] | str:
-    """System packages that the compiled packages load when they run -> why; or the name of one that is not known."""
+    """System packages that the compiled packages load when they run -> why; or the name of one that is
+    not known."""
     from refactor.images.system_packages import npm_native_needs
 
     needed: dict[str, str] = {}

@@ -11,7 +11,6 @@ from refactor.context.manifests import NodeLock, PackageJson
 from refactor.ecosystems.node.layout import SKIPPED, Layout, Unit
 from refactor.ecosystems.node.programs import (
     MANAGERS,
-    Programs,
     Ran,
     node_entry,
     node_modules_wanted,
@@ -19,35 +18,86 @@ from refactor.ecosystems.node.programs import (
     programs_of_health,
     programs_of_start,
 )
-from refactor.ecosystems.node.sources import COMPILED, SUFFIXES, graph, is_test, is_tool_config, packages_of, resolve_path
+from refactor.ecosystems.node.sources import (
+    COMPILED,
+    SUFFIXES,
+    graph,
+    is_test,
+    is_tool_config,
+    packages_of,
+    resolve_path,
+)
+from refactor.ecosystems.node.tables import words
 from refactor.ecosystems.reading import StageReading, join
 
-_SYSTEM = frozenset(
-    """node nodejs sh bash ash echo printf sleep cd mkdir true : exit test [ export set exec cat ls rm cp mv ln touch chmod chown
-    wait kill trap env printenv id whoami pwd date sed awk grep tr cut head tail find xargs tee which nc wget curl ps until
-    source . eval local read return shift unset umask ulimit hostname tini dumb-init su gosu su-exec git python3 python
-    concurrently npm yarn pnpm corepack nginx dockerize wait-for-it.sh wait-for psql pg_isready mysql openssl""".split()
+_SYSTEM = words(
+    """
+    node nodejs sh bash ash echo printf sleep cd mkdir true : exit test [ export set exec cat ls rm cp
+    mv ln touch chmod chown wait kill trap env printenv id whoami pwd date sed awk grep tr cut head tail
+    find xargs tee which nc wget curl ps until source . eval local read return shift unset umask ulimit
+    hostname tini dumb-init su gosu su-exec git python3 python concurrently npm yarn pnpm corepack nginx
+    dockerize wait-for-it.sh wait-for psql pg_isready mysql openssl
+    """
 )
 WATCHERS = {
-    "nodemon": "restarts on changes", "ts-node-dev": "compiles at start", "tsnd": "compiles at start", "ts-node": "compiles at start",
-    "tsx": "compiles at start", "tsm": "compiles at start", "esno": "compiles at start", "vite-node": "compiles at start",
-    "swc-node": "compiles at start", "babel-node": "compiles at start", "babel-watch": "compiles at start", "node-dev": "restarts on changes",
-    "supervisor": "restarts on changes", "sucrase-node": "compiles at start", "esbuild-runner": "compiles at start", "esr": "compiles at start",
-    "ts-node-esm": "compiles at start", "ts-node-script": "compiles at start", "ts-node-transpile-only": "compiles at start",
-}  # fmt: skip
+    "nodemon": "restarts on changes",
+    "ts-node-dev": "compiles at start",
+    "tsnd": "compiles at start",
+    "ts-node": "compiles at start",
+    "tsx": "compiles at start",
+    "tsm": "compiles at start",
+    "esno": "compiles at start",
+    "vite-node": "compiles at start",
+    "swc-node": "compiles at start",
+    "babel-node": "compiles at start",
+    "babel-watch": "compiles at start",
+    "node-dev": "restarts on changes",
+    "supervisor": "restarts on changes",
+    "sucrase-node": "compiles at start",
+    "esbuild-runner": "compiles at start",
+    "esr": "compiles at start",
+    "ts-node-esm": "compiles at start",
+    "ts-node-script": "compiles at start",
+    "ts-node-transpile-only": "compiles at start",
+}
 """Programs that run sources as they are, or again at every change."""
 _SERVERS = {
-    "vite": ("build", "optimize"), "next": ("start", "build", "export", "telemetry", "lint"), "ng": ("build", "lint", "test", "version"),
-    "react-scripts": ("build", "test", "eject"), "react-app-rewired": ("build", "test"), "craco": ("build", "test"),
-    "vue-cli-service": ("build", "lint", "test:unit"), "nuxt": ("start", "build", "generate", "prepare"),
-    "nuxi": ("start", "build", "generate", "prepare", "preview"), "gatsby": ("build", "clean"), "astro": ("build", "check", "sync"),
-    "remix": ("build", "vite:build"), "parcel": ("build",), "nest": ("build", "generate"), "webpack": (), "webpack-dev-server": (),
-    "expo": ("export", "build", "install"), "snowpack": ("build",), "docusaurus": ("build", "clear"), "poi": (), "umi": ("build",),
-    "svelte-kit": ("build", "sync", "package"), "quasar": ("build",), "ember": ("build", "test"), "storybook": ("build",),
-    "start-storybook": (), "react-native": (), "ionic": ("build",), "rsbuild": ("build",), "rspack": ("build",), "farm": ("build",),
-}  # fmt: skip
+    "vite": ("build", "optimize"),
+    "next": ("start", "build", "export", "telemetry", "lint"),
+    "ng": ("build", "lint", "test", "version"),
+    "react-scripts": ("build", "test", "eject"),
+    "react-app-rewired": ("build", "test"),
+    "craco": ("build", "test"),
+    "vue-cli-service": ("build", "lint", "test:unit"),
+    "nuxt": ("start", "build", "generate", "prepare"),
+    "nuxi": ("start", "build", "generate", "prepare", "preview"),
+    "gatsby": ("build", "clean"),
+    "astro": ("build", "check", "sync"),
+    "remix": ("build", "vite:build"),
+    "parcel": ("build",),
+    "nest": ("build", "generate"),
+    "webpack": (),
+    "webpack-dev-server": (),
+    "expo": ("export", "build", "install"),
+    "snowpack": ("build",),
+    "docusaurus": ("build", "clear"),
+    "poi": (),
+    "umi": ("build",),
+    "svelte-kit": ("build", "sync", "package"),
+    "quasar": ("build",),
+    "ember": ("build", "test"),
+    "storybook": ("build",),
+    "start-storybook": (),
+    "react-native": (),
+    "ionic": ("build",),
+    "rsbuild": ("build",),
+    "rspack": ("build",),
+    "farm": ("build",),
+}
 """Front-end tools -> subcommands with which they are not a development server."""
-STATIC_SERVERS = frozenset({"serve", "http-server", "live-server", "local-web-server", "ws", "static-server", "superstatic", "sirv"})
+STATIC_SERVERS = frozenset(
+    {"serve", "http-server", "live-server", "local-web-server", "ws", "static-server", "superstatic", "sirv"}
+)
 
 
 def why_dev_server(ran: Ran) -> str | None:
@@ -57,8 +107,20 @@ def why_dev_server(ran: Ran) -> str | None:
     if ran.program == "node":
         if any(word == "--watch" or word.startswith("--watch-path") for word in ran.args):
             return "node --watch, which restarts on changes"
-        loaded = [name for name in node_modules_wanted(ran.args) if name in {"ts-node", "tsx", "@swc-node", "@babel/register",
-                                                                             "@swc-node/register", "esbuild-register", "sucrase"}]  # fmt: skip
+        loaded = [
+            name
+            for name in node_modules_wanted(ran.args)
+            if name
+            in {
+                "ts-node",
+                "tsx",
+                "@swc-node",
+                "@babel/register",
+                "@swc-node/register",
+                "esbuild-register",
+                "sucrase",
+            }
+        ]
         if loaded:
             return f"{loaded[0]}, which compiles at start"
         return None
@@ -68,7 +130,11 @@ def why_dev_server(ran: Ran) -> str | None:
     verb = next((word for word in ran.args if not word.startswith("-")), "")
     if verb in allowed:
         return None
-    if ran.program == "webpack" and verb not in {"serve", "s", "server"} and not {"--watch", "-w"} & set(ran.args):
+    if (
+        ran.program == "webpack"
+        and verb not in {"serve", "s", "server"}
+        and not {"--watch", "-w"} & set(ran.args)
+    ):
         return None
     if ran.program == "nest" and verb != "start":
         return None
@@ -126,33 +192,46 @@ def started(reading: StageReading) -> Started | None:
 
 
 def source_files(layout: Layout, unit: Unit, *, all_kinds: bool = True) -> tuple[str, ...] | Unknown:
-    """The program files of a project in the context: no tests, no settings of tools, no other projects below it."""
+    """The program files of a project in the context: no tests, no settings of tools, no other projects
+    below it."""
     context = layout.context
     files = context.files(unit.source, without=(*SKIPPED, "coverage", ".next", ".nuxt", ".svelte-kit"))
     if isinstance(files, Unknown):
         return files
     tools = _tool_files(layout, unit)
-    below = [path.rpartition("/")[0] for path in files if path.endswith("/package.json") and path != unit.package.path]
+    below = [
+        path.rpartition("/")[0]
+        for path in files
+        if path.endswith("/package.json") and path != unit.package.path
+    ]
     result = []
     for path in files:
         if not path.endswith(SUFFIXES if all_kinds else COMPILED):
             continue
         own = path[len(unit.source) :].lstrip("/")
-        if is_test(own) or is_tool_config(own) or own in tools or any(path.startswith(folder + "/") for folder in below):
+        if (
+            is_test(own)
+            or is_tool_config(own)
+            or own in tools
+            or any(path.startswith(folder + "/") for folder in below)
+        ):
             continue
         result.append(path)
     return tuple(result)
 
 
 def _tool_files(layout: Layout, unit: Unit) -> frozenset[str]:
-    """Files that scripts of package.json run as programs of their own (``node tools/build.js``), and the start does not."""
+    """Files that scripts of package.json run as programs of their own (``node tools/build.js``), and
+    the start does not."""
     start = layout.reading.start
     begun = "" if start is None else " ".join(start.argv)
     found = set()
     for name, text in unit.package.scripts.items():
         if name in {"start", "start:prod", "serve", "prod", "production"} or name in begun.split():
             continue
-        for match in re.finditer(r"\b(?:node|tsx|ts-node|babel-node|esno)\s+(?:-\S+\s+)*(?:\./)?([\w./-]+\.[mc]?[jt]s)\b", text):
+        for match in re.finditer(
+            r"\b(?:node|tsx|ts-node|babel-node|esno)\s+(?:-\S+\s+)*(?:\./)?([\w./-]+\.[mc]?[jt]s)\b", text
+        ):
             if match[1] not in begun and match[1] != unit.package.main:
                 found.add(posixpath.normpath(match[1]))
     for name in ("start", "start:prod"):
@@ -205,9 +284,11 @@ def why_dev_needed(
     *,
     is_bundled: bool = False,
 ) -> str | None:
-    """Why what is started needs development dependencies, as a sentence; None where nothing shows that it does.
+    """Why what is started needs development dependencies, as a sentence; None where nothing shows that
+    it does.
 
-    ``unit`` is the project that is started, ``root`` the manifest that was installed (another one in a workspace).
+    ``unit`` is the project that is started, ``root`` the manifest that was installed (another one in a
+    workspace).
     """
     unknown = start.unknown
     if unknown is not None:
@@ -235,9 +316,9 @@ def _program_needs(start: Started, ran: Ran, unit: Unit, root: PackageJson) -> s
             return f"{ran.shown} installs packages when the container starts"
         return None
     if ran.program in {"node", "nodejs"}:
-        for name in node_modules_wanted(ran.args):
-            if _is_dev(name, unit.package, root):
-                return f"{ran.shown} loads {name}, a development dependency"
+        for module in node_modules_wanted(ran.args):
+            if _is_dev(module, unit.package, root):
+                return f"{ran.shown} loads {module}, a development dependency"
         return None
     here = start.layout.unit(ran.folder)
     package = here.package if here is not None else unit.package
@@ -246,14 +327,15 @@ def _program_needs(start: Started, ran: Ran, unit: Unit, root: PackageJson) -> s
         return None
     if _is_dev(name, package, root):
         return f"{ran.shown} runs {ran.program}, a development dependency"
-    if ran.program == "next" and "start" in ran.args and _has(start, package, unit, "next.config.ts"):
-        # Next reads a TypeScript configuration through the typescript package, and installs that where it is missing.
-        if _is_dev("typescript", package, root):
-            return "`next start` reads next.config.ts through typescript, a development dependency"
+    reads_settings = ran.program == "next" and "start" in ran.args
+    if reads_settings and _has(start, package, "next.config.ts") and _is_dev("typescript", package, root):
+        # Next reads a TypeScript configuration through the typescript package, and installs that where
+        # it is missing.
+        return "`next start` reads next.config.ts through typescript, a development dependency"
     return None
 
 
-def _has(start: Started, package: PackageJson, unit: Unit, name: str) -> bool:
+def _has(start: Started, package: PackageJson, name: str) -> bool:
     path = f"{package.folder}/{name}" if package.folder else name
     return start.layout.context.exists(path) is True
 
@@ -273,7 +355,11 @@ def why_package_is_dev(
         return None
     if name in (package.name, root.name):
         return None
-    locked = [] if lock is None else [found for found in lock.named(name) if found.location.count("node_modules/") <= 1]
+    locked = (
+        []
+        if lock is None
+        else [found for found in lock.named(name) if found.location.count("node_modules/") <= 1]
+    )
     if lock is not None and lock.manager == "npm":
         if any(not found.is_dev or found.is_link for found in locked):
             return None
@@ -288,7 +374,10 @@ def why_package_is_dev(
         return None
     if lock is not None and lock.manager != "npm":
         return None
-    return f"{place} imports {name}, which {package.path} does not name: it may come with a development dependency"
+    return (
+        f"{place} imports {name}, which {package.path} does not name: "
+        "it may come with a development dependency"
+    )
 
 
 def _types_of(name: str) -> str:
@@ -324,7 +413,38 @@ def start_unit(start: Started) -> Unit | None:
         found = start.layout.unit(ran.folder)
         if found is not None:
             return found
+    for _, place in start.entries():
+        found = start.layout.built_unit(place)
+        if found is not None:
+            return found
     return start.layout.unit(start.layout.reading.final_workdir)
+
+
+FRONT_ENDS = frozenset(
+    {
+        "vite",
+        "react-scripts",
+        "react-app-rewired",
+        "craco",
+        "vue-cli-service",
+        "ng",
+        "gatsby",
+        "parcel",
+        "webpack",
+        "webpack-dev-server",
+        "docusaurus",
+        "storybook",
+        "start-storybook",
+        "snowpack",
+        "ionic",
+        "ember",
+    }
+)
+
+
+def is_front_end(start: Started) -> bool:
+    """Everything that is started serves sources that run in a browser."""
+    return bool(start.runs) and all(ran.program in FRONT_ENDS | STATIC_SERVERS for ran in start.runs)
 
 
 def is_system_program(name: str) -> bool:
@@ -336,6 +456,7 @@ __all__ = [
     "WATCHERS",
     "Server",
     "Started",
+    "is_front_end",
     "is_system_program",
     "server_sources",
     "source_files",

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from refactor.context import Unknown
 from refactor.context.manifests import PackageJson, workspace_members
 from refactor.ecosystems.node.layout import Layout, Unit
+from refactor.ecosystems.node.tables import words
 from refactor.ecosystems.reading import StageReading, Start, Step, join
 from refactor.shell import Command, PackageCall, package_call, read
 from refactor.syntax import Instruction
@@ -23,24 +24,66 @@ _RUNNERS = frozenset({"run-s", "run-p", "npm-run-all", "npm-run-all2", "npm-s", 
 _SHELLS = frozenset({"sh", "bash", "ash", "dash", "zsh"})
 _INITS = frozenset({"tini", "dumb-init", "docker-init", "catatonit"})
 _TAKES_USER = frozenset({"gosu", "su-exec"})
-_NODE_VALUED = frozenset(
-    "-r --require --import --loader --experimental-loader --env-file --env-file-if-exists -C --conditions "
-    "--max-old-space-size --stack-size --icu-data-dir --title --inspect-port --dns-result-order --openssl-config".split()
+_NODE_VALUED = words(
+    """
+    -r --require --import --loader --experimental-loader --env-file --env-file-if-exists -C --conditions
+    --max-old-space-size --stack-size --icu-data-dir --title --inspect-port --dns-result-order
+    --openssl-config
+    """
 )
 
 BIN_PACKAGES = {
-    "tsc": "typescript", "tsserver": "typescript", "nest": "@nestjs/cli", "ng": "@angular/cli", "vue-cli-service": "@vue/cli-service",
-    "run-s": "npm-run-all", "run-p": "npm-run-all", "babel": "@babel/cli", "babel-node": "@babel/node", "swc": "@swc/cli",
-    "swc-node": "@swc-node/register", "tsnd": "ts-node-dev", "dotenv": "dotenv-cli", "sequelize": "sequelize-cli",
-    "remix": "@remix-run/dev", "remix-serve": "@remix-run/serve", "svelte-kit": "@sveltejs/kit", "craco": "@craco/craco",
-    "webpack": "webpack-cli", "webpack-dev-server": "webpack-dev-server", "nuxi": "nuxi", "nuxt": "nuxt", "ncc": "@vercel/ncc",
-    "pm2-runtime": "pm2", "pm2-docker": "pm2", "rescript": "rescript", "gulp": "gulp-cli", "grunt": "grunt-cli", "mikro-orm": "@mikro-orm/cli",
-    "strapi": "@strapi/strapi", "directus": "directus", "medusa": "@medusajs/medusa", "kodo": "kodo", "fastify": "fastify-cli",
-    "redwood": "@redwoodjs/cli", "tsx": "tsx", "cpx": "cpx", "tsc-alias": "tsc-alias", "docusaurus": "@docusaurus/core",
-    "eleventy": "@11ty/eleventy", "graphql-codegen": "@graphql-codegen/cli", "openapi-generator-cli": "@openapitools/openapi-generator-cli",
-    "env-cmd": "env-cmd", "cross-env-shell": "cross-env", "shx": "shx", "copyfiles": "copyfiles", "react-router": "@react-router/dev",
-    "react-router-serve": "@react-router/serve", "medusa-server": "@medusajs/medusa", "adonis": "@adonisjs/cli",
-}  # fmt: skip
+    "tsc": "typescript",
+    "tsserver": "typescript",
+    "nest": "@nestjs/cli",
+    "ng": "@angular/cli",
+    "vue-cli-service": "@vue/cli-service",
+    "run-s": "npm-run-all",
+    "run-p": "npm-run-all",
+    "babel": "@babel/cli",
+    "babel-node": "@babel/node",
+    "swc": "@swc/cli",
+    "swc-node": "@swc-node/register",
+    "tsnd": "ts-node-dev",
+    "dotenv": "dotenv-cli",
+    "sequelize": "sequelize-cli",
+    "remix": "@remix-run/dev",
+    "remix-serve": "@remix-run/serve",
+    "svelte-kit": "@sveltejs/kit",
+    "craco": "@craco/craco",
+    "webpack": "webpack-cli",
+    "webpack-dev-server": "webpack-dev-server",
+    "nuxi": "nuxi",
+    "nuxt": "nuxt",
+    "ncc": "@vercel/ncc",
+    "pm2-runtime": "pm2",
+    "pm2-docker": "pm2",
+    "rescript": "rescript",
+    "gulp": "gulp-cli",
+    "grunt": "grunt-cli",
+    "mikro-orm": "@mikro-orm/cli",
+    "strapi": "@strapi/strapi",
+    "directus": "directus",
+    "medusa": "@medusajs/medusa",
+    "kodo": "kodo",
+    "fastify": "fastify-cli",
+    "redwood": "@redwoodjs/cli",
+    "tsx": "tsx",
+    "cpx": "cpx",
+    "tsc-alias": "tsc-alias",
+    "docusaurus": "@docusaurus/core",
+    "eleventy": "@11ty/eleventy",
+    "graphql-codegen": "@graphql-codegen/cli",
+    "openapi-generator-cli": "@openapitools/openapi-generator-cli",
+    "env-cmd": "env-cmd",
+    "cross-env-shell": "cross-env",
+    "shx": "shx",
+    "copyfiles": "copyfiles",
+    "react-router": "@react-router/dev",
+    "react-router-serve": "@react-router/serve",
+    "medusa-server": "@medusajs/medusa",
+    "adonis": "@adonisjs/cli",
+}
 """Commands whose package has another name (the ``bin`` of the package's manifest on the npm registry)."""
 
 
@@ -48,7 +91,8 @@ class Ran(NamedTuple):
     """One program that is run in the end."""
 
     program: str
-    """Its name without folder: ``node``, ``tsc``; "npm install" for an install; "?" with the reason in ``args``."""
+    """Its name without folder: ``node``, ``tsc``; "npm install" for an install; "?" with the reason in
+    ``args``."""
     args: tuple[str, ...]
     folder: str
     """Absolute image folder that it runs in."""
@@ -70,7 +114,8 @@ class Ran(NamedTuple):
 
 
 class Programs:
-    """Follows commands through package.json of a stage's image. ``before``: files copied before that instruction."""
+    """Follows commands through package.json of a stage's image. ``before``: files copied before that
+    instruction."""
 
     def __init__(self, layout: Layout, before: Instruction | None = None) -> None:
         self.layout = layout
@@ -161,7 +206,7 @@ class Programs:
             return
         if base in {"concurrently", "conc"}:
             for word in words[1:]:
-                if word.startswith("npm:") or word.startswith("yarn:") or word.startswith("pnpm:"):
+                if word.startswith(("npm:", "yarn:", "pnpm:")):
                     manager, _, name = word.partition(":")
                     yield from self.of_text(f"{manager} run {name}", folder, via, depth + 1, is_tolerated)
                 elif " " in word:
@@ -177,12 +222,12 @@ class Programs:
                         yield from self._script(unit, script, "", via, depth, is_tolerated)
             return
         if base in {"turbo", "lerna"}:
-            found = tuple(self._of_all_members(words, folder, via, depth, is_tolerated))
-            yield from found or (Ran(base, words[1:], folder, via, is_tolerated),)
+            tasks = tuple(self._of_all_members(words, folder, via, depth, is_tolerated))
+            yield from tasks or (Ran(base, words[1:], folder, via, is_tolerated),)
             return
-        script = self._shell_file(words[0], folder)
-        if script is not None:
-            path, text = script
+        file = self._shell_file(words[0], folder)
+        if file is not None:
+            path, text = file
             yield from self._of_file(path, text, words[1:], folder, via, depth, is_tolerated)
             return
         if base == "node" or base == "nodejs":
@@ -321,7 +366,11 @@ class Programs:
                     yield from self.of_words(words, here, via, depth + 1, is_tolerated)
                 elif len(selected) == 1:
                     yield Ran(
-                        "?", (f"{unit.package.path} has no script {name}",), here, (*via, written), is_tolerated
+                        "?",
+                        (f"{unit.package.path} has no script {name}",),
+                        here,
+                        (*via, written),
+                        is_tolerated,
                     )
             if not selected:
                 if call.manager != "npm" and call.verb == "":
@@ -335,10 +384,8 @@ class Programs:
         if call.action == "exec" and call.script is not None:
             program = re.sub(r"(?<=.)@[^/]*$", "", call.script)
             words = (program, *(word.literal for word in call.operands if word.literal != "--"))
-            for unit in selected[:1] or (None,):
-                yield from self.of_words(
-                    words, unit.folder if unit and selected else here, via, depth + 1, is_tolerated
-                )
+            where = selected[0].folder if selected else here
+            yield from self.of_words(words, where, via, depth + 1, is_tolerated)
             return
         if call.action == "workspace" and len(call.operands) > 1:
             yield from self._of_workspace(call, here, via, depth, is_tolerated)
@@ -395,7 +442,9 @@ class Programs:
         self, unit: Unit, name: str, more: str, via: tuple[str, ...], depth: int, is_tolerated: bool
     ) -> Iterator[Ran]:
         if depth > _DEPTH:
-            yield Ran("?", (f"script {name} of {unit.package.path} calls itself",), unit.folder, via, is_tolerated)
+            yield Ran(
+                "?", (f"script {name} of {unit.package.path} calls itself",), unit.folder, via, is_tolerated
+            )
             return
         scripts = unit.package.scripts
         for each in (f"pre{name}", name, f"post{name}"):
@@ -407,7 +456,8 @@ class Programs:
 
 
 def _npm_options(call: PackageCall) -> PackageCall:
-    """npm takes its own options behind the script's name too, up to ``--``; the other managers pass them on."""
+    """npm takes its own options behind the script's name too, up to ``--``; the other managers pass
+    them on."""
     if call.manager != "npm" or call.action != "run" or call.program != "npm":
         return call
     operands, options = [], list(call.options)
@@ -510,7 +560,11 @@ def owner(program: str, package: PackageJson) -> str | None:
     for name in candidates:
         if name in wanted:
             return name
-    scoped = [name for name in wanted if name.startswith("@") and name.rpartition("/")[2] in {program, f"{program}-cli"}]
+    scoped = [
+        name
+        for name in wanted
+        if name.startswith("@") and name.rpartition("/")[2] in {program, f"{program}-cli"}
+    ]
     return scoped[0] if len(scoped) == 1 else None
 
 

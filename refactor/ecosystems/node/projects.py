@@ -20,6 +20,7 @@ from refactor.context.manifests import (
 )
 from refactor.ecosystems.node.layout import SKIPPED, Layout, Unit
 from refactor.ecosystems.node.programs import INSTALLING, MANAGERS, Programs, Ran, folder_of_call, owner
+from refactor.ecosystems.node.tables import words
 from refactor.ecosystems.reading import Refused, StageReading, Step
 from refactor.images import BaseImage
 from refactor.shell import Command, PackageCall
@@ -38,11 +39,14 @@ _SETTINGS: dict[str, tuple[str, ...]] = {
     "bun": (".npmrc", "bunfig.toml"),
 }
 _LIFECYCLE = ("preinstall", "install", "postinstall", "prepublish", "preprepare", "prepare", "postprepare")
-_READS_NOTHING = frozenset(
-    """husky husky-run only-allow echo true exit : check-node-version npx-only-allow is-ci patch-package
+_READS_NOTHING = words(
+    """
+    husky husky-run only-allow echo true exit : check-node-version npx-only-allow is-ci patch-package
     opencollective-postinstall opencollective npm-force-resolutions ngcc electron-builder ivy-ngcc
     simple-git-hooks lefthook playwright puppeteer print rimraf test [ command if-env allow-scripts
-    yarn-deduplicate sort-package-json skip-ci pinst is-docker cypress ts-patch tspc effect-language-service""".split()
+    yarn-deduplicate sort-package-json skip-ci pinst is-docker cypress ts-patch tspc
+    effect-language-service
+    """
 )
 """Programs of install scripts that read nothing of the project's sources."""
 _TOLERANT = frozenset({"svelte-kit", "nuxt", "nuxi", "git", "lefthook", "husky", "simple-git-hooks"})
@@ -78,7 +82,13 @@ def project_installs(reading: StageReading, layout: Layout) -> Iterator[Project 
             continue
         here = step.folder_of(call.command)
         if here is None:
-            yield step, Refused(f"the folder that `{call.program} {call.verb}` runs in is not known: it follows a variable")
+            yield (
+                step,
+                Refused(
+                    f"the folder that `{call.program} {call.verb}` runs in is not known: it follows a"
+                    " variable"
+                ),
+            )
             continue
         here = folder_of_call(call, here)
         unit = layout.unit(here, step.node)
@@ -99,8 +109,14 @@ def why_no_project(layout: Layout, call: PackageCall, folder: str, step: Step) -
     broken = layout.broken_unit(folder, step.node)
     if broken is not None:
         return Refused(f"package.json cannot be read: {broken.reason}", "repair it")
-    where = "is left out by .dockerignore" if context.is_ignored("package.json") is True else "is not copied there before"
-    return Refused(f"`{call.program} {call.verb or 'install'}` in {folder} has no package.json that is known: it {where}")
+    where = (
+        "is left out by .dockerignore"
+        if context.is_ignored("package.json") is True
+        else "is not copied there before"
+    )
+    return Refused(
+        f"`{call.program} {call.verb or 'install'}` in {folder} has no package.json that is known: it {where}"
+    )
 
 
 def beside(folder: str, name: str) -> str:
@@ -152,7 +168,8 @@ def members(context: BuildContext, package: PackageJson) -> tuple[PackageJson, .
 
 
 def npm_major(image: BaseImage | None) -> int | None:
-    """Major version of the npm that comes with the image's Node (nodejs.org, previous releases); None: not known.
+    """Major version of the npm that comes with the image's Node (nodejs.org, previous releases); None:
+    not known.
 
     A tag that moves with the newest release has at least npm 10.
     """
@@ -178,7 +195,9 @@ def why_not_frozen(layout: Layout, project: Project) -> Refused | str:
             if context.is_on_disk(beside(project.source, name)) is True
         ]
         if ignored:
-            return Refused(f"{ignored[0]} is left out by {context.ignore_file}", f"let {ignored[0]} through there")
+            return Refused(
+                f"{ignored[0]} is left out by {context.ignore_file}", f"let {ignored[0]} through there"
+            )
         other = [
             beside(project.source, name)
             for kind, names in LOCKFILES.items()
@@ -197,7 +216,8 @@ def why_not_frozen(layout: Layout, project: Project) -> Refused | str:
         )
     if not _is_at(layout, path, project):
         return Refused(
-            f"{path} is not copied before the install", f"copy {posixpath.basename(path)} together with package.json"
+            f"{path} is not copied before the install",
+            f"copy {posixpath.basename(path)} together with package.json",
         )
     lock = read_lock(context, path, manager)
     if isinstance(lock, Unknown):
@@ -209,7 +229,9 @@ def why_not_frozen(layout: Layout, project: Project) -> Refused | str:
     if isinstance(fits, Unknown):
         return Refused(f"whether {path} fits {package.path} is not known: {fits.reason}")
     if not fits:
-        return Refused(f"{path} does not match {package.path}", f"run `{manager} install` and commit the lockfile")
+        return Refused(
+            f"{path} does not match {package.path}", f"run `{manager} install` and commit the lockfile"
+        )
     return _why_not_npm(layout, project, lock) or path
 
 
@@ -219,23 +241,29 @@ def _why_not_npm(layout: Layout, project: Project, lock: NodeLock) -> Refused | 
     npm = npm_major(layout.reading.image)
     if npm is None:
         return Refused(
-            f"the version of npm in {layout.reading.stage.image} is not known, and older ones have no `npm ci`",
+            f"the version of npm in {layout.reading.stage.image} is not known, and older ones have no"
+            " `npm ci`",
             "use an official Node image",
         )
     if npm < 5:
         return Refused(f"npm {npm} of {layout.reading.stage.image} has no `npm ci`", "use a newer Node")
     if lock.version == "3" and npm < 7:
-        return Refused(f"{lock.path} is of version 3, which npm {npm} of {layout.reading.stage.image} cannot install from")
+        return Refused(
+            f"{lock.path} is of version 3, which npm {npm} of {layout.reading.stage.image} cannot"
+            " install from"
+        )
     if lock.version == "1" and npm >= 7:
         return Refused(
-            f"{lock.path} is of version 1, which lacks the peer dependencies that npm {npm} adds: `npm ci` may refuse it",
+            f"{lock.path} is of version 1, which lacks the peer dependencies that npm {npm} adds: `npm"
+            " ci` may refuse it",
             "run `npm install` with the Node of the image and commit the lockfile",
         )
     return _why_not_peers(layout, project, lock) if npm >= 7 else None
 
 
 def _why_not_peers(layout: Layout, project: Project, lock: NodeLock) -> Refused | None:
-    """npm 7 and later wants peer dependencies in the lockfile; one written with --legacy-peer-deps lacks them."""
+    """npm 7 and later wants peer dependencies in the lockfile; one written with --legacy-peer-deps
+    lacks them."""
     if project.call.has("--legacy-peer-deps") or _setting(layout, project, "legacy-peer-deps") == "true":
         return None
     data = layout.context.json(lock.path)
@@ -254,7 +282,8 @@ def _why_not_peers(layout: Layout, project: Project, lock: NodeLock) -> Refused 
                 continue
             if not _resolves(location, str(name), packages):
                 return Refused(
-                    f"{lock.path} lacks {name}, which {location.rpartition('node_modules/')[2]} wants as a peer:"
+                    f"{lock.path} lacks {name}, which {location.rpartition('node_modules/')[2]} wants"
+                    " as a peer:"
                     " `npm ci` would refuse it",
                     "run `npm install` without --legacy-peer-deps, or set it in .npmrc",
                 )
@@ -340,7 +369,9 @@ def _collect(
     for member in others:
         found[member.path] = None
     if others:
-        evidence.append(f"{package.path} has {len(others)} workspace members, whose manifests the install reads")
+        evidence.append(
+            f"{package.path} has {len(others)} workspace members, whose manifests the install reads"
+        )
     for manifest in (package, *others):
         for name, path in manifest.local_dependencies.items():
             target = posixpath.normpath(posixpath.join(manifest.folder, path))
@@ -366,7 +397,9 @@ def _collect(
 
 def _has_files(context: BuildContext, path: str) -> bool:
     names = context.children(path)
-    return isinstance(names, tuple) and any(name != "cache/" or context.children(path + "/cache") for name in names)
+    return isinstance(names, tuple) and any(
+        name != "cache/" or context.children(path + "/cache") for name in names
+    )
 
 
 def _scripts(
@@ -408,7 +441,7 @@ def _one_script(
     context = layout.context
     if ran.program in _READS_NOTHING or (ran.is_tolerated and ran.program in _TOLERANT):
         return None
-    hint = f"run it in a RUN of its own after the sources are copied, and install with --ignore-scripts"
+    hint = "run it in a RUN of its own after the sources are copied, and install with --ignore-scripts"
     if ran.program == "prisma":
         schema = beside(manifest.folder, "prisma/schema.prisma")
         if context.exists(schema) is True:
@@ -428,7 +461,10 @@ def _one_script(
             path = layout.source(posixpath.normpath(posixpath.join(ran.folder, entry)), project.step.node)
             files = script_files(context, path) if path else None
             if path is None or files is None:
-                return Refused(f"`{name}` of {manifest.path} runs {entry}, which is not in the build context as named", hint)
+                return Refused(
+                    f"`{name}` of {manifest.path} runs {entry}, which is not in the build context as named",
+                    hint,
+                )
             if not any(reads_files(context, file) for file in files):
                 found.update(dict.fromkeys(files))
                 evidence.append(f"`{name}` runs {', '.join(files)}, which opens no other file")
@@ -478,7 +514,11 @@ def _script_imports_dev(layout: Layout, project: Project, manifest: PackageJson,
     from refactor.ecosystems.node.sources import facts, script_files
 
     entry = node_entry(ran.args)
-    path = layout.source(posixpath.normpath(posixpath.join(ran.folder, entry)), project.step.node) if entry else None
+    path = (
+        layout.source(posixpath.normpath(posixpath.join(ran.folder, entry)), project.step.node)
+        if entry
+        else None
+    )
     for file in (script_files(layout.context, path) or ()) if path else ():
         for name in facts(layout.context, file).packages:
             if name in manifest.dev_dependencies and not manifest.is_production(name):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from refactor.context import BuildContext
 from refactor.context.manifests import NodeLock, PackageJson
 from refactor.ecosystems.node.sources import facts
+from refactor.ecosystems.node.tables import words
 from refactor.images import BaseImage
 
 _CALLS = {
@@ -21,8 +22,11 @@ _CALLS = {
     "svn-ultimate": ("subversion", "svn-ultimate calls it"),
 }
 """Packages that start a program which the full Node image has and the slim one has not."""
-_KNOWN = frozenset(
-    "git curl wget python3 python convert identify magick openssl ssh scp unzip zip gpg hg svn ps file xz bzip2 make gcc ffmpeg".split()
+_KNOWN = words(
+    """
+    git curl wget python3 python convert identify magick openssl ssh scp unzip zip gpg hg svn ps file xz
+    bzip2 make gcc ffmpeg
+    """
 )
 
 

@@ -6,12 +6,12 @@ import re
 
 from refactor.context import Unknown
 from refactor.ecosystems.ecosystem import Slim
+from refactor.ecosystems.node.installing import is_production, node_env
 from refactor.ecosystems.node.layout import Layout
 from refactor.ecosystems.node.native import compiled
 from refactor.ecosystems.node.needs import server_sources, start_unit, started
 from refactor.ecosystems.node.programs import Programs
 from refactor.ecosystems.node.projects import Project, any_lock, project_installs
-from refactor.ecosystems.node.installing import is_production, node_env
 from refactor.ecosystems.node.runtime import called_programs, needed_packages
 from refactor.ecosystems.reading import Refused, StageReading
 from refactor.ecosystems.system import MANAGERS as SYSTEM_MANAGERS
@@ -44,12 +44,15 @@ def slim(reading: StageReading) -> Slim | Refused | None:
         natives = compiled(lock, project.package, production=production)
         if natives:
             return Refused(
-                f"{natives[0].name} may be compiled in this stage, with python3, make and g++, which {target.reference} has not:"
+                f"{natives[0].name} may be compiled in this stage, with python3, make and g++, which"
+                f" {target.reference} has not:"
                 f" {natives[0].why}",
                 "install it in a builder stage on the full image",
             )
         if lock is None:
-            evidence.append(f"no package of {project.package.path} is known to be compiled when it is installed")
+            evidence.append(
+                f"no package of {project.package.path} is known to be compiled when it is installed"
+            )
         else:
             evidence.append(f"no package in {lock.path} is compiled when it is installed")
         git = _git_dependency(project, lock)
@@ -58,7 +61,9 @@ def slim(reading: StageReading) -> Slim | Refused | None:
     for step in reading.runs:
         names = {(command.name or "").rpartition("/")[2] for command in step.commands}
         if step.script is None or step.script.opaque is not None:
-            return Refused(f"what line {reading.file.line_of(step.node)} needs of the full image is not known")
+            return Refused(
+                f"what line {reading.file.line_of(step.node)} needs of the full image is not known"
+            )
         for _, ran in Programs(layout, step.node).of_step(step):
             names.add(ran.program)
         line = reading.file.line_of(step.node)
@@ -69,8 +74,12 @@ def slim(reading: StageReading) -> Slim | Refused | None:
                 packages.setdefault("ca-certificates", f"{name} on line {line} checks certificates")
             if _is_only_in(name, image.preinstalled, target.preinstalled):
                 packages.setdefault(PROVIDERS.get(name, name), f"line {line} calls {name}")
-        if is_package_step(step) and any("-dev" in word.literal for call in step.calls if call.manager in SYSTEM_MANAGERS
-                                         for word in call.packages):  # fmt: skip
+        if is_package_step(step) and any(
+            "-dev" in word.literal
+            for call in step.calls
+            if call.manager in SYSTEM_MANAGERS
+            for word in call.packages
+        ):
             return Refused(f"line {line} installs headers, so something is compiled in this stage")
     for name, where in programs_started(reading).items():
         if _is_only_in(name, image.preinstalled, target.preinstalled):
@@ -84,7 +93,11 @@ def slim(reading: StageReading) -> Slim | Refused | None:
                 packages.setdefault(PROVIDERS.get(name, name), f"{where} calls {name}")
         lock = any_lock(reading.context, unit)
         packages.update(needed_packages(lock, unit.package, image))
-    wanted = {name: why for name, why in packages.items() if name not in target.preinstalled and not _installs(reading, name)}
+    wanted = {
+        name: why
+        for name, why in packages.items()
+        if name not in target.preinstalled and not _installs(reading, name)
+    }
     evidence += [f"{name} is added: {why}" for name, why in wanted.items()]
     if not wanted:
         evidence.append("no source, script or health check calls a program that only the full image has")
@@ -109,7 +122,9 @@ def _installs(reading: StageReading, package: str) -> bool:
 def _git_dependency(project: Project, lock: object) -> str | None:
     """A dependency that npm fetches with git."""
     for name, wanted in project.package.wanted.items():
-        if re.match(r"git(\+|:|@)|github:|bitbucket:|gitlab:|[\w.-]+/[\w.-]+(#.*)?$", wanted) and not wanted.startswith(("npm:", "workspace:", "file:")):
+        if re.match(
+            r"git(\+|:|@)|github:|bitbucket:|gitlab:|[\w.-]+/[\w.-]+(#.*)?$", wanted
+        ) and not wanted.startswith(("npm:", "workspace:", "file:")):
             return f"{name} is installed from a Git repository ({wanted})"
     return None
 

@@ -1,4 +1,5 @@
-"""What JavaScript and TypeScript sources show by their literals: imports, programs they call, settings they read.
+"""What JavaScript and TypeScript sources show by their literals: imports, programs they call, settings
+they read.
 
 Text is searched, not evaluated: what is built from variables is said to be dynamic, never guessed.
 """
@@ -12,13 +13,17 @@ from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
 from refactor.ecosystems.node.programs import package_of
+from refactor.ecosystems.node.tables import words
 
 SUFFIXES = (".js", ".mjs", ".cjs", ".ts", ".mts", ".cts", ".jsx", ".tsx", ".vue", ".svelte")
 COMPILED = (".ts", ".mts", ".cts", ".tsx", ".jsx", ".vue", ".svelte", ".coffee", ".astro")
-BUILTINS = frozenset(
-    """assert async_hooks buffer child_process cluster console constants crypto dgram diagnostics_channel dns domain events
-    fs http http2 https inspector module net os path perf_hooks process punycode querystring readline repl sea stream
-    string_decoder sys timers tls trace_events tty url util v8 vm wasi worker_threads zlib test sqlite""".split()
+BUILTINS = words(
+    """
+    assert async_hooks buffer child_process cluster console constants crypto dgram diagnostics_channel
+    dns domain events fs http http2 https inspector module net os path perf_hooks process punycode
+    querystring readline repl sea stream string_decoder sys timers tls trace_events tty url util v8 vm
+    wasi worker_threads zlib test sqlite
+    """
 )
 
 _TOKEN = re.compile(
@@ -27,14 +32,17 @@ _TOKEN = re.compile(
 _IMPORT = re.compile(
     r"""(?<![\w$.])(?:
         import\s+(?P<what>[\w$*{}\s,]+?)\s*from\s*(?P<q1>["'])(?P<m1>[^"'\n]+)(?P=q1)
-      | export\s+(?P<what2>\*(?:\s+as\s+[\w$]+)?|(?:type\s+)?\{[^}]*\})\s*from\s*(?P<q2>["'])(?P<m2>[^"'\n]+)(?P=q2)
+      | export\s+(?P<what2>\*(?:\s+as\s+[\w$]+)?|(?:type\s+)?\{[^}]*\})
+        \s*from\s*(?P<q2>["'])(?P<m2>[^"'\n]+)(?P=q2)
       | import\s*(?P<q3>["'])(?P<m3>[^"'\n]+)(?P=q3)
       | (?:import|require(?:\.resolve)?)\s*\(\s*(?:/\*.*?\*/\s*)?(?P<q4>["'`])(?P<m4>[^"'`$\n]+)(?P=q4)
       | import\s+[\w$]+\s*=\s*require\s*\(\s*(?P<q5>["'])(?P<m5>[^"'\n]+)(?P=q5)
     )""",
     re.VERBOSE,
 )
-_DYNAMIC = re.compile(r"(?<![\w$.])(?:require|import)\s*\(\s*(?![\"'`)\s/])|(?<![\w$.])(?:require|import)\s*\(\s*`[^`]*\$\{")
+_DYNAMIC = re.compile(
+    r"(?<![\w$.])(?:require|import)\s*\(\s*(?![\"'`)\s/])|(?<![\w$.])(?:require|import)\s*\(\s*`[^`]*\$\{"
+)
 _SPAWN = re.compile(
     r"(?<![\w$])(?:exec|execSync|execFile|execFileSync|spawn|spawnSync|execa|execaSync|execaCommand|shell\.exec)\s*"
     r"\(\s*([\"'`])([^\"'`\n]+)\1?"
@@ -104,7 +112,9 @@ def facts_of(text: str) -> Facts:
                 spawns.setdefault(name, code.count("\n", 0, found.start()) + 1)
     env = _NODE_ENV.search(code)
     line = None if env is None else code.count("\n", 0, env.start()) + 1
-    return Facts(packages, tuple(dict.fromkeys(relative)), _DYNAMIC.search(code) is not None, spawns, line, code)
+    return Facts(
+        packages, tuple(dict.fromkeys(relative)), _DYNAMIC.search(code) is not None, spawns, line, code
+    )
 
 
 def _is_type_only(what: str) -> bool:
@@ -127,11 +137,26 @@ def without_comments(text: str) -> str:
     return _TOKEN.sub(blank, text) if "//" in text or "/*" in text else text
 
 
-_ENDINGS = ("", ".js", ".mjs", ".cjs", ".json", ".ts", ".mts", ".cts", ".tsx", ".jsx", ".node", ".vue", ".svelte")
+_ENDINGS = (
+    "",
+    ".js",
+    ".mjs",
+    ".cjs",
+    ".json",
+    ".ts",
+    ".mts",
+    ".cts",
+    ".tsx",
+    ".jsx",
+    ".node",
+    ".vue",
+    ".svelte",
+)
 
 
 def resolve(context: BuildContext, importer: str, module: str) -> str | None:
-    """The context path of a relative module as Node, TypeScript and bundlers find it; None where there is none."""
+    """The context path of a relative module as Node, TypeScript and bundlers find it; None where there
+    is none."""
     base = posixpath.normpath(posixpath.join(posixpath.dirname(importer), module))
     if base.startswith("..") or module.startswith("/"):
         return None
@@ -145,7 +170,13 @@ def resolve_path(context: BuildContext, base: str) -> str | None:
             if context.exists(path) is True and context.is_dir(path) is False:
                 return path
         # TypeScript's ES modules name the compiled file.
-        for written, source in ((".js", ".ts"), (".js", ".tsx"), (".mjs", ".mts"), (".cjs", ".cts"), (".jsx", ".tsx")):
+        for written, source in (
+            (".js", ".ts"),
+            (".js", ".tsx"),
+            (".mjs", ".mts"),
+            (".cjs", ".cts"),
+            (".jsx", ".tsx"),
+        ):
             if base.endswith(written):
                 path = base[: -len(written)] + source
                 if context.exists(path) is True:
@@ -208,7 +239,7 @@ def script_files(context: BuildContext, path: str) -> tuple[str, ...] | None:
 def reads_files(context: BuildContext, path: str) -> bool:
     """Whether a source may open files, or start programs that do."""
     text = facts(context, path).text
-    return _READS.search(text) is not None or "process.argv" in text and "fs" in text
+    return _READS.search(text) is not None or ("process.argv" in text and "fs" in text)
 
 
 _TEST = re.compile(

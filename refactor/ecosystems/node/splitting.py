@@ -1,4 +1,5 @@
-"""Taking a Node stage apart: the builder installs and builds, the runner gets what the start command needs."""
+"""Taking a Node stage apart: the builder installs and builds, the runner gets what the start command
+needs."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from typing import NamedTuple
 from refactor.context import Unknown
 from refactor.context.manifests import NodeLock
 from refactor.ecosystems.ecosystem import Instead, SplitPlan
-from refactor.ecosystems.node.builds import Built, build_of
+from refactor.ecosystems.node.builds import build_of
 from refactor.ecosystems.node.installing import is_production, node_env
 from refactor.ecosystems.node.keeping import Keep, Tree, keep
 from refactor.ecosystems.node.layout import Layout, Unit, below
@@ -25,7 +26,7 @@ from refactor.ecosystems.node.needs import (
     why_dev_needed,
     why_dev_server,
 )
-from refactor.ecosystems.node.programs import MANAGERS, Programs, Ran
+from refactor.ecosystems.node.programs import MANAGERS, Programs
 from refactor.ecosystems.node.projects import (
     Project,
     any_lock,
@@ -36,8 +37,9 @@ from refactor.ecosystems.node.projects import (
     reads,
     why_not_frozen,
 )
-from refactor.ecosystems.node.steps import FETCHES, FILES, QUIET, Kind, kind_of
 from refactor.ecosystems.node.runtime import called_programs, needed_packages
+from refactor.ecosystems.node.steps import FETCHES, FILES, QUIET, Kind, kind_of
+from refactor.ecosystems.node.tables import words
 from refactor.ecosystems.reading import Refused, StageReading, Step, join
 from refactor.ecosystems.split import Role, assemble, builder_name, variant_reference
 from refactor.ecosystems.system import MANAGERS as SYSTEM_MANAGERS
@@ -46,8 +48,10 @@ from refactor.images import lookup
 from refactor.shell import Command
 from refactor.syntax import Instruction
 
-_SYSTEM_FOLDERS = frozenset(
-    "bin boot dev etc home lib lib32 lib64 libx32 media mnt opt proc root run sbin srv sys tmp usr var".split()
+_SYSTEM_FOLDERS = words(
+    """
+    bin boot dev etc home lib lib32 lib64 libx32 media mnt opt proc root run sbin srv sys tmp usr var
+    """
 )
 
 
@@ -63,15 +67,18 @@ def split(reading: StageReading, wish: str | None) -> SplitPlan | Refused | None
     if reading.context.why_unknown is not None:
         if not kind.builds and not build_only(reading):
             return None
-        return Refused(f"the build context is not known: {reading.context.why_unknown}", "name it with --context")
+        return Refused(
+            f"the build context is not known: {reading.context.why_unknown}", "name it with --context"
+        )
     projects = tuple(project for project in installs if isinstance(project, Project))
     start = started(reading)
     natives = _natives(reading, projects) if is_node and image is not None and image.variant == "fat" else ()
-    if not kind.builds and not build_only(reading) and not natives:
+    if kind.compiles is None and not build_only(reading) and not natives:
         return _why_nothing(start) or _why_install_builds(layout, projects)
     if not is_node:
         return Refused(
-            f"{reading.stage.image} is not an official Node image, so a small one that runs the same program is not known",
+            f"{reading.stage.image} is not an official Node image, so a small one that runs the same"
+            " program is not known",
             "start from node:<version>",
         )
     return _Splitter(reading, layout, kind, installs, start, natives, wish).plan()
@@ -80,28 +87,40 @@ def split(reading: StageReading, wish: str | None) -> SplitPlan | Refused | None
 def _why_nothing(start: Started | None) -> Refused | None:
     """Nothing is built; said aloud only where a build at every start takes its place."""
     server = start.dev_server if start is not None else None
-    if server is None or server[0].program in {"nodemon", "node-dev", "supervisor"} or server[0].program == "node":
+    if (
+        server is None
+        or server[0].program in {"nodemon", "node-dev", "supervisor"}
+        or server[0].program == "node"
+    ):
         return None
     ran, reason = server
     return Refused(
-        f"the container is started by {ran.shown}: {reason}; there is no build step whose result could be shipped",
+        f"the container is started by {ran.shown}: {reason}; there is no build step whose result could"
+        " be shipped",
         "build in a RUN and start the result with node",
     )
 
 
 def _why_install_builds(layout: Layout, projects: Sequence[Project]) -> Refused | None:
-    """An install script of the project that is its build: said aloud, as the sources are in the way of a cached install."""
+    """An install script of the project that is its build: said aloud, as the sources are in the way of
+    a cached install."""
     for project in projects:
         if "--ignore-scripts" in project.call.flags:
             continue
         for name, text in project.package.install_scripts.items():
             for ran in Programs(layout, project.step.node).of_text(text, project.folder):
                 built = build_of(layout, ran)
-                if built is not None and (built.outputs is None or built.outputs) and ran.program not in {"patch-package", "prisma"}:
+                if (
+                    built is not None
+                    and (built.outputs is None or built.outputs)
+                    and ran.program not in {"patch-package", "prisma"}
+                ):
                     return Refused(
-                        f"`{name}` of {project.package.path} builds at the end of the install (`{ran.text[:60]}`), so there is no"
+                        f"`{name}` of {project.package.path} builds at the end of the install"
+                        f" (`{ran.text[:60]}`), so there is no"
                         " build step to keep in a builder",
-                        f"install with --ignore-scripts, copy the sources, and call `{project.manager} run {name}` in a RUN of its own",
+                        f"install with --ignore-scripts, copy the sources, and call `{project.manager}"
+                        f" run {name}` in a RUN of its own",
                     )
     return None
 
@@ -195,36 +214,48 @@ class _Splitter:
         deployment = self.context.deployment
         if deployment.has_own_command:
             return Refused(
-                f"{', '.join(deployment.sources)} starts the image with a command of its own, which may need what only the builder has",
+                f"{', '.join(deployment.sources)} starts the image with a command of its own, which may"
+                " need what only the builder has",
                 "remove `command` there, or split by hand",
             )
         if start.unknown is not None:
-            return Refused(f"what is started cannot be followed: {start.unknown}", "start the program by its name in CMD")
+            return Refused(
+                f"what is started cannot be followed: {start.unknown}", "start the program by its name in CMD"
+            )
         found = start.dev_server
         if found is not None:
             ran, reason = found
             package = start_unit(start)
-            is_front_end = ran.program not in {"nodemon", "node", "node-dev", "supervisor"} and why_dev_server(ran) is not None
+            is_front_end = (
+                ran.program not in {"nodemon", "node", "node-dev", "supervisor"}
+                and why_dev_server(ran) is not None
+            )
             is_server = "development server" in reason
             if is_front_end and is_server:
                 return Refused(
-                    f"the container is started by {ran.shown}: {reason}; a front end needs another server for its build",
+                    f"the container is started by {ran.shown}: {reason}; a front end needs another"
+                    " server for its build",
                     "see `serve-static-files`; or start the built program with node",
                 )
             name = package.package.path if package is not None else "package.json"
             return Refused(
-                f"the container is started by {ran.shown}: {reason}, so the sources and the tools of {name} are needed at run time",
+                f"the container is started by {ran.shown}: {reason}, so the sources and the tools of"
+                f" {name} are needed at run time",
                 "start the built program with node",
             )
         for ran in start.runs:
             manager = ran.program.split(" ")[0]
             if manager in MANAGERS and ran.program.endswith((" install", " ci", " add")):
-                return Refused(f"{ran.shown} installs packages when the container starts", "install them in a RUN")
+                return Refused(
+                    f"{ran.shown} installs packages when the container starts", "install them in a RUN"
+                )
             if manager in MANAGERS or ran.program == "node" or ran.program in STATIC_SERVERS:
                 continue
             built = build_of(start.layout, ran) if ran.program in _BUILDERS else None
             if built is not None and built.outputs:
-                return Refused(f"{ran.shown} builds when the container starts", "build in a RUN, and only start in CMD")
+                return Refused(
+                    f"{ran.shown} builds when the container starts", "build in a RUN, and only start in CMD"
+                )
         for ran in start.all:
             if ran.program in {"pnpm", "yarn"} or _uses_manager(start, "pnpm"):
                 return self._why_not_manager(start)
@@ -235,7 +266,8 @@ class _Splitter:
         return None
 
     def _why_not_manager(self, start: Started) -> Refused | None:
-        """pnpm is in no Node image: the runner has it where a RUN installs it from npm, not through corepack."""
+        """pnpm is in no Node image: the runner has it where a RUN installs it from npm, not through
+        corepack."""
         if not _uses_manager(start, "pnpm"):
             return None
         if any("pnpm" in name for _, _, names in self.kind.globals for name in names):
@@ -250,7 +282,11 @@ class _Splitter:
         return any(ran.program in unit.package.wanted for ran in start.runs)
 
     def _is_bundled(self, unit: Unit) -> bool:
-        own = [built for _, _, built in self.kind.builds if built.outputs and below(built.ran.folder, unit.folder) is not None]
+        own = [
+            built
+            for _, _, built in self.kind.builds
+            if built.outputs and below(built.ran.folder, unit.folder) is not None
+        ]
         return bool(own) and all(built.is_bundle for built in own)
 
     # The runner
@@ -259,13 +295,21 @@ class _Splitter:
         reading, image, wish = self.reading, self.reading.image, self.wish
         assert image is not None
         if wish == "scratch":
-            return Refused("a Node program needs node, which scratch has not", 'use runner = "slim", "alpine" or "distroless"')
+            return Refused(
+                "a Node program needs node, which scratch has not",
+                'use runner = "slim", "alpine" or "distroless"',
+            )
         if wish == "alpine" and image.distro != "alpine":
             if lock is None:
-                return Refused("without a lockfile that can be read it is not known whether packages are bound to glibc, which Alpine lacks")
+                return Refused(
+                    "without a lockfile that can be read it is not known whether packages are bound to"
+                    " glibc, which Alpine lacks"
+                )
             why = lock.why_not_pure(production=True)
             if why is not None:
-                return Refused(f"the packages cannot move to Alpine's C library: {why}", 'use runner = "slim"')
+                return Refused(
+                    f"the packages cannot move to Alpine's C library: {why}", 'use runner = "slim"'
+                )
             return variant_reference(reading, "alpine")
         if wish == "distroless":
             return self._distroless()
@@ -277,7 +321,8 @@ class _Splitter:
         needed = libraries(self.natives, image.distro or "debian", image.release)
         if isinstance(needed, str):
             self.evidence.append(
-                f"the runner keeps {reading.stage.image}: which libraries of it {needed} is linked with is not known"
+                f"the runner keeps {reading.stage.image}: which libraries of it {needed} is linked with"
+                " is not known"
             )
             return reading.stage.image
         return found
@@ -291,20 +336,27 @@ class _Splitter:
         cmd, entrypoint = reading.last("CMD"), reading.last("ENTRYPOINT")
         if entrypoint is not None or cmd is None or cmd.json is None or cmd.json[:1] != ("node",):
             return Refused(
-                "distroless has no shell and no package manager, and the program is not started by node in exec form",
+                "distroless has no shell and no package manager, and the program is not started by node"
+                " in exec form",
                 'write CMD ["node", "file.js"]',
             )
         health = reading.last("HEALTHCHECK")
         if health is not None and health.argument.upper() != "NONE" and health.json is None:
-            return Refused("distroless has no shell, which the HEALTHCHECK needs", "write the HEALTHCHECK in exec form")
+            return Refused(
+                "distroless has no shell, which the HEALTHCHECK needs", "write the HEALTHCHECK in exec form"
+            )
         if self.natives:
-            return Refused(f"{self.natives[0].name} is compiled, and distroless may lack the libraries that it is linked with")
+            return Refused(
+                f"{self.natives[0].name} is compiled, and distroless may lack the libraries that it is"
+                " linked with"
+            )
         return found
 
     # What goes along
 
     def _members(self, project: Project | None, unit: Unit) -> tuple[Unit, ...] | Refused:
-        """The members of the workspace that what is started depends on, itself included; () without a workspace."""
+        """The members of the workspace that what is started depends on, itself included; () without a
+        workspace."""
         if project is None:
             return ()
         others = members(self.context, project.package)
@@ -352,7 +404,10 @@ class _Splitter:
 
     def _pruning(self, project: Project, lock: NodeLock | None, has_members: bool, runner: str) -> _Pruning:
         folder, manager = project.folder, project.manager
-        generates = any(built.ran.program == "prisma" for _, _, built in self.kind.builds) or "@prisma/client" in project.package.wanted
+        generates = (
+            any(built.ran.program == "prisma" for _, _, built in self.kind.builds)
+            or "@prisma/client" in project.package.wanted
+        )
         if manager == "npm":
             major = npm_major(self.reading.image)
             command = "npm prune --production" if major is not None and major < 7 else "npm prune --omit=dev"
@@ -371,8 +426,17 @@ class _Splitter:
             command = "yarn install --production --frozen-lockfile --ignore-scripts --prefer-offline"
             if lock_path(self.context, project.source, "yarn") is not None:
                 return _Pruning(self._in_folder(command, folder, at="--cwd"), (), True)
-        what = "a generated Prisma client" if generates else "a workspace" if has_members else "a project without a lockfile"
-        self.evidence.append(f"node_modules is kept whole: {manager} cannot leave development dependencies out of {what} afterwards")
+        what = (
+            "a generated Prisma client"
+            if generates
+            else "a workspace"
+            if has_members
+            else "a project without a lockfile"
+        )
+        self.evidence.append(
+            f"node_modules is kept whole: {manager} cannot leave development dependencies out of {what}"
+            " afterwards"
+        )
         return _Pruning("", (), True)
 
     def _berry(self, project: Project) -> _Pruning:
@@ -386,22 +450,36 @@ class _Splitter:
         if not has_focus:
             self.evidence.append("node_modules is kept whole: this Yarn has no `workspaces focus`")
             return _Pruning("", (), True)
-        return _Pruning(self._in_folder("yarn workspaces focus --all --production", project.folder, at="--cwd"), (), True)
+        return _Pruning(
+            self._in_folder("yarn workspaces focus --all --production", project.folder, at="--cwd"), (), True
+        )
 
     def _yarn_in_runner(
         self, project: Project, lock: NodeLock | None, has_members: bool, runner: str
     ) -> tuple[str, ...] | None:
-        """Yarn 1 has no prune; a second install beside the builder is cached as long as the manifests stay."""
+        """Yarn 1 has no prune; a second install beside the builder is cached as long as the manifests
+        stay."""
         if lock is None or has_members or lookup(runner) is None:
             return None
         image = lookup(runner)
         if image is None or image.family != "node" or "yarn" not in image.preinstalled or not image.has_shell:
             return None
-        if compiled(lock, project.package, production=False) or project.package.install_scripts or project.package.local_dependencies:
+        if (
+            compiled(lock, project.package, production=False)
+            or project.package.install_scripts
+            or project.package.local_dependencies
+        ):
             return None
-        if any("git" in (package.resolved or "").split("://")[0] or ".git#" in (package.resolved or "") for package in lock.packages):
+        if any(
+            "git" in (package.resolved or "").split("://")[0] or ".git#" in (package.resolved or "")
+            for package in lock.packages
+        ):
             return None
-        if project.step.node.flags or project.command.is_conditional or isinstance(why_not_frozen(self.layout, project), Refused):
+        if (
+            project.step.node.flags
+            or project.command.is_conditional
+            or isinstance(why_not_frozen(self.layout, project), Refused)
+        ):
             return None
         found = reads(self.layout, project)
         if isinstance(found, Refused) or any(self.context.is_dir(path) is True for path in found.manifests):
@@ -411,9 +489,13 @@ class _Splitter:
         if project.folder != self.reading.final_workdir:
             return None
         flags = "".join(
-            f" {flag}" for flag in project.call.flags if flag.startswith(("--network-", "--registry", "--ignore-engines"))
+            f" {flag}"
+            for flag in project.call.flags
+            if flag.startswith(("--network-", "--registry", "--ignore-engines"))
         )
-        self.evidence.append("Yarn 1 cannot prune: production dependencies are installed in the runner, beside the builder")
+        self.evidence.append(
+            "Yarn 1 cannot prune: production dependencies are installed in the runner, beside the builder"
+        )
         return (
             f"COPY {' '.join(found.manifests)} ./",
             f"RUN yarn install --frozen-lockfile --production{flags} && yarn cache clean",
@@ -437,14 +519,21 @@ class _Splitter:
         self, runner: str, pruning: _Pruning, kept: Keep, projects: Sequence[Project], unit: Unit
     ) -> Refused | None:
         """Why the image would not get smaller."""
-        if runner != self.reading.stage.image or build_only(self.reading) or pruning.command or pruning.install:
+        if (
+            runner != self.reading.stage.image
+            or build_only(self.reading)
+            or pruning.command
+            or pruning.install
+        ):
             return None
-        if not kept.needs_packages or any(below(project.folder, unit.folder) for project in projects if project.folder != unit.folder):
+        if not kept.needs_packages or any(
+            below(project.folder, unit.folder) for project in projects if project.folder != unit.folder
+        ):
             return None
         why = next((line for line in self.evidence if line.startswith("node_modules is kept whole")), "")
         return Refused(
-            f"the image would not get smaller: the base is {runner} already, and there is nothing to leave out"
-            + (f" ({why})" if why else ""),
+            f"the image would not get smaller: the base is {runner} already, and there is nothing to"
+            " leave out" + (f" ({why})" if why else ""),
             "move what only the build needs to devDependencies",
         )
 
@@ -473,14 +562,21 @@ class _Splitter:
         packages = runner_packages(
             reading,
             runner_image,
-            needed={name: why for name, why in needed.items() if runner_image is None or name not in runner_image.preinstalled},
+            needed={
+                name: why
+                for name, why in needed.items()
+                if runner_image is None or name not in runner_image.preinstalled
+            },
             programs=called_programs(self.context, server.files),
             build_only=self._build_only(),
         )
         if isinstance(packages, Refused):
             return packages
         if packages.install is not None and self.wish == "distroless":
-            return Refused(f"distroless cannot install {', '.join(packages.packages)}, which the program needs", 'use runner = "slim"')
+            return Refused(
+                f"distroless cannot install {', '.join(packages.packages)}, which the program needs",
+                'use runner = "slim"',
+            )
         roles: dict[Instruction, Role] = dict(packages.roles)
         self._drop_runtime_only(roles, packages.dropped)
         for step in reading.steps:
@@ -523,7 +619,8 @@ class _Splitter:
         import json
 
         cmd = self.reading.last("CMD")
-        assert cmd is not None and cmd.json is not None
+        assert cmd is not None
+        assert cmd.json is not None
         text = f"CMD {json.dumps(list(cmd.json[1:]))}"
         runner = tuple(Instead(cmd, text) if entry is cmd else entry for entry in plan.runner)
         return plan._replace(runner=runner)
@@ -534,7 +631,19 @@ class _Splitter:
         called = set() if start is None else {ran.program for ran in start.all}
         if {"python3", "python"} & called:
             return {}
-        return {name: "node-gyp compiles with it" for name in ("python3", "python", "python2", "python-is-python3", "python3-minimal", "py3-setuptools", "python3-distutils", "python3-setuptools")}
+        return dict.fromkeys(
+            (
+                "python3",
+                "python",
+                "python2",
+                "python-is-python3",
+                "python3-minimal",
+                "py3-setuptools",
+                "python3-distutils",
+                "python3-setuptools",
+            ),
+            "node-gyp compiles with it",
+        )
 
     def _drop_runtime_only(self, roles: dict[Instruction, Role], dropped: Sequence[str]) -> None:
         """A RUN whose packages all are for the program alone is not needed in the builder."""
@@ -542,7 +651,12 @@ class _Splitter:
         for step in self.reading.runs:
             if roles.get(step.node) != Role.BUILDER:
                 continue
-            names = [word.literal for call in step.calls if call.manager in SYSTEM_MANAGERS and call.action == "install" for word in call.packages]
+            names = [
+                word.literal
+                for call in step.calls
+                if call.manager in SYSTEM_MANAGERS and call.action == "install"
+                for word in call.packages
+            ]
             if not names:
                 waiting.append(step.node)
                 continue
@@ -564,7 +678,9 @@ class _Splitter:
         words += " ".join(text for built in self.kind.builds for text in (built[2].ran.text,))
         return any(re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", words) for name in packages)
 
-    def _role(self, step: Step, kept: Keep, shared: Mapping[Instruction, tuple[Command, ...]]) -> Role | Refused:
+    def _role(
+        self, step: Step, kept: Keep, shared: Mapping[Instruction, tuple[Command, ...]]
+    ) -> Role | Refused:
         if step.keyword in {"COPY", "ADD"}:
             return self._copy_role(step, kept)
         role = system_role(step)
@@ -574,7 +690,9 @@ class _Splitter:
         script = step.script
         if script is None or script.opaque is not None:
             why = script.opaque if script is not None else "it has a heredoc"
-            return Refused(f"what line {line} does is not known: {why}", "write the RUN as a plain list of commands")
+            return Refused(
+                f"what line {line} does is not known: {why}", "write the RUN as a plain list of commands"
+            )
         result = Role.DROPPED
         for command in shared.get(step.node, step.commands):
             one = self._command_role(step, command, kept, line)
@@ -583,7 +701,8 @@ class _Splitter:
             result |= one
         if Role.RUNNER in result and Role.BUILDER in result and not self._is_global_only(step):
             return Refused(
-                f"line {line} builds and also prepares what is needed at run time", "put each into a RUN of its own"
+                f"line {line} builds and also prepares what is needed at run time",
+                "put each into a RUN of its own",
             )
         return result if result else Role.BUILDER
 
@@ -591,12 +710,32 @@ class _Splitter:
         return all(
             any(command is other for _, other, _ in self.kind.globals)
             or command.name in QUIET
-            or any(call.command is command and call.action in {"clean", "config", "set"} for call in step.calls)
+            or any(
+                call.command is command and call.action in {"clean", "config", "set"} for call in step.calls
+            )
             for command in step.commands
         )
 
     def _set_up_role(self, step: Step, role: Role, kept: Keep) -> Role:
-        """Folders and permissions inside the application: the builder's copy of them does not reach the runner."""
+        """``chown -R`` of the application: the copies into the runner have that owner already, and a
+        second layer with
+        all files in it would double the image."""
+        if (
+            role == Role.BOTH
+            and self._owner()
+            and step.commands
+            and all(
+                command.name == "chown"
+                and len(command.args) > 1
+                and all(
+                    kept.is_inside(join(step.workdir, path))
+                    for path in command.args[1:]
+                    if not path.startswith("-") and ":" not in path
+                )
+                for command in step.commands
+            )
+        ):
+            return Role.BUILDER
         return role
 
     def _command_role(self, step: Step, command: Command, kept: Keep, line: int) -> Role | Refused:
@@ -605,18 +744,32 @@ class _Splitter:
                 return self._global_role(names)
         call = next((call for call in step.calls if call.command is command), None)
         if call is not None and call.manager == "corepack":
-            return Role.BOTH if self.start is not None and _uses_manager(self.start, "yarn") and call.action == "enable" else Role.BUILDER
+            return (
+                Role.BOTH
+                if self.start is not None and _uses_manager(self.start, "yarn") and call.action == "enable"
+                else Role.BUILDER
+            )
         if call is not None and call.manager in MANAGERS:
             return Role.BUILDER
         name = (command.name or "").rpartition("/")[2]
-        outside = [path for path in self._paths(step, command) if not kept.is_inside(path) and not _is_scratch(path)]
+        if name == "rm" and not any(
+            arg.startswith(("/etc", "/usr", "/lib", "/bin", "/opt")) for arg in command.args
+        ):
+            return Role.BUILDER
+        outside = [
+            path for path in self._paths(step, command) if not kept.is_inside(path) and not _is_scratch(path)
+        ]
         if name in FETCHES and not _fetches_into(self, step, command, kept):
-            return Refused(f"what `{name}` on line {line} brings into the image is not known", "copy it from a stage of its own")
+            return Refused(
+                f"what `{name}` on line {line} brings into the image is not known",
+                "copy it from a stage of its own",
+            )
         if outside and name not in QUIET:
             if is_set_up(command):
                 return Role.BOTH
             return Refused(
-                f"line {line} writes to {outside[0]}, outside of the application's folder", "say by hand what the runner needs of it"
+                f"line {line} writes to {outside[0]}, outside of the application's folder",
+                "say by hand what the runner needs of it",
             )
         return Role.BUILDER
 
@@ -646,15 +799,25 @@ class _Splitter:
 
     def _global_role(self, names: tuple[str, ...]) -> Role:
         start = self.start
-        used = set() if start is None else {ran.program for ran in start.all} | {ran.program.split(" ")[0] for ran in start.all}
+        used = (
+            set()
+            if start is None
+            else {ran.program for ran in start.all} | {ran.program.split(" ")[0] for ran in start.all}
+        )
         text = " ".join(
-            step.node.argument for step in self.reading.steps if step.keyword in {"CMD", "ENTRYPOINT", "HEALTHCHECK"}
+            step.node.argument
+            for step in self.reading.steps
+            if step.keyword in {"CMD", "ENTRYPOINT", "HEALTHCHECK"}
         )
         used |= set(re.findall(r"[\w-]+", text))
         for name in names:
             bare = re.sub(r"(?<=.)@[^/]*$", "", name).rpartition("/")[2]
-            aliases = {bare, bare.removesuffix("-cli")} | ({"pm2-runtime", "pm2-docker"} if bare == "pm2" else set())
-            if aliases & used and not (bare == "npm" and start is not None and not _uses_manager(start, "npm")):
+            aliases = {bare, bare.removesuffix("-cli")} | (
+                {"pm2-runtime", "pm2-docker"} if bare == "pm2" else set()
+            )
+            if aliases & used and not (
+                bare == "npm" and start is not None and not _uses_manager(start, "npm")
+            ):
                 return Role.BOTH
         return Role.BUILDER
 
@@ -685,14 +848,18 @@ class _Splitter:
         skip = {"package.json"} if pruning.install else set()
         groups: list[tuple[str, list[str]]] = []
         for path in kept.paths:
-            if pruning.install and (path.endswith("/node_modules") or posixpath.basename(path) in skip and posixpath.dirname(path) == reading.final_workdir):
+            if pruning.install and (
+                path.endswith("/node_modules")
+                or (posixpath.basename(path) in skip and posixpath.dirname(path) == reading.final_workdir)
+            ):
                 continue
             if _has_space(path):
                 return Refused(f"the name of {path} has characters that COPY treats specially")
             first = path.strip("/").split("/")[0]
             if posixpath.dirname(path) == "/" and first in _SYSTEM_FOLDERS:
                 return Refused(
-                    f"the application lives in / and brings a folder {path}, which is the system's", "set a WORKDIR such as /app"
+                    f"the application lives in / and brings a folder {path}, which is the system's",
+                    "set a WORKDIR such as /app",
                 )
             if path in kept.files:
                 folder = posixpath.dirname(path)
@@ -718,6 +885,23 @@ class _Splitter:
             value = copied.node.flag("chown")
             if value:
                 return f"--chown={value} "
+        for step in reversed(reading.steps):
+            for command in step.commands if step.keyword == "RUN" else ():
+                operands = [arg for arg in command.args if not arg.startswith("-")]
+                is_whole = (
+                    command.name == "chown"
+                    and {"-R", "--recursive"} & set(command.args)
+                    and len(operands) == 2
+                )
+                after_copies = all(
+                    reading.position(copied.node) < reading.position(step.node) for copied in reading.copies
+                )
+                if (
+                    is_whole
+                    and after_copies
+                    and below(reading.final_workdir, join(step.workdir, operands[1])) is not None
+                ):
+                    return f"--chown={operands[0]} "
         builds = [step for step, _, _ in self.kind.builds] or list(reading.runs)
         user = builds[-1].user if builds else None
         if user and user.split(":")[0] not in {"root", "0"}:
@@ -741,7 +925,15 @@ class _Splitter:
                 return None
         unit = start_unit(start) if start is not None else None
         wanted = unit.package.wanted if unit is not None else {}
-        for name in ("config", "node-config", "sequelize-cli", "@feathersjs/configuration", "convict", "dotenv-flow", "nconf"):
+        for name in (
+            "config",
+            "node-config",
+            "sequelize-cli",
+            "@feathersjs/configuration",
+            "convict",
+            "dotenv-flow",
+            "nconf",
+        ):
             if name in wanted:
                 self.evidence.append(f"NODE_ENV is left as it was: {name} chooses settings by it")
                 return None
@@ -770,13 +962,20 @@ class _Pruning(NamedTuple):
     is_needed: bool
 
 
-_BUILDERS = frozenset(
-    "tsc nest next vite react-scripts ng webpack esbuild tsup babel swc rollup nuxt nuxi parcel vue-cli-service astro remix gatsby".split()
+_BUILDERS = words(
+    """
+    tsc nest next vite react-scripts ng webpack esbuild tsup babel swc rollup nuxt nuxi parcel
+    vue-cli-service astro remix gatsby
+    """
 )
 
 
 def _uses_manager(start: Started, manager: str) -> bool:
-    texts = [node.argument for node in start.layout.reading.start.nodes] if start.layout.reading.start is not None else []
+    texts = (
+        [node.argument for node in start.layout.reading.start.nodes]
+        if start.layout.reading.start is not None
+        else []
+    )
     return any(re.search(rf"(?<![\w/.-]){manager}(?![\w.-])", text) for text in texts) or any(
         word.split(" ")[0] == manager for ran in start.runs for word in ran.via
     )
@@ -789,7 +988,18 @@ def _project_of(projects: Sequence[Project], unit: Unit) -> Project | None:
 
 
 def _is_scratch(path: str) -> bool:
-    return path.startswith(("/tmp/", "/var/tmp/", "/root/.npm", "/root/.cache", "/dev/", "/usr/local/share/.cache", "/var/cache", "/var/lib/apt"))
+    return path.startswith(
+        (
+            "/tmp/",
+            "/var/tmp/",
+            "/root/.npm",
+            "/root/.cache",
+            "/dev/",
+            "/usr/local/share/.cache",
+            "/var/cache",
+            "/var/lib/apt",
+        )
+    )
 
 
 def _fetches_into(splitter: _Splitter, step: Step, command: Command, kept: Keep) -> bool:

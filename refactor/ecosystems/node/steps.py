@@ -12,9 +12,47 @@ from refactor.ecosystems.system import MANAGERS as SYSTEM_MANAGERS
 from refactor.ecosystems.system import is_set_up
 from refactor.shell import Command
 
-QUIET = frozenset({"echo", "true", "ls", "pwd", "cat", "which", "cd", "set", "export", "printf", "test", "[", ":", "id", "du", "sleep"})
-FILES = frozenset({"cp", "mv", "rm", "ln", "sed", "touch", "mkdir", "chmod", "chown", "tar", "unzip", "gunzip", "find", "tee"})
-FETCHES = frozenset({"curl", "wget", "git", "pip", "pip3", "gem", "cargo", "go", "composer", "apt-key", "gpg"})
+QUIET = frozenset(
+    {
+        "echo",
+        "true",
+        "ls",
+        "pwd",
+        "cat",
+        "which",
+        "cd",
+        "set",
+        "export",
+        "printf",
+        "test",
+        "[",
+        ":",
+        "id",
+        "du",
+        "sleep",
+    }
+)
+FILES = frozenset(
+    {
+        "cp",
+        "mv",
+        "rm",
+        "ln",
+        "sed",
+        "touch",
+        "mkdir",
+        "chmod",
+        "chown",
+        "tar",
+        "unzip",
+        "gunzip",
+        "find",
+        "tee",
+    }
+)
+FETCHES = frozenset(
+    {"curl", "wget", "git", "pip", "pip3", "gem", "cargo", "go", "composer", "apt-key", "gpg"}
+)
 
 
 class Kind(NamedTuple):
@@ -26,9 +64,15 @@ class Kind(NamedTuple):
     added: tuple[tuple[Step, Command], ...]
     """Single packages that are installed into a project (``npm install x``)."""
 
+    @property
+    def compiles(self) -> Built | None:
+        """The first build that does more than move files about."""
+        return next((built for _, _, built in self.builds if built.ran.program not in FILES), None)
+
 
 def kind_of(reading: StageReading, layout: Layout) -> Kind:
-    """The builds and single installs of the stage, with the programs that scripts of package.json come down to."""
+    """The builds and single installs of the stage, with the programs that scripts of package.json come
+    down to."""
     builds: list[tuple[Step, Command, Built]] = []
     globals_: list[tuple[Step, Command, tuple[str, ...]]] = []
     added: list[tuple[Step, Command]] = []

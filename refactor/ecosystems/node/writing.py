@@ -11,7 +11,7 @@ from refactor.context import Unknown
 from refactor.ecosystems.ecosystem import Written
 from refactor.ecosystems.node.builds import build_of
 from refactor.ecosystems.node.layout import Unit, below
-from refactor.ecosystems.node.needs import Started, server_sources, start_unit, started
+from refactor.ecosystems.node.needs import Started, is_front_end, server_sources, start_unit, started
 from refactor.ecosystems.node.programs import MANAGERS, Ran
 from refactor.ecosystems.node.sources import facts
 from refactor.ecosystems.reading import Refused, StageReading, join
@@ -22,16 +22,26 @@ _FILES = re.compile(
     r"|outputJSON|writeJson|writeJsonSync|writeJSON|unlink|unlinkSync|mkdir|mkdirSync|ensureDir|ensureDirSync|ensureFile|ensureFileSync"
     r"|mkdirp|mkdirpSync|mkdtemp|mkdtempSync|emptyDir|emptyDirSync|copyFile|copyFileSync|rename|renameSync|cpSync|moveSync|copySync)\s*\("
 )
-_FOLDER_CALLS = frozenset({"mkdir", "mkdirSync", "ensureDir", "ensureDirSync", "mkdirp", "mkdirpSync", "emptyDir", "emptyDirSync"})
+_FOLDER_CALLS = frozenset(
+    {"mkdir", "mkdirSync", "ensureDir", "ensureDirSync", "mkdirp", "mkdirpSync", "emptyDir", "emptyDirSync"}
+)
 _SECOND = frozenset({"copyFile", "copyFileSync", "rename", "renameSync", "cpSync", "moveSync", "copySync"})
-_WRITES_ANYWAY = frozenset({"fs", "fs/promises", "fs-extra", "graceful-fs", "mkdirp", "node:fs", "node:fs/promises"})
+_WRITES_ANYWAY = frozenset(
+    {"fs", "fs/promises", "fs-extra", "graceful-fs", "mkdirp", "node:fs", "node:fs/promises"}
+)
 
 # (rule whose match ends before the path, whether the path is a folder, word that the file must have)
 _OTHERS: tuple[tuple[re.Pattern[str], bool, str], ...] = (
     (re.compile(r"\bmulter\s*\(\s*\{[^}]*?\bdest\s*:\s*"), True, "multer"),
     (re.compile(r"\bdest\s*:\s*(?=[\"'`])"), True, "MulterModule"),
     (re.compile(r"\bdestination\s*:\s*(?=[\"'`])"), True, "diskStorage"),
-    (re.compile(r"\b(?:cb|callback|done|next)\s*\(\s*null\s*,\s*(?=[\"'`]|path\.|join\(|__dirname|process\.cwd)"), True, "diskStorage"),
+    (
+        re.compile(
+            r"\b(?:cb|callback|done|next)\s*\(\s*null\s*,\s*(?=[\"'`]|path\.|join\(|__dirname|process\.cwd)"
+        ),
+        True,
+        "diskStorage",
+    ),
     (re.compile(r"new\s+(?:sqlite3|sqlite)\s*\.\s*Database\s*\(\s*"), False, "sqlite"),
     (re.compile(r"new\s+(?:Database|DatabaseSync|BetterSqlite3|Sqlite|SQLite)\s*\(\s*"), False, "sqlite"),
     (re.compile(r"(?<![\w$.])(?:Database|betterSqlite3|sqlite)\s*\(\s*(?=[\"'`])"), False, "better-sqlite3"),
@@ -39,9 +49,17 @@ _OTHERS: tuple[tuple[re.Pattern[str], bool, str], ...] = (
     (re.compile(r"\bstorage\s*:\s*(?=[\"'`]|path\.|join\(|process\.env|__dirname)"), False, "sqlite"),
     (re.compile(r"\bdatabase\s*:\s*(?=[\"'`]|path\.|join\(|process\.env|__dirname)"), False, "sqlite"),
     (re.compile(r"\bfilename\s*:\s*"), False, "nedb"),
-    (re.compile(r"new\s+(?:FileSync|JSONFile|JSONFileSync|FileAsync)\s*(?:<[^>]*>)?\s*\(\s*"), False, "lowdb"),
+    (
+        re.compile(r"new\s+(?:FileSync|JSONFile|JSONFileSync|FileAsync)\s*(?:<[^>]*>)?\s*\(\s*"),
+        False,
+        "lowdb",
+    ),
     (re.compile(r"\bJSONFilePreset\s*(?:<[^>]*>)?\s*\(\s*"), False, "lowdb"),
-    (re.compile(r"\bnew\s+(?:winston\s*\.\s*)?transports\s*\.\s*File\s*\(\s*\{[^}]*?\bfilename\s*:\s*"), False, "winston"),
+    (
+        re.compile(r"\bnew\s+(?:winston\s*\.\s*)?transports\s*\.\s*File\s*\(\s*\{[^}]*?\bfilename\s*:\s*"),
+        False,
+        "winston",
+    ),
     (re.compile(r"\bDailyRotateFile\s*\(\s*\{[^}]*?\bdirname\s*:\s*"), True, "winston"),
     (re.compile(r"\bDailyRotateFile\s*\(\s*\{[^}]*?\bfilename\s*:\s*"), False, "winston"),
     (re.compile(r"\bpino\s*\.\s*destination\s*\(\s*(?=[\"'`])"), False, "pino"),
@@ -54,15 +72,39 @@ _OTHERS: tuple[tuple[re.Pattern[str], bool, str], ...] = (
 )
 
 _BESIDE = {
-    "vite": ("node_modules/.vite", "node_modules/.vite-temp"), "react-scripts": ("node_modules/.cache",),
-    "react-app-rewired": ("node_modules/.cache",), "craco": ("node_modules/.cache",), "ng": (".angular",),
-    "vue-cli-service": ("node_modules/.cache",), "next": (".next",), "nest": ("dist",), "gatsby": (".cache", "public"),
-    "astro": (".astro", "node_modules/.vite"), "parcel": (".parcel-cache", "dist"), "storybook": ("node_modules/.cache",),
-    "nuxt": (".nuxt", "node_modules/.cache"), "nuxi": (".nuxt", "node_modules/.cache"), "sails": (".tmp",),
-    "webpack-dev-server": ("node_modules/.cache",), "docusaurus": (".docusaurus", "node_modules/.cache"),
-}  # fmt: skip
+    "vite": ("node_modules/.vite", "node_modules/.vite-temp"),
+    "react-scripts": ("node_modules/.cache",),
+    "react-app-rewired": ("node_modules/.cache",),
+    "craco": ("node_modules/.cache",),
+    "ng": (".angular",),
+    "vue-cli-service": ("node_modules/.cache",),
+    "next": (".next",),
+    "nest": ("dist",),
+    "gatsby": (".cache", "public"),
+    "astro": (".astro", "node_modules/.vite"),
+    "parcel": (".parcel-cache", "dist"),
+    "storybook": ("node_modules/.cache",),
+    "nuxt": (".nuxt", "node_modules/.cache"),
+    "nuxi": (".nuxt", "node_modules/.cache"),
+    "sails": (".tmp",),
+    "webpack-dev-server": ("node_modules/.cache",),
+    "docusaurus": (".docusaurus", "node_modules/.cache"),
+}
 """What tools write when they serve, below the project's folder (their documentation, caching)."""
-_WRITE_ON_THEIR_OWN = frozenset({"strapi", "directus", "n8n", "ghost", "medusa", "keystone", "payload", "expo", "json-server", "verdaccio"})
+_WRITE_ON_THEIR_OWN = frozenset(
+    {
+        "strapi",
+        "directus",
+        "n8n",
+        "ghost",
+        "medusa",
+        "keystone",
+        "payload",
+        "expo",
+        "json-server",
+        "verdaccio",
+    }
+)
 
 
 class Value(NamedTuple):
@@ -84,9 +126,13 @@ def written(reading: StageReading) -> Written | Refused:
     if start is None:
         return Refused("it is not known what the container runs: there is no CMD or ENTRYPOINT", "add a CMD")
     if reading.context.why_unknown is not None:
-        return Refused(f"the build context is not known: {reading.context.why_unknown}", "name it with --context")
+        return Refused(
+            f"the build context is not known: {reading.context.why_unknown}", "name it with --context"
+        )
     if start.unknown is not None:
-        return Refused(f"what is started cannot be followed: {start.unknown}", "start the program by its name in CMD")
+        return Refused(
+            f"what is started cannot be followed: {start.unknown}", "start the program by its name in CMD"
+        )
     paths: dict[str, str] = {}
     for ran in start.runs:
         answer = _of_program(start, ran)
@@ -96,13 +142,26 @@ def written(reading: StageReading) -> Written | Refused:
     unit = start_unit(start)
     if unit is None:
         if any(ran.program in {"node", *MANAGERS} for ran in start.runs) and not _has_only_stage_files(start):
-            return Refused(f"the project that is started in {reading.final_workdir} is not known: no package.json is copied there")
-        entries = [source for _, place in start.entries() if (source := start.layout.source(place)) is not None]
+            return Refused(
+                f"the project that is started in {reading.final_workdir} is not known: no package.json"
+                " is copied there"
+            )
+        entries = [
+            source for _, place in start.entries() if (source := start.layout.source(place)) is not None
+        ]
         return _of_files(start, tuple(entries), None, paths, len(entries))
+    if is_front_end(start):
+        return _of_files(start, (), unit, paths, 0)
+    for ran, place in start.entries():
+        found = re.match(r"(.*?/\.next/standalone)(?:/|$)", place)
+        if found is not None:
+            paths[f"{found[1]}/.next"] = f"{ran.shown} keeps its cache there"
     server = server_sources(start, unit)
     if isinstance(server, Unknown):
         return Refused(f"the sources are not known: {server.reason}")
-    return _of_files(start, server.files, unit, paths, len(server.files), is_interpreted=server.is_interpreted)
+    return _of_files(
+        start, server.files, unit, paths, len(server.files), is_interpreted=server.is_interpreted
+    )
 
 
 def _has_only_stage_files(start: Started) -> bool:
@@ -125,6 +184,8 @@ def _of_files(
             if isinstance(place, Refused):
                 return place
             paths.setdefault(place.path, place.where)
+    if not paths and not files:
+        return Written((), ("what is started serves files and writes none",))
     if not paths:
         return Written((), (f"no call in {count} source file{'s' if count != 1 else ''} writes to a file",))
     return Written(tuple(paths), tuple(f"{path} is written to: {where}" for path, where in paths.items()))
@@ -135,7 +196,10 @@ def _of_program(start: Started, ran: Ran) -> dict[str, str] | Refused:
     if manager in MANAGERS and ran.program.endswith((" install", " ci", " add", " global-install")):
         return Refused(f"{ran.shown} installs packages when the container starts", "install them in a RUN")
     if ran.program in _WRITE_ON_THEIR_OWN:
-        return Refused(f"{ran.program} keeps files of its own; where is a matter of its settings", "set USER and a volume by hand")
+        return Refused(
+            f"{ran.program} keeps files of its own; where is a matter of its settings",
+            "set USER and a volume by hand",
+        )
     unit = start.layout.unit(ran.folder)
     folder = unit.folder if unit is not None else ran.folder
     beside = _BESIDE.get(ran.program)
@@ -145,11 +209,13 @@ def _of_program(start: Started, ran: Ran) -> dict[str, str] | Refused:
         built = build_of(start.layout, ran)
         if built is not None and built.outputs is None:
             return Refused(f"{ran.shown} builds when the container starts, and {built.why_unknown}")
-        return {path: f"{ran.shown} writes it" for path in (built.outputs or ())} if built is not None else {}
+        return dict.fromkeys(built.outputs or (), f"{ran.shown} writes it") if built is not None else {}
     return {}
 
 
-def _writes(start: Started, source: str, unit: Unit | None, is_interpreted: bool) -> Iterator[_Place | Refused]:
+def _writes(
+    start: Started, source: str, unit: Unit | None, is_interpreted: bool
+) -> Iterator[_Place | Refused]:
     text = facts(start.layout.context, source).text
     if not text:
         return
@@ -176,7 +242,11 @@ def _writes(start: Started, source: str, unit: Unit | None, is_interpreted: bool
             continue
         if value.text in {":memory:", ""} and value.is_whole:
             continue
-        folder = value.text if is_folder and value.is_whole else posixpath.dirname(value.text if value.is_whole else value.text + "x")
+        folder = (
+            value.text
+            if is_folder and value.is_whole
+            else posixpath.dirname(value.text if value.is_whole else value.text + "x")
+        )
         if not folder and not value.is_whole and "/" not in value.text:
             folder = ""
         cwd = start.runs[-1].folder if start.runs else start.layout.reading.final_workdir
@@ -191,7 +261,9 @@ def _is_of_fs(text: str, match: re.Match[str]) -> bool:
     if re.match(r"(?:fs|fsp|fse|promises|fsPromises|fsExtra)", match[0]):
         return True
     before = text[max(0, match.start() - 1) : match.start()]
-    imported = re.search(rf"\{{[^}}]*\b{match['name']}\b[^}}]*\}}\s*(?:from|=\s*require\()\s*\(?[\"'](?:node:)?fs", text)
+    imported = re.search(
+        rf"\{{[^}}]*\b{match['name']}\b[^}}]*\}}\s*(?:from|=\s*require\()\s*\(?[\"'](?:node:)?fs", text
+    )
     return before != "." and imported is not None
 
 
@@ -214,26 +286,32 @@ def _known(start: Started, source: str, unit: Unit | None, is_interpreted: bool)
 
 
 def _dirname(start: Started, source: str, unit: Unit | None, is_interpreted: bool) -> str | None:
-    """The folder in the image that a source's ``__dirname`` is: its own, or that of what it is compiled to."""
+    """The folder in the image that a source's ``__dirname`` is: its own, or that of what it is compiled
+    to."""
     places = start.layout.places(source)
     if is_interpreted:
         return posixpath.dirname(places[-1]) if places else None
     if unit is None:
         return None
-    for _, entry in start.entries():
+    files = start.layout.context.files(unit.source, without=("node_modules", ".git"))
+    for _, entry in start.entries() if not isinstance(files, Unknown) else ():
         inside = below(entry, unit.folder)
         if inside is None or "/" not in inside:
             continue
         output, _, rest = inside.partition("/")
         stem = re.sub(r"\.[mc]?js$", "", rest)
         own = source[len(unit.source) :].lstrip("/")
-        for path in start.layout.context.files(unit.source, without=("node_modules", ".git")) or ():
+        for path in files if not isinstance(files, Unknown) else ():
             name = path[len(unit.source) :].lstrip("/")
             bare = re.sub(r"\.[mc]?[jt]sx?$", "", name)
             if bare == name or name.startswith(output + "/"):
                 continue
-            if bare == stem or bare.endswith("/" + stem) or bare.endswith("/" + stem + "/index"):
-                root = bare[: len(bare) - len(stem)].rstrip("/") if bare.endswith(stem) else posixpath.dirname(bare)
+            if bare == stem or bare.endswith((f"/{stem}", f"/{stem}/index")):
+                root = (
+                    bare[: len(bare) - len(stem)].rstrip("/")
+                    if bare.endswith(stem)
+                    else posixpath.dirname(bare)
+                )
                 if root and not own.startswith(root + "/"):
                     continue
                 relative = posixpath.relpath(posixpath.dirname(own) or ".", root or ".")
@@ -272,11 +350,15 @@ def _argument(text: str, at: int, index: int) -> str:
 
 
 _STRING = re.compile(r"(?P<quote>[\"'])(?P<value>(?:\\.|(?!(?P=quote)).)*)(?P=quote)\Z", re.DOTALL)
-_CALL = re.compile(r"(?:path\s*\.\s*(?:posix\s*\.\s*)?)?(?P<name>join|resolve|normalize|dirname|fileURLToPath|String|url\.fileURLToPath)\s*\((?P<args>.*)\)\Z", re.DOTALL)
+_CALL = re.compile(
+    r"(?:path\s*\.\s*(?:posix\s*\.\s*)?)?(?P<name>join|resolve|normalize|dirname|fileURLToPath|String|url\.fileURLToPath)\s*\((?P<args>.*)\)\Z",
+    re.DOTALL,
+)
 
 
 def evaluate(expression: str, text: str, known: _Known, depth: int) -> Value | None:
-    """The path that an expression gives, as far as literals, ``__dirname``, path.join and constants of the file tell."""
+    """The path that an expression gives, as far as literals, ``__dirname``, path.join and constants of
+    the file tell."""
     code = expression.strip().rstrip(";").strip()
     code = re.sub(r"\s+as\s+(?:string|any|const)\Z", "", code).rstrip("!")
     if depth > 8 or not code:
@@ -307,14 +389,22 @@ def evaluate(expression: str, text: str, known: _Known, depth: int) -> Value | N
     parts = _split(code, ("+",))
     if len(parts) > 1:
         return _concatenated([evaluate(part, text, known, depth + 1) for part in parts])
-    url = re.fullmatch(r"new\s+URL\(\s*([\"'`][^\"'`$]*[\"'`])\s*,\s*import\.meta\.url\s*\)(?:\.pathname)?", code)
+    url = re.fullmatch(
+        r"new\s+URL\(\s*([\"'`][^\"'`$]*[\"'`])\s*,\s*import\.meta\.url\s*\)(?:\.pathname)?", code
+    )
     if url is not None and known.folder is not None:
         return Value(join(known.folder, url[1][1:-1]), True)
     call = _CALL.match(code)
     if call is not None and _closes(code, code.index("(")) == len(code) - 1:
-        arguments = [evaluate(part, text, known, depth + 1) for part in _split(call["args"], (",",)) if part.strip()]
+        arguments = [
+            evaluate(part, text, known, depth + 1) for part in _split(call["args"], (",",)) if part.strip()
+        ]
         if call["name"].endswith("dirname"):
-            return Value(posixpath.dirname(arguments[0].text), True) if arguments and arguments[0] is not None else None
+            return (
+                Value(posixpath.dirname(arguments[0].text), True)
+                if arguments and arguments[0] is not None
+                else None
+            )
         if call["name"].endswith(("fileURLToPath", "String", "normalize")):
             return arguments[0] if arguments else None
         return _joined(arguments, known, call["name"] == "resolve")
@@ -351,14 +441,22 @@ def _joined(values: list[Value | None], known: _Known, is_resolve: bool) -> Valu
         if value is None:
             return Value(result.rstrip("/") + "/", False) if index else None
         absolute = is_resolve and value.text.startswith("/")
-        result = value.text if absolute else posixpath.join(result, value.text.lstrip("/") if result else value.text)
+        result = (
+            value.text
+            if absolute
+            else posixpath.join(result, value.text.lstrip("/") if result else value.text)
+        )
         if not value.is_whole:
             return Value(result, False)
     return Value(posixpath.normpath(result), True)
 
 
 def _constant(name: str, text: str, known: _Known, depth: int) -> Value | None:
-    found = list(re.finditer(rf"(?<![\w$.])(?:const|let|var)\s+{re.escape(name)}\s*(?::\s*[\w<>\[\]| ]+)?=(?!=)\s*", text))
+    found = list(
+        re.finditer(
+            rf"(?<![\w$.])(?:const|let|var)\s+{re.escape(name)}\s*(?::\s*[\w<>\[\]| ]+)?=(?!=)\s*", text
+        )
+    )
     again = re.findall(rf"(?<![\w$.]){re.escape(name)}\s*=(?![=>])", text)
     if len(found) != 1 or len(again) > 1:
         if name == "__dirname" and known.folder is not None:
