@@ -189,7 +189,8 @@ class Dockerfile:
         """
         canonical = dissect(text, "\\")
         head = canonical.head
-        if len(parse(text.encode("utf-8", "surrogateescape")).nodes) != 1 or head.is_open:
+        alone = parse(text.encode("utf-8", "surrogateescape"))
+        if len(alone.nodes) != 1 or len(alone.instructions) != 1 or head.is_open:
             raise ValueError(f"not one instruction: {text!r}")
         style = self.style
         end = canonical.raw_start(canonical.split.keyword_start) + len(canonical.split.keyword_text)
@@ -202,7 +203,9 @@ class Dockerfile:
                 rest = re.sub(r"^\s*\S+", lambda found: found[0].lower(), rest)
         rest = adapt(rest, self.escape, style, style.indent)
         made = Instruction(first + rest + bodies, self._format)
-        if made.argument.split() != canonical.split.argument.split() or made.dissection.head.is_open:
+        # Keywords inside the argument may have changed their case, continuations their blanks.
+        written, meant = made.argument.lower().split(), canonical.split.argument.lower().split()
+        if written != meant or made.dissection.head.is_open:
             raise ValueError(f"the escape character of the file changes the meaning of {text!r}")
         return made
 
