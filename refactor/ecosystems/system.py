@@ -82,6 +82,8 @@ class RunnerPackages(NamedTuple):
     evidence: tuple[str, ...]
     roles: Mapping[Instruction, Role] = {}
     """Roles of the RUN instructions that only handle packages: BUILDER where ``install`` stands for them in the runner."""
+    before: tuple[str, ...] = ()
+    """Canonical instructions that go before ``install``."""
     shared: Mapping[Instruction, tuple[Command, ...]] = {}
     """RUN instructions that handle packages and do something else too, with those other commands. No role is given."""
 
@@ -126,6 +128,7 @@ def runner_packages(
     needed: Mapping[str, str] | None = None,
     programs: Mapping[str, str] | None = None,
     build_only: Mapping[str, str] | None = None,
+    builder: str | None = None,
 ) -> RunnerPackages | Refused:
     """What the runner on the image ``runner`` has to install of what the stage installs.
 
@@ -133,18 +136,18 @@ def runner_packages(
     kept, known or not; a program such as git or curl is dropped where a RUN calls it and nothing at run time does.
     ``needed`` are packages to add, ``programs`` programs that are called at run time, ``build_only`` packages that the
     language knows to be used by its build alone (each with the reason). Programs are added where the stage's base image
-    has them and the runner's has not. What CMD, ENTRYPOINT, HEALTHCHECK and the scripts they start call is looked up here.
+    has them and the runner's has not. With the name of the ``builder`` stage, package repositories that the stage adds
+    are copied from it (``before``); without, their RUNs are kept whole in both stages or refused. What CMD, ENTRYPOINT, HEALTHCHECK and the scripts they start call is looked up here.
     """
     wanted = tuple(_wanted(reading))
     started = dict(programs_started(reading))
     started.update(programs or {})
-    whole, roles, shared = (
-        _repositories(reading, runner),
-        dict[Instruction, Role](),
-        dict[Instruction, tuple[Command, ...]](),
-    )
-    if isinstance(whole, Refused):
-        return whole
+    found = _repositories(reading, runner, builder)
+    if isinstance(found, Refused):
+        return found
+    whole, copies = found
+    roles: dict[Instruction, Role] = {}
+    shared: dict[Instruction, tuple[Command, ...]] = {}
     removed = {name for step, call in reading.calls if call.manager in MANAGERS and call.action == "remove"
                for name in (word.literal for word in call.packages)}  # fmt: skip
     has = runner.preinstalled if runner is not None else frozenset[str]()
@@ -220,13 +223,14 @@ def runner_packages(
         if package_name in fat or program in fat:
             install[package_name] = package_name
             evidence.append(f"{package_name} is added to the runner: {where} calls {program}")
+    repositories = _repository_steps(reading) if copies else ()
     for step in reading.steps:
-        if step.keyword != "RUN" or not is_package_step(step):
+        if step.keyword != "RUN" or not (is_package_step(step) or step in repositories):
             continue
         if step.node in whole:
             roles[step.node] = Role.BOTH
             continue
-        others = _others(step)
+        others = () if step in repositories else _others(step)
         if others:
             shared[step.node] = others
         else:
@@ -246,7 +250,11 @@ def runner_packages(
     if isinstance(text, Refused):
         return text
     names = tuple(install.values())
-    return RunnerPackages(text, names, tuple(dict.fromkeys(dropped)), tuple(evidence), roles, shared)
+    if copies and text is not None:
+        evidence.append("the package repositories that the stage adds are copied from the builder")
+    return RunnerPackages(
+        text, names, tuple(dict.fromkeys(dropped)), tuple(evidence), roles, copies if text else (), shared
+    )
 
 
 def _classify(reading: StageReading, package: str) -> tuple[str, tuple[str, ...] | None]:
@@ -317,34 +325,74 @@ def _is_removed_in(step: Step, wanted: _Wanted) -> bool:
     return False
 
 
-def _repositories(reading: StageReading, runner: BaseImage | None) -> frozenset[Instruction] | Refused:
-    """RUNs that install from a repository which the stage adds: kept whole in both stages, where the runner can run them."""
+_WITH_REPOSITORIES = frozenset(
+    {"rm", "bash", "sh", "sed", "cat", "mkdir", "chmod", "install", "lsb_release", ".", "dpkg"}
+)
+
+
+def _repository_steps(reading: StageReading) -> tuple[Step, ...]:
+    """RUNs that add a package repository or its key."""
     found: list[Step] = []
-    setting_up = False
     for step in reading.runs:
         text = step.node.argument
-        adds = _REPOSITORY.search(text) is not None and (
-            any(
-                command.name in _DOWNLOADERS | {"echo", "printf", "sed", "bash", "sh"}
-                for command in step.commands
-            )
-            or ">" in text
-        )
+        if _REPOSITORY.search(text) is None:
+            continue
+        names = {(command.name or "").rpartition("/")[2] for command in step.commands}
+        if not names & (_DOWNLOADERS | {"echo", "printf", "sed", "bash", "sh"}) and ">" not in text:
+            continue
         # A mirror put into sources.list by sed changes where packages come from, not which there are.
-        if adds and all(command.name in {"sed", "cp", "cat", "mv", "rm"} | _SILENT or _is_system_call(step, command)
-                        for command in step.commands) and "deb " not in text:  # fmt: skip
-            adds = False
-        if adds or (setting_up and is_package_step(step)):
-            setting_up = True
+        moved = {"sed", "cp", "cat", "mv", "rm"} | _SILENT
+        is_mirror = re.search(r"\bdeb(?:-src)?\s", text) is None and all(
+            command.name in moved or _is_system_call(step, command) for command in step.commands
+        )
+        if not is_mirror:
             found.append(step)
-    if not found:
-        return frozenset()
+    return tuple(found)
+
+
+def _why_not_apart(reading: StageReading, steps: Sequence[Step]) -> Refused | None:
+    for step in steps:
+        for command in step.commands:
+            name = (command.name or "").rpartition("/")[2]
+            if _is_system_call(step, command) or name in _DOWNLOADERS | _SILENT | _WITH_REPOSITORIES:
+                continue
+            line = reading.file.line_of(step.node)
+            return Refused(
+                f"line {line} sets up a package repository and also calls {name or command.words[:1]}",
+                "move the repository and its packages into a RUN of their own",
+            )
+    return None
+
+
+def _repositories(
+    reading: StageReading, runner: BaseImage | None, builder: str | None
+) -> tuple[frozenset[Instruction], tuple[str, ...]] | Refused:
+    """RUNs with a repository of their own that both stages have to run, and what the runner copies in their place."""
+    steps = _repository_steps(reading)
+    if not steps:
+        return frozenset(), ()
+    reason = _why_not_apart(reading, steps)
+    if reason is not None:
+        return reason
     has = runner.preinstalled if runner is not None else frozenset[str]()
-    names = [name.name for name in _wanted(reading) if name.step in found]
-    if names and all(is_for_building(reading, name) for name in names):
-        return frozenset()
+    if builder is not None and _manager(reading) == "apt" and "ca-certificates" in has:
+        # The same release on both sides: its lists of repositories and their keys are of use there as they are.
+        text = "\n".join(step.node.argument for step in steps)
+        copies = [f"COPY --from={builder} /etc/apt /etc/apt"]
+        if "/usr/share/keyrings" in text or re.search(r"\|\s*(?:sudo\s+(?:-E\s+)?)?(?:ba)?sh\b", text):
+            copies.append(f"COPY --from={builder} /usr/share/keyrings /usr/share/keyrings")
+        return frozenset(), tuple(copies)
+    first = reading.position(steps[0].node)
+    found = [
+        step
+        for step in reading.runs
+        if step in steps or (reading.position(step.node) > first and is_package_step(step))
+    ]
+    wanted = [one for one in _wanted(reading) if one.step in found]
+    if wanted and all(is_for_building(reading, one.name) for one in wanted):
+        return frozenset(), ()
+    brought = {one.name for one in wanted}
     for step in found:
-        brought = {wanted.name for wanted in _wanted(reading) if wanted.step in found}
         for command in step.commands:
             name = (command.name or "").rpartition("/")[2]
             if name not in _DOWNLOADERS - {"tee", "dpkg", "rpm"}:
@@ -355,15 +403,7 @@ def _repositories(reading: StageReading, runner: BaseImage | None) -> frozenset[
                     f"line {line} sets up a package repository with {name}, which the runner's image does not have",
                     f"install {name} in the same RUN, or split by hand",
                 )
-        if any(not _is_system_call(step, command) and (command.name or "").rpartition("/")[2]
-               not in _DOWNLOADERS | _SILENT | {"rm", "bash", "sh", "sed", "cat", "mkdir", "chmod", "install", "lsb_release", "."}
-               for command in step.commands):  # fmt: skip
-            line = reading.file.line_of(step.node)
-            return Refused(
-                f"line {line} sets up a package repository and does other things in the same RUN",
-                "move the repository and its packages into a RUN of their own",
-            )
-    return frozenset(step.node for step in found)
+    return frozenset(step.node for step in found), ()
 
 
 def _is_system_call(step: Step, command: Command) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -33,6 +34,8 @@ class ReadInstall(NamedTuple):
     """The project whose dependencies poetry, uv or pdm install."""
     folder: str = "/"
     """Absolute image folder of the project, or that pip runs in."""
+    compiles: str | None = None
+    """Why installing the project itself calls a compiler, None where it does not."""
 
     @property
     def call(self) -> PackageCall | None:
@@ -150,6 +153,7 @@ def _pip(stage: PythonStage, act: Act, call: PackageCall, folder: str) -> ReadIn
     sources: str | None = None
     is_editable = False
     project_found: Pyproject | None = None
+    compiles: str | None = None
     for path, where, editable in local:
         place = join(folder, path.partition("[")[0])
         inside = stage.reading.in_context(place, act.step.node)
@@ -170,14 +174,18 @@ def _pip(stage: PythonStage, act: Act, call: PackageCall, folder: str) -> ReadIn
         reads = _what_it_reads(stage, inside or "")
         if reads:
             sources += f"; {reads}"
+        compiles = compiles or _compiles(stage, inside or "")
         project = read_pyproject(context, posixpath.join(inside or "", "pyproject.toml"))
         if not isinstance(project, Unknown):
             project_found = project
             requirements += project.dependencies
         else:
-            requirements += _of_setup_cfg(stage, inside or "")
+            declared = _of_setup(stage, inside or "")
+            if isinstance(declared, Refused):
+                return declared
+            requirements += declared
     return ReadInstall(
-        act, tuple(manifests), tuple(requirements), (), sources, is_editable, project_found, folder
+        act, tuple(manifests), tuple(requirements), (), sources, is_editable, project_found, folder, compiles
     )
 
 
@@ -186,11 +194,98 @@ def _is_library(stage: PythonStage, folder: str) -> bool:
     return all(copied.source != folder for copied in stage.reading.copies) and "/" not in folder.strip("/")
 
 
-def _of_setup_cfg(stage: PythonStage, folder: str) -> tuple[Requirement, ...]:
-    from refactor.context.python_manifests import read_setup_cfg
+def _of_setup(stage: PythonStage, folder: str) -> tuple[Requirement, ...] | Refused:
+    """What setup.cfg and setup.py ask for."""
+    from refactor.context.python_manifests import parse_requirement, read_requirements, read_setup_cfg
 
-    found = read_setup_cfg(stage.reading.context, posixpath.join(folder, "setup.cfg"))
-    return () if isinstance(found, Unknown) else found.requires
+    context = stage.reading.context
+    settings = read_setup_cfg(context, posixpath.join(folder, "setup.cfg"))
+    found = [] if isinstance(settings, Unknown) else list(settings.requires)
+    script = posixpath.join(folder, "setup.py")
+    text = context.read(script)
+    if isinstance(text, Unknown) or "install_requires" not in text:
+        return tuple(found)
+    written = _install_requires(text)
+    if written is not None:
+        return (*found, *(need for need in map(parse_requirement, written) if need is not None))
+    opened = setup_files(stage, script)
+    files = () if isinstance(opened, Refused) else opened
+    lists = [
+        path for path in files if "require" in posixpath.basename(path) and path.endswith((".txt", ".in"))
+    ]
+    if not lists:
+        return Refused(
+            f"what {script} installs is only known when it runs: install_requires is no list of strings",
+            "write install_requires as a list, or list the dependencies in a requirements file",
+        )
+    for path in lists:
+        read = read_requirements(context, path)
+        if isinstance(read, Unknown):
+            return Refused(read.reason)
+        found += read.requirements
+    return tuple(found)
+
+
+def _install_requires(source: str) -> list[str] | None:
+    """The strings of ``install_requires``, where setup.py has them as a list or as a name bound to one."""
+    import ast
+
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    bound = {
+        node.targets[0].id: node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name)
+    }
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.keyword) or node.arg != "install_requires":
+            continue
+        value: ast.expr | None = node.value
+        if isinstance(value, ast.Name):
+            value = bound.get(value.id)
+        if not isinstance(value, ast.List | ast.Tuple):
+            return None
+        texts = [item.value for item in value.elts if isinstance(item, ast.Constant)]
+        return [text for text in texts if isinstance(text, str)] if len(texts) == len(value.elts) else None
+    return None
+
+
+_EXTENSIONS = re.compile(
+    r"\b(?:ext_modules|Extension\(|cythonize|CMakeExtension|rust_extensions|RustExtension|cffi_modules)"
+)
+_COMPILING = frozenset(
+    {
+        "cython",
+        "scikit-build",
+        "scikit-build-core",
+        "meson-python",
+        "maturin",
+        "setuptools-rust",
+        "pybind11",
+        "nanobind",
+    }
+)
+
+
+def _compiles(stage: PythonStage, folder: str) -> str | None:
+    """What says that the project has extension modules of its own."""
+    from refactor.context.python_manifests import read_pyproject
+
+    context = stage.reading.context
+    script = posixpath.join(folder, "setup.py")
+    text = context.read(script)
+    if not isinstance(text, Unknown):
+        found = _EXTENSIONS.search(text)
+        if found is not None:
+            return f"{script} compiles extension modules ({found[0].rstrip('(')})"
+    project = read_pyproject(context, posixpath.join(folder, "pyproject.toml"))
+    if not isinstance(project, Unknown):
+        names = sorted({need.name for need in project.build_requires if need.name} & _COMPILING)
+        if names:
+            return f"{project.path} is built with {names[0]}, which compiles"
+    return None
 
 
 def _what_it_reads(stage: PythonStage, folder: str) -> str:
@@ -234,10 +329,12 @@ def _project(
     if isinstance(found, Refused):
         return found
     reads = _what_it_reads(stage, posixpath.dirname(found))
+    declared = _of_setup(stage, posixpath.dirname(found))
+    if isinstance(declared, Refused):
+        return declared
     sources = f"`{what}` installs the project itself, from its sources" + (f"; {reads}" if reads else "")
-    return ReadInstall(
-        act, (), _of_setup_cfg(stage, posixpath.dirname(found)), (), sources, is_editable, None, folder
-    )
+    compiles = _compiles(stage, posixpath.dirname(found))
+    return ReadInstall(act, (), declared, (), sources, is_editable, None, folder, compiles)
 
 
 def _existing(stage: PythonStage, act: Act, folder: str, names: tuple[str, ...]) -> Iterator[str]:
@@ -335,6 +432,15 @@ def _locked_project(stage: PythonStage, act: Act, call: PackageCall, folder: str
         reads = [name for name in project.reads if context.exists(name) is True]
         if reads:
             sources += f"; it reads {' and '.join(reads)}"
+    compiles = _compiles(stage, project.folder) if sources is not None else None
     return ReadInstall(
-        act, tuple(manifests), tuple(requirements), locked, sources, sources is not None, project, folder
+        act,
+        tuple(manifests),
+        tuple(requirements),
+        locked,
+        sources,
+        sources is not None,
+        project,
+        folder,
+        compiles,
     )

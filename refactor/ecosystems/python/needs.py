@@ -65,6 +65,8 @@ def built_from_source(installs: Iterable[ReadInstall]) -> tuple[Building, ...]:
     """The distributions of these installations that no wheel is known of, with the fact that says so."""
     found: dict[str, Building] = {}
     for install in installs:
+        if install.compiles is not None:
+            found["the project"] = Building("the project", install.compiles)
         for need in install.requirements:
             name = need.name or ""
             if name in SOURCE_ONLY:

@@ -12,6 +12,7 @@ from refactor.ecosystems.ecosystem import Rewrite
 from refactor.ecosystems.python.installs import ReadInstall
 from refactor.ecosystems.python.stage import Action, PythonStage, distribution_name, pinned_version
 from refactor.ecosystems.reading import Refused, StageReading, Step
+from refactor.ecosystems.system import programs_started
 from refactor.shell import PackageCall
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ _IMPORT_NAMES = {
     "opencv-python": "cv2", "python-dotenv": "dotenv", "django-debug-toolbar": "debug_toolbar",
     "djangorestframework": "rest_framework", "django-extensions": "django_extensions", "psycopg2-binary": "psycopg2",
 }  # fmt: skip
-_SELECTS = ("--only", "--without", "--with", "--no-dev", "--sync-only", "--all-groups", "--all-extras-only")
 
 
 def production(stage: PythonStage, install: ReadInstall) -> Iterator[Rewrite | tuple[Step, Refused]]:
@@ -137,6 +137,12 @@ def _why_needed(stage: PythonStage, development: frozenset[str]) -> Refused | No
         else reading
     )
     start = last.start
+    for program, where in programs_started(last).items():
+        if program in {"uv", "uvx"}:
+            return Refused(
+                f"{where} calls uv, which installs the development dependencies again when it starts",
+                "set UV_NO_DEV=1, or start the program itself",
+            )
     if start is not None:
         words = set(start.argv) | set((start.script.text if start.script else "").split())
         used = sorted({word.rpartition("/")[2] for word in words} & development)

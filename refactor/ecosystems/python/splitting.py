@@ -161,7 +161,12 @@ class _Plan:
         if fetched and "git" not in called:
             build_only["git"] = f"{', '.join(fetched)} is fetched with it"
         packages = system.runner_packages(
-            self.reading, runner_image, needed=libraries, programs=called, build_only=build_only
+            self.reading,
+            runner_image,
+            needed=libraries,
+            programs=called,
+            build_only=build_only,
+            builder=builder_name(self.reading),
         )
         if isinstance(packages, Refused):
             return packages
@@ -183,7 +188,7 @@ class _Plan:
             instead=self.instead,
             instead_in_runner=self.instead_in_runner,
             before=self.before,
-            runner_head=[packages.install] if packages.install else (),
+            runner_head=[*packages.before, packages.install] if packages.install else (),
             is_artefact_absolute=True,
             evidence=tuple(dict.fromkeys(self.evidence)),
         )
@@ -494,6 +499,8 @@ class _Plan:
     def _place_run(
         self, step: Step, acts: Sequence[Act], environment: Environment, rewrites: Mapping[int, Rewrite]
     ) -> Refused | None:
+        if self.roles.get(step.node) is not None:
+            return None
         line = self.stage.line(step)
         actions = {act.action for act in acts} - {Action.NEUTRAL}
         unknown = next((act for act in acts if act.action is Action.UNKNOWN), None)
@@ -503,8 +510,6 @@ class _Plan:
                 f"what `{text}` on line {line} is for is not known",
                 "move that step into a stage of its own, or split by hand",
             )
-        if self.roles.get(step.node) is not None:
-            return None
         building = actions & BUILDER_ACTIONS
         running = actions & RUNNER_ACTIONS
         if not actions:
