@@ -38,7 +38,7 @@ def told(record: Record, path: Path) -> str:
     lines = [f"# error: {error.what}" for error in record.errors]
     lines += [f"# refused: {refusal.codemod}: {refusal.because}" for refusal in record.refused]
     lines += [f"# {finding.codemod} [{finding.safety}] {finding.message}" for finding in record.applied]
-    diff = record.diff.replace(str(path), path.name)
+    diff = record.diff.replace(str(path).lstrip("/"), path.name)
     return "".join(f"{line}\n" for line in lines) + diff
 
 

@@ -22,11 +22,41 @@ from refactor import (
     Stage,
     StageReading,
     Trivia,
+    leaves,
     recognise,
     refuse,
+    rewrites,
 )
 
 Node = Instruction | Trivia
+
+TYPESCRIPT = {
+    "package.json": """{
+        "name": "api", "version": "1.0.0", "main": "dist/index.js",
+        "scripts": {"build": "tsc"},
+        "dependencies": {"express": "^4.21.0"},
+        "devDependencies": {"typescript": "^5.6.0"}
+    }""",
+    "package-lock.json": """{
+        "name": "api", "version": "1.0.0", "lockfileVersion": 3,
+        "packages": {
+            "": {"name": "api", "version": "1.0.0", "dependencies": {"express": "^4.21.0"},
+                 "devDependencies": {"typescript": "^5.6.0"}},
+            "node_modules/express": {"version": "4.21.0"},
+            "node_modules/typescript": {"version": "5.6.0", "dev": true}
+        }
+    }""",
+    "tsconfig.json": """{"compilerOptions": {"outDir": "dist", "rootDir": "src"}}""",
+    "src/index.ts": "import express from 'express';\nexpress().listen(3000);\n",
+}
+SERVER = {
+    "go.mod": "module example.org/hello\n\ngo 1.22\n",
+    "main.go": "package main\n\nimport \"net/http\"\n\nfunc main() { http.ListenAndServe(\":8080\", nil) }\n",
+}
+FASTAPI = {
+    "requirements.txt": "fastapi==0.115.0\npsycopg2==2.9.9\nuvicorn==0.30.0\n",
+    "main.py": "import fastapi\n\napp = fastapi.FastAPI()\n",
+}
 
 
 class SplitBuildStage(Codemod):
@@ -69,6 +99,111 @@ class SplitBuildStage(Codemod):
         }
     )
 
+    examples = (
+        rewrites(
+            "TypeScript",
+            before="""
+            FROM node:20
+            WORKDIR /app
+            COPY . .
+            RUN npm ci
+            RUN npm run build
+            EXPOSE 3000
+            CMD ["node", "dist/index.js"]
+            """,
+            after="""
+            FROM node:20 AS builder
+            WORKDIR /app
+            COPY . .
+            RUN npm ci
+            RUN npm run build
+            RUN npm prune --omit=dev
+
+            FROM node:20-slim AS runner
+            ENV NODE_ENV=production
+            WORKDIR /app
+            COPY --from=builder /app/package.json ./
+            COPY --from=builder /app/node_modules ./node_modules
+            COPY --from=builder /app/dist ./dist
+            EXPOSE 3000
+            CMD ["node", "dist/index.js"]
+            """,
+            files=TYPESCRIPT,
+        ),
+        rewrites(
+            "Python with a compiler for wheels",
+            before="""
+            FROM python:3.11
+            RUN apt-get update && apt-get install -y gcc libpq-dev
+            WORKDIR /app
+            COPY requirements.txt ./
+            RUN pip install -r requirements.txt
+            COPY . .
+            CMD ["uvicorn", "main:app"]
+            """,
+            after="""
+            FROM python:3.11 AS builder
+            RUN apt-get update && apt-get install -y gcc libpq-dev
+            WORKDIR /app
+            RUN python -m venv /opt/venv
+            ENV VIRTUAL_ENV=/opt/venv \\
+                PATH="/opt/venv/bin:$PATH"
+            COPY requirements.txt ./
+            RUN pip install -r requirements.txt
+
+            FROM python:3.11-slim AS runner
+            RUN apt-get update \\
+                && apt-get install -y --no-install-recommends libpq5 \\
+                && rm -rf /var/lib/apt/lists/*
+            COPY --from=builder /opt/venv /opt/venv
+            ENV VIRTUAL_ENV=/opt/venv \\
+                PATH="/opt/venv/bin:$PATH"
+            WORKDIR /app
+            COPY . .
+            CMD ["uvicorn", "main:app"]
+            """,
+            files=FASTAPI,
+        ),
+        leaves(
+            "the build context is not known",
+            """
+            FROM node:20
+            WORKDIR /app
+            COPY . .
+            RUN npm ci
+            RUN npm run build
+            CMD ["node", "dist/index.js"]
+            """,
+            because="the build context is not known",
+        ),
+        leaves(
+            "what is started compiles when it starts",
+            """
+            FROM node:20
+            WORKDIR /app
+            COPY . .
+            RUN npm ci
+            RUN npm run build
+            CMD ["npx", "ts-node", "src/index.ts"]
+            """,
+            files=TYPESCRIPT,
+            because="ts-node",
+        ),
+        leaves(
+            "split already",
+            """
+            FROM node:20 AS builder
+            WORKDIR /app
+            COPY . .
+            RUN npm ci && npm run build
+            FROM node:20-slim
+            COPY --from=builder /app /app
+            CMD ["node", "/app/dist/index.js"]
+            """,
+            files=TYPESCRIPT,
+        ),
+    )
+
     def find(self, file: Dockerfile, context: BuildContext) -> Iterator[Finding | Refusal]:
         if len(file.stages) != 1:
             return
@@ -103,12 +238,11 @@ class SplitBuildStage(Codemod):
             yield self._finding(file, stage, plan)
 
     def _finding(self, file: Dockerfile, stage: Stage, plan: SplitPlan) -> Finding:
-        nodes = _render(file, stage, plan)
-        gone = [Remove(node) for node in stage.nodes if node is not stage.from_]
+        old = stage.nodes
         return Finding(
             stage.from_,
             f"split into a builder and a runner on {plan.runner_image}",
-            [Replace(stage.from_, nodes), *gone],
+            [Replace(old[0], _render(file, stage, plan)), *(Remove(node) for node in old[1:])],
             why="what only the build needs stays out of the image that is shipped",
             evidence=plan.evidence,
         )
@@ -119,7 +253,7 @@ def _render(file: Dockerfile, stage: Stage, plan: SplitPlan) -> list[Node]:
     leading, trailing = _trivia_before(stage)
     platform = f"--platform={stage.platform} " if stage.platform else ""
     first = stage.from_ if stage.name else file.new(f"FROM {platform}{stage.image} AS builder")
-    result: list[Node] = [first]
+    result: list[Node] = [*leading[id(stage.from_)], first]
     in_builder: set[int] = set()
     for entry in plan.builder:
         if isinstance(entry, str):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .base_image import BaseImage
-from .catalogue import lookup
-from .reference import Reference, parse_reference
-from .system_packages import SystemPackage, classify, native_build_needs, native_needs
+from refactor.images.base_image import BaseImage
+from refactor.images.catalogue import lookup
+from refactor.images.reference import Reference, parse_reference
+from refactor.images.system_packages import SystemPackage, classify, native_build_needs, native_needs
 
 __all__ = [
     "BaseImage",

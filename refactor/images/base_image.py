@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .reference import Reference, parse_reference
+from refactor.images.reference import Reference, parse_reference
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,6 +73,6 @@ class BaseImage:
         known offline). `node:20-bullseye` gives `node:20-bullseye-slim`, `python:3.11-buster` gives
         `python:3.11-slim-buster`.
         """
-        from .variants import with_variant
+        from refactor.images.variants import with_variant
 
         return with_variant(self, variant)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from . import contents
-from .base_image import BaseImage
-from .history import default_release, is_floating, is_known, version_of
-from .reference import Reference, parse_reference
+from refactor.images import contents
+from refactor.images.base_image import BaseImage
+from refactor.images.history import default_release, is_floating, is_known, version_of
+from refactor.images.reference import Reference, parse_reference
 
 _HUB = "https://github.com/docker-library/official-images/blob/master/library/"
 _NODE_LTS = {
@@ -37,7 +37,7 @@ def lookup(reference: str) -> BaseImage | None:
         # A digest without a tag says which image it is, but not to us.
         return None if parsed.digest and not parsed.tag else read(text, parsed)
     if parsed.name.startswith("gcr.io/distroless/"):
-        from .distroless import read_distroless
+        from refactor.images.distroless import read_distroless
 
         return read_distroless(text, parsed)
     return None
@@ -562,7 +562,7 @@ def _nginx_like(text: str, reference: Reference, family: str) -> BaseImage | Non
 
 
 def _more(text: str, reference: Reference) -> BaseImage | None:
-    from .more_families import read_more
+    from refactor.images.more_families import read_more
 
     return read_more(text, reference)
 

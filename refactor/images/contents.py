@@ -81,7 +81,7 @@ def debian(release: str | None) -> frozenset[str]:
 
 def runtime_libraries(dev_packages: frozenset[str], distro: str, release: str | None) -> frozenset[str]:
     """Run-time packages of those -dev packages, as far as their names are known for the release."""
-    from .system_packages import classify
+    from refactor.images.system_packages import classify
 
     found: set[str] = set()
     for package in dev_packages:

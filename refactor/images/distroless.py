@@ -6,11 +6,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from .base_image import BaseImage
-from .contents import DEBIAN_NUMBERS, PATH
+from refactor.images.base_image import BaseImage
+from refactor.images.contents import DEBIAN_NUMBERS, PATH
 
 if TYPE_CHECKING:
-    from .reference import Reference
+    from refactor.images.reference import Reference
 
 _NAME = re.compile(
     r"(static|base-nossl|base|cc|java-base|java|nodejs|python3|python2\.7)(\d*)(?:-debian(\d+))?$"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .history import default_release, is_known, version_of
+from refactor.images.history import default_release, is_known, version_of
 
 if TYPE_CHECKING:
-    from .base_image import BaseImage
-    from .catalogue import Tag
+    from refactor.images.base_image import BaseImage
+    from refactor.images.catalogue import Tag
 
 _OLD_NODE_SLIM = {6: (6, 15), 8: (8, 14), 10: (10, 14), 11: (11, 3)}
 """First versions with a `-slim` beside `-jessie` and `-stretch`; from Node 12 on every release has one."""
@@ -30,7 +30,7 @@ def with_variant(image: BaseImage, variant: str) -> str | None:
     name = _NAMES.get(image.family)
     if name is None:
         return None
-    from .catalogue import read_tag
+    from refactor.images.catalogue import read_tag
 
     tag = read_tag(parsed.tag or "latest")
     lead = _lead(parsed.tag or "latest", tag)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .aspects import Aspect
-    from .build_model import BuildModel, Command, Configuration, Copy, Effect, StageModel
-    from .comparison import Difference, compare
-    from .reader import instructions, why_not_readable
+    from refactor.model.aspects import Aspect
+    from refactor.model.build_model import BuildModel, Command, Configuration, Copy, Effect, StageModel
+    from refactor.model.comparison import Difference, compare
+    from refactor.model.reader import instructions, why_not_readable
 
 __all__ = [
     "Aspect",

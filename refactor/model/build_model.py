@@ -8,9 +8,9 @@ from functools import cached_property, lru_cache
 from posixpath import normpath
 from typing import TYPE_CHECKING
 
-from .reader import Reading, Statement, read
-from .steps import Step, steps_of
-from .words import expand, json_list, pairs_of, split_words, squeeze, value_of
+from refactor.model.reader import Reading, Statement, read
+from refactor.model.steps import Step, steps_of
+from refactor.model.words import expand, json_list, pairs_of, split_words, squeeze, value_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -146,7 +146,7 @@ class BuildModel:
 
     def why_not_produced(self, stage: StageModel | int | str, path: str) -> str | None:
         """Why a path cannot be in a stage's files, as far as that is known; None where it is or may be."""
-        from .produced import why_not_produced
+        from refactor.model.produced import why_not_produced
 
         found = stage if isinstance(stage, StageModel) else self.stage(stage)
         return f"there is no stage {stage!r}" if found is None else why_not_produced(self, found, path)
@@ -154,7 +154,7 @@ class BuildModel:
     def why_not_startable(self, stage: StageModel | None = None) -> str | None:
         """Why the program of ENTRYPOINT or CMD cannot be in the stage (default: the last), as far as
         that is known."""
-        from .produced import why_not_startable
+        from refactor.model.produced import why_not_startable
 
         found = stage or self.final
         return None if found is None else why_not_startable(self, found)
@@ -165,7 +165,7 @@ class BuildModel:
         Looks at what the rewrite introduced: each COPY --from that was not there before, and the
         program that the last stage starts, if it was not already missing.
         """
-        from .produced import why_not_carried_out
+        from refactor.model.produced import why_not_carried_out
 
         return why_not_carried_out(self, after)
 
@@ -414,8 +414,8 @@ class _StageState:
 
     def expose(self, statement: Statement) -> None:
         for word in split_words(statement.argument, self.escape):
-            port = self._value(word).lower()
-            self.exposed.append(port if "/" in port else f"{port}/tcp")
+            port, _, protocol = self._value(word).partition("/")
+            self.exposed.append(f"{port}/{protocol.lower() or 'tcp'}")
 
     def add_volumes(self, statement: Statement) -> None:
         words = json_list(statement.argument)

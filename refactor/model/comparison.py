@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .aspects import Aspect
+from refactor.model.aspects import Aspect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from .build_model import BuildModel, Command, Configuration, Copy, StageModel
+    from refactor.model.build_model import BuildModel, Command, Configuration, Copy, StageModel
 
 _SHOWN = 120
 
@@ -268,8 +269,18 @@ def _by_text(commands: Iterable[Command]) -> dict[str, list[Command]]:
     return found
 
 
+def _folder(command: Command) -> str:
+    """Where a command runs, "" for those that do the same in any folder: system packages and users are named, not found."""
+    return "" if _FOLDERLESS.match(command.text) else command.workdir or ""
+
+
+_FOLDERLESS = re.compile(
+    r"(?:sudo )?(?:apt-get|apt|apk|dnf|microdnf|yum|zypper|useradd|adduser|groupadd|addgroup)(?: (?!\.{0,2}/)\S+)*\Z"
+    r"|rm -rf /var/\S+\Z"
+)
+
 _CONDITIONS: tuple[tuple[Aspect, str, Callable[[Command], str]], ...] = (
-    (Aspect.WORKDIR, "the working directory", lambda command: command.workdir or ""),
+    (Aspect.WORKDIR, "the working directory", _folder),
     (Aspect.USER, "the user", lambda command: command.user or ""),
     (Aspect.SHELL, "the shell", lambda command: _show(command.shell) or ""),
     (Aspect.COMMANDS, "the shell's state", lambda command: " && ".join(command.state)),
@@ -315,7 +326,7 @@ def _groups(stage: StageModel, common: Counter[str]) -> list[tuple[str, ...]]:
         if left[command.text] > 0:
             left[command.text] -= 1
             groups.setdefault(command.layer, []).append(command.text)
-    return sorted(tuple(group) for group in groups.values())
+    return sorted(tuple(sorted(group)) for group in groups.values())
 
 
 def _order(was: StageModel, now: StageModel, before: BuildModel, after: BuildModel) -> Iterator[Difference]:

@@ -14,22 +14,22 @@ from itertools import pairwise
 from posixpath import basename, normpath
 from typing import TYPE_CHECKING
 
-from .words import split_words, value_of
+from refactor.model.words import split_words, value_of
 
 if TYPE_CHECKING:
-    from .build_model import BuildModel, Command, Copy, StageModel
+    from refactor.model.build_model import BuildModel, Command, Copy, StageModel
 
 
 def _set(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_SYSTEM = tuple(
+_SYSTEM = _set(
     """
     /bin /boot /dev /etc /go /home /lib /lib32 /lib64 /libx32 /media /mnt /nodejs /nonexistent /opt
     /proc /root /run /sbin /srv /sys /tmp /usr /var /busybox /docker-entrypoint.sh
     /docker-entrypoint.d /deno-dir /tini /__cacert_entrypoint.sh
-    """.split()
+    """
 )
 """Folders that the images named below use themselves."""
 
@@ -103,9 +103,9 @@ def why_not_produced(model: BuildModel, stage: StageModel, path: str) -> str | N
                 makes = _made_by(command)
                 mounted = _cache_over(command, literal)
                 may_make = makes.anywhere or any(_touches(tree, literal) for tree in makes.trees)
-                if may_make and mounted is None:
-                    return None
-                if may_make and mounted is not None:
+                if may_make and removed is None:
+                    if mounted is None:
+                        return None
                     cached = mounted
                 if removed is None and any(_is_under(literal, gone) for gone in makes.removes):
                     removed = command.text
@@ -142,7 +142,7 @@ def why_not_startable(model: BuildModel, stage: StageModel) -> str | None:
     if isinstance(form, str):
         if not form:
             return None
-        if has_no_shell and config.shell is None and _why_no_program(model, stage, "/bin/sh", root):
+        if has_no_shell and config.shell is None and not _copied_or_made(model, stage, "/bin/sh"):
             return f"{keyword} is in shell form and {root} has no shell"
         words = split_words(form)
         if any(mark in form for mark in "|&;()<>`$\n"):

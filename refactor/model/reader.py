@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from .framing import Framed, Unframeable, frame
+from refactor.model.framing import Framed, Unframeable, frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable

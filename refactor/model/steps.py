@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from .words import squeeze
+from refactor.model.words import squeeze
 
 _PLAIN = re.compile(r"[^;|(){}#'\"\\$`\n!<>&\[]*(?:&&[^;|(){}#'\"\\$`\n!<>&\[]*)*\Z")
 _QUOTED = re.compile(
