@@ -1,4 +1,5 @@
-"""``dockerfix verify``: both versions of each Dockerfile are built and started, and the rewrite is judged by that."""
+"""``dockerfix verify``: both versions of each Dockerfile are built and started, and the rewrite is judged
+by that."""
 
 from __future__ import annotations
 
@@ -155,8 +156,8 @@ def verify_command(
 ) -> NoReturn:
     """Builds and starts each Dockerfile as it is and as dockerfix would rewrite it, and compares the two.
 
-    Nothing is written but the report. Containers have no network unless --network gives them one; what was made is
-    removed at the end, after Ctrl-C too.
+    Nothing is written but the report. Containers have no network unless --network gives them one; what was
+    made is removed at the end, after Ctrl-C too.
     """
     if safe and unsafe:
         _stop("--safe and --unsafe exclude each other")
@@ -228,8 +229,8 @@ def _clean(options: ProofOptions) -> int:
 def run_write(paths: tuple[str, ...], options: Options, format_name: str, output: str | None) -> int:
     """Writes of each rewrite what proves: the whole, or without the codemods that broke it.
 
-    Returns the exit status: 0 where everything that was to be written was, 1 where something failed its proof, 2 for
-    what could not be judged.
+    Returns the exit status: 0 where everything that was to be written was, 1 where something failed its
+    proof, 2 for what could not be judged.
     """
     from refactor.engine.files import FileProblem, replace_atomically
     from refactor.proof.prove import ProofOptions

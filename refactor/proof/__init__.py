@@ -1,4 +1,4 @@
-"""Proofs of rewrites: both versions are built in a container engine, started, compared, and rebuilt after an edit."""
+"""Proofs of rewrites: both versions are built, started and compared in a container engine."""
 
 from refactor.proof.engine import EngineProblem, find_engine
 from refactor.proof.probe import ProbeOptions

@@ -35,9 +35,9 @@ def bisect(
 ) -> Bisection:
     """Finds what makes ``failed``, whose ``proof`` failed, fail.
 
-    Codemods are taken one after another in the order in which they were applied; halving finds the first with which
-    the proof fails. It is left out and the rest judged again, until a set proves. With n codemods each culprit costs
-    about log2(n) + 1 builds from a warm cache.
+    Codemods are taken one after another in the order in which they were applied; halving finds the first with
+    which the proof fails. It is left out and the rest judged again, until a set proves. With n codemods each
+    culprit costs about log2(n) + 1 builds from a warm cache.
     """
     judged: dict[bytes, tuple[str, ...]] = {prover.source: (), failed.after: proof.problems}
 

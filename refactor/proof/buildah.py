@@ -1,4 +1,4 @@
-"""Buildah: it builds images and runs one process in a container at a time, in the foreground, without a daemon."""
+"""Buildah: it builds images, and runs a process in a container in the foreground, without a daemon."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from refactor.proof.engine import (
 
 
 class BuildahEngine(ClientEngine):
-    """Buildah. A container is a working container with ``buildah run`` in it; memory limits are not to be had."""
+    """Buildah. A container is a working container with ``buildah run`` in it, without memory limits."""
 
     name = "buildah"
     log_options: ClassVar[tuple[str, ...]] = ()

@@ -121,7 +121,8 @@ class ClientEngine:
         )
 
     def _layers(self, image: str, described: Mapping[str, Any]) -> tuple[Layer, ...]:
-        """The layers' sizes from the history; what adds no file has no layer, and the history does not say which."""
+        """The layers' sizes from the history; what adds no file has no layer, and the history does not say
+        which."""
         finished = self.ask(
             "history", "--no-trunc", "--human=false", "--format={{.Size}}\t{{.CreatedBy}}", image
         )
@@ -144,7 +145,8 @@ class ClientEngine:
         finished = self.ask("run", *options, request.image, *request.command, environment=environment)
         if finished.is_good:
             return finished.text.strip().splitlines()[-1]
-        # Created, but its process could not be started: a result (its state says why), not a fault of the engine.
+        # Created, but its process could not be started: a result (its state says why), not a fault of the
+        # engine.
         known = self.ask("container", "inspect", "--format={{.Id}}", "--", request.name)
         if known.is_good and known.text.strip():
             return known.text.strip()
@@ -282,7 +284,8 @@ def _instruction(made_by: str) -> str:
 
 
 def _hidden(option: str, environment: dict[str, str]) -> str:
-    """``KEY=VALUE`` as ``KEY`` with the value in the client's environment, where no process listing shows it."""
+    """``KEY=VALUE`` as ``KEY`` with the value in the client's environment, where no process listing shows
+    it."""
     key, equals, value = option.partition("=")
     if not equals or _OWN_VARIABLES.match(key) or not re.fullmatch(r"[A-Za-z_]\w*", key):
         return option
@@ -308,7 +311,8 @@ def why_it_failed(log: str) -> str | None:
 
 
 def parse_time(text: str) -> float:
-    """Seconds of the epoch of ``2026-11-21 09:24:50.82835647 +0000 UTC`` (Go) or RFC 3339; 0 where it is neither."""
+    """Seconds of the epoch of ``2026-11-21 09:24:50.82835647 +0000 UTC`` (Go) or RFC 3339; 0 where it is
+    neither."""
     match = re.match(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.\d+)? ?(Z|[+-]\d\d:?\d\d)?", text)
     if match is None:
         return 0.0

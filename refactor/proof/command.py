@@ -1,7 +1,8 @@
 """Programs of others, run within limits: of time, and of what they may print.
 
-Arguments are always a list and never pass a shell. Each program is the leader of a process group of its own, so that
-what it started ends with it, and so that a Ctrl-C reaches dockerfix alone, which then ends it in order.
+Arguments are always a list and never pass a shell. Each program is the leader of a process group of its own,
+so that what it started ends with it, and so that a Ctrl-C reaches dockerfix alone, which then ends it in
+order.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ class Finished(NamedTuple):
 
     @property
     def complaint(self) -> str:
-        """The last lines of the standard error, or of the output where that is empty: what to show when it failed."""
+        """The last lines of the standard error, or of the output where that is empty: what to show when it
+        failed."""
         if self.is_late:
             return f"stopped after {self.seconds:.0f} s"
         text = (self.err.strip() or self.out.strip()).decode("utf-8", "replace")
@@ -101,9 +103,10 @@ def run(
 ) -> Finished:
     """Runs a program to its end, or to ``timeout`` seconds. Never raises for what the program does.
 
-    ``environment`` is added to this process's own. Kept are the first ``limit`` bytes of the standard output and the
-    last of the standard error; the rest is read and dropped, so that the program goes on. With ``on_line``, which gets
-    each line as it comes, both streams are one, and the end of it is kept: this is for logs.
+    ``environment`` is added to this process's own. Kept are the first ``limit`` bytes of the standard output
+    and the last of the standard error; the rest is read and dropped, so that the program goes on. With
+    ``on_line``, which gets each line as it comes, both streams are one, and the end of it is kept: this is
+    for logs.
     """
     start = time.monotonic()
     is_log = on_line is not None
@@ -206,7 +209,8 @@ def _start(
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
-    """Ends a program and all that it started: asked first, so that a builder cancels its build, then by force."""
+    """Ends a program and all that it started: asked first, so that a builder cancels its build, then by
+    force."""
     if process.poll() is not None:
         return
     _signal(process, signal.SIGTERM)

@@ -49,8 +49,8 @@ def differences(
 ) -> tuple[Difference, ...]:
     """What the two configurations say otherwise, in Docker's order.
 
-    ``sources`` are the two Dockerfiles: what neither of them sets comes from the base image, and is expected to change
-    where the base image was.
+    ``sources`` are the two Dockerfiles: what neither of them sets comes from the base image, and is expected
+    to change where the base image was.
     """
     declared = _declared(sources[0], target) | _declared(sources[1], target)
     return tuple(_compare(before, after, declared, may_change))
@@ -87,7 +87,8 @@ def _shown(value: object) -> str:
 
 
 def _declared(source: bytes, target: str | None) -> frozenset[str]:
-    """What the final stage, or a stage of the file it is built on, sets itself: keywords, ``ENV KEY``, ``LABEL KEY``."""
+    """What the final stage, or a stage of the file it is built on, sets itself: keywords, ``ENV KEY``,
+    ``LABEL KEY``."""
     file = parse(source)
     stage = (file.stage(target) if target else None) or (file.stages[-1] if file.stages else None)
     found: set[str] = set()

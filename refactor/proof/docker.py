@@ -1,4 +1,4 @@
-"""Docker, through its command-line client: DOCKER_HOST, contexts and buildx builders hold as everywhere else."""
+"""Docker, through its client: DOCKER_HOST, contexts and buildx builders hold as everywhere else."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ class DockerEngine(ClientEngine):
 
     @classmethod
     def connect(cls, builder: str | None = None) -> DockerEngine:
-        """The engine that the client reaches. Raises :class:`EngineProblem` where there is no client or no engine."""
+        """The engine that the client reaches. Raises :class:`EngineProblem` where there is no client or no
+        engine."""
         finished = run(["docker", "version", "--format={{.Server.Version}}"], timeout=20)
         version = finished.text.strip()
         if not finished.is_good or not version:
@@ -54,7 +55,8 @@ class DockerEngine(ClientEngine):
             "--provenance=false",
         ]
         if request.cache_name:
-            # Of the Dockerfile frontend: cache mounts of another name space are empty. It leaves no trace in the image.
+            # Of the Dockerfile frontend: cache mounts of another name space are empty. It leaves no trace in
+            # the image.
             command.append(f"--build-arg=BUILDKIT_CACHE_MOUNT_NS={request.cache_name}")
         return command
 
@@ -90,7 +92,8 @@ class DockerEngine(ClientEngine):
             return None
 
     def health_options(self) -> list[str]:
-        # The image's own interval is often 30 s. Failures within the start period do not count as unhealthy yet.
+        # The image's own interval is often 30 s. Failures within the start period do not count as unhealthy
+        # yet.
         return ["--health-interval=1s", "--health-retries=5", "--health-start-period=5s"]
 
     def remove_cache(self, steps: Sequence[Step], since: float) -> None:

@@ -133,7 +133,8 @@ class State:
 
 
 class Engine(Protocol):
-    """A container engine, driven through its command-line client, so that remote ones work as the user set them up."""
+    """A container engine, driven through its command-line client, so that remote ones work as the user set
+    them up."""
 
     name: str
     version: str

@@ -1,4 +1,4 @@
-"""What is in an image: packages, folders, set-uid files, shells; read from its tar stream, nothing is started.
+"""What is in an image: packages, folders, set-uid files, shells; read from its tar stream.
 
 Sources: dpkg's status file (deb-control(5); distroless keeps one file a package in status.d), apk's database
 (apk-tools, lib/apk/db/installed), the layout of node_modules and of Python's dist-info folders (PEP 376).

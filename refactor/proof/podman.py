@@ -1,4 +1,4 @@
-"""Podman, through its command-line client; remote machines and connections hold as the user set them up."""
+"""Podman, through its client; remote machines and connections hold as the user set them up."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ class PodmanEngine(ClientEngine):
         return command
 
     def health(self, container: str, state: Mapping[str, Any]) -> str:
-        # Podman has systemd run its health checks, which is not everywhere; so the check is run when it is asked about.
+        # Podman has systemd run its health checks, which is not everywhere; so the check is run when it is
+        # asked about.
         known = state.get("Health") or state.get("Healthcheck") or {}
         if not known.get("Status"):
             return ""

@@ -1,4 +1,4 @@
-"""Starting an image and seeing what it does: answer on a port, pass its health check, stay alive, or print and end."""
+"""Starting an image and seeing what it does: answer, pass its health check, stay alive, or print and end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ _POLL = 0.25
 _SETTLE_SECONDS = 5.0
 """How long an answer may still change: a server that is warming up says 503 first."""
 _QUIET_SECONDS = 3.0
-"""How long a port that was not announced must be listened on, alone, before it is taken for the one that is meant."""
+"""How long a port that was not announced must be listened on, alone, before it is taken for the one that
+is meant."""
 _HEALTH_SECONDS = 25.0
 
 
@@ -27,7 +28,8 @@ class ProbeOptions:
     port: int | None = None
     path: str = "/"
     command: str | None = None
-    """A command line that is run in a container beside, from the image before; status 0 is what is hoped for."""
+    """A command line that is run in a container beside, from the image before; status 0 is what is hoped
+    for."""
     network: str = "none"
     memory: int = 1 << 30
     pids: int = 512
@@ -130,7 +132,8 @@ class Starter:
         self._is_published = False
 
     def observe(self, image: str, configuration: Configuration, like: Outcome | None = None) -> Outcome:
-        """Starts ``image`` and says what it does. ``like`` is what the version before did: the same is waited for."""
+        """Starts ``image`` and says what it does. ``like`` is what the version before did: the same is
+        waited for."""
         outcome = self._once(image, configuration, like)
         return replace(outcome, output=self.redact(outcome.output), body=self.redact(outcome.body))
 
@@ -183,7 +186,8 @@ class Starter:
         return tuple(dict.fromkeys([*exposed, *(int(port) for port in checked)]))
 
     def reach(self, container: str, state: State) -> Reach:
-        """The way into a container's network. Raises :class:`_NeedsPublishing` where it has to be made at its start."""
+        """The way into a container's network. Raises :class:`_NeedsPublishing` where it has to be made at
+        its start."""
         if self._is_published:
             return Published(self.engine, container)
         found = Namespace.open(state.pid, container) or Helper.open(
@@ -192,7 +196,7 @@ class Starter:
         if found is None:
             if self.engine.name == "buildah":
                 raise EngineProblem(
-                    "buildah cannot reach a container's port without root; use docker or podman, or run as root"
+                    "buildah reaches a container's port as root only; use docker or podman, or run as root"
                 )
             raise _NeedsPublishing
         return found
@@ -266,8 +270,8 @@ class _Observation:
         if found or not listening:
             self._since = None
             return found
-        # EXPOSE is documentation, not always the truth: what is listened on is. The version after is held to the
-        # port of the version before.
+        # EXPOSE is documentation, not always the truth: what is listened on is. The version after is held to
+        # the port of the version before.
         if self.options.port is not None or (self.like is not None and self.like.port is not None):
             return []
         now = time.monotonic()
@@ -430,7 +434,8 @@ class Likeness:
 
 
 def compare_outcomes(before: Outcome, after: Outcome, again: Callable[[], Outcome] | None = None) -> Likeness:
-    """Compares what two versions did. ``again`` starts the version before once more, to see what differs by itself."""
+    """Compares what two versions did. ``again`` starts the version before once more, to see what differs
+    by itself."""
     if before.kind != after.kind or before.port != after.port:
         return Likeness(False, f"before it {before}, now it {after}{_last_words(after)}")
     if after.is_out_of_memory and not before.is_out_of_memory:
@@ -471,7 +476,7 @@ def _compare_ends(before: Outcome, after: Outcome, again: Callable[[], Outcome] 
     if before.exit_code != after.exit_code:
         return Likeness(
             False,
-            f"it ended with status {before.exit_code} and now does with {after.exit_code}{_last_words(after)}",
+            f"it ended with status {before.exit_code}, now with {after.exit_code}{_last_words(after)}",
         )
     said, says = before.output or before.body, after.output or after.body
     if before.exit_code != 0:
@@ -518,8 +523,8 @@ def mask(text: str) -> str:
 
 
 _ERROR = re.compile(
-    r"error|exception|fatal|panic|refused|denied|cannot|can't|could not|couldn't|failed|not found|no such|missing|required|"
-    r"not set|invalid|unable|undefined",
+    r"error|exception|fatal|panic|refused|denied|cannot|can't|could not|couldn't|failed|not found|no such|"
+    r"missing|required|not set|invalid|unable|undefined",
     re.I,
 )
 

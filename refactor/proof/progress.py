@@ -1,7 +1,7 @@
 """What a builder's progress says of each step: run or taken from the cache, and how long it took.
 
-Two languages: BuildKit's ``--progress=plain`` (moby/buildkit, util/progress/progressui), and the older one of the
-classic builder, podman and buildah (``STEP 2/5: RUN ...`` and ``--> Using cache``).
+Two languages: BuildKit's ``--progress=plain`` (moby/buildkit, util/progress/progressui), and the older one of
+the classic builder, podman and buildah (``STEP 2/5: RUN ...`` and ``--> Using cache``).
 """
 
 from __future__ import annotations
@@ -105,8 +105,8 @@ def is_install(step: str) -> bool:
 def reinstalled(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     """The steps that were run, not cached, and installed dependencies anew.
 
-    ``uv sync``, ``poetry install`` and ``pip install .`` behind a cached install by the same tool only add the
-    project itself, which a source edit is meant to do.
+    ``uv sync``, ``poetry install`` and ``pip install .`` behind a cached install by the same tool only add
+    the project itself, which a source edit is meant to do.
     """
     ran: list[Step] = []
     cached: set[tuple[str, str]] = set()
@@ -133,7 +133,8 @@ def _installs(step: str) -> list[_Install]:
         return []
     from refactor.shell import package_calls, read
 
-    # Words are what matters here: the blanks and line ends of the original are lost in a builder's log anyway.
+    # Words are what matters here: the blanks and line ends of the original are lost in a builder's log
+    # anyway.
     body = re.sub(r"^(?:--[a-z]+(?:=\S*)? +)+", "", body.strip())
     found = []
     for call in package_calls(read(body)):

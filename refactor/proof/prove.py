@@ -48,6 +48,8 @@ class ProofOptions:
     """The source file to edit, relative to the context; None: one is chosen."""
     has_rebuild: bool = True
     """Measure a rebuild after a source edit."""
+    has_contents: bool = True
+    """List the images' files: packages, folders, set-uid programs, shells."""
 
 
 class Verdict(Enum):
@@ -120,16 +122,17 @@ def prove(
 ) -> Proof:
     """Proves that ``after`` may replace ``before``: two Dockerfiles for the same build context.
 
-    ``may_change`` is what the rewrite announces to change in the image; ``files`` are written into the context of the
-    version after (a new .dockerignore, say). Raises :class:`EngineProblem` where no engine answers, or one dies, and
-    :class:`WorkspaceProblem` where the context cannot be copied.
+    ``may_change`` is what the rewrite announces to change in the image; ``files`` are written into the
+    context of the version after (a new .dockerignore, say). Raises :class:`EngineProblem` where no engine
+    answers, or one dies, and :class:`WorkspaceProblem` where the context cannot be copied.
     """
     with Prover(before, context_dir, options or ProofOptions(), context=context, engine=engine) as prover:
         return prover.judge(after, may_change, files or {})
 
 
 class Prover:
-    """Builds the version before once, and judges versions after against it. Everything it makes goes at its end."""
+    """Builds the version before once, and judges versions after against it. Everything it makes goes at
+    its end."""
 
     def __init__(
         self,
@@ -199,7 +202,8 @@ class Prover:
         *,
         is_short: bool = False,
     ) -> Proof:
-        """Judges one version after. ``is_short``: from a warm cache, without measuring; for the search of a culprit."""
+        """Judges one version after. ``is_short``: from a warm cache, without measuring; for the search of
+        a culprit."""
         engine = f"{self.engine.name} {self.engine.version}"
         before = self.before
         if before.built.problem is not None:
@@ -342,9 +346,10 @@ class Prover:
         version.described = self.engine.inspect(version.image)
         if is_short:
             return
-        self.say(f"looking into the version {version.name.partition('-')[0]}")
-        with self.engine.files(version.image, self.run) as pipe:
-            version.contents = read_contents(pipe)
+        if self.options.has_contents:
+            self.say(f"looking into the version {version.name.partition('-')[0]}")
+            with self.engine.files(version.image, self.run) as pipe:
+                version.contents = read_contents(pipe)
         version.warnings = self.engine.check(self._request(version, version.image, False, None))
 
     def _rebuilt(self, proof: Proof) -> Proof:
@@ -463,7 +468,8 @@ def _catch_signals() -> Callable[[], None]:
 
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """A second Ctrl-C must not stop the removal of containers and images, which has time limits of its own."""
+    """A second Ctrl-C must not stop the removal of containers and images, which has time limits of its
+    own."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,12 +1,13 @@
 """Ways to talk to a port inside a container that has no network.
 
-- :class:`Namespace`: the engine is on this machine and this process may enter the container's network namespace
-  (root, or CAP_SYS_ADMIN): a thread goes there, opens a socket and ends. Nothing is needed in the container.
+- :class:`Namespace`: the engine is on this machine and this process may enter the container's network
+  namespace (root, or CAP_SYS_ADMIN): a thread goes there, opens a socket and ends. Nothing is needed in the
+  container.
 - :class:`Helper`: a second container, made from the image before the rewrite, shares the network of the first
-  (``--network container:ID``) and speaks with what it has: python3, node, perl, bash or nc. This works on remote
-  engines and desktop machines too, and for images that have no shell.
-- :class:`Published`: where neither works, the container gets the engine's default network and its port is published on
-  the loopback address; the report says so.
+  (``--network container:ID``) and speaks with what it has: python3, node, perl, bash or nc. This works on
+  remote engines and desktop machines too, and for images that have no shell.
+- :class:`Published`: where neither works, the container gets the engine's default network and its port is
+  published on the loopback address; the report says so.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ class Namespace:
 
     @classmethod
     def open(cls, pid: int, container: str) -> Namespace | None:
-        """None unless ``pid`` is a process of ``container`` on this very machine, and its namespace can be entered."""
+        """None unless ``pid`` is a process of ``container`` on this very machine, and its namespace can be
+        entered."""
         if pid <= 0 or not _is_of(pid, container):
             return None
         reach = cls(pid)
@@ -208,7 +210,9 @@ _NODE = """
 const fs = require('fs'), net = require('net');
 const port = Number(process.argv[1]), wait = Number(process.argv[2]) * 1000;
 if (port === 0) {
-  for (const name of ['tcp', 'tcp6']) { try { process.stdout.write(fs.readFileSync('/proc/net/' + name)); } catch (e) {} }
+  for (const name of ['tcp', 'tcp6']) {
+    try { process.stdout.write(fs.readFileSync('/proc/net/' + name)); } catch (e) {}
+  }
 } else {
   const ask = fs.readFileSync(0);
   let got = 0;
@@ -227,7 +231,10 @@ if (port === 0) {
 """
 _PERL = """
 use IO::Socket::INET; my ($port, $wait) = @ARGV;
-if ($port == 0) { for my $n ('tcp', 'tcp6') { open(my $f, '<', "/proc/net/$n") or next; print <$f>; } exit 0; }
+if ($port == 0) {
+  for my $n ('tcp', 'tcp6') { open(my $f, '<', "/proc/net/$n") or next; print <$f>; }
+  exit 0;
+}
 local $/; my $ask = <STDIN>;
 my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, Timeout => $wait) or exit 7;
 $| = 1; print '+'; alarm $wait; syswrite($s, $ask); my $got = 0;

@@ -145,7 +145,7 @@ def _headline(verified: Verified) -> str:
         return f"proved with {proof.engine}: both versions build; {proof.likeness.text} before and after"
     if proof.verdict is Verdict.FAILED:
         return "the rewrite failed its proof"
-    return proof.verdict.value
+    return str(proof.verdict.value)
 
 
 def _bisected(verified: Verified) -> Iterator[str]:
@@ -153,13 +153,15 @@ def _bisected(verified: Verified) -> Iterator[str]:
         yield f"broken by {culprit.codemod}: {culprit.problems[0]}"
     if verified.culprits:
         if verified.after is not None:
-            yield f"without {'it' if len(verified.culprits) == 1 else 'them'} it proves: {', '.join(verified.kept)}"
+            them = "it" if len(verified.culprits) == 1 else "them"
+            yield f"without {them} it proves: {', '.join(verified.kept)}"
         else:
             yield "nothing of the rewrite proves without " + ("it" if len(verified.culprits) == 1 else "them")
 
 
 def _log(proof: Proof) -> list[str]:
-    """The end of the build log of the version that does not build, or of what the container said that starts otherwise."""
+    """The end of the build log of the version that does not build, or of what the container said that
+    starts otherwise."""
     version = proof.after or proof.before
     if version.built.problem is not None:
         return [line.rstrip() for line in version.built.log.splitlines() if line.strip()][-_LOG_LINES:]

@@ -37,7 +37,8 @@ class Rewriter(Protocol):
 def rewriter_for(path: str, source: bytes, options: Options) -> Rewriter:
     """Rewrites as the command line does, with the configuration that holds for ``path``.
 
-    Raises :class:`refactor.engine.files.FileProblem` and :class:`refactor.engine.fix.UnknownCodemod`, as that does.
+    Raises :class:`refactor.engine.files.FileProblem` and :class:`refactor.engine.fix.UnknownCodemod`, as that
+    does.
     """
     known = {cls.id: cls for cls in discover()}
 

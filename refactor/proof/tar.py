@@ -1,7 +1,7 @@
-"""The members of a tar stream, read once and forwards (POSIX.1-2017 pax; the ustar and GNU forms that engines write).
+"""The members of a tar stream, read once and forwards (POSIX.1-2017 pax, ustar, GNU's long names).
 
-:mod:`tarfile` keeps and decodes far more of each member than is asked here: for an image of a gigabyte that is
-eight seconds against one.
+:mod:`tarfile` keeps and decodes far more of each member than is asked here: for an image of a gigabyte that
+is eight seconds against one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ class TarProblem(ValueError):
 
 
 class Member(NamedTuple):
-    """One entry; ``kind`` is the type flag: "0" file, "1" hard link, "2" symbolic link, "5" folder, others special."""
+    """One entry; ``kind`` is the type flag: "0" file, "1" hard link, "2" symbolic link, "5" folder, others
+    special."""
 
     path: str
     mode: int
@@ -31,7 +32,8 @@ class Member(NamedTuple):
 
 
 def read_members(pipe: IO[bytes], wants: Callable[[str, int], bool]) -> Iterator[Member]:
-    """The entries in their order, with the content of those files of which ``wants(path, size)`` is true. Raises :class:`TarProblem` for a broken stream and OSError for a broken pipe."""
+    """The entries in their order, with the content of those files of which ``wants(path, size)`` is true.
+    Raises :class:`TarProblem` for a broken stream and OSError for a broken pipe."""
     path, size_override = "", -1
     while True:
         header = _exactly(pipe, BLOCK)

@@ -21,7 +21,8 @@ from refactor.syntax import parse
 class Verified:
     """What became of one Dockerfile.
 
-    ``after`` is the version that proved, or the largest part of it that did, to be written; None where there is none.
+    ``after`` is the version that proved, or the largest part of it that did, to be written; None where there
+    is none.
     """
 
     path: str
@@ -38,7 +39,8 @@ class Verified:
 
     @property
     def status(self) -> int:
-        """The exit status: 0 proved or nothing to rewrite, 1 the rewrite failed its proof, 2 it could not be judged."""
+        """The exit status: 0 proved or nothing to rewrite, 1 the rewrite failed its proof, 2 it could not
+        be judged."""
         if self.is_error or (self.proof is not None and self.proof.verdict is Verdict.UNJUDGED):
             return 2
         return 1 if self.proof is not None and not self.proof.is_proved else 0
@@ -53,7 +55,7 @@ def verify_file(
     is_bisecting: bool = False,
     say: Callable[[str], None] = lambda text: None,
 ) -> Verified:
-    """Proves what dockerfix makes of the Dockerfile at ``path``. Problems of this one file are results, not errors.
+    """Proves what dockerfix makes of the Dockerfile at ``path``. Problems of this one file are results.
 
     Raises :class:`refactor.engine.fix.UnknownCodemod` for an id that does not exist.
     """
@@ -76,7 +78,7 @@ def verify_before_write(
     is_bisecting: bool = True,
     say: Callable[[str], None] = lambda text: None,
 ) -> Verified:
-    """Proves the rewrite of ``source``, the content of ``path``: ``after`` is what may be written, None for nothing.
+    """Proves the rewrite of ``source``, the content of ``path``: ``after`` of the result may be written.
 
     Raises :class:`refactor.engine.files.FileProblem` for a broken configuration.
     """

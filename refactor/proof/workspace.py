@@ -1,7 +1,7 @@
 """The run's own folder: copies of the build context, and the one edit that is made in them.
 
-The user's context is only ever read. A symbolic link is copied as a link and never followed, sockets and devices are
-left out, so a copy holds what a builder would be sent.
+The user's context is only ever read. A symbolic link is copied as a link and never followed, sockets and
+devices are left out, so a copy holds what a builder would be sent.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def copy_context(source: str, target: str, context: BuildContext | None = None) 
                         bytes_ += entry.stat(follow_symlinks=False).st_size
                         if bytes_ > MAX_BYTES:
                             raise WorkspaceProblem(
-                                f"{source} is larger than {MAX_BYTES >> 30} GiB; a .dockerignore would make it smaller"
+                                f"{source} is larger than {MAX_BYTES >> 30} GiB; a .dockerignore helps"
                             )
                         shutil.copyfile(entry.path, goal)
                         shutil.copystat(entry.path, goal)
@@ -91,7 +91,8 @@ def _is_kept(path: str) -> bool:
 
 
 def twin(source: str, target: str, files: Mapping[str, bytes]) -> None:
-    """A second copy that shares its files' content with the first (hard links), with some files of its own."""
+    """A second copy that shares its files' content with the first (hard links), with some files of its
+    own."""
 
     def link(old: str, new: str) -> str:
         try:
@@ -206,8 +207,8 @@ MAX_SOURCE = 1 << 20
 def choose_source(context: BuildContext, covered: list[str] | None) -> str | None:
     """The source file that a developer would most likely edit, None where there is none.
 
-    ``covered`` are the paths that the Dockerfile copies (None: not known). Preferred are programs over styles, files
-    outside test and build folders, and those near the top.
+    ``covered`` are the paths that the Dockerfile copies (None: not known). Preferred are programs over
+    styles, files outside test and build folders, and those near the top.
     """
     files = context.files()
     if not isinstance(files, tuple):

@@ -1,0 +1,252 @@
+"""What a rewrite does to images: ``python -m tests.bench_images [--only NAME]... [--markdown]``.
+
+Builds every runnable application of corpus/ as it is and as dockerfix rewrites it, each from a cold cache,
+starts both, edits one source file and builds again. One row an application; the last lines sum up. Needs a
+container engine that reaches the package registries (``DOCKERFIX_BUILD_NETWORK=host`` where its builds need
+that).
+
+``--keep FILE`` writes each result there as it comes, and takes from there what was measured before. Exit
+status 1 where a rewritten application does not build or does not start as before, 2 where there is no engine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tomllib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from refactor.engine.run import Options
+from refactor.proof import EngineProblem, ProbeOptions, ProofOptions, Verdict, find_engine
+from refactor.proof.engine import Engine
+from refactor.proof.verify import Verified, verify_file
+
+CORPUS = Path(__file__).parents[1] / "corpus"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One application. Sizes in bytes, times in seconds; zeros where there is no such number."""
+
+    name: str
+    language: str
+    state: str
+    """"proved", "failed", "unchanged", or "does not build" (before)."""
+    codemods: tuple[str, ...] = ()
+    before: int = 0
+    after: int = 0
+    cold_before: float = 0
+    cold_after: float = 0
+    rebuild_before: float = 0
+    rebuild_after: float = 0
+    ran_before: int = 0
+    steps_before: int = 0
+    ran_after: int = 0
+    steps_after: int = 0
+    installs_before: int = 0
+    installs_after: int = 0
+    started: str = ""
+    is_alike: bool = False
+    is_expected: bool = True
+    """The answer, or output, has the text that apps.toml expects."""
+    why: str = ""
+
+    @property
+    def works(self) -> bool:
+        return self.state == "unchanged" or (self.state == "proved" and self.is_expected)
+
+
+def applications() -> dict[str, dict[str, Any]]:
+    """The tables of corpus/apps.toml whose application can be started."""
+    with open(CORPUS / "apps.toml", "rb") as file:
+        return {
+            name: app for name, app in tomllib.load(file).items() if app.get("kind") in {"http", "output"}
+        }
+
+
+def measure(name: str, app: dict[str, Any], engine: Engine, is_verbose: bool = False) -> Result:
+    """Proves one application's rewrite. The result says what went wrong, nothing is raised for it."""
+    probe = ProbeOptions(port=app.get("port"), path=app.get("path", "/"))
+    if app["kind"] == "output":
+        probe = ProbeOptions()
+    verified = verify_file(
+        str(CORPUS / "apps" / name / "Dockerfile"),
+        Options(is_isolated=True),
+        ProofOptions(probe=probe, has_contents=False),
+        engine,
+        say=(lambda text: print(f"{name}: {text}", file=sys.stderr, flush=True))
+        if is_verbose
+        else lambda text: None,
+    )
+    return result_of(name, app, verified)
+
+
+def result_of(name: str, app: dict[str, Any], verified: Verified) -> Result:
+    """The numbers of one proof."""
+    proof, language = verified.proof, str(app["language"])
+    if proof is None:
+        state = "failed" if verified.is_error else "unchanged"
+        return Result(name, language, state, why=verified.message if verified.is_error else "")
+    state = {Verdict.PROVED: "proved", Verdict.FAILED: "failed", Verdict.UNJUDGED: "does not build"}[
+        proof.verdict
+    ]
+    numbers: dict[str, Any] = {}
+    for when, version in (("before", proof.before), ("after", proof.after)):
+        if version is not None and version.described is not None:
+            numbers[when] = version.described.size
+            numbers[f"cold_{when}"] = round(version.built.seconds, 1)
+        if version is not None and version.rebuild is not None:
+            rebuild = version.rebuild
+            numbers[f"rebuild_{when}"] = round(rebuild.seconds, 1)
+            numbers[f"ran_{when}"] = rebuild.ran
+            numbers[f"steps_{when}"] = rebuild.ran + rebuild.cached
+            numbers[f"installs_{when}"] = len(rebuild.installs)
+    outcome = proof.after.outcome if proof.after is not None else None
+    said = f"{outcome.body}\n{outcome.output}" if outcome is not None else ""
+    return Result(
+        name,
+        language,
+        state,
+        verified.codemods,
+        started=str(outcome) if outcome is not None else "",
+        is_alike=bool(proof.likeness),
+        is_expected=str(app.get("expect", "")) in said,
+        why="; ".join(proof.problems),
+        **numbers,
+    )
+
+
+HEAD = (
+    "application",
+    "language",
+    "MB before",
+    "MB after",
+    "saved",
+    "cold build",
+    "rebuild",
+    "steps re-run",
+    "installs",
+    "start",
+)
+
+
+def cells(result: Result) -> tuple[str, ...]:
+    """One row of the table; pairs are before → after."""
+    first = (result.name, result.language)
+    if result.state == "unchanged":
+        return (*first, "", "", "", "", "", "", "", "nothing to rewrite")
+    if not result.after:
+        return (*first, "", "", "", "", "", "", "", f"{result.state}: {result.why[:80]}")
+    start = f"alike: {result.started}" if result.is_alike else f"OTHERWISE: {result.why[:80]}"
+    if result.is_alike and not result.is_expected:
+        start += ", UNEXPECTED TEXT"
+    return (
+        *first,
+        f"{result.before / 1e6:.0f}",
+        f"{result.after / 1e6:.0f}",
+        f"{100 - 100 * result.after / result.before:.0f} %",
+        f"{result.cold_before:.0f} → {result.cold_after:.0f} s",
+        f"{result.rebuild_before:.1f} → {result.rebuild_after:.1f} s" if result.steps_after else "",
+        f"{result.ran_before}/{result.steps_before} → {result.ran_after}/{result.steps_after}"
+        if result.steps_after
+        else "",
+        f"{result.installs_before} → {result.installs_after}" if result.steps_after else "",
+        start,
+    )
+
+
+def table(results: Sequence[Result], is_markdown: bool) -> Iterator[str]:
+    """The whole table, line by line."""
+    rows = [HEAD, *(cells(result) for result in results)]
+    if is_markdown:
+        yield f"| {' | '.join(HEAD)} |"
+        yield f"|{' --- |' * 2}{' ---: |' * 7} --- |"
+        yield from (f"| {' | '.join(row)} |" for row in rows[1:])
+        return
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip()
+
+
+def summary(results: Sequence[Result]) -> Iterator[str]:
+    """Median and total reduction, rebuilds, and the share that works."""
+    judged = [result for result in results if result.state != "does not build"]
+    built = [result for result in judged if result.after and result.before]
+    works = sum(result.works for result in judged)
+    yield f"{works} of {len(judged)} applications work as before after the rewrite."
+    if built:
+        before, after = sum(result.before for result in built), sum(result.after for result in built)
+        saved = median(1 - result.after / result.before for result in built)
+        yield (
+            f"Image size: median {saved:.0%} smaller; {before / 1e6:.0f} MB → {after / 1e6:.0f} MB in total "
+            f"({1 - after / before:.0%} smaller)."
+        )
+    edited = [result for result in built if result.steps_after]
+    if edited:
+        was, now = (
+            sum(result.rebuild_before for result in edited),
+            sum(result.rebuild_after for result in edited),
+        )
+        yield f"Rebuild after a source edit: {was:.0f} s → {now:.0f} s in total."
+        again = sum(result.installs_after > 0 for result in edited)
+        once = sum(result.installs_before > 0 for result in edited)
+        yield f"A source edit installs dependencies again in {once} applications before, in {again} after."
+
+
+def read_kept(path: Path | None) -> dict[str, Result]:
+    """The results of an earlier run, by name; a name that is there twice was measured again."""
+    if path is None or not path.exists():
+        return {}
+    kept = (json.loads(line) for line in path.read_text().splitlines() if line.strip())
+    return {entry["name"]: Result(**{**entry, "codemods": tuple(entry["codemods"])}) for entry in kept}
+
+
+def run(names: Iterable[str], keep: Path | None, engine: Engine, is_verbose: bool) -> Iterator[Result]:
+    known, apps = read_kept(keep), applications()
+    for name in names:
+        result = known.get(name)
+        if result is None:
+            result = measure(name, apps[name], engine, is_verbose)
+            if keep is not None:
+                with open(keep, "a") as file:
+                    file.write(json.dumps(asdict(result)) + "\n")
+        if is_verbose:
+            print("  ".join(cells(result)), file=sys.stderr, flush=True)
+        yield result
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench_images", description=__doc__.split("\n")[0])
+    parser.add_argument(
+        "--only", action="append", metavar="NAME", help="only this application; may be given again"
+    )
+    parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
+    parser.add_argument(
+        "--keep", type=Path, metavar="FILE", help="keep results there, and take known ones from there"
+    )
+    parser.add_argument("--engine", choices=("docker", "podman", "buildah"))
+    arguments = parser.parse_args()
+    apps = applications()
+    unknown = sorted(set(arguments.only or ()) - set(apps))
+    if unknown:
+        parser.error(f"no such application: {', '.join(unknown)}")
+    try:
+        engine = find_engine(arguments.engine)
+    except EngineProblem as problem:
+        print(problem, file=sys.stderr)
+        return 2
+    names = arguments.only or sorted(apps, key=lambda name: (apps[name]["language"], name))
+    results = list(run(names, arguments.keep, engine, sys.stderr.isatty()))
+    print("\n".join(table(results, arguments.markdown)))
+    print()
+    print("\n".join(summary(results)))
+    return 0 if all(result.works for result in results if result.state != "does not build") else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
