@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from refactor.syntax.framing import SPACE
+from refactor.syntax.words import SPACE
 
 _DIRECTIVE = r"([a-zA-Z][a-zA-Z0-9]*)[\t\n\f\r ]*=[\t\n\f\r ]*(.+?)[\t\n\f\r ]*"
 KNOWN = frozenset({"syntax", "escape", "check"})

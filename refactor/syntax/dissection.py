@@ -6,9 +6,9 @@ from bisect import bisect_right
 from functools import lru_cache
 
 from refactor.syntax.flags import ASCII_SPACE, Flag, read_flags
-from refactor.syntax.framing import SPACE, Head, body_end, heredocs_of
+from refactor.syntax.framing import Head, body_end, heredocs_of
 from refactor.syntax.heredoc import Heredoc, HeredocStart
-from refactor.syntax.words import BLANKS, JsonError, read_json, split_blanks, split_quoted
+from refactor.syntax.words import BLANKS, SPACE, JsonError, read_json, split_blanks, split_quoted
 
 _JSON_FORMS = frozenset({"ADD", "CMD", "COPY", "ENTRYPOINT", "RUN", "SHELL", "VOLUME"})
 _CUT_AT_BLANKS = frozenset({"ADD", "COPY", "EXPOSE", "FROM", "VOLUME"})

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from refactor.syntax.framing import SPACE
+from refactor.syntax.words import SPACE
 
 Lookup = Callable[[str], str | None]
 """Value of a variable, None where it is not set. May raise :class:`UnknownValue`."""
 
 _PLAIN = re.compile(r"""[^\\`'"$<}/\t\n\v\f\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+""")
+_QUOTED = re.compile(r'[^"$\\`]+')
 _NAME = re.compile(r"\d+|[@*#?\-$!]|(?:[^\W\d]|_)\w*")
 _TEMPLATE = re.compile(r"\$(?:(\$)|(\w+)|\{(\w+)\})")
 _MAX_STEPS = 10_000_000
@@ -160,6 +161,10 @@ class _Lexer:
         self.position += 1
         result = ['"'] if self.raw_quotes else []
         while True:
+            plain = _QUOTED.match(self.text, self.position)
+            if plain is not None:
+                result.append(plain[0])
+                self.position = plain.end()
             char = self.peek()
             if not char:
                 raise ExpansionError("unexpected end of statement while looking for matching double-quote")

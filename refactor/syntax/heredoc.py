@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from refactor.syntax.words import SPACE
+
 
 class Heredoc:
     """One heredoc of a RUN, COPY or ADD.
@@ -62,6 +64,9 @@ def heredoc_start(word: str) -> HeredocStart | None:
 
 def heredoc_starts(line: str) -> tuple[HeredocStart, ...]:
     """All heredocs that a logical line begins, in order; none where the line cannot be split into words."""
+    # A word that begins a heredoc begins with digits and "<<", so most shell text need not be split.
+    if not re.search(rf"(?:^|[{SPACE}])[0-9\\]*<<-?[^<]", line):
+        return ()
     from refactor.syntax.expansion import ExpansionError, split_words
 
     try:

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 
 from refactor.syntax.dissection import Dissection, dissect
 from refactor.syntax.flags import Flag, flag_text
-from refactor.syntax.framing import SPACE
 from refactor.syntax.heredoc import Heredoc, heredoc_start
 from refactor.syntax.style import FileFormat, adapt, continuation_indents
-from refactor.syntax.words import BLANKS
+from refactor.syntax.words import BLANKS, SPACE
 
 _COPIES = frozenset({"ADD", "COPY"})
 _PAIRS = frozenset({"ARG", "ENV", "LABEL"})

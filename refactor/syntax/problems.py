@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterable
 
 from refactor.syntax.dissection import Dissection, Split
-from refactor.syntax.framing import SPACE
 from refactor.syntax.heredoc import heredoc_start
-from refactor.syntax.words import BLANKS
+from refactor.syntax.words import BLANKS, SPACE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from refactor.syntax.framing import SPACE, Head
+from refactor.syntax.framing import Head
+from refactor.syntax.words import SPACE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from refactor.syntax.framing import SPACE
+SPACE = (
+    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006"
+    "\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+)
+"""White space of Go's ``unicode.IsSpace``; Python's ``str.isspace`` counts U+001C to U+001F as well."""
 
 BLANKS = re.compile(r"[\t\v\f\r ]+")
 """What cuts words where quotes mean nothing: of white space the ASCII kind only."""
