@@ -89,7 +89,7 @@ def test_pattern(pattern: str, path: str, ignored: bool) -> None:
         (["docs/", "!docs/*.md"], "docs/a.md", False),
         (["**", "!**/*.go"], "a/b/c.go", False),
         (["**", "!**/*.go", "**/c.go"], "vendor/c.go", True),
-        # BuildKit's walk does not try `vendor` on the folder, which `**` matched already, and so keeps this file
+        # BuildKit's walk does not try `vendor` on a folder that `**` matched already, and keeps this file
         (["**", "!**/*.go", "vendor"], "vendor/c.go", False),
         (["*", "!/src"], "src/a", False),
         (["*", "! src "], "src/a", False),

@@ -101,6 +101,7 @@ class LockedPackage:
     resolved: str | None = None
     """Where it comes from, None if that is the default registry or is not recorded."""
     is_dev: bool = False
+    """Only development dependencies need it; False where the format does not record it (yarn, pnpm 9)."""
     is_optional: bool = False
     is_link: bool = False
     """A member of the workspace or a local folder."""
@@ -472,9 +473,21 @@ def _read_yarn_v1(context: BuildContext, path: str, content: str) -> NodeLock | 
             path, f"has no entry for {lost[0]}, which another entry needs: it was cut"
         )
     needs = {f"{name}@{spec}" for name, spec in (*wanted, *offered)}
+    if not content.endswith("\n") and not _is_whole_line(content.rpartition("\n")[2], needs.issubset(specs)):
+        return context.report_broken(path, "ends in the middle of a line: it was cut")
     return NodeLock(
         path, "yarn", "1", tuple(packages), {}, frozenset(specs), tuple(sorted(needs.difference(specs)))
     )
+
+
+def _is_whole_line(line: str, is_closed: bool) -> bool:
+    """Whether a last line without a newline may be all there was: an editor may have dropped it."""
+    key, _, value = line.strip().partition(" ")
+    if key == "integrity":
+        sizes = {"sha1": 28, "sha256": 44, "sha384": 64, "sha512": 88}
+        algorithm, _, digest = value.split(" ")[-1].partition("-")
+        return len(digest) == sizes.get(algorithm, len(digest))
+    return is_closed
 
 
 def _read_berry_lock(context: BuildContext, path: str, content: str) -> NodeLock | Unknown:
@@ -573,14 +586,19 @@ def read_pnpm_lock(context: BuildContext, path: str = "pnpm-lock.yaml") -> NodeL
                 if section != "optionalDependencies":
                     referred.append((name, number(found.get("version")) if found else number(resolved)))
         declared["" if folder == "." else folder] = specifiers
-    known = {*entries, *table(root.get("snapshots"))}
+    snapshots = table(root.get("snapshots"))
+    known = {*entries, *snapshots}
+    for value in (snapshots or entries).values():
+        referred.extend(
+            (name, number(spec)) for name, spec in table(table(value).get("dependencies")).items()
+        )
     for name, resolved in referred:
         if resolved.startswith(("link:", "file:", "workspace:")) or not resolved:
             continue
-        if not known.intersection(_pnpm_keys(name, resolved)):
+        if known.isdisjoint(_pnpm_keys(name, resolved)):
             return context.report_broken(path, f"has no entry for {name} {resolved}: it was cut")
     if major >= 9:
-        bare = {key.split("(")[0] for key in table(root.get("snapshots"))}
+        bare = {key.split("(")[0] for key in snapshots}
         for key in entries:
             if key not in bare:
                 return context.report_broken(path, f"has no snapshot of {key}: it was cut")
@@ -732,6 +750,7 @@ _SEMVER = re.compile(r"[v=]*\s*(\d+)(?:\.(\d+|[xX*]))?(?:\.(\d+|[xX*]))?(-[0-9A-
 
 def satisfies(version: str, wanted: str) -> bool | None:
     """Whether a version lies in an npm range; None for tags, URLs and pre-releases."""
+    version, wanted = _without_alias(version), _without_alias(wanted)
     found = re.match(r"(\d+)\.(\d+)\.(\d+)(-\S+)?(?:\+\S*)?\Z", version)
     if found is None or found.group(4):
         return True if version == wanted else None
@@ -740,6 +759,11 @@ def satisfies(version: str, wanted: str) -> bool | None:
     if any(results):
         return True
     return None if None in results else False
+
+
+def _without_alias(spec: str) -> str:
+    """``^1.0.0`` of ``npm:other@^1.0.0``."""
+    return _spec_range(spec.removeprefix("npm:")) if spec.startswith("npm:") else spec
 
 
 def _in_range(have: tuple[int, int, int], wanted: str) -> bool | None:
