@@ -109,10 +109,15 @@ class UseSlimBase(Codemod):
         if reading.parent is not None or reading.image is None or reading.image.variant != "fat":
             return
         languages = recognise(reading)
-        if not languages or reading.image.with_variant("slim") is None:
+        is_pinned = "@" in (reading.image_reference or "")
+        if not languages or (reading.image.with_variant("slim") is None and not is_pinned):
             return
         if context.why_unknown is not None:
             yield refuse(stage.from_, f"the build context is not known: {context.why_unknown}", "name it with --context")
+            return
+        slim = variant_reference(reading, "slim")
+        if isinstance(slim, Refused):
+            yield refuse(stage.from_, slim.because, slim.hint)
             return
         needs: list[Slim] = []
         for language in languages:
@@ -123,10 +128,6 @@ class UseSlimBase(Codemod):
             if answer is not None:
                 needs.append(answer)
         if not needs:
-            return
-        slim = variant_reference(reading, "slim")
-        if isinstance(slim, Refused):
-            yield refuse(stage.from_, slim.because, slim.hint)
             return
         # The name is the last word of the flags' rest: FROM [flags] image [AS name].
         start = stage.from_.argument.index(stage.image)

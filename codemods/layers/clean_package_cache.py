@@ -254,7 +254,8 @@ def _is_cleaned(node: Instruction, script: ShellScript, manager: str, own: Seque
             return True
     if manager == "apt":
         return False
-    if any(call.action == "clean" for call in own):
+    last = max((c.command.span for c in own if c.action in {"install", "upgrade", "update", "ci", "add"}), default=(0, 0))
+    if any(call.action == "clean" and call.command.span > last for call in own):
         return True
     return manager == "apk" and all(call.has("--no-cache") for call in own if call.action == "install")
 

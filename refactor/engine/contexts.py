@@ -66,7 +66,9 @@ class ContextFinder:
     def _top(self, folder: str) -> str:
         top = self._tops.get(folder)
         if top is None:
-            top = self._tops[folder] = repository_of(folder) or folder
+            here = os.getcwd()
+            is_below = folder == here or folder.startswith(here.rstrip(os.sep) + os.sep)
+            top = self._tops[folder] = repository_of(folder) or (here if is_below else folder)
         return top
 
     def _guess(self, path: str, file: Dockerfile) -> str:
