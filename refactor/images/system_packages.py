@@ -7,6 +7,7 @@ None, never by a guess.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 
@@ -184,7 +185,7 @@ libavformat-dev             stretch:libavformat57 buster:libavformat58 bookworm:
                             trixie:libavformat61
 libavutil-dev               stretch:libavutil55 buster:libavutil56 bookworm:libavutil57 trixie:libavutil59
 libswscale-dev              stretch:libswscale4 buster:libswscale5 bookworm:libswscale6 trixie:libswscale8
-libhdf5-dev                 buster:libhdf5-103 bookworm:libhdf5-103-1 trixie:libhdf5-310
+libhdf5-dev                 buster:libhdf5-103 bullseye:libhdf5-103-1 trixie:libhdf5-310
 libprotobuf-dev             stretch:libprotobuf10 buster:libprotobuf17 bullseye:libprotobuf23
                             bookworm:libprotobuf32 trixie:libprotobuf32t64
 libmagickwand-dev           stretch:libmagickwand-6.q16-3 buster:libmagickwand-6.q16-6
@@ -490,6 +491,9 @@ _ALPINE_EITHER = _words(
     """
 )
 
+_QUALIFIER = re.compile(r"[=~:/<>@]")
+"""Begins a version, an architecture, a release or (apk) a repository pin."""
+
 # Debian and Ubuntu kept apart; parsed at the first question.
 _tables: dict[str, dict[str, list[tuple[str, str]]]] = {}
 
@@ -501,8 +505,7 @@ def classify(package: str, distro: str, release: str | None) -> SystemPackage:
     "debian", "ubuntu" or "alpine"; `release` a code name, or None (then names that differ between
     releases are not known).
     """
-    name = package.split("=", 1)[0].split("~", 1)[0].split(":", 1)[0].split("/", 1)[0].strip()
-    name = name.rstrip("<>") if distro == "alpine" else name
+    name = _QUALIFIER.split(package.strip(), maxsplit=1)[0]
     if distro == "alpine":
         return _classify_alpine(name)
     if distro not in ("debian", "ubuntu"):
