@@ -115,6 +115,17 @@ def build_only(reading: StageReading) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def removed_at_once(reading: StageReading) -> tuple[str, ...]:
+    """Build-only packages that are removed in the RUN that installs them, so that no layer holds them."""
+    return tuple(
+        dict.fromkeys(
+            one.name
+            for one in _wanted(reading)
+            if _is_removed_in(one.step, one) and is_for_building(reading, one.name)
+        )
+    )
+
+
 def is_for_building(reading: StageReading, package: str) -> bool:
     """A compiler, a build tool or the headers of a library, by the data of the images room."""
     kind, _ = _classify(reading, package)
@@ -700,6 +711,7 @@ __all__ = [
     "makes_user",
     "narrow",
     "programs_started",
+    "removed_at_once",
     "runner_packages",
     "script_path",
     "system_role",

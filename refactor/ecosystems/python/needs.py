@@ -102,6 +102,20 @@ PURE_SOURCES = _words(
 """Distributions that PyPI has as source archives only, without C code: any image builds them."""
 
 
+COMPILES_AT_RUN_TIME = frozenset({"theano", "theano-pymc", "pytensor", "pymc3", "pymc", "pystan", "cmdstanpy", "cppimport",
+                                  "triton", "vllm", "deepspeed", "weave"})  # fmt: skip
+"""Distributions that call a C compiler when the program runs."""
+
+
+def why_compiler_stays(installs: Iterable[ReadInstall]) -> str | None:
+    """The distribution that needs the compiler at run time."""
+    for install in installs:
+        for need in install.requirements:
+            if need.name in COMPILES_AT_RUN_TIME:
+                return f"{need.name} calls a C compiler when the program runs"
+    return None
+
+
 def is_git(building: Iterable[Building]) -> tuple[str, ...]:
     """The names among them that are fetched with git."""
     return tuple(one.name for one in building if " git" in one.why)
@@ -125,7 +139,9 @@ def libraries(
                 found.setdefault(library, f"{name} {why}")
 
     built = {one.name for one in building}
-    for name in built:
+    # A slim image has only the libraries that the stage installs itself; what of those is needed at run time follows
+    # from the -dev packages.
+    for name in built if image.variant == "fat" else ():
         for library in native_needs(name, distro, release):
             found.setdefault(library, f"{name} is linked with it when it is compiled")
         add_dev(name, _EXTRA_BUILD_LIBRARIES.get(name, ()), "is linked with it when it is compiled")

@@ -77,6 +77,12 @@ def split(reading: StageReading, runner: str | None) -> SplitPlan | Refused | No
     if not reasons:
         if refused is not None and image.variant == "fat":
             return refused[1]
+        gone = system.removed_at_once(reading)
+        if gone:
+            return Refused(
+                f"{', '.join(gone)} {'is' if len(gone) == 1 else 'are'} removed in the RUN that installs "
+                f"{'it' if len(gone) == 1 else 'them'}: with a builder stage the image would not be smaller"
+            )
         return Refused(
             "no compiler or build tool is installed, and what is installed comes as wheels: a virtual environment "
             "copied between slim stages would not be smaller"
@@ -157,7 +163,10 @@ class _Plan:
         libraries = needs.libraries(self.installs, self.image, self.building) if self.image.distro else {}
         build_only = dict.fromkeys(("python3-pip", "python3-setuptools", "python3-wheel", "python3-venv", "python3-virtualenv", "py3-pip"), "Python comes with the base image")  # fmt: skip
         fetched = needs.is_git(self.building)
-        called = needs.programs(self.installs, context)
+        called = dict(needs.programs(self.installs, context))
+        messages = self._compiles_messages()
+        if messages is not None:
+            called["msgfmt"] = messages
         if fetched and "git" not in called:
             build_only["git"] = f"{', '.join(fetched)} is fetched with it"
         packages = system.runner_packages(
@@ -171,9 +180,14 @@ class _Plan:
         if isinstance(packages, Refused):
             return packages
         self.roles.update(packages.roles)
-        placed = self._place_runs(environment) or self._place_copies(environment)
+        placed = self._place_runs(environment)
         if placed is not None:
             return placed
+        self.roles = system.narrow(self.reading, self.roles)
+        placed = self._place_copies(environment)
+        if placed is not None:
+            return placed
+        self._place_paths()
         artefacts = [f"COPY --from={builder_name(self.reading)} {path} {path}" for path in environment.copied]
         if environment.is_new:
             artefacts.insert(1, _environment_text())
@@ -182,7 +196,7 @@ class _Plan:
                              f"same Python and distribution ({self.reading.stage.image} and {image_name})")  # fmt: skip
         return assemble(
             self.reading,
-            system.narrow(self.reading, self.roles),
+            self.roles,
             runner_image=image_name,
             artefacts=artefacts,
             instead=self.instead,
@@ -192,6 +206,30 @@ class _Plan:
             is_artefact_absolute=True,
             evidence=tuple(dict.fromkeys(self.evidence)),
         )
+
+    def _compiles_messages(self) -> str | None:
+        """Where Django's `compilemessages`, which calls gettext's msgfmt, is run in the runner."""
+        for step in self.reading.steps:
+            if step.keyword in {"RUN", "CMD", "ENTRYPOINT"} and "compilemessages" in step.node.argument:
+                return f"line {self.stage.line(step)} (compilemessages)"
+        files = self.reading.context.files(without=NOT_SOURCES)
+        for path in files if not isinstance(files, Unknown) else ():
+            if path.endswith(".sh"):
+                text = self.reading.context.read(path)
+                if isinstance(text, str) and "compilemessages" in text:
+                    return f"{path} (compilemessages)"
+        return None
+
+    def _place_paths(self) -> None:
+        """ENV lines that only put the folder of a build tool on PATH stay in the builder."""
+        for step in self.reading.steps:
+            if step.keyword != "ENV" or [name for name, _ in step.node.pairs] != ["PATH"]:
+                continue
+            value = step.node.pairs[0][1].strip("\"'")
+            added = [part for part in value.split(":") if part not in {"$PATH", "${PATH}"}]
+            if added and all(part in {"/root/.local/bin", "$HOME/.local/bin", "/root/.poetry/bin", "/root/.cargo/bin",
+                                      "$POETRY_HOME/bin", "${POETRY_HOME}/bin"} for part in added):  # fmt: skip
+                self.roles[step.node] = Role.BUILDER
 
     # Whether it can be done
 
@@ -215,6 +253,9 @@ class _Plan:
                         return Refused(
                             f"line {line} sets PATH without the base image's own", "append to $PATH"
                         )
+        compiler = needs.why_compiler_stays(self.installs)
+        if compiler is not None and self.builds:
+            return Refused(f"{compiler}: {', '.join(self.builds)} cannot be left out")
         for install in self.installs:
             answer = self._why_not_installed(install)
             if answer is not None:
@@ -837,7 +878,10 @@ class _Plan:
         if any(one.source == "path" for one in install.locked):
             return False
         step = install.act.step
-        if step.node in self.instead_in_runner or len(self.stage.of(step)) != 1:
+        if step.node in self.instead_in_runner or step.script is None:
+            return False
+        # The second installation repeats only its own command, which must be what the first RUN ends with.
+        if self.stage.of(step)[-1].command is not install.act.command or not step.script.is_and_list:
             return False
         sources = [other for other in self.reading.steps[: self.reading.position(step.node)]
                    if other.keyword in {"COPY", "ADD"} and other.node.flag("from") is None]  # fmt: skip
@@ -853,7 +897,12 @@ class _Plan:
             f"{other.keyword} {''.join(f'{f.text} ' for f in other.flags)}{other.argument}"
             for other in self.again
         ]
-        self.instead[node] = [*written[:-1], f"{whole} {flag}", *copies, whole]
+        again = (
+            whole.rpartition(" && ")[2]
+            if len(self.stage.of(install.act.step)) > 1
+            else whole.removeprefix("RUN ")
+        )
+        self.instead[node] = [*written[:-1], f"{whole} {flag}", *copies, f"RUN {again.strip()}"]
         self.roles[node] = Role.BUILDER
         self.evidence.append(
             f"{install.sources}: its dependencies are installed first, so that an edit of the sources repeats only that"

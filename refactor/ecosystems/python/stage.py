@@ -25,6 +25,7 @@ BUILD_TOOLS = frozenset(
 INSTALLERS = frozenset({"pip", "setuptools", "wheel", "distribute"})
 """What every environment has of its own; upgraded in the one that is used."""
 
+_VARIABLE = re.compile(r"\$\{?(?!PATH\b)([A-Za-z_][A-Za-z0-9_]*)\}?")
 _INSTALLER_SCRIPTS = re.compile(
     r"install\.python-poetry\.org|get-poetry\.py|install-poetry\.py|astral\.sh/uv|install-pdm\.py|get-pip\.py|get-pipenv"
 )
@@ -157,13 +158,16 @@ class PythonStage:
 
     @cached_property
     def variables(self) -> dict[str, str]:
-        """ENV and ARG of the stage by name, values expanded where they are known."""
+        """ENV and ARG of the stage by name, known variables filled in; all values of PATH, one after the other."""
         found: dict[str, str] = {}
         for step in self.reading.steps:
-            if step.keyword in {"ENV", "ARG"}:
-                for name, value in step.node.pairs:
-                    expanded = self.reading.file.expand(value, step.node)
-                    found[name] = value if expanded is None else expanded
+            if step.keyword not in {"ENV", "ARG"}:
+                continue
+            for name, written in step.node.pairs:
+                value = _VARIABLE.sub(lambda match: found.get(match[1], match[0]), written.strip("\"'"))
+                if name == "PATH" and name in found:
+                    value = f"{value}:{found[name]}"
+                found[name] = value
         return found
 
     def _read(self, step: Step) -> Iterator[Act]:
