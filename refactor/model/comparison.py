@@ -270,7 +270,7 @@ def _by_text(commands: Iterable[Command]) -> dict[str, list[Command]]:
 
 
 def _folder(command: Command) -> str:
-    """Where a command runs, "" for those that do the same in any folder: system packages and users are named, not found."""
+    """Where a command runs; "" for those that do the same in any folder (packages and users are named, not found)."""
     return "" if _FOLDERLESS.match(command.text) else command.workdir or ""
 
 
