@@ -210,9 +210,7 @@ class BuildContext:
         self._broken: dict[str, str] = {}
 
     @classmethod
-    def open(
-        cls, root: str | os.PathLike[str], dockerfile: str | os.PathLike[str] | None = None
-    ) -> BuildContext:
+    def open(cls, root: str | os.PathLike[str], dockerfile: str | os.PathLike[str] | None = None) -> BuildContext:
         """The folder ``root``. Touches no file until something is asked.
 
         ``dockerfile`` is the file that will be built, absolute or relative to the current folder (as for
@@ -322,9 +320,7 @@ class BuildContext:
             if isinstance(found, Unknown):
                 return found
             if found is None:
-                why = (
-                    f"is left out by {self.ignore_file}" if self.is_ignored(clean_path) else "does not exist"
-                )
+                why = f"is left out by {self.ignore_file}" if self.is_ignored(clean_path) else "does not exist"
                 known = Unknown(f"{clean_path} {why}")
             elif found[0] != "file" or self._source is None:
                 known = Unknown(f"{clean_path} is not a regular file")
@@ -621,9 +617,7 @@ class BuildContext:
         below = self._walk(path, frozenset(), stop_at_first=True)
         return below if isinstance(below, Unknown) else bool(below)
 
-    def _walk(
-        self, under: str, without: frozenset[str], *, stop_at_first: bool = False
-    ) -> tuple[str, ...] | Unknown:
+    def _walk(self, under: str, without: frozenset[str], *, stop_at_first: bool = False) -> tuple[str, ...] | Unknown:
         ignore = self._rules()
         if isinstance(ignore, Unknown):
             return ignore

@@ -149,9 +149,7 @@ def _replace(words: list[str], folder: str, number: int) -> GoReplace:
     if len(old) not in (1, 2) or len(new) not in (1, 2):
         raise _Broken(f"a malformed replace in line {number}")
     where = _inside(folder, new[0]) if new[0].startswith((".", "/")) else None
-    return GoReplace(
-        old[0], old[1] if len(old) == 2 else None, new[0], new[1] if len(new) == 2 else None, where
-    )
+    return GoReplace(old[0], old[1] if len(old) == 2 else None, new[0], new[1] if len(new) == 2 else None, where)
 
 
 def _inside(folder: str, path: str) -> str | None:

@@ -125,6 +125,4 @@ def _import_spans(source: str, text: str) -> list[tuple[int, int]]:
 
 def _is_import(text: str, at: int, spans: list[tuple[int, int]]) -> bool:
     """Whether the literal at this offset is a module's name."""
-    return bool(_SPECIFIER.search(text[max(0, at - 24) : at])) or any(
-        start < at < end for start, end in spans
-    )
+    return bool(_SPECIFIER.search(text[max(0, at - 24) : at])) or any(start < at < end for start, end in spans)

@@ -363,9 +363,7 @@ def _npm_packages(value: object, parent: str) -> Iterator[LockedPackage]:
                 resolved=text(entry.get("resolved")),
                 is_dev=entry.get("dev") is True,
                 is_optional=entry.get("optional") is True,
-                is_link=bool(
-                    version and version.startswith("file:") and not version.endswith((".tgz", ".tar.gz"))
-                ),
+                is_link=bool(version and version.startswith("file:") and not version.endswith((".tgz", ".tar.gz"))),
                 is_bundled=entry.get("bundled") is True,
             )
             if "dependencies" in entry:
@@ -469,15 +467,11 @@ def _read_yarn_v1(context: BuildContext, path: str, content: str) -> NodeLock | 
     lost = sorted({name for name, _ in wanted if name not in names})
     if lost:
         # Entries are sorted: a file cut between two of them lacks the names at the end.
-        return context.report_broken(
-            path, f"has no entry for {lost[0]}, which another entry needs: it was cut"
-        )
+        return context.report_broken(path, f"has no entry for {lost[0]}, which another entry needs: it was cut")
     needs = {f"{name}@{spec}" for name, spec in (*wanted, *offered)}
     if not content.endswith("\n") and not _is_whole_line(content.rpartition("\n")[2], needs.issubset(specs)):
         return context.report_broken(path, "ends in the middle of a line: it was cut")
-    return NodeLock(
-        path, "yarn", "1", tuple(packages), {}, frozenset(specs), tuple(sorted(needs.difference(specs)))
-    )
+    return NodeLock(path, "yarn", "1", tuple(packages), {}, frozenset(specs), tuple(sorted(needs.difference(specs))))
 
 
 def _is_whole_line(line: str, is_closed: bool) -> bool:
@@ -515,9 +509,7 @@ def _read_berry_lock(context: BuildContext, path: str, content: str) -> NodeLock
         if where.startswith("workspace:"):
             folder = where.removeprefix("workspace:")
             declared["" if folder == "." else folder] = {n: s.removeprefix("npm:") for n, s in needs.items()}
-        optional = {
-            n for n, meta in table(entry.get("dependenciesMeta")).items() if table(meta).get("optional")
-        }
+        optional = {n for n, meta in table(entry.get("dependenciesMeta")).items() if table(meta).get("optional")}
         wanted.update(n for n in needs if n not in optional)
         limits: dict[str, list[str]] = {"os": [], "cpu": [], "libc": []}
         for kind, limit in re.findall(r"\b(os|cpu|libc)=([\w.-]+)", text(entry.get("conditions")) or ""):
@@ -535,9 +527,7 @@ def _read_berry_lock(context: BuildContext, path: str, content: str) -> NodeLock
         )
     lost = sorted(wanted - names)
     if lost:
-        return context.report_broken(
-            path, f"has no entry for {lost[0]}, which another entry needs: it was cut"
-        )
+        return context.report_broken(path, f"has no entry for {lost[0]}, which another entry needs: it was cut")
     version = number(table(table(data).get("__metadata")).get("version")) or "berry"
     # Version 1 of the metadata never existed in a release; "1" means Yarn's own format here.
     version = "berry" if version == "1" else version
@@ -589,9 +579,7 @@ def read_pnpm_lock(context: BuildContext, path: str = "pnpm-lock.yaml") -> NodeL
     snapshots = table(root.get("snapshots"))
     known = {*entries, *snapshots}
     for value in (snapshots or entries).values():
-        referred.extend(
-            (name, number(spec)) for name, spec in table(table(value).get("dependencies")).items()
-        )
+        referred.extend((name, number(spec)) for name, spec in table(table(value).get("dependencies")).items())
     for name, resolved in referred:
         if resolved.startswith(("link:", "file:", "workspace:")) or not resolved:
             continue
@@ -827,9 +815,7 @@ def tsconfig_out_dir(context: BuildContext, path: str = "tsconfig.json") -> str 
         out = text(table(root.get("compilerOptions")).get("outDir"))
         if out is not None:
             where = clean(f"{folder}/{out}" if folder else out)
-            return (
-                Unknown(f"{path}: outDir {out} leaves the build context") if where.startswith("..") else where
-            )
+            return Unknown(f"{path}: outDir {out} leaves the build context") if where.startswith("..") else where
         parents = [word for word in words(root.get("extends")) if word.startswith(".")]
         if not parents:
             other = words(root.get("extends"))

@@ -247,9 +247,7 @@ def read_requirements(context: BuildContext, path: str = "requirements.txt") -> 
     )
 
 
-def _read_requirements(
-    context: BuildContext, path: str, is_constraint: bool, reading: _Reading
-) -> Unknown | None:
+def _read_requirements(context: BuildContext, path: str, is_constraint: bool, reading: _Reading) -> Unknown | None:
     data = context.read_bytes(path)
     if isinstance(data, Unknown):
         return data
@@ -367,8 +365,7 @@ def read_pyproject(context: BuildContext, path: str = "pyproject.toml") -> Pypro
     local: list[str] = []
     dependencies = _requirements(words(project.get("dependencies")), path)
     optional = {
-        extra: _requirements(words(needs), path)
-        for extra, needs in table(project.get("optional-dependencies")).items()
+        extra: _requirements(words(needs), path) for extra, needs in table(project.get("optional-dependencies")).items()
     }
     groups = {
         group: _requirements(tuple(_group_lines(table(root.get("dependency-groups")), group, 0)), path)
@@ -380,9 +377,7 @@ def read_pyproject(context: BuildContext, path: str = "pyproject.toml") -> Pypro
         extras = table(poetry.get("extras"))
         optional.update({extra: _requirements(words(needs), path) for extra, needs in extras.items()})
     for group, needs in table(poetry.get("group")).items():
-        groups[group] = tuple(
-            _poetry_requirements(table(table(needs).get("dependencies")), path, optional=None)
-        )
+        groups[group] = tuple(_poetry_requirements(table(table(needs).get("dependencies")), path, optional=None))
     if "dev-dependencies" in poetry:
         groups["dev"] = tuple(_poetry_requirements(table(poetry["dev-dependencies"]), path, optional=None))
     if words(table(tools.get("uv")).get("dev-dependencies")):
@@ -450,9 +445,7 @@ def _group_lines(groups: Mapping[str, object], name: str, depth: int) -> Iterato
                 yield from _group_lines(groups, included, depth + 1)
 
 
-def _poetry_requirements(
-    needs: Mapping[str, object], path: str, *, optional: bool | None
-) -> Iterator[Requirement]:
+def _poetry_requirements(needs: Mapping[str, object], path: str, *, optional: bool | None) -> Iterator[Requirement]:
     """Poetry's tables: ``name = "^1.0"`` or ``name = {version = ..., path = ..., optional = true}``."""
     for name, value in needs.items():
         if normalise(name) == "python":
@@ -515,9 +508,7 @@ def _built_from(
     reads += words(pdm.get("path"))
     if text(build.get("build-backend")) in ("flit_core.buildapi", "flit.buildapi"):
         flit = table(table(tools.get("flit")).get("module"))
-        module = (
-            module or text(flit.get("name")) or (text(project.get("name")) or "").replace("-", "_") or None
-        )
+        module = module or text(flit.get("name")) or (text(project.get("name")) or "").replace("-", "_") or None
     requires = {need.name for need in _requirements(words(build.get("requires")), path)}
     needs_git = (
         any(name in requires for name in _SCM)
@@ -600,9 +591,7 @@ def _needs(setting: str) -> list[str]:
     """Lines of a ``list-semi`` value."""
     if setting.strip().startswith("file:"):
         return []
-    return [
-        line.strip() for line in re.split(r"\n", setting) if line.strip() and not line.strip().startswith("#")
-    ]
+    return [line.strip() for line in re.split(r"\n", setting) if line.strip() and not line.strip().startswith("#")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -757,9 +746,7 @@ def read_uv_lock(context: BuildContext, path: str = "uv.lock") -> PythonLock | U
             "project" if is_project else "git" if "git" in source else "url" if "url" in source
             else "path" if "path" in source or "directory" in source else "registry"
         )  # fmt: skip
-        where = next(
-            (text(source[key]) for key in ("editable", "virtual", "path", "directory") if key in source), None
-        )
+        where = next((text(source[key]) for key in ("editable", "virtual", "path", "directory") if key in source), None)
         wheels = [*items(entry.get("wheels")), *([entry["sdist"]] if "sdist" in entry else [])]
         urls = (text(table(file).get("url")) or text(table(file).get("filename")) for file in wheels)
         packages.append(
@@ -786,9 +773,7 @@ def read_uv_lock(context: BuildContext, path: str = "uv.lock") -> PythonLock | U
     known = {package.name for package in packages}
     lost = sorted(name for name in wanted if name and name not in known)
     if lost:
-        return context.report_broken(
-            path, f"has no entry for {lost[0]}, which another entry needs: it was cut"
-        )
+        return context.report_broken(path, f"has no entry for {lost[0]}, which another entry needs: it was cut")
     return PythonLock(
         path,
         "uv",
@@ -801,9 +786,7 @@ def read_uv_lock(context: BuildContext, path: str = "uv.lock") -> PythonLock | U
 
 
 def _plain_requirement(name: str, specifier: str) -> str:
-    return normalise(name) + ",".join(
-        sorted(re.sub(r"\s+", "", part) for part in specifier.split(",") if part.strip())
-    )
+    return normalise(name) + ",".join(sorted(re.sub(r"\s+", "", part) for part in specifier.split(",") if part.strip()))
 
 
 def poetry_lock_matches(project: Pyproject, lock: PythonLock) -> bool | Unknown:
@@ -828,11 +811,7 @@ def _poetry_hashes(data: Mapping[str, object]) -> set[str]:
     poetry = table(table(data.get("tool")).get("poetry"))
     project = table(data.get("project"))
     legacy = ("dependencies", "source", "extras", "dev-dependencies")
-    own = {
-        key: project[key]
-        for key in ("requires-python", "dependencies", "optional-dependencies")
-        if key in project
-    }
+    own = {key: project[key] for key in ("requires-python", "dependencies", "optional-dependencies") if key in project}
     contents: list[dict[str, object]] = []
     for groups in (True, False):
         keys = (*legacy, "group") if groups else legacy
@@ -861,9 +840,7 @@ def uv_lock_matches(project: Pyproject, lock: PythonLock) -> bool | Unknown:
     wanted = frozenset(_plain_requirement(need.name or "", need.specifier) for need in project.dependencies)
     if wanted == recorded:
         return True
-    if {re.split(r"[<>=!~]", need)[0] for need in wanted} == {
-        re.split(r"[<>=!~]", need)[0] for need in recorded
-    }:
+    if {re.split(r"[<>=!~]", need)[0] for need in wanted} == {re.split(r"[<>=!~]", need)[0] for need in recorded}:
         return Unknown(f"{lock.path} records other versions than {project.path} asks for")
     return False
 

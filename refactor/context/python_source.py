@@ -62,14 +62,15 @@ class PythonFacts:
 
 
 _TRIGGERS = re.compile(
-    r"(?<!def )\b(?:open|write_text|write_bytes|read_text|read_bytes|makedirs|mkdir|touch|connect|"
-    r"\w*FileHandler|os\.(?:rename|replace|remove|unlink)|basicConfig|savefig|to_csv|to_excel|to_json|to_parquet|"
-    r"to_pickle|run|serve|run_app|run_simple|"
-    r"make_server|\w*HTTPServer|\w*(?:TCP|UDP|WSGI)Server|start_http_server|listen|bind|launch|start_server|"
-    r"add_insecure_port|add_secure_port|create_server|run_module|run_path|system|popen|load_dotenv|FileSystemLoader|"
-    r"StaticFiles|Jinja2Templates|fileConfig|urlretrieve|read_(?:csv|json|excel))\s*\("
-    r"|\.save\(\s*[^)\s]|\b(?:sqlite\w*|shutil|joblib|MEDIA_ROOT|UPLOAD_FOLDER|subprocess)\b"
-    r"|\.(?:db|sqlite3?)[\"']|^bind\s*=",
+    # Words that also mean other things count as calls, or where they get another name.
+    r"(?<!def )\b(?:open|touch|connect|run|serve|listen|bind|launch|system|popen|os\.(?:rename|replace|remove|unlink))"
+    r"(?:\s*\(| as )"
+    r"|\.save\(\s*[^)\s]|\.(?:db|sqlite3?)[\"']|^bind\s*="
+    r"|\b(?:write_text|write_bytes|read_text|read_bytes|makedirs|mkdir|\w*FileHandler|basicConfig|fileConfig|savefig|"
+    r"to_(?:csv|excel|json|parquet|pickle)|read_(?:csv|json|excel)|run_app|run_simple|run_module|run_path|urlretrieve|"
+    r"make_server|\w*HTTPServer|\w*(?:TCP|UDP|WSGI)Server|start_http_server|start_server|create_server|"
+    r"add_(?:in)?secure_port|load_dotenv|FileSystemLoader|StaticFiles|Jinja2Templates|sqlite\w*|shutil|joblib|shelve|"
+    r"MEDIA_ROOT|UPLOAD_FOLDER|subprocess)\b",
     re.MULTILINE,
 )
 """What a source must hold to be worth parsing."""

@@ -105,9 +105,7 @@ class Seen:
     """setup.py only: line, what cannot be followed."""
 
 
-def visit(
-    source: str, path: str, *, is_setup: bool = False, run: frozenset[str] | None = None
-) -> Seen | Unknown:
+def visit(source: str, path: str, *, is_setup: bool = False, run: frozenset[str] | None = None) -> Seen | Unknown:
     """Read one source. ``path`` is its path in the context.
 
     ``run`` None: all of it counts. Otherwise the module is imported: what its body does counts, and what the
@@ -290,9 +288,7 @@ class _Reader(cst.CSTVisitor):
                 self._later("write", receiver, node, f"pathlib.Path.{method}")
         elif method == "open" and self._is_path(receiver):
             self._open(node, receiver, 0, "pathlib.Path.open")
-        elif node.args and (
-            method in _DATA_WRITE or (method == "save" and self._is_path(node.args[0].value))
-        ):
+        elif node.args and (method in _DATA_WRITE or (method == "save" and self._is_path(node.args[0].value))):
             self._later("write", node.args[0].value, node, method)
         elif method in ("run", "launch"):
             port = _keyword(node, "port") or _keyword(node, "server_port")
@@ -328,9 +324,7 @@ class _Reader(cst.CSTVisitor):
                 ("rust_extensions", "compiles extensions"),
             ):
                 value = _keyword(node, keyword)
-                if value is not None and not m.matches(
-                    value, m.Name("False") | m.Name("None") | m.List(elements=[])
-                ):
+                if value is not None and not m.matches(value, m.Name("False") | m.Name("None") | m.List(elements=[])):
                     self._obstacle(node, what)
         elif name in ("pkgutil.iter_modules", "importlib.import_module", "builtins.__import__"):
             self._obstacle(node, "imports a module whose name is computed")
@@ -378,16 +372,12 @@ class _Reader(cst.CSTVisitor):
             return live is None or all(function.name.value in live for function in functions)
 
         self.seen.imports += [name for functions, name in self.imports if is_live(functions)]
-        self.seen.obstacles += [
-            (line, what) for functions, line, what in self.obstacles if is_live(functions)
-        ]
+        self.seen.obstacles += [(line, what) for functions, line, what in self.obstacles if is_live(functions)]
         for use in self.uses:
             if not is_live(use.functions):
                 continue
             hidden: Environment = {
-                parameter.name.value: None
-                for function in use.functions
-                for parameter in _parameters(function.params)
+                parameter.name.value: None for function in use.functions for parameter in _parameters(function.params)
             }
             value = self.value(use.target, hidden)
             if use.kind == "port":
@@ -444,9 +434,7 @@ class _Reader(cst.CSTVisitor):
 
     # Values
 
-    def value(
-        self, node: cst.BaseExpression | None, names: Environment | None = None, depth: int = 0
-    ) -> Value:
+    def value(self, node: cst.BaseExpression | None, names: Environment | None = None, depth: int = 0) -> Value:
         """What an expression stands for, as far as it is constant."""
         if node is None or depth > 30:
             return None
@@ -501,11 +489,7 @@ class _Reader(cst.CSTVisitor):
         return None if _ANCHOR in text[1:] else text
 
     def _subscript(self, node: cst.Subscript, names: Environment | None, depth: int) -> Value:
-        if (
-            isinstance(node.value, cst.Attribute)
-            and node.value.attr.value == "parents"
-            and len(node.slice) == 1
-        ):
+        if isinstance(node.value, cst.Attribute) and node.value.attr.value == "parents" and len(node.slice) == 1:
             index = node.slice[0].slice
             number = self.value(index.value, names, depth + 1) if isinstance(index, cst.Index) else None
             value = self.value(node.value.value, names, depth + 1)
@@ -571,8 +555,7 @@ class _Reader(cst.CSTVisitor):
         if isinstance(node, cst.Call):
             name = self._name(node.func)
             return name in ("pathlib.Path", "os.path.join") or (
-                isinstance(node.func, cst.Attribute)
-                and node.func.attr.value in ("joinpath", "resolve", "with_name")
+                isinstance(node.func, cst.Attribute) and node.func.attr.value in ("joinpath", "resolve", "with_name")
             )
         if isinstance(node, cst.Name):
             bound = self.expressions.get(node.value)
@@ -597,7 +580,11 @@ class _Reader(cst.CSTVisitor):
         """Qualified name through imports (``builtins.open``); "" for what is local."""
         # QualifiedNameProvider asks the scope the same for every node of the file, which takes far longer.
         scope = self.get_metadata(ScopeProvider, node, None)
-        if not isinstance(scope, Scope):
+        base = node
+        while isinstance(base, cst.Attribute):
+            base = base.value
+        # The scope gives `open(x).read` the name of `open`.
+        if not isinstance(scope, Scope) or not isinstance(base, cst.Name):
             return ""
         for name in sorted(scope.get_qualified_names_for(node), key=lambda one: one.name):
             if name.source is not QualifiedNameSource.LOCAL:
@@ -654,11 +641,7 @@ def _argument(node: cst.Call, at: int) -> cst.BaseExpression | None:
     if found is not None:
         return found
     return next(
-        (
-            argument.value
-            for argument in node.args
-            if argument.keyword and argument.keyword.value in _KEYWORDS
-        ),
+        (argument.value for argument in node.args if argument.keyword and argument.keyword.value in _KEYWORDS),
         None,
     )
 

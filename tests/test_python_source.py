@@ -1,0 +1,326 @@
+"""What Python sources of the context open, write, listen on and start; what setup.py needs beside it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from refactor.context import BuildContext, Unknown
+from refactor.context.python_source import PythonFacts, facts, program_facts, setup_reads
+
+
+def of(source: str, path: str = "app/main.py") -> PythonFacts:
+    found = facts(BuildContext.of({path: source}), path)
+    assert isinstance(found, PythonFacts), found
+    return found
+
+
+def opened(source: str) -> list[tuple[str | None, bool]]:
+    return [(use.path, use.is_anchored) for use in of(source).opened]
+
+
+def written(source: str) -> list[str | None]:
+    return [use.path for use in of(source).written]
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("open('a.txt')", [("a.txt", False)]),
+        ("open(file='a.txt', mode='rb')", [("a.txt", False)]),
+        ("import io as x\nx.open('a.txt', 'r')", [("a.txt", False)]),
+        ("from codecs import open\nopen('a.txt', 'r', 'utf-8')", [("a.txt", False)]),
+        ("from pathlib import Path\nPath('a', 'b.txt').read_text()", [("a/b.txt", False)]),
+        (
+            "from pathlib import Path as P\nROOT = P(__file__).resolve().parent\n(ROOT / 'x' / 'y').open()",
+            [("app/x/y", True)],
+        ),
+        (
+            "import os\nopen(os.path.join(os.path.dirname(os.path.abspath(__file__)), 'data.json'))",
+            [("app/data.json", True)],
+        ),
+        (
+            "from os.path import join, dirname as d\nHERE = d(__file__)\nopen(join(HERE, '..', 'x.ini'))",
+            [("x.ini", True)],
+        ),
+        ("from pathlib import Path\nopen(Path(__file__).parents[1] / 'x')", [("x", True)]),
+        ("import os\nopen(os.path.join(os.getcwd(), 'x'))", [("./x", False)]),
+        ("NAME = 'a' + '.txt'\nopen(NAME)", [("a.txt", False)]),
+        ("NAME = 'a'\nopen(f'{NAME}.txt')", [("a.txt", False)]),
+        ("open('a' 'b')", [("ab", False)]),
+        (
+            "def read(name):\n    return open('data/' + name).read()\nread('a')\nread('b')",
+            [("data/a", False), ("data/b", False)],
+        ),
+        (
+            "from jinja2 import FileSystemLoader\nFileSystemLoader(['t1', 't2'])",
+            [("t1", False), ("t2", False)],
+        ),
+        ("from fastapi.staticfiles import StaticFiles\nStaticFiles(directory='static')", [("static", False)]),
+        # what is computed is said to be computed
+        ("import sys\nopen(sys.argv[1])", [(None, False)]),
+        ("NAME = 'a'\nNAME = 'b'\nopen(NAME)", [(None, False)]),
+        ("NAME = 'a'\ndef f(NAME):\n    open(NAME)", [(None, False)]),
+        ("for n in x:\n    open(n)", [(None, False)]),
+        # names that only look like it
+        ("def open(x): ...\nopen('a.txt')", []),
+        ("from mine import open\nopen('a.txt')", []),
+        ("class A:\n    def open(self, x): ...\nA().open('a.txt')", []),
+        ("# open('a.txt')\nx = \"open('a.txt')\"", []),
+    ],
+)
+def test_opened(source: str, expected: list[tuple[str | None, bool]]) -> None:
+    assert opened(source) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("open('a.log', 'w')", ["a.log"]),
+        ("open('a.log', mode='a+b')", ["a.log"]),
+        ("open('a.log', 'r+')", ["a.log"]),
+        ("open('a.log', mode)", ["a.log"]),
+        ("import os\nos.makedirs('/data/out', exist_ok=True)", ["/data/out"]),
+        ("from pathlib import Path\nPath('x').mkdir()\nPath('y').write_text('')", ["x", "y"]),
+        ("import sqlite3\nsqlite3.connect('/tmp/x')", ["/tmp/x"]),
+        ("import logging\nlogging.basicConfig(filename='app.log')", ["app.log"]),
+        ("from logging.handlers import RotatingFileHandler as H\nH('logs/a')", ["logs/a"]),
+        ("import shutil\nshutil.copy('a', 'b')", ["b"]),
+        ("URL = 'sqlite:////var/lib/a.db'\nconnect(URL)", ["/var/lib/a.db"]),
+        ("DATABASES = {'NAME': BASE / 'db.sqlite3'}", ["db.sqlite3"]),
+        ("MEDIA_ROOT = '/srv/media'", ["/srv/media"]),
+        ("app.config['UPLOAD_FOLDER'] = 'uploads'", ["uploads"]),
+        ("import os\nf.save(os.path.join('uploads', 'x.png'))", ["uploads/x.png"]),
+        ("df.to_csv('out.csv')", ["out.csv"]),
+        ("import tempfile\ntempfile.mkdtemp()", []),
+        ("model.save()", []),
+        ("connect('sqlite:///:memory:')", []),
+        ("import os\nos.makedirs(os.environ['OUT'])", [None]),
+    ],
+)
+def test_written(source: str, expected: list[str | None]) -> None:
+    assert written(source) == expected
+    assert of(source).has_computed_writes is (None in expected)
+
+
+@pytest.mark.parametrize(
+    ("source", "ports"),
+    [
+        ("from flask import Flask\napp = Flask(__name__)\napp.run()", (5000,)),
+        ("from flask import Flask\napp = Flask(__name__)\napp.run(host='0.0.0.0', port=8080)", (8080,)),
+        ("import os, uvicorn\nuvicorn.run('a:b', port=int(os.environ.get('PORT', 9000)))", (9000,)),
+        ("import os, uvicorn\nuvicorn.run('a:b', port=int(os.getenv('PORT') or 9000))", (9000,)),
+        ("import uvicorn as u\nu.run(app)", (8000,)),
+        ("from aiohttp import web\nweb.run_app(app)", (8080,)),
+        ("PORT = 8001\nfrom http.server import HTTPServer\nHTTPServer(('', PORT), H)", (8001,)),
+        ("import socket\ns.bind(('0.0.0.0', 5005))", (5005,)),
+        ("import tornado.web\napp = tornado.web.Application([])\napp.listen(8888)", (8888,)),
+        ("from waitress import serve\nserve(app, listen='*:1', port='6543')", (6543,)),
+        ("server.add_insecure_port('[::]:50051')", (50051,)),
+        ("from wsgiref.simple_server import make_server\nmake_server('', 8003, app)", (8003,)),
+        ("import asyncio\nasyncio.run(main())", ()),
+        ("import subprocess\nsubprocess.run(['ls'])", ()),
+        ("thread.run()", ()),
+        ("from flask import Flask\napp = Flask(__name__)\napp.run(port=0)", ()),
+    ],
+)
+def test_ports(source: str, ports: tuple[int, ...]) -> None:
+    found = of(source)
+    assert found.ports == ports
+    assert found.computed_ports == ()
+
+
+def test_computed_port_is_said_to_be_computed() -> None:
+    found = of("import os, uvicorn\n\nuvicorn.run(app, port=int(os.environ['PORT']))")
+    assert (found.ports, found.computed_ports) == ((), (3,))
+
+
+def test_gunicorn_configuration() -> None:
+    found = facts(BuildContext.of({"gunicorn.conf.py": "bind = '0.0.0.0:8000'\n"}), "gunicorn.conf.py")
+    assert isinstance(found, PythonFacts)
+    assert found.ports == (8000,)
+
+
+@pytest.mark.parametrize(
+    ("source", "modules"),
+    [
+        (
+            "import subprocess, sys\nsubprocess.Popen([sys.executable, '-m', 'worker.main', '-v'])",
+            ("worker.main",),
+        ),
+        ("import subprocess\nsubprocess.run(['python3', '-u', '-m', 'worker'])", ("worker",)),
+        ("import os\nos.system('cd x && python3.11 -m worker')", ("worker",)),
+        ("import runpy\nrunpy.run_module('worker')", ("worker",)),
+        ("import subprocess\nsubprocess.run(['git', '-m', 'worker'])", ()),
+    ],
+)
+def test_modules_that_are_started(source: str, modules: tuple[str, ...]) -> None:
+    assert of(source).modules == modules
+
+
+def test_evidence_names_the_line() -> None:
+    use = of("import os\n\n\nopen('a.txt')\n").opened[0]
+    assert (use.line, use.call) == (4, "builtins.open")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "open(",
+        "print 'python 2'; open('a')",
+        "open(x)\nx=" + "not " * 20_000 + "1",
+        "open(x)\nx=" + "-" * 50_000 + "1",
+        "open(x)\nx=" + "+".join(["1"] * 20_000),
+        "open(x)\nx=" + "1 and " * 20_000 + "1",
+        "open(x)\nx=a" + ".a" * 20_000,
+        "open(x)\nimport a" + ".a" * 5_000,
+        "open(x)\n[1" + " for x in y" * 5_000 + "]",
+        "open(x)\nx=" + "lambda:" * 10_000 + "1",
+        "open(x)\nx=" + "(" * 5_000,
+        "open(x)\n" + "a;" * 60_000,
+        "open(x)\0",
+        "# coding: shift_jis\nopen('a')",
+        "open(x)\n" + "#" * 300_000,
+    ],
+    ids=lambda source: source[:24],
+)
+def test_sources_that_are_not_read(source: str) -> None:
+    assert isinstance(facts(BuildContext.of({"a.py": source}), "a.py"), Unknown)
+
+
+def test_latin_1_source_is_read() -> None:
+    found = facts(BuildContext.of({"a.py": "# café\nopen('a.txt')\n".encode("latin-1")}), "a.py")
+    assert isinstance(found, PythonFacts)
+    assert [use.path for use in found.opened] == ["a.txt"]
+
+
+def test_missing_source() -> None:
+    assert facts(BuildContext.of({}), "a.py") == Unknown("a.py does not exist")
+
+
+def test_program_facts_leave_out_tests_and_other_peoples_code() -> None:
+    context = BuildContext.of(
+        {
+            "app/main.py": "open('a', 'w')",
+            "app/plain.py": "x = 1",
+            "tests/test_main.py": "open('b', 'w')",
+            "app/test_x.py": "open('b', 'w')",
+            ".venv/lib/x.py": "open('c', 'w')",
+            "setup.py": "open('README.md')",
+        }
+    )
+    found = program_facts(context)
+    assert not isinstance(found, Unknown)
+    assert [one.path for one in found] == ["app/main.py"]
+    assert isinstance(program_facts(BuildContext.of({"a.py": "open('a'"})), Unknown)
+
+
+def test_libcst_is_not_imported_for_sources_that_do_not_matter() -> None:
+    program = (
+        "import sys\n"
+        "from refactor.context import BuildContext\n"
+        "from refactor.context.python_source import facts\n"
+        "facts(BuildContext.of({'a.py': 'import flask\\ndef run(x): ...\\nd.copy()\\n'}), 'a.py')\n"
+        "print('libcst' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+# setup.py
+
+
+def reads(files: dict[str, str], path: str = "setup.py") -> tuple[str, ...] | Unknown:
+    return setup_reads(BuildContext.of(files), path)
+
+
+def test_setup_that_reads_nothing() -> None:
+    assert reads({"setup.py": "from setuptools import setup, find_packages\nsetup(packages=find_packages())"}) == ()
+
+
+def test_setup_with_a_helper() -> None:
+    source = """
+import os, re
+from setuptools import setup
+here = os.path.abspath(os.path.dirname(__file__))
+def read(*parts):
+    with open(os.path.join(here, *parts), encoding='utf-8') as f:
+        return f.read()
+def unused(x):
+    return x
+with open('README.md') as f:
+    long_description = f.read()
+version = re.search('x', read('pkg', '__init__.py'))
+setup(version=version, long_description=read('CHANGES.rst') + read('missing.txt'))
+"""
+    files = {"setup.py": source, "README.md": "", "pkg/__init__.py": "", "CHANGES.rst": "", "other.txt": ""}
+    assert reads(files) == ("CHANGES.rst", "README.md", "pkg/__init__.py")
+
+
+def test_setup_in_a_folder() -> None:
+    source = "import os\nopen('README.md'); open(os.path.join(os.path.dirname(__file__), 'VERSION'))"
+    files = {"lib/setup.py": source, "lib/README.md": "", "lib/VERSION": "", "README.md": ""}
+    assert reads(files, "lib/setup.py") == ("lib/README.md", "lib/VERSION")
+
+
+def test_setup_follows_what_it_imports() -> None:
+    files = {
+        "setup.py": "from setuptools import setup\nfrom pkg.about import __version__\nimport requests\nsetup()",
+        "pkg/__init__.py": "from .core import run\nfrom . import extra\n",
+        "pkg/about.py": "__version__ = open('VERSION').read()",
+        "pkg/core.py": "import subprocess\ndef run():\n    subprocess.run(['x']); open(name)\n"
+        "if __name__ == '__main__':\n    open(name)\n",
+        "pkg/extra/__init__.py": "",
+        "VERSION": "1",
+    }
+    assert reads(files) == (
+        "VERSION",
+        "pkg/__init__.py",
+        "pkg/about.py",
+        "pkg/core.py",
+        "pkg/extra/__init__.py",
+    )
+
+
+def test_setup_that_parses_requirements() -> None:
+    files = {
+        "setup.py": "from pip.req import parse_requirements\nparse_requirements('requirements.txt', session='x')",
+        "requirements.txt": "-r base.txt\n",
+        "base.txt": "a\n",
+    }
+    assert reads(files) == ("base.txt", "requirements.txt")
+
+
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        ("import sys\nopen(sys.argv[1])", "setup.py:2 opens a path that is computed"),
+        ("import os\nos.listdir('.')", "setup.py:2 lists a folder"),
+        ("import subprocess\nsubprocess.check_output(['git', 'describe'])", "setup.py:2 runs a program"),
+        ("import setuptools as s\ns.setup(use_scm_version=True)", "setup.py:2 takes the version from git"),
+        ("from setuptools import setup\nsetup(pbr=True)", "setup.py:2 takes the version from git"),
+        ("from setuptools import setup, Extension\nsetup(ext_modules=[Extension('a', ['a.c'])])",
+         "setup.py:2 compiles extensions"),
+        ("import versioneer\nversioneer.get_version()", "versioneer.py:3 runs a program"),
+        ("print 'python 2'", "setup.py cannot be read as Python: line 1 is not Python 3"),
+    ],
+)  # fmt: skip
+def test_setup_that_cannot_be_followed(source: str, why: str) -> None:
+    files = {
+        "setup.py": source,
+        "versioneer.py": "import subprocess\ndef get_version():\n    subprocess.Popen(['git'])\n",
+    }
+    assert reads(files) == Unknown(why)
+
+
+def test_setup_with_a_pattern() -> None:
+    files = {"setup.py": "import glob\nx = glob.glob('docs/*.md')", "docs/a.md": "", "docs/b.txt": ""}
+    assert reads(files) == ("docs/a.md",)
+
+
+def test_setup_that_is_not_there_or_ignored() -> None:
+    assert isinstance(reads({}), Unknown)
+    ignored = reads({"setup.py": "open('README.md')", "README.md": "", ".dockerignore": "*.md"})
+    assert ignored == ()
