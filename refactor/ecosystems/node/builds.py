@@ -341,9 +341,7 @@ def _tsc(layout: Layout, ran: Ran, here: str) -> Sequence[str] | Unknown:
                 other = text(table(entry).get("path"))
                 if other:
                     target = posixpath.normpath(posixpath.join(posixpath.dirname(path), other))
-                    waiting.append(
-                        target if target.endswith(".json") else posixpath.join(target, "tsconfig.json")
-                    )
+                    waiting.append(target if target.endswith(".json") else posixpath.join(target, "tsconfig.json"))
             if items(table(data).get("references")) and table(data).get("files") == []:
                 continue
         if compiler_option(context, path, "noEmit") is True:
@@ -404,9 +402,7 @@ def _vite(context: BuildContext, ran: Ran, here: str, unit: Unit | None) -> Sequ
         return ()
     wanted = unit.package.wanted if unit is not None else {}
     if "@sveltejs/kit" in wanted:
-        settings = (
-            _config_text(context, here, ("svelte.config.js", "svelte.config.mjs", "svelte.config.ts")) or ""
-        )
+        settings = _config_text(context, here, ("svelte.config.js", "svelte.config.mjs", "svelte.config.ts")) or ""
         out = literal_of(settings, "out")
         if "adapter-node" in settings or "@sveltejs/adapter-node" in wanted:
             return (out,) if isinstance(out, str) else ("build",)
@@ -445,9 +441,7 @@ def _angular(context: BuildContext, ran: Ran, here: str) -> Sequence[str] | Unkn
     found = []
     for project in table(table(data).get("projects")).values():
         entry = table(project)
-        options = table(
-            table(table(entry.get("architect") or entry.get("targets")).get("build")).get("options")
-        )
+        options = table(table(table(entry.get("architect") or entry.get("targets")).get("build")).get("options"))
         path = options.get("outputPath")
         base = text(path) or text(table(path).get("base"))
         if base:
@@ -460,11 +454,7 @@ def _webpack(context: BuildContext, ran: Ran, here: str) -> Sequence[str] | Unkn
     if given is not None:
         return (given,)
     name = _option(ran.args, "-c", "--config")
-    names = (
-        (name,)
-        if name
-        else ("webpack.config.js", "webpack.config.ts", "webpack.config.cjs", "webpack.config.mjs")
-    )
+    names = (name,) if name else ("webpack.config.js", "webpack.config.ts", "webpack.config.cjs", "webpack.config.mjs")
     settings = _config_text(context, here, names)
     if settings is None:
         return ("dist",) if name is None else Unknown(f"{name} of webpack cannot be read")

@@ -42,9 +42,7 @@ def installs(reading: StageReading) -> Sequence[Install | tuple[Step, Refused]]:
             found.append((project.step, answer))
             continue
         found.append(
-            Install(
-                project.step, _with_preparation(project), project.folder, answer.manifests, answer.evidence
-            )
+            Install(project.step, _with_preparation(project), project.folder, answer.manifests, answer.evidence)
         )
     return found
 
@@ -57,9 +55,7 @@ def _with_preparation(project: Project) -> tuple[Command, ...]:
             continue
         call = next((call for call in project.step.calls if call.command is command), None)
         is_setting = (
-            call is not None
-            and call.manager == project.manager
-            and call.verb in {"config", "config set", "set"}
+            call is not None and call.manager == project.manager and call.verb in {"config", "config set", "set"}
         )
         if not is_setting:
             break
@@ -134,17 +130,9 @@ def _one(
             evidence.append(_production_evidence(start))
         elif why:
             refused.append((project.step, Refused(why, "move what is needed at run time to dependencies")))
-    elif (
-        env == "production"
-        and not has_flag
-        and not _is_berry(layout, project)
-        and frozen
-        and not _is_frozen(project)
-    ):
+    elif env == "production" and not has_flag and not _is_berry(layout, project) and frozen and not _is_frozen(project):
         drop = True
-        evidence.append(
-            "NODE_ENV is production here, so the install leaves development dependencies out as before"
-        )
+        evidence.append("NODE_ENV is production here, so the install leaves development dependencies out as before")
     text = _text(layout, project, bool(frozen), drop, reading)
     if text is None or text == _written(project):
         return refused
@@ -195,9 +183,7 @@ def _why_keep_dev(layout: Layout, project: Project, start: Started | None, final
         # What builds needs compilers; what is left over is pruned by the split.
         shown = built.ran.shown
         return (
-            ""
-            if reading.stage is not final.stage
-            else f"{shown} builds in this stage, with development dependencies"
+            "" if reading.stage is not final.stage else f"{shown} builds in this stage, with development dependencies"
         )
     reason = lifecycle_needs_dev(layout, project)
     if reason is not None:
@@ -224,9 +210,7 @@ def _is_used(reading: StageReading, project: Project, start: Started) -> bool:
     for moved in start.layout.moved:
         if moved.stage.stage is not reading.stage:
             continue
-        if below(project.folder + "/node_modules", moved.source) is not None or moved.source.endswith(
-            "/node_modules"
-        ):
+        if below(project.folder + "/node_modules", moved.source) is not None or moved.source.endswith("/node_modules"):
             return True
     parent = start.layout.parent
     while parent is not None:
@@ -248,9 +232,7 @@ def _text(layout: Layout, project: Project, frozen: bool, drop: bool, reading: S
         if frozen and call.action == "install":
             verb = _verb_span(project)
             changed = written[: verb[0]] + "ci" + written[verb[1] :]
-            changed = re.sub(
-                r"\s+(?:--no-save|--save|-S|--package-lock(?:=\S+)?|--prefer-dedupe)(?=\s|$)", "", changed
-            )
+            changed = re.sub(r"\s+(?:--no-save|--save|-S|--package-lock(?:=\S+)?|--prefer-dedupe)(?=\s|$)", "", changed)
         if drop:
             major = npm_major(reading.image)
             changed += " --only=production" if major is not None and major < 7 else " --omit=dev"

@@ -171,9 +171,7 @@ class _Keeper:
     def why_whole(self) -> str | None:
         """Why the application's folder is copied whole, None where its parts are known."""
         for built in self.builds:
-            if built.outputs is None and any(
-                below(built.ran.folder, one.folder) is not None for one in self.runtime
-            ):
+            if built.outputs is None and any(below(built.ran.folder, one.folder) is not None for one in self.runtime):
                 return built.why_unknown
         if self.server.is_interpreted or self.server.dynamic is None:
             return None
@@ -257,9 +255,7 @@ class _Keeper:
         rooted = self.rooted(name)
         if self.server.is_interpreted:
             reached = [source for source in sources if source in self.server.files]
-            if (reached and self.server.dynamic is None) or any(
-                source in self.reached() for source in sources
-            ):
+            if (reached and self.server.dynamic is None) or any(source in self.reached() for source in sources):
                 return None
         if name in _BUILD_FOLDERS:
             place = rooted or (self.names_it(path) if name not in {"node_modules", ".git"} else None)
@@ -267,9 +263,7 @@ class _Keeper:
                 return "a folder of the build"
             self.evidence.append(f"{path} is kept: {place} names it")
             return None
-        compiled = [
-            s for s in sources if s.endswith(COMPILED) and not s.endswith((".d.ts", ".d.mts", ".d.cts"))
-        ]
+        compiled = [s for s in sources if s.endswith(COMPILED) and not s.endswith((".d.ts", ".d.mts", ".d.cts"))]
         only_types = bool(sources) and all(s.endswith((".d.ts", ".d.mts")) for s in sources)
         if only_types:
             return "types"
@@ -310,9 +304,7 @@ class _Keeper:
             if built.ran.folder != unit.folder:
                 continue
             for word in built.ran.args:
-                if not word.startswith("-") and join(built.ran.folder, word.split("*")[0]).startswith(
-                    path.rstrip("/")
-                ):
+                if not word.startswith("-") and join(built.ran.folder, word.split("*")[0]).startswith(path.rstrip("/")):
                     target = join(built.ran.folder, word.split("*")[0])
                     if below(target, path) is not None and not any(
                         below(target, output) is not None for output in built.outputs
@@ -392,11 +384,7 @@ def _roots(tree: Tree, keeper: _Keeper, units: Iterable[Unit]) -> tuple[tuple[st
         if any(below(folder, target) is not None for folder in folders):
             folders.add(target)
     roots = tuple(
-        sorted(
-            one
-            for one in folders
-            if not any(one != other and below(one, other) is not None for other in folders)
-        )
+        sorted(one for one in folders if not any(one != other and below(one, other) is not None for other in folders))
     )
     names = set(tree.names("/")) | {"node_modules"} if "/" in roots else set()
     names |= {output.strip("/").split("/")[0] for output in keeper.outputs} if "/" in roots else set()
@@ -411,14 +399,10 @@ def _static(keeper: _Keeper, start: Started, roots: tuple[str, ...], names: froz
             served = _served(ran)
             folders.append(join(ran.folder, served))
     for folder in folders:
-        if not any(below(folder, output) is not None for output in keeper.outputs) and not keeper.tree.names(
-            folder
-        ):
+        if not any(below(folder, output) is not None for output in keeper.outputs) and not keeper.tree.names(folder):
             return Refused(f"{folder}, which is served, is written by no build step that is known")
         if folder in roots:
-            return Refused(
-                f"{folder}, the application's own folder, is served", "serve the folder of the build"
-            )
+            return Refused(f"{folder}, the application's own folder, is served", "serve the folder of the build")
     evidence = (f"{start.runs[-1].shown} serves {', '.join(folders)} and needs no package of the project",)
     return Keep(tuple(folders), frozenset(), roots, names, False, False, (), evidence)
 
@@ -435,9 +419,7 @@ def _served(ran: Ran) -> str:
     return "."
 
 
-def _standalone(
-    keeper: _Keeper, start: Started, roots: tuple[str, ...], names: frozenset[str]
-) -> Keep | None:
+def _standalone(keeper: _Keeper, start: Started, roots: tuple[str, ...], names: frozenset[str]) -> Keep | None:
     """Servers that bring their packages along: Next's standalone output, Nuxt's and Nitro's ``.output``."""
     entries = [place for ran, place in start.entries() if ran in start.runs]
     if not entries or len(entries) != len(start.runs):
@@ -550,9 +532,7 @@ def _parts(keeper: _Keeper, root: Unit, roots: tuple[str, ...], names: frozenset
         if not any(path != other and not paths[other] and below(path, other) is not None for other in paths)
     }
     # A file that the build writes outside of any output folder counts as what it looks like.
-    removals = tuple(
-        join(output, "cache") for output in keeper.outputs if posixpath.basename(output) == ".next"
-    )
+    removals = tuple(join(output, "cache") for output in keeper.outputs if posixpath.basename(output) == ".next")
     return Keep(
         tuple(shown),
         frozenset(path for path, is_file in shown.items() if is_file),

@@ -53,9 +53,7 @@ class Layout:
         if isinstance(self._parent, bool):
             stage = self.reading.parent
             self._parent = (
-                None
-                if stage is None
-                else Layout(StageReading(self.reading.file, stage, self.reading.context))
+                None if stage is None else Layout(StageReading(self.reading.file, stage, self.reading.context))
             )
         return self._parent
 
@@ -85,9 +83,7 @@ class Layout:
                 into = written.endswith("/") or written in {".", ".."} or len(node.sources) > 1
                 for match in _matches(origin, source):
                     inside = into and _is_file(origin, match)
-                    yield Moved(
-                        node, origin, match, join(target, posixpath.basename(match)) if inside else target
-                    )
+                    yield Moved(node, origin, match, join(target, posixpath.basename(match)) if inside else target)
 
     def source(self, path: str, before: Instruction | None = None) -> str | None:
         """The context path whose copy is at the absolute image ``path``; "" is the context itself,

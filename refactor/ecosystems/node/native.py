@@ -84,9 +84,7 @@ def compiled(lock: NodeLock | None, package: PackageJson, *, production: bool) -
             if locked.is_dev and production:
                 continue
             if locked.name in COMPILES:
-                found.setdefault(
-                    locked.name, f"{locked.name} in {lock.path} is compiled where no prebuilt file fits"
-                )
+                found.setdefault(locked.name, f"{locked.name} in {lock.path} is compiled where no prebuilt file fits")
     else:
         wanted = {**package.dependencies, **package.optional_dependencies}
         if not production:

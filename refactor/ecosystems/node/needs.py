@@ -130,11 +130,7 @@ def why_dev_server(ran: Ran) -> str | None:
     verb = next((word for word in ran.args if not word.startswith("-")), "")
     if verb in allowed:
         return None
-    if (
-        ran.program == "webpack"
-        and verb not in {"serve", "s", "server"}
-        and not {"--watch", "-w"} & set(ran.args)
-    ):
+    if ran.program == "webpack" and verb not in {"serve", "s", "server"} and not {"--watch", "-w"} & set(ran.args):
         return None
     if ran.program == "nest" and verb != "start":
         return None
@@ -199,11 +195,7 @@ def source_files(layout: Layout, unit: Unit, *, all_kinds: bool = True) -> tuple
     if isinstance(files, Unknown):
         return files
     tools = _tool_files(layout, unit)
-    below = [
-        path.rpartition("/")[0]
-        for path in files
-        if path.endswith("/package.json") and path != unit.package.path
-    ]
+    below = [path.rpartition("/")[0] for path in files if path.endswith("/package.json") and path != unit.package.path]
     result = []
     for path in files:
         if not path.endswith(SUFFIXES if all_kinds else COMPILED):
@@ -355,11 +347,7 @@ def why_package_is_dev(
         return None
     if name in (package.name, root.name):
         return None
-    locked = (
-        []
-        if lock is None
-        else [found for found in lock.named(name) if found.location.count("node_modules/") <= 1]
-    )
+    locked = [] if lock is None else [found for found in lock.named(name) if found.location.count("node_modules/") <= 1]
     if lock is not None and lock.manager == "npm":
         if any(not found.is_dev or found.is_link for found in locked):
             return None
@@ -374,10 +362,7 @@ def why_package_is_dev(
         return None
     if lock is not None and lock.manager != "npm":
         return None
-    return (
-        f"{place} imports {name}, which {package.path} does not name: "
-        "it may come with a development dependency"
-    )
+    return f"{place} imports {name}, which {package.path} does not name: it may come with a development dependency"
 
 
 def _types_of(name: str) -> str:

@@ -151,9 +151,7 @@ class Programs:
                 target = command.words[1].value if len(command.words) == 2 else None
                 here = None if target is None or here is None else join(here, target)
                 continue
-            yield from self.of_command(
-                command, here or folder, via, depth, is_tolerated or id(command) in tolerated
-            )
+            yield from self.of_command(command, here or folder, via, depth, is_tolerated or id(command) in tolerated)
 
     def of_command(
         self,
@@ -377,9 +375,7 @@ class Programs:
                     words = (name, *(word.literal for word in call.operands))
                     yield from self.of_words(words, here, via, depth + 1, is_tolerated)
                 else:
-                    yield Ran(
-                        "?", (f"no package.json is known at {here}",), here, (*via, written), is_tolerated
-                    )
+                    yield Ran("?", (f"no package.json is known at {here}",), here, (*via, written), is_tolerated)
             return
         if call.action == "exec" and call.script is not None:
             program = re.sub(r"(?<=.)@[^/]*$", "", call.script)
@@ -400,9 +396,7 @@ class Programs:
         words = [word.literal for word in call.operands]
         for unit in self.members(folder):
             if unit.package.name == words[0]:
-                yield from self.of_text(
-                    f"yarn {_quoted(words[1:])}", unit.folder, via, depth + 1, is_tolerated
-                )
+                yield from self.of_text(f"yarn {_quoted(words[1:])}", unit.folder, via, depth + 1, is_tolerated)
                 return
         yield Ran("?", (f"no workspace {words[0]} is known",), folder, via, is_tolerated)
 
@@ -411,9 +405,7 @@ class Programs:
         names = call.values("-w", "--workspace", "-F", "--filter")
         if names:
             members = self.members(folder)
-            return tuple(
-                unit for name in names for unit in members if _is_named(unit, name.rstrip("."), folder)
-            )
+            return tuple(unit for name in names for unit in members if _is_named(unit, name.rstrip("."), folder))
         everywhere = call.has("--workspaces", "-ws", "--recursive", "-r")
         unit = self.layout.unit(folder, self.before)
         if everywhere and unit is not None:
@@ -442,9 +434,7 @@ class Programs:
         self, unit: Unit, name: str, more: str, via: tuple[str, ...], depth: int, is_tolerated: bool
     ) -> Iterator[Ran]:
         if depth > _DEPTH:
-            yield Ran(
-                "?", (f"script {name} of {unit.package.path} calls itself",), unit.folder, via, is_tolerated
-            )
+            yield Ran("?", (f"script {name} of {unit.package.path} calls itself",), unit.folder, via, is_tolerated)
             return
         scripts = unit.package.scripts
         for each in (f"pre{name}", name, f"post{name}"):
@@ -491,9 +481,7 @@ def _is_named(unit: Unit, name: str, folder: str) -> bool:
     if name.startswith(("./", "{")) or ("/" in name and not name.startswith("@")):
         return unit.folder == join(folder, name.strip("{}./").rstrip("/"))
     name = name.strip("{}.")
-    return unit.package.name is not None and (
-        fnmatchcase(unit.package.name, name) or unit.folder == join(folder, name)
-    )
+    return unit.package.name is not None and (fnmatchcase(unit.package.name, name) or unit.folder == join(folder, name))
 
 
 def _scripts_like(package: PackageJson, pattern: str) -> list[str]:
@@ -561,9 +549,7 @@ def owner(program: str, package: PackageJson) -> str | None:
         if name in wanted:
             return name
     scoped = [
-        name
-        for name in wanted
-        if name.startswith("@") and name.rpartition("/")[2] in {program, f"{program}-cli"}
+        name for name in wanted if name.startswith("@") and name.rpartition("/")[2] in {program, f"{program}-cli"}
     ]
     return scoped[0] if len(scoped) == 1 else None
 

@@ -84,10 +84,7 @@ def project_installs(reading: StageReading, layout: Layout) -> Iterator[Project 
         if here is None:
             yield (
                 step,
-                Refused(
-                    f"the folder that `{call.program} {call.verb}` runs in is not known: it follows a"
-                    " variable"
-                ),
+                Refused(f"the folder that `{call.program} {call.verb}` runs in is not known: it follows a variable"),
             )
             continue
         here = folder_of_call(call, here)
@@ -110,9 +107,7 @@ def why_no_project(layout: Layout, call: PackageCall, folder: str, step: Step) -
     if broken is not None:
         return Refused(f"package.json cannot be read: {broken.reason}", "repair it")
     where = (
-        "is left out by .dockerignore"
-        if context.is_ignored("package.json") is True
-        else "is not copied there before"
+        "is left out by .dockerignore" if context.is_ignored("package.json") is True else "is not copied there before"
     )
     return Refused(
         f"`{call.program} {call.verb or 'install'}` in {folder} has no package.json that is known: it {where}"
@@ -195,9 +190,7 @@ def why_not_frozen(layout: Layout, project: Project) -> Refused | str:
             if context.is_on_disk(beside(project.source, name)) is True
         ]
         if ignored:
-            return Refused(
-                f"{ignored[0]} is left out by {context.ignore_file}", f"let {ignored[0]} through there"
-            )
+            return Refused(f"{ignored[0]} is left out by {context.ignore_file}", f"let {ignored[0]} through there")
         other = [
             beside(project.source, name)
             for kind, names in LOCKFILES.items()
@@ -229,9 +222,7 @@ def why_not_frozen(layout: Layout, project: Project) -> Refused | str:
     if isinstance(fits, Unknown):
         return Refused(f"whether {path} fits {package.path} is not known: {fits.reason}")
     if not fits:
-        return Refused(
-            f"{path} does not match {package.path}", f"run `{manager} install` and commit the lockfile"
-        )
+        return Refused(f"{path} does not match {package.path}", f"run `{manager} install` and commit the lockfile")
     return _why_not_npm(layout, project, lock) or path
 
 
@@ -241,16 +232,14 @@ def _why_not_npm(layout: Layout, project: Project, lock: NodeLock) -> Refused | 
     npm = npm_major(layout.reading.image)
     if npm is None:
         return Refused(
-            f"the version of npm in {layout.reading.stage.image} is not known, and older ones have no"
-            " `npm ci`",
+            f"the version of npm in {layout.reading.stage.image} is not known, and older ones have no `npm ci`",
             "use an official Node image",
         )
     if npm < 5:
         return Refused(f"npm {npm} of {layout.reading.stage.image} has no `npm ci`", "use a newer Node")
     if lock.version == "3" and npm < 7:
         return Refused(
-            f"{lock.path} is of version 3, which npm {npm} of {layout.reading.stage.image} cannot"
-            " install from"
+            f"{lock.path} is of version 3, which npm {npm} of {layout.reading.stage.image} cannot install from"
         )
     if lock.version == "1" and npm >= 7:
         return Refused(
@@ -369,9 +358,7 @@ def _collect(
     for member in others:
         found[member.path] = None
     if others:
-        evidence.append(
-            f"{package.path} has {len(others)} workspace members, whose manifests the install reads"
-        )
+        evidence.append(f"{package.path} has {len(others)} workspace members, whose manifests the install reads")
     for manifest in (package, *others):
         for name, path in manifest.local_dependencies.items():
             target = posixpath.normpath(posixpath.join(manifest.folder, path))
@@ -397,9 +384,7 @@ def _collect(
 
 def _has_files(context: BuildContext, path: str) -> bool:
     names = context.children(path)
-    return isinstance(names, tuple) and any(
-        name != "cache/" or context.children(path + "/cache") for name in names
-    )
+    return isinstance(names, tuple) and any(name != "cache/" or context.children(path + "/cache") for name in names)
 
 
 def _scripts(
@@ -514,11 +499,7 @@ def _script_imports_dev(layout: Layout, project: Project, manifest: PackageJson,
     from refactor.ecosystems.node.sources import facts, script_files
 
     entry = node_entry(ran.args)
-    path = (
-        layout.source(posixpath.normpath(posixpath.join(ran.folder, entry)), project.step.node)
-        if entry
-        else None
-    )
+    path = layout.source(posixpath.normpath(posixpath.join(ran.folder, entry)), project.step.node) if entry else None
     for file in (script_files(layout.context, path) or ()) if path else ():
         for name in facts(layout.context, file).packages:
             if name in manifest.dev_dependencies and not manifest.is_production(name):

@@ -50,9 +50,7 @@ def slim(reading: StageReading) -> Slim | Refused | None:
                 "install it in a builder stage on the full image",
             )
         if lock is None:
-            evidence.append(
-                f"no package of {project.package.path} is known to be compiled when it is installed"
-            )
+            evidence.append(f"no package of {project.package.path} is known to be compiled when it is installed")
         else:
             evidence.append(f"no package in {lock.path} is compiled when it is installed")
         git = _git_dependency(project, lock)
@@ -61,9 +59,7 @@ def slim(reading: StageReading) -> Slim | Refused | None:
     for step in reading.runs:
         names = {(command.name or "").rpartition("/")[2] for command in step.commands}
         if step.script is None or step.script.opaque is not None:
-            return Refused(
-                f"what line {reading.file.line_of(step.node)} needs of the full image is not known"
-            )
+            return Refused(f"what line {reading.file.line_of(step.node)} needs of the full image is not known")
         for _, ran in Programs(layout, step.node).of_step(step):
             names.add(ran.program)
         line = reading.file.line_of(step.node)
@@ -75,10 +71,7 @@ def slim(reading: StageReading) -> Slim | Refused | None:
             if _is_only_in(name, image.preinstalled, target.preinstalled):
                 packages.setdefault(PROVIDERS.get(name, name), f"line {line} calls {name}")
         if is_package_step(step) and any(
-            "-dev" in word.literal
-            for call in step.calls
-            if call.manager in SYSTEM_MANAGERS
-            for word in call.packages
+            "-dev" in word.literal for call in step.calls if call.manager in SYSTEM_MANAGERS for word in call.packages
         ):
             return Refused(f"line {line} installs headers, so something is compiled in this stage")
     for name, where in programs_started(reading).items():
@@ -94,9 +87,7 @@ def slim(reading: StageReading) -> Slim | Refused | None:
         lock = any_lock(reading.context, unit)
         packages.update(needed_packages(lock, unit.package, image))
     wanted = {
-        name: why
-        for name, why in packages.items()
-        if name not in target.preinstalled and not _installs(reading, name)
+        name: why for name, why in packages.items() if name not in target.preinstalled and not _installs(reading, name)
     }
     evidence += [f"{name} is added: {why}" for name, why in wanted.items()]
     if not wanted:
@@ -122,9 +113,9 @@ def _installs(reading: StageReading, package: str) -> bool:
 def _git_dependency(project: Project, lock: object) -> str | None:
     """A dependency that npm fetches with git."""
     for name, wanted in project.package.wanted.items():
-        if re.match(
-            r"git(\+|:|@)|github:|bitbucket:|gitlab:|[\w.-]+/[\w.-]+(#.*)?$", wanted
-        ) and not wanted.startswith(("npm:", "workspace:", "file:")):
+        if re.match(r"git(\+|:|@)|github:|bitbucket:|gitlab:|[\w.-]+/[\w.-]+(#.*)?$", wanted) and not wanted.startswith(
+            ("npm:", "workspace:", "file:")
+        ):
             return f"{name} is installed from a Git repository ({wanted})"
     return None
 

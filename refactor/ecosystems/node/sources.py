@@ -112,9 +112,7 @@ def facts_of(text: str) -> Facts:
                 spawns.setdefault(name, code.count("\n", 0, found.start()) + 1)
     env = _NODE_ENV.search(code)
     line = None if env is None else code.count("\n", 0, env.start()) + 1
-    return Facts(
-        packages, tuple(dict.fromkeys(relative)), _DYNAMIC.search(code) is not None, spawns, line, code
-    )
+    return Facts(packages, tuple(dict.fromkeys(relative)), _DYNAMIC.search(code) is not None, spawns, line, code)
 
 
 def _is_type_only(what: str) -> bool:

@@ -67,9 +67,7 @@ def split(reading: StageReading, wish: str | None) -> SplitPlan | Refused | None
     if reading.context.why_unknown is not None:
         if not kind.builds and not build_only(reading):
             return None
-        return Refused(
-            f"the build context is not known: {reading.context.why_unknown}", "name it with --context"
-        )
+        return Refused(f"the build context is not known: {reading.context.why_unknown}", "name it with --context")
     projects = tuple(project for project in installs if isinstance(project, Project))
     start = started(reading)
     natives = _natives(reading, projects) if is_node and image is not None and image.variant == "fat" else ()
@@ -87,16 +85,11 @@ def split(reading: StageReading, wish: str | None) -> SplitPlan | Refused | None
 def _why_nothing(start: Started | None) -> Refused | None:
     """Nothing is built; said aloud only where a build at every start takes its place."""
     server = start.dev_server if start is not None else None
-    if (
-        server is None
-        or server[0].program in {"nodemon", "node-dev", "supervisor"}
-        or server[0].program == "node"
-    ):
+    if server is None or server[0].program in {"nodemon", "node-dev", "supervisor"} or server[0].program == "node":
         return None
     ran, reason = server
     return Refused(
-        f"the container is started by {ran.shown}: {reason}; there is no build step whose result could"
-        " be shipped",
+        f"the container is started by {ran.shown}: {reason}; there is no build step whose result could be shipped",
         "build in a RUN and start the result with node",
     )
 
@@ -227,8 +220,7 @@ class _Splitter:
             ran, reason = found
             package = start_unit(start)
             is_front_end = (
-                ran.program not in {"nodemon", "node", "node-dev", "supervisor"}
-                and why_dev_server(ran) is not None
+                ran.program not in {"nodemon", "node", "node-dev", "supervisor"} and why_dev_server(ran) is not None
             )
             is_server = "development server" in reason
             if is_front_end and is_server:
@@ -246,16 +238,12 @@ class _Splitter:
         for ran in start.runs:
             manager = ran.program.split(" ")[0]
             if manager in MANAGERS and ran.program.endswith((" install", " ci", " add")):
-                return Refused(
-                    f"{ran.shown} installs packages when the container starts", "install them in a RUN"
-                )
+                return Refused(f"{ran.shown} installs packages when the container starts", "install them in a RUN")
             if manager in MANAGERS or ran.program == "node" or ran.program in STATIC_SERVERS:
                 continue
-            built = build_of(start.layout, ran) if ran.program in _BUILDERS else None
+            built = build_of(start.layout, ran) if ran.program in _BUILDERS and "start" not in ran.args else None
             if built is not None and built.outputs:
-                return Refused(
-                    f"{ran.shown} builds when the container starts", "build in a RUN, and only start in CMD"
-                )
+                return Refused(f"{ran.shown} builds when the container starts", "build in a RUN, and only start in CMD")
         for ran in start.all:
             if ran.program in {"pnpm", "yarn"} or _uses_manager(start, "pnpm"):
                 return self._why_not_manager(start)
@@ -307,9 +295,7 @@ class _Splitter:
                 )
             why = lock.why_not_pure(production=True)
             if why is not None:
-                return Refused(
-                    f"the packages cannot move to Alpine's C library: {why}", 'use runner = "slim"'
-                )
+                return Refused(f"the packages cannot move to Alpine's C library: {why}", 'use runner = "slim"')
             return variant_reference(reading, "alpine")
         if wish == "distroless":
             return self._distroless()
@@ -321,8 +307,7 @@ class _Splitter:
         needed = libraries(self.natives, image.distro or "debian", image.release)
         if isinstance(needed, str):
             self.evidence.append(
-                f"the runner keeps {reading.stage.image}: which libraries of it {needed} is linked with"
-                " is not known"
+                f"the runner keeps {reading.stage.image}: which libraries of it {needed} is linked with is not known"
             )
             return reading.stage.image
         return found
@@ -336,19 +321,15 @@ class _Splitter:
         cmd, entrypoint = reading.last("CMD"), reading.last("ENTRYPOINT")
         if entrypoint is not None or cmd is None or cmd.json is None or cmd.json[:1] != ("node",):
             return Refused(
-                "distroless has no shell and no package manager, and the program is not started by node"
-                " in exec form",
+                "distroless has no shell and no package manager, and the program is not started by node in exec form",
                 'write CMD ["node", "file.js"]',
             )
         health = reading.last("HEALTHCHECK")
         if health is not None and health.argument.upper() != "NONE" and health.json is None:
-            return Refused(
-                "distroless has no shell, which the HEALTHCHECK needs", "write the HEALTHCHECK in exec form"
-            )
+            return Refused("distroless has no shell, which the HEALTHCHECK needs", "write the HEALTHCHECK in exec form")
         if self.natives:
             return Refused(
-                f"{self.natives[0].name} is compiled, and distroless may lack the libraries that it is"
-                " linked with"
+                f"{self.natives[0].name} is compiled, and distroless may lack the libraries that it is linked with"
             )
         return found
 
@@ -434,8 +415,7 @@ class _Splitter:
             else "a project without a lockfile"
         )
         self.evidence.append(
-            f"node_modules is kept whole: {manager} cannot leave development dependencies out of {what}"
-            " afterwards"
+            f"node_modules is kept whole: {manager} cannot leave development dependencies out of {what} afterwards"
         )
         return _Pruning("", (), True)
 
@@ -519,12 +499,7 @@ class _Splitter:
         self, runner: str, pruning: _Pruning, kept: Keep, projects: Sequence[Project], unit: Unit
     ) -> Refused | None:
         """Why the image would not get smaller."""
-        if (
-            runner != self.reading.stage.image
-            or build_only(self.reading)
-            or pruning.command
-            or pruning.install
-        ):
+        if runner != self.reading.stage.image or build_only(self.reading) or pruning.command or pruning.install:
             return None
         if not kept.needs_packages or any(
             below(project.folder, unit.folder) for project in projects if project.folder != unit.folder
@@ -678,9 +653,7 @@ class _Splitter:
         words += " ".join(text for built in self.kind.builds for text in (built[2].ran.text,))
         return any(re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", words) for name in packages)
 
-    def _role(
-        self, step: Step, kept: Keep, shared: Mapping[Instruction, tuple[Command, ...]]
-    ) -> Role | Refused:
+    def _role(self, step: Step, kept: Keep, shared: Mapping[Instruction, tuple[Command, ...]]) -> Role | Refused:
         if step.keyword in {"COPY", "ADD"}:
             return self._copy_role(step, kept)
         role = system_role(step)
@@ -690,9 +663,7 @@ class _Splitter:
         script = step.script
         if script is None or script.opaque is not None:
             why = script.opaque if script is not None else "it has a heredoc"
-            return Refused(
-                f"what line {line} does is not known: {why}", "write the RUN as a plain list of commands"
-            )
+            return Refused(f"what line {line} does is not known: {why}", "write the RUN as a plain list of commands")
         result = Role.DROPPED
         for command in shared.get(step.node, step.commands):
             one = self._command_role(step, command, kept, line)
@@ -710,9 +681,7 @@ class _Splitter:
         return all(
             any(command is other for _, other, _ in self.kind.globals)
             or command.name in QUIET
-            or any(
-                call.command is command and call.action in {"clean", "config", "set"} for call in step.calls
-            )
+            or any(call.command is command and call.action in {"clean", "config", "set"} for call in step.calls)
             for command in step.commands
         )
 
@@ -752,13 +721,9 @@ class _Splitter:
         if call is not None and call.manager in MANAGERS:
             return Role.BUILDER
         name = (command.name or "").rpartition("/")[2]
-        if name == "rm" and not any(
-            arg.startswith(("/etc", "/usr", "/lib", "/bin", "/opt")) for arg in command.args
-        ):
+        if name == "rm" and not any(arg.startswith(("/etc", "/usr", "/lib", "/bin", "/opt")) for arg in command.args):
             return Role.BUILDER
-        outside = [
-            path for path in self._paths(step, command) if not kept.is_inside(path) and not _is_scratch(path)
-        ]
+        outside = [path for path in self._paths(step, command) if not kept.is_inside(path) and not _is_scratch(path)]
         if name in FETCHES and not _fetches_into(self, step, command, kept):
             return Refused(
                 f"what `{name}` on line {line} brings into the image is not known",
@@ -805,19 +770,13 @@ class _Splitter:
             else {ran.program for ran in start.all} | {ran.program.split(" ")[0] for ran in start.all}
         )
         text = " ".join(
-            step.node.argument
-            for step in self.reading.steps
-            if step.keyword in {"CMD", "ENTRYPOINT", "HEALTHCHECK"}
+            step.node.argument for step in self.reading.steps if step.keyword in {"CMD", "ENTRYPOINT", "HEALTHCHECK"}
         )
         used |= set(re.findall(r"[\w-]+", text))
         for name in names:
             bare = re.sub(r"(?<=.)@[^/]*$", "", name).rpartition("/")[2]
-            aliases = {bare, bare.removesuffix("-cli")} | (
-                {"pm2-runtime", "pm2-docker"} if bare == "pm2" else set()
-            )
-            if aliases & used and not (
-                bare == "npm" and start is not None and not _uses_manager(start, "npm")
-            ):
+            aliases = {bare, bare.removesuffix("-cli")} | ({"pm2-runtime", "pm2-docker"} if bare == "pm2" else set())
+            if aliases & used and not (bare == "npm" and start is not None and not _uses_manager(start, "npm")):
                 return Role.BOTH
         return Role.BUILDER
 
@@ -888,11 +847,7 @@ class _Splitter:
         for step in reversed(reading.steps):
             for command in step.commands if step.keyword == "RUN" else ():
                 operands = [arg for arg in command.args if not arg.startswith("-")]
-                is_whole = (
-                    command.name == "chown"
-                    and {"-R", "--recursive"} & set(command.args)
-                    and len(operands) == 2
-                )
+                is_whole = command.name == "chown" and {"-R", "--recursive"} & set(command.args) and len(operands) == 2
                 after_copies = all(
                     reading.position(copied.node) < reading.position(step.node) for copied in reading.copies
                 )
@@ -972,9 +927,7 @@ _BUILDERS = words(
 
 def _uses_manager(start: Started, manager: str) -> bool:
     texts = (
-        [node.argument for node in start.layout.reading.start.nodes]
-        if start.layout.reading.start is not None
-        else []
+        [node.argument for node in start.layout.reading.start.nodes] if start.layout.reading.start is not None else []
     )
     return any(re.search(rf"(?<![\w/.-]){manager}(?![\w.-])", text) for text in texts) or any(
         word.split(" ")[0] == manager for ran in start.runs for word in ran.via

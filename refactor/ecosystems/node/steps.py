@@ -50,9 +50,7 @@ FILES = frozenset(
         "tee",
     }
 )
-FETCHES = frozenset(
-    {"curl", "wget", "git", "pip", "pip3", "gem", "cargo", "go", "composer", "apt-key", "gpg"}
-)
+FETCHES = frozenset({"curl", "wget", "git", "pip", "pip3", "gem", "cargo", "go", "composer", "apt-key", "gpg"})
 
 
 class Kind(NamedTuple):

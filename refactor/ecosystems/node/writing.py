@@ -26,9 +26,7 @@ _FOLDER_CALLS = frozenset(
     {"mkdir", "mkdirSync", "ensureDir", "ensureDirSync", "mkdirp", "mkdirpSync", "emptyDir", "emptyDirSync"}
 )
 _SECOND = frozenset({"copyFile", "copyFileSync", "rename", "renameSync", "cpSync", "moveSync", "copySync"})
-_WRITES_ANYWAY = frozenset(
-    {"fs", "fs/promises", "fs-extra", "graceful-fs", "mkdirp", "node:fs", "node:fs/promises"}
-)
+_WRITES_ANYWAY = frozenset({"fs", "fs/promises", "fs-extra", "graceful-fs", "mkdirp", "node:fs", "node:fs/promises"})
 
 # (rule whose match ends before the path, whether the path is a folder, word that the file must have)
 _OTHERS: tuple[tuple[re.Pattern[str], bool, str], ...] = (
@@ -36,9 +34,7 @@ _OTHERS: tuple[tuple[re.Pattern[str], bool, str], ...] = (
     (re.compile(r"\bdest\s*:\s*(?=[\"'`])"), True, "MulterModule"),
     (re.compile(r"\bdestination\s*:\s*(?=[\"'`])"), True, "diskStorage"),
     (
-        re.compile(
-            r"\b(?:cb|callback|done|next)\s*\(\s*null\s*,\s*(?=[\"'`]|path\.|join\(|__dirname|process\.cwd)"
-        ),
+        re.compile(r"\b(?:cb|callback|done|next)\s*\(\s*null\s*,\s*(?=[\"'`]|path\.|join\(|__dirname|process\.cwd)"),
         True,
         "diskStorage",
     ),
@@ -126,13 +122,9 @@ def written(reading: StageReading) -> Written | Refused:
     if start is None:
         return Refused("it is not known what the container runs: there is no CMD or ENTRYPOINT", "add a CMD")
     if reading.context.why_unknown is not None:
-        return Refused(
-            f"the build context is not known: {reading.context.why_unknown}", "name it with --context"
-        )
+        return Refused(f"the build context is not known: {reading.context.why_unknown}", "name it with --context")
     if start.unknown is not None:
-        return Refused(
-            f"what is started cannot be followed: {start.unknown}", "start the program by its name in CMD"
-        )
+        return Refused(f"what is started cannot be followed: {start.unknown}", "start the program by its name in CMD")
     paths: dict[str, str] = {}
     for ran in start.runs:
         answer = _of_program(start, ran)
@@ -143,12 +135,9 @@ def written(reading: StageReading) -> Written | Refused:
     if unit is None:
         if any(ran.program in {"node", *MANAGERS} for ran in start.runs) and not _has_only_stage_files(start):
             return Refused(
-                f"the project that is started in {reading.final_workdir} is not known: no package.json"
-                " is copied there"
+                f"the project that is started in {reading.final_workdir} is not known: no package.json is copied there"
             )
-        entries = [
-            source for _, place in start.entries() if (source := start.layout.source(place)) is not None
-        ]
+        entries = [source for _, place in start.entries() if (source := start.layout.source(place)) is not None]
         return _of_files(start, tuple(entries), None, paths, len(entries))
     if is_front_end(start):
         return _of_files(start, (), unit, paths, 0)
@@ -159,9 +148,7 @@ def written(reading: StageReading) -> Written | Refused:
     server = server_sources(start, unit)
     if isinstance(server, Unknown):
         return Refused(f"the sources are not known: {server.reason}")
-    return _of_files(
-        start, server.files, unit, paths, len(server.files), is_interpreted=server.is_interpreted
-    )
+    return _of_files(start, server.files, unit, paths, len(server.files), is_interpreted=server.is_interpreted)
 
 
 def _has_only_stage_files(start: Started) -> bool:
@@ -213,9 +200,7 @@ def _of_program(start: Started, ran: Ran) -> dict[str, str] | Refused:
     return {}
 
 
-def _writes(
-    start: Started, source: str, unit: Unit | None, is_interpreted: bool
-) -> Iterator[_Place | Refused]:
+def _writes(start: Started, source: str, unit: Unit | None, is_interpreted: bool) -> Iterator[_Place | Refused]:
     text = facts(start.layout.context, source).text
     if not text:
         return
@@ -301,17 +286,14 @@ def _dirname(start: Started, source: str, unit: Unit | None, is_interpreted: boo
         output, _, rest = inside.partition("/")
         stem = re.sub(r"\.[mc]?js$", "", rest)
         own = source[len(unit.source) :].lstrip("/")
-        for path in files if not isinstance(files, Unknown) else ():
+        shallow_first = () if isinstance(files, Unknown) else sorted(files, key=lambda path: path.count("/"))
+        for path in shallow_first:
             name = path[len(unit.source) :].lstrip("/")
             bare = re.sub(r"\.[mc]?[jt]sx?$", "", name)
             if bare == name or name.startswith(output + "/"):
                 continue
             if bare == stem or bare.endswith((f"/{stem}", f"/{stem}/index")):
-                root = (
-                    bare[: len(bare) - len(stem)].rstrip("/")
-                    if bare.endswith(stem)
-                    else posixpath.dirname(bare)
-                )
+                root = bare[: len(bare) - len(stem)].rstrip("/") if bare.endswith(stem) else posixpath.dirname(bare)
                 if root and not own.startswith(root + "/"):
                     continue
                 relative = posixpath.relpath(posixpath.dirname(own) or ".", root or ".")
@@ -389,22 +371,14 @@ def evaluate(expression: str, text: str, known: _Known, depth: int) -> Value | N
     parts = _split(code, ("+",))
     if len(parts) > 1:
         return _concatenated([evaluate(part, text, known, depth + 1) for part in parts])
-    url = re.fullmatch(
-        r"new\s+URL\(\s*([\"'`][^\"'`$]*[\"'`])\s*,\s*import\.meta\.url\s*\)(?:\.pathname)?", code
-    )
+    url = re.fullmatch(r"new\s+URL\(\s*([\"'`][^\"'`$]*[\"'`])\s*,\s*import\.meta\.url\s*\)(?:\.pathname)?", code)
     if url is not None and known.folder is not None:
         return Value(join(known.folder, url[1][1:-1]), True)
     call = _CALL.match(code)
     if call is not None and _closes(code, code.index("(")) == len(code) - 1:
-        arguments = [
-            evaluate(part, text, known, depth + 1) for part in _split(call["args"], (",",)) if part.strip()
-        ]
+        arguments = [evaluate(part, text, known, depth + 1) for part in _split(call["args"], (",",)) if part.strip()]
         if call["name"].endswith("dirname"):
-            return (
-                Value(posixpath.dirname(arguments[0].text), True)
-                if arguments and arguments[0] is not None
-                else None
-            )
+            return Value(posixpath.dirname(arguments[0].text), True) if arguments and arguments[0] is not None else None
         if call["name"].endswith(("fileURLToPath", "String", "normalize")):
             return arguments[0] if arguments else None
         return _joined(arguments, known, call["name"] == "resolve")
@@ -441,11 +415,7 @@ def _joined(values: list[Value | None], known: _Known, is_resolve: bool) -> Valu
         if value is None:
             return Value(result.rstrip("/") + "/", False) if index else None
         absolute = is_resolve and value.text.startswith("/")
-        result = (
-            value.text
-            if absolute
-            else posixpath.join(result, value.text.lstrip("/") if result else value.text)
-        )
+        result = value.text if absolute else posixpath.join(result, value.text.lstrip("/") if result else value.text)
         if not value.is_whole:
             return Value(result, False)
     return Value(posixpath.normpath(result), True)
@@ -453,9 +423,7 @@ def _joined(values: list[Value | None], known: _Known, is_resolve: bool) -> Valu
 
 def _constant(name: str, text: str, known: _Known, depth: int) -> Value | None:
     found = list(
-        re.finditer(
-            rf"(?<![\w$.])(?:const|let|var)\s+{re.escape(name)}\s*(?::\s*[\w<>\[\]| ]+)?=(?!=)\s*", text
-        )
+        re.finditer(rf"(?<![\w$.])(?:const|let|var)\s+{re.escape(name)}\s*(?::\s*[\w<>\[\]| ]+)?=(?!=)\s*", text)
     )
     again = re.findall(rf"(?<![\w$.]){re.escape(name)}\s*=(?![=>])", text)
     if len(found) != 1 or len(again) > 1:
