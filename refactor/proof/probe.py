@@ -486,7 +486,7 @@ def _compare_ends(before: Outcome, after: Outcome, again: Callable[[], Outcome] 
                 True, f"the same failure before and after: {before}" + (f" ({word})" if word else "")
             )
         return Likeness(
-            False, f"both end with status {before.exit_code}, for other reasons:{_last_words(after)}"
+            False, f"both end with status {before.exit_code}, for other reasons{_last_words(after)}"
         )
     if mask(said) == mask(says):
         return Likeness(True, f"{before}, with the same output")
