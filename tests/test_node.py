@@ -45,6 +45,11 @@ def npm_lock(
     return json.dumps({"name": "app", "version": "1.0.0", "lockfileVersion": version, "packages": entries})
 
 
+def yarn_lock(wanted: Mapping[str, str]) -> str:
+    entries = [f'{name}@{spec}:\n  version "{spec.lstrip("^")}"\n' for name, spec in wanted.items()]
+    return "# yarn lockfile v1\n\n" + "\n".join(entries)
+
+
 def typescript_api(**changes: str) -> dict[str, str]:
     dev = {"typescript": "^5.0.0"}
     files = {
@@ -153,44 +158,39 @@ def test_everything_together_is_the_expert_file() -> None:
 @pytest.mark.parametrize(
     ("build", "extra", "start", "kept"),
     [
-        ("tsc -p tsconfig.build.json", {"tsconfig.build.json": '{"extends": "./tsconfig.json"}'},
-        "dist/index.js", "/app/dist"),
+        (
+            "tsc -p tsconfig.build.json",
+            {"tsconfig.build.json": '{"extends": "./tsconfig.json"}'},
+            "dist/index.js",
+            "/app/dist",
+        ),
         ("tsc --outDir lib", {}, "lib/index.js", "/app/lib"),
         ("rimraf dist && tsc && tsc-alias", {}, "dist/index.js", "/app/dist"),
         ("node -e \"fs.rmSync('dist', {recursive: true})\" && tsc", {}, "dist/index.js", "/app/dist"),
         ("npm run clean && npm run compile", {}, "dist/index.js", "/app/dist"),
         ("nest build", {"nest-cli.json": '{"sourceRoot": "src"}'}, "dist/main", "/app/dist"),
         ("esbuild src/index.ts --bundle --platform=node --outdir=out", {}, "out/index.js", "/app/out"),
-        ("tsup src/index.ts", {"tsup.config.ts": "export default { outDir: 'bundle' }"},
-        "bundle/index.js", "/app/bundle"),
+        (
+            "tsup src/index.ts",
+            {"tsup.config.ts": "export default { outDir: 'bundle' }"},
+            "bundle/index.js",
+            "/app/bundle",
+        ),
         ("babel src --out-dir lib", {}, "lib/index.js", "/app/lib"),
         ("swc src -d build", {}, "build/index.js", "/app/build"),
-        ("webpack", {"webpack.config.js": "module.exports = {output: {path:
-        path.resolve(__dirname,
-   
-    
-     
-      
-       
-        'bin')}}"},
-        "bin/main.js",
-        "/app/bin"),
-        ("ncc build src/index.ts -o release", {},
-        "release/index.js",
-        "/app/release"),
-        ("run-s compile", {}, "dist/index.js",
-        "/app/dist"),
-        ("cross-env NODE_OPTIONS=--max-old-space-size=4096 tsc", {}, "dist/index.js",
-        "/app/dist"),
-        ("tsc --build", {"tsconfig.json": TSCONFIG}, "dist/index.js",
-        "/app/dist"),
-  
-   
+        (
+            "webpack",
+            {"webpack.config.js": "module.exports = {output: {path: path.resolve(__dirname, 'bin')}}"},
+            "bin/main.js",
+            "/app/bin",
+        ),
+        ("ncc build src/index.ts -o release", {}, "release/index.js", "/app/release"),
+        ("run-s compile", {}, "dist/index.js", "/app/dist"),
+        ("cross-env NODE_OPTIONS=--max-old-space-size=4096 tsc", {}, "dist/index.js", "/app/dist"),
+        ("tsc --build", {"tsconfig.json": TSCONFIG}, "dist/index.js", "/app/dist"),
     ],
-)  # fmt: skip
-def test_output_folder_comes_from_the_tools_settings(
-    build: str, extra: dict[str, str], start: str, kept: str
-) -> None:
+)
+def test_output_folder_comes_from_the_tools_settings(build: str, extra: dict[str, str], start: str, kept: str) -> None:
     tools = dict.fromkeys(["typescript", "rimraf", "tsc-alias", "@nestjs/cli", "esbuild", "tsup",
     "@babel/cli", "@swc/cli",
                            "webpack-cli", "@vercel/ncc", "npm-run-all", "cross-env"], "1.0.0")  # fmt: skip
@@ -400,9 +400,7 @@ def test_an_unknown_compiled_package_keeps_the_full_image() -> None:
     dev = {"typescript": "^5.0.0"}
     files = typescript_api()
     files["package.json"] = package(scripts={"build": "tsc"}, dependencies=wanted, devDependencies=dev)
-    files["package-lock.json"] = npm_lock(
-        wanted, dev, more={"node_modules/strange-native": {"hasInstallScript": True}}
-    )
+    files["package-lock.json"] = npm_lock(wanted, dev, more={"node_modules/strange-native": {"hasInstallScript": True}})
     assert "FROM node:20 AS runner" in splits(TYPESCRIPT, files)
 
 
@@ -554,15 +552,10 @@ def test_pnpm_through_corepack_as_start_is_refused_and_by_node_is_split() -> Non
 
 
 def test_yarn_1_installs_production_packages_beside_the_builder() -> None:
-    files = typescript_api(
-        **{"yarn.lock": "# yarn lockfile v1\n\nexpress@^4.21.2:\n 
-        version
-        \"4.21.2\"\n\ntypescript@^5.0.0:\n 
-        version
-        \"5.0.0\"\n"}
-    )  # fmt: skip
+    files = typescript_api(**{"yarn.lock": yarn_lock({**EXPRESS, "typescript": "^5.0.0"})})
     del files["package-lock.json"]
-    text = TYPESCRIPT.replace("package*.json", "package.json yarn.lock").replace("npm install", "yarn install").replace("npm run", "yarn")
+    text = TYPESCRIPT.replace("package*.json", "package.json yarn.lock")
+    text = text.replace("npm install", "yarn install").replace("npm run", "yarn")
     runner = splits(text, files).split("AS runner")[1]
     assert "COPY package.json yarn.lock ./\nRUN yarn install --frozen-lockfile --production" in runner
     assert "/app/node_modules" not in runner
@@ -608,8 +601,9 @@ def test_prisma_brings_openssl() -> None:
     wanted = {**EXPRESS, "@prisma/client": "^5.0.0"}
     files = typescript_api(**{"prisma/schema.prisma": 'generator client { provider = "prisma-client-js" }\n'})
     files["package.json"] = package(
-        scripts={"build": "prisma generate && tsc"}, dependencies=wanted, devDependencies={"prisma":
-        "5", "typescript": "5"}
+        scripts={"build": "prisma generate && tsc"},
+        dependencies=wanted,
+        devDependencies={"prisma": "5", "typescript": "5"},
     )
     del files["package-lock.json"]
     runner = splits(TYPESCRIPT, files).split("AS runner")[1]
@@ -624,8 +618,11 @@ def test_programs_that_the_sources_call_are_installed() -> None:
 
 @pytest.mark.parametrize(
     ("runner", "image"),
-    [("slim", "node:20-slim"), ("alpine", "node:20-alpine"), ("distroless",
-    "gcr.io/distroless/nodejs20-debian12:nonroot")],
+    [
+        ("slim", "node:20-slim"),
+        ("alpine", "node:20-alpine"),
+        ("distroless", "gcr.io/distroless/nodejs20-debian12:nonroot"),
+    ],
 )
 def test_a_pure_lockfile_takes_the_wished_runner(runner: str, image: str) -> None:
     answer = Node().split(reading(TYPESCRIPT.replace("npm install", "npm ci"), typescript_api()), runner)
@@ -735,7 +732,9 @@ def test_install_scripts_that_read_sources_are_refused(scripts: dict[str, str], 
     assert because in str(manifests(COPY_FIRST, files))
 
 
-@pytest.mark.parametrize("script", ["husky", "husky install || true", "npx only-allow pnpm", "svelte-kit sync || echo ''"])
+@pytest.mark.parametrize(
+    "script", ["husky", "husky install || true", "npx only-allow pnpm", "svelte-kit sync || echo ''"]
+)
 def test_install_scripts_that_read_nothing_are_no_hindrance(script: str) -> None:
     files = {"package.json": package(scripts={"prepare": script}), "server.js": ""}
     assert manifests(COPY_FIRST, files) == ("package.json",)
@@ -841,13 +840,17 @@ def test_old_npm_has_another_option() -> None:
     [
         ({"package-lock.json": npm_lock({"express": "^3.0.0"})}, PLAIN, "does not match"),
         ({"package-lock.json": "{"}, PLAIN, "cannot be read"),
-        ({".dockerignore": "package-lock.json\n"}, PLAIN.replace(" package-lock.json", ""), "left out
-        by
-       
-        .dockerignore"),
+        (
+            {".dockerignore": "package-lock.json\n"},
+            PLAIN.replace(" package-lock.json", ""),
+            "left out by .dockerignore",
+        ),
         ({}, PLAIN.replace(" package-lock.json", ""), "not copied before the install"),
-        ({"package-lock.json": npm_lock(EXPRESS, {"nodemon": "^3.0.0"}, version=3)},
-        PLAIN.replace("node:20", "node:14"), "of version 3"),
+        (
+            {"package-lock.json": npm_lock(EXPRESS, {"nodemon": "^3.0.0"}, version=3)},
+            PLAIN.replace("node:20", "node:14"),
+            "of version 3",
+        ),
         (
             {
                 "package-lock.json": npm_lock(
@@ -857,9 +860,8 @@ def test_old_npm_has_another_option() -> None:
             PLAIN,
             "lacks ghost",
         ),
-   
     ],
-)  # fmt: skip
+)
 def test_lockfiles_that_npm_ci_would_refuse_are_named(changes: dict[str, str], text: str, because: str) -> None:
     texts, reasons = production(text, express(**changes))
     assert any(because in reason for reason in reasons), reasons
@@ -867,7 +869,8 @@ def test_lockfiles_that_npm_ci_would_refuse_are_named(changes: dict[str, str], t
 
 
 def test_an_old_lockfile_is_not_trusted_to_a_new_npm() -> None:
-    lock = json.dumps({"lockfileVersion": 1, "dependencies": {"express": {"version": "4.21.2"}, "nodemon": {"version": "3.0.0"}}})
+    locked = {"express": {"version": "4.21.2"}, "nodemon": {"version": "3.0.0"}}
+    lock = json.dumps({"lockfileVersion": 1, "dependencies": locked})
     texts, reasons = production(PLAIN, express(**{"package-lock.json": lock}))
     assert texts == ["npm install --omit=dev"]
     assert "version 1" in reasons[0]
@@ -928,13 +931,7 @@ def test_the_builder_of_a_file_with_stages_installs_everything_by_the_lockfile()
 
 
 def test_yarn_and_pnpm_have_their_own_words() -> None:
-    files = express(
-        **{"yarn.lock": "# yarn lockfile v1\n\nexpress@^4.21.2:\n 
-        version
-        \"4.21.2\"\n\nnodemon@^3.0.0:\n 
-        version
-        \"3.0.0\"\n"}
-    )  # fmt: skip
+    files = express(**{"yarn.lock": yarn_lock({**EXPRESS, "nodemon": "^3.0.0"})})
     text = PLAIN.replace("package-lock.json", "yarn.lock")
     expected = ["yarn install --frozen-lockfile --production"]
     assert production(text.replace("npm install", "yarn"), files)[0] == expected
@@ -1049,9 +1046,7 @@ def test_a_runner_is_read_through_its_builder() -> None:
         COPY --from=builder /src/lib ./lib
         CMD ["npm", "start"]
         """
-    paths = writes(
-        "require('./lib/a')\n", text=text, **{"lib/a.js": "require('fs').mkdirSync(__dirname + '/tmp')\n"}
-    )
+    paths = writes("require('./lib/a')\n", text=text, **{"lib/a.js": "require('fs').mkdirSync(__dirname + '/tmp')\n"})
     assert paths == ("/app/lib/tmp",)
 
 
