@@ -48,7 +48,17 @@ def tools() -> dict[str, list[str]]:
         ("tally", ["tally", "lint", "--no-config", "--slow-checks", "off", "--fail-level", "none"]),
         (
             "tally without shellcheck",
-            ["tally", "lint", "--no-config", "--slow-checks", "off", "--fail-level", "none", "--ignore", "shellcheck/*"],
+            [
+                "tally",
+                "lint",
+                "--no-config",
+                "--slow-checks",
+                "off",
+                "--fail-level",
+                "none",
+                "--ignore",
+                "shellcheck/*",
+            ],
         ),
     ):
         program = binaries / words[0] if (binaries / words[0]).exists() else shutil.which(words[0])
@@ -85,7 +95,7 @@ def median(figures: Sequence[Figure]) -> Figure:
 
 
 def real_files(folder: Path, count: int) -> list[str]:
-    """Dockerfiles to time on, each in a folder of its own: real ones where they are, else those of corpus/ in copies."""
+    """Dockerfiles to time on, each in a folder of its own: real ones where they are, else copies of corpus/."""
     unpack = ROOT.parent / "shared" / "real" / "unpack"
     if unpack.exists():
         subprocess.run([str(unpack), str(folder / "real")], check=True, stdout=subprocess.DEVNULL)
@@ -123,8 +133,12 @@ def growth(folder: Path, command: list[str], runs: int) -> Iterator[str]:
     yield "|---|---|---|---|---|---|"
     shapes = {
         "instructions in a file": lambda n: "FROM debian:bookworm\n" + "".join(f"RUN touch /f{i}\n" for i in range(n)),
-        "lines of one continued RUN": lambda n: "FROM debian:bookworm\nRUN true \\\n" + "    && touch /f \\\n" * n + "    && true\n",
-        "comment lines inside a RUN": lambda n: "FROM debian:bookworm\nRUN true \\\n" + "# note\n" * n + "    && true\n",
+        "lines of one continued RUN": lambda n: (
+            "FROM debian:bookworm\nRUN true \\\n" + "    && touch /f \\\n" * n + "    && true\n"
+        ),
+        "comment lines inside a RUN": lambda n: (
+            "FROM debian:bookworm\nRUN true \\\n" + "# note\n" * n + "    && true\n"
+        ),
     }
     for name, shape in shapes.items():
         small, large = 10_000, 100_000

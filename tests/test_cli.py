@@ -109,11 +109,18 @@ def test_two_dockerfiles_have_contexts_of_their_own(tmp_path: Path) -> None:
     for name, has_lock in (("a", True), ("b", False)):
         app = tmp_path / name
         app.mkdir()
-        (app / "Dockerfile").write_text("FROM node:20-slim\nWORKDIR /app\nCOPY . .\nRUN npm install\nCMD [\"node\", \"s.js\"]\n")
+        (app / "Dockerfile").write_text(
+            'FROM node:20-slim\nWORKDIR /app\nCOPY . .\nRUN npm install\nCMD ["node", "s.js"]\n'
+        )
         (app / "package.json").write_text('{"name": "x", "version": "1.0.0"}')
         (app / "s.js").write_text("console.log(1)\n")
         if has_lock:
-            lock = {"name": "x", "version": "1.0.0", "lockfileVersion": 3, "packages": {"": {"name": "x", "version": "1.0.0"}}}
+            lock = {
+                "name": "x",
+                "version": "1.0.0",
+                "lockfileVersion": 3,
+                "packages": {"": {"name": "x", "version": "1.0.0"}},
+            }
             (app / "package-lock.json").write_text(json.dumps(lock))
     run("--write", cwd=tmp_path)
     assert "npm ci" in (tmp_path / "a" / "Dockerfile").read_text()
@@ -122,10 +129,14 @@ def test_two_dockerfiles_have_contexts_of_their_own(tmp_path: Path) -> None:
 
 def test_compose_names_context_and_dockerfile(tmp_path: Path) -> None:
     (tmp_path / "docker").mkdir()
-    (tmp_path / "docker" / "web.dockerfile").write_text("FROM node:20-slim\nWORKDIR /app\nCOPY . .\nRUN npm install\nCMD [\"node\", \"s.js\"]\n")
+    (tmp_path / "docker" / "web.dockerfile").write_text(
+        'FROM node:20-slim\nWORKDIR /app\nCOPY . .\nRUN npm install\nCMD ["node", "s.js"]\n'
+    )
     (tmp_path / "package.json").write_text('{"name": "x", "version": "1.0.0"}')
     (tmp_path / "s.js").write_text("console.log(1)\n")
-    (tmp_path / "compose.yaml").write_text("services:\n  web:\n    build:\n      context: .\n      dockerfile: docker/web.dockerfile\n")
+    (tmp_path / "compose.yaml").write_text(
+        "services:\n  web:\n    build:\n      context: .\n      dockerfile: docker/web.dockerfile\n"
+    )
     done = run("--diff", cwd=tmp_path)
     assert b"+COPY package.json ./" in done.stdout
 
@@ -165,7 +176,9 @@ class TestBadInput:
         assert (folder / "Dockerfile").read_text() == bad
 
     def test_broken_manifest_is_named(self, tmp_path: Path) -> None:
-        (tmp_path / "Dockerfile").write_text("FROM node:20\nWORKDIR /app\nCOPY . .\nRUN npm install\nCMD [\"node\", \"s.js\"]\n")
+        (tmp_path / "Dockerfile").write_text(
+            'FROM node:20\nWORKDIR /app\nCOPY . .\nRUN npm install\nCMD ["node", "s.js"]\n'
+        )
         (tmp_path / "package.json").write_text("{broken")
         self.check(run(cwd=tmp_path), "package.json")
 
@@ -192,7 +205,9 @@ class TestBadInput:
         self.check(run("--context", "nope", cwd=folder), "nope", "no folder")
 
     def test_deep_nesting_does_not_exhaust_the_parser(self, folder: Path) -> None:
-        (folder / "Dockerfile").write_text("FROM debian\nRUN " + "(" * 20000 + "true" + ")" * 20000 + "\nCMD " + "[" * 20000 + "\n")
+        (folder / "Dockerfile").write_text(
+            "FROM debian\nRUN " + "(" * 20000 + "true" + ")" * 20000 + "\nCMD " + "[" * 20000 + "\n"
+        )
         done = run(cwd=folder)
         assert done.returncode in {0, 1, 2}
         assert b"Traceback" not in done.stderr
@@ -301,7 +316,9 @@ class TestSuppression:
         return path.read_text()
 
     def test_a_comment_switches_one_codemod_off(self, folder: Path) -> None:
-        text = NAIVE.replace("RUN apt-get install", "# dockerfix: ignore=clean-package-cache # lists are wanted\nRUN apt-get install")
+        text = NAIVE.replace(
+            "RUN apt-get install", "# dockerfix: ignore=clean-package-cache # lists are wanted\nRUN apt-get install"
+        )
         assert "rm -rf" not in self.after(folder, text)
 
     def test_the_whole_file(self, folder: Path) -> None:

@@ -66,7 +66,18 @@ def test_codemod_imports_only_the_public_door(path: Path) -> None:
 
 
 def test_start_up_loads_nothing_heavy() -> None:
-    heavy = {"tree_sitter", "libcst", "git", "rich", "httpx", "yaml", "dockerfile_parse", "subprocess", "json", "tomllib"}
+    heavy = {
+        "tree_sitter",
+        "libcst",
+        "git",
+        "rich",
+        "httpx",
+        "yaml",
+        "dockerfile_parse",
+        "subprocess",
+        "json",
+        "tomllib",
+    }
     code = "import sys, refactor.cli.main, refactor.cli.session; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert not heavy.intersection(loaded.split())
@@ -74,6 +85,16 @@ def test_start_up_loads_nothing_heavy() -> None:
 
 def test_every_file_has_its_room() -> None:
     top = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
-    known = {"pyproject.toml", "README.md", "refactor", "codemods", "tests", "corpus", "LICENSE", "CHANGELOG.md", "action.yml"}
+    known = {
+        "pyproject.toml",
+        "README.md",
+        "refactor",
+        "codemods",
+        "tests",
+        "corpus",
+        "LICENSE",
+        "CHANGELOG.md",
+        "action.yml",
+    }
     assert top - {"build", "dist"} <= known
     assert {path.name for path in (ROOT / "refactor").iterdir() if path.is_dir()} - {"__pycache__"} <= set(ROOMS)

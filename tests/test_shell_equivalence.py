@@ -56,11 +56,11 @@ JOINED = [
     ["! ls", "touch y"],
     ["test -d sub && touch a", "touch b"],
     ["[ -d sub ] && touch a", "touch b"],
-    ["echo \"$A\" && touch x", "touch y"],
+    ['echo "$A" && touch x', "touch y"],
     ["touch $(echo name)", "rm $(echo name)"],
     ["touch `echo name`", "rm name"],
     ["echo 'a && b; c' && touch x", "touch y"],
-    ["echo \"# no comment\" && touch x", "touch y"],
+    ['echo "# no comment" && touch x', "touch y"],
     ["touch x#y", "rm x#y"],
     ["apt-get update", "apt-get install -y \\\n    curl \\\n    git"],
     ["apt-get install -y curl \\\n  && rm -rf lists", "touch done"],
@@ -159,7 +159,9 @@ def test_joined_runs_do_the_same(bodies: list[str], shell: str, tmp_path: Path) 
         assert execute(shell, after, folder, command) == execute(shell, before, folder, command), command
 
 
-@pytest.mark.parametrize(("bodies", "reason"), REFUSED, ids=lambda value: " + ".join(value)[:60] if isinstance(value, list) else "")
+@pytest.mark.parametrize(
+    ("bodies", "reason"), REFUSED, ids=lambda value: " + ".join(value)[:60] if isinstance(value, list) else ""
+)
 def test_what_changes_meaning_is_not_joined(bodies: list[str], reason: str) -> None:
     after, _ = joined(bodies)
     assert after == logical(bodies)

@@ -113,7 +113,9 @@ class UseSlimBase(Codemod):
         if not languages or (reading.image.with_variant("slim") is None and not is_pinned):
             return
         if context.why_unknown is not None:
-            yield refuse(stage.from_, f"the build context is not known: {context.why_unknown}", "name it with --context")
+            yield refuse(
+                stage.from_, f"the build context is not known: {context.why_unknown}", "name it with --context"
+            )
             return
         slim = variant_reference(reading, "slim")
         if isinstance(slim, Refused):

@@ -168,8 +168,7 @@ class CopyManifestsFirst(Codemod):
         if isinstance(copies, Refused):
             return refuse(node, copies.because, copies.hint)
         first, rest = parts
-        trivia = [*segment[-1][1]]
-        moved: list[Node] = [*above, *trivia, *copies, node if first is None else file.new(first)]
+        moved: list[Node] = [*above, *segment[-1][1], *copies, node if first is None else file.new(first)]
         while _is_blank(moved[0]):
             del moved[0]
         old = [entry for instruction, trivia in segment for entry in (*trivia, instruction)]
@@ -268,7 +267,9 @@ def _is_cleanup(command: Command, install: Install) -> bool:
     )
 
 
-def _segment(reading: StageReading, first: Instruction, last: Instruction) -> list[tuple[Instruction, tuple[Node, ...]]]:
+def _segment(
+    reading: StageReading, first: Instruction, last: Instruction
+) -> list[tuple[Instruction, tuple[Node, ...]]]:
     """The instructions from the copy to the install, each with the comments directly above it."""
     segment: list[tuple[Instruction, tuple[Node, ...]]] = []
     trivia: list[Node] = []
@@ -325,7 +326,12 @@ def _is_system_command(step: Step, command: Command) -> bool:
     call = next((call for call in step.calls if call.command is command), None)
     if call is not None:
         named = call.manager in {"npm", "yarn", "pnpm"} and call.action == "global-install"
-        tools = call.manager == "pip" and call.action == "install" and bool(call.packages) and not call.has("-r", "-e", "-c")
+        tools = (
+            call.manager == "pip"
+            and call.action == "install"
+            and bool(call.packages)
+            and not call.has("-r", "-e", "-c")
+        )
         plain = all(word.value is not None and not word.value.startswith((".", "/")) for word in call.packages)
         return call.manager in SYSTEM_MANAGERS or ((named or tools) and plain)
     if command.name == "rm":

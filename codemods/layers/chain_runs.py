@@ -14,7 +14,6 @@ from refactor import (
     Finding,
     Instruction,
     Option,
-    PackageCall,
     Phase,
     Refusal,
     Remove,
@@ -54,8 +53,8 @@ class ChainRuns(Codemod):
     When it refuses
     ---------------
     When a comment or another instruction stands between, when the flags (`--mount`, `--network`) differ, and when a
-    construct would change the meaning of what it is joined to: `||`, a trailing `;` or `&`, variables, `set -e`, `exit`,
-    a heredoc, a comment, a script that cannot be analysed.
+    construct would change the meaning of what it is joined to: `||`, a trailing `;` or `&`, variables, `set -e`,
+    `exit`, a heredoc, a comment, a script that cannot be analysed.
 
     Safety
     ------
@@ -180,90 +179,128 @@ class ChainRuns(Codemod):
             for group in _consecutive(stage.nodes):
                 yield from self._chain(file, group)
 
-    def _chain(self, file: Dockerfile, group: Sequence[Instruction]) -> Iterator[Finding | Refusal]:
-        """Joins the longest related stretches of consecutive RUNs; ``group`` has at least two."""
-        scripts = [script_of(file, node) for node in group]
-        start = 0
-        while start < len(group) - 1:
-            end = self._end(scripts, start)
-            if end == start:
-                start += 1
-                continue
-            reason = None
-            for index in range(start + 1, end + 1):
-                reason = _why_not_joined(file, group[index - 1 : index + 1], scripts[index - 1 : index + 1], index == end)
-                if reason is not None:
-                    yield refuse(group[index], reason)
-                    break
-            if reason is not None:
-                start += 1
-                continue
-            yield _join(group[start : end + 1], [s for s in scripts[start : end + 1] if not isinstance(s, str)])
-            start = end + 1
-
-    def _end(self, scripts: Sequence[ShellScript | str], start: int) -> int:
-        """Index of the last RUN that belongs to the one at ``start``, itself where none does."""
-        if self.option("chain") == "all":
-            end = start
-            while end + 1 < len(scripts) and _is_joinable(scripts[end], False) and _is_joinable(scripts[end + 1], True):
-                end += 1
-            return end
-        end = start
-        for index in range(start + 1, len(scripts)):
-            first, last = scripts[start], scripts[index]
-            if isinstance(last, str):
-                break
-            if _is_one_installation(scripts[end : index + 1]) if end == index - 1 else False:
-                end = index
-            elif not isinstance(first, str) and _removes(last, first):
-                end = index
-        return end
+    def _chain(self, file: Dockerfile, group: Sequence[_Run]) -> Iterator[Finding | Refusal]:
+        """Joins the related stretches of consecutive RUNs; ``group`` has at least two."""
+        links = [_Link(file, run, group[index - 1] if index else None) for index, run in enumerate(group)]
+        stretches = _every_pair(links) if self.option("chain") == "all" else _related(links)
+        # How many obstacles lie before each RUN: a stretch is free where the count does not rise within it.
+        between, inside = [0], [0]
+        for link in links:
+            between.append(between[-1] + (link.why_not_after is not None))
+            inside.append(inside[-1] + (link.why_not_before is not None))
+        chosen: list[tuple[int, int]] = []
+        for start, end in stretches:
+            if between[end + 1] == between[start + 1] and inside[end] == inside[start] and not links[end].why_not_last:
+                if chosen and start <= chosen[-1][1]:
+                    first, last = chosen[-1]
+                    if end > last and links[last].why_not_before is None:
+                        chosen[-1] = (min(first, start), end)
+                else:
+                    chosen.append((start, end))
+            else:
+                yield _refusal(links, start, end)
+        for start, end in chosen:
+            yield _join(links[start : end + 1])
 
 
-def _consecutive(nodes: Sequence[Instruction | Trivia]) -> Iterator[list[Instruction]]:
-    group: list[Instruction] = []
+class _Run:
+    """A RUN and whether a comment stands above it."""
+
+    __slots__ = ("has_comment", "node")
+
+    def __init__(self, node: Instruction, has_comment: bool) -> None:
+        self.node = node
+        self.has_comment = has_comment
+
+
+class _Link:
+    """A RUN as a link of a chain: what keeps it from being one, and where."""
+
+    __slots__ = ("node", "reason", "script", "why_not_after", "why_not_before", "why_not_last")
+
+    def __init__(self, file: Dockerfile, run: _Run, previous: _Run | None) -> None:
+        self.node = run.node
+        script = script_of(file, run.node)
+        self.script = script
+        self.reason = script if isinstance(script, str) else script.why_not_chainable()
+        self.why_not_before = script if isinstance(script, str) else _why_not_part(script, self.reason, False)
+        """Why nothing can be joined behind it."""
+        self.why_not_last = script if isinstance(script, str) else _why_not_part(script, self.reason, True)
+        """Why it cannot be the last either."""
+        self.why_not_after = None if previous is None else _why_not_neighbours(previous, run)
+        """Why it cannot be joined to the RUN above it, whatever the scripts are."""
+
+    @property
+    def is_grouped(self) -> bool:
+        return self.reason is not None and self.reason.startswith(GROUPABLE)
+
+
+def _consecutive(nodes: Sequence[Instruction | Trivia]) -> Iterator[list[_Run]]:
+    group: list[_Run] = []
+    has_comment = False
     for node in nodes:
         if isinstance(node, Trivia):
+            has_comment = has_comment or node.kind == "comment"
             continue
         if node.keyword == "RUN":
-            group.append(node)
-            continue
-        if len(group) > 1:
-            yield group
-        group = []
+            group.append(_Run(node, has_comment))
+        else:
+            if len(group) > 1:
+                yield group
+            group = []
+        has_comment = False
     if len(group) > 1:
         yield group
 
 
-def _is_joinable(script: ShellScript | str, is_last: bool) -> bool:
-    return not isinstance(script, str) and _why_not_part(script, is_last) is None
-
-
-def _why_not_joined(
-    file: Dockerfile, nodes: Sequence[Instruction], scripts: Sequence[ShellScript | str], is_last: bool
-) -> str | None:
-    first, second = nodes
-    if file.comments_above(second) or _has_trivia_between(file, first, second):
+def _why_not_neighbours(first: _Run, second: _Run) -> str | None:
+    if second.has_comment:
         return "a comment stands between the two RUNs"
-    if [flag.text for flag in first.flags] != [flag.text for flag in second.flags]:
+    if [flag.text for flag in first.node.flags] != [flag.text for flag in second.node.flags]:
         return "the flags differ: a mount or network holds for one of the RUNs only"
-    for script, last in zip(scripts, (False, is_last)):
-        if isinstance(script, str):
-            return script
-        reason = _why_not_part(script, last)
-        if reason is not None:
-            return reason
     return None
 
 
-def _has_trivia_between(file: Dockerfile, first: Instruction, second: Instruction) -> bool:
-    nodes = file.nodes[file.nodes.index(first) + 1 : file.nodes.index(second)]
-    return any(isinstance(node, Trivia) and node.kind == "comment" for node in nodes)
+def _every_pair(links: Sequence[_Link]) -> list[tuple[int, int]]:
+    def is_free(index: int) -> bool:
+        one, two = links[index], links[index + 1]
+        return one.why_not_before is None and two.why_not_last is None and two.why_not_after is None
+
+    return [(index, index + 1) for index in range(len(links) - 1) if is_free(index)]
 
 
-def _why_not_part(script: ShellScript, is_last: bool) -> str | None:
+def _related(links: Sequence[_Link]) -> list[tuple[int, int]]:
+    """Stretches of RUNs that belong together, ordered by their end: an installation that goes on, and everything from
+    where a thing is made to where it is removed."""
+    found = []
+    makers: dict[str, int] = {}
+    for index, link in enumerate(links):
+        script = link.script
+        if isinstance(script, str):
+            continue
+        start = index
+        if index and _is_one_installation(links[index - 1].script, script):
+            start = index - 1
+        start = min([start, *(makers[name] for name in _gone(script) if name in makers)])
+        if start < index:
+            found.append((start, index))
+        for name in _made(script):
+            makers.setdefault(name, index)
+    return found
+
+
+def _refusal(links: Sequence[_Link], start: int, end: int) -> Refusal:
+    for index in range(start, end + 1):
+        link = links[index]
+        reason = link.why_not_after if index > start else None
+        reason = reason or (link.why_not_before if index < end else link.why_not_last)
+        if reason is not None:
+            return refuse(link.node, reason)
+    raise AssertionError("a stretch without an obstacle is joined")
+
+
+def _why_not_part(script: ShellScript, reason: str | None, is_last: bool) -> str | None:
     """Why the script cannot be a link of the chain; what it leaves behind in its shell is no matter in the last."""
-    reason = script.why_not_chainable()
     if reason is None or reason.startswith(GROUPABLE):
         return None
     leaks_only = script.is_and_list and not script.has_heredoc and not script.leaks
@@ -274,20 +311,23 @@ def _only_leaks(reason: str) -> bool:
     return "into the next command" in reason or "for the next command" in reason
 
 
-def _is_one_installation(scripts: Sequence[ShellScript | str]) -> bool:
+def _is_one_installation(first: ShellScript | str, second: ShellScript) -> bool:
     """Two scripts of package manager calls by one system package manager, or pip with itself."""
-    managers: set[str] = set()
-    for script in scripts:
-        if isinstance(script, str):
-            # The reason is told where everything else says that the two belong together; here nothing does.
-            return False
-        calls = package_calls(script)
-        if not calls or not all(_is_installing(command) for command in script.commands):
-            return False
-        managers.update(call.manager for call in calls)
-        if any(call.action not in INSTALLS for call in calls):
-            return False
-    return len(managers) == 1 and not managers.isdisjoint({*SYSTEM, "pip"})
+    one = _installer(first)
+    return one is not None and one == _installer(second)
+
+
+def _installer(script: ShellScript | str) -> str | None:
+    """The one package manager that all commands of a script are for."""
+    if isinstance(script, str):
+        return None
+    calls = package_calls(script)
+    if not calls or any(call.action not in INSTALLS for call in calls):
+        return None
+    managers = {call.manager for call in calls}
+    if len(managers) > 1 or managers.isdisjoint({*SYSTEM, "pip"}):
+        return None
+    return calls[0].manager if all(_is_installing(command) for command in script.commands) else None
 
 
 def _is_installing(command: Command) -> bool:
@@ -301,63 +341,56 @@ def _is_installing(command: Command) -> bool:
     return lists or not command.words or command.name in {"true", ":"}
 
 
-def _removes(later: ShellScript, earlier: ShellScript) -> bool:
-    """Whether ``later`` takes away what ``earlier`` made, so that both in one layer leave nothing behind."""
-    made = _made(earlier)
-    if not made:
-        return False
-    for command in later.commands:
+def _gone(script: ShellScript) -> set[str]:
+    """Names of what a script takes away: files, package lists, packages (in the words of :func:`_made`)."""
+    names: set[str] = set()
+    for command in script.commands:
         if command.name == "rm":
-            gone = {posixpath.basename(arg.rstrip("/*")) for arg in command.args if not arg.startswith("-")}
-            if gone & made:
-                return True
-            if "/var/lib/apt/lists" in command.args or any(arg.startswith("/var/lib/apt/lists") for arg in command.args):
-                return any(call.manager == "apt" for call in package_calls(earlier))
+            for arg in command.args:
+                if arg.startswith("/var/lib/apt/lists"):
+                    names.add("apt:")
+                elif not arg.startswith("-"):
+                    names.add(posixpath.basename(arg.rstrip("/*")))
         call = package_call(command)
         if call is not None and call.manager in SYSTEM:
-            if call.action == "clean" and any(other.manager == call.manager for other in package_calls(earlier)):
-                return True
-            if call.action == "remove" and any(_is_installed(word.literal, call, earlier) for word in call.packages):
-                return True
-    return False
+            if call.action == "clean":
+                names.add(f"{call.manager}:")
+            elif call.action == "remove":
+                names.update(f"{call.manager}:{word.literal}" for word in call.packages)
+    return names - {""}
 
 
 def _made(script: ShellScript) -> set[str]:
-    """Names of the files and folders that a script's commands mention as new ones."""
+    """Names of the files and folders that a script's commands mention as new ones, and of packages it installs."""
     names: set[str] = set()
+    for call in package_calls(script):
+        if call.manager in SYSTEM:
+            names.add(f"{call.manager}:")
+            if call.action == "install":
+                names.update(f"{call.manager}:{word.literal}" for word in call.packages)
+                virtual = call.option("--virtual", "-t")
+                if virtual is not None:
+                    names.add(f"{call.manager}:{virtual}")
     for command in script.commands:
-        call = package_call(command)
-        if call is not None:
-            names.add(call.manager)
         if command.name in DOWNLOADS:
             for arg in command.args:
                 base = posixpath.basename(arg.rstrip("/").removesuffix(".git"))
-                if base and not arg.startswith("-"):
+                if not arg.startswith("-"):
                     names.add(base)
-    return names
+    return names - {""}
 
 
-def _is_installed(name: str, removal: PackageCall, earlier: ShellScript) -> bool:
-    for call in package_calls(earlier):
-        if call.manager == removal.manager and call.action == "install":
-            if name in {word.literal for word in call.packages} or name == call.option("--virtual", "-t"):
-                return True
-    return False
-
-
-def _join(nodes: Sequence[Instruction], scripts: Sequence[ShellScript]) -> Finding:
-    bodies = []
-    for index, (node, script) in enumerate(zip(nodes, scripts)):
-        reason = script.why_not_chainable()
-        is_grouped = reason is not None and reason.startswith(GROUPABLE) and index < len(nodes) - 1
-        bodies.append(f"({node.raw_argument})" if is_grouped else node.raw_argument)
-    first = nodes[0]
-    if bodies[0] != first.raw_argument:
+def _join(links: Sequence[_Link]) -> Finding:
+    # What keeps `cd` to itself costs a pair of brackets; the last command may leave its folder as it likes.
+    grouped = [link.is_grouped and link is not links[-1] for link in links]
+    bodies = [f"({link.node.raw_argument})" if group else link.node.raw_argument for link, group in zip(links, grouped)]
+    first = links[0].node
+    if grouped[0]:
         size = len(first.argument)
         first = first.splice([(0, 0, "("), (size, size, ")")])
     return Finding(
-        nodes[0],
-        f"join {len(nodes)} RUN instructions into one layer",
-        [Replace(nodes[0], [first.chained(bodies[1:])]), *(Remove(node) for node in nodes[1:])],
+        links[0].node,
+        f"join {len(links)} RUN instructions into one layer",
+        [Replace(links[0].node, [first.chained(bodies[1:])]), *(Remove(link.node) for link in links[1:])],
         why="what one of them leaves behind and another removes is no longer shipped, and they are cached as one",
     )

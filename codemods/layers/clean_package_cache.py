@@ -56,8 +56,8 @@ class CleanPackageCache(Codemod):
     What it does
     ------------
     In the RUN that installs: `rm -rf /var/lib/apt/lists/*` behind apt-get, `apk add --no-cache`, `dnf clean all` (yum,
-    microdnf, zypper alike), `pip install --no-cache-dir`; in the stage that is shipped also `npm cache clean --force` and
-    `yarn cache clean` (yarn 1).
+    microdnf, zypper alike), `pip install --no-cache-dir`; in the stage that is shipped also `npm cache clean --force`
+    and `yarn cache clean` (yarn 1).
 
     When it refuses
     ---------------
@@ -185,10 +185,14 @@ class CleanPackageCache(Codemod):
                 continue
             if manager == "apt":
                 # Without an update of its own the RUN adds no lists, and removing those of a layer below frees nothing.
-                if not {"update"} <= {call.action for call in own} or not {"install", "upgrade"} & {c.action for c in own}:
+                if not {"update"} <= {call.action for call in own} or not {"install", "upgrade"} & {
+                    c.action for c in own
+                }:
                     continue
                 if _needs_lists(later) or _children_need_lists(file, stage):
-                    return refuse(node, "a later RUN relies on the package lists of this one", "run apt-get update there")
+                    return refuse(
+                        node, "a later RUN relies on the package lists of this one", "run apt-get update there"
+                    )
                 behind.append(f"{_sudo(own)}{LISTS}")
             elif manager == "apk":
                 if any(call.action == "update" for call in own):
@@ -250,11 +254,15 @@ def _is_cleaned(node: Instruction, script: ShellScript, manager: str, own: Seque
     for command in script.commands:
         if command.name in {"rm", "find"} and any(arg.startswith(places) or arg in places for arg in command.args):
             return True
-        if command.name == "rm" and any(arg.rstrip("/*") in {"/root/.cache", "/var/cache", "/var/lib/apt"} for arg in command.args):
+        if command.name == "rm" and any(
+            arg.rstrip("/*") in {"/root/.cache", "/var/cache", "/var/lib/apt"} for arg in command.args
+        ):
             return True
     if manager == "apt":
         return False
-    last = max((c.command.span for c in own if c.action in {"install", "upgrade", "update", "ci", "add"}), default=(0, 0))
+    last = max(
+        (c.command.span for c in own if c.action in {"install", "upgrade", "update", "ci", "add"}), default=(0, 0)
+    )
     if any(call.action == "clean" and call.command.span > last for call in own):
         return True
     return manager == "apk" and all(call.has("--no-cache") for call in own if call.action == "install")

@@ -158,5 +158,9 @@ def _why_not_inserted(script: ShellScript, install: PackageCall) -> str | None:
 
 def _paired(node: Instruction, script: ShellScript, install: PackageCall) -> Instruction:
     start = install.command.span[0]
-    words = [*install.command.wrappers, install.program if install.program in {"apt", "apt-get"} else "apt-get", "update"]
+    words = [
+        *install.command.wrappers,
+        install.program if install.program in {"apt", "apt-get"} else "apt-get",
+        "update",
+    ]
     return node.splice([(start, start, " ".join(words) + " \\\n    && ")])

@@ -12,6 +12,7 @@ from refactor import (
     BuildContext,
     Codemod,
     Dockerfile,
+    Edit,
     Finding,
     InsertAfter,
     InsertBefore,
@@ -23,6 +24,7 @@ from refactor import (
     StageReading,
     Start,
     Step,
+    Trivia,
     Written,
     leaves,
     package_calls,
@@ -36,15 +38,15 @@ UID = 10001
 """Fixed, so that volumes keep their owner from build to build; above the range that distributions hand out."""
 OWN_DROP = frozenset({"gosu", "su-exec", "setpriv", "su", "runuser", "chroot", "s6-setuidgid", "sudo"})
 ROOT_PROGRAMS = frozenset(
-    """nginx apache2 apache2-foreground apachectl httpd httpd-foreground supervisord cron crond sshd dockerd systemd init
-    php-fpm postgres mysqld mongod rabbitmq-server redis-server haproxy caddy uwsgi service s6-svscan /init tini-root
+    """nginx apache2 apache2-foreground apachectl httpd httpd-foreground supervisord cron crond sshd dockerd systemd
+    init php-fpm postgres mysqld mongod rabbitmq-server redis-server haproxy caddy uwsgi service s6-svscan
     """.split()
 )
 ROOT_IMAGES = frozenset({"nginx", "httpd", "mysql", "postgres", "redis", "mongo", "mariadb", "haproxy", "traefik"})
 BUILT_IN = {"node": "node"}
 HOME_DOWNLOADS = re.compile(
-    r"playwright install|nltk\.download|nltk\.downloader|huggingface-cli|puppeteer browsers install|corepack (?:prepare|use|install)"
-    r"|pip3? install .*--user|spacy download .*--user|npx playwright"
+    r"playwright install|nltk\.download|nltk\.downloader|huggingface-cli|puppeteer browsers install"
+    r"|corepack (?:prepare|use|install)|pip3? install .*--user|spacy download .*--user|npx playwright"
 )
 FLASK = {"requirements.txt": "flask==3.0.0\n", "app.py": "from flask import Flask\napp = Flask(__name__)\n"}
 
@@ -65,9 +67,9 @@ class RunAsUser(Codemod):
 
     When it refuses
     ---------------
-    When the program drops privileges itself (gosu, nginx, supervisord), installs packages when it starts, or lives below
-    `/root`; when a Compose file decides on the user, or mounts the folders that the program writes to; when it is not
-    known what is started or where it writes.
+    When the program drops privileges itself (gosu, nginx, supervisord), installs packages when it starts, or lives
+    below `/root`; when a Compose file decides on the user, or mounts the folders that the program writes to; when
+    it is not known what is started or where it writes.
 
     Safety
     ------
@@ -216,12 +218,8 @@ def _why_start_needs_root(reading: StageReading, argv: tuple[str, ...], text: st
         return Refused(f"{starts[0]} is meant to start as root and drops privileges itself")
     for word in (*argv, *text.split()):
         path = reading.in_context(posixpath.normpath(posixpath.join(reading.final_workdir, word.strip("'\"`();&|"))))
-        if not path or not path.endswith((".sh", ".bash")) and "." in posixpath.basename(path):
-            continue
-        script = reading.context.read(path)
-        if not isinstance(script, str) or not script.startswith("#!") and not path.endswith((".sh", ".bash")):
-            continue
-        if not re.match(r"#!.*\b(?:ba|da|a)?sh\b", script) and script.startswith("#!"):
+        script = _shell_script(reading, path)
+        if script is None:
             continue
         commands = read(script)
         names = {command.name or "" for command in commands.commands}
@@ -235,8 +233,25 @@ def _why_start_needs_root(reading: StageReading, argv: tuple[str, ...], text: st
             return Refused(f"{path}, which is started, cannot be read: {commands.opaque}")
     for call in package_calls(read(text)):
         if call.action in {"install", "update", "ci", "sync", "global-install"}:
-            return Refused(f"the start command installs packages ({call.program} {call.action})", "install them in a RUN")
+            return Refused(
+                f"the start command installs packages ({call.program} {call.action})", "install them in a RUN"
+            )
     return None
+
+
+def _shell_script(reading: StageReading, path: str | None) -> str | None:
+    """The text of a shell script of the build context, None where the path is none."""
+    if not path:
+        return None
+    is_named_so = path.endswith((".sh", ".bash"))
+    if not is_named_so and "." in posixpath.basename(path):
+        return None
+    text = reading.context.read(path)
+    if not isinstance(text, str):
+        return None
+    if text.startswith("#!"):
+        return text if re.match(r"#!.*\b(?:ba|da|a)?sh\b", text) else None
+    return text if is_named_so else None
 
 
 def _why_home(reading: StageReading) -> Refused | None:
@@ -246,7 +261,8 @@ def _why_home(reading: StageReading) -> Refused | None:
         if node.keyword == "WORKDIR" and _is_root_home(posixpath.normpath(posixpath.join(step.workdir, node.argument))):
             return Refused(f"line {line} works below /root, which only root can read", "use another WORKDIR, /app say")
         if node.keyword in {"COPY", "ADD"} and node.destination is not None:
-            if _is_root_home(posixpath.normpath(posixpath.join(step.workdir, node.destination))):
+            target = posixpath.normpath(posixpath.join(step.workdir, node.destination))
+            if _is_root_home(target):
                 return Refused(f"line {line} copies below /root, which only root can read", "copy elsewhere")
         if node.keyword == "ENV" and any("/root" in value for _, value in node.pairs):
             return Refused(f"line {line} sets a variable to a path below /root, which only root can read")
@@ -272,7 +288,21 @@ def _add_user(reading: StageReading, written: Written) -> Finding | Refused:
                 f"the program writes to {path}, which Compose mounts: the host decides whose that is",
                 "give the mounted folder an owner and add USER by hand",
             )
-        if path in {"/", "/usr", "/etc", "/var", "/bin", "/lib", "/opt", "/home", "/root", "/run", "/dev", "/proc", "/sys"}:
+        if path in {
+            "/",
+            "/usr",
+            "/etc",
+            "/var",
+            "/bin",
+            "/lib",
+            "/opt",
+            "/home",
+            "/root",
+            "/run",
+            "/dev",
+            "/proc",
+            "/sys",
+        }:
             return Refused(f"the program writes to {path}")
         if not path.startswith(("/tmp/", "/var/tmp/", "/dev/")) and path not in {"/tmp", "/var/tmp"}:
             folders.append(path)
@@ -283,8 +313,10 @@ def _add_user(reading: StageReading, written: Written) -> Finding | Refused:
     if any(step.keyword == "VOLUME" for step in reading.steps) and folders:
         declared = {path for step in reading.steps if step.keyword == "VOLUME" for path in step.node.words}
         if any(path in declared for path in folders):
-            return Refused("a declared VOLUME is written to; what is changed in it after VOLUME is lost on some builders")
-    edits = []
+            return Refused(
+                "a declared VOLUME is written to; what is changed in it after VOLUME is lost on some builders"
+            )
+    edits: list[Edit] = []
     ownership = _ownership(reading, folders, owner, written.filled)
     head: list[Instruction] = [file.new(f"RUN {creation}")] if creation else []
     if head:
@@ -299,7 +331,8 @@ def _add_user(reading: StageReading, written: Written) -> Finding | Refused:
         else:
             edits.append(InsertAfter(last, [*before_user, user]))
     else:
-        anchor = (*file.comments_above(place), place)[0]
+        above = file.comments_above(place)
+        anchor: Instruction | Trivia = above[0] if above else place
         edits.append(InsertBefore(anchor, [*before_user, user]))
     what = f"run as {name}" if creation is None else f"run as a user of its own ({name})"
     return Finding(
@@ -353,7 +386,9 @@ def _own_files(reading: StageReading, folder: str) -> list[str]:
         return []
     names = reading.context.children(source)
     suffixes = (".db", ".sqlite", ".sqlite3", ".log", ".csv", ".json.db")
-    return [posixpath.join(folder, name) for name in names if name.endswith(suffixes)] if isinstance(names, tuple) else []
+    return (
+        [posixpath.join(folder, name) for name in names if name.endswith(suffixes)] if isinstance(names, tuple) else []
+    )
 
 
 def _head_anchor(reading: StageReading) -> Instruction:
@@ -377,4 +412,3 @@ def _place_of_user(reading: StageReading) -> Instruction | None:
             last = index
     following: list[Step] = list(reading.steps[last + 1 :])
     return next((step.node for step in following if step.keyword in {"CMD", "ENTRYPOINT", "HEALTHCHECK"}), None)
-

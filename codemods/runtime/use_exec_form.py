@@ -25,9 +25,9 @@ from refactor import (
 )
 
 BUILTINS = frozenset(
-    """source . cd export set unset ulimit umask trap eval exit return read alias unalias type command builtin wait jobs bg
-    fg times shift hash getopts : let local declare typeset readonly pushd popd shopt history help if then else for while
-    until case do done fi function time { } ! [[""".split()
+    """source . cd export set unset ulimit umask trap eval exit return read alias unalias type command builtin wait jobs
+    bg fg times shift hash getopts : let local declare typeset readonly pushd popd shopt history help if then else for
+    while until case do done fi function time { } ! [[""".split()
 )
 
 
@@ -162,7 +162,9 @@ class UseExecForm(Codemod):
         words = []
         for word in command.words:
             if word.value is None:
-                what = "is expanded by the shell" if "$" in word.text or "`" in word.text else "is a pattern for the shell"
+                what = (
+                    "is expanded by the shell" if "$" in word.text or "`" in word.text else "is a pattern for the shell"
+                )
                 shown = next((part for part in word.text.split() if "$" in part), word.text)
                 return refuse(node, f"`{shown.strip(chr(34))}` {what}")
             words.append(word.value)

@@ -30,8 +30,8 @@ class NameStages(Codemod):
 
     What it does
     ------------
-    Gives a stage that is called by number the name `builder` (`builder-2` and so on for further ones), and uses names in
-    `COPY --from`, `ADD --from` and `RUN --mount=from=`. A stage that has a name keeps it.
+    Gives a stage that is called by number the name `builder` (`builder-2` and so on for further ones), and uses names
+    in `COPY --from`, `ADD --from` and `RUN --mount=from=`. A stage that has a name keeps it.
 
     When it refuses
     ---------------

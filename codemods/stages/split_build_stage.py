@@ -51,7 +51,7 @@ TYPESCRIPT = {
 }
 SERVER = {
     "go.mod": "module example.org/hello\n\ngo 1.22\n",
-    "main.go": "package main\n\nimport \"net/http\"\n\nfunc main() { http.ListenAndServe(\":8080\", nil) }\n",
+    "main.go": 'package main\n\nimport "net/http"\n\nfunc main() { http.ListenAndServe(":8080", nil) }\n',
 }
 FASTAPI = {
     "requirements.txt": "fastapi==0.115.0\npsycopg2==2.9.9\nuvicorn==0.30.0\n",
@@ -71,9 +71,9 @@ class SplitBuildStage(Codemod):
     ------------
     The stage becomes `builder`. A second stage, `runner`, starts from the smallest image of the same distribution that
     carries the program, and copies what the program needs to run: the compiled output and production dependencies
-    (Node), the virtual environment (Python), the binary and the files it opens by path (Go). ENV, LABEL, EXPOSE, VOLUME,
-    USER, WORKDIR, ENTRYPOINT and CMD are carried over; system packages are installed again only where the program needs
-    them at run time. `runner = "alpine" | "distroless" | "scratch"` asks for another runner.
+    (Node), the virtual environment (Python), the binary and the files it opens by path (Go). ENV, LABEL, EXPOSE,
+    VOLUME, USER, WORKDIR, ENTRYPOINT and CMD are carried over; system packages are installed again only where the program
+    needs them at run time. `runner = "alpine" | "distroless" | "scratch"` asks for another runner.
 
     When it refuses
     ---------------
@@ -217,7 +217,9 @@ class SplitBuildStage(Codemod):
         if not plans:
             return
         if context.why_unknown is not None:
-            yield refuse(stage.from_, f"the build context is not known: {context.why_unknown}", "name it with --context")
+            yield refuse(
+                stage.from_, f"the build context is not known: {context.why_unknown}", "name it with --context"
+            )
             return
         if context.deployment.targets and stage.name in context.deployment.targets:
             where = ", ".join(context.deployment.sources)
@@ -276,7 +278,9 @@ def _render(file: Dockerfile, stage: Stage, plan: SplitPlan) -> list[Node]:
                 del before[0]
             result += before
         result.append(file.new(entry.text) if isinstance(entry, Instead) else node)
-    return [node for i, node in enumerate(result) if not (i and _is_blank(node) and _is_blank(result[i - 1]))] + trailing
+    return [
+        node for i, node in enumerate(result) if not (i and _is_blank(node) and _is_blank(result[i - 1]))
+    ] + trailing
 
 
 def _trivia_before(stage: Stage) -> tuple[dict[int, list[Trivia]], list[Trivia]]:

@@ -44,7 +44,9 @@ def _ids(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> tuple
 @click.option("--safe", is_flag=True, help="Only rewrites after which the image behaves the same by construction.")
 @click.option("--unsafe", is_flag=True, help="Also rewrites for which a fact is missing.")
 @click.option("--runner", type=click.Choice(_RUNNERS), help="Runner image that a split should use where facts allow.")
-@click.option("--context", metavar="DIR", help="The build context; default: the Dockerfile's folder, or what Compose says.")
+@click.option(
+    "--context", metavar="DIR", help="The build context; default: the Dockerfile's folder, or what Compose says."
+)
 @click.option("--config", metavar="FILE", help="Use this configuration file.")
 @click.option("--isolated", is_flag=True, help="Read no configuration file.")
 @click.option("--stdin-filename", metavar="PATH", help="The path that a Dockerfile from standard input would have.")
@@ -105,9 +107,7 @@ def fix_command(
         sys.exit(run_write(paths or (".",), options, format_name, output))
     from refactor.cli.session import run_fix
 
-    sys.exit(
-        run_fix(paths or (".",), options, stdin_filename, format_name, output, explain_refusals, statistics, jobs)
-    )
+    sys.exit(run_fix(paths or (".",), options, stdin_filename, format_name, output, explain_refusals, statistics, jobs))
 
 
 def _stop(message: str) -> NoReturn:

@@ -20,7 +20,7 @@ def rules_command() -> None:
     width = max((len(cls.id) for cls in classes), default=0)
     for cls in classes:
         note = " (opt-in)" if cls.opt_in else ""
-        click.echo(f"{paint(cls.id.ljust(width), bold=True)}  {str(cls.safety):6}  {summary(cls)}{note}")
+        click.echo(f"{paint(cls.id.ljust(width), bold=True)}  {cls.safety!s:6}  {summary(cls)}{note}")
 
 
 @click.command("explain", context_settings={"help_option_names": ["-h", "--help"]})

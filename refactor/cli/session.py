@@ -115,7 +115,9 @@ def _coloured_diff(diff: str) -> str:
     lines = []
     for line in diff.split("\n"):
         header = line.startswith(("--- ", "+++ "))
-        lines.append(paint(line, bold=True) if header else paint(line, fg=colours[line[0]]) if line[:1] in colours else line)
+        lines.append(
+            paint(line, bold=True) if header else paint(line, fg=colours[line[0]]) if line[:1] in colours else line
+        )
     return "\n".join(lines)
 
 
@@ -132,7 +134,9 @@ def _summarise(tally: _Tally, options: Options) -> None:
     if tally.written:
         print(f"{_files(tally.written)} rewritten ({_plural(count, 'finding')})", file=sys.stderr)
     elif tally.pending:
-        print(f"{_files(tally.pending)} would change ({_plural(count, 'finding')}); see --diff, --write", file=sys.stderr)
+        print(
+            f"{_files(tally.pending)} would change ({_plural(count, 'finding')}); see --diff, --write", file=sys.stderr
+        )
 
 
 def _files(count: int) -> str:

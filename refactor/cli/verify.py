@@ -49,74 +49,46 @@ def _ids(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> tuple
 
 @click.command("verify", epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("paths", nargs=-1, metavar="[PATHS]")
-@click.option(
-    "--bisect", "is_bisecting", is_flag=True, help="Where a proof fails, find the codemod that broke it."
-)
-@click.option(
-    "--engine", type=click.Choice(_ENGINES), help="The container engine; default: the first that answers."
-)
+@click.option("--bisect", "is_bisecting", is_flag=True, help="Where a proof fails, find the codemod that broke it.")
+@click.option("--engine", type=click.Choice(_ENGINES), help="The container engine; default: the first that answers.")
 @click.option("--builder", metavar="NAME", help="A buildx builder, so a remote BuildKit too.")
 @click.option("--build-network", metavar="MODE", help="Network of RUN steps. [env: DOCKERFIX_BUILD_NETWORK]")
 @click.option("--build-arg", "build_args", multiple=True, metavar="KEY[=VALUE]", help="Passed to the build.")
-@click.option(
-    "--secret", "secrets", multiple=True, metavar="SPEC", help="Passed to the build, as docker takes it."
-)
+@click.option("--secret", "secrets", multiple=True, metavar="SPEC", help="Passed to the build, as docker takes it.")
 @click.option("--ssh", multiple=True, metavar="SPEC", help="Passed to the build, as docker takes it.")
 @click.option("--target", metavar="STAGE", help="The stage to build.")
 @click.option("--platform", metavar="PLATFORM", help="The platform to build for.")
 @click.option(
     "--build-timeout", type=click.FloatRange(min=1), default=1800.0, metavar="SECONDS", help="For each build."
 )
-@click.option(
-    "--port", type=click.IntRange(1, 65535), help="The port to ask; default: EXPOSE, or what is listened on."
-)
-@click.option(
-    "--path", "url_path", default="/", metavar="PATH", help="What to ask for over HTTP. [default: /]"
-)
+@click.option("--port", type=click.IntRange(1, 65535), help="The port to ask; default: EXPOSE, or what is listened on.")
+@click.option("--path", "url_path", default="/", metavar="PATH", help="What to ask for over HTTP. [default: /]")
 @click.option(
     "--probe",
     metavar="CMD",
     help="Shell command that must succeed, run beside each container in its network.",
 )
-@click.option(
-    "--start-timeout", type=click.FloatRange(min=1), default=30.0, metavar="SECONDS", help="Time to answer."
-)
-@click.option(
-    "--network", default="none", metavar="NAME", help="Network of the started containers. [default: none]"
-)
+@click.option("--start-timeout", type=click.FloatRange(min=1), default=30.0, metavar="SECONDS", help="Time to answer.")
+@click.option("--network", default="none", metavar="NAME", help="Network of the started containers. [default: none]")
 @click.option("--memory", type=_Bytes(), default="1g", help="Memory limit of a container. [default: 1g]")
 @click.option("--pids-limit", type=click.IntRange(min=1), default=512, help="Process limit of a container.")
 @click.option("--read-only", is_flag=True, help="Start with a read-only root file system, as it is deployed.")
-@click.option(
-    "--env", "-e", "env", multiple=True, metavar="KEY[=VALUE]", help="Environment of the containers."
-)
+@click.option("--env", "-e", "env", multiple=True, metavar="KEY[=VALUE]", help="Environment of the containers.")
 @click.option("--env-file", "env_files", multiple=True, metavar="FILE", help="Environment of the containers.")
-@click.option(
-    "--edit", metavar="FILE", help="The source file to edit before the rebuild, relative to the context."
-)
+@click.option("--edit", metavar="FILE", help="The source file to edit before the rebuild, relative to the context.")
 @click.option("--no-rebuild", is_flag=True, help="Measure no rebuild after a source edit.")
-@click.option(
-    "--select", multiple=True, callback=_ids, metavar="IDS", help="Run only these codemods (or phases)."
-)
+@click.option("--select", multiple=True, callback=_ids, metavar="IDS", help="Run only these codemods (or phases).")
 @click.option("--ignore", multiple=True, callback=_ids, metavar="IDS", help="Leave these codemods out.")
 @click.option("--extend-select", multiple=True, callback=_ids, metavar="IDS", help="Run these as well.")
-@click.option(
-    "--safe", is_flag=True, help="Only rewrites after which the image behaves the same by construction."
-)
+@click.option("--safe", is_flag=True, help="Only rewrites after which the image behaves the same by construction.")
 @click.option("--unsafe", is_flag=True, help="Also rewrites for which a fact is missing.")
-@click.option(
-    "--runner", type=click.Choice(("slim", "alpine", "distroless", "scratch")), help="Runner of a split."
-)
+@click.option("--runner", type=click.Choice(("slim", "alpine", "distroless", "scratch")), help="Runner of a split.")
 @click.option("--context", metavar="DIR", help="The build context; default: as for `dockerfix`.")
 @click.option("--config", metavar="FILE", help="Use this configuration file.")
 @click.option("--isolated", is_flag=True, help="Read no configuration file.")
-@click.option(
-    "--format", "format_name", type=click.Choice(_FORMATS), default="text", help="Form of the report."
-)
+@click.option("--format", "format_name", type=click.Choice(_FORMATS), default="text", help="Form of the report.")
 @click.option("--output", metavar="FILE", help="Write the report to a file.")
-@click.option(
-    "--clean", is_flag=True, help="Only remove what earlier runs, killed before their end, left behind."
-)
+@click.option("--clean", is_flag=True, help="Only remove what earlier runs, killed before their end, left behind.")
 def verify_command(
     paths: tuple[str, ...],
     is_bisecting: bool,
@@ -199,9 +171,7 @@ def verify_command(
     )
     if clean:
         sys.exit(_clean(proof_options))
-    sys.exit(
-        run_verify(paths or (".",), options, proof_options, format_name, output, is_bisecting=is_bisecting)
-    )
+    sys.exit(run_verify(paths or (".",), options, proof_options, format_name, output, is_bisecting=is_bisecting))
 
 
 def _stop(message: str) -> NoReturn:
@@ -293,18 +263,14 @@ def run_verify(
     results = []
     try:
         for path in files:
-            verified = verify_file(
-                path, options, proof_options, engine, is_bisecting=is_bisecting, say=_narrator(path)
-            )
+            verified = verify_file(path, options, proof_options, engine, is_bisecting=is_bisecting, say=_narrator(path))
             if write is not None:
                 write(verified)
             status = max(status, verified.status)
             if format_name == "json":
                 results.append(as_json(verified))
             else:
-                text = (
-                    render_markdown(verified) + "\n" if format_name == "markdown" else render_text(verified)
-                )
+                text = render_markdown(verified) + "\n" if format_name == "markdown" else render_text(verified)
                 out.write(text.encode("utf-8", "replace"))
                 out.flush()
         if format_name == "json":

@@ -33,7 +33,6 @@ class Example:
         self.files = files
         self.settings = settings
 
-
     @property
     def before(self) -> str:
         return _dedented(self._before)

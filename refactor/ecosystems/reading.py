@@ -115,12 +115,16 @@ class StageReading:
         self.file = file
         self.stage = stage
         self.context = context
+        self.final_workdir = "/"
+        """Absolute working directory at the end of the stage."""
+        self.final_user: str | None = None
+        """Value of the last USER, None where the base image's own holds."""
         self.steps: tuple[Step, ...] = tuple(self._read())
 
     def _read(self) -> Iterator[Step]:
         image = self.image
         workdir = (image.workdir if image is not None else "") or "/"
-        user = None
+        user: str | None = None
         parent = self.parent
         if parent is not None:
             before = StageReading(self.file, parent, self.context)

@@ -83,7 +83,9 @@ def load_configuration(path: str, is_required: bool = True) -> Configuration | N
         with open(path, "rb") as file:
             text = file.read(1 << 20).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise FileProblem(path, f"cannot be read: {error}", "name another file with --config, or use --isolated") from None
+        raise FileProblem(
+            path, f"cannot be read: {error}", "name another file with --config, or use --isolated"
+        ) from None
     if os.path.basename(path) == "pyproject.toml" and "tool.dockerfix" not in text and not is_required:
         return None
     try:
@@ -115,7 +117,9 @@ def _checked(path: str, data: Mapping[str, Any]) -> Configuration:
         for key, value in table.items():
             option = known[id_].options.get(key)
             if option is None:
-                raise FileProblem(path, f"unknown key {key!r} in [codemods.{id_}]", _suggestion(key, known[id_].options))
+                raise FileProblem(
+                    path, f"unknown key {key!r} in [codemods.{id_}]", _suggestion(key, known[id_].options)
+                )
             if option.values and value not in option.values:
                 allowed = ", ".join(map(repr, option.values))
                 raise FileProblem(path, f"[codemods.{id_}] {key} is {value!r}", f"it must be one of {allowed}")

@@ -49,7 +49,7 @@ class ContextFinder:
         self._tops: dict[str, str] = {}
 
     def open(self, path: str, file: Dockerfile, root: str | None = None) -> BuildContext:
-        """The context of the Dockerfile at ``path``, with what Compose files say of it. ``root`` decides where given."""
+        """The context of the Dockerfile at ``path``, with what Compose files say of it; ``root`` decides if given."""
         absolute = os.path.abspath(path)
         services = [service for service in self._services_above(absolute) if service.dockerfile == absolute]
         folder = root or (services[0].context if services else None) or self._guess(absolute, file)

@@ -13,7 +13,10 @@ from collections.abc import Iterator
 from refactor.engine.files import FileProblem
 
 NAME = re.compile(r"(?:^|\.)(?:docker|container)file$|^(?:docker|container)file[^/]*$", re.I)
-NOT_A_NAME = re.compile(r"\.(?:dockerignore|containerignore|md|rst|txt|html?|j2|jinja2?|tmpl|tpl|template|erb|mustache|in|orig|rej|bak|swp|py|go|js|ts|rb|java|sh|json|ya?ml|toml|lock)$|~$", re.I)
+NOT_A_NAME = re.compile(
+    r"\.(?:dockerignore|containerignore|md|rst|txt|html?|j2|jinja2?|tmpl|tpl|template|erb|mustache|in|orig|rej|bak|swp|py|go|js|ts|rb|java|sh|json|ya?ml|toml|lock)$|~$",
+    re.I,
+)
 SKIPPED_FOLDERS = frozenset(
     """.git .hg .svn .tox .nox .venv venv node_modules bower_components vendor third_party site-packages __pycache__
     .mypy_cache .ruff_cache .pytest_cache .terraform .idea .vscode .gradle .cache .direnv .eggs""".split()

@@ -97,7 +97,7 @@ def _keep_attributes(source: str, target: str) -> None:
             for name in os.listxattr(source):
                 os.setxattr(target, name, os.getxattr(source, name))
         except OSError:
-            # Labels such as security.selinux are the file system's to give; what it does not let us copy it sets itself.
+            # Labels such as security.selinux are the file system's to give: what it does not let us copy, it sets.
             return
 
 

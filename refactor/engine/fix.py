@@ -88,7 +88,9 @@ def fix(
         failure = why_not_sound(before, loop.file, {aspect for mod in loop.used.values() for aspect in mod.may_change})
     if failure is not None:
         names = ", ".join(sorted(loop.used))
-        return Change(source, source, failure=f"{failure} (applied: {names})" if names else failure, broken=context.broken)
+        return Change(
+            source, source, failure=f"{failure} (applied: {names})" if names else failure, broken=context.broken
+        )
     return Change(
         source,
         bytes(loop.file),
@@ -178,7 +180,7 @@ class _Loop:
 
 
 def _origins(before: Dockerfile, after: Dockerfile, known: list[int] | None) -> list[int]:
-    """The original line of each line of ``after``: lines kept are followed, new ones take the place where they began."""
+    """The original line of each line of ``after``: kept lines are followed, new ones stand for where they began."""
     old, new = bytes(before).split(b"\n"), bytes(after).split(b"\n")
     origin = known if known is not None else list(range(1, len(old) + 1))
     head = 0

@@ -57,7 +57,9 @@ class Record(NamedTuple):
 def record_of(path: str, change: Change, *, diff: bool, after: bool) -> Record:
     """A Change in plain values; ``diff`` and ``after`` say whether those are wanted (they cost time and memory)."""
     errors = [
-        Message(f"{path}:{problem.line}", problem.reason, "BuildKit refuses this file, so it was left alone; mend the line")
+        Message(
+            f"{path}:{problem.line}", problem.reason, "BuildKit refuses this file, so it was left alone; mend the line"
+        )
         for problem in change.problems
     ]
     if change.failure is not None:

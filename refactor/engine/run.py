@@ -80,7 +80,9 @@ class Worker:
         if context is None or root is not None:
             if root is not None and not os.path.isdir(root):
                 raise FileProblem(root, "is no folder", "name the build context's folder with --context")
-            context = self._contexts.open(path if path != "-" else os.path.join(root or ".", "Dockerfile"), parse(source), root)
+            context = self._contexts.open(
+                path if path != "-" else os.path.join(root or ".", "Dockerfile"), parse(source), root
+            )
         safety = Safety.SAFE if options.safe else Safety.UNSAFE if options.unsafe else Safety.REVIEW
         if safety is Safety.REVIEW:
             safety = Safety.SAFE if configuration.safe else Safety.UNSAFE if configuration.unsafe else safety

@@ -30,7 +30,11 @@ class Suppressions:
         self._checks: set[str] = set()
         self.is_any = False
         for node in file.nodes:
-            if isinstance(node, Trivia) and node.kind == "comment" and ("dockerfix" in node.text or "hadolint" in node.text):
+            if (
+                isinstance(node, Trivia)
+                and node.kind == "comment"
+                and ("dockerfix" in node.text or "hadolint" in node.text)
+            ):
                 self.is_any = True
                 ours = _OURS.search(node.text)
                 if ours and ours["file"]:
@@ -52,7 +56,9 @@ class Suppressions:
             self.is_all
             or codemod.id in self._ids
             or bool(codemod.hadolint and not self._codes.isdisjoint(codemod.hadolint))
-            or bool(codemod.checks and ("all" in self._checks or any(c.lower() in self._checks for c in codemod.checks)))
+            or bool(
+                codemod.checks and ("all" in self._checks or any(c.lower() in self._checks for c in codemod.checks))
+            )
         )
 
     def silences_finding(self, codemod: type[Codemod], finding: Finding, file: Dockerfile) -> bool:
@@ -79,5 +85,7 @@ def _touched(finding: Finding) -> Iterable[Instruction]:
         yield finding.node
     for edit in finding.edits:
         # Inserting beside a node leaves it as it is; its comments are about itself.
-        if type(edit).__name__ in {"Replace", "Remove", "MoveBefore", "MoveAfter"} and isinstance(edit.node, Instruction):
+        if type(edit).__name__ in {"Replace", "Remove", "MoveBefore", "MoveAfter"} and isinstance(
+            edit.node, Instruction
+        ):
             yield edit.node
