@@ -126,9 +126,7 @@ def test_what_buildkit_refuses_is_outside_the_domain(line: str) -> None:
 
 
 def test_flags_are_told_from_the_argument() -> None:
-    source = (
-        b"FROM --platform=linux/amd64   a AS b\nRUN --mount=type=cache,target=/x   --network=none  y --z\n"
-    )
+    source = b"FROM --platform=linux/amd64   a AS b\nRUN --mount=type=cache,target=/x   --network=none  y --z\n"
     assert instructions(source) == (
         ("FROM", "--platform=linux/amd64 a AS b"),
         ("RUN", "--mount=type=cache,target=/x --network=none y --z"),
@@ -150,10 +148,7 @@ def test_nothing_is_written_to_disk(tmp_path: Path) -> None:
 
 
 def test_importing_the_room_does_not_import_dockerfile_parse() -> None:
-    code = (
-        "import sys, refactor.model.aspects;"
-        "assert not {'dockerfile_parse', 'json', 'logging'} & set(sys.modules)"
-    )
+    code = "import sys, refactor.model.aspects;assert not {'dockerfile_parse', 'json', 'logging'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[1], check=True)
 
 
@@ -168,8 +163,7 @@ def test_a_long_continued_run_is_read_in_linear_time() -> None:
 
 def test_stages_and_their_parents() -> None:
     seen = model(
-        "FROM node:20 AS Base\nENV A=1\nUSER node\n"
-        "FROM base AS b\nENV B=$A/x\nFROM 0\nCOPY --from=BASE /x /y\n"
+        "FROM node:20 AS Base\nENV A=1\nUSER node\nFROM base AS b\nENV B=$A/x\nFROM 0\nCOPY --from=BASE /x /y\n"
     )
     assert [stage.name for stage in seen.stages] == ["Base", "b", None]
     assert seen.stages[1].parent == 0
@@ -352,10 +346,13 @@ def test_a_command_that_moves_over_a_user_or_workdir_is_seen() -> None:
     assert {Aspect.USER, Aspect.WORKDIR} <= aspects(before, "FROM a\nUSER u\nWORKDIR /w\nRUN x && y\n")
 
 
+def test_a_cleanup_added_to_one_run_that_another_has_already_moves_nothing() -> None:
+    before = "FROM a\nRUN x\nRUN y && clean\n"
+    assert aspects(before, "FROM a\nRUN x && clean\nRUN y && clean\n") == {Aspect.COMMANDS}
+
+
 def test_lost_commands_are_named() -> None:
-    assert texts("FROM a\nRUN make && make   install", "FROM a\nRUN make") == [
-        "a command is lost: make install"
-    ]
+    assert texts("FROM a\nRUN make && make   install", "FROM a\nRUN make") == ["a command is lost: make install"]
     assert texts("FROM a\nRUN make", "FROM a\nRUN make\nRUN make") == [
         "a command is run once more: make",
         "1 RUNs become 2",
@@ -454,8 +451,7 @@ BUILD = "FROM node:20 AS b\nWORKDIR /app\nCOPY package*.json ./\nRUN npm ci\n"
         (BUILD, "/app/*.json"),
         ("FROM a\nRUN x\nFROM alpine\n", "/y/$Z"),
         (
-            "FROM rust:1\nWORKDIR /app\n"
-            "RUN --mount=type=cache,target=/app/target cargo build && cp target/r/x /out\n",
+            "FROM rust:1\nWORKDIR /app\nRUN --mount=type=cache,target=/app/target cargo build && cp target/r/x /out\n",
             "/out",
         ),
         ("# escape=`\nFROM alpine\n", "C:\\x"),
@@ -481,8 +477,7 @@ def test_paths_that_may_be_there(stage: str, path: str) -> None:
             "is removed in stage b by `rm -rf node_modules`",
         ),
         (
-            "FROM rust:1 AS b\nWORKDIR /app\n"
-            "RUN --mount=type=cache,target=/app/target cargo build --release\n",
+            "FROM rust:1 AS b\nWORKDIR /app\nRUN --mount=type=cache,target=/app/target cargo build --release\n",
             "/app/target/release/x",
             "lies in the cache mount /app/target of stage b",
         ),
@@ -502,9 +497,7 @@ def test_a_stage_that_does_not_exist_holds_nothing() -> None:
 
 
 def test_a_wrong_path_of_a_split_is_refused() -> None:
-    after = SPLIT_AFTER.replace("/app/dist ./dist", "/usr/src/dist ./dist").replace(
-        "WORKDIR /app", "WORKDIR /code", 1
-    )
+    after = SPLIT_AFTER.replace("/app/dist ./dist", "/usr/src/dist ./dist").replace("WORKDIR /app", "WORKDIR /code", 1)
     assert "COPY --from=builder /app/node_modules: nothing in stage builder" in (
         model(SPLIT_BEFORE).why_not_carried_out(model(after)) or ""
     )
@@ -518,9 +511,7 @@ def test_a_copy_from_a_stage_that_comes_later_or_never_is_refused() -> None:
     assert before.why_not_carried_out(model("FROM a\nCOPY --from=1 /x /x\nFROM b\n")) == (
         "COPY --from=1 names no earlier stage"
     )
-    assert (
-        before.why_not_carried_out(model("FROM a\nCOPY --from=ghcr.io/astral-sh/uv:0.4 /uv /bin/\n")) is None
-    )
+    assert before.why_not_carried_out(model("FROM a\nCOPY --from=ghcr.io/astral-sh/uv:0.4 /uv /bin/\n")) is None
 
 
 def test_an_authors_own_doubtful_copy_is_not_held_against_a_rewrite() -> None:
@@ -544,8 +535,7 @@ def test_an_authors_own_doubtful_copy_is_not_held_against_a_rewrite() -> None:
             "CMD starts node, but nothing in stage 0 makes /app/dist/main.js",
         ),
         (
-            "FROM eclipse-temurin:21-jre\nCOPY --from=x /b/a.jar /app/a.jar\n"
-            'CMD ["java", "-jar", "/app.jar"]\n',
+            'FROM eclipse-temurin:21-jre\nCOPY --from=x /b/a.jar /app/a.jar\nCMD ["java", "-jar", "/app.jar"]\n',
             "nothing in stage 0 makes /app.jar",
         ),
         ('FROM node:20\nWORKDIR /a\nCOPY x.js .\nENTRYPOINT ["node"]\nCMD ["y.js"]\n', "makes /a/y.js"),

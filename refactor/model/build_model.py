@@ -207,9 +207,7 @@ class _Builder:
             self._stage(chunk)
         return BuildModel(tuple(self.stages), tuple(self.global_args), self.escape)
 
-    def _declare(
-        self, statement: Statement, into: list[tuple[str, str | None]], known: dict[str, str] | None
-    ) -> None:
+    def _declare(self, statement: Statement, into: list[tuple[str, str | None]], known: dict[str, str] | None) -> None:
         for word in split_words(statement.argument, self.escape):
             name, has_default, raw = word.partition("=")
             value = value_of(raw, self.escape) if has_default else None
@@ -327,9 +325,7 @@ class _StageState:
             folder = self.workdir
             for target in step.folders:
                 folder = _joined(folder, value_of(target, self.escape))
-            self.commands.append(
-                Command(step.text, self.layers, folder, self.user, self.shell, flags, step.state)
-            )
+            self.commands.append(Command(step.text, self.layers, folder, self.user, self.shell, flags, step.state))
         self.layers += 1
 
     def copy(self, statement: Statement) -> None:

@@ -58,9 +58,7 @@ def _differences(before: BuildModel, after: BuildModel) -> Iterator[Difference]:
         all_before = [command for stage in before.stages for command in stage.commands]
         all_after = [command for stage in after.stages for command in stage.commands]
         yield from _commands(all_before, all_after, None)
-        yield from _copies(
-            _copy_keys(before.stages, before, False), _copy_keys(after.stages, after, False), None
-        )
+        yield from _copies(_copy_keys(before.stages, before, False), _copy_keys(after.stages, after, False), None)
         layers = (sum(stage.layers for stage in model.stages) for model in (before, after))
         was_layers, now_layers = layers
         if was_layers != now_layers:
@@ -84,16 +82,12 @@ def _pairs(before: BuildModel, after: BuildModel) -> list[tuple[StageModel, Stag
         return []
     names = {stage.name.lower(): stage for stage in after.stages[:-1] if stage.name}
     pairs = [
-        (stage, names[stage.name.lower()])
-        for stage in before.stages[:-1]
-        if stage.name and stage.name.lower() in names
+        (stage, names[stage.name.lower()]) for stage in before.stages[:-1] if stage.name and stage.name.lower() in names
     ]
     return [*pairs, (before.stages[-1], after.stages[-1])]
 
 
-def _stages(
-    before: BuildModel, after: BuildModel, pairs: list[tuple[StageModel, StageModel]]
-) -> Iterator[Difference]:
+def _stages(before: BuildModel, after: BuildModel, pairs: list[tuple[StageModel, StageModel]]) -> Iterator[Difference]:
     was, now = len(before.stages), len(after.stages)
     if was != now:
         yield Difference(Aspect.STAGES, None, str(was), str(now), f"{was} stages become {now}")
@@ -218,9 +212,7 @@ def _mapping(
             yield _changed(aspect, stage, name.format(key), old, new)
 
 
-def _sets(
-    aspect: Aspect, stage: str, name: str, was: frozenset[str], now: frozenset[str]
-) -> Iterator[Difference]:
+def _sets(aspect: Aspect, stage: str, name: str, was: frozenset[str], now: frozenset[str]) -> Iterator[Difference]:
     for item in sorted(was - now):
         yield _changed(aspect, stage, name, item, None)
     for item in sorted(now - was):
@@ -310,21 +302,23 @@ def _copies(was: Counter[str], now: Counter[str], stage: str | None) -> Iterator
 def _layers(was: StageModel, now: StageModel) -> Iterator[Difference]:
     if was.commands == now.commands:
         return
-    common = Counter(command.text for command in was.commands) & Counter(
-        command.text for command in now.commands
-    )
-    if was.layers != now.layers or _groups(was, common) != _groups(now, common):
+    kept = _kept([command.text for command in was.commands], [command.text for command in now.commands])
+    if was.layers != now.layers or _groups(was, kept) != _groups(now, kept):
         old, new = was.layers, now.layers
         text = f"{old} RUNs become {new}" if old != new else "commands move between RUNs"
         yield Difference(Aspect.LAYERS, _label(now), str(old), str(new), text)
 
 
-def _groups(stage: StageModel, common: Counter[str]) -> list[tuple[str, ...]]:
-    left = Counter(common)
+def _kept(was: list[str], now: list[str]) -> set[str]:
+    """What is there as often as before. Of what is there more or less often, nobody can say which one is which."""
+    old, new = Counter(was), Counter(now)
+    return {text for text, count in old.items() if new[text] == count}
+
+
+def _groups(stage: StageModel, kept: set[str]) -> list[tuple[str, ...]]:
     groups: dict[int, list[str]] = {}
     for command in stage.commands:
-        if left[command.text] > 0:
-            left[command.text] -= 1
+        if command.text in kept:
             groups.setdefault(command.layer, []).append(command.text)
     return sorted(tuple(sorted(group)) for group in groups.values())
 
@@ -333,8 +327,8 @@ def _order(was: StageModel, now: StageModel, before: BuildModel, after: BuildMod
     old, new = _tokens(was, before), _tokens(now, after)
     if old == new:
         return
-    common = Counter(old) & Counter(new)
-    kept_old, kept_new = _only(old, common), _only(new, common)
+    kept = _kept(old, new)
+    kept_old, kept_new = ([token for token in tokens if token in kept] for tokens in (old, new))
     if kept_old != kept_new:
         at = next(i for i, (a, b) in enumerate(zip(kept_old, kept_new)) if a != b)
         yield Difference(
@@ -344,16 +338,6 @@ def _order(was: StageModel, now: StageModel, before: BuildModel, after: BuildMod
             kept_new[at],
             f"the order changes: {_short(kept_new[at])} now comes before {_short(kept_old[at])}",
         )
-
-
-def _only(tokens: list[str], common: Counter[str]) -> list[str]:
-    left = Counter(common)
-    kept: list[str] = []
-    for token in tokens:
-        if left[token] > 0:
-            left[token] -= 1
-            kept.append(token)
-    return kept
 
 
 def _tokens(stage: StageModel, model: BuildModel) -> list[str]:

@@ -113,9 +113,7 @@ def why_not_produced(model: BuildModel, stage: StageModel, path: str) -> str | N
     if removed is not None:
         return f"{path} is removed in stage {name} by `{_short(removed)}`"
     if cached is not None:
-        return (
-            f"{path} lies in the cache mount {cached} of stage {name}, whose files are not part of the stage"
-        )
+        return f"{path} lies in the cache mount {cached} of stage {name}, whose files are not part of the stage"
     for each in model.chain(stage):
         if each.config.workdir and _is_under(each.config.workdir, literal):
             return None

@@ -74,9 +74,7 @@ def read(source: bytes) -> Reading | str:
             return f"line {logical.line}: an unusual blank follows the keyword {keyword}"
         value: str = entry["value"]
         flags, argument = split_flags(value[:-1].strip(), framed.escape)
-        statements.append(
-            Statement(keyword, flags, argument, logical.line, logical.end_line, logical.heredocs)
-        )
+        statements.append(Statement(keyword, flags, argument, logical.line, logical.end_line, logical.heredocs))
     return Reading(tuple(statements), framed.escape)
 
 
