@@ -198,7 +198,8 @@ def test_splices_change_the_argument_and_nothing_else(source: bytes, data: st.Da
     start, end = sorted((data.draw(st.integers(0, size)), data.draw(st.integers(0, size))))
     new = data.draw(st.sampled_from(["", "x", "x y", "#x"]))
     expected = (node.argument[:start] + new + node.argument[end:]).strip()
-    if node.heredocs:
+    if "<<" in node.argument:
+        # A splice there can make a heredoc that nothing ends, which is refused.
         return
     made = node.splice([(start, end, new)])
     assert made.argument == expected

@@ -90,6 +90,21 @@ def test_nodes_of_another_file_conflict() -> None:
         file.apply([MoveAfter(file.instructions[0], other.instructions[0])])
 
 
+def test_the_escape_character_cannot_change_by_accident() -> None:
+    hidden = parse(b"# note\n# escape=`\nFROM a\nRUN b \\\n  c\n")
+    with pytest.raises(EditConflict):
+        hidden.apply([Remove(hidden.nodes[0])])
+    escaped = parse(b"# escape=`\nFROM a\n")
+    with pytest.raises(EditConflict):
+        escaped.apply([InsertBefore(escaped.nodes[0], [escaped.comment("note")])])
+
+
+def test_a_directive_can_be_added() -> None:
+    file = parse(b"# escape=`\nFROM a\n")
+    after = file.apply([InsertBefore(file.nodes[0], [file.comment("syntax=docker/dockerfile:1")])])
+    assert dict(after.directives) == {"syntax": "docker/dockerfile:1", "escape": "`"}
+
+
 def test_no_edits_change_nothing() -> None:
     assert edit("FROM a\r\n RUN b\\", lambda file, n: []) == "FROM a\r\n RUN b\\"
 
@@ -99,27 +114,20 @@ def test_missing_final_newline_stays_missing() -> None:
     assert edit(source, lambda f, n: [InsertAfter(n[1], [f.new("USER me")])]) == "FROM a\nRUN b\nUSER me"
     assert edit(source, lambda f, n: [MoveBefore(n[1], n[0])]) == "RUN b\nFROM a"
     assert edit(source, lambda f, n: [Remove(n[1])]) == "FROM a"
-    assert (
-        edit(source, lambda f, n: [InsertAfter(n[1], [f.blank(), f.comment("c")])]) == "FROM a\nRUN b\n\n# c"
-    )
+    assert edit(source, lambda f, n: [InsertAfter(n[1], [f.blank(), f.comment("c")])]) == "FROM a\nRUN b\n\n# c"
     assert edit(source, lambda f, n: [InsertAfter(n[1], [f.blank()])]) == "FROM a\nRUN b"
 
 
 def test_final_newline_stays() -> None:
     assert edit("FROM a\nRUN b\n", lambda f, n: [Remove(n[1])]) == "FROM a\n"
-    assert (
-        edit("FROM a\nRUN b\n", lambda f, n: [InsertAfter(n[1], [f.new("USER me")])])
-        == "FROM a\nRUN b\nUSER me\n"
-    )
+    assert edit("FROM a\nRUN b\n", lambda f, n: [InsertAfter(n[1], [f.new("USER me")])]) == "FROM a\nRUN b\nUSER me\n"
 
 
 def test_a_continuation_at_the_end_does_not_swallow_what_follows() -> None:
     add = lambda f, n: [InsertAfter(n[1], [f.new("USER me")])]  # noqa: E731
     assert edit("FROM a\nRUN b \\", add) == "FROM a\nRUN b\nUSER me"
     assert edit("FROM a\nRUN b \\\n", add) == "FROM a\nRUN b\nUSER me\n"
-    assert (
-        edit("FROM a\nRUN b && \\\n  c \\\n  \\\n# d\n\n", add) == "FROM a\nRUN b && \\\n  c\n# d\nUSER me\n"
-    )
+    assert edit("FROM a\nRUN b && \\\n  c \\\n  \\\n# d\n\n", add) == "FROM a\nRUN b && \\\n  c\n# d\nUSER me\n"
     assert edit("FROM a\nRUN b \\", lambda f, n: [MoveBefore(n[1], n[0])]) == "RUN b\nFROM a"
 
 
@@ -212,9 +220,7 @@ INSTALL += "USER me\n"
 
 def test_splice_keeps_everything_else() -> None:
     assert change(INSTALL, put("curl", "wget"), 1) == INSTALL.replace("curl", "wget")
-    assert change(INSTALL, put_behind("apt-get install", " -y"), 1) == INSTALL.replace(
-        "install ", "install -y "
-    )
+    assert change(INSTALL, put_behind("apt-get install", " -y"), 1) == INSTALL.replace("install ", "install -y ")
     assert change(INSTALL, put_behind("git", " jq"), 1) == INSTALL.replace("git", "git jq")
     assert change(INSTALL, put("apt-get update", "true"), 1) == INSTALL.replace("apt-get update", "true")
 
@@ -250,8 +256,7 @@ def test_splice_keeps_heredoc_bodies() -> None:
 def test_splice_fills_an_empty_argument() -> None:
     assert change("FROM a\nCMD\n", lambda node: node.splice([(0, 0, "a")])) == "FROM a\nCMD a\n"
     assert (
-        change("FROM a\nRUN --network=none ", lambda node: node.with_argument("a"))
-        == "FROM a\nRUN --network=none a "
+        change("FROM a\nRUN --network=none ", lambda node: node.with_argument("a")) == "FROM a\nRUN --network=none a "
     )
 
 

@@ -39,7 +39,5 @@ class Directives:
                 if match[2] in ("\\", "`"):
                     self.escape = match[2]
                 else:
-                    self.problems.append(
-                        (len(self.lines), f"invalid escape token '{match[2]}' does not match ` or \\")
-                    )
+                    self.problems.append((len(self.lines), f"invalid escape token '{match[2]}' does not match ` or \\"))
         self.end = position

@@ -14,7 +14,7 @@ _JSON_FORMS = frozenset({"ADD", "CMD", "COPY", "ENTRYPOINT", "RUN", "SHELL", "VO
 _CUT_AT_BLANKS = frozenset({"ADD", "COPY", "EXPOSE", "FROM", "VOLUME"})
 _CUT_OUTSIDE_QUOTES = frozenset({"ARG", "ENV", "LABEL"})
 _UNREAD = object()
-_CACHED_SIZE = 65_536
+_CACHED_SIZE = 16_384
 """Longer texts are not kept: a cache of thousands of them would outgrow the memory the tool may use."""
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from refactor.syntax.directives import Directives
 from refactor.syntax.dissection import dissect
-from refactor.syntax.edits import Edit, edited, printed
+from refactor.syntax.edits import Edit, EditConflict, edited, printed
 from refactor.syntax.framing import frame
 from refactor.syntax.nodes import Instruction, Node, Trivia
 from refactor.syntax.problems import Problem, problems_of
@@ -34,9 +34,7 @@ class Stage:
         self.index = index
         self.from_ = from_
         self.nodes = nodes
-        self.instructions: tuple[Instruction, ...] = tuple(
-            node for node in nodes if isinstance(node, Instruction)
-        )
+        self.instructions: tuple[Instruction, ...] = tuple(node for node in nodes if isinstance(node, Instruction))
         """The FROM first."""
         self.is_last = is_last
 
@@ -105,18 +103,13 @@ class Dockerfile:
     def uses_buildkit(self) -> bool:
         """The file needs BuildKit already: a ``# syntax=`` line, a heredoc, a flag that others lack."""
         return "syntax" in self.directives or any(
-            _needs_buildkit(wrapped)
-            for node in self.instructions
-            for wrapped in (node, node.onbuild)
-            if wrapped
+            _needs_buildkit(wrapped) for node in self.instructions for wrapped in (node, node.onbuild) if wrapped
         )
 
     @cached_property
     def stages(self) -> tuple[Stage, ...]:
         nodes = self.nodes
-        froms = [
-            i for i, node in enumerate(nodes) if isinstance(node, Instruction) and node.keyword == "FROM"
-        ]
+        froms = [i for i, node in enumerate(nodes) if isinstance(node, Instruction) and node.keyword == "FROM"]
         starts = [self._first_comment_above(index) for index in froms]
         ends = [*starts[1:], len(nodes)]
         stages = []
@@ -155,9 +148,7 @@ class Dockerfile:
     def comments_above(self, node: Node) -> tuple[Trivia, ...]:
         """The comment lines directly above a node, from top to bottom; a blank line ends them."""
         index = self._indices[node]
-        return tuple(
-            line for line in self.nodes[self._first_comment_above(index) : index] if isinstance(line, Trivia)
-        )
+        return tuple(line for line in self.nodes[self._first_comment_above(index) : index] if isinstance(line, Trivia))
 
     # Variables
 
@@ -228,7 +219,10 @@ class Dockerfile:
         text = self._text
         nodes = edited(self.nodes, edits)
         ends = text.endswith("\n") or not text.strip("\ufeff")
-        return _parse_text(printed(nodes, self.style.newline, ends))
+        after = _parse_text(printed(nodes, self.style.newline, ends))
+        if after.escape != self.escape:
+            raise EditConflict("the edit makes a comment an escape directive, or a directive a comment")
+        return after
 
     # Lookups by node
 

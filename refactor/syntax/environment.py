@@ -158,11 +158,7 @@ class Environments:
             layer.assign("PATH", DEFAULT_PATH, -1)
             return layer
         parent = self.file.stage_before(stage.index, image) if image else None
-        return (
-            _Layer(None, is_open=True)
-            if parent is None
-            else _Layer(self._layers[parent.index], is_open=False)
-        )
+        return _Layer(None, is_open=True) if parent is None else _Layer(self._layers[parent.index], is_open=False)
 
     def _assign_env(self, node: Instruction, scope: Scope) -> None:
         # All values of one ENV see the variables from before it, so none is assigned until all are expanded.

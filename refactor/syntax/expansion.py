@@ -318,9 +318,7 @@ def _regex(pattern: str, is_greedy: bool, value: str) -> re.Pattern[str]:
             # "\}" and "\/" protect the character from the substitution only.
             escaped = next(chars, "")
             if escaped not in ("*", "?", "\\", "}", "/"):
-                raise ExpansionError(
-                    f"invalid pattern ({pattern}) in substitution: invalid escape '\\{escaped}'"
-                )
+                raise ExpansionError(f"invalid pattern ({pattern}) in substitution: invalid escape '\\{escaped}'")
             out.append(re.escape(escaped))
         else:
             out.append(re.escape(char))

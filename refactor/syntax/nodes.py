@@ -292,9 +292,7 @@ class Instruction:
         if dissection.head.is_open:
             end = dissection.raw_end(len(dissection.head.logical.rstrip(SPACE)))
             line_end = text.find("\n", end) + 1 or len(text)
-            comments = [
-                line for line in re.findall(r".+\n?", text[line_end:]) if line.lstrip(SPACE)[:1] == "#"
-            ]
+            comments = [line for line in re.findall(r".+\n?", text[line_end:]) if line.lstrip(SPACE)[:1] == "#"]
             text = text[:end] + self.newline + "".join(comments)
         return text if text.endswith("\n") else text + self.newline
 

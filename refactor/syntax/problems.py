@@ -84,17 +84,13 @@ def problems_of(file: Dockerfile, directives: Iterable[tuple[int, str]]) -> tupl
             if keyword == "FROM":
                 is_in_stage = True
             elif keyword != "ARG":
-                reason = (
-                    "no build stage in current context: FROM must come first, only ARG may stand before it"
-                )
+                reason = "no build stage in current context: FROM must come first, only ARG may stand before it"
         elif dissection.split.keyword == "FROM":
             is_in_stage = True
         if isinstance(reason, str):
             found.append(Problem(file.line_of(node), reason))
     if not file.instructions:
-        found.append(
-            Problem(max(1, sum(node.text.count("\n") for node in file.nodes)), "file with no instructions")
-        )
+        found.append(Problem(max(1, sum(node.text.count("\n") for node in file.nodes)), "file with no instructions"))
     elif not is_in_stage and not found:
         found.append(Problem(file.line_of(file.instructions[-1]), "dockerfile contains no stages to build"))
     line = 1
@@ -120,9 +116,7 @@ def why_not_accepted(dissection: Dissection) -> str | None:
         return f"unknown instruction: {split.keyword_text}"
     if keyword == "ONBUILD":
         return _why_not_onbuild(dissection)
-    return (
-        _why_not_parsed(dissection, split) or _why_not_flags(split) or _why_not_arguments(dissection, split)
-    )
+    return _why_not_parsed(dissection, split) or _why_not_flags(split) or _why_not_arguments(dissection, split)
 
 
 def _why_not_parsed(dissection: Dissection, split: Split) -> str | None:
@@ -235,9 +229,7 @@ def _why_not_arguments(dissection: Dissection, split: Split) -> str | None:
         words = [word for word, _, _ in dissection.words]
         if len(words) == 3 and words[1].lower() == "as":
             if not re.fullmatch(_STAGE_NAME, words[2].lower()):
-                return (
-                    f"invalid name for build stage: {words[2]!r}, letters, digits, - _ . only, a letter first"
-                )
+                return f"invalid name for build stage: {words[2]!r}, letters, digits, - _ . only, a letter first"
             return None
         return None if len(words) == 1 else "FROM requires either one or three arguments"
     if keyword in ("COPY", "ADD"):

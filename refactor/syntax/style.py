@@ -19,9 +19,7 @@ class Style:
 
     __slots__ = ("indent", "keyword_case", "newline")
 
-    def __init__(
-        self, newline: str = "\n", indent: str = CANONICAL_INDENT, keyword_case: str = "upper"
-    ) -> None:
+    def __init__(self, newline: str = "\n", indent: str = CANONICAL_INDENT, keyword_case: str = "upper") -> None:
         self.newline = newline
         self.indent = indent
         self.keyword_case = keyword_case
