@@ -1,7 +1,9 @@
 """System packages and system set-up of a stage: which of it the runner needs, whatever the language.
 
-An ``apt-get install`` list of a naive stage mixes three kinds of packages: what only a build calls (compilers, headers),
-libraries of which the program needs the run-time half (``libpq-dev`` -> ``libpq5``), and what the program itself uses.
+An ``apt-get install`` list of a naive stage mixes three kinds of packages: what only a build calls
+(compilers, headers),
+libraries of which the program needs the run-time half (``libpq-dev`` -> ``libpq5``), and what the program
+itself uses.
 :func:`runner_packages` takes them apart; what is not known is kept.
 """
 
@@ -22,8 +24,12 @@ if TYPE_CHECKING:
 
 MANAGERS = frozenset({"apt", "apk", "dnf", "yum", "microdnf", "zypper"})
 
-_RPM_BUILD = frozenset({"gcc", "gcc-c++", "make", "cmake", "autoconf", "automake", "libtool", "kernel-headers", "glibc-devel",
-                        "python3-devel", "redhat-rpm-config", "rpm-build", "patch", "bison", "flex"})  # fmt: skip
+_RPM_BUILD = frozenset(
+    """
+    autoconf automake bison cmake flex gcc gcc-c++ glibc-devel kernel-headers libtool make patch
+    python3-devel redhat-rpm-config rpm-build
+    """.split()
+)
 
 _QUIET = frozenset({"update", "clean", "autoremove", "upgrade"})
 """Actions that say nothing of which packages a stage has."""
@@ -47,27 +53,34 @@ _SETTINGS = frozenset({"locale-gen", "localedef", "update-locale", "dpkg-reconfi
                        "update-alternatives", "fc-cache"})  # fmt: skip
 _SILENT = frozenset({"echo", "true", "printf", ":", "set", "test", "[", "ls", "which", "id", "date", "uname"})
 
-PROVIDERS: Mapping[str, str] = {
-    "curl": "curl", "wget": "wget", "git": "git", "ssh": "openssh-client", "scp": "openssh-client",
-    "ssh-keygen": "openssh-client", "ssh-keyscan": "openssh-client", "ps": "procps", "pgrep": "procps", "pkill": "procps",
-    "top": "procps", "free": "procps", "uptime": "procps", "unzip": "unzip", "xz": "xz-utils", "bzip2": "bzip2",
-    "openssl": "openssl", "gpg": "gnupg", "hg": "mercurial", "svn": "subversion", "file": "file", "make": "make",
-    "gcc": "gcc", "g++": "g++", "cc": "gcc", "convert": "imagemagick", "magick": "imagemagick",
-    "identify": "imagemagick", "mogrify": "imagemagick", "patch": "patch", "psql": "postgresql-client",
-    "pg_isready": "postgresql-client", "pg_dump": "postgresql-client", "mysql": "default-mysql-client",
-    "nc": "netcat-openbsd", "jq": "jq", "tini": "tini", "dumb-init": "dumb-init", "gosu": "gosu", "envsubst": "gettext-base",
-    "ffmpeg": "ffmpeg", "ffprobe": "ffmpeg", "nginx": "nginx", "supervisord": "supervisor", "cron": "cron",
-    "ping": "iputils-ping", "dig": "dnsutils", "nslookup": "dnsutils", "ip": "iproute2", "redis-cli": "redis-tools",
-    "zip": "zip", "rsync": "rsync", "python3": "python3", "perl": "perl", "java": "default-jre-headless",
-    "telnet": "telnet", "lsof": "lsof", "htop": "htop", "sudo": "sudo",
-}  # fmt: skip
+
+def _pairs(text: str) -> dict[str, str]:
+    """`git ssh:openssh-client` -> {"git": "git", "ssh": "openssh-client"}."""
+    pairs = (word.partition(":") for word in text.split())
+    return {program: package or program for program, _, package in pairs}
+
+
+PROVIDERS: Mapping[str, str] = _pairs(
+    """
+    curl wget git ssh:openssh-client scp:openssh-client ssh-keygen:openssh-client ssh-keyscan:openssh-client
+    ps:procps pgrep:procps pkill:procps top:procps free:procps uptime:procps unzip xz:xz-utils bzip2 openssl
+    gpg:gnupg hg:mercurial svn:subversion file make gcc g++ cc:gcc convert:imagemagick magick:imagemagick
+    identify:imagemagick mogrify:imagemagick patch psql:postgresql-client pg_isready:postgresql-client
+    pg_dump:postgresql-client mysql:default-mysql-client nc:netcat-openbsd jq tini dumb-init gosu
+    envsubst:gettext-base ffmpeg ffprobe:ffmpeg nginx supervisord:supervisor cron ping:iputils-ping dig:dnsutils
+    nslookup:dnsutils ip:iproute2 redis-cli:redis-tools zip rsync python3 perl java:default-jre-headless telnet
+    lsof htop sudo msgfmt:gettext
+    """
+)
 """Program -> Debian package that holds it (packages.debian.org, contents search)."""
 
-_APK_PROVIDERS: Mapping[str, str] = {
-    "ssh": "openssh-client", "psql": "postgresql-client", "pg_isready": "postgresql-client", "mysql": "mysql-client",
-    "gpg": "gnupg", "envsubst": "gettext", "su-exec": "su-exec", "bash": "bash", "xz": "xz", "redis-cli": "redis",
-    "java": "openjdk17-jre-headless", "dig": "bind-tools", "ip": "iproute2", "ping": "iputils", "nc": "netcat-openbsd",
-}  # fmt: skip
+_APK_PROVIDERS: Mapping[str, str] = _pairs(
+    """
+    ssh:openssh-client psql:postgresql-client pg_isready:postgresql-client mysql:mysql-client gpg:gnupg
+    envsubst:gettext su-exec bash xz redis-cli:redis java:openjdk17-jre-headless dig:bind-tools ip:iproute2
+    ping:iputils nc:netcat-openbsd
+    """
+)
 
 
 class RunnerPackages(NamedTuple):
@@ -81,11 +94,15 @@ class RunnerPackages(NamedTuple):
     """Packages of the stage that only its build needs."""
     evidence: tuple[str, ...]
     roles: Mapping[Instruction, Role] = {}
-    """Roles of the RUN instructions that only handle packages: BUILDER where ``install`` stands for them in the runner."""
+    """Roles of the RUN instructions that only handle packages: BUILDER where ``install`` stands for them in
+    the runner.
+    """
     before: tuple[str, ...] = ()
     """Canonical instructions that go before ``install``."""
     shared: Mapping[Instruction, tuple[Command, ...]] = {}
-    """RUN instructions that handle packages and do something else too, with those other commands. No role is given."""
+    """RUN instructions that handle packages and do something else too, with those other commands. No role is
+    given.
+    """
 
 
 class _Wanted(NamedTuple):
@@ -102,9 +119,11 @@ def is_package_step(step: Step) -> bool:
 
 
 def build_only(reading: StageReading) -> tuple[str, ...]:
-    """Packages that the final image of this stage holds although only a build needs them, in the order of the file.
+    """Packages that the final image of this stage holds although only a build needs them, in the order of the
+    file.
 
-    What a RUN removes again itself is not in the image and does not count; what a later RUN removes still does, as
+    What a RUN removes again itself is not in the image and does not count; what a later RUN removes still
+    does, as
     the layer below keeps it.
     """
     found = []
@@ -119,9 +138,7 @@ def removed_at_once(reading: StageReading) -> tuple[str, ...]:
     """Build-only packages that are removed in the RUN that installs them, so that no layer holds them."""
     return tuple(
         dict.fromkeys(
-            one.name
-            for one in _wanted(reading)
-            if _is_removed_in(one.step, one) and is_for_building(reading, one.name)
+            one.name for one in _wanted(reading) if _is_removed_in(one.step, one) and is_for_building(reading, one.name)
         )
     )
 
@@ -143,12 +160,18 @@ def runner_packages(
 ) -> RunnerPackages | Refused:
     """What the runner on the image ``runner`` has to install of what the stage installs.
 
-    Build-only packages are dropped, ``-dev`` packages become the libraries of the distribution's release, the rest is
-    kept, known or not; a program such as git or curl is dropped where a RUN calls it and nothing at run time does.
-    ``needed`` are packages to add, ``programs`` programs that are called at run time, ``build_only`` packages that the
-    language knows to be used by its build alone (each with the reason). Programs are added where the stage's base image
-    has them and the runner's has not. With the name of the ``builder`` stage, package repositories that the stage adds
-    are copied from it (``before``); without, their RUNs are kept whole in both stages or refused. What CMD, ENTRYPOINT, HEALTHCHECK and the scripts they start call is looked up here.
+    Build-only packages are dropped, ``-dev`` packages become the libraries of the distribution's release, the
+    rest is
+    kept, known or not; a program such as git or curl is dropped where a RUN calls it and nothing at run time
+    does.
+    ``needed`` are packages to add, ``programs`` programs that are called at run time, ``build_only`` packages
+    that the
+    language knows to be used by its build alone (each with the reason). Programs are added where the stage's
+    base image
+    has them and the runner's has not. With the name of the ``builder`` stage, package repositories that the
+    stage adds
+    are copied from it (``before``); without, their RUNs are kept whole in both stages or refused. What CMD,
+    ENTRYPOINT, HEALTHCHECK and the scripts they start call is looked up here.
     """
     wanted = tuple(_wanted(reading))
     started = dict(programs_started(reading))
@@ -172,9 +195,7 @@ def runner_packages(
             continue
         if one.call.command.is_conditional or one.step.script is None or one.step.script.opaque is not None:
             line = reading.file.line_of(one.step.node)
-            return Refused(
-                f"line {line} installs {one.name} only under a condition", "install it in a plain `&&` list"
-            )
+            return Refused(f"line {line} installs {one.name} only under a condition", "install it in a plain `&&` list")
         kind, runtime = _classify(reading, one.name)
         virtual = one.call.option("-t", "--virtual") if one.call.manager == "apk" else None
         if one.name in called:
@@ -191,7 +212,8 @@ def runner_packages(
             )
         elif one.name in removed or (virtual is not None and virtual in removed):
             if kind == "dev" and runtime:
-                # `apk del` of the headers takes the library along unless something else holds it; the author's image
+                # `apk del` of the headers takes the library along unless something else holds it; the
+                # author's image
                 # works, so the library came from elsewhere.
                 kind = "build"
             dropped.append(one.name)
@@ -203,9 +225,7 @@ def runner_packages(
             if runtime is None:
                 install[one.written] = one.written
                 dropped.pop()
-                evidence.append(
-                    f"{one.name} stays in the runner: the library it belongs to is not known by name"
-                )
+                evidence.append(f"{one.name} stays in the runner: the library it belongs to is not known by name")
                 continue
             for library in runtime:
                 if library not in has:
@@ -249,9 +269,7 @@ def runner_packages(
     for node in whole:
         roles[node] = Role.BOTH
         line = reading.file.line_of(node)
-        evidence.append(
-            f"line {line} is kept whole in both stages: it sets up a package repository of its own"
-        )
+        evidence.append(f"line {line} is kept whole in both stages: it sets up a package repository of its own")
     for step in reading.runs:
         if step.node not in roles and step.node not in shared and is_cleaning(step):
             roles[step.node] = Role.BUILDER
@@ -269,7 +287,9 @@ def runner_packages(
 
 
 def _classify(reading: StageReading, package: str) -> tuple[str, tuple[str, ...] | None]:
-    """("build" | "dev" | "run" | "unknown", run-time packages of a "dev" one or None where they are not known)."""
+    """("build" | "dev" | "run" | "unknown", run-time packages of a "dev" one or None where they are not
+    known).
+    """
     from refactor.images import classify
 
     image = reading.image
@@ -306,9 +326,7 @@ def _distro_of(reading: StageReading) -> str:
 
 def _provider(reading: StageReading, program: str) -> str:
     if reading.image is not None and reading.image.package_manager == "apk":
-        return _APK_PROVIDERS.get(
-            program, PROVIDERS.get(program, program) if program not in {"ps", "xz"} else program
-        )
+        return _APK_PROVIDERS.get(program, PROVIDERS.get(program, program) if program not in {"ps", "xz"} else program)
     return PROVIDERS.get(program, program)
 
 
@@ -378,7 +396,9 @@ def _why_not_apart(reading: StageReading, steps: Sequence[Step]) -> Refused | No
 def _repositories(
     reading: StageReading, runner: BaseImage | None, builder: str | None
 ) -> tuple[frozenset[Instruction], tuple[str, ...]] | Refused:
-    """RUNs with a repository of their own that both stages have to run, and what the runner copies in their place."""
+    """RUNs with a repository of their own that both stages have to run, and what the runner copies in their
+    place.
+    """
     steps = _repository_steps(reading)
     if not steps:
         return frozenset(), ()
@@ -387,7 +407,8 @@ def _repositories(
         return reason
     has = runner.preinstalled if runner is not None else frozenset[str]()
     if builder is not None and _manager(reading) == "apt" and "ca-certificates" in has:
-        # The same release on both sides: its lists of repositories and their keys are of use there as they are.
+        # The same release on both sides: its lists of repositories and their keys are of use there as they
+        # are.
         text = "\n".join(step.node.argument for step in steps)
         copies = [f"COPY --from={builder} /etc/apt /etc/apt"]
         if "/usr/share/keyrings" in text or re.search(r"\|\s*(?:sudo\s+(?:-E\s+)?)?(?:ba)?sh\b", text):
@@ -446,27 +467,25 @@ def is_cleaning(step: Step) -> bool:
     """A RUN that only removes package lists, caches and temporary files, or refreshes package lists."""
     if step.script is None or step.script.opaque is not None or not step.commands:
         return False
-    return all(_cleans(command) or command.name in _SILENT and not command.redirects or _is_quiet(step, command)
+    return all(_cleans(command) or (command.name in _SILENT and not command.redirects) or _is_quiet(step, command)
                for command in step.commands)  # fmt: skip
 
 
 def _is_quiet(step: Step, command: Command) -> bool:
-    return any(
-        call.command is command and call.manager in MANAGERS and call.action in _QUIET for call in step.calls
-    )
+    return any(call.command is command and call.manager in MANAGERS and call.action in _QUIET for call in step.calls)
 
 
 def install_text(reading: StageReading, packages: Sequence[str], recommends: bool = False) -> str | Refused:
-    """The canonical RUN that installs these packages with the base image's package manager and leaves no lists."""
+    """The canonical RUN that installs these packages with the base image's package manager and leaves no
+    lists.
+    """
     return _text(reading, tuple(packages), recommends)
 
 
 def _text(reading: StageReading, packages: tuple[str, ...], recommends: bool) -> str | Refused:
     manager = _manager(reading)
     names = (
-        " ".join(packages)
-        if len(packages) <= 4
-        else "".join(f" \\\n        {name}" for name in packages).lstrip(" ")
+        " ".join(packages) if len(packages) <= 4 else "".join(f" \\\n        {name}" for name in packages).lstrip(" ")
     )
     gap = "" if names.startswith("\\") else " "
     if manager == "apk":
@@ -501,7 +520,8 @@ def _all_text(reading: StageReading) -> str:
 
 
 def programs_started(reading: StageReading) -> Mapping[str, str]:
-    """Programs that the container calls by name -> where: CMD, ENTRYPOINT, HEALTHCHECK and shell scripts they start.
+    """Programs that the container calls by name -> where: CMD, ENTRYPOINT, HEALTHCHECK and shell scripts they
+    start.
 
     Names are without their folder. What the program's own sources call is a matter of its language.
     """
@@ -545,11 +565,7 @@ def _called(
     if not argv:
         return
     yield argv[0].rpartition("/")[2], where
-    if (
-        argv[0] in {"sh", "bash", "/bin/sh", "/bin/bash", "ash"}
-        and len(argv) > 2
-        and argv[1] in {"-c", "-lc", "-ec"}
-    ):
+    if argv[0] in {"sh", "bash", "/bin/sh", "/bin/bash", "ash"} and len(argv) > 2 and argv[1] in {"-c", "-lc", "-ec"}:
         yield from _called(reading, read(argv[2]), (), where, depth)
         return
     if argv[0].rpartition("/")[2] in {"tini", "dumb-init", "exec", "gosu", "su-exec"}:
@@ -598,10 +614,12 @@ def script_path(reading: StageReading, word: str) -> str | None:
 
 
 def system_role(step: Step) -> Role | None:
-    """BOTH for a RUN that only sets the system up (users, folders, permissions, locale, time zone), BUILDER for one that
+    """BOTH for a RUN that only sets the system up (users, folders, permissions, locale, time zone), BUILDER
+    for one that
     only cleans up after a package manager; None for anything else.
 
-    The same commands in the same order give the same result in both stages; :func:`narrow` takes them out of the
+    The same commands in the same order give the same result in both stages; :func:`narrow` takes them out of
+    the
     builder where nothing there needs them.
     """
     if step.keyword != "RUN" or step.script is None or step.script.opaque is not None or not step.commands:
@@ -612,7 +630,9 @@ def system_role(step: Step) -> Role | None:
 
 
 def is_set_up(command: Command) -> bool:
-    """A command that makes users, folders, links, permissions, locales or files of /etc: needs no program of a build."""
+    """A command that makes users, folders, links, permissions, locales or files of /etc: needs no program of
+    a build.
+    """
     name = (command.name or "").rpartition("/")[2]
     if name in _USERS or name in _SETTINGS:
         return True
@@ -626,9 +646,7 @@ def is_set_up(command: Command) -> bool:
         return bool(files) and all(path.startswith("/etc/") for path in files)
     if name in {"rm", "cp", "mv"}:
         operands = [arg for arg in command.args if not arg.startswith("-")]
-        return bool(operands) and all(
-            path.startswith(("/etc/", "/var/", "/tmp/", "/usr/share/")) for path in operands
-        )
+        return bool(operands) and all(path.startswith(("/etc/", "/var/", "/tmp/", "/usr/share/")) for path in operands)
     return False
 
 
@@ -642,7 +660,8 @@ def makes_user(step: Step) -> bool:
 
 
 def narrow(reading: StageReading, roles: Mapping[Instruction, Role]) -> dict[Instruction, Role]:
-    """``roles`` without set-up steps in the builder that nothing there needs: no step of the builder runs as, or gives
+    """``roles`` without set-up steps in the builder that nothing there needs: no step of the builder runs as,
+    or gives
     files to, a user they make, or names a folder they make."""
     result = dict(roles)
     last = max(

@@ -76,5 +76,7 @@ def _hint(read: object) -> str:
     call = read.call if isinstance(read, ReadInstall) else None
     if call is not None and call.manager in {"poetry", "uv", "pdm"}:
         flag = {"poetry": "--no-root", "uv": "--no-install-project", "pdm": "--no-self"}[call.manager]
-        return f"install the dependencies alone first (`{call.program} {call.verb} {flag}`), the project after the sources"
+        return (
+            f"install the dependencies alone first (`{call.program} {call.verb} {flag}`), the project after the sources"
+        )
     return "list the dependencies in a requirements file and install that first"

@@ -23,7 +23,9 @@ class ReadInstall(NamedTuple):
 
     act: Act
     manifests: tuple[str, ...]
-    """Context paths of the files (and folders of local packages) that it reads, sources of the project left out."""
+    """Context paths of the files (and folders of local packages) that it reads, sources of the project left
+    out.
+    """
     requirements: tuple[Requirement, ...] = ()
     locked: tuple[LockedDistribution, ...] = ()
     sources: str | None = None
@@ -118,9 +120,7 @@ def _pip(stage: PythonStage, act: Act, call: PackageCall, folder: str) -> ReadIn
             return Refused(f"{found} includes {read.missing[0]}, which is not in the build context")
         manifests.update(dict.fromkeys(read.included))
         requirements += read.requirements
-        local += [
-            (need.path, need.file, need.is_editable) for need in read.requirements if need.path is not None
-        ]
+        local += [(need.path, need.file, need.is_editable) for need in read.requirements if need.path is not None]
     for path in call.values("-c", "--constraint", "--constraints", "--build-constraint", "--override"):
         if "://" in path:
             continue
@@ -210,9 +210,7 @@ def _of_setup(stage: PythonStage, folder: str) -> tuple[Requirement, ...] | Refu
         return (*found, *(need for need in map(parse_requirement, written) if need is not None))
     opened = setup_files(stage, script)
     files = () if isinstance(opened, Refused) else opened
-    lists = [
-        path for path in files if "require" in posixpath.basename(path) and path.endswith((".txt", ".in"))
-    ]
+    lists = [path for path in files if "require" in posixpath.basename(path) and path.endswith((".txt", ".in"))]
     if not lists:
         return Refused(
             f"what {script} installs is only known when it runs: install_requires is no list of strings",
@@ -322,9 +320,7 @@ def setup_files(stage: PythonStage, script: str) -> tuple[str, ...] | Refused:
     return tuple(found)
 
 
-def _project(
-    stage: PythonStage, act: Act, folder: str, what: str, is_editable: bool
-) -> ReadInstall | Refused:
+def _project(stage: PythonStage, act: Act, folder: str, what: str, is_editable: bool) -> ReadInstall | Refused:
     found = _find(stage, act, folder, "setup.py")
     if isinstance(found, Refused):
         return found
@@ -367,15 +363,11 @@ def _pipenv(stage: PythonStage, act: Act, call: PackageCall, folder: str) -> Rea
     table = data.get("packages") if isinstance(data, dict) else None
     for name, value in (table if isinstance(table, dict) else {}).items():
         if isinstance(value, dict) and ("path" in value or value.get("editable")):
-            return ReadInstall(
-                act, (pipfile,), (), (), f"Pipfile installs {name} from the sources", True, None, folder
-            )
+            return ReadInstall(act, (pipfile,), (), (), f"Pipfile installs {name} from the sources", True, None, folder)
         needs.append(parse_requirement(name if not isinstance(value, dict) or "git" not in value
                                        else f"{name} @ git+{value['git']}"))  # fmt: skip
     lock = tuple(_existing(stage, act, folder, ("Pipfile.lock",)))
-    return ReadInstall(
-        act, (pipfile, *lock), tuple(need for need in needs if need is not None), folder=folder
-    )
+    return ReadInstall(act, (pipfile, *lock), tuple(need for need in needs if need is not None), folder=folder)
 
 
 _LOCKS = {

@@ -21,9 +21,12 @@ def _words(text: str) -> frozenset[str]:
 
 SOURCE_ONLY = _words(
     """
-    psycopg2 psycopg-c mysqlclient mysql-python mariadb uwsgi mod-wsgi pycairo pygobject python-ldap pygraphviz pylibmc
-    gdal gssapi kerberos pykerberos pyaudio bjoern pyicu fuse-python pycups systemd-python dbus-python leveldb rocksdb
-    python-rocksdb pillow-simd netifaces pycrypto dlib insightface crcmod meinheld ta-lib ibm-db python-prctl rpi-gpio
+    psycopg2 psycopg-c mysqlclient mysql-python mariadb uwsgi mod-wsgi pycairo pygobject python-ldap
+    pygraphviz pylibmc
+    gdal gssapi kerberos pykerberos pyaudio bjoern pyicu fuse-python pycups systemd-python dbus-python leveldb
+    rocksdb
+    python-rocksdb pillow-simd netifaces pycrypto dlib insightface crcmod meinheld ta-lib ibm-db python-prctl
+    rpi-gpio
     smbus smbus-cffi pybluez pyfuse3 llfuse netfilterqueue pyminizip pysha3 xapian-bindings blist gmpy
     scikit-sparse pystan fbprophet backports-lzma jsonnet pycapnp pyscard
     evdev posix-ipc sysv-ipc fastpbkdf2
@@ -74,27 +77,26 @@ def built_from_source(installs: Iterable[ReadInstall]) -> tuple[Building, ...]:
             elif name == "psycopg" and "c" in need.extras:
                 found[name] = Building(name, "psycopg[c] is compiled")
             elif need.url is not None and need.url.startswith(("git+", "git://")):
-                found[name or need.url] = Building(
-                    name or need.url, f"{name or need.url} is fetched with git"
-                )
+                found[name or need.url] = Building(name or need.url, f"{name or need.url} is fetched with git")
         lock = next((path for path in install.manifests if path.endswith(".lock")), "")
         for distribution in install.locked:
             if distribution.source == "git":
-                found[distribution.name] = Building(
-                    distribution.name, f"{lock} takes {distribution.name} from git"
-                )
-            elif distribution.source == "registry" and distribution.is_source_only:
-                if distribution.name not in PURE_SOURCES:
-                    found[distribution.name] = Building(
-                        distribution.name, f"{lock} lists no wheel of {distribution.name}"
-                    )
+                found[distribution.name] = Building(distribution.name, f"{lock} takes {distribution.name} from git")
+            elif (
+                distribution.source == "registry"
+                and distribution.is_source_only
+                and distribution.name not in PURE_SOURCES
+            ):
+                found[distribution.name] = Building(distribution.name, f"{lock} lists no wheel of {distribution.name}")
     return tuple(found.values())
 
 
 PURE_SOURCES = _words(
     """
-    docopt future wikipedia pyspark sgmllib3k antlr4-python3-runtime langdetect peewee-migrate termcolor ibm-cos-sdk
-    ibm-cos-sdk-core ibm-cos-sdk-s3transfer databricks-cli pyjwkest django-rest-swagger fire emoji pytz-deprecation-shim
+    docopt future wikipedia pyspark sgmllib3k antlr4-python3-runtime langdetect peewee-migrate termcolor
+    ibm-cos-sdk
+    ibm-cos-sdk-core ibm-cos-sdk-s3transfer databricks-cli pyjwkest django-rest-swagger fire emoji
+    pytz-deprecation-shim
     unidiff breadability rouge-score pylatexenc crayons mailjet-rest progressbar
     suds-jurko intervaltree odfpy oauth2client proxy-tools tabula
     """
@@ -102,8 +104,9 @@ PURE_SOURCES = _words(
 """Distributions that PyPI has as source archives only, without C code: any image builds them."""
 
 
-COMPILES_AT_RUN_TIME = frozenset({"theano", "theano-pymc", "pytensor", "pymc3", "pymc", "pystan", "cmdstanpy", "cppimport",
-                                  "triton", "vllm", "deepspeed", "weave"})  # fmt: skip
+COMPILES_AT_RUN_TIME = _words(
+    "theano theano-pymc pytensor pymc3 pymc pystan cmdstanpy cppimport triton vllm deepspeed weave"
+)
 """Distributions that call a C compiler when the program runs."""
 
 
@@ -121,10 +124,10 @@ def is_git(building: Iterable[Building]) -> tuple[str, ...]:
     return tuple(one.name for one in building if " git" in one.why)
 
 
-def libraries(
-    installs: Iterable[ReadInstall], image: BaseImage, building: Iterable[Building]
-) -> Mapping[str, str]:
-    """System packages that the installed distributions need at run time -> why, by the names of the image's release."""
+def libraries(installs: Iterable[ReadInstall], image: BaseImage, building: Iterable[Building]) -> Mapping[str, str]:
+    """System packages that the installed distributions need at run time -> why, by the names of the image's
+    release.
+    """
     from refactor.images import classify, native_needs
     from refactor.images.system_packages import loads_system_library
 
@@ -139,7 +142,8 @@ def libraries(
                 found.setdefault(library, f"{name} {why}")
 
     built = {one.name for one in building}
-    # A slim image has only the libraries that the stage installs itself; what of those is needed at run time follows
+    # A slim image has only the libraries that the stage installs itself; what of those is needed at run time
+    # follows
     # from the -dev packages.
     for name in built if image.variant == "fat" else ():
         for library in native_needs(name, distro, release):
@@ -157,14 +161,14 @@ def libraries(
                 continue
             add_dev(name, _WHEELS_THAT_LOAD.get(name, ()), "loads it at run time")
             if name in _LOADS_OPENMP:
-                found.setdefault(
-                    "libgomp" if distro == "alpine" else "libgomp1", f"{name} loads it at run time"
-                )
+                found.setdefault("libgomp" if distro == "alpine" else "libgomp1", f"{name} loads it at run time")
     return found
 
 
 def programs(installs: Iterable[ReadInstall], context: BuildContext) -> Mapping[str, str]:
-    """Programs that the project starts at run time -> where: its sources and the distributions that it installs."""
+    """Programs that the project starts at run time -> where: its sources and the distributions that it
+    installs.
+    """
     found: dict[str, str] = {}
     for install in installs:
         for need in install.requirements:

@@ -19,14 +19,17 @@ if TYPE_CHECKING:
     from refactor.context.python_manifests import Pyproject
 
 _IMPORT_NAMES = {
-    "pyyaml": "yaml", "pillow": "PIL", "beautifulsoup4": "bs4", "scikit-learn": "sklearn", "python-dateutil": "dateutil",
+    "pyyaml": "yaml", "pillow": "PIL", "beautifulsoup4": "bs4", "scikit-learn": "sklearn",
+    "python-dateutil": "dateutil",
     "opencv-python": "cv2", "python-dotenv": "dotenv", "django-debug-toolbar": "debug_toolbar",
     "djangorestframework": "rest_framework", "django-extensions": "django_extensions", "psycopg2-binary": "psycopg2",
 }  # fmt: skip
 
 
 def production(stage: PythonStage, install: ReadInstall) -> Iterator[Rewrite | tuple[Step, Refused]]:
-    """New text for an installation of poetry, uv, pdm or pipenv, where nothing needs the development dependencies."""
+    """New text for an installation of poetry, uv, pdm or pipenv, where nothing needs the development
+    dependencies.
+    """
     call = install.call
     if call is None or call.manager not in {"poetry", "uv", "pdm", "pipenv"}:
         return
@@ -72,16 +75,10 @@ def _flag(stage: PythonStage, call: PackageCall) -> str | None:
         version = poetry_version(stage)
         return "--no-dev" if version is not None and version < (1, 2) else "--only main"
     if call.manager == "uv":
-        chosen = call.has(
-            "--no-dev", "--dev", "--group", "--only-group", "--all-groups", "--no-default-groups"
-        )
+        chosen = call.has("--no-dev", "--dev", "--group", "--only-group", "--all-groups", "--no-default-groups")
         return None if chosen or "UV_NO_DEV" in stage.variables else "--no-dev"
     if call.manager == "pdm":
-        return (
-            None
-            if call.has("--prod", "--production", "-G", "--group", "--dev", "-d", "--without")
-            else "--prod"
-        )
+        return None if call.has("--prod", "--production", "-G", "--group", "--dev", "-d", "--without") else "--prod"
     return "" if call.has("--dev", "-d") else None
 
 
@@ -131,11 +128,7 @@ def _why_needed(stage: PythonStage, development: frozenset[str]) -> Refused | No
             used = sorted(words & development)
             if used:
                 return Refused(f"line {stage.line(step)} runs {used[0]}, a development dependency")
-    last = (
-        StageReading(reading.file, reading.file.stages[-1], reading.context)
-        if reading.file.stages
-        else reading
-    )
+    last = StageReading(reading.file, reading.file.stages[-1], reading.context) if reading.file.stages else reading
     start = last.start
     for program, where in programs_started(last).items():
         if program in {"uv", "uvx"}:
@@ -151,9 +144,7 @@ def _why_needed(stage: PythonStage, development: frozenset[str]) -> Refused | No
     imported = _imported(reading.context, frozenset(development))
     if imported is not None:
         name, where = imported
-        return Refused(
-            f"{where} imports {name}, a development dependency", "move it to the run-time dependencies"
-        )
+        return Refused(f"{where} imports {name}, a development dependency", "move it to the run-time dependencies")
     return None
 
 

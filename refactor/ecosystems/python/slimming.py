@@ -58,24 +58,15 @@ def slim(reading: StageReading) -> Slim | Refused | None:
         name = (act.command.name or "").rpartition("/")[2]
         if act.action is not Action.SYSTEM and name in system.PROVIDERS:
             called.setdefault(name, f"line {stage.line(act.step)}")
-    installed = {
-        word.literal for _, call in reading.calls if call.manager in system.MANAGERS for word in call.packages
-    }
+    installed = {word.literal for _, call in reading.calls if call.manager in system.MANAGERS for word in call.packages}
     for program, where in called.items():
         package = system.PROVIDERS.get(program)
-        if (
-            package is None
-            or package in target.preinstalled
-            or program in target.preinstalled
-            or package in installed
-        ):
+        if package is None or package in target.preinstalled or program in target.preinstalled or package in installed:
             continue
         if package not in image.preinstalled:
             continue
         if program in _COMPILERS:
-            return Refused(
-                f"{where} calls {program}, which the slim image has not", "install it, or split by hand"
-            )
+            return Refused(f"{where} calls {program}, which the slim image has not", "install it, or split by hand")
         packages.setdefault(package, f"{where} calls {program}")
     evidence = [f"{name}: {why}" for name, why in packages.items()]
     locked = sum(len(install.locked) for install in installs)

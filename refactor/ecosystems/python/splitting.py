@@ -30,7 +30,11 @@ from refactor.images import BaseImage, lookup
 from refactor.syntax import Instruction
 
 HOME = "/opt/venv"
+_LOGIN = tuple((option,) for option in ("-l", "-lc", "-cl", "--login"))
 _RUN_TOOLS = frozenset({"poetry", "pipenv", "pdm", "uv", "uvx", "hatch"})
+_SYSTEM_PYTHON = (
+    "python3-pip", "python3-setuptools", "python3-wheel", "python3-venv", "python3-virtualenv", "py3-pip",
+)  # fmt: skip
 _MANIFEST_NAMES = frozenset({"pyproject.toml", "setup.py", "setup.cfg"})
 _FORBIDDEN_VARIABLES = frozenset(
     {"PIP_TARGET", "PIP_PREFIX", "PIP_USER", "PYTHONUSERBASE", "PYTHONHOME", "UV_SYSTEM_PYTHON",
@@ -62,9 +66,7 @@ def split(reading: StageReading, runner: str | None) -> SplitPlan | Refused | No
     builds = system.build_only(reading)
     if not stage.installs:
         if builds and any(act.action is Action.PROGRAM for act in stage.acts):
-            return Refused(
-                f"{', '.join(builds)} are there to build, but no installation of packages is found"
-            )
+            return Refused(f"{', '.join(builds)} are there to build, but no installation of packages is found")
         return None
     unread = why_not_read(reading)
     if unread is not None:
@@ -145,7 +147,9 @@ class _Plan:
         self.is_environment_made = False
         """The environment is made inside of a RUN that was taken apart."""
         self.again: list[Instruction] = []
-        """Copies of sources that the builder repeats after the dependencies, for the project's own installation."""
+        """Copies of sources that the builder repeats after the dependencies, for the project's own
+        installation.
+        """
 
     def made(self, runner: str | None, reasons: Sequence[str]) -> SplitPlan | Refused:
         obstacle = self._obstacle()
@@ -161,7 +165,7 @@ class _Plan:
         runner_image = None if expanded is None else lookup(expanded)
         context = self.reading.context
         libraries = needs.libraries(self.installs, self.image, self.building) if self.image.distro else {}
-        build_only = dict.fromkeys(("python3-pip", "python3-setuptools", "python3-wheel", "python3-venv", "python3-virtualenv", "py3-pip"), "Python comes with the base image")  # fmt: skip
+        build_only = dict.fromkeys(_SYSTEM_PYTHON, "Python comes with the base image")
         fetched = needs.is_git(self.building)
         called = dict(needs.programs(self.installs, context))
         messages = self._compiles_messages()
@@ -240,19 +244,13 @@ class _Plan:
         for step in reading.steps:
             line = stage.line(step)
             if step.keyword == "ONBUILD":
-                return Refused(
-                    f"ONBUILD on line {line} is for images built from this one, which would get the runner"
-                )
+                return Refused(f"ONBUILD on line {line} is for images built from this one, which would get the runner")
             if step.keyword in {"ENV", "ARG"}:
                 for name, value in step.node.pairs:
                     if name in _FORBIDDEN_VARIABLES:
-                        return Refused(
-                            f"{name} on line {line} says where packages are installed", f"remove {name}"
-                        )
+                        return Refused(f"{name} on line {line} says where packages are installed", f"remove {name}")
                     if name == "PATH" and "PATH" not in value.replace("PATH=", ""):
-                        return Refused(
-                            f"line {line} sets PATH without the base image's own", "append to $PATH"
-                        )
+                        return Refused(f"line {line} sets PATH without the base image's own", "append to $PATH")
         compiler = needs.why_compiler_stays(self.installs)
         if compiler is not None and self.builds:
             return Refused(f"{compiler}: {', '.join(self.builds)} cannot be left out")
@@ -279,19 +277,17 @@ class _Plan:
             return Refused(f"line {line} installs with sudo, which sets a PATH of its own", "leave sudo out")
         for option in ("-t", "--target", "--prefix", "--root", "--python"):
             if call.manager in {"pip", "uv"} and call.option(option) is not None:
-                return Refused(
-                    f"line {line} installs into a folder of its own ({option} {call.option(option)})"
-                )
+                return Refused(f"line {line} installs into a folder of its own ({option} {call.option(option)})")
         name = act.command.name or ""
-        if name.startswith("/") and not any(
-            name.startswith(path + "/") for _, path in self.stage.environments
-        ):
+        if name.startswith("/") and not any(name.startswith(path + "/") for _, path in self.stage.environments):
             return Refused(f"line {line} calls {name} by its path, which is outside of a virtual environment",
                            f"call {posixpath.basename(name)} by name")  # fmt: skip
         return None
 
     def _why_not_started(self) -> Refused | None:
-        """What is started calls a tool that the runner has not, or drops the PATH that has the environment in it."""
+        """What is started calls a tool that the runner has not, or drops the PATH that has the environment in
+        it.
+        """
         reading = self.reading
         tools = set(self.stage.tools)
         started = system.programs_started(reading)
@@ -314,19 +310,13 @@ class _Plan:
         if tools and deployment.has_own_command:
             for source in deployment.sources:
                 text = reading.context.read(source)
-                found = next(
-                    (tool for tool in sorted(tools) if isinstance(text, str) and f"{tool} run" in text), None
-                )
+                found = next((tool for tool in sorted(tools) if isinstance(text, str) and f"{tool} run" in text), None)
                 if found is not None:
-                    return Refused(
-                        f"{source} starts the image with `{found} run`, so the runner needs {found}"
-                    )
+                    return Refused(f"{source} starts the image with `{found} run`, so the runner needs {found}")
         start = reading.start
-        if start is not None and len(start.argv) > 1 and start.argv[0].rpartition("/")[2] in {"bash", "sh"}:
-            if start.argv[1] in {"-l", "-lc", "-cl", "--login"}:
-                return Refused(
-                    "the start command is a login shell, which sets a PATH without the virtual environment"
-                )
+        argv = start.argv if start is not None else ()
+        if argv and argv[0].rpartition("/")[2] in {"bash", "sh"} and argv[1:2] in _LOGIN:
+            return Refused("the start command is a login shell, which sets a PATH without the virtual environment")
         return None
 
     def _why_outside(self) -> Refused | None:
@@ -350,9 +340,7 @@ class _Plan:
             return Refused(files.reason)
         for path in files[:5_000]:
             name = posixpath.basename(path)
-            if "." in name.lstrip(".") and not name.endswith(
-                (".sh", ".conf", ".cfg", ".ini", ".cron", ".service")
-            ):
+            if "." in name.lstrip(".") and not name.endswith((".sh", ".conf", ".cfg", ".ini", ".cron", ".service")):
                 continue
             if name.startswith(("Dockerfile", "Makefile", "LICENSE", "README", ".git")):
                 continue
@@ -361,9 +349,7 @@ class _Plan:
                 continue
             match = _OUTSIDE.search(data.decode("utf-8", "replace"))
             if match is not None and not _is_copied_there(reading, match[0]):
-                return Refused(
-                    f"{path} names {match[0]}, which is outside of a virtual environment", "call it by name"
-                )
+                return Refused(f"{path} names {match[0]}, which is outside of a virtual environment", "call it by name")
         return None
 
     # Images and environments
@@ -410,13 +396,9 @@ class _Plan:
         made = stage.environments
         for act, path in made:
             if act.call is not None and act.call.has("--system-site-packages"):
-                return Refused(
-                    f"the environment made on line {stage.line(act.step)} also uses the system's packages"
-                )
+                return Refused(f"the environment made on line {stage.line(act.step)} also uses the system's packages")
             if "$" in path:
-                return Refused(
-                    f"where line {stage.line(act.step)} makes the environment depends on a variable"
-                )
+                return Refused(f"where line {stage.line(act.step)} makes the environment depends on a variable")
         if projects:
             if len(projects) > 1:
                 return Refused(f"several projects are installed: {', '.join(projects)}")
@@ -436,7 +418,9 @@ class _Plan:
         return Environment(HOME, True, (HOME, *dict.fromkeys(folders)))
 
     def _needs_folder(self, install: ReadInstall) -> bool:
-        """An editable install by pip or setup.py leaves metadata beside the sources; poetry, uv and pdm do not."""
+        """An editable install by pip or setup.py leaves metadata beside the sources; poetry, uv and pdm do
+        not.
+        """
         return install.call is None or install.call.manager == "pip" or install.call.manager == "pipenv"
 
     def _own_environment(self, install: ReadInstall) -> str | None:
@@ -570,9 +554,7 @@ class _Plan:
             self.roles[step.node] = Role.RUNNER
             return None
         split_here = environment.is_new and Action.TOOL in actions and Action.INSTALL in actions
-        changed = [
-            act for act in acts if id(act.command) in rewrites or self._text(act, environment) is not None
-        ]
+        changed = [act for act in acts if id(act.command) in rewrites or self._text(act, environment) is not None]
         shared = [act for act in acts if act.action in RUNNER_ACTIONS | {Action.SET_UP}]
         if not shared and not split_here and not changed:
             self.roles[step.node] = Role.BUILDER
@@ -593,18 +575,11 @@ class _Plan:
                 f"the RUN on line {line} installs packages and does other things, not simply joined by &&",
                 "give the installation a RUN of its own",
             )
-        mine = [
-            act
-            for act in acts
-            if act.action in BUILDER_ACTIONS | {Action.NEUTRAL, Action.SET_UP, Action.SHELL}
-        ]
+        mine = [act for act in acts if act.action in BUILDER_ACTIONS | {Action.NEUTRAL, Action.SET_UP, Action.SHELL}]
         theirs = [act for act in acts if act.action in RUNNER_ACTIONS | {Action.SET_UP}]
-        after = next((act for act in mine if theirs and act.action is Action.INSTALL
-                      and any(other.action in RUNNER_ACTIONS and other.command.span < act.command.span for other in theirs)), None)  # fmt: skip
-        if after is not None and any(other.action is Action.FILES for other in theirs):
-            return Refused(
-                f"the RUN on line {line} changes files before it installs packages", "use two RUNs"
-            )
+        changes = [act.command.span for act in theirs if act.action is Action.FILES]
+        if any(act.action is Action.INSTALL and span < act.command.span for act in mine for span in changes):
+            return Refused(f"the RUN on line {line} changes files before it installs packages", "use two RUNs")
         flags = "".join(f"{flag.text} " for flag in step.node.flags)
 
         def joined(parts: Sequence[Act]) -> str:
@@ -677,7 +652,9 @@ class _Plan:
         return None
 
     def _make_environment(self, first: Step) -> None:
-        """Makes the environment after the build tools and before the copies that the first installation needs."""
+        """Makes the environment after the build tools and before the copies that the first installation
+        needs.
+        """
         if self.is_environment_made:
             return
         steps = self.reading.steps
@@ -685,26 +662,20 @@ class _Plan:
         start = 0
         for index, step in enumerate(steps[:at]):
             acts = self.stage.of(step) if step.keyword == "RUN" else ()
-            if any(act.action in {Action.TOOL, Action.SYSTEM, Action.SET_UP} for act in acts) or is_uv_copy(
-                step
-            ):
+            if any(act.action in {Action.TOOL, Action.SYSTEM, Action.SET_UP} for act in acts) or is_uv_copy(step):
                 start = index + 1
         upgrades = [index for index, step in enumerate(steps[:at]) if step.keyword == "RUN"
                     and any(act.action is Action.UPGRADE for act in self.stage.of(step))]  # fmt: skip
         if (
             upgrades
             and upgrades[0] < start
-            and not any(
-                act.action is Action.TOOL for index in upgrades for act in self.stage.of(steps[index])
-            )
+            and not any(act.action is Action.TOOL for index in upgrades for act in self.stage.of(steps[index]))
         ):
             tools = [index for index, step in enumerate(steps[:at]) if step.keyword == "RUN"
                      and any(act.action is Action.TOOL for act in self.stage.of(step))]  # fmt: skip
             start = upgrades[0] if not tools or max(tools) < upgrades[0] else start
         for step in steps[start : at + 1]:
-            if step.keyword in {"COPY", "ADD", "RUN"} and Role.BUILDER in self.roles.get(
-                step.node, Role.BUILDER
-            ):
+            if step.keyword in {"COPY", "ADD", "RUN"} and Role.BUILDER in self.roles.get(step.node, Role.BUILDER):
                 self.before.setdefault(step.node, []).extend(_making())
                 self.anchor = step.node
                 return
@@ -715,15 +686,11 @@ class _Plan:
         reading = self.reading
         last = max(reading.position(install.act.step.node) for install in self.installs)
         for step in reading.runs:
-            if Role.BUILDER in self.roles.get(step.node, Role.DROPPED) and not system.is_package_step(step):
-                if system.system_role(step) is None:
-                    last = max(last, reading.position(step.node))
+            is_builder = Role.BUILDER in self.roles.get(step.node, Role.DROPPED)
+            if is_builder and not system.is_package_step(step) and system.system_role(step) is None:
+                last = max(last, reading.position(step.node))
         in_place = [install for install in self.installs if install.sources is not None]
-        whole = [
-            path
-            for path in environment.copied
-            if any(path == i.folder and i.is_editable for i in self.installs)
-        ]
+        whole = [path for path in environment.copied if any(path == i.folder and i.is_editable for i in self.installs)]
         two_phases = self._two_phases(in_place) if in_place and not whole else False
         provided = self._provided()
         for index, step in enumerate(reading.steps):
@@ -838,10 +805,7 @@ class _Plan:
             if any(name in text or one.target in text for text in texts if one.target != "/"):
                 return True
             is_script = one.source.endswith((".py", ".sh", ".html", ".js", ".css", ".sql"))
-            if (
-                one.target.startswith(("/etc/", "/root/", "/usr/local/share/ca-certificates"))
-                and not is_script
-            ):
+            if one.target.startswith(("/etc/", "/root/", "/usr/local/share/ca-certificates")) and not is_script:
                 return True
         return not copied
 
@@ -854,11 +818,7 @@ class _Plan:
         texts = []
         for folder, paths in groups.items():
             relative = posixpath.relpath(folder, step.workdir) if step.workdir != "/" else folder
-            target = (
-                "./"
-                if relative == "."
-                else (folder if relative.startswith("..") else relative).rstrip("/") + "/"
-            )
+            target = "./" if relative == "." else (folder if relative.startswith("..") else relative).rstrip("/") + "/"
             texts.append(f"COPY {' '.join(paths)} {target}")
         return texts
 
@@ -866,12 +826,7 @@ class _Plan:
         """Dependencies first, then the sources and the project itself: what poetry, uv and pdm can do."""
         install = in_place[0]
         call = install.call
-        if (
-            len(in_place) > 1
-            or call is None
-            or call.manager not in {"poetry", "uv", "pdm"}
-            or install.project is None
-        ):
+        if len(in_place) > 1 or call is None or call.manager not in {"poetry", "uv", "pdm"} or install.project is None:
             return False
         if call.verb.startswith("pip") or call.packages or install.project.local_paths:
             return False
@@ -894,14 +849,9 @@ class _Plan:
         written = self.instead.get(node, [f"RUN {node.argument}"])
         whole = written[-1]
         copies = [
-            f"{other.keyword} {''.join(f'{f.text} ' for f in other.flags)}{other.argument}"
-            for other in self.again
+            f"{other.keyword} {''.join(f'{f.text} ' for f in other.flags)}{other.argument}" for other in self.again
         ]
-        again = (
-            whole.rpartition(" && ")[2]
-            if len(self.stage.of(install.act.step)) > 1
-            else whole.removeprefix("RUN ")
-        )
+        again = whole.rpartition(" && ")[2] if len(self.stage.of(install.act.step)) > 1 else whole.removeprefix("RUN ")
         self.instead[node] = [*written[:-1], f"{whole} {flag}", *copies, f"RUN {again.strip()}"]
         self.roles[node] = Role.BUILDER
         self.evidence.append(
@@ -915,9 +865,7 @@ class _Plan:
             return
         texts = self.before.pop(node)
         for step in self.reading.steps[self.reading.position(node) :]:
-            if step.keyword in {"COPY", "ADD", "RUN"} and Role.BUILDER in self.roles.get(
-                step.node, Role.DROPPED
-            ):
+            if step.keyword in {"COPY", "ADD", "RUN"} and Role.BUILDER in self.roles.get(step.node, Role.DROPPED):
                 self.before.setdefault(step.node, []).extend(texts)
                 return
 
@@ -932,8 +880,10 @@ def _place_of(copied: Copied, path: str) -> str | None:
 
 
 def _raw(step: Step, act: Act) -> str:
-    text = step.script.text if step.script is not None else step.node.argument
-    return " ".join(text[act.command.span[0] : act.command.span[1]].split(" ")).strip()
+    script = step.script.text if step.script is not None else step.node.argument
+    text = script[act.command.span[0] : act.command.span[1]]
+    # Continuations leave the indentation of the next line behind.
+    return text.strip() if "'" in text or '"' in text else " ".join(text.split())
 
 
 def _making() -> list[str]:
@@ -946,11 +896,13 @@ def _environment_text() -> str:
 
 def _is_copied_there(reading: StageReading, path: str) -> bool:
     """A file of the context, or of another image, that the Dockerfile puts at this path."""
-    return any(path == copied.target or path.startswith(copied.target.rstrip("/") + "/") for copied in reading.copies
-               if copied.target not in {"/", "/usr", "/usr/local"}) or any(
-        step.keyword == "COPY" and step.node.flag("from") is not None and (step.node.destination or "").startswith("/usr/local")
-        for step in reading.steps
-    )  # fmt: skip
+    for copied in reading.copies:
+        if copied.target in {"/", "/usr", "/usr/local"}:
+            continue
+        if path == copied.target or path.startswith(copied.target.rstrip("/") + "/"):
+            return True
+    others = (step.node for step in reading.steps if step.keyword == "COPY" and step.node.flag("from") is not None)
+    return any((node.destination or "").startswith("/usr/local") for node in others)
 
 
 __all__ = ["HOME", "distribution_name", "split"]

@@ -38,9 +38,7 @@ _CONSOLE_SCRIPTS = frozenset(
 )  # fmt: skip
 """Programs of distributions that Dockerfiles call at build time once these are installed."""
 
-_TESTS = frozenset(
-    {"pytest", "tox", "nox", "flake8", "pylint", "mypy", "ruff", "black", "isort", "coverage", "bandit"}
-)
+_TESTS = frozenset({"pytest", "tox", "nox", "flake8", "pylint", "mypy", "ruff", "black", "isort", "coverage", "bandit"})
 
 _FILES = frozenset({"rm", "mv", "cp", "sed", "chmod", "chown", "chgrp", "touch", "mkdir", "ln", "find", "cat", "echo",
                     "printf", "ls", "dos2unix", "envsubst", "tee", "truncate", "install"})  # fmt: skip
@@ -122,13 +120,7 @@ class PythonStage:
                 if script is not None:
                     text = script[0]
                     found[
-                        "poetry"
-                        if "poetry" in text
-                        else "pdm"
-                        if "pdm" in text
-                        else "uv"
-                        if "uv" in text
-                        else "pip"
+                        "poetry" if "poetry" in text else "pdm" if "pdm" in text else "uv" if "uv" in text else "pip"
                     ] = None
         for step in self.reading.steps:
             if is_uv_copy(step):
@@ -158,7 +150,9 @@ class PythonStage:
 
     @cached_property
     def variables(self) -> dict[str, str]:
-        """ENV and ARG of the stage by name, known variables filled in; all values of PATH, one after the other."""
+        """ENV and ARG of the stage by name, known variables filled in; all values of PATH, one after the
+        other.
+        """
         found: dict[str, str] = {}
         for step in self.reading.steps:
             if step.keyword not in {"ENV", "ARG"}:
@@ -175,9 +169,7 @@ class PythonStage:
         is_installer = _INSTALLER_SCRIPTS.search(step.node.argument) is not None
         for command in step.commands:
             call = calls.get(id(command))
-            if is_installer and (
-                command.in_pipeline or command.name in {"curl", "wget", "python", "python3"}
-            ):
+            if is_installer and (command.in_pipeline or command.name in {"curl", "wget", "python", "python3"}):
                 yield Act(step, command, Action.TOOL)
                 continue
             yield Act(step, command, self._action(step, command, call), call)
@@ -201,11 +193,7 @@ class PythonStage:
             return _python_program(command)
         if name in _CONSOLE_SCRIPTS or (command.name or "").endswith(".py"):
             return Action.PROGRAM
-        if (
-            name == "rm"
-            and command.args
-            and all(is_cache(arg) for arg in command.args if not arg.startswith("-"))
-        ):
+        if name == "rm" and command.args and all(is_cache(arg) for arg in command.args if not arg.startswith("-")):
             return Action.SYSTEM
         if system.is_set_up(command) and not self._touches_project(step, command):
             return Action.SET_UP
@@ -243,7 +231,7 @@ class PythonStage:
             return False
         folders = [copied.target for copied in self.reading.copies
                    if self.reading.position(copied.node) < self.reading.position(step.node)]  # fmt: skip
-        operands = [self.expanded(step, arg) for arg in command.args if not arg.startswith(("-", "+"))]
+        operands = [self.expanded(step, arg) for arg in command.args if not arg.startswith("-")]
         if name in {"chmod", "chown", "chgrp"}:
             operands = operands[1:]
         for path in operands:
@@ -273,8 +261,7 @@ def _python_program(command: Command) -> Action:
 
 def is_cache(path: str) -> bool:
     return (
-        re.match(r"(?:/root|~|\$HOME)/\.cache\b|/tmp\b|/var/(?:lib/apt|cache|tmp)\b|/var/log/apt\b", path)
-        is not None
+        re.match(r"(?:/root|~|\$HOME)/\.cache\b|/tmp\b|/var/(?:lib/apt|cache|tmp)\b|/var/log/apt\b", path) is not None
     )
 
 
@@ -286,9 +273,7 @@ def is_uv_copy(step: Step) -> bool:
 
 def distribution_name(requirement: str) -> str:
     """`Poetry==1.8.2` -> poetry, `poetry[plugin]>=1` -> poetry (PEP 503); a path or URL as it is."""
-    found = re.match(
-        r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*(?:[=<>!~;@].*)?$", requirement.strip()
-    )
+    found = re.match(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*(?:[=<>!~;@].*)?$", requirement.strip())
     return re.sub(r"[-_.]+", "-", found[1]).lower() if found is not None else requirement
 
 
@@ -303,9 +288,7 @@ def why_not_read(reading: StageReading) -> Refused | None:
     for step in reading.runs:
         line = reading.file.line_of(step.node)
         if step.script is None:
-            return Refused(
-                f"the RUN on line {line} has its commands in a heredoc, which are not read", "use && lists"
-            )
+            return Refused(f"the RUN on line {line} has its commands in a heredoc, which are not read", "use && lists")
         if step.script.opaque is not None:
             return Refused(f"the RUN on line {line} cannot be read: {step.script.opaque}", "write it simpler")
     return None

@@ -18,14 +18,21 @@ if TYPE_CHECKING:
 
 _HOME_CACHES = {
     "matplotlib": "its font cache", "transformers": "downloaded models", "sentence-transformers": "downloaded models",
-    "huggingface-hub": "downloaded models", "nltk": "downloaded data", "keras": "downloaded models", "torch-hub": "models",
+    "huggingface-hub": "downloaded models", "nltk": "downloaded data", "keras": "downloaded models",
     "streamlit": "its settings", "jupyter": "its settings", "notebook": "its settings", "jupyterlab": "its settings",
-    "gdown": "cookies", "yfinance": "a time zone cache", "spotipy": "a token cache", "newspaper3k": "downloaded articles",
+    "gdown": "cookies", "yfinance": "a time zone cache", "spotipy": "a token cache",
+    "newspaper3k": "downloaded articles",
     "openai-whisper": "downloaded models", "easyocr": "downloaded models", "playwright": "browsers",
     "pyppeteer": "a browser", "webdriver-manager": "browser drivers", "undetected-chromedriver": "a browser driver",
     "datasets": "downloaded data", "diffusers": "downloaded models", "torchvision": "downloaded models",
 }  # fmt: skip
 """Distributions that write below the home folder of the user they run as, and what."""
+
+_PATH_OPTIONS = (
+    "--access-logfile", "--error-logfile", "--log-file", "--access-log", "--pid", "--pidfile", "--logto", "--logfile",
+    "--socket", "-s", "--schedule", "--daemonize", "--uds", "--worker-tmp-dir",
+)  # fmt: skip
+"""Options of gunicorn, uwsgi, uvicorn and celery that name a file to write."""
 
 _CALM = re.compile(r"^/(?:dev|proc|tmp|var/tmp)(?:/|$)")
 
@@ -109,9 +116,7 @@ def _is_tool(path: str) -> bool:
     ) or parts[-1] in {"setup.py", "conftest.py", "noxfile.py", "tasks.py", "fabfile.py", "noxfile_config.py"}
 
 
-def _places(
-    reading: StageReading, facts: PythonFacts, use: Use, source: str, target: str
-) -> tuple[str, ...] | Refused:
+def _places(reading: StageReading, facts: PythonFacts, use: Use, source: str, target: str) -> tuple[str, ...] | Refused:
     folder = posixpath.dirname(facts.path)
     if source == facts.path:
         root = posixpath.dirname(target)
@@ -133,9 +138,7 @@ def _places(
     if path in {":memory:", ""}:
         return ()
     if path.startswith("~"):
-        return Refused(
-            f"{facts.path}:{use.line} writes below the home folder ({path})", "set USER and HOME by hand"
-        )
+        return Refused(f"{facts.path}:{use.line} writes below the home folder ({path})", "set USER and HOME by hand")
     if use.is_anchored:
         inside_source = path[len(source) :].lstrip("/") if source and path.startswith(source) else path
         return (join(target, inside_source or "."),)
@@ -221,17 +224,12 @@ def _by_start(reading: StageReading) -> dict[str, str] | Refused:
             if ">" in redirect and name and name not in {"1", "2"} and not name.startswith("/dev/"):
                 return {join(reading.final_workdir, name): "the start command writes to it"}
     found: dict[str, str] = {}
-    for option in ("--access-logfile", "--error-logfile", "--log-file", "--access-log", "--pid", "--pidfile", "--logto",
-                   "--logfile", "--socket", "-s", "--schedule", "--daemonize", "--uds", "--worker-tmp-dir"):  # fmt: skip
+    for option in _PATH_OPTIONS:
         for index, word in enumerate(words):
             value = word.partition("=")[2] if word.startswith(option + "=") else (
                 words[index + 1] if word == option and index + 1 < len(words) else "")  # fmt: skip
             value = value.removeprefix("unix:")
-            if (
-                not value
-                or value in {"-", "/dev/stdout", "/dev/stderr"}
-                or value.startswith(("-", "/dev", ":"))
-            ):
+            if not value or value in {"-", "/dev/stdout", "/dev/stderr"} or value.startswith(("-", "/dev", ":")):
                 continue
             if option in {"-s", "--socket"} and ("/" not in value or ":" in value):
                 continue
@@ -240,7 +238,5 @@ def _by_start(reading: StageReading) -> dict[str, str] | Refused:
             found[join(reading.final_workdir, value)] = f"the start command writes to it ({option})"
     programs = {word.rpartition("/")[2] for word in words}
     if "celery" in programs and ("beat" in words or "-B" in words):
-        found.setdefault(
-            join(reading.final_workdir, "celerybeat-schedule"), "celery beat keeps its schedule there"
-        )
+        found.setdefault(join(reading.final_workdir, "celerybeat-schedule"), "celery beat keeps its schedule there")
     return found

@@ -1,0 +1,792 @@
+"""Python stages: what becomes of them, shown by the Dockerfile that results or the reason that is given."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+
+import pytest
+
+from refactor import BuildContext, Settings, StageReading, fix, parse
+from refactor.ecosystems.ecosystem import Install, Rewrite
+from refactor.ecosystems.python import Python
+from refactor.ecosystems.python.production import poetry_version
+from refactor.ecosystems.python.stage import Action, PythonStage, distribution_name
+from refactor.ecosystems.reading import Refused
+
+FLASK = {"requirements.txt": "flask==3.0.0\n", "app.py": "import flask\n"}
+PSYCOPG = {"requirements.txt": "flask\npsycopg2==2.9.9\n", "app.py": "import flask\n"}
+SETUP = {"setup.py": "from setuptools import setup\nsetup()\n"}
+READING = "from setuptools import setup\nsetup(long_description=open('README.md').read())\n"
+POETRY = {
+    "pyproject.toml": """
+[tool.poetry]
+name = "menu"
+version = "1"
+package-mode = false
+[tool.poetry.dependencies]
+python = "^3.11"
+uvicorn = "*"
+[tool.poetry.group.dev.dependencies]
+pytest = "*"
+""",
+    "poetry.lock": """
+[[package]]
+name = "uvicorn"
+version = "0.34.0"
+files = [{file = "uvicorn-0.34.0-py3-none-any.whl", hash = "sha256:0"}]
+[metadata]
+lock-version = "2.1"
+content-hash = "0"
+""",
+    "menu/main.py": "import os\n",
+}
+UV = {
+    "pyproject.toml": """
+[project]
+name = "links"
+version = "1"
+readme = "README.md"
+dependencies = ["uvicorn"]
+[dependency-groups]
+dev = ["pytest"]
+[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+""",
+    "uv.lock": """
+version = 1
+[[package]]
+name = "links"
+version = "1"
+source = { editable = "." }
+dependencies = [{ name = "uvicorn" }]
+[[package]]
+name = "uvicorn"
+version = "0.34.0"
+source = { registry = "https://pypi.org/simple" }
+wheels = [{ url = "https://files.example/uvicorn-0.34.0-py3-none-any.whl", hash = "sha256:0" }]
+""",
+    "README.md": "",
+    "src/links/__init__.py": "",
+}
+
+
+def clean(text: str) -> str:
+    return textwrap.dedent(text).lstrip("\n")
+
+
+def split(text: str, files: Mapping[str, str], runner: str | None = None) -> str:
+    """The split Dockerfile; fails with the refusal where there is none."""
+    change = fix(clean(text).encode(), BuildContext.of(files), select=["split-build-stage"], settings=Settings(runner))
+    assert change.failure is None
+    assert change.applied, [refusal.because for refusal in change.refused]
+    return change.after.decode()
+
+
+def refusal(text: str, files: Mapping[str, str], runner: str | None = None) -> str:
+    """Why a Dockerfile is not split."""
+    change = fix(clean(text).encode(), BuildContext.of(files), select=["split-build-stage"], settings=Settings(runner))
+    assert change.failure is None
+    assert change.after == change.before
+    return "; ".join(f"{one.because} ({one.hint})" for one in change.refused)
+
+
+def stages(text: str) -> tuple[str, str]:
+    builder, _, runner = text.partition("\n\nFROM ")
+    return builder, "FROM " + runner
+
+
+def reading(text: str, files: Mapping[str, str]) -> StageReading:
+    file = parse(clean(text).encode())
+    return StageReading(file, file.stages[-1], BuildContext.of(files))
+
+
+COMPILED = """
+FROM python:3.11
+RUN apt-get update && apt-get install -y gcc libpq-dev
+WORKDIR /app
+COPY . .
+RUN pip install -r requirements.txt
+EXPOSE 8000
+CMD ["uvicorn", "main:app"]
+"""
+
+
+def test_compilers_for_wheels_stay_in_the_builder() -> None:
+    assert split(COMPILED, PSYCOPG) == clean(
+        """
+        FROM python:3.11 AS builder
+        RUN apt-get update && apt-get install -y gcc libpq-dev
+        WORKDIR /app
+        RUN python -m venv /opt/venv
+        ENV VIRTUAL_ENV=/opt/venv \\
+            PATH="/opt/venv/bin:$PATH"
+        COPY requirements.txt ./
+        RUN pip install -r requirements.txt
+
+        FROM python:3.11-slim AS runner
+        RUN apt-get update \\
+            && apt-get install -y --no-install-recommends libpq5 \\
+            && rm -rf /var/lib/apt/lists/*
+        COPY --from=builder /opt/venv /opt/venv
+        ENV VIRTUAL_ENV=/opt/venv \\
+            PATH="/opt/venv/bin:$PATH"
+        WORKDIR /app
+        COPY . .
+        EXPOSE 8000
+        CMD ["uvicorn", "main:app"]
+        """
+    )
+
+
+def test_pure_python_is_not_split() -> None:
+    text = """
+    FROM python:3.11
+    WORKDIR /app
+    COPY . .
+    RUN pip install -r requirements.txt
+    CMD ["python", "app.py"]
+    """
+    assert "would not be smaller" in refusal(text, FLASK)
+
+
+def test_pure_python_gets_the_slim_base() -> None:
+    text = "FROM python:3.11\nWORKDIR /app\nCOPY . .\nRUN pip install -r requirements.txt\nCMD python app.py\n"
+    change = fix(text.encode(), BuildContext.of(FLASK), select=["use-slim-base"])
+    assert change.after.decode().startswith("FROM python:3.11-slim\nWORKDIR")
+
+
+def test_removed_in_the_same_run_is_no_reason_to_split() -> None:
+    text = """
+    FROM python:3.11-alpine
+    WORKDIR /app
+    COPY requirements.txt .
+    RUN apk add --no-cache --virtual .deps gcc musl-dev && pip install -r requirements.txt && apk del .deps
+    COPY . .
+    CMD ["python", "app.py"]
+    """
+    assert "gcc, musl-dev are removed in the RUN that installs them" in refusal(text, FLASK)
+
+
+def test_removed_in_a_later_run_is_one() -> None:
+    text = """
+    FROM python:3.11-alpine
+    RUN apk add --no-cache --virtual .deps gcc musl-dev
+    WORKDIR /app
+    COPY requirements.txt .
+    RUN pip install -r requirements.txt
+    RUN apk del .deps
+    COPY . .
+    CMD ["python", "app.py"]
+    """
+    builder, runner = stages(split(text, FLASK))
+    assert "apk del" in builder
+    assert "apk" not in runner
+    assert runner.startswith("FROM python:3.11-alpine AS runner\nCOPY --from=builder /opt/venv")
+
+
+def test_a_source_package_is_built_on_the_full_image() -> None:
+    text = """
+    FROM python:3.11
+    WORKDIR /app
+    COPY . .
+    RUN pip install -r requirements.txt
+    CMD ["python", "app.py"]
+    """
+    builder, runner = stages(split(text, PSYCOPG))
+    assert builder.startswith("FROM python:3.11 AS builder")
+    assert "--no-install-recommends libpq5" in runner
+
+
+def test_uwsgi_keeps_the_libraries_it_finds_on_the_full_image() -> None:
+    text = (
+        "FROM python:3.9-bookworm\nWORKDIR /app\nCOPY . .\nRUN pip install -r requirements.txt\nCMD uwsgi --ini a.ini\n"
+    )
+    _, runner = stages(split(text, {"requirements.txt": "uwsgi\nflask\n", "a.ini": ""}))
+    assert "libxml2" in runner
+
+
+def test_git_requirements_need_the_full_image_only_to_install() -> None:
+    text = "FROM python:3.11\nWORKDIR /app\nCOPY . .\nRUN pip install -r requirements.txt\nCMD python app.py\n"
+    files = {"requirements.txt": "git+https://example.org/a/b@v1#egg=b\n", "app.py": ""}
+    _, runner = stages(split(text, files))
+    assert "git" not in runner
+
+
+def test_the_lockfile_says_what_has_no_wheel() -> None:
+    lock = POETRY["poetry.lock"].replace("uvicorn-0.34.0-py3-none-any.whl", "uvicorn-0.34.0.tar.gz")
+    files = {**POETRY, "poetry.lock": lock}
+    text = "FROM python:3.11\nWORKDIR /a\nCOPY . .\nRUN poetry install\nCMD uvicorn a:b\n"
+    answer = Python().slim(reading(text, files))
+    assert isinstance(answer, Refused)
+    assert "poetry.lock lists no wheel of uvicorn" in answer.because
+
+
+def test_included_requirements_come_first() -> None:
+    text = """
+    FROM python:3.11-slim
+    RUN apt-get update && apt-get install -y build-essential
+    WORKDIR /srv
+    COPY . .
+    RUN pip install -r requirements/prod.txt
+    CMD ["python", "app.py"]
+    """
+    files = {
+        "requirements/prod.txt": "-r base.txt\n-c pins.txt\ngunicorn\n",
+        "requirements/base.txt": "flask\n",
+        "requirements/pins.txt": "flask==3.0.0\n",
+        "app.py": "",
+    }
+    builder, runner = stages(split(text, files))
+    assert "COPY requirements/prod.txt requirements/base.txt requirements/pins.txt requirements/\n" in builder
+    assert "apt-get" not in runner
+
+
+def test_a_missing_included_file_is_named() -> None:
+    files = {**FLASK, "requirements.txt": "-r more.txt\n"}
+    assert "requirements.txt includes more.txt, which is not in the build context" in refusal(COMPILED, files)
+
+
+def test_a_requirements_file_from_elsewhere_is_named() -> None:
+    assert "requirements.txt, which line 5 installs from, does not come from the build context" in refusal(
+        COMPILED, {"app.py": ""}
+    )
+
+
+def test_programs_of_the_project_run_in_the_runner() -> None:
+    text = """
+    FROM python:3.11
+    RUN apt-get update && apt-get install -y gcc libpq-dev
+    WORKDIR /srv
+    COPY . .
+    RUN pip install -r requirements.txt && python manage.py collectstatic --noinput
+    CMD ["gunicorn", "shop.wsgi"]
+    """
+    builder, runner = stages(split(text, {**PSYCOPG, "manage.py": ""}))
+    assert "collectstatic" not in builder
+    assert runner.index("COPY . .") < runner.index("RUN python manage.py collectstatic --noinput")
+
+
+def test_gettext_stays_where_messages_are_compiled() -> None:
+    text = """
+    FROM python:3.11-slim
+    RUN apt-get update && apt-get install -y gcc gettext
+    WORKDIR /srv
+    COPY . .
+    RUN pip install -r requirements.txt
+    RUN python manage.py compilemessages
+    CMD ["gunicorn", "shop.wsgi"]
+    """
+    _, runner = stages(split(text, {**FLASK, "manage.py": ""}))
+    assert "apt-get install -y gettext" in runner
+
+
+def test_programs_of_entrypoint_and_health_check_stay() -> None:
+    text = """
+    FROM python:3.11
+    RUN apt-get update && apt-get install -y --no-install-recommends gcc postgresql-client
+    WORKDIR /srv
+    COPY . .
+    RUN pip install -r requirements.txt
+    HEALTHCHECK CMD curl -f http://localhost:8000/ || exit 1
+    ENTRYPOINT ["./entrypoint.sh"]
+    CMD ["gunicorn", "shop.wsgi"]
+    """
+    files = {**FLASK, "entrypoint.sh": '#!/bin/sh\npg_isready -h db\nexec "$@"\n'}
+    _, runner = stages(split(text, files))
+    assert "postgresql-client curl" in runner
+    assert "gcc" not in runner
+
+
+def test_programs_of_the_sources_stay() -> None:
+    files = {**PSYCOPG, "app.py": "import subprocess\nsubprocess.run(['git', 'log'])\n"}
+    _, runner = stages(split(COMPILED, files))
+    assert "libpq5 git" in runner
+
+
+def test_compilers_that_the_program_calls_stay() -> None:
+    files = {**FLASK, "requirements.txt": "pytensor\n"}
+    assert "pytensor calls a C compiler when the program runs" in refusal(COMPILED, files)
+
+
+def test_user_installs_go_into_the_environment() -> None:
+    text = """
+    FROM python:3.11-slim
+    RUN apt-get update && apt-get install -y gcc
+    WORKDIR /srv
+    COPY requirements.txt .
+    RUN pip install --user -r requirements.txt
+    ENV PATH=/root/.local/bin:$PATH
+    COPY . .
+    CMD ["python", "app.py"]
+    """
+    builder, runner = stages(split(text, FLASK))
+    assert "RUN pip install -r requirements.txt" in builder
+    assert "/root/.local" not in runner
+
+
+def test_users_and_permissions_are_made_in_the_runner() -> None:
+    text = """
+    FROM python:3.9-slim
+    WORKDIR /srv
+    COPY entrypoint.sh /entrypoint.sh
+    RUN chmod +x /entrypoint.sh
+    RUN useradd -m app
+    RUN apt-get update && apt-get install -y gcc
+    COPY requirements.txt requirements.txt
+    RUN pip install -r requirements.txt
+    COPY --chown=app . .
+    USER app
+    ENTRYPOINT ["/entrypoint.sh"]
+    """
+    builder, runner = stages(split(text, {**FLASK, "entrypoint.sh": "#!/bin/sh\nexec python app.py\n"}))
+    assert "entrypoint" not in builder
+    assert "useradd" not in builder
+    assert runner.index("COPY entrypoint.sh") < runner.index("RUN chmod +x /entrypoint.sh")
+    assert runner.index("RUN useradd") < runner.index("COPY --chown=app . .") < runner.index("USER app")
+
+
+def test_poetry_is_a_build_tool() -> None:
+    text = """
+    FROM python:3.11
+    RUN pip install poetry==2.1.3
+    WORKDIR /code
+    COPY . /code
+    RUN poetry config virtualenvs.create false && poetry install --no-root
+    CMD ["uvicorn", "menu.main:app"]
+    """
+    builder, runner = stages(split(text, POETRY))
+    assert builder.index("pip install poetry") < builder.index("python -m venv") < builder.index("COPY pyproject.toml")
+    assert "COPY pyproject.toml poetry.lock ./\n" in builder
+    assert "poetry install --no-root --only main" in builder
+    assert "poetry" not in runner
+
+
+def test_poetry_in_one_run_is_taken_apart() -> None:
+    text = """
+    FROM python:3.11
+    WORKDIR /app
+    COPY . .
+    RUN pip install poetry && poetry config virtualenvs.create false && poetry install --no-dev
+    CMD ["uvicorn", "app.main:app"]
+    """
+    manifest = '[tool.poetry]\nname = "app"\nversion = "1"\n[tool.poetry.dependencies]\npython = "^3.9"\n'
+    builder, _ = stages(split(text, {"pyproject.toml": manifest, "app/main.py": ""}))
+    assert builder == clean(
+        """
+        FROM python:3.11 AS builder
+        WORKDIR /app
+        COPY pyproject.toml ./
+        RUN pip install poetry
+        RUN python -m venv /opt/venv
+        ENV VIRTUAL_ENV=/opt/venv \\
+            PATH="/opt/venv/bin:$PATH"
+        RUN poetry config virtualenvs.create false \\
+            && poetry install --no-dev --no-root
+        COPY . .
+        RUN poetry install --no-dev"""
+    )
+
+
+def test_poetry_in_the_project_keeps_its_environment() -> None:
+    text = """
+    FROM python:3.9-slim
+    ENV POETRY_VIRTUALENVS_IN_PROJECT=true
+    WORKDIR /app
+    COPY poetry.lock pyproject.toml ./
+    RUN pip install poetry==1.1 && poetry install
+    COPY . ./
+    ENV PATH="/app/.venv/bin:$PATH"
+    CMD ["uvicorn", "menu.main:app"]
+    """
+    builder, runner = stages(split(text, POETRY))
+    assert "poetry install --no-dev" in builder
+    assert "/opt/venv" not in builder + runner
+    assert "COPY --from=builder /app/.venv /app/.venv\n" in runner
+
+
+def test_poetry_run_at_the_start_keeps_poetry() -> None:
+    text = """
+    FROM python:3.11
+    WORKDIR /app
+    RUN pip install poetry
+    COPY . .
+    RUN poetry install --no-root
+    CMD ["poetry", "run", "uvicorn", "menu.main:app"]
+    """
+    assert "CMD on line 6 calls poetry, so the runner needs it as well" in refusal(text, POETRY)
+
+
+def test_uv_installs_the_project_after_its_dependencies() -> None:
+    text = """
+    FROM python:3.11
+    WORKDIR /app
+    RUN pip install uv
+    COPY . .
+    RUN uv sync --frozen
+    ENV PATH="/app/.venv/bin:$PATH"
+    CMD ["uvicorn", "links.web:app"]
+    """
+    builder, runner = stages(split(text, UV))
+    assert builder.endswith(
+        "COPY pyproject.toml uv.lock ./\n"
+        "RUN uv sync --frozen --no-dev --no-install-project\n"
+        "COPY . .\n"
+        "RUN uv sync --frozen --no-dev"
+    )
+    assert "COPY --from=builder /app/.venv /app/.venv\nCOPY . .\n" in runner
+    assert "uv sync" not in runner
+
+
+def test_an_environment_in_the_build_context_would_be_copied_over() -> None:
+    text = """
+    FROM python:3.11
+    WORKDIR /app
+    RUN pip install uv
+    COPY . .
+    RUN uv sync --frozen
+    ENV PATH="/app/.venv/bin:$PATH"
+    CMD ["uvicorn", "links.web:app"]
+    """
+    assert ".venv of the build context would be copied over" in refusal(text, {**UV, ".venv/bin/python": ""})
+    assert split(text, {**UV, ".venv/bin/python": "", ".dockerignore": ".venv\n"})
+
+
+def test_another_python_for_uv_is_named() -> None:
+    text = """
+    FROM python:3.11
+    WORKDIR /app
+    RUN pip install uv
+    COPY . .
+    RUN uv sync --frozen
+    ENV PATH="/app/.venv/bin:$PATH"
+    CMD ["uvicorn", "links.web:app"]
+    """
+    assert "asks for Python 3.12, which uv downloads" in refusal(text, {**UV, ".python-version": "3.12\n"})
+
+
+def test_uv_pip_loses_its_system_flag() -> None:
+    text = """
+    FROM python:3.12-slim
+    COPY --from=ghcr.io/astral-sh/uv:0.5 /uv /bin/uv
+    WORKDIR /app
+    COPY requirements.txt .
+    RUN uv pip install --system --no-cache -r requirements.txt
+    COPY . .
+    CMD ["python", "app.py"]
+    """
+    builder, runner = stages(split(text, FLASK))
+    assert "RUN uv pip install --no-cache -r requirements.txt" in builder
+    assert "astral" not in runner
+
+
+def test_editable_installs_keep_their_folder() -> None:
+    text = """
+    FROM python:3.11
+    RUN apt-get update && apt-get install -y gcc
+    WORKDIR /opt/x
+    COPY . .
+    RUN pip install -e .
+    CMD ["x"]
+    """
+    files = {
+        "pyproject.toml": '[build-system]\nrequires = ["setuptools"]\n[project]\nname = "x"\nversion = "1"\n',
+        "src/x/__init__.py": "",
+    }
+    builder, runner = stages(split(text, files))
+    assert "COPY . .\nRUN pip install -e ." in builder
+    assert "COPY --from=builder /opt/x /opt/x" in runner
+    assert "COPY . ." not in runner
+
+
+def test_an_environment_of_the_author_is_kept() -> None:
+    text = """
+    FROM python:3.11-bookworm
+    RUN python -m venv /env
+    ENV VIRTUAL_ENV=/env
+    ENV PATH=$VIRTUAL_ENV/bin:$PATH
+    RUN apt-get update && apt-get install -y libpq-dev
+    WORKDIR /app
+    COPY . ./
+    RUN pip install -r requirements.txt
+    CMD python app.py
+    """
+    builder, runner = stages(split(text, FLASK))
+    assert "/opt/venv" not in builder + runner
+    assert runner.startswith("FROM python:3.11-slim-bookworm AS runner")
+    assert "COPY --from=builder /env /env\n" in runner
+
+
+@pytest.mark.parametrize(
+    ("line", "because"),
+    [
+        ('CMD ["/usr/local/bin/gunicorn", "app:app"]', "/usr/local/bin/gunicorn, which is outside"),
+        ('CMD ["bash", "-lc", "gunicorn app:app"]', "login shell"),
+        ('CMD ["su", "app", "-c", "gunicorn app:app"]', "calls su, which sets a PATH"),
+        ("RUN make assets", "what `make` on line 6 is for is not known"),
+        ("RUN pytest", "what `pytest` on line 6 is for is not known"),
+        ("ONBUILD COPY . .", "ONBUILD on line 6"),
+        ("ENV PIP_TARGET=/lib", "PIP_TARGET on line 6 says where packages are installed"),
+        ("RUN pip install --target /lib flask", "into a folder of its own (--target /lib)"),
+        ("RUN sudo pip install flask", "installs with sudo"),
+        ("RUN /usr/local/bin/pip install flask", "calls /usr/local/bin/pip by its path"),
+        ("ENV PATH=/usr/bin", "sets PATH without the base image's own"),
+        ("RUN <<EOF\npip install flask\nEOF", "heredoc"),
+    ],
+)
+def test_refusals_name_the_reason(line: str, because: str) -> None:
+    text = clean(COMPILED).replace("EXPOSE 8000", line, 1)
+    if line.startswith("CMD"):
+        text = text.replace('CMD ["uvicorn", "main:app"]\n', "")
+    answer = refusal(text, PSYCOPG)
+    assert because in answer
+    assert "unknown" not in answer
+
+
+def test_python_2_is_named() -> None:
+    text = clean(COMPILED).replace("python:3.11", "python:2.7")
+    assert "Python 2 has no venv module" in refusal(text, PSYCOPG)
+
+
+@pytest.mark.parametrize(
+    ("runner", "because"), [("alpine", "do not run on Alpine's musl"), ("distroless", "which distroless has not")]
+)
+def test_other_runners_are_refused_with_the_reason(runner: str, because: str) -> None:
+    assert because in refusal(COMPILED, PSYCOPG, runner)
+
+
+def test_an_alpine_stage_is_split_on_alpine() -> None:
+    text = (
+        clean(COMPILED)
+        .replace("python:3.11", "python:3.11-alpine")
+        .replace("apt-get update && apt-get install -y gcc libpq-dev", "apk add gcc musl-dev postgresql-dev")
+    )
+    _, runner = stages(split(text, PSYCOPG, "alpine"))
+    assert runner.startswith("FROM python:3.11-alpine AS runner\nRUN apk add --no-cache libpq\n")
+
+
+def test_build_arguments_stay_in_the_image_names() -> None:
+    text = "ARG PY=3.11\n" + clean(COMPILED).replace("FROM python:3.11", "FROM python:${PY}")
+    assert "FROM python:${PY}-slim AS runner" in split(text, PSYCOPG)
+
+
+def test_other_images_are_refused_by_name() -> None:
+    text = """
+    FROM ubuntu:22.04
+    RUN apt-get update && apt-get install -y python3-pip python3-dev gcc
+    WORKDIR /app
+    COPY . .
+    RUN pip3 install -r requirements.txt
+    CMD ["python3", "app.py"]
+    """
+    assert "ubuntu:22.04 is no official Python image" in refusal(text, FLASK)
+
+
+# installs
+
+
+def test_installs_name_every_manifest() -> None:
+    text = "FROM python:3.11\nWORKDIR /a\nCOPY . .\nRUN pip install -r r/all.txt -c pins.txt\n"
+    files = {"r/all.txt": "-r base.txt\n", "r/base.txt": "flask\n", "pins.txt": "", "app.py": ""}
+    (install,) = Python().installs(reading(text, files))
+    assert isinstance(install, Install)
+    assert set(install.manifests) == {"r/all.txt", "r/base.txt", "pins.txt"}
+
+
+@pytest.mark.parametrize(
+    ("command", "files", "because"),
+    [
+        ("pip install .", {"setup.py": READING, "README.md": ""}, "setup.py reads README.md"),
+        ("pip install -e .", SETUP, "`-e .` (line 4) installs the project"),
+        ("pip install -r requirements.txt", {"requirements.txt": "-e .\n", **SETUP},
+         "`-e .` (requirements.txt) installs the project"),
+        ("uv sync --frozen", UV, "`uv sync` also installs the project itself, from its sources; it reads README.md"),
+        ("python setup.py install", SETUP, "python setup.py"),
+    ],
+)  # fmt: skip
+def test_installs_that_need_the_sources_say_so(command: str, files: Mapping[str, str], because: str) -> None:
+    text = f"FROM python:3.11\nWORKDIR /a\nCOPY . .\nRUN {command}\n"
+    (answer,) = Python().installs(reading(text, {"app.py": "", **files}))
+    assert not isinstance(answer, Install)
+    assert because in answer[1].because
+
+
+def test_computed_requirements_are_named() -> None:
+    script = "from setuptools import setup\nsetup(install_requires=sorted(find()))\n"
+    text = "FROM python:3.11\nWORKDIR /a\nCOPY . .\nRUN pip install .\n"
+    (answer,) = Python().installs(reading(text, {"setup.py": script}))
+    assert not isinstance(answer, Install)
+    assert "install_requires is no list of strings" in answer[1].because
+
+
+# production_install
+
+
+@pytest.mark.parametrize(
+    ("tool", "command", "expected"),
+    [
+        ("poetry==2.1.3", "poetry install --no-root", "poetry install --no-root --only main"),
+        ("poetry==1.1.15", "poetry install --no-root", "poetry install --no-root --no-dev"),
+        ("poetry", "poetry install --no-root", "poetry install --no-root --only main"),
+        ("pdm", "pdm install --no-self", "pdm install --no-self --prod"),
+    ],
+)
+def test_development_dependencies_are_left_out(tool: str, command: str, expected: str) -> None:
+    text = f"FROM python:3.11\nRUN pip install {tool}\nWORKDIR /a\nCOPY . .\nRUN {command}\nCMD uvicorn menu.main:app\n"
+    answers = Python().production_install(reading(text, POETRY))
+    assert [answer.text for answer in answers if isinstance(answer, Rewrite)] == [expected]
+
+
+def test_development_dependencies_stay_where_they_are_imported() -> None:
+    text = "FROM python:3.11\nWORKDIR /a\nCOPY . .\nRUN poetry install --no-root\nCMD uvicorn menu.main:app\n"
+    (answer,) = Python().production_install(reading(text, {**POETRY, "menu/main.py": "import pytest\n"}))
+    assert not isinstance(answer, Rewrite)
+    assert "menu/main.py:1 imports pytest, a development dependency" in answer[1].because
+
+
+def test_development_dependencies_stay_where_uv_syncs_at_the_start() -> None:
+    text = "FROM python:3.11\nWORKDIR /a\nCOPY . .\nRUN uv sync --frozen\nCMD uv run main.py\n"
+    (answer,) = Python().production_install(reading(text, UV))
+    assert not isinstance(answer, Rewrite)
+    assert "calls uv, which installs the development dependencies again" in answer[1].because
+
+
+def test_chosen_groups_are_left_alone() -> None:
+    text = "FROM python:3.11\nWORKDIR /a\nCOPY . .\nRUN poetry install --with dev\nCMD uvicorn menu.main:app\n"
+    assert not Python().production_install(reading(text, POETRY))
+
+
+# slim
+
+
+@pytest.mark.parametrize(
+    ("requirement", "source", "package"),
+    [
+        ("python-magic", "", "libmagic1"),
+        ("psycopg", "", "libpq5"),
+        ("gitpython", "", "git"),
+        ("lightgbm", "", "libgomp1"),
+        ("flask", "import os\nos.system('curl http://x')\n", "curl"),
+    ],
+)
+def test_the_slim_base_gets_what_is_missing(requirement: str, source: str, package: str) -> None:
+    text = "FROM python:3.11-bookworm\nWORKDIR /a\nCOPY . .\nRUN pip install -r requirements.txt\nCMD python app.py\n"
+    change = fix(
+        text.encode(),
+        BuildContext.of({"requirements.txt": f"{requirement}\n", "app.py": source}),
+        select=["use-slim-base"],
+    )
+    assert f"install -y --no-install-recommends {package}" in change.after.decode()
+
+
+@pytest.mark.parametrize(
+    ("requirement", "because"),
+    [("psycopg2", "psycopg2 has no Linux wheel"), ("git+https://x.org/a/b#egg=b", "is fetched with git")],
+)
+def test_the_slim_base_cannot_build(requirement: str, because: str) -> None:
+    text = "FROM python:3.11\nWORKDIR /a\nCOPY . .\nRUN pip install -r requirements.txt\nCMD python app.py\n"
+    answer = Python().slim(reading(text, {"requirements.txt": f"{requirement}\n", "app.py": ""}))
+    assert isinstance(answer, Refused)
+    assert because in answer.because
+
+
+def test_wheels_with_their_own_libraries_need_nothing() -> None:
+    text = "FROM python:3.11\nWORKDIR /a\nCOPY . .\nRUN pip install -r requirements.txt\nCMD python app.py\n"
+    answer = Python().slim(reading(text, {"requirements.txt": "psycopg[binary]\nlxml\npillow\n", "app.py": ""}))
+    assert answer is not None
+    assert not isinstance(answer, Refused)
+    assert answer.packages == ()
+
+
+# written
+
+
+def written(source: str, dockerfile: str = "CMD python app.py", **files: str) -> tuple[str, ...] | str:
+    text = f"FROM python:3.11\nWORKDIR /app\nCOPY . .\nRUN pip install -r requirements.txt\n{dockerfile}\n"
+    answer = Python().written(reading(text, {"requirements.txt": "flask\n", "app.py": source, **files}))
+    return answer.because if isinstance(answer, Refused) else answer.paths
+
+
+def test_nothing_written_is_known() -> None:
+    assert written("import flask\nprint('x')\n") == ()
+
+
+def test_files_beside_the_program_are_known() -> None:
+    assert written("open('out.txt', 'w').write('x')\n") == ("/app",)
+
+
+def test_folders_that_are_made_are_known() -> None:
+    assert written("import os\nos.makedirs('data/cache', exist_ok=True)\n") == ("/app/data/cache",)
+
+
+def test_temporary_files_are_no_matter() -> None:
+    assert written("open('/tmp/out.txt', 'w').write('x')\n") == ()
+
+
+def test_computed_paths_are_named() -> None:
+    answer = written("import os\nopen(os.environ['OUT'], 'w')\n")
+    assert "app.py:2 writes to a path that is only known when it runs" in answer
+
+
+def test_log_files_of_the_start_command_are_known() -> None:
+    start = 'CMD ["gunicorn", "--error-logfile", "logs/error.log", "app:app"]'
+    assert written("", start) == ("/app/logs",)
+
+
+def test_tools_that_write_at_the_start_are_named() -> None:
+    assert "calls uv, which writes to its environment" in written("", "CMD uv run app.py")
+
+
+def test_django_writes_its_database_where_base_dir_is() -> None:
+    settings = (
+        "from pathlib import Path\nBASE_DIR = Path(__file__).resolve().parent.parent\n"
+        "DATABASES = {'default': {'ENGINE': 'django.db.backends.sqlite3', 'NAME': BASE_DIR / 'db.sqlite3'}}\n"
+    )
+    text = "FROM python:3.11\nWORKDIR /app\nCOPY . .\nRUN python manage.py migrate\nCMD gunicorn shop.wsgi\n"
+    answer = Python().written(reading(text, {"shop/settings.py": settings, "manage.py": ""}))
+    assert not isinstance(answer, Refused)
+    assert answer.paths == ("/app",)
+    # `migrate` makes the database as root.
+    assert answer.filled == ("/app",)
+
+
+# commands
+
+
+def test_commands_are_told_apart() -> None:
+    text = """
+    FROM python:3.11
+    WORKDIR /app
+    COPY . .
+    RUN apt-get update && apt-get install -y gcc
+    RUN pip install --upgrade pip setuptools
+    RUN pip install poetry pdm
+    RUN curl -sSL https://install.python-poetry.org | python3 -
+    RUN python -m venv /venv
+    RUN pip install flask
+    RUN python manage.py collectstatic
+    RUN useradd app
+    RUN chmod +x run.sh
+    RUN pip check
+    RUN make
+    """
+    stage = PythonStage(reading(text, {"run.sh": "", "manage.py": ""}))
+    assert [act.action for act in stage.acts] == [
+        Action.SYSTEM, Action.SYSTEM, Action.UPGRADE, Action.TOOL, Action.TOOL, Action.TOOL, Action.VENV,
+        Action.INSTALL, Action.PROGRAM, Action.SET_UP, Action.FILES, Action.MAINTENANCE, Action.UNKNOWN,
+    ]  # fmt: skip
+    assert stage.tools == ("poetry", "pdm")
+
+
+@pytest.mark.parametrize(
+    ("written_as", "name"),
+    [("Poetry==1.8", "poetry"), ("a_b[c]>=1", "a-b"), ("x; python_version<'3'", "x"), ("./lib", "./lib")],
+)
+def test_distribution_names(written_as: str, name: str) -> None:
+    assert distribution_name(written_as) == name
+
+
+def test_the_version_of_poetry_may_be_a_variable() -> None:
+    text = "FROM python:3.11\nENV POETRY_VERSION=1.1.4\nRUN pip install poetry==$POETRY_VERSION\n"
+    assert poetry_version(PythonStage(reading(text, {}))) == (1, 1)
