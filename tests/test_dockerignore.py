@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from refactor.context import BuildContext, Unknown
+from refactor.context import BuildContext, Unknown, dockerignore
 from refactor.context.dockerignore import BadPattern, DockerIgnore, clean, match
 
 
@@ -115,9 +117,7 @@ def test_root_is_never_ignored() -> None:
     assert not rules.is_ignored(".")
 
 
-@pytest.mark.parametrize(
-    "text", ["[", "a[", "[a-", "[]a]", "[-a]", "!", "ok\n!\n", "\\", "a\n" + "b" * 70_000]
-)
+@pytest.mark.parametrize("text", ["[", "a[", "[a-", "[]a]", "[-a]", "!", "ok\n!\n", "\\", "a\n" + "b" * 70_000])
 def test_what_the_builder_refuses_is_broken(text: str) -> None:
     assert DockerIgnore(text).why_broken is not None
 
@@ -136,9 +136,7 @@ def test_broken_file_makes_the_context_unknown() -> None:
     assert isinstance(context.files(), Unknown)
 
 
-@pytest.mark.parametrize(
-    "pattern", ["*a" * 400, "**/a" * 400, "**a" * 300 + "b", "*" * 3000, "a*" * 100 + "[b]"]
-)
+@pytest.mark.parametrize("pattern", ["*a" * 400, "**/a" * 400, "**a" * 300 + "b", "*" * 3000, "a*" * 100 + "[b]"])
 def test_many_wildcards_end(pattern: str) -> None:
     path = "/".join(["a" * 100] * 30) + "!"
     rules = DockerIgnore(pattern)
@@ -197,3 +195,30 @@ def test_go_filepath_match_refuses(pattern: str) -> None:
 )
 def test_clean(path: str, expected: str) -> None:
     assert clean(path) == expected
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.text(max_size=60), st.lists(st.text(st.characters(blacklist_characters="/"), min_size=1, max_size=6), min_size=1)
+)
+def test_any_text_is_a_file_of_patterns_or_broken(text: str, parts: list[str]) -> None:
+    rules = DockerIgnore(text)
+    assert rules.why_broken is not None or rules.is_ignored("/".join(parts)) in (True, False)
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    st.lists(st.sampled_from(["a", "b", "*", "**", "**/", "/", "?", ".", "[ab]", "[^a]", r"\*", "é"]), max_size=8).map(
+        "".join
+    ),
+    st.text("ab./*é", min_size=1, max_size=12),
+)
+def test_both_ways_to_match_agree(pattern: str, path: str) -> None:
+    """Patterns of many wildcards are matched without regular expressions, and mean the same."""
+    try:
+        tokens = dockerignore._tokens(clean(pattern))
+        expected = dockerignore._regex("^" + "".join(tokens) + r"\Z").search(path) is not None
+        steps = dockerignore._steps(tokens)
+    except BadPattern:
+        return
+    assert dockerignore._simulate(steps, path) is expected

@@ -11,7 +11,8 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterable, Mapping
-from typing import Literal, TypeAlias, TypeVar
+from functools import wraps
+from typing import Concatenate, Literal, ParamSpec, TypeAlias, TypeVar
 
 from refactor.context.deployment import Deployment
 from refactor.context.dockerignore import BadPattern, DockerIgnore, clean, match
@@ -32,6 +33,7 @@ _MAX_DEPTH = 200
 Kind: TypeAlias = Literal["file", "folder", "link", "other"]
 _Listing: TypeAlias = Mapping[str, Kind]
 _T = TypeVar("_T")
+_P = ParamSpec("_P")
 
 
 class _Folder:
@@ -729,3 +731,16 @@ def _parse_yaml(data: bytes) -> object:
     from refactor.context.safe_yaml import load
 
     return load(data.decode("utf-8", "surrogateescape"))
+
+
+def remembered(
+    read: Callable[Concatenate[BuildContext, _P], _T],
+) -> Callable[Concatenate[BuildContext, _P], _T]:
+    """Decorator: the facts that a reader finds are computed once for a context and its arguments."""
+
+    @wraps(read)
+    def again(context: BuildContext, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        key = f"{read.__module__}.{read.__name__}{args}{sorted(kwargs.items())}"
+        return context.remember(key, lambda: read(context, *args, **kwargs))
+
+    return again

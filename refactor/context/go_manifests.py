@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from refactor.context.build_context import BuildContext
+from refactor.context.build_context import BuildContext, remembered
 from refactor.context.dockerignore import clean
 from refactor.context.facts import Unknown
 
@@ -162,6 +162,7 @@ def _inside(folder: str, path: str) -> str | None:
     return "" if where == "." else where
 
 
+@remembered
 def read_go_mod(context: BuildContext, path: str = "go.mod") -> GoMod | Unknown:
     """A module's manifest. A block that is not closed means that the file was cut: Unknown."""
     content = context.read(path)
@@ -201,6 +202,7 @@ def read_go_mod(context: BuildContext, path: str = "go.mod") -> GoMod | Unknown:
     return GoMod(path, module, go, toolchain, tuple(requires), tuple(replaces), tuple(tools))
 
 
+@remembered
 def read_go_work(context: BuildContext, path: str = "go.work") -> GoWork | Unknown:
     """A workspace of modules."""
     content = context.read(path)
@@ -234,6 +236,7 @@ def read_go_work(context: BuildContext, path: str = "go.work") -> GoWork | Unkno
     return GoWork(path, go, toolchain, tuple(uses), tuple(outside), tuple(replaces))
 
 
+@remembered
 def read_go_sum(context: BuildContext, path: str = "go.sum") -> frozenset[tuple[str, str]] | Unknown:
     """Modules and versions with a checksum of their ``go.mod`` or of their content."""
     content = context.read(path)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from refactor.context.build_context import BuildContext
+from refactor.context.build_context import BuildContext, remembered
 from refactor.context.dockerignore import clean
 from refactor.context.facts import Unknown
 from refactor.context.literals import NOT_SOURCES
@@ -190,6 +190,7 @@ class NodeLock:
         return None
 
 
+@remembered
 def read_package_json(context: BuildContext, path: str = "package.json") -> PackageJson | Unknown:
     """The manifest of a project, or why it cannot be known."""
     data = context.json(path)
@@ -291,6 +292,7 @@ def _folder_rule(pattern: str) -> re.Pattern[str]:
     return re.compile("".join(parts) + r"\Z")
 
 
+@remembered
 def read_npm_lock(context: BuildContext, path: str = "package-lock.json") -> NodeLock | Unknown:
     """``package-lock.json`` or ``npm-shrinkwrap.json``, versions 1 to 3; Unknown when it was cut."""
     data = context.json(path)
@@ -370,6 +372,7 @@ def _npm_packages(value: object, parent: str) -> Iterator[LockedPackage]:
                 waiting.append((location + "/", entry["dependencies"]))
 
 
+@remembered
 def read_yarn_lock(context: BuildContext, path: str = "yarn.lock") -> NodeLock | Unknown:
     """``yarn.lock`` of any Yarn. One that was cut in the middle is Unknown where that can be told."""
     content = context.read(path)
@@ -377,7 +380,7 @@ def read_yarn_lock(context: BuildContext, path: str = "yarn.lock") -> NodeLock |
         return content
     if re.search(r"(?m)^__metadata:", content):
         return _read_berry_lock(context, path, content)
-    return context.remember(f"yarn:{path}", lambda: _read_yarn_v1(context, path, content))
+    return _read_yarn_v1(context, path, content)
 
 
 _YARN_PARTS = re.compile(r'("(?:[^"\\]|\\.)*"|[^\s",][^",]*)(, |\Z)')
@@ -551,6 +554,7 @@ def _unquote(value: str) -> str:
     return re.sub(r"\\(.)", r"\1", value[1:-1]) if "\\" in value else value[1:-1]
 
 
+@remembered
 def read_pnpm_lock(context: BuildContext, path: str = "pnpm-lock.yaml") -> NodeLock | Unknown:
     """``pnpm-lock.yaml``, versions 5 to 9. One that was cut names packages it does not hold: Unknown."""
     data = context.yaml(path)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from refactor.context.build_context import BuildContext
+from refactor.context.build_context import BuildContext, remembered
 from refactor.context.dockerignore import clean
 from refactor.context.facts import Unknown
 from refactor.context.tables import items, table, text, texts, words
@@ -227,6 +227,7 @@ _INCLUDE = re.compile(r"(-r|--requirement|-c|--constraint)(?:=|\s+|(?<=-[rc]))\s
 _EDITABLE = re.compile(r"(?:-e|--editable)(?:=|\s+|(?<=-e))\s*(.+)\Z")
 
 
+@remembered
 def read_requirements(context: BuildContext, path: str = "requirements.txt") -> RequirementsFile | Unknown:
     """A requirements file, with the files that it includes; Unknown if it cannot be read itself."""
     where = clean(path)
@@ -352,6 +353,7 @@ class Pyproject:
         return frozenset(need.name for need in self.dependencies if need.name)
 
 
+@remembered
 def read_pyproject(context: BuildContext, path: str = "pyproject.toml") -> Pyproject | Unknown:
     """A project's manifest; Unknown with line and column for broken TOML."""
     data = context.toml(path)
@@ -541,6 +543,7 @@ class SetupCfg:
     """There is a ``[metadata]`` or ``[options]`` section; the file also holds settings of linters."""
 
 
+@remembered
 def read_setup_cfg(context: BuildContext, path: str = "setup.cfg") -> SetupCfg | Unknown:
     """``setup.cfg`` as setuptools reads it."""
     content = context.read(path)
@@ -643,6 +646,7 @@ class PythonLock:
         return frozenset(distribution.name for distribution in self.distributions)
 
 
+@remembered
 def read_poetry_lock(context: BuildContext, path: str = "poetry.lock") -> PythonLock | Unknown:
     """``poetry.lock``. Its ``[metadata]`` comes last: without it the file was cut."""
     data = context.toml(path)
@@ -687,6 +691,7 @@ def read_poetry_lock(context: BuildContext, path: str = "poetry.lock") -> Python
     )
 
 
+@remembered
 def read_pdm_lock(context: BuildContext, path: str = "pdm.lock") -> PythonLock | Unknown:
     """``pdm.lock``."""
     data = context.toml(path)
@@ -724,6 +729,7 @@ def read_pdm_lock(context: BuildContext, path: str = "pdm.lock") -> PythonLock |
     )
 
 
+@remembered
 def read_uv_lock(context: BuildContext, path: str = "uv.lock") -> PythonLock | Unknown:
     """``uv.lock``. A dependency without an entry of its own means that the file was cut."""
     data = context.toml(path)

@@ -88,6 +88,11 @@ _RUNS = frozenset((
 
 _LISTS_FOLDERS = frozenset(("os.listdir", "os.scandir", "os.walk"))
 
+_TAILS = frozenset(
+    name.rpartition(".")[2] for names in (_READ_CALLS, _ONLY_READ, _WRITE_CALLS, _SERVERS, _RUNS) for name in names
+) | {"basicConfig", "run_module", "setup", "iter_modules", "import_module", "__import__"}
+"""Last components of all names that are looked for: only these are worth a look at the scope."""
+
 _DATABASE = re.compile(r"(?:sqlite(?:\+\w+)?:///)(.+)\Z|(.+\.(?:sqlite3?|db))\Z")
 
 
@@ -116,8 +121,8 @@ def visit(source: str, path: str, *, is_setup: bool = False, run: frozenset[str]
         return Unknown(f"{path} cannot be read as Python: {why_not}")
     try:
         wrapper = MetadataWrapper(cst.parse_module(source), unsafe_skip_copy=True)
-        reader = _Reader(path, is_setup, run)
-        wrapper.visit(reader)
+        reader = _Reader(wrapper, path, is_setup, run)
+        wrapper.module.visit(reader)
     except (cst.ParserSyntaxError, RecursionError, cst.CSTValidationError, UnicodeError, ValueError):
         return Unknown(f"{path} cannot be read as Python")
     return reader.seen
@@ -139,10 +144,11 @@ class _Pending:
 
 
 class _Reader(cst.CSTVisitor):
-    METADATA_DEPENDENCIES = (ScopeProvider, PositionProvider)
-
-    def __init__(self, path: str, is_setup: bool, run: frozenset[str] | None) -> None:
+    def __init__(self, wrapper: MetadataWrapper, path: str, is_setup: bool, run: frozenset[str] | None) -> None:
         super().__init__()
+        # Scopes and positions take most of the time, and are only formed when a call asks for them.
+        self.wrapper = wrapper
+        self.renamed = frozenset(re.findall(r"\bas\s+(\w+)", wrapper.module.code))
         self.path = path
         self.is_setup = is_setup
         self.run = run
@@ -244,12 +250,13 @@ class _Reader(cst.CSTVisitor):
     # Calls
 
     def visit_Call(self, node: cst.Call) -> None:
-        name = self._name(node.func)
         method = node.func.attr.value if isinstance(node.func, cst.Attribute) else ""
-        if isinstance(node.func, cst.Name):
-            self.calls.setdefault(node.func.value, []).append(node)
+        plain = node.func.value if isinstance(node.func, cst.Name) else ""
+        if plain:
+            self.calls.setdefault(plain, []).append(node)
         caller = self.functions[-1].name.value if self.functions else ""
-        self.called_from.setdefault(caller, set()).add(method or getattr(node.func, "value", ""))
+        self.called_from.setdefault(caller, set()).add(method or plain)
+        name = self._name(node.func) if method in _TAILS or plain in _TAILS or plain in self.renamed else ""
         if name in _READ_CALLS:
             self._open(node, _argument(node, 0), 1, name)
         elif name in _ONLY_READ:
@@ -579,12 +586,14 @@ class _Reader(cst.CSTVisitor):
     def _name(self, node: cst.BaseExpression) -> str:
         """Qualified name through imports (``builtins.open``); "" for what is local."""
         # QualifiedNameProvider asks the scope the same for every node of the file, which takes far longer.
-        scope = self.get_metadata(ScopeProvider, node, None)
         base = node
         while isinstance(base, cst.Attribute):
             base = base.value
         # The scope gives `open(x).read` the name of `open`.
-        if not isinstance(scope, Scope) or not isinstance(base, cst.Name):
+        if not isinstance(base, cst.Name):
+            return ""
+        scope = self.wrapper.resolve(ScopeProvider).get(node)
+        if not isinstance(scope, Scope):
             return ""
         for name in sorted(scope.get_qualified_names_for(node), key=lambda one: one.name):
             if name.source is not QualifiedNameSource.LOCAL:
@@ -592,7 +601,7 @@ class _Reader(cst.CSTVisitor):
         return ""
 
     def _line(self, node: cst.CSTNode) -> int:
-        return int(self.get_metadata(PositionProvider, node).start.line)
+        return int(self.wrapper.resolve(PositionProvider)[node].start.line)
 
     def _use(self, value: Value, node: cst.CSTNode, call: str) -> Use:
         line = self._line(node)
