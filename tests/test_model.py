@@ -341,6 +341,14 @@ def test_state_that_leaks_into_a_joined_run_is_seen(leak: str) -> None:
     assert aspects(before, f"FROM a\nRUN ( {leak} && x ) && y\n") == {Aspect.LAYERS}
 
 
+@pytest.mark.parametrize("line", ["ARG V", "ARG V=1", "ENV V=1"])
+def test_a_variable_that_goes_out_of_scope_of_its_command_is_seen(line: str) -> None:
+    before = f"ARG V=1\nFROM a\n{line}\nRUN x $V\n"
+    assert Aspect.ENV in aspects(before, f"ARG V=1\nFROM a\nRUN x $V\n{line}\n")
+    assert Aspect.ENV in aspects(before, f"ARG V=1\nFROM a AS b\nRUN x $V\nFROM c\n{line}\n")
+    assert Aspect.ENV not in aspects(before, f"ARG V=1\nFROM a AS b\n{line}\nFROM b AS c\nRUN x $V\nFROM c\n")
+
+
 def test_a_command_that_moves_over_a_user_or_workdir_is_seen() -> None:
     before = "FROM a\nRUN x\nUSER u\nWORKDIR /w\nRUN y\n"
     assert {Aspect.USER, Aspect.WORKDIR} <= aspects(before, "FROM a\nUSER u\nWORKDIR /w\nRUN x && y\n")

@@ -3,6 +3,7 @@ configuration."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from posixpath import normpath
@@ -13,7 +14,9 @@ from refactor.model.steps import Step, steps_of
 from refactor.model.words import expand, json_list, pairs_of, split_words, squeeze, value_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+
+_NAME = re.compile(r"\$\{?([A-Za-z_]\w*)", re.ASCII)
 
 Exec = tuple[str, ...]
 """Exec form; shell form is a str."""
@@ -61,6 +64,8 @@ class Command:
     """--mount, --network, --security of its RUN, sorted."""
     state: tuple[str, ...] = ()
     """Steps before it in the same shell that set variables, options, functions, ..."""
+    variables: tuple[str, ...] = ()
+    """ENV (with its value) and ARG of this file that its text names, sorted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +196,7 @@ class _Builder:
         self.escape = reading.escape
         self.stages: list[StageModel] = []
         self.names: dict[str, int] = {}
+        self.declared: list[frozenset[str]] = []
         self.global_args: list[tuple[str, str | None]] = []
         self.globals: dict[str, str] = {}
 
@@ -223,7 +229,7 @@ class _Builder:
         parent = self.names.get(image.lower())
         platform = next((flag[11:] for flag in from_.flags if flag.startswith("--platform=")), None)
         config = self.stages[parent].config if parent is not None else Configuration()
-        state = _StageState(self, config)
+        state = _StageState(self, config, self.declared[parent] if parent is not None else ())
         for statement in chunk[1:]:
             state.take(statement)
         self.stages.append(
@@ -241,6 +247,7 @@ class _Builder:
                 state.layers,
             )
         )
+        self.declared.append(frozenset(state.declared))
         if name:
             self.names[name.lower()] = index
 
@@ -248,7 +255,7 @@ class _Builder:
 class _StageState:
     """What the instructions of one stage add up to."""
 
-    def __init__(self, builder: _Builder, config: Configuration) -> None:
+    def __init__(self, builder: _Builder, config: Configuration, declared: Iterable[str]) -> None:
         self.builder = builder
         self.escape = builder.escape
         self.config = config
@@ -264,6 +271,8 @@ class _StageState:
         self.commands: list[Command] = []
         self.copies: list[Copy] = []
         self.args: list[tuple[str, str | None]] = []
+        # A stage built FROM another one of the file sees its build arguments too.
+        self.declared = set(declared)
         self.layers = 0
 
     def take(self, statement: Statement) -> None:
@@ -325,8 +334,28 @@ class _StageState:
             folder = self.workdir
             for target in step.folders:
                 folder = _joined(folder, value_of(target, self.escape))
-            self.commands.append(Command(step.text, self.layers, folder, self.user, self.shell, flags, step.state))
+            self.commands.append(
+                Command(
+                    step.text,
+                    self.layers,
+                    folder,
+                    self.user,
+                    self.shell,
+                    flags,
+                    step.state,
+                    self._named_in(step.text) if "$" in step.text else (),
+                )
+            )
         self.layers += 1
+
+    def _named_in(self, text: str) -> tuple[str, ...]:
+        found = []
+        for name in sorted(set(_NAME.findall(text))):
+            if name in self.env:
+                found.append(f"{name}={self.env[name]}")
+            elif name in self.declared:
+                found.append(name)
+        return tuple(found)
 
     def copy(self, statement: Statement) -> None:
         words = json_list(statement.argument)
@@ -385,6 +414,7 @@ class _StageState:
 
     def declare(self, statement: Statement) -> None:
         self.builder._declare(statement, self.args, None)
+        self.declared.update(name for name, _ in self.args)
 
     def set_user(self, statement: Statement) -> None:
         self.user = self._value(statement.argument)

@@ -276,6 +276,7 @@ _CONDITIONS: tuple[tuple[Aspect, str, Callable[[Command], str]], ...] = (
     (Aspect.USER, "the user", lambda command: command.user or ""),
     (Aspect.SHELL, "the shell", lambda command: _show(command.shell) or ""),
     (Aspect.COMMANDS, "the shell's state", lambda command: " && ".join(command.state)),
+    (Aspect.ENV, "the environment", lambda command: ", ".join(command.variables)),
     (Aspect.MOUNTS, "the flag", lambda command: " ".join(command.flags)),
 )
 
