@@ -400,7 +400,9 @@ def test_an_unknown_compiled_package_keeps_the_full_image() -> None:
     dev = {"typescript": "^5.0.0"}
     files = typescript_api()
     files["package.json"] = package(scripts={"build": "tsc"}, dependencies=wanted, devDependencies=dev)
-    files["package-lock.json"] = npm_lock(wanted, dev, more={"node_modules/strange-native": {"hasInstallScript": True}})
+    files["package-lock.json"] = npm_lock(
+        wanted, dev, more={"node_modules/strange-native": {"hasInstallScript": True, "dependencies": {"nan": "^2.0.0"}}}
+    )
     assert "FROM node:20 AS runner" in splits(TYPESCRIPT, files)
 
 
@@ -1004,6 +1006,9 @@ def writes(source: str, *, text: str = PLAIN, **files: str) -> tuple[str, ...] |
         ("new sqlite3.Database(':memory:')", ()),
         ("new winston.transports.File({ filename: 'logs/error.log' })", ("/app/logs",)),
         ("fs.writeFileSync('visits.txt', n)", ("/app",)),
+        ("graphql({ autoSchemaFile: join(process.cwd(), 'src/schema.gql') })", ("/app/src",)),
+        ("graphql({ autoSchemaFile: { federation: 2, path: 'gql/schema.gql' } })", ("/app/gql",)),
+        ("graphql({ autoSchemaFile: true })", ()),
     ],
 )
 def test_paths_that_the_sources_spell_out(source: str, paths: tuple[str, ...]) -> None:
@@ -1055,6 +1060,47 @@ def test_development_servers_write_into_node_modules() -> None:
     answer = Node().written(reading(PLAIN, files))
     assert isinstance(answer, Written)
     assert "/app/node_modules/.vite" in answer.paths
+
+
+@pytest.mark.parametrize(
+    ("version", "more", "writes_beside"),
+    [
+        ("^4.0.0", {"type": "module"}, True),
+        ("^5.4.0", {"type": "module"}, True),
+        ("^6.0.0", {"type": "module"}, False),
+        ("^4.0.0", {}, False),
+    ],
+)
+def test_old_vite_compiles_a_module_configuration_into_a_file_beside_it(
+    version: str, more: dict[str, str], writes_beside: bool
+) -> None:
+    files = {
+        "package.json": package(scripts={"start": "vite preview"}, devDependencies={"vite": version}, **more),
+        "vite.config.js": "export default {}\n",
+    }
+    answer = Node().written(reading(PLAIN, files))
+    assert isinstance(answer, Written)
+    assert ("/app" in answer.paths) is writes_beside
+
+
+@pytest.mark.parametrize(("setting", "writes_beside"), [("true", True), ("false", False)])
+def test_nest_deletes_its_output_folder_where_it_is_told_to(setting: str, writes_beside: bool) -> None:
+    files = {
+        "package.json": package(scripts={"start": "nest start --watch"}, devDependencies={"@nestjs/cli": "^10.0.0"}),
+        "nest-cli.json": f'{{"compilerOptions": {{"deleteOutDir": {setting}}}}}',
+        "src/main.ts": "console.log(1)\n",
+    }
+    answer = Node().written(reading(PLAIN, files))
+    assert isinstance(answer, Written)
+    assert ("/app" in answer.paths) is writes_beside
+
+
+@pytest.mark.parametrize("build", ["vite build", "next build", "ng build --configuration production"])
+def test_a_build_at_start_is_refused(build: str) -> None:
+    files = express(**{"package.json": package(scripts={"start": f"{build} && node server.js"})})
+    answer = Node().written(reading(PLAIN, files))
+    assert isinstance(answer, Refused)
+    assert "builds when the container starts" in answer.because
 
 
 def test_an_install_at_start_is_refused() -> None:

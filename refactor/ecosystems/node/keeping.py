@@ -39,7 +39,7 @@ _BUILD_FILES = re.compile(
     |\.env\.(?:example|sample|template|dist|test)|env\.example|codecov\.yml|sonar-project\.properties|typedoc\.json|\.browserslistrc
     |[\w.-]*\.(?:test|spec)\.[mc]?[jt]sx?|[\w.-]*\.d\.[mc]?ts|[\w.-]*\.tsbuildinfo|[\w.-]*\.log|[\w.-]*\.code-workspace|[\w.-]*\.(?:http|rest)
     |\.releaserc[\w.]*|\.markdownlint[\w.]*|\.DS_Store|\.htmlhintrc|\.jshintrc|\.jscsrc|\.flowconfig|\.watchmanconfig|\.all-contributorsrc
-    |\.size-limit[\w.]*|\.ncurc[\w.]*|\.npmignore|\.huskyrc[\w.]*|\.czrc|\.cz[\w.]*|\.sentryclirc|\.snyk|TREE\.txt)\Z""",
+    |\.size-limit[\w.]*|\.ncurc[\w.]*|\.npmignore|\.huskyrc[\w.]*|\.czrc|\.cz[\w.]*|\.sentryclirc|\.snyk|\.taprc|\.c8rc[\w.]*|TREE\.txt)\Z""",
     re.VERBOSE,
 )
 """Names of files that only builds, linters, tests, package managers and hosts read."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from refactor.context import BuildContext
 from refactor.context.manifests import NodeLock, PackageJson
+from refactor.context.tables import table
 from refactor.ecosystems.node.tables import words
 
 NEVER_COMPILES = words(
@@ -26,7 +28,7 @@ NEVER_COMPILES = words(
     @trivago/prettier-plugin-sort-imports cwebp-bin gifsicle mozjpeg optipng-bin pngquant-bin
     jpegtran-bin @bundled-es-modules/tough-cookie es5-shim rxdb inferno intl-messageformat
     babel-polyfill level-js svelte-preprocess react-native-elements yarn pnpm node-pre-gyp
-    dtrace-provider tree-sitter-cli netlify-cli vercel wrangler lerna less @biomejs/biome
+    dtrace-provider tree-sitter-cli netlify-cli vercel wrangler lerna less @biomejs/biome @sveltejs/kit
     @tailwindcss/oxide @firebase/util autorest wd strapi @strapi/strapi ts-patch unix-dgram
     """
 )
@@ -65,6 +67,16 @@ _NEEDS_NOTHING = words(
 """Compiled packages that link against the C and C++ libraries alone, or bring the others' sources along."""
 
 
+_HELPERS = words(
+    """
+    nan node-addon-api node-gyp node-gyp-build node-gyp-build-optional-packages node-pre-gyp @mapbox/node-pre-gyp
+    prebuild-install bindings cmake-js buildcheck napi-build-utils node-abi @napi-rs/cli node-api-headers
+    @discordjs/node-pre-gyp napi-macros
+    """
+)
+"""Packages that what is compiled by node-gyp or CMake depends on: headers, loaders, fetchers of prebuilt files."""
+
+
 class Native(NamedTuple):
     """A package that may be compiled when it is installed."""
 
@@ -72,12 +84,14 @@ class Native(NamedTuple):
     why: str
 
 
-def compiled(lock: NodeLock | None, package: PackageJson, *, production: bool) -> tuple[Native, ...]:
+def compiled(
+    context: BuildContext, lock: NodeLock | None, package: PackageJson, *, production: bool
+) -> tuple[Native, ...]:
     """Packages whose installation may need python3, make and a C++ compiler."""
     found: dict[str, str] = {}
     if lock is not None and lock.records_install_scripts and lock.manager == "npm" and lock.version != "1":
         for locked in lock.with_install_scripts(production=production):
-            if locked.name not in NEVER_COMPILES and not (locked.is_optional and locked.name not in COMPILES):
+            if locked.name in COMPILES or _has_helper(context, lock.path, locked.location):
                 found.setdefault(locked.name, f"{lock.path} says that {locked.name} has an install script")
     elif lock is not None:
         for locked in lock.packages:
@@ -93,6 +107,18 @@ def compiled(lock: NodeLock | None, package: PackageJson, *, production: bool) -
             if name in COMPILES:
                 found.setdefault(name, f"{name} in {package.path} is compiled where no prebuilt file fits")
     return tuple(Native(name, why) for name, why in found.items())
+
+
+def _has_helper(context: BuildContext, lock: str, location: str) -> bool:
+    """The package depends on what compiled packages depend on, by its entry in package-lock.json."""
+    entry = table(table(table(context.json(lock)).get("packages")).get(location))
+    name = location.rpartition("node_modules/")[2]
+    if name in NEVER_COMPILES:
+        return False
+    if entry.get("optional") is True or entry.get("devOptional") is True:
+        # npm goes on without an optional package that does not compile.
+        return False
+    return bool(_HELPERS & {*table(entry.get("dependencies")), *table(entry.get("optionalDependencies"))})
 
 
 def libraries(natives: tuple[Native, ...], distro: str, release: str | None) -> dict[str, str] | str:

@@ -127,8 +127,8 @@ def why_dev_server(ran: Ran) -> str | None:
     allowed = _SERVERS.get(ran.program)
     if allowed is None:
         return None
-    verb = next((word for word in ran.args if not word.startswith("-")), "")
-    if verb in allowed:
+    verb = ran.args[0] if ran.args and not ran.args[0].startswith("-") else ""
+    if set(allowed) & set(ran.args):
         return None
     if ran.program == "webpack" and verb not in {"serve", "s", "server"} and not {"--watch", "-w"} & set(ran.args):
         return None

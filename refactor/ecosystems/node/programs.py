@@ -134,7 +134,12 @@ class Programs:
             if start.script.opaque is not None:
                 return (Ran("?", (start.script.opaque,), workdir, ()),)
             return tuple(self.of_text(start.script.text, workdir))
-        return tuple(self.of_words(start.argv, workdir, (), 0))
+        argv = start.argv
+        image = self.layout.reading.image
+        if image is not None and self.layout.reading.last("ENTRYPOINT") is None:
+            # The base image's own: docker-entrypoint.sh of Node's, node itself of distroless.
+            argv = (*image.entrypoint, *argv)
+        return tuple(self.of_words(argv, workdir, (), 0))
 
     def of_text(
         self, text: str, folder: str, via: tuple[str, ...] = (), depth: int = 0, is_tolerated: bool = False

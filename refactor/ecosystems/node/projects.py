@@ -239,7 +239,8 @@ def _why_not_npm(layout: Layout, project: Project, lock: NodeLock) -> Refused | 
         return Refused(f"npm {npm} of {layout.reading.stage.image} has no `npm ci`", "use a newer Node")
     if lock.version == "3" and npm < 7:
         return Refused(
-            f"{lock.path} is of version 3, which npm {npm} of {layout.reading.stage.image} cannot install from"
+            f"{lock.path} is of version 3, which npm {npm} of {layout.reading.stage.image} cannot install from",
+            "use a newer Node image, or write the lockfile with `npm install --lockfile-version 2`",
         )
     if lock.version == "1" and npm >= 7:
         return Refused(

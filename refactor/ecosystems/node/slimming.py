@@ -41,7 +41,7 @@ def slim(reading: StageReading) -> Slim | Refused | None:
             return project[1]
         lock = any_lock(reading.context, project.unit)
         production = is_production(project, node_env(reading, project))
-        natives = compiled(lock, project.package, production=production)
+        natives = compiled(reading.context, lock, project.package, production=production)
         if natives:
             return Refused(
                 f"{natives[0].name} may be compiled in this stage, with python3, make and g++, which"

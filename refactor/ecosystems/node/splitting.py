@@ -24,7 +24,6 @@ from refactor.ecosystems.node.needs import (
     start_unit,
     started,
     why_dev_needed,
-    why_dev_server,
 )
 from refactor.ecosystems.node.programs import MANAGERS, Programs
 from refactor.ecosystems.node.projects import (
@@ -40,6 +39,7 @@ from refactor.ecosystems.node.projects import (
 from refactor.ecosystems.node.runtime import called_programs, needed_packages
 from refactor.ecosystems.node.steps import FETCHES, FILES, QUIET, Kind, kind_of
 from refactor.ecosystems.node.tables import words
+from refactor.ecosystems.node.writing import written
 from refactor.ecosystems.reading import Refused, StageReading, Step, join
 from refactor.ecosystems.split import Role, assemble, builder_name, variant_reference
 from refactor.ecosystems.system import MANAGERS as SYSTEM_MANAGERS
@@ -121,7 +121,9 @@ def _why_install_builds(layout: Layout, projects: Sequence[Project]) -> Refused 
 def _natives(reading: StageReading, projects: Sequence[Project]) -> tuple[Native, ...]:
     found: dict[str, Native] = {}
     for project in projects:
-        for native in compiled(any_lock(reading.context, project.unit), project.package, production=True):
+        for native in compiled(
+            reading.context, any_lock(reading.context, project.unit), project.package, production=True
+        ):
             found.setdefault(native.name, native)
     return tuple(found.values())
 
@@ -203,7 +205,6 @@ class _Splitter:
     # What is started
 
     def _why_not_start(self, start: Started) -> Refused | None:
-        reading = self.reading
         deployment = self.context.deployment
         if deployment.has_own_command:
             return Refused(
@@ -218,17 +219,13 @@ class _Splitter:
         found = start.dev_server
         if found is not None:
             ran, reason = found
-            package = start_unit(start)
-            is_front_end = (
-                ran.program not in {"nodemon", "node", "node-dev", "supervisor"} and why_dev_server(ran) is not None
-            )
-            is_server = "development server" in reason
-            if is_front_end and is_server:
+            if reason.endswith("a development server"):
                 return Refused(
                     f"the container is started by {ran.shown}: {reason}; a front end needs another"
                     " server for its build",
                     "see `serve-static-files`; or start the built program with node",
                 )
+            package = start_unit(start)
             name = package.package.path if package is not None else "package.json"
             return Refused(
                 f"the container is started by {ran.shown}: {reason}, so the sources and the tools of"
@@ -244,14 +241,7 @@ class _Splitter:
             built = build_of(start.layout, ran) if ran.program in _BUILDERS and "start" not in ran.args else None
             if built is not None and built.outputs:
                 return Refused(f"{ran.shown} builds when the container starts", "build in a RUN, and only start in CMD")
-        for ran in start.all:
-            if ran.program in {"pnpm", "yarn"} or _uses_manager(start, "pnpm"):
-                return self._why_not_manager(start)
-            break
-        if _uses_manager(start, "pnpm"):
-            return self._why_not_manager(start)
-        del reading
-        return None
+        return self._why_not_manager(start)
 
     def _why_not_manager(self, start: Started) -> Refused | None:
         """pnpm is in no Node image: the runner has it where a RUN installs it from npm, not through
@@ -327,6 +317,14 @@ class _Splitter:
         health = reading.last("HEALTHCHECK")
         if health is not None and health.argument.upper() != "NONE" and health.json is None:
             return Refused("distroless has no shell, which the HEALTHCHECK needs", "write the HEALTHCHECK in exec form")
+        answer = written(reading)
+        places = answer.paths if not isinstance(answer, Refused) else ("a place that is not known",)
+        lasting = [path for path in places if path != "/tmp" and not path.startswith("/tmp/")]
+        if lasting:
+            return Refused(
+                f"the program writes to {lasting[0]}, which distroless has no shell to give to its user",
+                'write below /tmp, or use runner = "slim"',
+            )
         if self.natives:
             return Refused(
                 f"{self.natives[0].name} is compiled, and distroless may lack the libraries that it is linked with"
@@ -445,7 +443,7 @@ class _Splitter:
         if image is None or image.family != "node" or "yarn" not in image.preinstalled or not image.has_shell:
             return None
         if (
-            compiled(lock, project.package, production=False)
+            compiled(self.context, lock, project.package, production=False)
             or project.package.install_scripts
             or project.package.local_dependencies
         ):
@@ -566,7 +564,8 @@ class _Splitter:
         if isinstance(artefacts, Refused):
             return artefacts
         head = [packages.install] if packages.install is not None else []
-        environment = self._environment(server)
+        is_static = not kept.needs_packages and all(ran.program in STATIC_SERVERS for ran in start.runs)
+        environment = None if is_static else self._environment(server)
         if environment is not None:
             head.insert(0, environment)
         workdir = reading.final_workdir
@@ -670,12 +669,18 @@ class _Splitter:
             if isinstance(one, Refused):
                 return one
             result |= one
-        if Role.RUNNER in result and Role.BUILDER in result and not self._is_global_only(step):
+        if Role.RUNNER in result and Role.BUILDER in result and self._is_global_only(step):
+            # Cleaning the cache belongs to the install that it follows.
+            return result if result & Role.RUNNER and self._installs_for_build(step) else Role.RUNNER
+        if Role.RUNNER in result and Role.BUILDER in result:
             return Refused(
                 f"line {line} builds and also prepares what is needed at run time",
                 "put each into a RUN of its own",
             )
         return result if result else Role.BUILDER
+
+    def _installs_for_build(self, step: Step) -> bool:
+        return any(Role.BUILDER in self._global_role(names) for own, _, names in self.kind.globals if own is step)
 
     def _is_global_only(self, step: Step) -> bool:
         return all(
@@ -763,6 +768,7 @@ class _Splitter:
                     yield operand
 
     def _global_role(self, names: tuple[str, ...]) -> Role:
+        """Where packages for the whole image go: to the stages that call their commands."""
         start = self.start
         used = (
             set()
@@ -777,8 +783,14 @@ class _Splitter:
             bare = re.sub(r"(?<=.)@[^/]*$", "", name).rpartition("/")[2]
             aliases = {bare, bare.removesuffix("-cli")} | ({"pm2-runtime", "pm2-docker"} if bare == "pm2" else set())
             if aliases & used and not (bare == "npm" and start is not None and not _uses_manager(start, "npm")):
-                return Role.BOTH
+                return Role.BOTH if aliases & self._called_by_build() else Role.RUNNER
         return Role.BUILDER
+
+    def _called_by_build(self) -> set[str]:
+        """Programs that the RUNs of the stage call, and the managers that install with."""
+        called = {built.ran.program for _, _, built in self.kind.builds}
+        called |= {word for _, _, built in self.kind.builds for via in built.ran.via for word in via.split()[:1]}
+        return called | {entry.manager for entry in self.installs if isinstance(entry, Project)}
 
     def _copy_role(self, step: Step, kept: Keep) -> Role | Refused:
         node = step.node

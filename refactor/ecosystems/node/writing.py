@@ -13,6 +13,7 @@ from refactor.ecosystems.node.builds import build_of
 from refactor.ecosystems.node.layout import Unit, below
 from refactor.ecosystems.node.needs import Started, is_front_end, server_sources, start_unit, started
 from refactor.ecosystems.node.programs import MANAGERS, Ran
+from refactor.ecosystems.node.projects import any_lock
 from refactor.ecosystems.node.sources import facts
 from refactor.ecosystems.reading import Refused, StageReading, join
 
@@ -65,6 +66,13 @@ _OTHERS: tuple[tuple[re.Pattern[str], bool, str], ...] = (
     (re.compile(r"\bFileStore\s*\(\s*\{[^}]*?\bpath\s*:\s*"), True, "session-file-store"),
     (re.compile(r"(?<![\w$.])(?:level|new\s+Level)\s*\(\s*(?=[\"'`])"), True, "level"),
     (re.compile(r"\.mv\s*\(\s*"), False, "express-fileupload"),
+    (re.compile(r"\b(?:autoSchemaFile|emitSchemaFile)\s*:\s*(?!true|false|\{)"), False, "chemaFile"),
+    (re.compile(r"\bdefinitions\s*:\s*\{[^}]*?\bpath\s*:\s*"), False, "GraphQLModule"),
+    (re.compile(r"\buseMultiFileAuthState\s*\(\s*"), True, "useMultiFileAuthState"),
+    (re.compile(r"\bcreateObjectCsvWriter\s*\(\s*\{[^}]*?\bpath\s*:\s*"), False, "csv-writer"),
+    (re.compile(r"\.toFile\s*\(\s*"), False, "sharp"),
+    (re.compile(r"\.(?:screenshot|pdf)\s*\(\s*\{[^}]*?\bpath\s*:\s*"), False, "puppeteer"),
+    (re.compile(r"\bnew\s+RollingFileStream\s*\(\s*"), False, "streamroller"),
 )
 
 _BESIDE = {
@@ -145,6 +153,10 @@ def written(reading: StageReading) -> Written | Refused:
         found = re.match(r"(.*?/\.next/standalone)(?:/|$)", place)
         if found is not None:
             paths[f"{found[1]}/.next"] = f"{ran.shown} keeps its cache there"
+    database = _prisma(start, unit)
+    if isinstance(database, Refused):
+        return database
+    paths.update(database)
     server = server_sources(start, unit)
     if isinstance(server, Unknown):
         return Refused(f"the sources are not known: {server.reason}")
@@ -189,15 +201,91 @@ def _of_program(start: Started, ran: Ran) -> dict[str, str] | Refused:
         )
     unit = start.layout.unit(ran.folder)
     folder = unit.folder if unit is not None else ran.folder
+    if ran.program == "nest" and unit is not None:
+        settings = start.layout.context.read(posixpath.join(unit.source, "nest-cli.json"))
+        if isinstance(settings, str) and re.search(r'"deleteOutDir"\s*:\s*true', settings):
+            return {folder: f"{ran.shown} deletes the output folder in it"}
+    if ran.program == "vite" and unit is not None and not _has_modern_vite(unit):
+        # Until version 6 the compiled settings were written beside their source.
+        names = start.layout.context.children(unit.source)
+        if not isinstance(names, Unknown) and any(name.startswith("vite.config.") for name in names):
+            where = f"{ran.shown} compiles its settings there"
+            return {folder: where, join(folder, "node_modules/.vite"): f"{ran.shown} keeps its files there"}
     beside = _BESIDE.get(ran.program)
     if beside is not None:
-        return {join(folder, path): f"{ran.shown} keeps its files there" for path in beside}
+        if next((word for word in ran.args if not word.startswith("-")), "") in {"build", "export", "generate"}:
+            return Refused(f"{ran.shown} builds when the container starts", "build in a RUN")
+        places = {join(folder, path): f"{ran.shown} keeps its files there" for path in beside}
+        reason = None if unit is None else _why_folder_itself(start, ran, unit)
+        return places if reason is None else {**places, folder: reason}
     if ran.program in {"tsc", "webpack", "esbuild", "babel", "swc", "tsup", "rollup"}:
         built = build_of(start.layout, ran)
         if built is not None and built.outputs is None:
             return Refused(f"{ran.shown} builds when the container starts, and {built.why_unknown}")
         return dict.fromkeys(built.outputs or (), f"{ran.shown} writes it") if built is not None else {}
     return {}
+
+
+def _has_modern_vite(unit: Unit) -> bool:
+    found = re.search(r"\d+", unit.package.wanted.get("vite", ""))
+    return found is not None and int(found[0]) >= 6
+
+
+def _prisma(start: Started, unit: Unit) -> dict[str, str] | Refused:
+    """The folder of Prisma's SQLite database, named in its schema relative to the schema's own folder."""
+    context = start.layout.context
+    path = posixpath.join(unit.source, "prisma/schema.prisma")
+    schema = context.read(path)
+    if isinstance(schema, Unknown):
+        return {}
+    found = re.search(r'datasource\s+\w+\s*\{[^}]*?provider\s*=\s*"sqlite"[^}]*?\}', schema)
+    if found is None:
+        return {}
+    url = re.search(r'url\s*=\s*"([^"]*)"', found[0])
+    named = re.search(r'url\s*=\s*env\("(\w+)"\)', found[0])
+    value = url[1] if url else _environment(start, unit).get(named[1]) if named else None
+    if value is None or not value.startswith("file:"):
+        return Refused(f"{path} keeps its database in a file whose place is not known", "set USER by hand")
+    file = value.removeprefix("file:").split("?")[0]
+    folder = posixpath.dirname(posixpath.normpath(posixpath.join(unit.folder, "prisma", file)))
+    return {folder: f"{path} keeps the database there"}
+
+
+def _environment(start: Started, unit: Unit) -> dict[str, str | None]:
+    """ENV of the stage, and what a ``.env`` in the image adds to it."""
+    reading = start.layout.reading
+    last = reading.steps[-1].node if reading.steps else reading.stage.from_
+    found = dict(reading.file.environment(last))
+    text = start.layout.context.read(posixpath.join(unit.source, ".env"))
+    if not isinstance(text, Unknown):
+        for match in re.finditer(r"(?m)^\s*(?:export\s+)?(\w+)\s*=\s*[\"']?([^\"'\n#]*)", text):
+            found.setdefault(match[1], match[2].strip())
+    return found
+
+
+def _why_folder_itself(start: Started, ran: Ran, unit: Unit) -> str | None:
+    """Why a development server writes right into the project's folder, None where it does not."""
+    context = start.layout.context
+    if ran.program == "nest":
+        settings = context.read(posixpath.join(unit.source, "nest-cli.json"))
+        if isinstance(settings, str) and re.search(r'"deleteOutDir"\s*:\s*true', settings):
+            return f"{ran.shown} deletes its output folder first (deleteOutDir in nest-cli.json)"
+    if ran.program == "vite":
+        # Vite bundles a configuration that is an ES module into a file beside it; since version 6 into
+        # node_modules/.vite-temp (vitejs/vite#18509).
+        lock = any_lock(context, unit)
+        locked = [] if lock is None else [found.version for found in lock.named("vite")]
+        version = re.search(r"\d+", (locked or [unit.package.wanted.get("vite", "")])[0] or "")
+        if version is not None and int(version[0]) >= 6:
+            return None
+        names = context.children(unit.source)
+        if not isinstance(names, Unknown):
+            for name in names:
+                if re.fullmatch(r"vite\.config\.m[jt]s", name) or (
+                    re.fullmatch(r"vite\.config\.[jt]s", name) and unit.package.is_module
+                ):
+                    return f"{ran.shown} compiles {name} into a file beside it (before Vite 6)"
+    return None
 
 
 def _writes(start: Started, source: str, unit: Unit | None, is_interpreted: bool) -> Iterator[_Place | Refused]:
@@ -267,7 +355,8 @@ def _known(start: Started, source: str, unit: Unit | None, is_interpreted: bool)
     reading = start.layout.reading
     cwd = start.runs[-1].folder if start.runs else reading.final_workdir
     last = reading.steps[-1].node if reading.steps else reading.stage.from_
-    return _Known(_dirname(start, source, unit, is_interpreted), cwd, reading.file.environment(last))
+    environment = _environment(start, unit) if unit is not None else reading.file.environment(last)
+    return _Known(_dirname(start, source, unit, is_interpreted), cwd, environment)
 
 
 def _dirname(start: Started, source: str, unit: Unit | None, is_interpreted: bool) -> str | None:
