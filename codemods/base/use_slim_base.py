@@ -105,7 +105,7 @@ class UseSlimBase(Codemod):
         if not file.stages:
             return
         stage = file.stages[-1]
-        reading = StageReading(file, stage, context)
+        reading = StageReading.of(file, stage, context)
         if reading.parent is not None or reading.image is None or reading.image.variant != "fat":
             return
         languages = recognise(reading)

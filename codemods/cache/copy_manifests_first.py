@@ -134,7 +134,7 @@ class CopyManifestsFirst(Codemod):
 
     def find(self, file: Dockerfile, context: BuildContext) -> Iterator[Finding | Refusal]:
         for stage in file.stages:
-            reading = StageReading(file, stage, context)
+            reading = StageReading.of(file, stage, context)
             for language in recognise(reading):
                 for install in language.installs(reading):
                     if isinstance(install, Install):

@@ -108,7 +108,7 @@ class InstallProductionDependencies(Codemod):
 
     def find(self, file: Dockerfile, context: BuildContext) -> Iterator[Finding | Refusal]:
         for stage in file.stages:
-            reading = StageReading(file, stage, context)
+            reading = StageReading.of(file, stage, context)
             rewritten: dict[Instruction, list[Rewrite]] = {}
             for language in recognise(reading):
                 for answer in language.production_install(reading):

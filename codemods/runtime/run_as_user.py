@@ -147,7 +147,7 @@ class RunAsUser(Codemod):
     def find(self, file: Dockerfile, context: BuildContext) -> Iterator[Finding | Refusal]:
         if not file.stages:
             return
-        reading = StageReading(file, file.stages[-1], context)
+        reading = StageReading.of(file, file.stages[-1], context)
         languages = recognise(reading)
         if not _runs_as_root(reading) or not languages:
             return

@@ -140,7 +140,7 @@ class UseExecForm(Codemod):
                 node = next((node for node in reversed(stage.instructions) if node.keyword == keyword), None)
                 if node is None or node.json is not None or not node.argument:
                     continue
-                reading = reading or StageReading(file, stage, context)
+                reading = reading or StageReading.of(file, stage, context)
                 yield self._convert(file, stage, node, reading)
 
     def _convert(self, file: Dockerfile, stage: Stage, node: Instruction, reading: StageReading) -> Finding | Refusal:

@@ -72,8 +72,8 @@ class SplitBuildStage(Codemod):
     The stage becomes `builder`. A second stage, `runner`, starts from the smallest image of the same distribution that
     carries the program, and copies what the program needs to run: the compiled output and production dependencies
     (Node), the virtual environment (Python), the binary and the files it opens by path (Go). ENV, LABEL, EXPOSE,
-    VOLUME, USER, WORKDIR, ENTRYPOINT and CMD are carried over; system packages are installed again only where the program
-    needs them at run time. `runner = "alpine" | "distroless" | "scratch"` asks for another runner.
+    VOLUME, USER, WORKDIR, ENTRYPOINT and CMD are carried over; system packages are installed again only where the
+    program needs them at run time. `runner = "alpine" | "distroless" | "scratch"` asks for another runner.
 
     When it refuses
     ---------------
@@ -208,7 +208,7 @@ class SplitBuildStage(Codemod):
         if len(file.stages) != 1:
             return
         stage = file.stages[0]
-        reading = StageReading(file, stage, context)
+        reading = StageReading.of(file, stage, context)
         languages = recognise(reading)
         if not languages:
             return

@@ -28,6 +28,8 @@ def script_of(file: Dockerfile, node: Instruction) -> ShellScript | str:
 
 def why_not_posix(file: Dockerfile, node: Instruction) -> str | None:
     """Why the shell in force at ``node`` is no POSIX shell as far as known; None where it is one."""
+    if not _may_have_another_shell(file):
+        return None
     stage = file.stage_of(node)
     before: Instruction | None = node
     while stage is not None:
@@ -41,6 +43,21 @@ def why_not_posix(file: Dockerfile, node: Instruction) -> str | None:
             return _why_windows(stage)
         stage, before = parent, None
     return None
+
+
+_last_asked: tuple[Dockerfile, bool] | None = None
+
+
+def _may_have_another_shell(file: Dockerfile) -> bool:
+    """A glance at the whole file, which settles the matter for nearly all; kept for the file asked about last."""
+    global _last_asked
+    if _last_asked is None or _last_asked[0] is not file:
+        words = ("windows", "nanoserver", "servercore")
+        found = any(node.keyword == "SHELL" for node in file.instructions) or any(
+            word in stage.image.lower() for stage in file.stages for word in words
+        )
+        _last_asked = (file, found)
+    return _last_asked[1]
 
 
 def _last_shell(stage: Stage, before: Instruction | None) -> Instruction | None:

@@ -22,7 +22,10 @@ def ecosystems() -> tuple[Ecosystem, ...]:
 
 def recognise(reading: StageReading) -> tuple[Ecosystem, ...]:
     """The languages at work in a stage; more than one where, say, a Python image builds a front end."""
-    return tuple(ecosystem for ecosystem in ecosystems() if ecosystem.recognises(reading))
+    if reading.languages is None:
+        reading.languages = tuple([ecosystem.name for ecosystem in ecosystems() if ecosystem.recognises(reading)])
+    names = reading.languages
+    return tuple([ecosystem for ecosystem in ecosystems() if ecosystem.name in names]) if names else ()
 
 
 __all__ = [

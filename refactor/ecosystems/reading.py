@@ -69,7 +69,8 @@ class Step:
     @property
     def calls(self) -> tuple[PackageCall, ...]:
         """The package manager calls of a RUN, in order."""
-        return package_calls(self.script) if self.script is not None else ()
+        script = self.script
+        return () if script is None else package_calls(script)
 
     def folder_of(self, command: Command) -> str | None:
         """Absolute folder that ``command`` of this step runs in, following ``cd`` before it; None where unknown."""
@@ -115,11 +116,24 @@ class StageReading:
         self.file = file
         self.stage = stage
         self.context = context
+        self.languages: tuple[str, ...] | None = None
+        """Names of the languages that recognised the stage, None until they were asked."""
         self.final_workdir = "/"
         """Absolute working directory at the end of the stage."""
         self.final_user: str | None = None
         """Value of the last USER, None where the base image's own holds."""
         self.steps: tuple[Step, ...] = tuple(self._read())
+
+    @classmethod
+    def of(cls, file: Dockerfile, stage: Stage, context: BuildContext) -> StageReading:
+        """The reading of a stage, made once for all codemods that ask about the same file and context."""
+        global _last_read
+        if _last_read is None or _last_read[0] is not file or _last_read[1] is not context:
+            _last_read = (file, context, {})
+        found = _last_read[2].get(stage.index)
+        if found is None:
+            found = _last_read[2][stage.index] = cls(file, stage, context)
+        return found
 
     def _read(self) -> Iterator[Step]:
         image = self.image
@@ -127,7 +141,7 @@ class StageReading:
         user: str | None = None
         parent = self.parent
         if parent is not None:
-            before = StageReading(self.file, parent, self.context)
+            before = StageReading.of(self.file, parent, self.context)
             workdir, user = before.final_workdir, before.final_user
         self.final_workdir, self.final_user = workdir, user
         for node in self.stage.instructions:
@@ -165,7 +179,8 @@ class StageReading:
         return None if reference is None else lookup(reference)
 
     def step(self, node: Instruction) -> Step | None:
-        return next((step for step in self.steps if step.node is node), None)
+        position = self.position(node)
+        return self.steps[position] if position < len(self.steps) else None
 
     @property
     def runs(self) -> Iterator[Step]:
@@ -241,7 +256,11 @@ class StageReading:
 
     def position(self, node: Instruction) -> int:
         """Index of the step of ``node``; the number of steps where it is not of this stage."""
-        return next((i for i, step in enumerate(self.steps) if step.node is node), len(self.steps))
+        return self._positions.get(node, len(self.steps))
+
+    @cached_property
+    def _positions(self) -> dict[Instruction, int]:
+        return {step.node: index for index, step in enumerate(self.steps)}
 
     @cached_property
     def start(self) -> Start | None:
@@ -265,7 +284,7 @@ class StageReading:
                 return self._shell_start(cmd, nodes)
             return Start(tuple(cmd.json), False, None, nodes)
         if self.parent is not None:
-            return StageReading(self.file, self.parent, self.context).start
+            return StageReading.of(self.file, self.parent, self.context).start
         return None
 
     def _shell_start(self, node: Instruction, nodes: tuple[Instruction, ...]) -> Start:
@@ -276,5 +295,7 @@ class StageReading:
             words = (command.words[0].text, *command.args) if command.words else ()
         return Start(words, True, script, nodes)
 
+
+_last_read: tuple[Dockerfile, BuildContext, dict[int, StageReading]] | None = None
 
 __all__ = ["Copied", "PackageCall", "Refused", "StageReading", "Start", "Step", "join", "package_call"]

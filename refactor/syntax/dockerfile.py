@@ -28,7 +28,7 @@ _BUILDKIT_FLAGS = {
 class Stage:
     """One build stage: a FROM and what follows it, with the comments directly above the FROM."""
 
-    __slots__ = ("from_", "index", "instructions", "is_last", "nodes")
+    __slots__ = ("from_", "image", "index", "instructions", "is_last", "name", "nodes")
 
     def __init__(self, index: int, from_: Instruction, nodes: tuple[Node, ...], is_last: bool) -> None:
         self.index = index
@@ -37,21 +37,14 @@ class Stage:
         self.instructions: tuple[Instruction, ...] = tuple(node for node in nodes if isinstance(node, Instruction))
         """The FROM first."""
         self.is_last = is_last
+        words = from_.words
+        self.image = words[0] if words else ""
+        """The base as written, variables not expanded; "" for a FROM without argument."""
+        self.name: str | None = words[2] if len(words) == 3 and words[1].upper() == "AS" else None
+        """The name behind AS, as written."""
 
     def __repr__(self) -> str:
         return f"Stage({self.index}, {self.name or self.image!r})"
-
-    @property
-    def image(self) -> str:
-        """The base as written, variables not expanded; "" for a FROM without argument."""
-        words = self.from_.words
-        return words[0] if words else ""
-
-    @property
-    def name(self) -> str | None:
-        """The name behind AS, as written."""
-        words = self.from_.words
-        return words[2] if len(words) == 3 and words[1].upper() == "AS" else None
 
     @property
     def platform(self) -> str | None:

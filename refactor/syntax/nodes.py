@@ -40,13 +40,16 @@ class Instruction:
     All else is read from that text when first asked for. Compared by identity.
     """
 
-    __slots__ = ("_dissection", "_format", "text")
+    __slots__ = ("_dissection", "_format", "_keyword", "_words", "text")
     is_instruction = True
 
     def __init__(self, text: str, format: FileFormat) -> None:
         self.text = text
         self._format = format
         self._dissection: Dissection | None = None
+        # Asked for by every codemod in every pass.
+        self._keyword: str | None = None
+        self._words: tuple[str, ...] | None = None
 
     def __repr__(self) -> str:
         return f"Instruction({self.text!r})"
@@ -63,7 +66,10 @@ class Instruction:
     @property
     def keyword(self) -> str:
         """In upper case; "" for a line of nothing but continuations."""
-        return self.dissection.split.keyword
+        keyword = self._keyword
+        if keyword is None:
+            keyword = self._keyword = self.dissection.split.keyword
+        return keyword
 
     @property
     def keyword_text(self) -> str:
@@ -131,11 +137,16 @@ class Instruction:
         blanks outside quotes, which are kept (ENV, LABEL, ARG); type and command (HEALTHCHECK); else one
         word at most.
         """
-        json = self.json
-        words = self.dissection.words
-        if json is None:
-            return tuple(word for word, _, _ in words)
-        return (words[0][0], *json) if self.keyword == "HEALTHCHECK" else json
+        found = self._words
+        if found is None:
+            json = self.json
+            words = self.dissection.words
+            if json is None:
+                found = tuple([word for word, _, _ in words])
+            else:
+                found = (words[0][0], *json) if self.keyword == "HEALTHCHECK" else json
+            self._words = found
+        return found
 
     @property
     def word_spans(self) -> tuple[tuple[int, int], ...]:
