@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from hashlib import sha256
 
 import pytest
 
-from refactor.context import BuildContext, Unknown
+from refactor.context import BuildContext, Unknown, manifests
 from refactor.context.manifests import (
     GoMod,
     GoRequire,
@@ -68,6 +70,20 @@ def pnpm_lock(text: str) -> NodeLock:
     found = read_pnpm_lock(BuildContext.of({"pnpm-lock.yaml": text}))
     assert isinstance(found, NodeLock), found
     return found
+
+
+def test_a_language_is_loaded_when_it_is_used() -> None:
+    program = (
+        "import sys\nfrom refactor.context.manifests import read_go_mod\n"
+        "print([name for name in sorted(sys.modules) if name.endswith('_manifests')])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['refactor.context.go_manifests']"
+
+
+@pytest.mark.parametrize("name", manifests.__all__)
+def test_every_name_has_a_home(name: str) -> None:
+    assert getattr(manifests, name).__name__ == name if name != "INSTALL_SCRIPTS" else manifests.INSTALL_SCRIPTS
 
 
 # package.json
@@ -232,9 +248,7 @@ def test_npm_lock_that_lost_its_platform_packages() -> None:
 
 def test_npm_lock_purity() -> None:
     def lock(**entry: object) -> NodeLock:
-        return npm_lock(
-            {"lockfileVersion": 2, "packages": {"": {}, "node_modules/a": {"version": "1.0.0", **entry}}}
-        )
+        return npm_lock({"lockfileVersion": 2, "packages": {"": {}, "node_modules/a": {"version": "1.0.0", **entry}}})
 
     assert lock().why_not_pure() is None
     assert lock(hasInstallScript=True).why_not_pure() == "a runs an install script"
@@ -289,9 +303,7 @@ def test_npm_lock_matches(dependencies: dict[str, str], expected: bool) -> None:
 
 
 def test_npm_lock_of_another_tag_is_in_doubt() -> None:
-    assert isinstance(
-        npm_lock_matches(package({"dependencies": {"express": "latest"}}), npm_lock(NPM3)), Unknown
-    )
+    assert isinstance(npm_lock_matches(package({"dependencies": {"express": "latest"}}), npm_lock(NPM3)), Unknown)
 
 
 def test_npm_lock_must_match_the_members_too() -> None:
@@ -477,9 +489,7 @@ def test_yarn_lock_without_final_newline_is_whole() -> None:
     assert len(yarn_lock(YARN1.rstrip("\n").replace('    fsevents "~2.3.1"\n', "")).packages) == 4
 
 
-@pytest.mark.parametrize(
-    "text", ["<<<<<<< HEAD\n", '{"a": 1}', "a@1:\n  version\n", " version 1\n", '"' * 2000 + ":"]
-)
+@pytest.mark.parametrize("text", ["<<<<<<< HEAD\n", '{"a": 1}', "a@1:\n  version\n", " version 1\n", '"' * 2000 + ":"])
 def test_yarn_lock_that_is_none(text: str) -> None:
     assert isinstance(read_yarn_lock(BuildContext.of({"yarn.lock": text})), Unknown)
 
@@ -651,9 +661,7 @@ def test_pnpm_lock(text: str, version: str) -> None:
     good = package({"dependencies": {"@a/b": "^1.0.0"}, "devDependencies": {"esbuild": "^0.19.0"}})
     assert pnpm_lock_matches(good, lock) is True
     assert pnpm_lock_matches(package({"dependencies": {"@a/b": "^1.0.0"}}), lock) is False
-    assert (
-        pnpm_lock_matches(package({"dependencies": {"@a/b": "^1.0.1", "esbuild": "^0.19.0"}}), lock) is False
-    )
+    assert pnpm_lock_matches(package({"dependencies": {"@a/b": "^1.0.1", "esbuild": "^0.19.0"}}), lock) is False
 
 
 def test_pnpm_lock_version_9() -> None:
@@ -802,9 +810,7 @@ def test_requirements_that_include_each_other() -> None:
 
 
 def test_requirements_that_leave_the_context() -> None:
-    found = requirements(
-        {"a/requirements.txt": "-r ../../x.txt\n-c https://example.org/c.txt\n"}, "a/requirements.txt"
-    )
+    found = requirements({"a/requirements.txt": "-r ../../x.txt\n-c https://example.org/c.txt\n"}, "a/requirements.txt")
     assert found.missing == ("../../x.txt",)
     assert found.options == ("-c https://example.org/c.txt",)
 
@@ -1068,9 +1074,7 @@ def test_cut_poetry_lock_is_broken(end: str) -> None:
 
 
 def test_poetry_lock_matches_by_its_hash() -> None:
-    manifest = pyproject(
-        '[tool.poetry.dependencies]\nflask = "^2"\n[tool.poetry.group.dev.dependencies]\nlib = "*"\n'
-    )
+    manifest = pyproject('[tool.poetry.dependencies]\nflask = "^2"\n[tool.poetry.group.dev.dependencies]\nlib = "*"\n')
     content = {
         "dependencies": {"flask": "^2"},
         "group": {"dev": {"dependencies": {"lib": "*"}}},
