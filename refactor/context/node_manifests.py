@@ -14,7 +14,6 @@ from typing import Literal
 from refactor.context.build_context import BuildContext, remembered
 from refactor.context.dockerignore import clean
 from refactor.context.facts import Unknown
-from refactor.context.literals import NOT_SOURCES
 from refactor.context.tables import number, table, text, texts, words
 
 INSTALL_SCRIPTS = (
@@ -255,6 +254,8 @@ def workspace_members(context: BuildContext, package: PackageJson) -> tuple[str,
     patterns = workspace_patterns(context, package)
     if isinstance(patterns, Unknown) or not patterns:
         return patterns
+    from refactor.context.literals import NOT_SOURCES
+
     files = context.files(package.folder, without=NOT_SOURCES)
     if isinstance(files, Unknown):
         return files
@@ -383,8 +384,8 @@ def read_yarn_lock(context: BuildContext, path: str = "yarn.lock") -> NodeLock |
     return _read_yarn_v1(context, path, content)
 
 
-_YARN_PARTS = re.compile(r'("(?:[^"\\]|\\.)*"|[^\s",][^",]*)(, |\Z)')
-_YARN_FIELD = re.compile(r'("(?:[^"\\]|\\.)*"|[^\s":]+) ("(?:[^"\\]|\\.)*"|[^\s"]+)\Z')
+_YARN_PARTS = r'("(?:[^"\\]|\\.)*"|[^\s",][^",]*)(, |\Z)'
+_YARN_FIELD = r'("(?:[^"\\]|\\.)*"|[^\s":]+) ("(?:[^"\\]|\\.)*"|[^\s"]+)\Z'
 
 
 def _yarn_keys(line: str) -> list[str] | None:
@@ -395,9 +396,10 @@ def _yarn_keys(line: str) -> list[str] | None:
     if '"' not in line:
         return line.split(", ")
     keys = []
+    parts = re.compile(_YARN_PARTS)
     at = 0
     while at < len(line):
-        found = _YARN_PARTS.match(line, at)
+        found = parts.match(line, at)
         if found is None:
             return None
         keys.append(_unquote(found.group(1)))
@@ -446,7 +448,7 @@ def _read_yarn_v1(context: BuildContext, path: str, content: str) -> NodeLock | 
         if value[:1] == '"' and value[-1:] == '"' and value.count('"') == 2 and key[0] != '"':
             value = value[1:-1]
         elif '"' in entry:
-            pair = _YARN_FIELD.match(entry)
+            pair = re.match(_YARN_FIELD, entry)
             if pair is None:
                 return context.report_broken(path, f"line {at} is no entry")
             key, value = _unquote(pair.group(1)), _unquote(pair.group(2))
@@ -737,7 +739,7 @@ def _yarn_matches(manifest: PackageJson, lock: NodeLock, local: set[str | None])
     return True
 
 
-_SEMVER = re.compile(r"[v=]*\s*(\d+)(?:\.(\d+|[xX*]))?(?:\.(\d+|[xX*]))?(-[0-9A-Za-z.-]+)?(?:\+\S*)?\Z")
+_SEMVER = r"[v=]*\s*(\d+)(?:\.(\d+|[xX*]))?(?:\.(\d+|[xX*]))?(-[0-9A-Za-z.-]+)?(?:\+\S*)?\Z"
 
 
 def satisfies(version: str, wanted: str) -> bool | None:
@@ -767,7 +769,7 @@ def _in_range(have: tuple[int, int, int], wanted: str) -> bool | None:
     for part in re.sub(r"([<>=~^]+)\s+", r"\1", wanted).split():
         operator = re.match(r"[<>=~^]*", part)
         sign = operator.group() if operator else ""
-        found = _SEMVER.match(part[len(sign) :])
+        found = re.match(_SEMVER, part[len(sign) :])
         if found is None or found.group(4):
             return None
         numbers = [int(g) for g in found.groups()[:3] if g is not None and g.isdigit()]
