@@ -66,7 +66,9 @@ _OTHERS: tuple[tuple[re.Pattern[str], bool, str], ...] = (
     (re.compile(r"\bFileStore\s*\(\s*\{[^}]*?\bpath\s*:\s*"), True, "session-file-store"),
     (re.compile(r"(?<![\w$.])(?:level|new\s+Level)\s*\(\s*(?=[\"'`])"), True, "level"),
     (re.compile(r"\.mv\s*\(\s*"), False, "express-fileupload"),
-    (re.compile(r"\b(?:autoSchemaFile|emitSchemaFile)\s*:\s*(?!true|false|\{)"), False, "chemaFile"),
+    # Nest and type-graphql write the schema they derive from code at every start (code first).
+    (re.compile(r"\b(?:autoSchemaFile|emitSchemaFile)\s*:(?!\s*(?:true|false)\b|\s*\{)\s*"), False, "chemaFile"),
+    (re.compile(r"\b(?:autoSchemaFile|emitSchemaFile)\s*:\s*\{[^}]*?\bpath\s*:\s*"), False, "chemaFile"),
     (re.compile(r"\bdefinitions\s*:\s*\{[^}]*?\bpath\s*:\s*"), False, "GraphQLModule"),
     (re.compile(r"\buseMultiFileAuthState\s*\(\s*"), True, "useMultiFileAuthState"),
     (re.compile(r"\bcreateObjectCsvWriter\s*\(\s*\{[^}]*?\bpath\s*:\s*"), False, "csv-writer"),
@@ -201,16 +203,6 @@ def _of_program(start: Started, ran: Ran) -> dict[str, str] | Refused:
         )
     unit = start.layout.unit(ran.folder)
     folder = unit.folder if unit is not None else ran.folder
-    if ran.program == "nest" and unit is not None:
-        settings = start.layout.context.read(posixpath.join(unit.source, "nest-cli.json"))
-        if isinstance(settings, str) and re.search(r'"deleteOutDir"\s*:\s*true', settings):
-            return {folder: f"{ran.shown} deletes the output folder in it"}
-    if ran.program == "vite" and unit is not None and not _has_modern_vite(unit):
-        # Until version 6 the compiled settings were written beside their source.
-        names = start.layout.context.children(unit.source)
-        if not isinstance(names, Unknown) and any(name.startswith("vite.config.") for name in names):
-            where = f"{ran.shown} compiles its settings there"
-            return {folder: where, join(folder, "node_modules/.vite"): f"{ran.shown} keeps its files there"}
     beside = _BESIDE.get(ran.program)
     if beside is not None:
         if next((word for word in ran.args if not word.startswith("-")), "") in {"build", "export", "generate"}:
@@ -224,11 +216,6 @@ def _of_program(start: Started, ran: Ran) -> dict[str, str] | Refused:
             return Refused(f"{ran.shown} builds when the container starts, and {built.why_unknown}")
         return dict.fromkeys(built.outputs or (), f"{ran.shown} writes it") if built is not None else {}
     return {}
-
-
-def _has_modern_vite(unit: Unit) -> bool:
-    found = re.search(r"\d+", unit.package.wanted.get("vite", ""))
-    return found is not None and int(found[0]) >= 6
 
 
 def _prisma(start: Started, unit: Unit) -> dict[str, str] | Refused:
