@@ -43,7 +43,7 @@ def lookup(reference: str) -> BaseImage | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Tag:
     """A tag of the usual form: version, words, distribution release."""
 
