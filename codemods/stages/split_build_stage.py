@@ -18,6 +18,7 @@ from refactor import (
     Remove,
     Replace,
     Safety,
+    Settings,
     SplitPlan,
     Stage,
     StageReading,
@@ -96,6 +97,9 @@ class SplitBuildStage(Codemod):
             Aspect.COMMANDS,
             Aspect.COPIES,
             Aspect.ENV,
+            # `poetry run x` becomes `x`: the tool is not in the runner, the environment is on PATH.
+            Aspect.CMD,
+            Aspect.ENTRYPOINT,
         }
     )
 
@@ -203,6 +207,12 @@ class SplitBuildStage(Codemod):
             files=TYPESCRIPT,
         ),
     )
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        super().__init__(settings)
+        if self.settings.runner == "distroless":
+            # The image starts node (or python3) by its ENTRYPOINT, so that CMD loses that word.
+            self.may_change = self.may_change | {Aspect.CMD}  # type: ignore[misc]
 
     def find(self, file: Dockerfile, context: BuildContext) -> Iterator[Finding | Refusal]:
         if len(file.stages) != 1:
