@@ -406,16 +406,54 @@ def test_poetry_in_the_project_keeps_its_environment() -> None:
     assert "COPY --from=builder /app/.venv /app/.venv\n" in runner
 
 
-def test_poetry_run_at_the_start_keeps_poetry() -> None:
-    text = """
-    FROM python:3.11
-    WORKDIR /app
-    RUN pip install poetry
-    COPY . .
-    RUN poetry install --no-root
-    CMD ["poetry", "run", "uvicorn", "menu.main:app"]
-    """
-    assert "CMD on line 6 calls poetry, so the runner needs it as well" in refusal(text, POETRY)
+POETRY_RUN = """
+FROM python:3.11-slim
+WORKDIR /app
+COPY poetry.lock pyproject.toml ./
+RUN pip install poetry && poetry config virtualenvs.in-project true && poetry install --no-root
+COPY . .
+RUN poetry run python manage.py migrate
+CMD poetry run alembic upgrade head && poetry run uvicorn menu.main:app
+"""
+
+
+def test_poetry_run_becomes_the_program_itself() -> None:
+    builder, runner = stages(split(POETRY_RUN, {**POETRY, "manage.py": ""}))
+    assert "poetry install --no-root --only main" in builder
+    assert runner == clean(
+        """
+        FROM python:3.11-slim AS runner
+        WORKDIR /app
+        COPY --from=builder /app/.venv /app/.venv
+        ENV VIRTUAL_ENV=/app/.venv \\
+            PATH="/app/.venv/bin:$PATH"
+        COPY . .
+        RUN python manage.py migrate
+        CMD alembic upgrade head && uvicorn menu.main:app
+        """
+    )
+
+
+@pytest.mark.parametrize(
+    ("start", "files", "because"),
+    [
+        ('CMD ["poetry", "shell"]', {}, "CMD on line 7 calls poetry, so the runner needs it as well"),
+        ('CMD ["poetry", "run", "--help"]', {}, "calls poetry with options of its own"),
+        ('CMD ["poetry", "run", "serve"]', {}, "calls poetry for the script serve of the manifest"),
+        ("CMD ./run.sh", {"run.sh": "#!/bin/sh\npoetry run uvicorn menu.main:app\n"}, "run.sh calls poetry"),
+        ('CMD ["poetry", "run", "x"]', {"up.sh": "poetry run x\n"}, "up.sh calls poetry"),
+        ("HEALTHCHECK CMD poetry run check\nCMD x", {}, "HEALTHCHECK on line 7 calls a build tool"),
+    ],
+)
+def test_poetry_stays_where_it_does_more(start: str, files: Mapping[str, str], because: str) -> None:
+    text = clean(POETRY_RUN).replace("CMD poetry run alembic upgrade head && poetry run uvicorn menu.main:app", start)
+    scripts = POETRY["pyproject.toml"] + '[tool.poetry.scripts]\nserve = "menu.main:main"\n'
+    assert because in refusal(text, {**POETRY, "pyproject.toml": scripts, "manage.py": "", **files})
+
+
+def test_uv_run_keeps_uv() -> None:
+    text = "FROM python:3.11\nRUN pip install uv\nWORKDIR /app\nCOPY . .\nRUN uv sync\nCMD uv run main.py\n"
+    assert "CMD on line 6 calls uv, so the runner needs it as well" in refusal(text, UV)
 
 
 def test_uv_installs_the_project_after_its_dependencies() -> None:

@@ -24,6 +24,7 @@ from refactor.ecosystems.python.stage import (
     is_uv_copy,
     why_not_read,
 )
+from refactor.ecosystems.python.starting import started_directly
 from refactor.ecosystems.reading import Copied, Refused, StageReading, Step, join
 from refactor.ecosystems.split import Role, assemble, builder_name, variant_reference
 from refactor.images import BaseImage, lookup
@@ -31,7 +32,6 @@ from refactor.syntax import Instruction
 
 HOME = "/opt/venv"
 _LOGIN = tuple((option,) for option in ("-l", "-lc", "-cl", "--login"))
-_RUN_TOOLS = frozenset({"poetry", "pipenv", "pdm", "uv", "uvx", "hatch"})
 _SYSTEM_PYTHON = (
     "python3-pip", "python3-setuptools", "python3-wheel", "python3-venv", "python3-virtualenv", "py3-pip",
 )  # fmt: skip
@@ -100,7 +100,8 @@ def _other_image(stage: PythonStage) -> Refused | None:
         return None
     name = stage.reading.image_reference or stage.reading.stage.image
     return Refused(
-        f"{', '.join(builds)} are only needed to build, but the base image {name} is no official Python image: "
+        f"{', '.join(builds)} {'is' if len(builds) == 1 else 'are'} only needed to build, but the base image {name} "
+        "is no official Python image: "
         "which Python it has, and where, is not known",
         "start from python:<version>",
     )
@@ -146,6 +147,8 @@ class _Plan:
         """The node before which the builder makes the environment."""
         self.is_environment_made = False
         """The environment is made inside of a RUN that was taken apart."""
+        self.direct: dict[Instruction, str] = {}
+        """New texts of what is started through a build tool."""
         self.again: list[Instruction] = []
         """Copies of sources that the builder repeats after the dependencies, for the project's own
         installation.
@@ -192,9 +195,12 @@ class _Plan:
         if placed is not None:
             return placed
         self._place_paths()
+        self._start_directly()
         artefacts = [f"COPY --from={builder_name(self.reading)} {path} {path}" for path in environment.copied]
-        if environment.is_new:
-            artefacts.insert(1, _environment_text())
+        if environment.is_new or (
+            self.direct and environment.path + "/bin" not in self.stage.variables.get("PATH", "")
+        ):
+            artefacts.insert(1, _environment_text(environment.path))
         self.evidence = [*reasons, *packages.evidence, *self.evidence]
         self.evidence.append(f"the virtual environment is at the same path ({environment.path}) in both stages, on the "
                              f"same Python and distribution ({self.reading.stage.image} and {image_name})")  # fmt: skip
@@ -223,6 +229,16 @@ class _Plan:
                 if isinstance(text, str) and "compilemessages" in text:
                     return f"{path} (compilemessages)"
         return None
+
+    def _start_directly(self) -> None:
+        """CMD, ENTRYPOINT and steps of the runner call the programs themselves, not through the build tool."""
+        for node, text in self.direct.items():
+            if node not in self.instead_in_runner:
+                self.instead_in_runner[node] = text
+            self.evidence.append(
+                f"line {self.reading.file.line_of(node)} starts its programs without `{' or '.join(self.stage.tools)} "
+                "run`: that only puts the virtual environment on PATH"
+            )
 
     def _place_paths(self) -> None:
         """ENV lines that only put the folder of a build tool on PATH stay in the builder."""
@@ -290,22 +306,13 @@ class _Plan:
         """
         reading = self.reading
         tools = set(self.stage.tools)
-        started = system.programs_started(reading)
-        for program, where in started.items():
-            if program in _RUN_TOOLS and (program if program != "uvx" else "uv") in tools:
-                return Refused(
-                    f"{where} calls {program}, so the runner needs it as well",
-                    "start the program itself (`uvicorn ...` in place of `poetry run uvicorn ...`)",
-                )
+        for program, where in system.programs_started(reading).items():
             if program in {"su", "sudo", "runuser"}:
                 return Refused(f"{where} calls {program}, which sets a PATH without the virtual environment")
-        for act in self.stage.acts:
-            if act.action is Action.PROGRAM and act.call is not None and act.call.manager in tools:
-                line = self.stage.line(act.step)
-                return Refused(
-                    f"line {line} runs a program through {act.call.manager}, which the runner has not",
-                    f"call the program itself in place of `{act.call.program} run`",
-                )
+        direct = started_directly(self.stage, self.installs)
+        if isinstance(direct, Refused):
+            return direct
+        self.direct = direct
         deployment = reading.context.deployment
         if tools and deployment.has_own_command:
             for source in deployment.sources:
@@ -475,7 +482,7 @@ class _Plan:
                 f"{inside} of the build context would be copied over the environment",
                 f"add {inside} to .dockerignore",
             )
-        if not self._is_active(environment.path) and not self._starts_from(environment.path):
+        if not self.direct and not self._is_active(environment.path) and not self._starts_from(environment.path):
             return Refused(
                 f"packages are in {environment.path}, but neither PATH nor the start command names it",
                 f'set ENV PATH="{environment.path}/bin:$PATH"',
@@ -890,8 +897,8 @@ def _making() -> list[str]:
     return [f"RUN python -m venv {HOME}", _environment_text()]
 
 
-def _environment_text() -> str:
-    return f'ENV VIRTUAL_ENV={HOME} \\\n    PATH="{HOME}/bin:$PATH"'
+def _environment_text(path: str = HOME) -> str:
+    return f'ENV VIRTUAL_ENV={path} \\\n    PATH="{path}/bin:$PATH"'
 
 
 def _is_copied_there(reading: StageReading, path: str) -> bool:

@@ -185,7 +185,7 @@ class PythonStage:
             return Action.SHELL if command.assignments and not command.words else Action.UNKNOWN
         if name in _SHELL:
             return Action.SHELL
-        if name in _NEUTRAL and not command.redirects:
+        if not command.redirects and (name in _NEUTRAL or command.args in {("--version",), ("-V",), ("version",)}):
             return Action.NEUTRAL
         if name in _TESTS:
             return Action.UNKNOWN
