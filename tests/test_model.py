@@ -8,6 +8,8 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from refactor.model import Aspect, BuildModel, compare, instructions, why_not_readable
 
@@ -569,6 +571,44 @@ def test_programs_that_cannot_start(text: str, reason: str) -> None:
 )
 def test_programs_that_may_start(text: str) -> None:
     assert model(text).why_not_startable() is None
+
+
+# Any input.
+
+_PIECES = st.sampled_from(
+    [
+        "FROM a", "FROM a AS b", "FROM b", "from $X AS", "ARG A=1 B", "ENV A b", "ENV A=\"b", "ENV", "LABEL 'a'=$b",
+        "RUN a && (b", "RUN { a; } && b; ", "RUN <<E", "E", "RUN [\"a\"", "RUN cd $X && y", "RUN --mount=type=cache x",
+        "COPY --from=b /x* /y", "COPY --from=9 x y", "COPY [\"a\", \"b\"]", "COPY x", "ADD", "WORKDIR ../..", "WORKDIR",
+        "CMD", "CMD []", "ENTRYPOINT [\"\"]", "HEALTHCHECK", "EXPOSE 1/", "VOLUME [1]", "SHELL x", "USER", "ONBUILD",
+        "ONBUILD RUN <<E", "# escape=`", "#", "", "\\", "`", "\t# x", "RUN 'a", "RUN $((1",
+        "CMD ${", "RUN a \\", "\x00", "\xa0",
+    ]
+)  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(_PIECES, max_size=8), st.lists(_PIECES, max_size=8), st.sampled_from(["\n", "\r\n"]))
+def test_no_input_raises(first: list[str], second: list[str], newline: str) -> None:
+    before, after = model(newline.join(first)), model(newline.join(second))
+    compare(before, after)
+    before.why_not_carried_out(after)
+    for stage in after.stages:
+        after.why_not_startable(stage)
+        for path in ("/x", "/x/*", "$A", "..", "", "/usr/bin/x"):
+            after.why_not_produced(stage, path)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=200))
+def test_no_bytes_raise(source: bytes) -> None:
+    assert (instructions(source) is None) == (why_not_readable(source) is not None)
+    assert compare(BuildModel.read(source), BuildModel.read(source)) == ()
+
+
+def test_a_body_of_many_assignments_is_read_in_linear_time() -> None:
+    body = " && ".join(["A=1"] * 50_000)
+    assert len(model(f"FROM a\nRUN {body}\n").stages[0].commands) == 50_000
 
 
 # Agreement with BuildKit's own parser.

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from itertools import pairwise
 from posixpath import basename, normpath
 from typing import TYPE_CHECKING
@@ -332,6 +333,7 @@ _COMPOUND = re.compile(r"[|;()`\n]|\$\(|(?<!&)&(?!&)|(?:^| )(?:if|for|while|case
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 
 
+@lru_cache(maxsize=1024)
 def _effect_of(text: str, folder: str) -> _Makes:
     trees: list[str] = []
     if _COMPOUND.search(re.sub(r"'[^']*'|\"[^\"$`]*\"|[0-9]?>&[0-9]|&>", "_", text)):

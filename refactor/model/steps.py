@@ -43,6 +43,10 @@ _CHANGES_INSIDE = re.compile(
 )
 
 
+_REMEMBERED = 50
+"""Steps that a step remembers as its shell's state: a bound for bodies of 100,000 assignments."""
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     text: str
@@ -87,11 +91,11 @@ def _collect(
         if _CHANGES_STATE.match(text):
             words = text.split(" ")
             if words[0] == "cd" and len(words) == 2 and not re.search(r"[;&|$`~]|^-", words[1]):
-                folders = (*folders, words[1])
+                folders = (*folders, words[1])[-_REMEMBERED:]
             else:
-                state = (*state, text)
+                state = (*state, text)[-_REMEMBERED:]
         elif not text.startswith("(") and _CHANGES_INSIDE.search(text):
-            state = (*state, text)
+            state = (*state, text)[-_REMEMBERED:]
     return folders, state
 
 
