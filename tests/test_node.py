@@ -967,6 +967,16 @@ def test_what_the_health_check_and_the_sources_call_is_added() -> None:
     assert set(answer.packages) == {"curl", "git"}
 
 
+@pytest.mark.parametrize(("start", "packages"), [("nest start --watch", ("procps",)), ("nest start", ())])
+def test_nest_needs_ps_where_it_restarts_the_program(start: str, packages: tuple[str, ...]) -> None:
+    dev = {"@nestjs/cli": "^10.4.0"}
+    manifest = package(scripts={"start:dev": start}, devDependencies=dev)
+    files = {"package.json": manifest, "package-lock.json": npm_lock({}, dev), "src/main.ts": "console.log(1)\n"}
+    answer = slims(PLAIN.replace('CMD ["npm", "start"]', 'CMD ["npm", "run", "start:dev"]'), files)
+    assert isinstance(answer, Slim)
+    assert answer.packages == packages
+
+
 def test_packages_that_are_compiled_in_the_stage_refuse_slim() -> None:
     lock = npm_lock(EXPRESS, {"nodemon": "^3.0.0"}, more={"node_modules/bcrypt": {"hasInstallScript": True}})
     answer = slims(PLAIN, express(**{"package-lock.json": lock}))

@@ -74,6 +74,10 @@ def slim(reading: StageReading) -> Slim | Refused | None:
             "-dev" in word.literal for call in step.calls if call.manager in SYSTEM_MANAGERS for word in call.packages
         ):
             return Refused(f"line {line} installs headers, so something is compiled in this stage")
+    for ran in start.runs:
+        # Nest's watch mode lists processes to end the old one (@nestjs/cli, lib/utils/tree-kill.js).
+        if ran.program == "nest" and {"-w", "--watch"} & set(ran.args):
+            packages.setdefault("procps", f"{ran.shown} calls ps at each restart")
     for name, where in programs_started(reading).items():
         if _is_only_in(name, image.preinstalled, target.preinstalled):
             packages.setdefault(PROVIDERS.get(name, name), f"{where} calls {name}")
