@@ -325,10 +325,11 @@ class _Splitter:
                 f"the program writes to {lasting[0]}, which distroless has no shell to give to its user",
                 'write below /tmp, or use runner = "slim"',
             )
-        if self.natives:
-            return Refused(
-                f"{self.natives[0].name} is compiled, and distroless may lack the libraries that it is linked with"
-            )
+        image = reading.image
+        needed = libraries(self.natives, "debian", image.release if image is not None else None)
+        if needed:
+            name = needed if isinstance(needed, str) else next(iter(needed))
+            return Refused(f"{name} is not known to run with the libraries that distroless has", 'use runner = "slim"')
         return found
 
     # What goes along
