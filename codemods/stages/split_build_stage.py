@@ -250,6 +250,11 @@ class SplitBuildStage(Codemod):
             yield self._finding(file, stage, plan)
 
     def _finding(self, file: Dockerfile, stage: Stage, plan: SplitPlan) -> Finding:
+        if plan.sets_user:
+            # A runner without a shell gets its user here, as no RUN can make one there.
+            self.may_change = self.may_change | {Aspect.USER}  # type: ignore[misc]
+        if plan.sets_workdir:
+            self.may_change = self.may_change | {Aspect.WORKDIR}  # type: ignore[misc]
         old = stage.nodes
         return Finding(
             stage.from_,
@@ -264,7 +269,10 @@ def _render(file: Dockerfile, stage: Stage, plan: SplitPlan) -> list[Node]:
     """The nodes of both stages; each instruction keeps the comments above it, the blank lines before it stay."""
     leading, trailing = _trivia_before(stage)
     platform = f"--platform={stage.platform} " if stage.platform else ""
-    first = stage.from_ if stage.name else file.new(f"FROM {platform}{stage.image} AS builder")
+    image = plan.builder_image or stage.image
+    first = stage.from_
+    if not stage.name or plan.builder_image is not None:
+        first = file.new(f"FROM {platform}{image} AS {stage.name or 'builder'}")
     result: list[Node] = [*leading[id(stage.from_)], first]
     in_builder: set[int] = set()
     for entry in plan.builder:
@@ -273,7 +281,7 @@ def _render(file: Dockerfile, stage: Stage, plan: SplitPlan) -> list[Node]:
             continue
         node = entry.node if isinstance(entry, Instead) else entry
         result += leading.get(id(node), ())
-        result.append(file.new(entry.text) if isinstance(entry, Instead) else node)
+        result.append(_new(file, entry) if isinstance(entry, Instead) else node)
         in_builder.add(id(node))
     result += [file.blank(), file.new(f"FROM {platform}{plan.runner_image} AS {_free_name(file)}")]
     start = len(result)
@@ -287,10 +295,14 @@ def _render(file: Dockerfile, stage: Stage, plan: SplitPlan) -> list[Node]:
             while len(result) == start and before and _is_blank(before[0]):
                 del before[0]
             result += before
-        result.append(file.new(entry.text) if isinstance(entry, Instead) else node)
+        result.append(_new(file, entry) if isinstance(entry, Instead) else node)
     return [
         node for i, node in enumerate(result) if not (i and _is_blank(node) and _is_blank(result[i - 1]))
     ] + trailing
+
+
+def _new(file: Dockerfile, entry: Instead) -> Instruction:
+    return file.new(entry.text) if isinstance(entry.text, str) else entry.text
 
 
 def _trivia_before(stage: Stage) -> tuple[dict[int, list[Trivia]], list[Trivia]]:

@@ -120,11 +120,11 @@ def _read_services(folder: str) -> Iterator[Service]:
             continue
         if b"build" not in text:
             continue
-        import yaml
+        from refactor.context.safe_yaml import load
 
         try:
-            data = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-        except (yaml.YAMLError, RecursionError, ValueError):
+            data = load(text.decode("utf-8", "replace"))
+        except ValueError:
             # A Compose file is a hint here; Compose itself tells its author what is wrong with it.
             continue
         services = data.get("services") if isinstance(data, dict) else None
