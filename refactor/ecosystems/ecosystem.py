@@ -42,10 +42,10 @@ class Slim(NamedTuple):
 
 
 class Instead(NamedTuple):
-    """Canonical text that takes the place of a node, below the same comments."""
+    """Canonical text, or a spliced instruction, that takes the place of a node, below the same comments."""
 
     node: Instruction
-    text: str
+    text: str | Instruction
 
 
 class SplitPlan(NamedTuple):
@@ -61,6 +61,12 @@ class SplitPlan(NamedTuple):
     runner: tuple[Instruction | str | Instead, ...]
     """Everything of the runner after its FROM, in order, the configuration included."""
     evidence: tuple[str, ...] = ()
+    builder_image: str | None = None
+    """Another name of the builder's image (``golang:1.26-trixie`` for ``golang:1.26``), None for the one written."""
+    sets_user: bool = False
+    """The runner starts as another user than the stage did."""
+    sets_workdir: bool = False
+    """The runner names the working directory that the stage had from its base image."""
 
 
 class Written(NamedTuple):

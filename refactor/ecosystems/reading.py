@@ -207,6 +207,8 @@ class StageReading:
         written = node.destination if written is None else written
         target = join(step.workdir, written)
         into_folder = written.endswith("/") or written in {".", ".."} or len(node.sources) > 1
+        # WORKDIR makes its folder: a file copied to a folder that is there lands in it.
+        into_folder = into_folder or (step.workdir.rstrip("/") + "/").startswith(target.rstrip("/") + "/")
         for raw in node.sources:
             source = self.file.expand(raw, node)
             if source is None or "://" in source or source.startswith("git@"):
