@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from .base_image import BaseImage
-from .catalogue import lookup
-from .reference import Reference, parse_reference
+from refactor.images.base_image import BaseImage
+from refactor.images.catalogue import lookup
+from refactor.images.reference import Reference, parse_reference
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .system_packages import (
+    from refactor.images.system_packages import (
         SystemPackage,
         classify,
         loads_system_library,
@@ -35,6 +35,6 @@ def __getattr__(name: str) -> object:
     # The package tables are large, and only a file that installs packages asks for them.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from . import system_packages
+    from refactor.images import system_packages
 
     return getattr(system_packages, name)

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Sequence
 
 from refactor.codemod import Codemod, Example
+from refactor.codemod.codemod import discover
 from refactor.engine.change import unified_diff
 
 SECTIONS = ("Why", "What it does", "When it refuses", "Safety")
@@ -44,14 +45,32 @@ def explain(cls: type[Codemod]) -> str:
     return "\n".join(lines).replace("\n\n\n", "\n\n")
 
 
-def rules_page(classes: Sequence[type[Codemod]]) -> str:
-    """The whole of RULES.md."""
-    head = ["# Codemods", "", "Made from the codemods' own documentation by `python -m refactor.report.rules`.", ""]
-    head += ["| id | safety | what |", "|---|---|---|"]
+def rules_table(classes: Sequence[type[Codemod]], page: str = "") -> str:
+    """The codemods as a table; ``page`` is the path of RULES.md as seen from where the table stands."""
+    rows = ["| id | safety | what |", "|---|---|---|"]
     for cls in classes:
         opt_in = " (opt-in)" if cls.opt_in else ""
-        head.append(f"| [{cls.id}](#{cls.id}) | {cls.safety}{opt_in} | {summary(cls)} |")
-    return "\n".join(head) + "\n\n" + "\n\n".join(explain(cls) for cls in classes) + "\n"
+        rows.append(f"| [{cls.id}]({page}#{cls.id}) | {cls.safety}{opt_in} | {summary(cls)} |")
+    return "\n".join(rows)
+
+
+def rules_page(classes: Sequence[type[Codemod]]) -> str:
+    """The whole of RULES.md."""
+    head = "# Codemods\n\nMade from the codemods' own documentation by `python -m refactor.report.rules`.\n"
+    return "\n\n".join([head + "\n" + rules_table(classes), *(explain(cls) for cls in classes)]) + "\n"
+
+
+def with_table(readme: str, classes: Sequence[type[Codemod]]) -> str:
+    """README.md with its table of codemods renewed, between the two markers."""
+    head, start, rest = readme.partition(_START)
+    _, end, tail = rest.partition(_END)
+    if not start or not end:
+        raise ValueError("README.md has no markers for the table of codemods")
+    return f"{head}{_START}\n{rules_table(classes, 'codemods/RULES.md')}\n{_END}{tail}"
+
+
+_START = "<!-- codemods: made by python -m refactor.report.rules -->"
+_END = "<!-- end of codemods -->"
 
 
 def _diff(example: Example) -> list[str]:
@@ -60,11 +79,21 @@ def _diff(example: Example) -> list[str]:
     return [line for line in text.split("\n")[2:] if line and not line.startswith("@@")]
 
 
-if __name__ == "__main__":
+def _renew() -> None:
+    """Writes RULES.md and the table in README.md of the checkout."""
     import os
 
     import codemods
-    from refactor.codemod.codemod import discover
 
-    with open(os.path.join(os.path.dirname(codemods.__file__ or ""), "RULES.md"), "w", encoding="utf-8") as page:
+    folder = os.path.dirname(codemods.__file__ or "")
+    readme = os.path.join(os.path.dirname(folder), "README.md")
+    with open(os.path.join(folder, "RULES.md"), "w", encoding="utf-8") as page:
         page.write(rules_page(discover()))
+    with open(readme, encoding="utf-8") as file:
+        renewed = with_table(file.read(), discover())
+    with open(readme, "w", encoding="utf-8") as file:
+        file.write(renewed)
+
+
+if __name__ == "__main__":
+    _renew()
