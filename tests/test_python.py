@@ -538,6 +538,40 @@ def test_editable_installs_keep_their_folder() -> None:
     assert "COPY . ." not in runner
 
 
+def test_requirements_come_before_an_editable_install() -> None:
+    text = """
+    FROM python:3.11
+    RUN apt-get update && apt-get install -y gcc
+    WORKDIR /opt/x
+    COPY . .
+    RUN pip install -r requirements.txt
+    RUN pip install -e .
+    CMD ["x"]
+    """
+    files = {**FLASK, "setup.py": "from setuptools import setup\nsetup()\n"}
+    builder, runner = stages(split(text, files))
+    assert builder.endswith(
+        "COPY requirements.txt ./\nRUN pip install -r requirements.txt\nCOPY . .\nRUN pip install -e ."
+    )
+    assert "COPY --from=builder /opt/x /opt/x" in runner
+
+
+def test_dependencies_that_come_first_already_stay_so() -> None:
+    text = """
+    FROM python:3.11
+    WORKDIR /app
+    RUN pip install uv
+    COPY pyproject.toml uv.lock ./
+    RUN uv sync --frozen --no-dev --no-install-project
+    COPY . .
+    RUN uv sync --frozen --no-dev
+    ENV PATH="/app/.venv/bin:$PATH"
+    CMD ["uvicorn", "links.web:app"]
+    """
+    builder, _ = stages(split(text, UV))
+    assert builder == clean(text).partition("ENV PATH")[0].replace("3.11", "3.11 AS builder").rstrip()
+
+
 def test_an_environment_of_the_author_is_kept() -> None:
     text = """
     FROM python:3.11-bookworm

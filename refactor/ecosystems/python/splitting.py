@@ -24,7 +24,7 @@ from refactor.ecosystems.python.stage import (
     is_uv_copy,
     why_not_read,
 )
-from refactor.ecosystems.python.starting import started_directly
+from refactor.ecosystems.python.starting import laid_out, started_directly
 from refactor.ecosystems.reading import Copied, Refused, StageReading, Step, join
 from refactor.ecosystems.split import Role, assemble, builder_name, variant_reference
 from refactor.images import BaseImage, lookup
@@ -623,7 +623,7 @@ class _Plan:
             if piece is not None:
                 text = text[: act.command.span[0]] + piece + text[act.command.span[1] :]
         flags = "".join(f"{flag.text} " for flag in step.node.flags)
-        return f"RUN {flags}{text}"
+        return f"RUN {flags}{laid_out(text)}"
 
     def _text(self, act: Act, environment: Environment) -> str | None:
         """New text of a command that has another meaning inside of a virtual environment; None: as it is."""
@@ -699,6 +699,7 @@ class _Plan:
         in_place = [install for install in self.installs if install.sources is not None]
         whole = [path for path in environment.copied if any(path == i.folder and i.is_editable for i in self.installs)]
         two_phases = self._two_phases(in_place) if in_place and not whole else False
+        is_late = two_phases or self._may_be_late(in_place)
         provided = self._provided()
         for index, step in enumerate(reading.steps):
             node = step.node
@@ -713,11 +714,13 @@ class _Plan:
             if index > last:
                 self.roles[node] = Role.RUNNER
                 continue
-            answer = self._place_copy(step, provided.get(node, {}), in_place, whole, two_phases)
+            answer = self._place_copy(step, provided.get(node, {}), in_place, whole, is_late)
             if answer is not None:
                 return answer
-        if two_phases:
+        if two_phases and self.again:
             self._install_twice(in_place[0])
+        elif self.again:
+            self.before.setdefault(in_place[0].act.step.node, []).extend(self._again())
         self._move_environment()
         return None
 
@@ -744,7 +747,7 @@ class _Plan:
         manifests: Mapping[str, str],
         in_place: Sequence[ReadInstall],
         whole: Sequence[str],
-        two_phases: bool,
+        is_late: bool,
     ) -> Refused | None:
         node, reading = step.node, self.reading
         copied = [one for one in reading.copies if one.node is node]
@@ -755,9 +758,15 @@ class _Plan:
         in_folder = any(
             one.target == folder or one.target.startswith(folder + "/") for one in copied for folder in whole
         )
-        if in_folder:
+        if in_folder and not is_only_manifests:
             # The folder is copied as the installation left it.
             self.roles[node] = Role.BUILDER
+            if is_late:
+                self.again.append(node)
+                texts = self._copy_texts(step, manifests)
+                self.instead[node] = texts
+                if not texts:
+                    self.roles[node] = Role.DROPPED
             return None
         if is_only_manifests:
             again = all(self._is_copied_later(path, node) for path in files)
@@ -766,7 +775,7 @@ class _Plan:
             return None
         if in_place:
             self.roles[node] = Role.BOTH
-            if two_phases:
+            if is_late:
                 self.again.append(node)
                 texts = self._copy_texts(step, manifests)
                 if texts:
@@ -842,24 +851,53 @@ class _Plan:
         step = install.act.step
         if step.node in self.instead_in_runner or step.script is None:
             return False
+        if any(other.call is not None and other.call.manager == call.manager for other in self.installs
+               if other is not install):  # fmt: skip
+            return False
         # The second installation repeats only its own command, which must be what the first RUN ends with.
         if self.stage.of(step)[-1].command is not install.act.command or not step.script.is_and_list:
             return False
-        sources = [other for other in self.reading.steps[: self.reading.position(step.node)]
-                   if other.keyword in {"COPY", "ADD"} and other.node.flag("from") is None]  # fmt: skip
+        return self._is_one_workdir(step)
+
+    def _may_be_late(self, in_place: Sequence[ReadInstall]) -> bool:
+        """An installation that reads manifests alone comes between the sources and the one that needs them."""
+        if not in_place:
+            return False
+        step = in_place[0].act.step
+        until = self.reading.position(step.node)
+        copies = sorted(self.reading.position(copied.node) for copied in self.reading.copies if copied.is_folder)
+        between = [
+            install
+            for install in self.installs
+            if install.sources is None
+            and install.manifests
+            and copies
+            and copies[0] < self.reading.position(install.act.step.node) < until
+        ]
+        return bool(between) and step.node not in self.instead_in_runner and self._is_one_workdir(step)
+
+    def _is_one_workdir(self, step: Step) -> bool:
+        """Copies before the step mean the same when they are repeated just before it."""
+        sources = [
+            other
+            for other in self.reading.steps[: self.reading.position(step.node)]
+            if other.keyword in {"COPY", "ADD"} and other.node.flag("from") is None
+        ]
         return all(other.workdir == step.workdir for other in sources)
+
+    def _again(self) -> list[str]:
+        return [
+            f"{node.keyword} {''.join(f'{flag.text} ' for flag in node.flags)}{node.argument}" for node in self.again
+        ]
 
     def _install_twice(self, install: ReadInstall) -> None:
         call, node = install.call, install.act.step.node
         assert call is not None
         flag = {"poetry": "--no-root", "uv": "--no-install-project", "pdm": "--no-self"}[call.manager]
-        written = self.instead.get(node, [f"RUN {node.argument}"])
+        written = self.instead.get(node, [f"RUN {laid_out(node.argument)}"])
         whole = written[-1]
-        copies = [
-            f"{other.keyword} {''.join(f'{f.text} ' for f in other.flags)}{other.argument}" for other in self.again
-        ]
         again = whole.rpartition(" && ")[2] if len(self.stage.of(install.act.step)) > 1 else whole.removeprefix("RUN ")
-        self.instead[node] = [*written[:-1], f"{whole} {flag}", *copies, f"RUN {again.strip()}"]
+        self.instead[node] = [*written[:-1], f"{whole} {flag}", *self._again(), f"RUN {again.strip()}"]
         self.roles[node] = Role.BUILDER
         self.evidence.append(
             f"{install.sources}: its dependencies are installed first, so that an edit of the sources repeats only that"

@@ -43,7 +43,7 @@ def started_directly(stage: PythonStage, installs: Sequence[ReadInstall]) -> dic
         if isinstance(text, Refused):
             return text
         if text is not None:
-            found[node] = f"{node.keyword} {text}"
+            found[node] = f"{node.keyword} {laid_out(text)}"
     for step in reading.runs:
         if step.node.json is not None or not any(act.action is Action.PROGRAM for act in stage.of(step)):
             continue
@@ -51,8 +51,19 @@ def started_directly(stage: PythonStage, installs: Sequence[ReadInstall]) -> dic
         if isinstance(text, Refused):
             return text
         if text is not None:
-            found[step.node] = f"RUN {''.join(f'{flag.text} ' for flag in step.node.flags)}{text}"
+            found[step.node] = f"RUN {''.join(f'{flag.text} ' for flag in step.node.flags)}{laid_out(text)}"
     return _why_elsewhere(stage, tools, found) or found
+
+
+def laid_out(text: str) -> str:
+    """A list of commands joined by ``&&``, one to a line where it was written over several lines."""
+    script = read(text)
+    if "  " not in text or not script.is_and_list or len(script.top) < 2 or "\n" in text:
+        return text
+    pieces = [text[item.span[0] : item.span[1]].strip() for item in script.top]
+    return " \\\n    && ".join(
+        " ".join(part.split()) if "'" not in part and '"' not in part else part for part in pieces
+    )
 
 
 def _with_uvx(tools: frozenset[str]) -> frozenset[str]:
