@@ -64,9 +64,7 @@ class Result:
 def applications() -> dict[str, dict[str, Any]]:
     """The tables of corpus/apps.toml whose application can be started."""
     with open(CORPUS / "apps.toml", "rb") as file:
-        return {
-            name: app for name, app in tomllib.load(file).items() if app.get("kind") in {"http", "output"}
-        }
+        return {name: app for name, app in tomllib.load(file).items() if app.get("kind") in {"http", "output"}}
 
 
 def measure(name: str, app: dict[str, Any], engine: Engine, is_verbose: bool = False) -> Result:
@@ -79,9 +77,7 @@ def measure(name: str, app: dict[str, Any], engine: Engine, is_verbose: bool = F
         Options(is_isolated=True),
         ProofOptions(probe=probe, has_contents=False),
         engine,
-        say=(lambda text: print(f"{name}: {text}", file=sys.stderr, flush=True))
-        if is_verbose
-        else lambda text: None,
+        say=(lambda text: print(f"{name}: {text}", file=sys.stderr, flush=True)) if is_verbose else lambda text: None,
     )
     return result_of(name, app, verified)
 
@@ -92,9 +88,7 @@ def result_of(name: str, app: dict[str, Any], verified: Verified) -> Result:
     if proof is None:
         state = "failed" if verified.is_error else "unchanged"
         return Result(name, language, state, why=verified.message if verified.is_error else "")
-    state = {Verdict.PROVED: "proved", Verdict.FAILED: "failed", Verdict.UNJUDGED: "does not build"}[
-        proof.verdict
-    ]
+    state = {Verdict.PROVED: "proved", Verdict.FAILED: "failed", Verdict.UNJUDGED: "does not build"}[proof.verdict]
     numbers: dict[str, Any] = {}
     for when, version in (("before", proof.before), ("after", proof.after)):
         if version is not None and version.described is not None:
@@ -222,13 +216,9 @@ def run(names: Iterable[str], keep: Path | None, engine: Engine, is_verbose: boo
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench_images", description=__doc__.split("\n")[0])
-    parser.add_argument(
-        "--only", action="append", metavar="NAME", help="only this application; may be given again"
-    )
+    parser.add_argument("--only", action="append", metavar="NAME", help="only this application; may be given again")
     parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
-    parser.add_argument(
-        "--keep", type=Path, metavar="FILE", help="keep results there, and take known ones from there"
-    )
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="keep results there, and take known ones from there")
     parser.add_argument("--engine", choices=("docker", "podman", "buildah"))
     arguments = parser.parse_args()
     apps = applications()

@@ -100,9 +100,7 @@ class BuildahEngine(ClientEngine):
     def output(self, container: str, limit: int) -> bytes:
         return self._running[container].output[-limit:]
 
-    def call(
-        self, request: RunRequest, beside: str | None, timeout: float, input: bytes = b""
-    ) -> tuple[int, bytes]:
+    def call(self, request: RunRequest, beside: str | None, timeout: float, input: bytes = b"") -> tuple[int, bytes]:
         if beside is not None:
             raise EngineProblem("buildah cannot put a container into the network of another")
         name = self.start(request)

@@ -54,9 +54,7 @@ class ClientEngine:
         environment: Mapping[str, str] | None = None,
     ) -> Finished:
         """Runs one command of the client."""
-        return run(
-            [*self.program, *arguments], timeout=timeout, limit=limit, input=input, environment=environment
-        )
+        return run([*self.program, *arguments], timeout=timeout, limit=limit, input=input, environment=environment)
 
     def must(self, *arguments: str, timeout: float = QUICK) -> str:
         """Runs one command and returns its output. Raises :class:`EngineProblem` where it fails."""
@@ -79,9 +77,7 @@ class ClientEngine:
         for option in request.build_args:
             command.append(f"--build-arg={_hidden(option, environment)}")
         for name in ("secret", "ssh"):
-            command += [
-                f"--{name}={value}" for value in getattr(request, "secrets" if name == "secret" else name)
-            ]
+            command += [f"--{name}={value}" for value in getattr(request, "secrets" if name == "secret" else name)]
         for name in ("network", "target", "platform"):
             if getattr(request, name):
                 command.append(f"--{name}={getattr(request, name)}")
@@ -123,9 +119,7 @@ class ClientEngine:
     def _layers(self, image: str, described: Mapping[str, Any]) -> tuple[Layer, ...]:
         """The layers' sizes from the history; what adds no file has no layer, and the history does not say
         which."""
-        finished = self.ask(
-            "history", "--no-trunc", "--human=false", "--format={{.Size}}\t{{.CreatedBy}}", image
-        )
+        finished = self.ask("history", "--no-trunc", "--human=false", "--format={{.Size}}\t{{.CreatedBy}}", image)
         count = len((described.get("RootFS") or {}).get("Layers") or ())
         layers = []
         for line in finished.text.splitlines():
@@ -199,9 +193,7 @@ class ClientEngine:
         out, err = finished.out, finished.err
         return (out[-limit:] + (b"\n" if out and err and not out.endswith(b"\n") else b"") + err)[-limit:]
 
-    def call(
-        self, request: RunRequest, beside: str | None, timeout: float, input: bytes = b""
-    ) -> tuple[int, bytes]:
+    def call(self, request: RunRequest, beside: str | None, timeout: float, input: bytes = b"") -> tuple[int, bytes]:
         from dataclasses import replace
 
         if beside is not None:
@@ -218,9 +210,7 @@ class ClientEngine:
     def files(self, image: str, run: str) -> Iterator[IO[bytes]]:
         # No process of it is ever started; an image without CMD needs some word here all the same.
         name = f"{REPOSITORY}-{run}-files-{os.urandom(3).hex()}"
-        self.must(
-            "create", f"--name={name}", f"--label={LABEL}={run}", "--pull=never", "--network=none", image, "/"
-        )
+        self.must("create", f"--name={name}", f"--label={LABEL}={run}", "--pull=never", "--network=none", image, "/")
         try:
             with stream([*self.program, "export", name], timeout=EXPORT_SECONDS) as pipe:
                 yield pipe

@@ -111,17 +111,11 @@ def run(
     start = time.monotonic()
     is_log = on_line is not None
     try:
-        process = _start(
-            arguments, subprocess.STDOUT if is_log else subprocess.PIPE, input is not None, environment
-        )
+        process = _start(arguments, subprocess.STDOUT if is_log else subprocess.PIPE, input is not None, environment)
     except OSError as error:
         return Finished(127, b"", f"{arguments[0]}: {error.strerror or error}".encode(), 0.0, False, False)
     out, err = _Kept(limit, is_log, on_line), _Kept(limit, True, None)
-    readers = [
-        _reader(pipe, kept)
-        for pipe, kept in ((process.stdout, out), (process.stderr, err))
-        if pipe is not None
-    ]
+    readers = [_reader(pipe, kept) for pipe, kept in ((process.stdout, out), (process.stderr, err)) if pipe is not None]
     if input is not None:
         readers.append(threading.Thread(target=_feed, args=(process.stdin, input), daemon=True))
     is_late = False

@@ -82,9 +82,7 @@ class DockerEngine(ClientEngine):
         try:
             found = json.loads(finished.text)
             return frozenset(
-                f"{warning['ruleName']}: {warning.get('detail') or warning.get('description') or ''}".rstrip(
-                    ": "
-                )
+                f"{warning['ruleName']}: {warning.get('detail') or warning.get('description') or ''}".rstrip(": ")
                 for warning in found.get("warnings") or ()
             )
         except (ValueError, KeyError, TypeError, AttributeError):
@@ -100,9 +98,7 @@ class DockerEngine(ClientEngine):
         if not self.has_buildx:
             return
         texts = {step.text for step in steps}
-        commands = {
-            _squeezed(re.sub(r"^RUN (?:--\S+ )*", "", text)) for text in texts if text.startswith("RUN ")
-        }
+        commands = {_squeezed(re.sub(r"^RUN (?:--\S+ )*", "", text)) for text in texts if text.startswith("RUN ")}
         made: list[str] = []
         finished = self.ask("buildx", "du", *self._builder(), "--format=json")
         for line in finished.text.splitlines():

@@ -159,9 +159,7 @@ class Engine(Protocol):
     def output(self, container: str, limit: int) -> bytes:
         """The last ``limit`` bytes that a container printed, both streams."""
 
-    def call(
-        self, request: RunRequest, beside: str | None, timeout: float, input: bytes = b""
-    ) -> tuple[int, bytes]:
+    def call(self, request: RunRequest, beside: str | None, timeout: float, input: bytes = b"") -> tuple[int, bytes]:
         """Runs a container to its end, in the network of the container ``beside`` where one is named.
 
         Returns its exit status and what it printed to the standard output, bounded.

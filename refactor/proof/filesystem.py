@@ -94,9 +94,7 @@ def _take(contents: Contents, member: Member) -> None:
 def _debian(text: str) -> dict[str, str]:
     packages = {}
     for paragraph in text.split("\n\n"):
-        fields = dict(
-            line.split(": ", 1) for line in paragraph.split("\n") if ": " in line and line[0] != " "
-        )
+        fields = dict(line.split(": ", 1) for line in paragraph.split("\n") if ": " in line and line[0] != " ")
         # "deinstall ok config-files": the package is gone, its configuration is not.
         if "Package" in fields and fields.get("Status", "install ok installed").endswith(" installed"):
             packages[fields["Package"]] = fields.get("Version", "")

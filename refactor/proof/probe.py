@@ -38,7 +38,7 @@ class ProbeOptions:
     env_files: tuple[str, ...] = ()
     timeout: float = 30.0
     """Seconds that it may take to answer, or to end."""
-    alive: float = 5.0
+    alive: float = 8.0
     """Seconds after which a process that listens nowhere counts as staying alive."""
 
 
@@ -78,9 +78,7 @@ class Outcome:
             return False
         if self.kind == "http":
             return self.status is not None and self.status < 500
-        return self.kind in {"tcp", "healthy", "alive"} or (
-            self.kind in {"exit", "probe"} and self.exit_code == 0
-        )
+        return self.kind in {"tcp", "healthy", "alive"} or (self.kind in {"exit", "probe"} and self.exit_code == 0)
 
     def __str__(self) -> str:
         if self.kind == "http":
@@ -158,9 +156,9 @@ class Starter:
         if self._is_published:
             network = "default" if options.network == "none" else options.network
             request = replace(request, network=network, hostname=None, published=wanted)
-        start = time.monotonic()
         try:
             container = self.engine.start(request)
+            start = time.monotonic()
             observation = _Observation(self, container, wanted, bool(configuration.healthcheck), like, start)
             outcome = observation.watch()
         except _NeedsPublishing:
@@ -177,9 +175,7 @@ class Starter:
             return (self.options.port,)
         if like is not None and like.kind in {"http", "tcp"} and like.port is not None:
             return (like.port,)
-        exposed = sorted(
-            int(port.partition("/")[0]) for port in configuration.exposed if port.endswith("/tcp")
-        )
+        exposed = sorted(int(port.partition("/")[0]) for port in configuration.exposed if port.endswith("/tcp"))
         checked = re.findall(
             r"(?:localhost|127\.0\.0\.1|\[::1\]|0\.0\.0\.0):(\d{1,5})", " ".join(configuration.healthcheck)
         )
@@ -311,9 +307,7 @@ class _Observation:
         now = time.monotonic()
         if now > self.deadline or state.health == "unhealthy":
             return True
-        expects_port = bool(self.wanted) and not (
-            self.like is not None and self.like.kind in {"alive", "healthy"}
-        )
+        expects_port = bool(self.wanted) and not (self.like is not None and self.like.kind in {"alive", "healthy"})
         return not expects_port and now - self.start > self.options.alive
 
     def _run_probe(self, command: str) -> Outcome:
@@ -338,9 +332,7 @@ class _Observation:
         seconds = time.monotonic() - self.start
         output = self._output()
         if state.problem:
-            return Outcome(
-                "refused", seconds, output=f"{state.problem}\n{output}".strip(), exit_code=state.exit_code
-            )
+            return Outcome("refused", seconds, output=f"{state.problem}\n{output}".strip(), exit_code=state.exit_code)
         return Outcome(
             "exit",
             seconds,
@@ -365,9 +357,7 @@ class _Observation:
             time.sleep(_POLL)
         kind = "healthy" if outcome.kind == "alive" and health == "healthy" else outcome.kind
         how = self.reach.how if self.reach is not None and outcome.kind in {"http", "tcp"} else ""
-        return replace(
-            outcome, kind=kind, seconds=seconds, health=health, uid=self.uid, how=how, output=self._output()
-        )
+        return replace(outcome, kind=kind, seconds=seconds, health=health, uid=self.uid, how=how, output=self._output())
 
     def _output(self) -> str:
         return self.engine.output(self.container, OUTPUT_BYTES).decode("utf-8", "replace")
@@ -391,9 +381,7 @@ def parse_answer(answer: bytes, port: int) -> Outcome:
     head, _, body = answer.partition(b"\r\n\r\n")
     lines = head.decode("latin-1").split("\r\n")
     match = re.match(r"HTTP/\d(?:\.\d)? (\d{3})", lines[0])
-    fields = {
-        name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])
-    }
+    fields = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
     if "chunked" in fields.get("transfer-encoding", "").lower():
         body = _unchunked(body)
     return Outcome(
@@ -441,9 +429,7 @@ def compare_outcomes(before: Outcome, after: Outcome, again: Callable[[], Outcom
     if after.is_out_of_memory and not before.is_out_of_memory:
         return Likeness(False, f"before it {before}, now it runs out of memory")
     if before.health == "healthy" and after.health != "healthy":
-        return Likeness(
-            False, f"the health check passed before and does not now ({after.health or 'there is none'})"
-        )
+        return Likeness(False, f"the health check passed before and does not now ({after.health or 'there is none'})")
     if before.kind in {"http", "tcp"}:
         return _compare_answers(before, after)
     if before.kind in {"exit", "probe", "refused"}:
@@ -482,18 +468,12 @@ def _compare_ends(before: Outcome, after: Outcome, again: Callable[[], Outcome] 
     if before.exit_code != 0:
         if mask(said) == mask(says) or (_error(said) and _error(said) == _error(says)):
             word = _error_line(said)
-            return Likeness(
-                True, f"the same failure before and after: {before}" + (f" ({word})" if word else "")
-            )
-        return Likeness(
-            False, f"both end with status {before.exit_code}, for other reasons{_last_words(after)}"
-        )
+            return Likeness(True, f"the same failure before and after: {before}" + (f" ({word})" if word else ""))
+        return Likeness(False, f"both end with status {before.exit_code}, for other reasons{_last_words(after)}")
     if mask(said) == mask(says):
         return Likeness(True, f"{before}, with the same output")
     if again is not None and mask(again().output) != mask(said):
-        return Likeness(
-            True, str(before), ("its output differs from start to start, so it was not compared",)
-        )
+        return Likeness(True, str(before), ("its output differs from start to start, so it was not compared",))
     return Likeness(False, f"the output differs: {_first_difference(said, says)}")
 
 
@@ -533,9 +513,7 @@ def _error_line(text: str) -> str:
     lines = [line.strip() for line in _ANSI.sub("", text).splitlines() if line.strip()]
     # Frames of a stack trace name paths and lines that a rewrite may well change.
     lines = [
-        line
-        for line in lines
-        if not re.match(r"at |File \"|\.\.\. |node:|npm (?:error|ERR!) A complete log", line)
+        line for line in lines if not re.match(r"at |File \"|\.\.\. |node:|npm (?:error|ERR!) A complete log", line)
     ]
     found = [line for line in lines if _ERROR.search(line)] or lines
     return found[-1][:200] if found else ""

@@ -75,9 +75,7 @@ class Progress:
     def steps(self) -> tuple[Step, ...]:
         """What was carried out or taken from the cache; a step that was never begun is not among them."""
         return tuple(
-            step
-            for key, step in self._found.items()
-            if key in self._done and not step.text.upper().startswith("FROM ")
+            step for key, step in self._found.items() if key in self._done and not step.text.upper().startswith("FROM ")
         )
 
 
@@ -113,12 +111,8 @@ def reinstalled(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     for step in steps:
         installs = _installs(step.text)
         if step.is_cached:
-            cached.update(
-                (step.stage, install.manager) for install in installs if _is_first_half(install, step.text)
-            )
-        elif any(
-            not (install.is_project and (step.stage, install.manager) in cached) for install in installs
-        ):
+            cached.update((step.stage, install.manager) for install in installs if _is_first_half(install, step.text))
+        elif any(not (install.is_project and (step.stage, install.manager) in cached) for install in installs):
             ran.append(step)
     return tuple(ran)
 

@@ -275,25 +275,17 @@ class Prover:
 
     def _new_starter(self, before: Version) -> Starter:
         programs = before.contents.programs if before.contents is not None else {}
-        self._starter = Starter(
-            self.engine, self.run, self.options.probe, Tools(before.image, programs), self.redact
-        )
+        self._starter = Starter(self.engine, self.run, self.options.probe, Tools(before.image, programs), self.redact)
         return self._starter
 
-    def _build(
-        self, name: str, source: bytes, files: Mapping[str, bytes], *, is_cold: bool = True
-    ) -> Version:
+    def _build(self, name: str, source: bytes, files: Mapping[str, bytes], *, is_cold: bool = True) -> Version:
         folder = os.path.join(self._folder, name)
         original = os.path.join(self._folder, "before")
         if name == "before":
             copy_context(self.context_dir, folder, self.context)
         else:
             twin(original, folder, files)
-        if (
-            self.dockerfile is not None
-            and name != "before"
-            and os.path.isfile(os.path.join(folder, self.dockerfile))
-        ):
+        if self.dockerfile is not None and name != "before" and os.path.isfile(os.path.join(folder, self.dockerfile)):
             put(folder, self.dockerfile, source)
         dockerfile = os.path.join(self._folder, f"{name}.Dockerfile")
         with open(dockerfile, "wb") as file:
@@ -357,9 +349,7 @@ class Prover:
         covered = _copied(self.source, self.context)
         path = self.options.edit or choose_source(self.context, covered) or choose_source(self.context, None)
         if path is None:
-            return replace(
-                proof, notes=(*proof.notes, "no source file to edit was found, so no rebuild was measured")
-            )
+            return replace(proof, notes=(*proof.notes, "no source file to edit was found, so no rebuild was measured"))
         mark = f"dockerfix {self.run}"
         for version in (proof.before, proof.after):
             try:
@@ -368,9 +358,7 @@ class Prover:
                 return replace(proof, notes=(*proof.notes, f"no rebuild was measured: {problem}"))
             self.say(f"rebuilding the version {version.name.partition('-')[0]} after an edit of {path}")
             image = f"{version.image}-edited"
-            built = self._run_build(
-                version, image, is_cold=False, ignore_file=self._ignore_file(version.folder)
-            )
+            built = self._run_build(version, image, is_cold=False, ignore_file=self._ignore_file(version.folder))
             if built.problem is not None:
                 note = f"after an edit of {path} the version {version.name} does not build: {built.problem}"
                 return replace(proof, notes=(*proof.notes, note))
@@ -414,9 +402,7 @@ def _redactor(options: ProofOptions) -> Callable[[str], str]:
     for path in options.probe.env_files:
         values.update(line.partition("=")[2] for line in _lines(path))
     # Short values ("3000", "localhost") are no secrets, and masking them would make logs unreadable.
-    hidden = sorted(
-        (value.strip().strip("\"'") for value in values if len(value.strip()) >= 8), key=len, reverse=True
-    )
+    hidden = sorted((value.strip().strip("\"'") for value in values if len(value.strip()) >= 8), key=len, reverse=True)
 
     def redact(text: str) -> str:
         for value in hidden:

@@ -273,9 +273,7 @@ class Helper:
         self.how = f"from a container beside it ({tool})"
 
     @classmethod
-    def open(
-        cls, engine: Engine, container: str, image: str, programs: dict[str, str], run: str
-    ) -> Helper | None:
+    def open(cls, engine: Engine, container: str, image: str, programs: dict[str, str], run: str) -> Helper | None:
         """None where ``image`` has no program that could speak, or the engine cannot share a network.
 
         ``programs``: name to absolute path of what the image has.

@@ -51,9 +51,7 @@ def _rows(proof: Proof) -> Iterator[Row]:
     if before.rebuild is not None and after.rebuild is not None:
         was, now = before.rebuild, after.rebuild
         yield Row(f"rebuild after an edit of {proof.edited}", f"{was.seconds:.1f} s", f"{now.seconds:.1f} s")
-        yield Row(
-            "steps re-run", f"{was.ran} of {was.ran + was.cached}", f"{now.ran} of {now.ran + now.cached}"
-        )
+        yield Row("steps re-run", f"{was.ran} of {was.ran + was.cached}", f"{now.ran} of {now.ran + now.cached}")
         yield Row("installs re-run", _installs(was.installs), _installs(now.installs))
     if before.outcome is not None and after.outcome is not None:
         verdict = "alike" if proof.likeness else "NOT alike"
@@ -98,9 +96,7 @@ def _details(proof: Proof) -> Iterator[tuple[str, list[str]]]:
     if proof.problems:
         yield "why not", list(proof.problems)
     expected = [
-        f"{difference} ({difference.expected_by})"
-        for difference in proof.differences
-        if difference.expected_by
+        f"{difference} ({difference.expected_by})" for difference in proof.differences if difference.expected_by
     ]
     if expected:
         yield "announced changes of the image's configuration", expected
@@ -296,9 +292,7 @@ def _version(version: Version) -> dict[str, Any]:
     if version.described is not None:
         result["image"] = {
             "bytes": version.described.size,
-            "layers": [
-                {"bytes": layer.bytes, "made_by": layer.made_by} for layer in version.described.layers
-            ],
+            "layers": [{"bytes": layer.bytes, "made_by": layer.made_by} for layer in version.described.layers],
             "user": version.described.configuration.user or "root",
         }
     if version.outcome is not None:

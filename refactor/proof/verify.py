@@ -61,9 +61,7 @@ def verify_file(
     """
     try:
         source = read_source(path)
-        return verify_before_write(
-            path, source, options, proof_options, engine, is_bisecting=is_bisecting, say=say
-        )
+        return verify_before_write(path, source, options, proof_options, engine, is_bisecting=is_bisecting, say=say)
     except FileProblem as problem:
         return Verified(path, message=f"{problem.what}; {problem.advice}", is_error=True)
 

@@ -43,12 +43,7 @@ def copy_context(source: str, target: str, context: BuildContext | None = None) 
                     entries += 1
                     if entries > MAX_ENTRIES:
                         raise WorkspaceProblem(f"{source} has more than {MAX_ENTRIES} files")
-                    if (
-                        skips
-                        and context is not None
-                        and context.is_ignored(path) is True
-                        and not _is_kept(path)
-                    ):
+                    if skips and context is not None and context.is_ignored(path) is True and not _is_kept(path):
                         continue
                     goal = os.path.join(target, path)
                     if entry.is_symlink():
@@ -198,9 +193,7 @@ _NOT_SOURCES = frozenset(
         "fixtures",
     ]
 )
-_MANIFESTS = frozenset(
-    {"setup.py", "conftest.py", "gulpfile.js", "gruntfile.js", "noxfile.py", "tasks.py", "build.rs"}
-)
+_MANIFESTS = frozenset({"setup.py", "conftest.py", "gulpfile.js", "gruntfile.js", "noxfile.py", "tasks.py", "build.rs"})
 MAX_SOURCE = 1 << 20
 
 
@@ -218,24 +211,11 @@ def choose_source(context: BuildContext, covered: list[str] | None) -> str | Non
     for path in files:
         name = path.rpartition("/")[2]
         suffix = name.rpartition(".")[2].lower()
-        if (
-            suffix not in _COMMENTS
-            or name.startswith(".")
-            or name.lower() in _MANIFESTS
-            or name.endswith(".d.ts")
-        ):
+        if suffix not in _COMMENTS or name.startswith(".") or name.lower() in _MANIFESTS or name.endswith(".d.ts"):
             continue
-        if (
-            ".config." in name
-            or ".min." in name
-            or ".test." in name
-            or ".spec." in name
-            or name.endswith("_test.go")
-        ):
+        if ".config." in name or ".min." in name or ".test." in name or ".spec." in name or name.endswith("_test.go"):
             continue
-        if covered is not None and not any(
-            path == top or path.startswith(f"{top}/") or not top for top in covered
-        ):
+        if covered is not None and not any(path == top or path.startswith(f"{top}/") or not top for top in covered):
             continue
         folders = path.lower().split("/")[:-1]
         hidden = any(folder.startswith(".") for folder in folders)
