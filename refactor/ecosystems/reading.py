@@ -122,6 +122,8 @@ class StageReading:
         """Absolute working directory at the end of the stage."""
         self.final_user: str | None = None
         """Value of the last USER, None where the base image's own holds."""
+        self.facts: dict[str, object] = {}
+        """What languages found out about the stage, each under its own name."""
         self.steps: tuple[Step, ...] = tuple(self._read())
 
     @classmethod
@@ -228,7 +230,9 @@ class StageReading:
         """Absolute image paths at which the context's ``path`` is copied (before an instruction), latest last."""
         found = []
         for copied in self._copies_before(before):
-            if copied.is_folder and (copied.source == "" or path == copied.source or path.startswith(copied.source + "/")):
+            if copied.is_folder and (
+                copied.source == "" or path == copied.source or path.startswith(copied.source + "/")
+            ):
                 found.append(join(copied.target, path[len(copied.source) :].lstrip("/") or "."))
             elif copied.source == path:
                 found.append(copied.target)

@@ -25,7 +25,7 @@ class Python(Ecosystem):
         if reading.context.why_unknown is not None:
             return ()
         answers: list[Install | tuple[Step, Refused]] = []
-        for read in read_installs(PythonStage(reading)):
+        for read in read_installs(PythonStage.of(reading)):
             if not isinstance(read, ReadInstall):
                 answers.append((read[0].step, read[1]))
             elif read.sources is not None:
@@ -50,7 +50,7 @@ class Python(Ecosystem):
 
         if reading.context.why_unknown is not None:
             return ()
-        stage = PythonStage(reading)
+        stage = PythonStage.of(reading)
         reads = [read for read in read_installs(stage) if isinstance(read, ReadInstall)]
         return [answer for read in reads for answer in production(stage, read)]
 

@@ -128,7 +128,7 @@ def _why_needed(stage: PythonStage, development: frozenset[str]) -> Refused | No
             used = sorted(words & development)
             if used:
                 return Refused(f"line {stage.line(step)} runs {used[0]}, a development dependency")
-    last = StageReading(reading.file, reading.file.stages[-1], reading.context) if reading.file.stages else reading
+    last = StageReading.of(reading.file, reading.file.stages[-1], reading.context) if reading.file.stages else reading
     start = last.start
     for program, where in programs_started(last).items():
         if program in {"uv", "uvx"}:

@@ -22,7 +22,7 @@ def slim(reading: StageReading) -> Slim | Refused | None:
     target = lookup(reference) if reference is not None else None
     if target is None:
         return None
-    stage = PythonStage(reading)
+    stage = PythonStage.of(reading)
     unread = why_not_read(reading)
     if unread is not None:
         return unread
@@ -35,7 +35,7 @@ def slim(reading: StageReading) -> Slim | Refused | None:
     installs: list[ReadInstall] = []
     for other_stage in reading.file.stages:
         is_own = other_stage is reading.stage
-        other = stage if is_own else PythonStage(StageReading(reading.file, other_stage, reading.context))
+        other = stage if is_own else PythonStage.of(StageReading.of(reading.file, other_stage, reading.context))
         for read in read_installs(other):
             if isinstance(read, ReadInstall):
                 installs.append(read)

@@ -60,7 +60,10 @@ class Environment(NamedTuple):
 def split(reading: StageReading, runner: str | None) -> SplitPlan | Refused | None:
     """The plan, or why there is none; None where nothing of Python is installed or built."""
     image = reading.image
-    stage = PythonStage(reading)
+    stage = PythonStage.of(reading)
+    why = reading.context.why_unknown
+    if why is not None:
+        return Refused(f"the build context is not known: {why}", "name it with --context") if stage.installs else None
     if image is None or image.family != "python":
         return _other_image(stage)
     builds = system.build_only(reading)
@@ -460,7 +463,7 @@ class _Plan:
             return True
         return all(
             (install.act.command.name or "").startswith(path + "/bin/")
-            or any(act.command.name in {".", "source"} for act in self.stage.of(install.act.step))
+            or any(act.command.name in {".", "source"} for act in self.stage.acts_of(install.act.step))
             or (install.call is not None and install.call.manager in {"uv"})
             for install in self.installs
         ) and self._starts_from(path)
@@ -513,7 +516,7 @@ class _Plan:
         first = self.installs[0].act.step
         rewrites = {id(rewrite.command): rewrite for rewrite in self._rewrites()}
         for step in self.reading.runs:
-            acts = self.stage.of(step)
+            acts = self.stage.acts_of(step)
             answer = self._place_run(step, acts, environment, rewrites)
             if answer is not None:
                 return answer
@@ -668,18 +671,18 @@ class _Plan:
         at = self.reading.position(first.node)
         start = 0
         for index, step in enumerate(steps[:at]):
-            acts = self.stage.of(step) if step.keyword == "RUN" else ()
+            acts = self.stage.acts_of(step) if step.keyword == "RUN" else ()
             if any(act.action in {Action.TOOL, Action.SYSTEM, Action.SET_UP} for act in acts) or is_uv_copy(step):
                 start = index + 1
         upgrades = [index for index, step in enumerate(steps[:at]) if step.keyword == "RUN"
-                    and any(act.action is Action.UPGRADE for act in self.stage.of(step))]  # fmt: skip
+                    and any(act.action is Action.UPGRADE for act in self.stage.acts_of(step))]  # fmt: skip
         if (
             upgrades
             and upgrades[0] < start
-            and not any(act.action is Action.TOOL for index in upgrades for act in self.stage.of(steps[index]))
+            and not any(act.action is Action.TOOL for index in upgrades for act in self.stage.acts_of(steps[index]))
         ):
             tools = [index for index, step in enumerate(steps[:at]) if step.keyword == "RUN"
-                     and any(act.action is Action.TOOL for act in self.stage.of(step))]  # fmt: skip
+                     and any(act.action is Action.TOOL for act in self.stage.acts_of(step))]  # fmt: skip
             start = upgrades[0] if not tools or max(tools) < upgrades[0] else start
         for step in steps[start : at + 1]:
             if step.keyword in {"COPY", "ADD", "RUN"} and Role.BUILDER in self.roles.get(step.node, Role.BUILDER):
@@ -855,7 +858,7 @@ class _Plan:
                if other is not install):  # fmt: skip
             return False
         # The second installation repeats only its own command, which must be what the first RUN ends with.
-        if self.stage.of(step)[-1].command is not install.act.command or not step.script.is_and_list:
+        if self.stage.acts_of(step)[-1].command is not install.act.command or not step.script.is_and_list:
             return False
         return self._is_one_workdir(step)
 
@@ -896,7 +899,9 @@ class _Plan:
         flag = {"poetry": "--no-root", "uv": "--no-install-project", "pdm": "--no-self"}[call.manager]
         written = self.instead.get(node, [f"RUN {laid_out(node.argument)}"])
         whole = written[-1]
-        again = whole.rpartition(" && ")[2] if len(self.stage.of(install.act.step)) > 1 else whole.removeprefix("RUN ")
+        again = (
+            whole.rpartition(" && ")[2] if len(self.stage.acts_of(install.act.step)) > 1 else whole.removeprefix("RUN ")
+        )
         self.instead[node] = [*written[:-1], f"{whole} {flag}", *self._again(), f"RUN {again.strip()}"]
         self.roles[node] = Role.BUILDER
         self.evidence.append(

@@ -89,6 +89,23 @@ class PythonStage:
     def __init__(self, reading: StageReading) -> None:
         self.reading = reading
 
+    @classmethod
+    def of(cls, reading: StageReading) -> PythonStage:
+        """The stage of a reading, made once for all that is asked about it."""
+        found = reading.facts.get("python")
+        if not isinstance(found, cls):
+            found = reading.facts["python"] = cls(reading)
+        return found
+
+    @classmethod
+    def all(cls, reading: StageReading) -> tuple[PythonStage, ...]:
+        """All stages of the reading's file: the runner of a split installs nothing itself."""
+        file, context = reading.file, reading.context
+        return tuple(
+            cls.of(reading if stage is reading.stage else StageReading.of(file, stage, context))
+            for stage in file.stages
+        )
+
     def line(self, step: Step) -> int:
         return self.reading.file.line_of(step.node)
 
@@ -96,7 +113,7 @@ class PythonStage:
     def acts(self) -> tuple[Act, ...]:
         return tuple(act for step in self.reading.runs for act in self._read(step))
 
-    def of(self, step: Step) -> tuple[Act, ...]:
+    def acts_of(self, step: Step) -> tuple[Act, ...]:
         return tuple(act for act in self.acts if act.step is step)
 
     @cached_property

@@ -45,7 +45,7 @@ def started_directly(stage: PythonStage, installs: Sequence[ReadInstall]) -> dic
         if text is not None:
             found[node] = f"{node.keyword} {laid_out(text)}"
     for step in reading.runs:
-        if step.node.json is not None or not any(act.action is Action.PROGRAM for act in stage.of(step)):
+        if step.node.json is not None or not any(act.action is Action.PROGRAM for act in stage.acts_of(step)):
             continue
         text = _without(stage, installs, step.node.argument, step.commands, tools, f"line {stage.line(step)}")
         if isinstance(text, Refused):

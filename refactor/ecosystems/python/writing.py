@@ -42,7 +42,7 @@ def written(reading: StageReading) -> Written | Refused:
     from refactor.context.python_source import program_facts
 
     context = reading.context
-    stages = _stages(reading)
+    stages = PythonStage.all(reading)
     answer = _by_tool(reading, stages) or _by_home(reading, stages)
     if answer is not None:
         return answer
@@ -73,7 +73,7 @@ def written(reading: StageReading) -> Written | Refused:
         return started
     for path, why in started.items():
         folders.setdefault(posixpath.dirname(path) or "/", f"{why} ({path})")
-    stage = PythonStage(reading)
+    stage = PythonStage.of(reading)
     tops = {
         path: why
         for path, why in folders.items()
@@ -83,14 +83,6 @@ def written(reading: StageReading) -> Written | Refused:
         filled.update(tops)
     evidence = tuple(tops.values()) or ("no source of the program opens a file to write it",)
     return Written(tuple(tops), evidence, tuple(path for path in tops if path in filled))
-
-
-def _stages(reading: StageReading) -> tuple[PythonStage, ...]:
-    """All stages of the file: the runner of a split installs nothing itself."""
-    return tuple(
-        PythonStage(reading if stage is reading.stage else StageReading(reading.file, stage, reading.context))
-        for stage in reading.file.stages
-    )
 
 
 def _source_folders(reading: StageReading) -> tuple[tuple[str, str], ...]:
