@@ -1154,3 +1154,27 @@ def test_computed_imports_are_said_to_be_dynamic() -> None:
     assert facts_of("require(name)").is_dynamic
     assert facts_of("import(`./pages/${page}.js`)").is_dynamic
     assert not facts_of("require('x')").is_dynamic
+
+
+def test_scripts_that_call_each_other_end() -> None:
+    scripts = {"build": "tsc", "start": "npm run a"}
+    scripts.update({name: " && ".join([f"npm run {chr(ord(name) + 1)}"] * 5) for name in "abcdefghijklm"})
+    scripts["n"] = "npm run a"
+    files = typescript_api(**{"package.json": package(scripts=scripts, dependencies=EXPRESS)})
+    because = refuses(TYPESCRIPT.replace('["node", "dist/index.js"]', '["npm", "start"]'), files)
+    assert "calls itself" in because
+
+
+@pytest.mark.parametrize(
+    "broken", ["[]", "{", '{"scripts": [], "dependencies": "x", "workspaces": {"packages": 3}}', '"text"', "nul\0"]
+)
+def test_broken_manifests_are_no_exception(broken: str) -> None:
+    change = fix(dockerfile(TYPESCRIPT).encode(), BuildContext.of(typescript_api(**{"package.json": broken})))
+    assert change.failure is None
+
+
+@pytest.mark.parametrize(
+    "text", ["import " + " " * 100_000, "/*" * 100_000, "import a b c " * 20_000, "import\n" * 50_000]
+)
+def test_sources_made_to_cost_time_are_read(text: str) -> None:
+    assert facts_of(text + "\n").packages == {}

@@ -19,6 +19,8 @@ from refactor.syntax import Instruction
 MANAGERS = frozenset({"npm", "yarn", "pnpm", "bun"})
 INSTALLING = frozenset({"install", "ci"})
 _DEPTH = 12
+_MAX_SCRIPTS = 500
+"""Scripts that are followed for one question; scripts that call each other twice would grow without end."""
 
 _RUNNERS = frozenset({"run-s", "run-p", "npm-run-all", "npm-run-all2", "npm-s", "npm-p"})
 _SHELLS = frozenset({"sh", "bash", "ash", "dash", "zsh"})
@@ -120,6 +122,7 @@ class Programs:
     def __init__(self, layout: Layout, before: Instruction | None = None) -> None:
         self.layout = layout
         self.before = before
+        self._left = _MAX_SCRIPTS
 
     def of_step(self, step: Step) -> Iterator[tuple[Command, Ran]]:
         """The programs of a RUN, each with its command."""
@@ -438,8 +441,11 @@ class Programs:
     def _script(
         self, unit: Unit, name: str, more: str, via: tuple[str, ...], depth: int, is_tolerated: bool
     ) -> Iterator[Ran]:
-        if depth > _DEPTH:
-            yield Ran("?", (f"script {name} of {unit.package.path} calls itself",), unit.folder, via, is_tolerated)
+        self._left -= 1
+        if depth > _DEPTH or self._left < 0:
+            if self._left >= -1:
+                why = f"script {name} of {unit.package.path} calls itself"
+                yield Ran("?", (why,), unit.folder, via, is_tolerated)
             return
         scripts = unit.package.scripts
         for each in (f"pre{name}", name, f"post{name}"):

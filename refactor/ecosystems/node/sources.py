@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
@@ -27,19 +27,16 @@ BUILTINS = words(
 )
 
 _TOKEN = re.compile(
-    r'"(?:\\.|[^"\\\n])*"' r"|'(?:\\.|[^'\\\n])*'" r"|`(?:\\.|[^`\\])*`" r"|//[^\n]*" r"|/\*.*?\*/", re.DOTALL
+    r'"(?:\\.|[^"\\\n])*"' r"|'(?:\\.|[^'\\\n])*'" r"|`(?:\\.|[^`\\])*`" r"|//[^\n]*" r"|/\*(?:.*?\*/|.*)", re.DOTALL
 )
-_IMPORT = re.compile(
-    r"""(?<![\w$.])(?:
-        import\s+(?P<what>[\w$*{}\s,]+?)\s*from\s*(?P<q1>["'])(?P<m1>[^"'\n]+)(?P=q1)
-      | export\s+(?P<what2>\*(?:\s+as\s+[\w$]+)?|(?:type\s+)?\{[^}]*\})
-        \s*from\s*(?P<q2>["'])(?P<m2>[^"'\n]+)(?P=q2)
-      | import\s*(?P<q3>["'])(?P<m3>[^"'\n]+)(?P=q3)
-      | (?:import|require(?:\.resolve)?)\s*\(\s*(?:/\*.*?\*/\s*)?(?P<q4>["'`])(?P<m4>[^"'`$\n]+)(?P=q4)
-      | import\s+[\w$]+\s*=\s*require\s*\(\s*(?P<q5>["'])(?P<m5>[^"'\n]+)(?P=q5)
-    )""",
-    re.VERBOSE,
+_FROM = re.compile(r"""(?<![\w$.])from\s{0,9}(["'])([^"'\n]{1,300})\1""")
+_LOADED = re.compile(
+    r"""(?<![\w$.])(?:import\s{0,9}(["'])([^"'\n]{1,300})\1"""
+    r"""|(?:import|require(?:\.resolve)?)\s{0,9}\(\s{0,9}(["'`])([^"'`$\n]{1,300})\3)"""
 )
+_NAMES = re.compile(r"[\w$*{}\s,]*")
+_MAX_NAMES = 4_000
+"""Characters between ``import`` and ``from``."""
 _DYNAMIC = re.compile(
     r"(?<![\w$.])(?:require|import)\s*\(\s*(?![\"'`)\s/])|(?<![\w$.])(?:require|import)\s*\(\s*`[^`]*\$\{"
 )
@@ -54,6 +51,8 @@ _READS = re.compile(
 )
 _NODE_ENV = re.compile(r"\bNODE_ENV\b")
 _MAX_FILES = 2_000
+_MAX_CHARACTERS = 1_000_000
+"""Larger files are bundles of other people's code; they are not searched."""
 
 
 class Facts(NamedTuple):
@@ -80,30 +79,27 @@ def facts(context: BuildContext, path: str) -> Facts:
 
 def _facts(context: BuildContext, path: str) -> Facts:
     text = context.read(path)
-    if isinstance(text, Unknown) or "\0" in text:
+    if isinstance(text, Unknown) or "\0" in text or len(text) > _MAX_CHARACTERS:
         return Facts({}, (), False, {}, None, "")
     return facts_of(text)
 
 
 def facts_of(text: str) -> Facts:
-    code = without_comments(text)
+    # Long runs of blanks would cost the patterns below a square of their length.
+    code = re.sub(r"[^\S\n]{9,}", " ", re.sub(r"\n{50,}", "\n", without_comments(text)))
     packages: dict[str, int] = {}
     relative: list[str] = []
     spawns: dict[str, int] = {}
     if "import" in code or "require" in code or "export" in code:
-        for found in _IMPORT.finditer(code):
-            what = found["what"] or found["what2"] or ""
-            if _is_type_only(what):
-                continue
-            module = found["m1"] or found["m2"] or found["m3"] or found["m4"] or found["m5"]
+        for module, at in _modules(code):
             if module.startswith((".", "/")):
                 relative.append(module)
                 continue
             if ":" in module.split("/")[0] or module.startswith(("#", "~", "$", "@/")) or " " in module:
                 continue
             name = package_of(module)
-            if name not in BUILTINS:
-                packages.setdefault(name, code.count("\n", 0, found.start()) + 1)
+            if name not in BUILTINS and name not in packages:
+                packages[name] = code.count("\n", 0, at) + 1
     if "exec" in code or "spawn" in code:
         for found in _SPAWN.finditer(code):
             program = found[2].split()[0] if found[2].split() else ""
@@ -113,6 +109,18 @@ def facts_of(text: str) -> Facts:
     env = _NODE_ENV.search(code)
     line = None if env is None else code.count("\n", 0, env.start()) + 1
     return Facts(packages, tuple(dict.fromkeys(relative)), _DYNAMIC.search(code) is not None, spawns, line, code)
+
+
+def _modules(code: str) -> Iterator[tuple[str, int]]:
+    """Names of modules that are loaded at run time, with their places."""
+    for found in _FROM.finditer(code):
+        low = max(0, found.start() - _MAX_NAMES)
+        start = max(code.rfind("import", low, found.start()), code.rfind("export", low, found.start()))
+        what = code[start + len("import") : found.start()] if start >= 0 else "?"
+        if _NAMES.fullmatch(what) and not _is_type_only(what):
+            yield found[2], found.start()
+    for found in _LOADED.finditer(code):
+        yield found[2] or found[4], found.start()
 
 
 def _is_type_only(what: str) -> bool:

@@ -73,6 +73,9 @@ def split(reading: StageReading, wish: str | None) -> SplitPlan | Refused | None
     natives = _natives(reading, projects) if is_node and image is not None and image.variant == "fat" else ()
     if kind.compiles is None and not build_only(reading) and not natives:
         return _why_nothing(start) or _why_install_builds(layout, projects)
+    if not is_node and not projects:
+        # Some program of npm's on another image, with no project of the context: not a Node application.
+        return None
     if not is_node:
         return Refused(
             f"{reading.stage.image} is not an official Node image, so a small one that runs the same"

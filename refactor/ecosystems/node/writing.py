@@ -31,7 +31,7 @@ _WRITES_ANYWAY = frozenset({"fs", "fs/promises", "fs-extra", "graceful-fs", "mkd
 
 # (rule whose match ends before the path, whether the path is a folder, word that the file must have)
 _OTHERS: tuple[tuple[re.Pattern[str], bool, str], ...] = (
-    (re.compile(r"\bmulter\s*\(\s*\{[^}]*?\bdest\s*:\s*"), True, "multer"),
+    (re.compile(r"\bmulter\s*\(\s*\{[^}]{0,400}?\bdest\s*:\s*"), True, "multer"),
     (re.compile(r"\bdest\s*:\s*(?=[\"'`])"), True, "MulterModule"),
     (re.compile(r"\bdestination\s*:\s*(?=[\"'`])"), True, "diskStorage"),
     (
@@ -53,27 +53,27 @@ _OTHERS: tuple[tuple[re.Pattern[str], bool, str], ...] = (
     ),
     (re.compile(r"\bJSONFilePreset\s*(?:<[^>]*>)?\s*\(\s*"), False, "lowdb"),
     (
-        re.compile(r"\bnew\s+(?:winston\s*\.\s*)?transports\s*\.\s*File\s*\(\s*\{[^}]*?\bfilename\s*:\s*"),
+        re.compile(r"\bnew\s+(?:winston\s*\.\s*)?transports\s*\.\s*File\s*\(\s*\{[^}]{0,400}?\bfilename\s*:\s*"),
         False,
         "winston",
     ),
-    (re.compile(r"\bDailyRotateFile\s*\(\s*\{[^}]*?\bdirname\s*:\s*"), True, "winston"),
-    (re.compile(r"\bDailyRotateFile\s*\(\s*\{[^}]*?\bfilename\s*:\s*"), False, "winston"),
+    (re.compile(r"\bDailyRotateFile\s*\(\s*\{[^}]{0,400}?\bdirname\s*:\s*"), True, "winston"),
+    (re.compile(r"\bDailyRotateFile\s*\(\s*\{[^}]{0,400}?\bfilename\s*:\s*"), False, "winston"),
     (re.compile(r"\bpino\s*\.\s*destination\s*\(\s*(?=[\"'`])"), False, "pino"),
     (re.compile(r"new\s+LocalStorage\s*\(\s*"), True, "node-localstorage"),
     (re.compile(r"\btempFileDir\s*:\s*"), True, "express-fileupload"),
     (re.compile(r"\buploadDir\s*[:=]\s*"), True, "formidable"),
-    (re.compile(r"\bFileStore\s*\(\s*\{[^}]*?\bpath\s*:\s*"), True, "session-file-store"),
+    (re.compile(r"\bFileStore\s*\(\s*\{[^}]{0,400}?\bpath\s*:\s*"), True, "session-file-store"),
     (re.compile(r"(?<![\w$.])(?:level|new\s+Level)\s*\(\s*(?=[\"'`])"), True, "level"),
     (re.compile(r"\.mv\s*\(\s*"), False, "express-fileupload"),
     # Nest and type-graphql write the schema they derive from code at every start (code first).
     (re.compile(r"\b(?:autoSchemaFile|emitSchemaFile)\s*:(?!\s*(?:true|false)\b|\s*\{)\s*"), False, "chemaFile"),
-    (re.compile(r"\b(?:autoSchemaFile|emitSchemaFile)\s*:\s*\{[^}]*?\bpath\s*:\s*"), False, "chemaFile"),
-    (re.compile(r"\bdefinitions\s*:\s*\{[^}]*?\bpath\s*:\s*"), False, "GraphQLModule"),
+    (re.compile(r"\b(?:autoSchemaFile|emitSchemaFile)\s*:\s*\{[^}]{0,400}?\bpath\s*:\s*"), False, "chemaFile"),
+    (re.compile(r"\bdefinitions\s*:\s*\{[^}]{0,400}?\bpath\s*:\s*"), False, "GraphQLModule"),
     (re.compile(r"\buseMultiFileAuthState\s*\(\s*"), True, "useMultiFileAuthState"),
-    (re.compile(r"\bcreateObjectCsvWriter\s*\(\s*\{[^}]*?\bpath\s*:\s*"), False, "csv-writer"),
+    (re.compile(r"\bcreateObjectCsvWriter\s*\(\s*\{[^}]{0,400}?\bpath\s*:\s*"), False, "csv-writer"),
     (re.compile(r"\.toFile\s*\(\s*"), False, "sharp"),
-    (re.compile(r"\.(?:screenshot|pdf)\s*\(\s*\{[^}]*?\bpath\s*:\s*"), False, "puppeteer"),
+    (re.compile(r"\.(?:screenshot|pdf)\s*\(\s*\{[^}]{0,400}?\bpath\s*:\s*"), False, "puppeteer"),
     (re.compile(r"\bnew\s+RollingFileStream\s*\(\s*"), False, "streamroller"),
 )
 
@@ -225,7 +225,7 @@ def _prisma(start: Started, unit: Unit) -> dict[str, str] | Refused:
     schema = context.read(path)
     if isinstance(schema, Unknown):
         return {}
-    found = re.search(r'datasource\s+\w+\s*\{[^}]*?provider\s*=\s*"sqlite"[^}]*?\}', schema)
+    found = re.search(r'datasource\s+\w+\s*\{[^}]{0,400}?provider\s*=\s*"sqlite"[^}]{0,400}?\}', schema)
     if found is None:
         return {}
     url = re.search(r'url\s*=\s*"([^"]*)"', found[0])
