@@ -48,7 +48,8 @@ class Python(Ecosystem):
         from refactor.ecosystems.python.production import production
         from refactor.ecosystems.python.stage import PythonStage
 
-        if reading.context.why_unknown is not None:
+        locking = _MANAGERS - {"pip"}
+        if reading.context.why_unknown is not None or not any(call.manager in locking for _, call in reading.calls):
             return ()
         stage = PythonStage.of(reading)
         reads = [read for read in read_installs(stage) if isinstance(read, ReadInstall)]

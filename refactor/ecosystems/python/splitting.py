@@ -98,8 +98,10 @@ def split(reading: StageReading, runner: str | None) -> SplitPlan | Refused | No
 
 
 def _other_image(stage: PythonStage) -> Refused | None:
+    if not stage.installs:
+        return None
     builds = system.build_only(stage.reading)
-    if not stage.installs or not builds:
+    if not builds:
         return None
     name = stage.reading.image_reference or stage.reading.stage.image
     return Refused(

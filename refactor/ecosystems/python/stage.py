@@ -118,6 +118,11 @@ class PythonStage:
 
     @cached_property
     def installs(self) -> tuple[Act, ...]:
+        # Most Dockerfiles install nothing of Python; reading all their commands would be for nothing.
+        if not any(call.manager in MANAGERS for _, call in self.reading.calls) and not any(
+            "setup.py" in step.node.argument or "spacy" in step.node.argument for step in self.reading.runs
+        ):
+            return ()
         return tuple(act for act in self.acts if act.action is Action.INSTALL)
 
     @cached_property
