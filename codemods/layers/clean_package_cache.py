@@ -158,10 +158,11 @@ class CleanPackageCache(Codemod):
         for stage in file.stages:
             nodes = [node for node in stage.instructions if node.keyword == "RUN"]
             scripts = [script_of(file, node) for node in nodes]
-            for index, (node, script) in enumerate(zip(nodes, scripts)):
+            needed = _lists_needed_after(scripts)
+            for node, script, is_needed in zip(nodes, scripts, needed):
                 if isinstance(script, str):
                     continue
-                result = self._clean(file, context, node, script, stage.index in shipped, stage, scripts[index + 1 :])
+                result = self._clean(file, context, node, script, stage.index in shipped, stage, is_needed)
                 if result is not None:
                     yield result
 
@@ -173,7 +174,7 @@ class CleanPackageCache(Codemod):
         script: ShellScript,
         is_shipped: bool,
         stage: Stage,
-        later: Sequence[ShellScript | str],
+        is_needed: bool,
     ) -> Finding | Refusal | None:
         calls = package_calls(script)
         changes: list[tuple[int, int, str]] = []
@@ -189,7 +190,7 @@ class CleanPackageCache(Codemod):
                     c.action for c in own
                 }:
                     continue
-                if _needs_lists(later) or _children_need_lists(file, stage):
+                if is_needed or _children_need_lists(file, stage):
                     return refuse(
                         node, "a later RUN relies on the package lists of this one", "run apt-get update there"
                     )
@@ -268,17 +269,22 @@ def _is_cleaned(node: Instruction, script: ShellScript, manager: str, own: Seque
     return manager == "apk" and all(call.has("--no-cache") for call in own if call.action == "install")
 
 
-def _needs_lists(later: Sequence[ShellScript | str]) -> bool:
-    """Whether an install follows before the next update."""
-    for script in later:
-        if isinstance(script, str):
-            continue
-        for call in package_calls(script):
-            if call.manager == "apt" and call.action == "update" and not call.command.is_conditional:
-                return False
-            if call.manager == "apt" and call.action in {"install", "upgrade"}:
-                return True
-    return False
+def _lists_needed_after(scripts: Sequence[ShellScript | str]) -> list[bool]:
+    """For each RUN, and before them all as the last entry, whether an install follows before the next update."""
+    needed = [False]
+    for script in reversed(scripts):
+        needed.append(needed[-1] if isinstance(script, str) else _is_needed_before(script, needed[-1]))
+    before = needed.pop()
+    return [*reversed(needed), before]
+
+
+def _is_needed_before(script: ShellScript, is_needed_after: bool) -> bool:
+    for call in package_calls(script):
+        if call.manager == "apt" and call.action == "update" and not call.command.is_conditional:
+            return False
+        if call.manager == "apt" and call.action in {"install", "upgrade"}:
+            return True
+    return is_needed_after
 
 
 def _children_need_lists(file: Dockerfile, stage: Stage) -> bool:
@@ -286,7 +292,7 @@ def _children_need_lists(file: Dockerfile, stage: Stage) -> bool:
         parent = file.stage(child.image)
         if parent is stage:
             runs = [script_of(file, node) for node in child.instructions if node.keyword == "RUN"]
-            if _needs_lists(runs) or _children_need_lists(file, child):
+            if _lists_needed_after(runs)[-1] or _children_need_lists(file, child):
                 return True
     return False
 
