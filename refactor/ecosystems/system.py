@@ -10,7 +10,7 @@ itself uses.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from refactor.context import Unknown
@@ -157,6 +157,7 @@ def runner_packages(
     programs: Mapping[str, str] | None = None,
     build_only: Mapping[str, str] | None = None,
     builder: str | None = None,
+    not_called: Collection[str] = (),
 ) -> RunnerPackages | Refused:
     """What the runner on the image ``runner`` has to install of what the stage installs.
 
@@ -166,7 +167,8 @@ def runner_packages(
     does.
     ``needed`` are packages to add, ``programs`` programs that are called at run time, ``build_only`` packages
     that the
-    language knows to be used by its build alone (each with the reason). Programs are added where the stage's
+    language knows to be used by its build alone (each with the reason), ``not_called`` those that the runner's new
+    start command does without. Programs are added where the stage's
     base image
     has them and the runner's has not. With the name of the ``builder`` stage, package repositories that the
     stage adds
@@ -174,7 +176,7 @@ def runner_packages(
     ENTRYPOINT, HEALTHCHECK and the scripts they start call is looked up here.
     """
     wanted = tuple(_wanted(reading))
-    started = dict(programs_started(reading))
+    started = {name: where for name, where in programs_started(reading).items() if name not in not_called}
     started.update(programs or {})
     found = _repositories(reading, runner, builder)
     if isinstance(found, Refused):
