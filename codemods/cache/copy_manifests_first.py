@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator, Sequence
 
 from refactor import (
@@ -33,8 +34,16 @@ Node = Instruction | Trivia
 SYSTEM_MANAGERS = frozenset({"apt", "apk", "dnf", "yum", "microdnf", "zypper", "corepack"})
 HARMLESS = frozenset({"echo", "true", "mkdir", "ls", "pwd", "useradd", "adduser", "groupadd", "addgroup", "date"})
 ON_PATHS = frozenset({"rm", "chmod", "chown", "touch"})
+NEEDED_TO_DOWNLOAD = (
+    r"git config|go env|\.netrc|\.ssh|known_hosts|\.gitconfig|GOPRIVATE|GOPROXY|go mod (?:init|edit|tidy)"
+)
 PRODUCTS = ("node_modules", ".venv", "venv", "__pypackages__")
 SOURCE_SUFFIXES = (".py", ".js", ".ts", ".mjs", ".cjs", ".go", ".jsx", ".tsx", ".java", ".rb", ".php", ".rs")
+GO = {
+    "go.mod": "module example.org/server\n\ngo 1.24\n\nrequire github.com/go-chi/chi/v5 v5.2.1\n",
+    "go.sum": "github.com/go-chi/chi/v5 v5.2.1 h1:KOIHODQj58PmL80G2Eak4WdvUzjSJSm0vG72crDCqb8=\n",
+    "main.go": "package main\n\nimport _ \"github.com/go-chi/chi/v5\"\n\nfunc main() {}\n",
+}
 APP = {"package.json": '{"name": "a", "dependencies": {"express": "^4.0.0"}}', "server.js": "require('express')\n"}
 
 
@@ -106,6 +115,30 @@ class CopyManifestsFirst(Codemod):
             """,
             files={**APP, "package.json": '{"scripts": {"build": "node server.js"}}'},
         ),
+        rewrites(
+            "go build downloads the modules itself",
+            before="""
+            FROM golang:1.24 AS builder
+            WORKDIR /app
+            COPY . .
+            RUN go build -o server .
+            FROM scratch
+            COPY --from=builder /app/server /server
+            CMD ["/server"]
+            """,
+            after="""
+            FROM golang:1.24 AS builder
+            WORKDIR /app
+            COPY go.mod go.sum ./
+            RUN go mod download
+            COPY . .
+            RUN go build -o server .
+            FROM scratch
+            COPY --from=builder /app/server /server
+            CMD ["/server"]
+            """,
+            files=GO,
+        ),
         leaves(
             "manifests come first already",
             """
@@ -151,16 +184,25 @@ class CopyManifestsFirst(Codemod):
         if context.why_unknown is not None:
             return refuse(node, f"the build context is not known: {context.why_unknown}", "name it with --context")
         reason = _why_not_products(reading, install) or _why_not_written(install)
-        parts = _take_apart(install)
+        parts = _apart_from_build(install) if install.new_command else _take_apart(install)
         if isinstance(parts, Refused):
             return refuse(node, parts.because, parts.hint)
         if reason is not None:
             return refuse(node, reason.because, reason.hint)
         segment = _segment(reading, broad, node)
+        if install.new_command:
+            # The build would have done the same as a part of itself.
+            self.may_change = self.may_change | {Aspect.COMMANDS}  # type: ignore[misc]
+            reason = _why_not_new(reading, segment)
+            if reason is not None:
+                return refuse(node, reason.because, reason.hint)
         above: list[Node] = []
         below: list[Node] = []
         for instruction, trivia in segment[:-1]:
             where = _place(reading, instruction, install)
+            if isinstance(where, Refused) and install.new_command and instruction.keyword == "RUN":
+                # It worked on the sources before anything was installed, and still does.
+                where = False
             if isinstance(where, Refused):
                 return refuse(node, where.because, where.hint)
             (above if where else below).extend([*trivia, instruction])
@@ -168,12 +210,15 @@ class CopyManifestsFirst(Codemod):
         if isinstance(copies, Refused):
             return refuse(node, copies.because, copies.hint)
         first, rest = parts
-        moved: list[Node] = [*above, *segment[-1][1], *copies, node if first is None else file.new(first)]
+        comments = () if install.new_command else segment[-1][1]
+        moved: list[Node] = [*above, *comments, *copies, node if first is None else file.new(first)]
         while _is_blank(moved[0]):
             del moved[0]
         old = [entry for instruction, trivia in segment for entry in (*trivia, instruction)]
         if _stands_apart(file, old[0]) and not _is_blank(below[0]):
             below.insert(0, file.blank())
+        if install.new_command:
+            below += [*segment[-1][1], node]
         if rest is not None:
             below.append(file.new(rest))
         order = [*moved, *below]
@@ -218,6 +263,8 @@ def _first_broad_copy(reading: StageReading, step: Step, manifests: Sequence[str
 
 
 def _why_not_products(reading: StageReading, install: Install) -> Refused | None:
+    if install.new_command:
+        return None
     folder = reading.in_context(install.folder, install.step.node) or ""
     for name in PRODUCTS:
         path = posixpath.join(folder, name)
@@ -254,6 +301,28 @@ def _take_apart(install: Install) -> tuple[str | None, str | None] | Refused:
     flags = "".join(f"{flag.text} " for flag in node.flags)
     split = script.top[end + 1].span[0]
     return f"RUN {flags}{_joined(script.text[: script.top[end].span[1]])}", f"RUN {flags}{_joined(script.text[split:])}"
+
+
+def _apart_from_build(install: Install) -> tuple[str, None]:
+    """A RUN of its own for what the build would otherwise download itself."""
+    step = install.step
+    mounts = [flag for flag in step.node.flags if flag.name == "mount" and "type=cache" in (flag.value or "")]
+    flags = "".join(f"{flag.text} " for flag in mounts)
+    folder = "" if install.folder == step.workdir else f"cd {install.folder} && "
+    return f"RUN {flags}{folder}{install.new_command}", None
+
+
+def _why_not_new(reading: StageReading, segment: Sequence[tuple[Instruction, object]]) -> Refused | None:
+    """Credentials and addresses that a download needs are set up behind the copy."""
+    for instruction, _ in segment[:-1]:
+        found = re.search(NEEDED_TO_DOWNLOAD, instruction.argument) if instruction.keyword == "RUN" else None
+        if found is not None:
+            line = reading.file.line_of(instruction)
+            return Refused(
+                f"the RUN on line {line} sets up how modules are downloaded ({found[0]}) after the sources are copied",
+                "move it above the copy",
+            )
+    return None
 
 
 def _joined(text: str) -> str:

@@ -21,6 +21,8 @@ class Install(NamedTuple):
     manifests: tuple[str, ...]
     """Context paths of everything it reads: manifests, lockfiles, settings, files that install scripts open."""
     evidence: tuple[str, ...] = ()
+    new_command: str = ""
+    """Installs what ``step`` would otherwise fetch while it builds (``go mod download``); ``commands`` is empty then."""
 
 
 class Rewrite(NamedTuple):
