@@ -1,0 +1,50 @@
+"""Go projects: modules, vendored and GOPATH trees; static programs, cgo, and what a program reads and writes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from refactor.ecosystems.ecosystem import Ecosystem, Install, SplitPlan, Written
+from refactor.ecosystems.reading import Refused, StageReading, Step
+
+
+class Go(Ecosystem):
+    name = "Go"
+
+    def recognises(self, reading: StageReading) -> bool:
+        if reading.image is not None and reading.image.family == "golang":
+            return True
+        if any(call.manager == "go" and call.action in {"build", "install"} for _, call in reading.calls):
+            return True
+        return self._origin(reading) is not None
+
+    def _origin(self, reading: StageReading) -> StageReading | None:
+        """The Go stage that the programs of this one are copied from."""
+        for step in reading.steps:
+            name = step.node.flag("from") if step.keyword == "COPY" else None
+            stage = reading.file.stage(name) if name else None
+            if stage is None or stage.index >= reading.stage.index:
+                continue
+            other = StageReading(reading.file, stage, reading.context)
+            if (other.image is not None and other.image.family == "golang") or any(
+                call.manager == "go" and call.action in {"build", "install"} for _, call in other.calls
+            ):
+                return other
+        return None
+
+    def installs(self, reading: StageReading) -> Sequence[Install | tuple[Step, Refused]]:
+        from refactor.ecosystems.go.installing import installs
+
+        if reading.context.why_unknown is not None:
+            return ()
+        return tuple(installs(reading))
+
+    def split(self, reading: StageReading, runner: str | None) -> SplitPlan | Refused | None:
+        from refactor.ecosystems.go.splitting import split
+
+        return split(reading, runner)
+
+    def written(self, reading: StageReading) -> Written | Refused:
+        from refactor.ecosystems.go.writing import written
+
+        return written(reading, self._origin(reading))

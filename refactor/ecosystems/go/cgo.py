@@ -1,0 +1,170 @@
+"""Whether a program needs cgo, and what of the C world it is then linked with."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from refactor.context import Unknown
+from refactor.ecosystems.go.program import Binary, GoStage, Module
+from refactor.ecosystems.go.source import GoSource, is_built, read_source
+from refactor.ecosystems.reading import Refused
+
+C_LIBRARY = frozenset(
+    """github.com/mattn/go-sqlite3 gorm.io/driver/sqlite github.com/mutecomm/go-sqlcipher
+    github.com/xeodou/go-sqlcipher github.com/jgiannuzzi/go-sqlite3 github.com/bvinc/go-sqlite-lite
+    github.com/jinzhu/gorm/dialects/sqlite github.com/confluentinc/confluent-kafka-go
+    github.com/DataDog/zstd github.com/valyala/gozstd github.com/chai2010/webp
+    github.com/bmatsuo/lmdb-go github.com/PowerDNS/lmdb-go github.com/yuin/gluamapper
+    github.com/miekg/pkcs11 github.com/spacemonkeygo/openssl github.com/libp2p/go-openssl
+    github.com/Shopify/go-lua github.com/aarzilli/golua github.com/godror/godror
+    github.com/mattn/go-oci8 github.com/msteinert/pam""".split()
+)
+"""Modules whose packages do nothing, or do not build, without cgo; C only."""
+
+CPP_LIBRARY = frozenset(
+    """github.com/marcboeker/go-duckdb github.com/duckdb/duckdb-go github.com/tecbot/gorocksdb
+    github.com/linxGnu/grocksdb github.com/jmhodges/levigo rogchap.com/v8go gocv.io/x/gocv
+    github.com/otiai10/gosseract github.com/tursodatabase/go-libsql github.com/wasmerio/wasmer-go
+    github.com/bytecodealliance/wasmtime-go github.com/supranational/blst github.com/h2non/bimg
+    github.com/davidbyttow/govips github.com/gographics/imagick gopkg.in/gographics/imagick.v2
+    gopkg.in/gographics/imagick.v3 github.com/libgit2/git2go github.com/pebbe/zmq4
+    github.com/zeromq/goczmq github.com/kolesa-team/go-webp github.com/ibmdb/go_ibm_db
+    github.com/go-gl/gl github.com/go-gl/glfw github.com/veandco/go-sdl2
+    github.com/hajimehoshi/ebiten github.com/hajimehoshi/oto fyne.io/fyne github.com/robotn/robotgo
+    github.com/go-vgo/robotgo github.com/webview/webview github.com/shogo82148/go-mecab
+    github.com/coreos/go-systemd/sdjournal github.com/google/gopacket/pcap
+    github.com/gopacket/gopacket/pcap github.com/ethereum/evmc github.com/herumi/bls-eth-go-binary
+    github.com/yalue/onnxruntime_go github.com/knights-analytics/tokenizers
+    github.com/daulet/tokenizers""".split()
+)
+"""The same for what is, or may be, linked with the C++ library or with libraries of the system."""
+
+LIBC_ONLY = frozenset({"github.com/ebitengine/purego"})
+"""No cgo, yet linked with the C library at run time (``cgo_import_dynamic``)."""
+
+
+class Linking(NamedTuple):
+    """How a program is linked."""
+
+    why_cgo: str | None
+    """What needs cgo; None where nothing does."""
+    is_cpp: bool
+    """The C++ library may be among what it is linked with."""
+
+
+def linking(stage: GoStage, binary: Binary, sources: Mapping[str, GoSource]) -> Linking | Refused:
+    """What a program's own sources, its vendored packages and its module's requirements say."""
+    go = binary.go
+    for path, source in sources.items():
+        if source.uses_cgo:
+            is_cpp = re.search(r"#cgo[^\n]*-l(?!m\b|pthread|dl|rt)", source.text) is not None or _has_cpp(stage, path)
+            return Linking(f'{path} imports "C"', is_cpp)
+        if any(name == "plugin" for _, name in source.imports):
+            return Linking(f"{path} loads plugins, which needs cgo", False)
+    if "-race" in go.flags or "-msan" in go.flags or "-asan" in go.flags:
+        return Linking(f"line {stage.line(go.step)} builds with -race, which needs cgo", False)
+    if go.flags.get("-buildmode") in {"plugin", "shared"} or "-linkshared" in go.flags:
+        return Linking(f"line {stage.line(go.step)} builds with -buildmode or -linkshared, which needs cgo", False)
+    module = stage.module_of(go)
+    if isinstance(module, Refused):
+        return module
+    vendored = vendor_folder(stage, module)
+    if vendored is not None:
+        return _vendored(stage, binary, sources, vendored)
+    imported = {path: where for where, source in sources.items() for _, path in source.imports}
+    for path, where in imported.items():
+        known = _known(path)
+        if known is not None:
+            return Linking(f"{where} imports {path}, which needs cgo", known[1])
+    if module.manifest is not None:
+        found = _required(stage, module)
+        if found is not None:
+            return found
+    return Linking(None, False)
+
+
+def vendor_folder(stage: GoStage, module: Module) -> str | None:
+    """The vendor folder that the build uses: beside go.mod, or beside a project of GOPATH."""
+    folder = posixpath.join(module.folder, "vendor")
+    return folder if stage.context.is_dir(folder) is True else None
+
+
+def _known(path: str) -> tuple[str, bool] | None:
+    parts = path.split("/")
+    for end in range(len(parts), 1, -1):
+        prefix = "/".join(parts[:end])
+        if prefix in C_LIBRARY or prefix in LIBC_ONLY:
+            return prefix, False
+        if prefix in CPP_LIBRARY:
+            return prefix, True
+    return None
+
+
+def _required(stage: GoStage, module: Module) -> Linking | None:
+    """By the requirements: from Go 1.17 on go.mod names every module that gives a package to the build; before, go.sum
+    has a checksum of the content of each (go.dev/ref/mod, "Module graph pruning")."""
+    assert module.manifest is not None
+    for need in module.manifest.requires:
+        known = _known(need.module)
+        if known is not None:
+            return Linking(f"{module.manifest.path} requires {need.module}, which needs cgo", known[1])
+    version = tuple(int(part) for part in re.findall(r"\d+", module.manifest.go or "1.16")[:2])
+    if version >= (1, 17):
+        return None
+    path = posixpath.join(module.folder, "go.sum")
+    text = stage.context.read(path)
+    if isinstance(text, Unknown):
+        return None
+    for line in text.splitlines():
+        words = line.split()
+        if len(words) == 3 and not words[1].endswith("/go.mod"):
+            known = _known(words[0])
+            if known is not None:
+                return Linking(f"{path} has {words[0]}, which needs cgo", known[1])
+    return None
+
+
+def _vendored(stage: GoStage, binary: Binary, sources: Mapping[str, GoSource], vendor: str) -> Linking:
+    """Follows the imports into the vendor folder."""
+    tags = stage.tags(binary.go)
+    waiting = [path for source in sources.values() for _, path in source.imports]
+    seen: set[str] = set()
+    while waiting:
+        path = waiting.pop()
+        if path in seen:
+            continue
+        seen.add(path)
+        folder = posixpath.join(vendor, path)
+        names = stage.context.children(folder)
+        if isinstance(names, Unknown) or not names:
+            continue
+        known = _known(path)
+        if known is not None:
+            return Linking(f"{folder} needs cgo", known[1])
+        plain = False
+        cgo: str | None = None
+        for name in names:
+            text = stage.context.read(posixpath.join(folder, name)) if name.endswith(".go") else None
+            if not isinstance(text, str):
+                continue
+            source = read_source(text)
+            if not is_built(name, source, tags):
+                # A file for builds without cgo stands in for the one that needs it.
+                plain = plain or is_built(name, source, tags, cgo=False)
+                continue
+            waiting += [imported for _, imported in source.imports]
+            cgo = posixpath.join(folder, name) if source.uses_cgo else cgo
+        if cgo is not None and not plain:
+            return Linking(f'{cgo} imports "C"', True)
+    return Linking(None, False)
+
+
+def _has_cpp(stage: GoStage, path: str) -> bool:
+    names = stage.context.children(posixpath.dirname(path))
+    return not isinstance(names, Unknown) and any(name.endswith((".cc", ".cpp", ".cxx", ".hpp")) for name in names)
+
+
+__all__ = ["Linking", "linking", "vendor_folder"]

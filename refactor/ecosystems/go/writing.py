@@ -1,0 +1,157 @@
+"""Where a Go program writes when it runs, as paths in the image."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator, Mapping
+
+from refactor.ecosystems.ecosystem import Written
+from refactor.ecosystems.go.program import Binary, GoStage
+from refactor.ecosystems.go.source import Call, GoSource
+from refactor.ecosystems.go.values import Evaluator, Program
+from refactor.ecosystems.reading import Refused, StageReading, join
+
+_FILES: Mapping[str, int] = {
+    "os.Create": 0, "os.WriteFile": 0, "ioutil.WriteFile": 0, "os.OpenFile": 0, "os.Rename": 1, "os.Truncate": 0,
+    "os.Symlink": 1, "os.Link": 1, "bolt.Open": 0, "bbolt.Open": 0, "buntdb.Open": 0, "sqlite.Open": 0, "os.Remove": 0,
+    "os.Chmod": 0, "lumberjack.Logger": -1,
+}  # fmt: skip
+"""Functions that write the file an argument names."""
+_FOLDERS: Mapping[str, int] = {
+    "os.Mkdir": 0, "os.MkdirAll": 0, "badger.DefaultOptions": 0, "leveldb.OpenFile": 0, "pebble.Open": 0, "bitcask.Open": 0,
+    "autocert.DirCache": 0, "os.RemoveAll": 0, "nutsdb.Open": -1, "ioutil.TempFile": 0, "os.CreateTemp": 0, "os.MkdirTemp": 0,
+    "ioutil.TempDir": 0, "bleve.New": 0, "bleve.Open": 0, "diskv.New": -1, "os.Chdir": 0,
+}  # fmt: skip
+_METHODS: Mapping[str, int] = {"SaveUploadedFile": 1, "SaveFile": 1, "SaveAs": 0, "SavePNG": 0, "SaveJPG": 0}
+_DRIVERS = frozenset({"sqlite3", "sqlite", "sqlite3_extended", "libsql", "duckdb"})
+_CALM = re.compile(r"^/(?:dev|proc|tmp|var/tmp)(?:/|$)")
+_LUMBERJACK = re.compile(r"(?<!\w)Filename\s*:")
+
+
+def written(reading: StageReading, origin: StageReading | None) -> Written | Refused:
+    """The folders, or why they are not known. ``origin`` is the stage that builds the program where it is another."""
+    stage = GoStage(origin or reading)
+    binaries = stage.binaries()
+    if isinstance(binaries, Refused):
+        return Refused(f"where the program writes is not known: {binaries.because}", binaries.hint)
+    started = [binary for binary in binaries if _is_started(reading, origin, binary)] or list(binaries)
+    if not started:
+        return Refused("where the program writes is not known: no go build or go install of it is found")
+    folders: dict[str, str] = {}
+    for binary in started:
+        sources = stage.program(binary)
+        if isinstance(sources, Refused):
+            return Refused(f"where the program writes is not known: {sources.because}", sources.hint)
+        answer = written_by(reading, Evaluator(program_of(reading, sources)))
+        if isinstance(answer, Refused):
+            return answer
+        folders.update(dict(zip(answer.paths, answer.evidence)))
+    if not folders:
+        return Written((), ("no source of the program opens a file to write it",))
+    tops = {
+        path: why
+        for path, why in folders.items()
+        if not any(path != o and path.startswith(o.rstrip("/") + "/") for o in folders)
+    }
+    return Written(tuple(tops), tuple(tops.values()))
+
+
+def _is_started(reading: StageReading, origin: StageReading | None, binary: Binary) -> bool:
+    start = reading.start
+    if start is None:
+        return False
+    name = posixpath.basename(binary.path)
+    return any(word == name or word.endswith("/" + name) for word in start.argv)
+
+
+def program_of(reading: StageReading, sources: Mapping[str, GoSource]) -> Program:
+    """The sources with the environment and the arguments that the container starts with."""
+    environment: dict[str, str | None] = {}
+    for step in reading.steps:
+        if step.keyword == "ENV":
+            for name, value in step.node.pairs:
+                environment[name] = reading.file.expand(value, step.node)
+    start = reading.start
+    arguments = start.argv[1:] if start is not None else ()
+    if start is not None and start.script is not None and not arguments:
+        arguments = tuple(word.literal for command in start.script.commands for word in command.words)
+    return Program(sources, environment, tuple(arguments))
+
+
+def written_by(reading: StageReading, evaluator: Evaluator) -> Written | Refused:
+    """Folders that the sources of one program write to, those of temporary files left out."""
+    folders: dict[str, str] = {}
+    for path, source in evaluator.program.sources.items():
+        for call, index, is_folder in _writes(source):
+            where = f"{path}:{source.line(call.start)}"
+            values = evaluator.argument(path, call, index)
+            if call.name in {"ioutil.TempFile", "os.CreateTemp", "os.MkdirTemp", "ioutil.TempDir"} and any(
+                one.text == "" for one in values.known
+            ):
+                continue
+            if call.name == "os.Chdir":
+                return Refused(f"{where} changes the working directory", "name what is written by absolute paths")
+            if values.is_open or values.is_self:
+                return Refused(
+                    f"{where} writes to a path that is only known when it runs ({call.name})",
+                    "name that path in the source as text, or set USER by hand",
+                )
+            for value in values.known:
+                place = _place(reading, value.text, value.is_whole, is_folder)
+                if isinstance(place, Refused):
+                    return Refused(f"{where} {place.because}", place.hint)
+                if place is not None and not _CALM.match(place):
+                    folders.setdefault(place, f"{where} writes to {value.text} ({call.name})")
+        for found in _LUMBERJACK.finditer(source.code):
+            if "lumberjack" not in source.code:
+                break
+            end = re.compile(r"[,\n}]").search(source.code, found.end())
+            values = evaluator.evaluate(path, found.end(), end.start() if end is not None else len(source.code))
+            where = f"{path}:{source.line(found.start())}"
+            if values.is_open:
+                return Refused(
+                    f"{where} logs to a file that is only known when it runs", "name that path in the source as text"
+                )
+            for value in values.known:
+                place = _place(reading, value.text, value.is_whole, False)
+                if isinstance(place, str) and not _CALM.match(place):
+                    folders.setdefault(place, f"{where} logs to {value.text}")
+    return Written(tuple(folders), tuple(folders.values()))
+
+
+def _writes(source: GoSource) -> Iterator[tuple[Call, int, bool]]:
+    names = frozenset(name.rpartition(".")[2] for name in (*_FILES, *_FOLDERS)) | frozenset(_METHODS)
+    for call in source.calls(names | {"Open", "Connect", "MustConnect", "MustOpen"}):
+        if call.name in _FILES and _FILES[call.name] >= 0:
+            if call.name == "os.OpenFile" and len(call.arguments) > 1:
+                flags = source.code[slice(*call.arguments[1])]
+                if "O_RDONLY" in flags or flags.strip() == "0":
+                    continue
+            if call.name == "sqlite.Open" or call.arguments:
+                yield call, _FILES[call.name], False
+        elif call.name in _FOLDERS and _FOLDERS[call.name] >= 0:
+            if call.arguments:
+                yield call, _FOLDERS[call.name], True
+        elif call.method in _METHODS and "." in call.name and len(call.arguments) > _METHODS[call.method]:
+            yield call, _METHODS[call.method], False
+        elif call.name.partition(".")[0] in {"sql", "sqlx", "gorm", "otelsql"} and len(call.arguments) >= 2:
+            driver = source.text[slice(*call.arguments[0])].strip().strip('"`')
+            if driver in _DRIVERS:
+                yield call, 1, False
+
+
+def _place(reading: StageReading, text: str, is_whole: bool, is_folder: bool) -> str | Refused | None:
+    """The folder that has to be writable, None where nothing in the image is written."""
+    text = re.sub(r"^file:(?://)?", "", text).split("?")[0]
+    if text in {"", ":memory:", "-"}:
+        return None
+    if text.startswith("~"):
+        return Refused(f"writes below the home folder ({text})", "set USER and HOME by hand")
+    place = join(reading.final_workdir, text)
+    if not is_whole:
+        return place if text.endswith("/") or is_folder else posixpath.dirname(place)
+    return place if is_folder else posixpath.dirname(place)
+
+
+__all__ = ["program_of", "written", "written_by"]
