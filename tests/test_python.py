@@ -477,6 +477,23 @@ def test_uv_installs_the_project_after_its_dependencies() -> None:
     assert "uv sync" not in runner
 
 
+def test_manifests_may_be_bound() -> None:
+    text = """
+    FROM python:3.11
+    COPY --from=ghcr.io/astral-sh/uv:0.5 /uv /bin/uv
+    WORKDIR /app
+    RUN --mount=type=bind,source=uv.lock,target=uv.lock --mount=type=bind,source=pyproject.toml,target=pyproject.toml \\
+        uv sync --locked --no-install-project --no-dev
+    COPY . /app
+    RUN uv sync --locked --no-dev
+    ENV PATH="/app/.venv/bin:$PATH"
+    CMD ["uvicorn", "links.web:app"]
+    """
+    builder, runner = stages(split(text, UV))
+    assert builder == clean(text).partition("ENV PATH")[0].replace("3.11", "3.11 AS builder").rstrip()
+    assert "uv sync" not in runner
+
+
 def test_an_environment_in_the_build_context_would_be_copied_over() -> None:
     text = """
     FROM python:3.11
@@ -597,6 +614,7 @@ def test_an_environment_of_the_author_is_kept() -> None:
         ('CMD ["bash", "-lc", "gunicorn app:app"]', "login shell"),
         ('CMD ["su", "app", "-c", "gunicorn app:app"]', "calls su, which sets a PATH"),
         ("RUN make assets", "what `make` on line 6 is for is not known"),
+        ("RUN pip freeze > all.txt", "what `pip` on line 6 is for is not known"),
         ("RUN pytest", "what `pytest` on line 6 is for is not known"),
         ("ONBUILD COPY . .", "ONBUILD on line 6"),
         ("ENV PIP_TARGET=/lib", "PIP_TARGET on line 6 says where packages are installed"),

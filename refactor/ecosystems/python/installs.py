@@ -81,7 +81,7 @@ def _find(stage: PythonStage, act: Act, folder: str, path: str) -> str | Refused
     if "$" in written or "`" in written:
         return Refused(f"which file {path} on line {line} is depends on a variable", "write the path")
     place = join(folder, written)
-    found = stage.reading.in_context(place, act.step.node)
+    found = _held(stage, act, place)
     if found is None:
         name = posixpath.basename(written)
         why = stage.reading.context.why_unknown
@@ -92,6 +92,22 @@ def _find(stage: PythonStage, act: Act, folder: str, path: str) -> str | Refused
             f"copy {name} from the context before that line",
         )
     return found
+
+
+def _held(stage: PythonStage, act: Act, place: str) -> str | None:
+    """The context path of what is at ``place`` when the command runs: copied there, or bound by `RUN --mount`."""
+    for value in act.step.node.flag_values("mount"):
+        options = dict(part.partition("=")[::2] for part in value.split(","))
+        if options.get("type", "bind") != "bind" or "from" in options:
+            continue
+        target = options.get("target") or options.get("dst") or options.get("destination") or ""
+        source = posixpath.normpath("/" + (options.get("source") or options.get("src") or "")).lstrip("/")
+        bound = join(act.step.workdir, target)
+        inside = source if place == bound else posixpath.join(source, posixpath.relpath(place, bound))
+        is_below = place == bound or place.startswith(bound.rstrip("/") + "/")
+        if target and is_below and stage.reading.context.exists(inside) is True:
+            return inside
+    return stage.reading.in_context(place, act.step.node)
 
 
 def _pip(stage: PythonStage, act: Act, call: PackageCall, folder: str) -> ReadInstall | Refused:
@@ -339,7 +355,7 @@ def _project(stage: PythonStage, act: Act, folder: str, what: str, is_editable: 
 
 def _existing(stage: PythonStage, act: Act, folder: str, names: tuple[str, ...]) -> Iterator[str]:
     for name in names:
-        found = stage.reading.in_context(join(folder, name), act.step.node)
+        found = _held(stage, act, join(folder, name))
         if found is not None:
             yield found
 

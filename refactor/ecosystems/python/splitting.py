@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from refactor.context import Unknown
-from refactor.context.literals import NOT_SOURCES
+from refactor.context.literals import NOT_SOURCES, is_test
 from refactor.ecosystems import system
 from refactor.ecosystems.ecosystem import Rewrite, SplitPlan
 from refactor.ecosystems.python import needs
@@ -31,6 +31,8 @@ from refactor.images import BaseImage, lookup
 from refactor.syntax import Instruction
 
 HOME = "/opt/venv"
+_NAMES_PROGRAMS = (".sh", ".conf", ".cfg", ".ini", ".cron", ".service", ".py")
+"""Files that may name the interpreter, or a program of the environment, by its path."""
 _LOGIN = tuple((option,) for option in ("-l", "-lc", "-cl", "--login"))
 _SYSTEM_PYTHON = (
     "python3-pip", "python3-setuptools", "python3-wheel", "python3-venv", "python3-virtualenv", "py3-pip",
@@ -350,9 +352,11 @@ class _Plan:
         files = context.files(without=NOT_SOURCES)
         if isinstance(files, Unknown):
             return Refused(files.reason)
+        composed = set(context.deployment.sources)
         for path in files[:5_000]:
             name = posixpath.basename(path)
-            if "." in name.lstrip(".") and not name.endswith((".sh", ".conf", ".cfg", ".ini", ".cron", ".service")):
+            is_read = path in composed or "." not in name.lstrip(".") or name.endswith(_NAMES_PROGRAMS)
+            if not is_read or is_test(path):
                 continue
             if name.startswith(("Dockerfile", "Makefile", "LICENSE", "README", ".git")):
                 continue

@@ -202,7 +202,12 @@ class PythonStage:
             if call.manager in system.MANAGERS:
                 return Action.SYSTEM
             if call.manager in MANAGERS or call.manager == "venv":
-                return self._python_action(step, call)
+                action = self._python_action(step, call)
+                # `pip freeze > installed.txt`: a file that somebody may want.
+                is_kept = any(
+                    ">" in target and "/dev/" not in target and "&" not in target for target in command.redirects
+                )
+                return Action.UNKNOWN if action is Action.MAINTENANCE and is_kept else action
         if command.name is None:
             return Action.SHELL if command.assignments and not command.words else Action.UNKNOWN
         if name in _SHELL:
