@@ -841,6 +841,42 @@ def test_django_writes_its_database_where_base_dir_is() -> None:
     assert answer.filled == ("/app",)
 
 
+@pytest.mark.parametrize(
+    ("line", "paths"),
+    [
+        ("mkdir -p logs", ("/app/logs",)),
+        ("touch /var/lib/app/ready", ("/var/lib/app",)),
+        ("python manage.py collectstatic --noinput", ("/app/static",)),
+        ("envsubst < a.tmpl > conf/a.ini", ("/app/conf",)),
+        ("echo start > /dev/stderr", ()),
+        ("date > /tmp/started", ()),
+    ],
+)
+def test_what_the_entrypoint_writes_is_known(line: str, paths: tuple[str, ...]) -> None:
+    settings = "from pathlib import Path\nBASE_DIR = Path(__file__).resolve().parent.parent\n"
+    answer = written(
+        "",
+        'ENTRYPOINT ["./run.sh"]',
+        **{
+            "run.sh": f'#!/bin/sh\n{line}\nexec "$@"\n',
+            "a/settings.py": settings + "STATIC_ROOT = BASE_DIR / 'static'\n",
+        },
+    )
+    assert answer == paths
+
+
+@pytest.mark.parametrize(
+    ("line", "because"),
+    [
+        ("mkdir -p $DATA", "run.sh writes to $DATA, which depends on a variable"),
+        ("python manage.py makemigrations", "run.sh calls makemigrations"),
+        ("python manage.py collectstatic", "where STATIC_ROOT is could not be read"),
+    ],
+)
+def test_what_the_entrypoint_may_write_is_named(line: str, because: str) -> None:
+    assert because in written("", 'ENTRYPOINT ["./run.sh"]', **{"run.sh": f"#!/bin/sh\n{line}\n"})
+
+
 # commands
 
 

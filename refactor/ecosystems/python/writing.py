@@ -12,6 +12,7 @@ from refactor.ecosystems.ecosystem import Written
 from refactor.ecosystems.python.installs import ReadInstall, read_installs
 from refactor.ecosystems.python.stage import Action, PythonStage
 from refactor.ecosystems.reading import Refused, StageReading, join
+from refactor.shell import Command, read
 
 if TYPE_CHECKING:
     from refactor.context.python_source import PythonFacts, Use
@@ -73,6 +74,11 @@ def written(reading: StageReading) -> Written | Refused:
         return started
     for path, why in started.items():
         folders.setdefault(posixpath.dirname(path) or "/", f"{why} ({path})")
+    scripted = _by_scripts(reading)
+    if isinstance(scripted, Refused):
+        return scripted
+    for path, why in scripted.items():
+        folders.setdefault(path, why)
     stage = PythonStage.of(reading)
     tops = {
         path: why
@@ -139,14 +145,18 @@ def _places(reading: StageReading, facts: PythonFacts, use: Use, source: str, ta
     here = join(reading.final_workdir, path)
     if use.call != "database":
         return (here,)
-    base = _BASE.search("\n".join(lines))
+    base = _base_folder("\n".join(lines), root)
+    return (here,) if base is None else (join(base, path),)
+
+
+def _base_folder(text: str, folder: str) -> str | None:
+    """BASE_DIR of a settings module that lies in ``folder``: each `.parent` and `dirname` goes up by one level."""
+    base = _BASE.search(text)
     if base is None:
-        return (here,)
-    # Django's settings: each `.parent` and `dirname` goes up by one level from the file itself.
-    place = root
+        return None
     for _ in range(max(len(re.findall(r"\.parent\b|dirname\(", base[1])) - 1, 0)):
-        place = posixpath.dirname(place)
-    return (join(place, path),)
+        folder = posixpath.dirname(folder)
+    return folder
 
 
 _BASE = re.compile(r"^(?:BASE_DIR|BASEDIR|basedir|PROJECT_ROOT)\s*=\s*(.+)$", re.MULTILINE)
@@ -232,3 +242,92 @@ def _by_start(reading: StageReading) -> dict[str, str] | Refused:
     if "celery" in programs and ("beat" in words or "-B" in words):
         found.setdefault(join(reading.final_workdir, "celerybeat-schedule"), "celery beat keeps its schedule there")
     return found
+
+
+_MAKES_FOLDERS = frozenset({"mkdir"})
+_CHANGES_FILES = frozenset({"touch", "tee", "truncate"})
+_COPIES_FILES = frozenset({"cp", "mv", "ln", "install", "rsync"})
+
+
+def _by_scripts(reading: StageReading) -> dict[str, str] | Refused:
+    """Folders that the start command and the shell scripts it runs write to -> why."""
+    start = reading.start
+    if start is None:
+        return {}
+    scripts = [("the start command", start.script)] if start.script is not None else []
+    words = list(start.argv)
+    if start.script is not None:
+        words += [word.literal for command in start.script.commands for word in command.words[:2]]
+    for path in dict.fromkeys(filter(None, (system.script_path(reading, word) for word in words))):
+        text = reading.context.read(path)
+        if isinstance(text, str) and (path.endswith((".sh", ".bash")) or re.match(r"#!.*\b(?:ba|da|a)?sh\b", text)):
+            scripts.append((path, read(text)))
+    found: dict[str, str] = {}
+    for where, script in scripts:
+        for command in script.commands:
+            answer = _by_command(reading, command, where)
+            if isinstance(answer, Refused):
+                return answer
+            for path in answer:
+                if not _CALM.match(path):
+                    found.setdefault(path, f"{where} writes to it ({command.name})")
+    return found
+
+
+def _by_command(reading: StageReading, command: Command, where: str) -> tuple[str, ...] | Refused:
+    name = (command.name or "").rpartition("/")[2]
+    operands = [arg for arg in command.args if not arg.startswith("-")]
+    folders: list[str] = []
+    files = [target.lstrip("0123456789>&| ") for target in command.redirects if ">" in target and ">&" not in target]
+    if "manage.py" in " ".join(command.args):
+        if "makemigrations" in command.args:
+            return Refused(f"{where} calls makemigrations, which writes into the sources", "make migrations beforehand")
+        if "collectstatic" in command.args:
+            root = _static_root(reading)
+            if root is None:
+                return Refused(
+                    f"{where} calls collectstatic, and where STATIC_ROOT is could not be read from the settings",
+                    "run collectstatic in the Dockerfile",
+                )
+            folders.append(root)
+    if name in _MAKES_FOLDERS:
+        folders += operands
+    elif name in _CHANGES_FILES:
+        files += operands
+    elif name in _COPIES_FILES and operands:
+        files.append(operands[-1])
+    elif name == "sed" and any(arg.startswith("-i") or arg == "--in-place" for arg in command.args):
+        files += operands[1:]
+    elif name == "rm":
+        files += operands
+    for path in (*folders, *files):
+        if "$" in path or "`" in path:
+            return Refused(f"{where} writes to {path}, which depends on a variable", "set USER by hand")
+    return (
+        *(join(reading.final_workdir, path.strip("\"'")) for path in folders),
+        *(posixpath.dirname(join(reading.final_workdir, path.strip("\"'"))) or "/" for path in files if path),
+    )
+
+
+_STATIC_ROOT = re.compile(
+    r"^STATIC_ROOT\s*=\s*(?:str\()?(?:BASE_DIR\s*/\s*|os\.path\.join\(\s*BASE_DIR\s*,\s*|)[\"']([^\"']+)[\"']",
+    re.MULTILINE,
+)
+
+
+def _static_root(reading: StageReading) -> str | None:
+    """Where Django's collectstatic puts its files, as an absolute path of the image."""
+    for source, target in _source_folders(reading):
+        files = reading.context.files(source)
+        for path in files if not isinstance(files, Unknown) else ():
+            if "settings" not in path or not path.endswith(".py"):
+                continue
+            text = reading.context.read(path)
+            found = _STATIC_ROOT.search(text) if isinstance(text, str) else None
+            if found is None or not isinstance(text, str):
+                continue
+            if found[1].startswith("/"):
+                return join("/", found[1])
+            root = join(target, posixpath.relpath(posixpath.dirname(path) or ".", source or "."))
+            return join(_base_folder(text, root) or reading.final_workdir, found[1])
+    return None
