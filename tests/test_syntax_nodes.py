@@ -134,9 +134,7 @@ def test_escape_directive() -> None:
 
 
 def test_directives() -> None:
-    directives: Mapping[str, str] = parse(
-        b"#syntax = docker/dockerfile:1 \n# CHECK=skip=A,B\nFROM a\n"
-    ).directives
+    directives: Mapping[str, str] = parse(b"#syntax = docker/dockerfile:1 \n# CHECK=skip=A,B\nFROM a\n").directives
     assert dict(directives) == {"syntax": "docker/dockerfile:1", "check": "skip=A,B"}
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from refactor.syntax.dissection import Dissection, Split
-from refactor.syntax.heredoc import heredoc_start
+from refactor.syntax.heredoc import heredoc_start, heredoc_starts
 from refactor.syntax.words import BLANKS, SPACE
 
 TYPE_CHECKING = False
@@ -127,6 +127,9 @@ def _why_not_parsed(dissection: Dissection, split: Split) -> str | None:
     if dissection.unterminated is not None:
         return f"unterminated heredoc: {dissection.unterminated.name}"
     keyword = split.keyword
+    if keyword in ("RUN", "COPY", "ADD") and any(start.is_spaced for start in heredoc_starts(split.argument)):
+        # Docker 28's BuildKit begins a heredoc here, version 0.12 does not: two readings, so neither is built upon.
+        return "`<<` with a blank behind it begins a heredoc for newer versions of BuildKit only: leave the blank out"
     if json is None and keyword in ("ENV", "LABEL"):
         words = split.words
         if words and "=" not in words[0][0]:
