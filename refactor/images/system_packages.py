@@ -1,8 +1,8 @@
 """System packages: which are there only to build, and what of them a program needs when it runs.
 
-Names were checked against Debian's archive (bookworm with apt-cache; stretch to trixie from
-packages.debian.org's data) and Alpine's aports. Where a release's name is not known the answer says so by
-None, never by a guess.
+Names of Debian bookworm were checked with apt-cache; those of other Debian releases, of Ubuntu and of Alpine follow
+these distributions' package lists and were not checked against their archives. Where a release's name is not known the
+answer says so by None, never by a guess.
 """
 
 from __future__ import annotations
