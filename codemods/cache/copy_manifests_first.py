@@ -232,6 +232,7 @@ class CopyManifestsFirst(Codemod):
             evidence=(
                 f"line {file.line_of(broad)} copies the sources before line {file.line_of(node)} installs",
                 *install.evidence,
+                *_note_on_products(reading, install),
             ),
         )
 
@@ -273,6 +274,17 @@ def _why_not_products(reading: StageReading, install: Install) -> Refused | None
                 f"{path} of the build context would be copied over what was installed", f"add {path} to .dockerignore"
             )
     return None
+
+
+def _note_on_products(reading: StageReading, install: Install) -> Iterator[str]:
+    """What a developer's own folder may hold beside a clone: the copy that now comes last would bring it in."""
+    context = reading.context
+    folder = reading.in_context(install.folder, install.step.node) or ""
+    ignored = context.read(posixpath.join(folder, ".gitignore"))
+    for name in PRODUCTS:
+        path = posixpath.join(folder, name)
+        if isinstance(ignored, str) and name in ignored and context.is_ignored(path) is False:
+            yield f"{path} is not in the build context now; a line in .dockerignore keeps it out where developers have one"
 
 
 def _why_not_written(install: Install) -> Refused | None:

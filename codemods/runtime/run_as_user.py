@@ -318,8 +318,11 @@ def _add_user(reading: StageReading, written: Written) -> Finding | Refused:
             )
     edits: list[Edit] = []
     ownership = _ownership(reading, folders, owner, written.filled)
-    head: list[Instruction] = [file.new(f"RUN {creation}")] if creation else []
+    head: list[Instruction | Trivia] = [file.new(f"RUN {creation}")] if creation else []
     if head:
+        # Where the author sets what follows apart, the new step stands apart as well.
+        if _is_blank_below(file, _head_anchor(reading)):
+            head.insert(0, file.blank())
         edits.append(InsertAfter(_head_anchor(reading), head))
     user = file.new(f"USER {name}")
     before_user = [file.new(f"RUN {ownership}")] if ownership else []
@@ -333,7 +336,8 @@ def _add_user(reading: StageReading, written: Written) -> Finding | Refused:
     else:
         above = file.comments_above(place)
         anchor: Instruction | Trivia = above[0] if above else place
-        edits.append(InsertBefore(anchor, [*before_user, user]))
+        apart = [file.blank()] if above else []
+        edits.append(InsertBefore(anchor, [*before_user, user, *apart]))
     what = f"run as {name}" if creation is None else f"run as a user of its own ({name})"
     return Finding(
         place or reading.stage.instructions[-1],
@@ -342,6 +346,12 @@ def _add_user(reading: StageReading, written: Written) -> Finding | Refused:
         why="a process that gets out of its container is not root on the host",
         evidence=written.evidence,
     )
+
+
+def _is_blank_below(file: Dockerfile, node: Instruction) -> bool:
+    index = file.nodes.index(node) + 1
+    following = file.nodes[index] if index < len(file.nodes) else None
+    return isinstance(following, Trivia) and following.kind == "blank"
 
 
 def _user(image: BaseImage) -> tuple[str, str | None]:
