@@ -284,7 +284,7 @@ def _note_on_products(reading: StageReading, install: Install) -> Iterator[str]:
     for name in PRODUCTS:
         path = posixpath.join(folder, name)
         if isinstance(ignored, str) and name in ignored and context.is_ignored(path) is False:
-            yield f"{path} is not in the build context now; a line in .dockerignore keeps it out where developers have one"
+            yield f"{path} is not in the build context now; a line in .dockerignore keeps it out on other machines"
 
 
 def _why_not_written(install: Install) -> Refused | None:
