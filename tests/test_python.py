@@ -634,6 +634,12 @@ def test_refusals_name_the_reason(line: str, because: str) -> None:
     assert "unknown" not in answer
 
 
+def test_a_library_without_a_known_name_is_named() -> None:
+    text = "FROM python:3.15-rc\nWORKDIR /a\nCOPY . .\nRUN pip install -r requirements.txt\nCMD python app.py\n"
+    answer = refusal(text, {"requirements.txt": "mysqlclient\n", "app.py": ""})
+    assert "mysqlclient is compiled with default-libmysqlclient-dev, and what its library is called" in answer
+
+
 def test_python_2_is_named() -> None:
     text = clean(COMPILED).replace("python:3.11", "python:2.7")
     assert "Python 2 has no venv module" in refusal(text, PSYCOPG)

@@ -142,9 +142,8 @@ def libraries(installs: Iterable[ReadInstall], image: BaseImage, building: Itera
                 found.setdefault(library, f"{name} {why}")
 
     built = {one.name for one in building}
-    # A slim image has only the libraries that the stage installs itself; what of those is needed at run time
-    # follows
-    # from the -dev packages.
+    # A slim image has only the libraries that the stage installs itself: what of those is needed at run time
+    # follows from the -dev packages.
     for name in built if image.variant == "fat" else ():
         for library in native_needs(name, distro, release):
             found.setdefault(library, f"{name} is linked with it when it is compiled")
@@ -163,6 +162,18 @@ def libraries(installs: Iterable[ReadInstall], image: BaseImage, building: Itera
             if name in _LOADS_OPENMP:
                 found.setdefault("libgomp" if distro == "alpine" else "libgomp1", f"{name} loads it at run time")
     return found
+
+
+def why_library_unknown(image: BaseImage, building: Iterable[Building]) -> str | None:
+    """A distribution that the full image builds against a library whose package name is not known."""
+    from refactor.images import classify, native_build_needs
+
+    for one in building if image.variant == "fat" else ():
+        for package in native_build_needs(one.name) if one.name not in _EXTRA_BUILD_LIBRARIES else ():
+            if classify(package, image.distro or "debian", image.release).runtime is None:
+                where = image.release or f"the release behind {image.reference}"
+                return f"{one.name} is compiled with {package}, and what its library is called on {where} is not known"
+    return None
 
 
 def programs(installs: Iterable[ReadInstall], context: BuildContext) -> Mapping[str, str]:

@@ -274,6 +274,9 @@ class _Plan:
                         return Refused(f"{name} on line {line} says where packages are installed", f"remove {name}")
                     if name == "PATH" and "PATH" not in value.replace("PATH=", ""):
                         return Refused(f"line {line} sets PATH without the base image's own", "append to $PATH")
+        library = needs.why_library_unknown(self.image, self.building)
+        if library is not None:
+            return Refused(library, "name the release in the image's tag (python:3.11-bookworm)")
         compiler = needs.why_compiler_stays(self.installs)
         if compiler is not None and self.builds:
             return Refused(f"{compiler}: {', '.join(self.builds)} cannot be left out")
