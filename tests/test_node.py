@@ -509,7 +509,7 @@ def test_next_start_needs_its_settings_public_files_and_packages_but_no_cache() 
     }
     after = splits(TYPESCRIPT.replace('["node", "dist/index.js"]', '["npm", "start"]'), files)
     builder, runner = after.split("AS runner")
-    assert "rm -rf /app/.next/cache" in builder
+    assert "RUN npm prune --omit=dev \\\n    && rm -rf .next/cache\n" in builder
     for name in ("node_modules", ".next", "public", "next.config.js"):
         assert f"/app/{name}" in runner
     assert "/app/pages" not in runner
@@ -656,6 +656,116 @@ def test_a_context_that_is_not_known_is_said() -> None:
     answer = Node().split(StageReading(file, file.stages[0], BuildContext.unknown("read from stdin")), None)
     assert isinstance(answer, Refused)
     assert "read from stdin" in answer.because
+
+
+def test_what_a_run_removes_or_makes_is_followed() -> None:
+    files = typescript_api(**{"samples/a.json": "", "settings.sample.json": "{}", "old/x.txt": ""})
+    text = """
+        FROM node:20
+        WORKDIR /app
+        COPY . .
+        RUN npm install && npm run build
+        RUN rm -rf samples && cp settings.sample.json settings.json && echo 1 > version.txt
+        CMD ["node", "dist/index.js"]
+        """
+    runner = splits(text, files).split("AS runner")[1]
+    assert "samples" not in runner
+    assert "/app/settings.json" in runner
+    assert "/app/version.txt" in runner
+    assert "/app/old" in runner
+    glob = splits(text.replace("rm -rf samples", "rm -rf sam*"), files).split("AS runner")[1]
+    assert "COPY --from=builder /app ./\n" in glob
+
+
+def test_a_program_without_packages_has_no_node_modules_to_copy() -> None:
+    files = typescript_api()
+    files["package.json"] = package(scripts={"build": "tsc"}, devDependencies={"typescript": "5"})
+    files["src/index.ts"] = "import http from 'http'\n"
+    assert "node_modules" not in splits(TYPESCRIPT, files)
+
+
+def test_the_authors_own_prune_is_enough() -> None:
+    text = TYPESCRIPT.replace("RUN npm run build", "RUN npm run build && npm prune --production")
+    after = splits(text, typescript_api())
+    assert "npm prune --omit=dev" not in after
+    second = TYPESCRIPT.replace(
+        "RUN npm run build", "RUN npm run build\n    RUN rm -rf node_modules && npm ci --omit=dev"
+    )
+    assert "npm prune" not in splits(second, typescript_api())
+
+
+def test_pm2_starts_what_its_settings_name() -> None:
+    files = typescript_api(**{"ecosystem.config.js": "module.exports = { apps: [{ script: 'dist/index.js' }] }\n"})
+    text = TYPESCRIPT.replace("    EXPOSE", "    RUN npm install -g pm2\n    EXPOSE")
+    text = text.replace('["node", "dist/index.js"]', '["pm2-runtime", "ecosystem.config.js"]')
+    runner = splits(text, files).split("AS runner")[1]
+    assert "RUN npm install -g pm2" in runner
+    assert "/app/ecosystem.config.js" in runner
+    assert "COPY --from=builder /app/dist ./dist" in runner
+
+
+def test_server_and_front_end_of_one_package() -> None:
+    files = {
+        "package.json": package(
+            scripts={"build": "vite build", "start": "node server/index.js"},
+            dependencies=EXPRESS,
+            devDependencies={"vite": "6", "vue": "3"},
+        ),
+        "server/index.js": "const express = require('express')\nrequire('./routes')\nexpress.static('dist')\n",
+        "server/routes.js": "",
+        "src/App.vue": "import { ref } from 'vue'",
+        "index.html": "",
+        "vite.config.js": "",
+    }
+    runner = splits(TYPESCRIPT.replace("dist/index.js", "server/index.js"), files).split("AS runner")[1]
+    for path in ("/app/server", "/app/dist", "/app/node_modules"):
+        assert path in runner
+    for path in ("/app/src", "index.html", "vite.config"):
+        assert path not in runner
+
+
+def test_an_application_below_the_root_of_the_context() -> None:
+    files = {f"backend/{path}": text for path, text in typescript_api(**{"views/a.ejs": ""}).items()}
+    text = """
+        FROM node:20
+        WORKDIR /srv/api
+        COPY backend/package*.json ./
+        RUN npm ci
+        COPY backend/ .
+        RUN npm run build
+        CMD ["node", "dist/index.js"]
+        """
+    runner = splits(text, files).split("AS runner")[1]
+    assert "COPY --from=builder /srv/api/views ./views" in runner
+    assert "COPY --from=builder /srv/api/dist ./dist" in runner
+
+
+def test_steps_between_that_cannot_be_explained_are_refused_by_line() -> None:
+    text = TYPESCRIPT.replace("    COPY . .", "    RUN curl -sSL https://example.com/x.sh | sh\n    COPY . .")
+    assert "what `curl` on line 5 brings into the image is not known" in refuses(text, typescript_api())
+    text = TYPESCRIPT.replace("    COPY . .", "    RUN cp package.json /opt/p.json\n    COPY . .")
+    assert "line 5 writes to /opt/p.json" in refuses(text, typescript_api())
+
+
+def test_alpine_is_refused_where_the_runner_installs_debian_packages() -> None:
+    text = TYPESCRIPT.replace("npm install", "npm ci").replace(
+        "    EXPOSE", "    RUN apt-get update && apt-get install -y ffmpeg\n    EXPOSE"
+    )
+    assert "ffmpeg" in refuses(text, typescript_api(), "alpine")
+
+
+def test_plug_and_play_is_refused() -> None:
+    files = typescript_api(
+        **{
+            "yarn.lock": '__metadata:\n  version: 8\n\n"app@workspace:.":\n  resolution: "app@workspace:."\n',
+            ".yarnrc.yml": "enableTelemetry: false\n",
+        }
+    )
+    text = TYPESCRIPT.replace("package*.json", "package.json yarn.lock .yarnrc.yml").replace("npm", "yarn")
+    assert "nodeLinker" in refuses(text, files)
+    files[".yarnrc.yml"] = "nodeLinker: node-modules\n"
+    files["package.json"] = json.dumps({**json.loads(files["package.json"]), "packageManager": "yarn@4.1.0"})
+    assert "RUN yarn workspaces focus --all --production" in splits(text, files)
 
 
 # Installs

@@ -210,6 +210,10 @@ def _outputs(layout: Layout, ran: Ran, unit: Unit | None) -> Sequence[str] | Unk
         return (given or _COMMON[program],)
     if program == "shx":
         return _shx(ran)
+    if program in {"chown", "chmod", "rm", "mkdir", "find", "useradd", "groupadd", "adduser", "addgroup", "usermod"}:
+        return ()
+    if program in {"touch", "tee"}:
+        return tuple(word for word in args if not word.startswith("-"))
     if program == "sed":
         # In place: the last operands are files; without -i it only prints.
         files = [word for word in args if not word.startswith("-")]
@@ -438,15 +442,19 @@ def _angular(context: BuildContext, ran: Ran, here: str) -> Sequence[str] | Unkn
     data = context.jsonc(posixpath.join(here, "angular.json"))
     if isinstance(data, Unknown):
         return ("dist",)
-    found = []
-    for project in table(table(data).get("projects")).values():
-        entry = table(project)
-        options = table(table(table(entry.get("architect") or entry.get("targets")).get("build")).get("options"))
-        path = options.get("outputPath")
-        base = text(path) or text(table(path).get("base"))
-        if base:
-            found.append(base)
-    return tuple(found) or ("dist",)
+    root = table(data)
+    projects = table(root.get("projects"))
+    named = [word for word in ran.args[1:] if word in projects] or [text(root.get("defaultProject")) or ""]
+    chosen = projects.get(named[0]) if named[0] in projects else None
+    if chosen is None:
+        if len(projects) != 1:
+            return Unknown("angular.json has several projects")
+        chosen = next(iter(projects.values()))
+    entry = table(chosen)
+    options = table(table(table(entry.get("architect") or entry.get("targets")).get("build")).get("options"))
+    path = options.get("outputPath")
+    base = text(path) or text(table(path).get("base"))
+    return (base,) if base else ("dist",)
 
 
 def _webpack(context: BuildContext, ran: Ran, here: str) -> Sequence[str] | Unknown:

@@ -128,8 +128,8 @@ def _one(
         if why is None:
             drop = bool(frozen) or _has_dev(layout, project)
             evidence.append(_production_evidence(start))
-        elif why:
-            refused.append((project.step, Refused(why, "move what is needed at run time to dependencies")))
+        elif why.because:
+            refused.append((project.step, why))
     elif env == "production" and not has_flag and not _is_berry(layout, project) and frozen and not _is_frozen(project):
         drop = True
         evidence.append("NODE_ENV is production here, so the install leaves development dependencies out as before")
@@ -168,41 +168,45 @@ def _is_berry(layout: Layout, project: Project) -> bool:
     found = re.match(r"yarn@(\d+)", manager)
     if found is not None:
         return int(found[1]) > 1
-    lock = any_lock(layout.context, project.unit)
+    lock = any_lock(layout.context, project.unit, project.manager)
     return lock is not None and lock.is_berry
 
 
-def _why_keep_dev(layout: Layout, project: Project, start: Started | None, final: StageReading) -> str | None:
-    """Why the development dependencies stay, as a sentence; "" where that is no news, None where they
-    can go."""
+_NO_NEWS = Refused("")
+
+
+def _why_keep_dev(layout: Layout, project: Project, start: Started | None, final: StageReading) -> Refused | None:
+    """Why the development dependencies stay, without words where that is no news; None where they can go."""
     reading = layout.reading
     if _is_berry(layout, project):
-        return ""
+        return _NO_NEWS
     built = kind_of(reading, layout).compiles
-    if built is not None:
+    if built is not None and reading.stage is not final.stage:
         # What builds needs compilers; what is left over is pruned by the split.
-        shown = built.ran.shown
-        return (
-            "" if reading.stage is not final.stage else f"{shown} builds in this stage, with development dependencies"
+        return _NO_NEWS
+    if built is not None:
+        return Refused(
+            f"{built.ran.shown} builds in this stage, with development dependencies",
+            "build in a stage of its own, and copy the result from there",
         )
     reason = lifecycle_needs_dev(layout, project)
     if reason is not None:
-        return reason
+        return Refused(reason, "guard that script, so that it does nothing without development dependencies")
     if start is None:
-        return (
-            "it is not known what the container runs: there is no CMD or ENTRYPOINT"
-            if _has_dev(layout, project)
-            else ""
-        )
+        because = "it is not known what the container runs: there is no CMD or ENTRYPOINT"
+        return Refused(because, "add a CMD") if _has_dev(layout, project) else _NO_NEWS
     if reading.stage is not final.stage and not _is_used(reading, project, start):
-        return ""
+        return _NO_NEWS
     unit = start_unit(start)
     if unit is None:
-        return "the package.json of what is started is not known"
+        return Refused("the package.json of what is started is not known", "copy it beside the program")
     if below(unit.folder, project.folder) is None:
         # Another project is installed here, such as a front end beside the server.
-        return f"{project.package.path} is not the project that is started"
-    return why_dev_needed(start, unit, project.package, any_lock(layout.context, project.unit))
+        return Refused(
+            f"{project.package.path} is not the project that is started", "leave development dependencies out by hand"
+        )
+    reason = why_dev_needed(start, unit, project.package, any_lock(layout.context, project.unit, project.manager))
+    return None if reason is None else Refused(reason, "move what is needed at run time to dependencies")
 
 
 def _is_used(reading: StageReading, project: Project, start: Started) -> bool:

@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from refactor.context import Unknown
-from refactor.ecosystems.node.builds import Built
 from refactor.ecosystems.node.layout import SKIPPED, Layout, Unit, below
 from refactor.ecosystems.node.needs import STATIC_SERVERS, Server, Started
 from refactor.ecosystems.node.programs import Ran
 from refactor.ecosystems.node.projects import any_lock
 from refactor.ecosystems.node.sources import COMPILED, SUFFIXES, facts, is_test
+from refactor.ecosystems.node.steps import Kind
 from refactor.ecosystems.node.tables import words
 from refactor.ecosystems.reading import Refused, StageReading, join
 
@@ -137,7 +137,7 @@ class _Keeper:
         root: Unit,
         projects: tuple[Unit, ...],
         members: tuple[Unit, ...],
-        builds: Sequence[Built],
+        kind: Kind,
         server: Server,
     ) -> None:
         self.tree = tree
@@ -146,7 +146,8 @@ class _Keeper:
         self.unit = unit
         self.root = root
         self.members = members
-        self.builds = builds
+        self.kind = kind
+        self.builds = tuple(built for _, _, built in kind.builds)
         self.server = server
         self.runtime = tuple({one.folder: one for one in (root, *members, unit)}.values())
         self.projects = projects
@@ -173,16 +174,18 @@ class _Keeper:
         for built in self.builds:
             if built.outputs is None and any(below(built.ran.folder, one.folder) is not None for one in self.runtime):
                 return built.why_unknown
-        if self.server.is_interpreted or self.server.dynamic is None:
-            return None
+        for path in self.kind.removed(self.layout):
+            if re.search(r"[*?\[$]", path) and any(below(path, one.folder) is not None for one in self.runtime):
+                return f"a RUN removes {path}"
         return None
 
     def choose(self) -> None:
         for one in self.runtime:
             self.choose_in(one.folder, one)
-        for built in self.builds:
-            for output in built.outputs or ():
-                self.outputs[output] = None
+        removed = self.kind.removed(self.layout)
+        for path in tuple(self.kept):
+            if any(below(path, gone) is not None for gone in removed):
+                del self.kept[path]
 
     def choose_in(self, folder: str, unit: Unit) -> None:
         nested = self.units_below(folder)
@@ -347,21 +350,24 @@ def keep(
     root: Unit,
     projects: tuple[Unit, ...],
     members: tuple[Unit, ...],
-    builds: Sequence[Built],
+    kind: Kind,
     server: Server,
     *,
     is_static: bool,
+    has_packages: bool,
 ) -> Keep | Refused:
     """Chooses what the runner gets, or says what keeps it from being known.
 
     ``unit`` is the project that is started, ``root`` the one whose install brings its packages,
     ``projects`` all that are
-    installed, ``members`` those of a workspace that are needed.
+    installed, ``members`` those of a workspace that are needed. Without ``has_packages`` there is no
+    node_modules once development dependencies are gone.
     """
-    keeper = _Keeper(tree, start, unit, root, projects, members, builds, server)
-    for built in builds:
+    keeper = _Keeper(tree, start, unit, root, projects, members, kind, server)
+    for built in keeper.builds:
         for output in built.outputs or ():
-            keeper.outputs[output] = None
+            if any(below(output, one.folder) is not None for one in (*keeper.runtime, *projects)):
+                keeper.outputs[output] = None
     roots, names = _roots(tree, keeper, (unit, root, *members, *(one for one in projects)))
     if is_static:
         return _static(keeper, start, roots, names)
@@ -375,7 +381,7 @@ def keep(
     missing = _missing_entry(keeper, start)
     if missing is not None:
         return missing
-    return _parts(keeper, root, roots, names)
+    return _parts(keeper, root, roots, names, has_packages)
 
 
 def _roots(tree: Tree, keeper: _Keeper, units: Iterable[Unit]) -> tuple[tuple[str, ...], frozenset[str]]:
@@ -492,7 +498,7 @@ def _missing_entry(keeper: _Keeper, start: Started) -> Refused | None:
     return None
 
 
-def _parts(keeper: _Keeper, root: Unit, roots: tuple[str, ...], names: frozenset[str]) -> Keep:
+def _parts(keeper: _Keeper, root: Unit, roots: tuple[str, ...], names: frozenset[str], has_packages: bool) -> Keep:
     context = keeper.layout.context
     first: dict[str, bool] = {}
     lock = any_lock(context, root)
@@ -518,7 +524,7 @@ def _parts(keeper: _Keeper, root: Unit, roots: tuple[str, ...], names: frozenset
         )
     paths: dict[str, bool] = {}
     paths.update(first)
-    paths.update(dict.fromkeys(modules, False))
+    paths.update(dict.fromkeys(modules if has_packages else (), False))
     kept = sorted(keeper.kept.items(), key=lambda item: (not item[1], item[0]))
     paths.update(kept)
     paths.update({output: _is_file(output) for output in keeper.outputs})
@@ -539,15 +545,21 @@ def _parts(keeper: _Keeper, root: Unit, roots: tuple[str, ...], names: frozenset
         roots,
         names,
         False,
-        True,
+        has_packages,
         removals,
         tuple(keeper.evidence),
     )
 
 
+_FILE_ENDINGS = re.compile(
+    r"\.(?:[mc]?[jt]sx?|json|css|html?|map|txt|wasm|node|ya?ml|xml|svg|png|ico|sql|sqlite3?|db|env|sh|conf|ini|md"
+    r"|graphql|proto)\Z"
+)
+
+
 def _is_file(path: str) -> bool:
-    name = posixpath.basename(path)
-    return "." in name[1:] and not name.startswith(".")
+    """Whether an output, which no listing shows, is a single file: by its ending."""
+    return _FILE_ENDINGS.search(posixpath.basename(path)[1:]) is not None
 
 
 __all__ = ["Keep", "Tree", "keep"]

@@ -176,8 +176,18 @@ class Started(NamedTuple):
                 for word in ran.args:
                     if word.endswith((".js", ".mjs", ".cjs", ".ts", ".json")) and not word.startswith("-"):
                         found.append((ran, join(ran.folder, word)))
+                        found += [(ran, place) for place in self._managed(join(ran.folder, word))]
                         break
         return tuple(found)
+
+    def _managed(self, place: str) -> tuple[str, ...]:
+        """The programs that pm2 starts by a settings file: ``script: 'dist/main.js'``."""
+        path = self.layout.source(place)
+        text = self.layout.context.read(path) if path else None
+        if not isinstance(text, str):
+            return ()
+        scripts = re.findall(r"[\"']?script[\"']?\s*:\s*[\"'`]([^\"'`$\n]+)[\"'`]", text)
+        return tuple(join(posixpath.dirname(place), script) for script in scripts if script.endswith("js"))
 
 
 def started(reading: StageReading) -> Started | None:

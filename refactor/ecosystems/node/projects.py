@@ -137,14 +137,13 @@ def read_lock(context: BuildContext, path: str, manager: str) -> NodeLock | Unkn
     return Unknown(f"{path} is of a format that is not read")
 
 
-def any_lock(context: BuildContext, unit: Unit) -> NodeLock | None:
-    """Any lockfile of the project that can be read, for facts about its packages."""
-    for manager in ("npm", "yarn", "pnpm"):
-        path = lock_path(context, unit.source, manager)
-        if path is not None:
-            lock = read_lock(context, path, manager)
-            if not isinstance(lock, Unknown):
-                return lock
+def any_lock(context: BuildContext, unit: Unit, manager: str = "npm") -> NodeLock | None:
+    """Any lockfile of the project that can be read, for facts about its packages; the manager's own first."""
+    for name in dict.fromkeys((manager, "npm", "yarn", "pnpm")):
+        path = lock_path(context, unit.source, name)
+        lock = read_lock(context, path, name) if path is not None else None
+        if lock is not None and not isinstance(lock, Unknown):
+            return lock
     return None
 
 

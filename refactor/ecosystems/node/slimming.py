@@ -39,7 +39,7 @@ def slim(reading: StageReading) -> Slim | Refused | None:
     for project in project_installs(reading, layout):
         if not isinstance(project, Project):
             return project[1]
-        lock = any_lock(reading.context, project.unit)
+        lock = any_lock(reading.context, project.unit, project.manager)
         production = is_production(project, node_env(reading, project))
         natives = compiled(reading.context, lock, project.package, production=production)
         if natives:

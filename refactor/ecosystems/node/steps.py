@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from refactor.ecosystems.node.builds import Built, build_of
+from refactor.ecosystems.node.builds import COPIERS, Built, build_of
 from refactor.ecosystems.node.layout import Layout
 from refactor.ecosystems.node.programs import MANAGERS, Programs
-from refactor.ecosystems.reading import StageReading, Step
+from refactor.ecosystems.reading import StageReading, Step, join
 from refactor.ecosystems.system import MANAGERS as SYSTEM_MANAGERS
 from refactor.ecosystems.system import is_set_up
 from refactor.shell import Command
@@ -65,7 +65,22 @@ class Kind(NamedTuple):
     @property
     def compiles(self) -> Built | None:
         """The first build that does more than move files about."""
-        return next((built for _, _, built in self.builds if built.ran.program not in FILES), None)
+        moving = FILES | QUIET | COPIERS
+        return next((built for _, _, built in self.builds if built.ran.program not in moving), None)
+
+    def removed(self, layout: Layout) -> tuple[str, ...]:
+        """Absolute paths that a RUN itself deletes or moves away (not a script of package.json)."""
+        found = []
+        for step in layout.reading.runs:
+            for command in step.commands:
+                operands = [arg for arg in command.args if not arg.startswith("-")]
+                if command.name == "mv":
+                    operands = operands[:-1]
+                elif command.name != "rm":
+                    continue
+                folder = step.folder_of(command) or step.workdir
+                found += [join(folder, operand) for operand in operands]
+        return tuple(found)
 
 
 def kind_of(reading: StageReading, layout: Layout) -> Kind:
@@ -87,9 +102,10 @@ def kind_of(reading: StageReading, layout: Layout) -> Kind:
             if ran.program.endswith(" add") and ran.program.split(" ")[0] in MANAGERS:
                 added.append((step, command))
                 continue
-            if not ran.via and (ran.program in QUIET | FILES | FETCHES or is_set_up(command)):
-                continue
+            is_plain = not ran.via and (ran.program in QUIET | FILES | FETCHES or is_set_up(command))
             built = build_of(layout, ran)
+            if is_plain and (built is None or built.outputs == () or ran.program in FETCHES):
+                continue
             if built is not None:
                 builds.append((step, command, built))
     return Kind(tuple(builds), tuple(globals_), tuple(added))
