@@ -5,14 +5,16 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from refactor.context import Unknown
-from refactor.context.literals import NOT_SOURCES, is_test
+from refactor.context.literals import NOT_SOURCES
 from refactor.ecosystems import system
 from refactor.ecosystems.ecosystem import Rewrite, SplitPlan
 from refactor.ecosystems.python import needs
+from refactor.ecosystems.python.copying import CopyPlacing
+from refactor.ecosystems.python.environments import HOME, Environment, find_environment
 from refactor.ecosystems.python.installs import ReadInstall, read_installs
+from refactor.ecosystems.python.obstacles import why_not_moved
 from refactor.ecosystems.python.production import production
 from refactor.ecosystems.python.stage import (
     BUILDER_ACTIONS,
@@ -25,38 +27,14 @@ from refactor.ecosystems.python.stage import (
     why_not_read,
 )
 from refactor.ecosystems.python.starting import laid_out, started_directly
-from refactor.ecosystems.reading import Copied, Refused, StageReading, Step, join
+from refactor.ecosystems.reading import Refused, StageReading, Step
 from refactor.ecosystems.split import Role, assemble, builder_name, variant_reference
 from refactor.images import BaseImage, lookup
 from refactor.syntax import Instruction
 
-HOME = "/opt/venv"
-_NAMES_PROGRAMS = (".sh", ".conf", ".cfg", ".ini", ".cron", ".service", ".py")
-"""Files that may name the interpreter, or a program of the environment, by its path."""
-_LOGIN = tuple((option,) for option in ("-l", "-lc", "-cl", "--login"))
 _SYSTEM_PYTHON = (
     "python3-pip", "python3-setuptools", "python3-wheel", "python3-venv", "python3-virtualenv", "py3-pip",
 )  # fmt: skip
-_MANIFEST_NAMES = frozenset({"pyproject.toml", "setup.py", "setup.cfg"})
-_FORBIDDEN_VARIABLES = frozenset(
-    {"PIP_TARGET", "PIP_PREFIX", "PIP_USER", "PYTHONUSERBASE", "PYTHONHOME", "UV_SYSTEM_PYTHON",
-     "UV_PROJECT_ENVIRONMENT", "PIP_ROOT", "PIP_PYTHON", "CONDA_PREFIX"}
-)  # fmt: skip
-_OUTSIDE = re.compile(
-    r"/usr/local/lib/python3[\w.]*|/usr/local/bin/(?:python|pip|gunicorn|uvicorn|uwsgi|celery|flask|django-admin|alembic|"
-    r"hypercorn|daphne|supervisord|streamlit|jupyter|scrapy)[\w.]*"
-)
-
-
-class Environment(NamedTuple):
-    """Where the packages are, and what makes that known to the program."""
-
-    path: str
-    """Absolute path of the virtual environment."""
-    is_new: bool
-    """The split makes it; else the stage did."""
-    copied: tuple[str, ...]
-    """Absolute paths that the runner gets from the builder."""
 
 
 def split(reading: StageReading, runner: str | None) -> SplitPlan | Refused | None:
@@ -156,19 +134,19 @@ class _Plan:
         """The environment is made inside of a RUN that was taken apart."""
         self.direct: dict[Instruction, str] = {}
         """New texts of what is started through a build tool."""
-        self.again: list[Instruction] = []
-        """Copies of sources that the builder repeats after the dependencies, for the project's own
-        installation.
-        """
 
     def made(self, runner: str | None, reasons: Sequence[str]) -> SplitPlan | Refused:
-        obstacle = self._obstacle()
+        obstacle = why_not_moved(self.stage, self.installs, self.image, self.building, self.builds)
         if obstacle is not None:
             return obstacle
+        direct = started_directly(self.stage, self.installs)
+        if isinstance(direct, Refused):
+            return direct
+        self.direct = direct
         image_name = self._runner_image(runner)
         if isinstance(image_name, Refused):
             return image_name
-        environment = self._environment()
+        environment = find_environment(self.stage, self.installs, self.image, bool(self.direct))
         if isinstance(environment, Refused):
             return environment
         expanded = self.reading.file.expand(image_name, self.reading.stage.from_)
@@ -198,9 +176,8 @@ class _Plan:
         if placed is not None:
             return placed
         self.roles = system.narrow(self.reading, self.roles)
-        placed = self._place_copies(environment)
-        if placed is not None:
-            return placed
+        CopyPlacing(self, self.stage, self.installs, environment).place()
+        self._move_environment()
         self._place_paths()
         self._start_directly()
         artefacts = [f"COPY --from={builder_name(self.reading)} {path} {path}" for path in environment.copied]
@@ -258,120 +235,7 @@ class _Plan:
                                       "$POETRY_HOME/bin", "${POETRY_HOME}/bin"} for part in added):  # fmt: skip
                 self.roles[step.node] = Role.BUILDER
 
-    # Whether it can be done
-
-    def _obstacle(self) -> Refused | None:
-        stage, reading = self.stage, self.reading
-        if self.image.version.startswith("2"):
-            return Refused("Python 2 has no venv module", "move to Python 3")
-        for step in reading.steps:
-            line = stage.line(step)
-            if step.keyword == "ONBUILD":
-                return Refused(f"ONBUILD on line {line} is for images built from this one, which would get the runner")
-            if step.keyword in {"ENV", "ARG"}:
-                for name, value in step.node.pairs:
-                    if name in _FORBIDDEN_VARIABLES:
-                        return Refused(f"{name} on line {line} says where packages are installed", f"remove {name}")
-                    if name == "PATH" and "PATH" not in value.replace("PATH=", ""):
-                        return Refused(f"line {line} sets PATH without the base image's own", "append to $PATH")
-        library = needs.why_library_unknown(self.image, self.building)
-        if library is not None:
-            return Refused(library, "name the release in the image's tag (python:3.11-bookworm)")
-        compiler = needs.why_compiler_stays(self.installs)
-        if compiler is not None and self.builds:
-            return Refused(f"{compiler}: {', '.join(self.builds)} cannot be left out")
-        for install in self.installs:
-            answer = self._why_not_installed(install)
-            if answer is not None:
-                return answer
-        return self._why_not_started() or self._why_outside()
-
-    def _why_not_installed(self, install: ReadInstall) -> Refused | None:
-        act, call = install.act, install.act.call
-        line = self.stage.line(act.step)
-        if act.command.is_conditional:
-            return Refused(f"line {line} installs packages only under a condition", "use an `&&` list")
-        user = act.step.user
-        if user not in {None, "", "root", "0", "root:root", "0:0"} and not self.stage.environments:
-            return Refused(
-                f"line {line} installs packages as the user {user}, who cannot write to {HOME}",
-                "install before USER",
-            )
-        if call is None:
-            return None
-        if any(wrapper.rpartition("/")[2] == "sudo" for wrapper in act.command.wrappers):
-            return Refused(f"line {line} installs with sudo, which sets a PATH of its own", "leave sudo out")
-        for option in ("-t", "--target", "--prefix", "--root", "--python"):
-            if call.manager in {"pip", "uv"} and call.option(option) is not None:
-                return Refused(f"line {line} installs into a folder of its own ({option} {call.option(option)})")
-        name = act.command.name or ""
-        if name.startswith("/") and not any(name.startswith(path + "/") for _, path in self.stage.environments):
-            return Refused(f"line {line} calls {name} by its path, which is outside of a virtual environment",
-                           f"call {posixpath.basename(name)} by name")  # fmt: skip
-        return None
-
-    def _why_not_started(self) -> Refused | None:
-        """What is started calls a tool that the runner has not, or drops the PATH that has the environment in
-        it.
-        """
-        reading = self.reading
-        tools = set(self.stage.tools)
-        for program, where in system.programs_started(reading).items():
-            if program in {"su", "sudo", "runuser"}:
-                return Refused(f"{where} calls {program}, which sets a PATH without the virtual environment")
-        direct = started_directly(self.stage, self.installs)
-        if isinstance(direct, Refused):
-            return direct
-        self.direct = direct
-        deployment = reading.context.deployment
-        if tools and deployment.has_own_command:
-            for source in deployment.sources:
-                text = reading.context.read(source)
-                found = next((tool for tool in sorted(tools) if isinstance(text, str) and f"{tool} run" in text), None)
-                if found is not None:
-                    return Refused(f"{source} starts the image with `{found} run`, so the runner needs {found}")
-        start = reading.start
-        argv = start.argv if start is not None else ()
-        if argv and argv[0].rpartition("/")[2] in {"bash", "sh"} and argv[1:2] in _LOGIN:
-            return Refused("the start command is a login shell, which sets a PATH without the virtual environment")
-        return None
-
-    def _why_outside(self) -> Refused | None:
-        """Something names the interpreter or an installed program by its path in /usr/local."""
-        if self.stage.environments:
-            return None
-        reading = self.reading
-        for step in reading.steps:
-            if step.keyword in {"CMD", "ENTRYPOINT", "HEALTHCHECK", "RUN", "ENV", "COPY"}:
-                text = step.node.argument
-                found = _OUTSIDE.search(text)
-                if found is not None and not _is_copied_there(reading, found[0]):
-                    line = self.stage.line(step)
-                    return Refused(
-                        f"line {line} names {found[0]}, which is outside of a virtual environment",
-                        "call it by name",
-                    )
-        context = reading.context
-        files = context.files(without=NOT_SOURCES)
-        if isinstance(files, Unknown):
-            return Refused(files.reason)
-        composed = set(context.deployment.sources)
-        for path in files[:5_000]:
-            name = posixpath.basename(path)
-            is_read = path in composed or "." not in name.lstrip(".") or name.endswith(_NAMES_PROGRAMS)
-            if not is_read or is_test(path):
-                continue
-            if name.startswith(("Dockerfile", "Makefile", "LICENSE", "README", ".git")):
-                continue
-            data = context.read_bytes(path)
-            if isinstance(data, Unknown) or b"\0" in data[:1024] or b"/usr/local/" not in data:
-                continue
-            match = _OUTSIDE.search(data.decode("utf-8", "replace"))
-            if match is not None and not _is_copied_there(reading, match[0]):
-                return Refused(f"{path} names {match[0]}, which is outside of a virtual environment", "call it by name")
-        return None
-
-    # Images and environments
+    # Images
 
     def _runner_image(self, wish: str | None) -> str | Refused:
         if wish in {"distroless", "scratch"}:
@@ -388,136 +252,6 @@ class _Plan:
         if variant in {"slim", "alpine"}:
             return self.reading.stage.image
         return variant_reference(self.reading, "slim")
-
-    def _environment(self) -> Environment | Refused:
-        stage = self.stage
-        projects: dict[str, ReadInstall] = {}
-        plain: list[ReadInstall] = []
-        for install in self.installs:
-            home = self._own_environment(install)
-            if home is not None:
-                projects[home] = install
-            else:
-                plain.append(install)
-        folders: list[str] = []
-        for install in self.installs:
-            if install.is_editable and self._needs_folder(install):
-                if install.folder == "/":
-                    return Refused("the project is installed in place in /, which cannot be copied as a folder",
-                                   "set a WORKDIR before the sources are copied")  # fmt: skip
-                folders.append(install.folder)
-        if projects and plain:
-            first, second = next(iter(projects.values())), plain[0]
-            return Refused(
-                f"lines {stage.line(first.act.step)} and {stage.line(second.act.step)} install into two environments",
-                "install everything with one tool",
-            )
-        made = stage.environments
-        for act, path in made:
-            if act.call is not None and act.call.has("--system-site-packages"):
-                return Refused(f"the environment made on line {stage.line(act.step)} also uses the system's packages")
-            if "$" in path:
-                return Refused(f"where line {stage.line(act.step)} makes the environment depends on a variable")
-        if projects:
-            if len(projects) > 1:
-                return Refused(f"several projects are installed: {', '.join(projects)}")
-            path, install = next(iter(projects.items()))
-            reason = self._why_not_own_python(install)
-            if reason is not None:
-                return reason
-            return self._checked(Environment(path, False, (path, *folders)))
-        if made:
-            if not self._is_active(made[-1][1]):
-                return Refused(
-                    f"{made[-1][1]} is made on line {stage.line(made[-1][0].step)}, but not on PATH when packages are "
-                    "installed",
-                    f"set PATH to {made[-1][1]}/bin:$PATH before the install",
-                )
-            return self._checked(Environment(made[-1][1], False, (*(path for _, path in made), *folders)))
-        return Environment(HOME, True, (HOME, *dict.fromkeys(folders)))
-
-    def _needs_folder(self, install: ReadInstall) -> bool:
-        """An editable install by pip or setup.py leaves metadata beside the sources; poetry, uv and pdm do
-        not.
-        """
-        return install.call is None or install.call.manager == "pip" or install.call.manager == "pipenv"
-
-    def _own_environment(self, install: ReadInstall) -> str | None:
-        """The environment that the tool makes in the project's folder, None where it takes the active one."""
-        call = install.call
-        if call is None:
-            return None
-        variables = self.stage.variables
-        if call.manager == "uv" and not call.verb.startswith("pip"):
-            return join(install.folder, ".venv")
-        in_project = False
-        if call.manager == "poetry":
-            in_project = variables.get("POETRY_VIRTUALENVS_IN_PROJECT", "").lower() in {"1", "true"} or any(
-                act.call is not None and act.call.manager == "poetry" and act.call.action == "config"
-                and [word.literal for word in act.call.operands][:2] == ["virtualenvs.in-project", "true"]
-                for act in self.stage.acts
-            )  # fmt: skip
-        elif call.manager == "pipenv":
-            in_project = variables.get("PIPENV_VENV_IN_PROJECT", "").lower() in {
-                "1",
-                "true",
-            } and not call.has("--system")
-        elif call.manager == "pdm":
-            in_project = variables.get("PDM_USE_VENV", "true").lower() in {"1", "true"}
-        return join(install.folder, ".venv") if in_project else None
-
-    def _is_active(self, path: str) -> bool:
-        value = self.stage.variables.get("PATH", "")
-        if path + "/bin" in value or self.stage.variables.get("VIRTUAL_ENV") == path:
-            return True
-        return all(
-            (install.act.command.name or "").startswith(path + "/bin/")
-            or any(act.command.name in {".", "source"} for act in self.stage.acts_of(install.act.step))
-            or (install.call is not None and install.call.manager in {"uv"})
-            for install in self.installs
-        ) and self._starts_from(path)
-
-    def _starts_from(self, path: str) -> bool:
-        """The start command, or what it calls, names the environment."""
-        start = self.reading.start
-        if start is None:
-            return False
-        text = " ".join(start.argv) + (start.script.text if start.script else "")
-        name = posixpath.basename(path)
-        return path in text or f"{name}/bin/" in text
-
-    def _checked(self, environment: Environment) -> Environment | Refused:
-        """Nothing of the context lands on the environment, and something uses it."""
-        inside = self.reading.in_context(environment.path)
-        if inside:
-            return Refused(
-                f"{inside} of the build context would be copied over the environment",
-                f"add {inside} to .dockerignore",
-            )
-        if not self.direct and not self._is_active(environment.path) and not self._starts_from(environment.path):
-            return Refused(
-                f"packages are in {environment.path}, but neither PATH nor the start command names it",
-                f'set ENV PATH="{environment.path}/bin:$PATH"',
-            )
-        return environment
-
-    def _why_not_own_python(self, install: ReadInstall) -> Refused | None:
-        """uv fetches another interpreter where the image's does not fit; it would be missing in the runner."""
-        from refactor.context.python_manifests import read_version_file
-
-        if install.call is None or install.call.manager != "uv":
-            return None
-        pinned = next((path for path in install.manifests if path.endswith(".python-version")), None)
-        if pinned is None:
-            return None
-        version = read_version_file(self.reading.context, pinned)
-        have = self.image.version
-        if isinstance(version, Unknown):
-            return Refused(version.reason)
-        if not have or (version + ".").startswith(have + ".") or (have + ".").startswith(version + "."):
-            return None
-        return Refused(f"{pinned} asks for Python {version}, which uv downloads: the base image has {have}",
-                       f"start from python:{version}")  # fmt: skip
 
     # RUN
 
@@ -699,224 +433,6 @@ class _Plan:
                 self.anchor = step.node
                 return
 
-    # COPY and ADD
-
-    def _place_copies(self, environment: Environment) -> Refused | None:
-        reading = self.reading
-        last = max(reading.position(install.act.step.node) for install in self.installs)
-        for step in reading.runs:
-            is_builder = Role.BUILDER in self.roles.get(step.node, Role.DROPPED)
-            if is_builder and not system.is_package_step(step) and system.system_role(step) is None:
-                last = max(last, reading.position(step.node))
-        in_place = [install for install in self.installs if install.sources is not None]
-        whole = [path for path in environment.copied if any(path == i.folder and i.is_editable for i in self.installs)]
-        two_phases = self._two_phases(in_place) if in_place and not whole else False
-        is_late = two_phases or self._may_be_late(in_place)
-        provided = self._provided()
-        for index, step in enumerate(reading.steps):
-            node = step.node
-            if node.keyword not in {"COPY", "ADD"} or node in self.roles:
-                continue
-            if is_uv_copy(step):
-                self.roles[node] = Role.BUILDER
-                continue
-            if node.flag("from") is not None:
-                self.roles[node] = Role.BOTH if index < last else Role.RUNNER
-                continue
-            if index > last:
-                self.roles[node] = Role.RUNNER
-                continue
-            answer = self._place_copy(step, provided.get(node, {}), in_place, whole, is_late)
-            if answer is not None:
-                return answer
-        if two_phases and self.again:
-            self._install_twice(in_place[0])
-        elif self.again:
-            self.before.setdefault(in_place[0].act.step.node, []).extend(self._again())
-        self._move_environment()
-        return None
-
-    def _provided(self) -> dict[Instruction, dict[str, str]]:
-        """For each copy the manifests that installations take from it -> their absolute places in the image."""
-        found: dict[Instruction, dict[str, str]] = {}
-        for install in self.installs:
-            here = self.reading.position(install.act.step.node)
-            for path in install.manifests:
-                latest: tuple[Copied, str] | None = None
-                for copied in self.reading.copies:
-                    if self.reading.position(copied.node) >= here:
-                        break
-                    place = _place_of(copied, path)
-                    if place is not None:
-                        latest = (copied, place)
-                if latest is not None:
-                    found.setdefault(latest[0].node, {})[path] = latest[1]
-        return found
-
-    def _place_copy(
-        self,
-        step: Step,
-        manifests: Mapping[str, str],
-        in_place: Sequence[ReadInstall],
-        whole: Sequence[str],
-        is_late: bool,
-    ) -> Refused | None:
-        node, reading = step.node, self.reading
-        copied = [one for one in reading.copies if one.node is node]
-        files = self._files_of(copied)
-        is_only_manifests = bool(files) and all(
-            any(path == name or path.startswith(name + "/") for name in manifests) for path in files
-        )
-        in_folder = any(
-            one.target == folder or one.target.startswith(folder + "/") for one in copied for folder in whole
-        )
-        if in_folder and not is_only_manifests:
-            # The folder is copied as the installation left it.
-            self.roles[node] = Role.BUILDER
-            if is_late:
-                self.again.append(node)
-                texts = self._copy_texts(step, manifests)
-                self.instead[node] = texts
-                if not texts:
-                    self.roles[node] = Role.DROPPED
-            return None
-        if is_only_manifests:
-            again = all(self._is_copied_later(path, node) for path in files)
-            keep = any(posixpath.basename(path) in _MANIFEST_NAMES for path in files)
-            self.roles[node] = Role.BOTH if keep and not again else Role.BUILDER
-            return None
-        if in_place:
-            self.roles[node] = Role.BOTH
-            if is_late:
-                self.again.append(node)
-                texts = self._copy_texts(step, manifests)
-                if texts:
-                    self.instead[node] = texts
-                else:
-                    self.roles[node] = Role.RUNNER
-            return None
-        if manifests:
-            self.roles[node] = Role.BOTH
-            self.instead[node] = self._copy_texts(step, manifests)
-            self.evidence.append(f"the installation reads only {', '.join(manifests)}")
-            return None
-        self.roles[node] = Role.BOTH if self._is_called(step, copied) else Role.RUNNER
-        return None
-
-    def _files_of(self, copied: Sequence[Copied]) -> tuple[str, ...]:
-        found: list[str] = []
-        for one in copied:
-            if not one.is_folder:
-                found.append(one.source)
-                continue
-            files = self.reading.context.files(one.source)
-            found += files if not isinstance(files, Unknown) else (one.source,)
-        return tuple(found)
-
-    def _is_copied_later(self, path: str, node: Instruction) -> bool:
-        places = [_place_of(one, path) for one in self.reading.copies if one.node is node]
-        return any(
-            _place_of(one, path) in places
-            for one in self.reading.copies
-            if self.reading.position(one.node) > self.reading.position(node)
-        )
-
-    def _is_called(self, step: Step, copied: Sequence[Copied]) -> bool:
-        """Whether a RUN of the builder names what is copied, or it is a setting outside of the project."""
-        texts = [
-            other.node.argument
-            for other in self.reading.runs
-            if Role.BUILDER in self.roles.get(other.node, Role.DROPPED)
-        ]
-        for one in copied:
-            name = posixpath.basename(one.source) or one.target
-            if any(name in text or one.target in text for text in texts if one.target != "/"):
-                return True
-            is_script = one.source.endswith((".py", ".sh", ".html", ".js", ".css", ".sql"))
-            if one.target.startswith(("/etc/", "/root/", "/usr/local/share/ca-certificates")) and not is_script:
-                return True
-        return not copied
-
-    def _copy_texts(self, step: Step, manifests: Mapping[str, str]) -> list[str]:
-        """COPY instructions that bring the manifests to where the whole copy would have put them."""
-        groups: dict[str, list[str]] = {}
-        for path, place in manifests.items():
-            is_folder = self.reading.context.is_dir(path) is True
-            groups.setdefault(place if is_folder else posixpath.dirname(place), []).append(path)
-        texts = []
-        for folder, paths in groups.items():
-            relative = posixpath.relpath(folder, step.workdir) if step.workdir != "/" else folder
-            target = "./" if relative == "." else (folder if relative.startswith("..") else relative).rstrip("/") + "/"
-            texts.append(f"COPY {' '.join(paths)} {target}")
-        return texts
-
-    def _two_phases(self, in_place: Sequence[ReadInstall]) -> bool:
-        """Dependencies first, then the sources and the project itself: what poetry, uv and pdm can do."""
-        install = in_place[0]
-        call = install.call
-        if len(in_place) > 1 or call is None or call.manager not in {"poetry", "uv", "pdm"} or install.project is None:
-            return False
-        if call.verb.startswith("pip") or call.packages or install.project.local_paths:
-            return False
-        if any(one.source == "path" for one in install.locked):
-            return False
-        step = install.act.step
-        if step.node in self.instead_in_runner or step.script is None:
-            return False
-        if any(other.call is not None and other.call.manager == call.manager for other in self.installs
-               if other is not install):  # fmt: skip
-            return False
-        # The second installation repeats only its own command, which must be what the first RUN ends with.
-        if self.stage.acts_of(step)[-1].command is not install.act.command or not step.script.is_and_list:
-            return False
-        return self._is_one_workdir(step)
-
-    def _may_be_late(self, in_place: Sequence[ReadInstall]) -> bool:
-        """An installation that reads manifests alone comes between the sources and the one that needs them."""
-        if not in_place:
-            return False
-        step = in_place[0].act.step
-        until = self.reading.position(step.node)
-        copies = sorted(self.reading.position(copied.node) for copied in self.reading.copies if copied.is_folder)
-        between = [
-            install
-            for install in self.installs
-            if install.sources is None
-            and install.manifests
-            and copies
-            and copies[0] < self.reading.position(install.act.step.node) < until
-        ]
-        return bool(between) and step.node not in self.instead_in_runner and self._is_one_workdir(step)
-
-    def _is_one_workdir(self, step: Step) -> bool:
-        """Copies before the step mean the same when they are repeated just before it."""
-        sources = [
-            other
-            for other in self.reading.steps[: self.reading.position(step.node)]
-            if other.keyword in {"COPY", "ADD"} and other.node.flag("from") is None
-        ]
-        return all(other.workdir == step.workdir for other in sources)
-
-    def _again(self) -> list[str]:
-        return [
-            f"{node.keyword} {''.join(f'{flag.text} ' for flag in node.flags)}{node.argument}" for node in self.again
-        ]
-
-    def _install_twice(self, install: ReadInstall) -> None:
-        call, node = install.call, install.act.step.node
-        assert call is not None
-        flag = {"poetry": "--no-root", "uv": "--no-install-project", "pdm": "--no-self"}[call.manager]
-        written = self.instead.get(node, [f"RUN {laid_out(node.argument)}"])
-        whole = written[-1]
-        again = (
-            whole.rpartition(" && ")[2] if len(self.stage.acts_of(install.act.step)) > 1 else whole.removeprefix("RUN ")
-        )
-        self.instead[node] = [*written[:-1], f"{whole} {flag}", *self._again(), f"RUN {again.strip()}"]
-        self.roles[node] = Role.BUILDER
-        self.evidence.append(
-            f"{install.sources}: its dependencies are installed first, so that an edit of the sources repeats only that"
-        )
-
     def _move_environment(self) -> None:
         """The environment is made before a copy that the builder has; a copy may have left the builder since."""
         node = self.anchor
@@ -927,15 +443,6 @@ class _Plan:
             if step.keyword in {"COPY", "ADD", "RUN"} and Role.BUILDER in self.roles.get(step.node, Role.DROPPED):
                 self.before.setdefault(step.node, []).extend(texts)
                 return
-
-
-def _place_of(copied: Copied, path: str) -> str | None:
-    """Where a copy puts a path of the context, None where it does not copy it."""
-    if not copied.is_folder:
-        return copied.target if copied.source == path else None
-    if copied.source == "" or path == copied.source or path.startswith(copied.source + "/"):
-        return join(copied.target, path[len(copied.source) :].lstrip("/") or ".")
-    return None
 
 
 def _raw(step: Step, act: Act) -> str:
@@ -951,17 +458,6 @@ def _making() -> list[str]:
 
 def _environment_text(path: str = HOME) -> str:
     return f'ENV VIRTUAL_ENV={path} \\\n    PATH="{path}/bin:$PATH"'
-
-
-def _is_copied_there(reading: StageReading, path: str) -> bool:
-    """A file of the context, or of another image, that the Dockerfile puts at this path."""
-    for copied in reading.copies:
-        if copied.target in {"/", "/usr", "/usr/local"}:
-            continue
-        if path == copied.target or path.startswith(copied.target.rstrip("/") + "/"):
-            return True
-    others = (step.node for step in reading.steps if step.keyword == "COPY" and step.node.flag("from") is not None)
-    return any((node.destination or "").startswith("/usr/local") for node in others)
 
 
 __all__ = ["HOME", "distribution_name", "split"]
