@@ -91,7 +91,7 @@ def test_buildkit_progress_tells_run_from_cached() -> None:
 
 def test_podman_and_classic_progress() -> None:
     podman = "[1/2] STEP 1/3: FROM node:20 AS builder\n[1/2] STEP 2/3: COPY . .\n--> Using cache 8f2a\n--> 8f2a\n"
-    podman += "[1/2] STEP 3/3: RUN npm ci\n--> 11aa\n[2/2] STEP 1/1: FROM node:20-slim\n"
+    podman += "[1/2] STEP 3/3: ENV A=1\n--> Using cache 9\n[1/2] STEP 3/3: RUN npm ci\n--> 11aa\n[2/2] STEP 1/1: FROM node:20-slim\n"
     assert [(s.stage, s.text, s.is_cached) for s in steps_of(podman)] == [
         ("1", "COPY . .", True),
         ("1", "RUN npm ci", False),
@@ -513,6 +513,7 @@ class PaperEngine:
 
     name = "paper"
     version = "1"
+    is_cache_ambiguous = False
 
     def __init__(self) -> None:
         self.images: dict[str, bytes] = {}

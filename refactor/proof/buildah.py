@@ -27,6 +27,7 @@ class BuildahEngine(ClientEngine):
     """Buildah. A container is a working container with ``buildah run`` in it, without memory limits."""
 
     name = "buildah"
+    is_cache_ambiguous = True
     log_options: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, program: Sequence[str], version: str) -> None:

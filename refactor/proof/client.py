@@ -39,6 +39,7 @@ class ClientEngine:
     """An engine behind a docker-like command. ``program`` is its first words."""
 
     name: str
+    is_cache_ambiguous = False
     log_options: ClassVar[tuple[str, ...]]
 
     def __init__(self, program: Sequence[str], version: str) -> None:
@@ -113,8 +114,11 @@ class ClientEngine:
             str(described["Id"]),
             int(described.get("Size") or 0),
             self._layers(image, described),
-            configuration(described.get("Config") or {}),
+            configuration(self._config(described)),
         )
+
+    def _config(self, described: Mapping[str, Any]) -> Mapping[str, Any]:
+        return described.get("Config") or {}
 
     def _layers(self, image: str, described: Mapping[str, Any]) -> tuple[Layer, ...]:
         """The layers' sizes from the history; what adds no file has no layer, and the history does not say
@@ -125,7 +129,7 @@ class ClientEngine:
         for line in finished.text.splitlines():
             size, _, made_by = line.partition("\t")
             if size.isdigit() and int(size) > 0:
-                layers.append(Layer(int(size), _instruction(made_by)))
+                layers.append(Layer(int(size), instruction(made_by)))
         layers.reverse()
         # An empty WORKDIR or a mkdir of what is there is a layer of no bytes.
         return tuple(layers) + (Layer(0, ""),) * (count - len(layers))
@@ -265,7 +269,7 @@ def _is_builders(label: str) -> bool:
     return label == LABEL or label == "io.buildah.version"
 
 
-def _instruction(made_by: str) -> str:
+def instruction(made_by: str) -> str:
     """A history entry in the words of the Dockerfile."""
     text = re.sub(r" ?# buildkit$", "", made_by)
     text = re.sub(r"^(?:RUN )?(?:\|\d+ .*?)?/bin/sh -c #\(nop\) +", "", text)

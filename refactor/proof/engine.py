@@ -138,6 +138,9 @@ class Engine(Protocol):
 
     name: str
     version: str
+    is_cache_ambiguous: bool
+    """Two builds with a beginning in common may take each other's layers for it, and so miss what follows: podman and
+    buildah look for the parent first, and any that fits will do."""
 
     def build(self, request: BuildRequest) -> Built:
         """Builds an image. Only a dead engine raises (:class:`EngineProblem`); a failed build is a result."""

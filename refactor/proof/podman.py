@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from refactor.proof.client import ClientEngine
+from refactor.proof.client import ClientEngine, instruction
 from refactor.proof.command import run
-from refactor.proof.engine import BuildRequest, EngineProblem
+from refactor.proof.engine import BuildRequest, EngineProblem, Layer
+
+FAILURES = 5
+"""Checks in a row that must fail before a container is unhealthy."""
 
 
 class PodmanEngine(ClientEngine):
@@ -15,6 +19,12 @@ class PodmanEngine(ClientEngine):
 
     name = "podman"
     log_options: ClassVar[tuple[str, ...]] = ("--log-driver=k8s-file", "--log-opt=max-size=4mb")
+
+    is_cache_ambiguous = True
+
+    def __init__(self, program: Sequence[str], version: str) -> None:
+        super().__init__(program, version)
+        self._failures: dict[str, int] = {}
 
     @classmethod
     def connect(cls) -> PodmanEngine:
@@ -30,11 +40,35 @@ class PodmanEngine(ClientEngine):
             command.append(f"--ignorefile={request.ignore_file}")
         return command
 
+    def _config(self, described: Mapping[str, Any]) -> Mapping[str, Any]:
+        # OCI's configuration has no place for the health check; SHELL and ONBUILD are not shown at all.
+        return {
+            **(described.get("Config") or {}),
+            "Healthcheck": described.get("Healthcheck") or described.get("HealthCheck"),
+        }
+
+    def remove_container(self, container: str) -> None:
+        self.ask("rm", "--force", "--time=0", "--volumes", container)
+
+    def _layers(self, image: str, described: Mapping[str, Any]) -> tuple[Layer, ...]:
+        count = len((described.get("RootFS") or {}).get("Layers") or ())
+        try:
+            # Its templates print sizes for people, whatever --human says.
+            history = json.loads(self.ask("history", "--no-trunc", "--format=json", image).text)
+            entries = [(int(entry["size"]), str(entry.get("CreatedBy") or "")) for entry in reversed(history)]
+        except (ValueError, KeyError, TypeError):
+            return (Layer(0, ""),) * count
+        layers = tuple(Layer(size, instruction(made_by)) for size, made_by in entries if size > 0)
+        return layers + (Layer(0, ""),) * (count - len(layers))
+
     def health(self, container: str, state: Mapping[str, Any]) -> str:
-        # Podman has systemd run its health checks, which is not everywhere; so the check is run when it is
-        # asked about.
-        known = state.get("Health") or state.get("Healthcheck") or {}
-        if not known.get("Status"):
+        # Podman has systemd run its health checks, which is not everywhere; so each look at the container runs the
+        # check: 0 passes, 1 fails, everything else means that there is none.
+        checked = self.ask("healthcheck", "run", container, timeout=30) if state.get("Running") else None
+        if checked is None or checked.status not in (0, 1):
             return ""
-        checked = self.ask("healthcheck", "run", container, timeout=30)
-        return "healthy" if checked.is_good else "unhealthy" if checked.status == 1 else ""
+        if checked.is_good:
+            self._failures.pop(container, None)
+            return "healthy"
+        self._failures[container] = self._failures.get(container, 0) + 1
+        return "unhealthy" if self._failures[container] >= FAILURES else "starting"

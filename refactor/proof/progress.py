@@ -13,6 +13,7 @@ _VERTEX = re.compile(r"^#(\d+) \[(?:([^\]]*) )?(\d+)/(\d+)\] (\S.*)$")
 _ENDED = re.compile(r"^#(\d+) (CACHED|DONE|ERROR|CANCELED)(?:[: ]+(.*))?$")
 _CLASSIC = re.compile(r"^(?:\[(\d+)/\d+\] )?step (\d+)/(\d+) ?: (\S.*)$", re.I)
 _CLASSIC_CACHED = re.compile(r"^\s*(?:--->|-->) Using cache\b")
+_MAKES_FILES = frozenset({"RUN", "COPY", "ADD", "WORKDIR"})
 
 
 class Step(NamedTuple):
@@ -65,6 +66,10 @@ class Progress:
         match = _CLASSIC.match(line)
         if match is not None:
             stage, number, total, text = match.groups()
+            if text.split()[0].upper() not in _MAKES_FILES:
+                # ENV, CMD and their like are no steps to BuildKit either.
+                self._current = None
+                return
             self._current = f"{stage or ''}:{number}/{total}:{text}"
             self._found[self._current] = Step(stage or "", text, False, None)
             self._done.add(self._current)

@@ -352,6 +352,8 @@ class Prover:
             return replace(proof, notes=(*proof.notes, "no source file to edit was found, so no rebuild was measured"))
         mark = f"dockerfix {self.run}"
         for version in (proof.before, proof.after):
+            if self.engine.is_cache_ambiguous:
+                self._run_build(version, version.image, is_cold=False, ignore_file=self._ignore_file(version.folder))
             try:
                 edit_source(version.folder, path, mark)
             except WorkspaceProblem as problem:
