@@ -7,6 +7,7 @@ asks a :class:`StageReading`; the rules are those of BuildKit's dispatchers (``d
 from __future__ import annotations
 
 import posixpath
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -151,11 +152,24 @@ class StageReading:
                 continue
             yield Step(node, self.final_workdir, self.final_user)
             if node.keyword == "WORKDIR":
-                value = self.file.expand(node.argument, node)
+                value = self.expand(node.argument, node)
                 # An unknown variable keeps its written form, so that paths stay comparable as text.
                 self.final_workdir = join(self.final_workdir, node.argument if value is None else value)
             elif node.keyword == "USER":
                 self.final_user = node.argument
+
+    def expand(self, text: str, at: Instruction) -> str | None:
+        """As :meth:`Dockerfile.expand`, with the variables that the base image is known to bring (``$GOPATH``)."""
+        value = self.file.expand(text, at)
+        if value is not None or self.image is None or not self.image.env:
+            return value
+        known, own = self.image.env, self.file.environment(at)
+
+        def filled(found: re.Match[str]) -> str:
+            name = found[1] or found[2]
+            return known[name] if name in known and name not in own else found[0]
+
+        return self.file.expand(re.sub(r"\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))", filled, text), at)
 
     @cached_property
     def parent(self) -> Stage | None:
@@ -205,7 +219,7 @@ class StageReading:
         node = step.node
         if node.keyword not in {"COPY", "ADD"} or node.flag("from") is not None or node.destination is None:
             return
-        written = self.file.expand(node.destination, node)
+        written = self.expand(node.destination, node)
         written = node.destination if written is None else written
         target = join(step.workdir, written)
         into_folder = written.endswith("/") or written in {".", ".."} or len(node.sources) > 1
