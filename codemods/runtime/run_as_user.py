@@ -120,6 +120,32 @@ class RunAsUser(Codemod):
             """,
             files=FLASK,
         ),
+        rewrites(
+            "a volume belongs to the user before it is declared",
+            before="""
+            FROM python:3.11-slim
+            WORKDIR /app
+            COPY . .
+            VOLUME /data
+            CMD ["python", "app.py"]
+            """,
+            after="""
+            FROM python:3.11-slim
+            RUN groupadd -r -g 10001 app \\
+                && useradd --no-log-init -r -u 10001 -g app app
+            WORKDIR /app
+            COPY . .
+            RUN mkdir -p /data \\
+                && chown -R app:app /data
+            VOLUME /data
+            USER 10001:10001
+            CMD ["python", "app.py"]
+            """,
+            files={
+                "requirements.txt": "",
+                "app.py": "with open('/data/log.txt', 'a') as log:\n    log.write('started')\n",
+            },
+        ),
         leaves(
             "the entrypoint drops privileges itself",
             """
@@ -310,12 +336,6 @@ def _add_user(reading: StageReading, written: Written) -> Finding | Refused:
     owner = "app:app" if creation else f"{name}:{name}" if name in image.users else name
     if folders and not image.has_shell:
         return Refused(f"the program writes to {folders[0]}, and {image.reference} has no shell to prepare that")
-    if any(step.keyword == "VOLUME" for step in reading.steps) and folders:
-        declared = {path for step in reading.steps if step.keyword == "VOLUME" for path in step.node.words}
-        if any(path in declared for path in folders):
-            return Refused(
-                "a declared VOLUME is written to; what is changed in it after VOLUME is lost on some builders"
-            )
     edits: list[Edit] = []
     ownership = _ownership(reading, folders, owner, written.filled)
     head: list[Instruction | Trivia] = [file.new(f"RUN {creation}")] if creation else []
@@ -326,6 +346,12 @@ def _add_user(reading: StageReading, written: Written) -> Finding | Refused:
         edits.append(InsertAfter(_head_anchor(reading), head))
     user = file.new(f"USER {name}")
     before_user = [file.new(f"RUN {ownership}")] if ownership else []
+    volume = _first_volume(reading, folders)
+    if volume is not None and before_user:
+        # What is changed in a volume after VOLUME is lost on builders other than BuildKit.
+        comments = file.comments_above(volume)
+        edits.append(InsertBefore(comments[0] if comments else volume, before_user))
+        before_user = []
     place = _place_of_user(reading)
     if place is None:
         last = reading.stage.instructions[-1]
@@ -346,6 +372,18 @@ def _add_user(reading: StageReading, written: Written) -> Finding | Refused:
         why="a process that gets out of its container is not root on the host",
         evidence=written.evidence,
     )
+
+
+def _first_volume(reading: StageReading, folders: list[str]) -> Instruction | None:
+    """The first VOLUME that declares a folder the program writes to."""
+    for step in reading.steps:
+        if step.keyword == "VOLUME" and any(
+            folder == path or folder.startswith(path.rstrip("/") + "/")
+            for path in step.node.words
+            for folder in folders
+        ):
+            return step.node
+    return None
 
 
 def _is_blank_below(file: Dockerfile, node: Instruction) -> bool:
