@@ -716,6 +716,19 @@ def test_computed_requirements_are_named() -> None:
     assert "install_requires is no list of strings" in answer[1].because
 
 
+def test_a_project_installed_after_its_dependencies_is_no_matter() -> None:
+    text = """
+    FROM python:3.11
+    WORKDIR /a
+    COPY pyproject.toml uv.lock ./
+    RUN uv sync --no-install-project
+    COPY . .
+    RUN uv sync
+    """
+    (install,) = Python().installs(reading(text, UV))
+    assert isinstance(install, Install)
+
+
 # production_install
 
 

@@ -25,12 +25,18 @@ class Python(Ecosystem):
         if reading.context.why_unknown is not None:
             return ()
         answers: list[Install | tuple[Step, Refused]] = []
+        apart: set[str] = set()
         for read in read_installs(PythonStage.of(reading)):
             if not isinstance(read, ReadInstall):
                 answers.append((read[0].step, read[1]))
             elif read.sources is not None:
+                if read.call is not None and read.call.manager in apart:
+                    # Its dependencies are there already: only the project itself is installed now.
+                    continue
                 answers.append((read.act.step, Refused(read.sources, _hint(read))))
             elif read.manifests:
+                if read.call is not None:
+                    apart.add(read.call.manager)
                 names = ", ".join(read.manifests)
                 answers.append(
                     Install(
