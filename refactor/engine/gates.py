@@ -61,4 +61,4 @@ def _why_changed(before: Dockerfile, after: Dockerfile, printed: bytes, may_chan
     for difference in compare(was, now):
         if difference.aspect not in may_change:
             return f"the rewrite would change {difference.aspect.name.lower()}: {difference.text}"
-    return was.why_not_carried_out(now) if hasattr(was, "why_not_carried_out") else None
+    return was.why_not_carried_out(now)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 
 from refactor.codemod import Codemod, Finding
-from refactor.syntax import Dockerfile, Instruction, Trivia
+from refactor.syntax import Dockerfile, InsertAfter, InsertBefore, Instruction, Trivia
 
 _OURS = re.compile(r"#\s*dockerfix:\s*ignore(?P<file>-file)?\s*(?:=\s*(?P<ids>[a-z0-9, -]+?))?\s*(?:#.*)?$", re.I)
 _HADOLINT = re.compile(r"#\s*hadolint\s+(?P<all>global\s+)?ignore\s*=\s*(?P<codes>[A-Z0-9, ]+)", re.I)
@@ -85,7 +85,5 @@ def _touched(finding: Finding) -> Iterable[Instruction]:
         yield finding.node
     for edit in finding.edits:
         # Inserting beside a node leaves it as it is; its comments are about itself.
-        if type(edit).__name__ in {"Replace", "Remove", "MoveBefore", "MoveAfter"} and isinstance(
-            edit.node, Instruction
-        ):
+        if not isinstance(edit, InsertBefore | InsertAfter) and isinstance(edit.node, Instruction):
             yield edit.node
