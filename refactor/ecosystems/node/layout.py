@@ -46,6 +46,7 @@ class Layout:
         self.context = reading.context
         self._moved: tuple[Moved, ...] | None = None
         self._parent: Layout | bool | None = False
+        self._units: dict[tuple[str, int], Unit | None] = {}
 
     @property
     def parent(self) -> Layout | None:
@@ -123,6 +124,12 @@ class Layout:
     def unit(self, folder: str, before: Instruction | None = None) -> Unit | None:
         """The project that a package manager called in ``folder`` works on: the nearest folder with a
         package.json."""
+        key = (folder, id(before))
+        if key not in self._units:
+            self._units[key] = self._unit(folder, before)
+        return self._units[key]
+
+    def _unit(self, folder: str, before: Instruction | None) -> Unit | None:
         here = folder
         while True:
             path = self.source(join(here, "package.json"), before)

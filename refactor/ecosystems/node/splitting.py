@@ -74,18 +74,25 @@ _PYTHON_FOR_GYP = (
 
 def split(reading: StageReading, wish: str | None) -> SplitPlan | Refused | None:
     """See :meth:`Ecosystem.split`."""
+    calls = [call for _, call in reading.calls if call.manager in MANAGERS]
+    if not calls:
+        return None
     layout = Layout(reading)
-    kind = kind_of(reading, layout)
     image, context = reading.image, reading.context
     is_node = image is not None and image.family == "node"
-    installs = tuple(project_installs(reading, layout))
-    if kind.compiles is None and not installs:
-        return None
+    is_building = any(call.action in {"run", "exec", "build", "workspace"} for call in calls)
     if context.why_unknown is not None:
-        if kind.compiles is None and not build_only(reading):
+        if not is_building and not build_only(reading):
             return None
         return Refused(f"the build context is not known: {context.why_unknown}", "name it with --context")
+    installs = tuple(project_installs(reading, layout))
     projects = tuple(project for project in installs if isinstance(project, Project))
+    if installs and not projects:
+        # The project is not in the context: nothing of what a build makes can be known.
+        return next(entry[1] for entry in installs if not isinstance(entry, Project)) if is_building else None
+    kind = kind_of(reading, layout)
+    if kind.compiles is None and not installs:
+        return None
     start = started(reading)
     natives = _natives(reading, projects) if is_node and image is not None and image.variant == "fat" else ()
     if kind.compiles is None and not build_only(reading) and not natives:
