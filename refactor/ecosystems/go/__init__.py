@@ -25,7 +25,7 @@ class Go(Ecosystem):
             stage = reading.file.stage(name) if name else None
             if stage is None or stage.index >= reading.stage.index:
                 continue
-            other = StageReading(reading.file, stage, reading.context)
+            other = StageReading.of(reading.file, stage, reading.context)
             if (other.image is not None and other.image.family == "golang") or any(
                 call.manager == "go" and call.action in {"build", "install"} for _, call in other.calls
             ):

@@ -48,7 +48,7 @@ def search_path(stage: GoStage) -> tuple[str, ...]:
                 if name == "PATH":
                     image = stage.reading.image
                     base = (image.env.get("PATH") if image is not None else None) or ":".join(_DEFAULT_PATH)
-                    found = stage.reading.file.expand(value.strip("\"'"), step.node)
+                    found = stage.reading.expand(value, step.node)
                     text = found if found is not None else re.sub(r"\$\{?PATH\}?", base, value.strip("\"'"))
                     return tuple(part for part in text.split(":") if part.startswith("/"))
     image = stage.reading.image

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from refactor.context import Unknown
 from refactor.ecosystems.go.source import Call, GoSource
-from refactor.ecosystems.go.values import Evaluator, Values
+from refactor.ecosystems.go.values import Evaluator
 from refactor.ecosystems.reading import StageReading, join
 
 _READS: Mapping[str, tuple[int, ...]] = {
@@ -176,7 +176,7 @@ class _Finder:
         for use in self.made:
             if wide is not None and use.path not in self.ignored:
                 self.found.setdefault(use.path, use.why)
-        files = tuple(Use(path, why) for path, why in _tops(self.found).items())
+        files = tuple(Use(path, why) for path, why in tops(self.found).items())
         return Needs(files, self.programs, self.open_program, zones, temporary, by_source)
 
     # Reads
@@ -327,7 +327,7 @@ def _path_of(text: str) -> str | None:
     return head or None
 
 
-def _tops(found: Mapping[str, str]) -> dict[str, str]:
+def tops(found: Mapping[str, str]) -> dict[str, str]:
     """Without paths that lie in another one."""
     return {
         path: why
@@ -336,4 +336,4 @@ def _tops(found: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-__all__ = ["Needs", "Use", "Values", "needs"]
+__all__ = ["Needs", "Use", "needs", "tops"]

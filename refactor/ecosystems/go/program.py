@@ -123,7 +123,7 @@ class GoStage:
             return text.strip("\"'") if text[:1] in "\"'" else text
         if "`" in text or "$(" in text:
             return None
-        return self.reading.file.expand(text, step.node)
+        return self.reading.expand(text, step.node)
 
     # Commands
 

@@ -5,20 +5,20 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from refactor.ecosystems import system
 from refactor.ecosystems.ecosystem import Instead, SplitPlan
 from refactor.ecosystems.go.cgo import Linking, linking
 from refactor.ecosystems.go.launch import Launch, launch
-from refactor.ecosystems.go.needs import Needs, Use, needs
+from refactor.ecosystems.go.needs import Needs, Use, needs, tops
 from refactor.ecosystems.go.program import Binary, GoCommand, GoStage
 from refactor.ecosystems.go.source import GoSource
 from refactor.ecosystems.go.steps import Effect, Made, is_kept, made
 from refactor.ecosystems.go.values import Evaluator
 from refactor.ecosystems.go.writing import program_of, written_by
-from refactor.ecosystems.reading import Refused, StageReading, Step, join
+from refactor.ecosystems.reading import Copied, Refused, StageReading, Step, join
 from refactor.ecosystems.split import Role, assemble, builder_name
 from refactor.images import BaseImage, lookup
 from refactor.syntax import Instruction
@@ -404,13 +404,19 @@ class _Splitter:
             return packages
         files: dict[str, str] = {use.path: use.why for use in (*wanted.files, *kept)}
         files.update(dict(launched.files))
+        files.update(self._purposes(programs))
+        late = self._late(programs)
+        # What a COPY of the runner's own brings need not come from the builder.
+        files = {path: why for path, why in tops(files).items() if path not in late}
+        if self._has_own_certificates():
+            files["/etc/ssl/certs/ca-certificates.crt"] = "the stage adds certificates of its own"
         if packages is not None:
             install = self._install(packages, choice)
             if isinstance(install, Refused):
                 return install
             self.runner_head += [install] if install else []
             self.evidence += packages.evidence
-        user, owned = self._user(choice, programs, kept, effects)
+        user, owned = self._user(choice, launched, programs, kept, effects)
         image = (
             f"{choice.image}:nonroot"
             if choice.names_users and user is not None and user.startswith("nonroot")
@@ -471,6 +477,19 @@ class _Splitter:
             builder=builder, runner=runner, builder_image=choice.builder, sets_user=sets_user, sets_workdir=adds_workdir
         )
 
+    def _late(self, programs: Sequence[_Program]) -> frozenset[str]:
+        last = max(
+            (i for i, step in enumerate(self.reading.steps) if step.keyword == "RUN"),
+            default=self._last_build(programs),
+        )
+        last = max(last, self._last_build(programs))
+        return frozenset(one.target for one in self.reading.copies if self.reading.position(one.node) > last)
+
+    def _has_own_certificates(self) -> bool:
+        """Certificates are copied in, and put into the system's list."""
+        text = "\n".join(step.node.argument for step in self.reading.steps if step.keyword in {"RUN", "COPY", "ADD"})
+        return "update-ca-certificates" in text and "/usr/local/share/ca-certificates" in text
+
     def _has_workdir(self) -> bool:
         return self.reading.last("WORKDIR") is not None
 
@@ -496,7 +515,12 @@ class _Splitter:
     # User
 
     def _user(
-        self, choice: _Choice, programs: Sequence[_Program], kept: Sequence[Use], effects: Sequence[Made]
+        self,
+        choice: _Choice,
+        launched: Launch,
+        programs: Sequence[_Program],
+        kept: Sequence[Use],
+        effects: Sequence[Made],
     ) -> tuple[str | None, dict[str, str]]:
         """The USER that the runner is given (None: not ours to say), and the folders that belong to it with the reason."""
         folders: dict[str, str] = {}
@@ -509,19 +533,15 @@ class _Splitter:
                 folders.update(dict(zip(answer.paths, answer.evidence)))
         made_folders = {one.path for one in effects if one.effect is Effect.FOLDER}
         folders.update({use.path: use.why for use in kept if use.path in made_folders})
-        if choice.has_shell:
-            return None, {}
         deployment = self.context.deployment
         where = ", ".join(deployment.sources)
         final = self.reading.final_user
+        if choice.has_shell and (final is not None or not self._is_volume(folders) or launched.shell):
+            # The codemod `run-as-user` knows what a runner with a shell needs.
+            return None, {}
         if final is not None:
-            owner = (
-                final
-                if final.partition(":")[0].isdigit()
-                else ("nonroot:nonroot" if choice.names_users else "65532:65532")
-            )
             is_root = final.partition(":")[0] in {"root", "0"}
-            return None, {} if is_root else {path: reason for path, reason in folders.items() if owner}
+            return None, {} if is_root else folders
         for path in folders:
             if any(path == mount or path.startswith(mount.rstrip("/") + "/") for mount in deployment.mounts):
                 why = why or f"it writes to {path}, which Compose mounts"
@@ -534,7 +554,20 @@ class _Splitter:
         if why is not None:
             self.evidence.append(f"the user stays root: {why}")
             return None, {}
+        if choice.has_shell:
+            # What is changed in a VOLUME behind its declaration is lost on some builders: its owner comes first.
+            self.runner_head.append(_MAKE_USER["alpine" if choice.image.startswith("alpine") else "debian"])
+            return "10001:10001", folders
         return ("nonroot:nonroot" if choice.names_users else "65532:65532"), folders
+
+    def _is_volume(self, folders: Iterable[str]) -> bool:
+        declared = [
+            path.rstrip("/") or "/"
+            for step in self.reading.steps
+            if step.keyword == "VOLUME"
+            for path in step.node.words
+        ]
+        return any(path == one or path.startswith(one + "/") for path in folders for one in declared)
 
     def _rename_user(self, choice: _Choice, user: str | None, in_runner: dict[Instruction, str]) -> bool:
         """A user that a RUN made is none of an image without a shell: the built-in one takes its place."""
@@ -545,7 +578,7 @@ class _Splitter:
         for step in users[:-1]:
             self.roles[step.node] = Role.BUILDER
         name = final.partition(":")[0]
-        if name.isdigit() or name == "root" or (choice.names_users and name in {"nonroot", "nobody"}):
+        if name.isdigit() or name == "root" or "$" in name or (choice.names_users and name in {"nonroot", "nobody"}):
             return False
         line = self.stage.line(users[-1])
         new = "nonroot:nonroot" if choice.names_users else "65532:65532"
@@ -560,56 +593,92 @@ class _Splitter:
     def _place(self, choice: _Choice, programs: Sequence[_Program], user: str | None) -> None:
         """Roles of RUN, COPY and of configuration that only the build reads."""
         reading = self.reading
-        last_build = max((reading.position(program.binary.go.step.node) for program in programs), default=0)
+        last_build = self._last_build(programs)
+        last_run = max((i for i, step in enumerate(reading.steps) if step.keyword == "RUN"), default=-1)
         if any(program.binary.go.command.span == (0, 0) for program in programs):
-            last_build = max((i for i, s in enumerate(reading.steps) if s.keyword in {"RUN", "COPY", "ADD"}), default=0)
             for step in reading.steps:
                 if step.keyword in {"WORKDIR", "ENV", "ARG"}:
                     self.roles[step.node] = Role.BOTH if step.keyword != "ARG" else Role.BUILDER
-        sources = {path for program in programs for path in program.sources}
         for index, step in enumerate(reading.steps):
             node = step.node
             if step.keyword == "RUN":
                 is_user = choice.has_shell and system.makes_user(step) and system.system_role(step) == Role.BOTH
                 self.roles[node] = Role.BOTH if is_user else Role.BUILDER
             elif step.keyword in {"COPY", "ADD"}:
+                is_late = index > max(last_build, last_run)
                 if node.flag("from") is not None:
-                    self.roles[node] = Role.BOTH if index < last_build else Role.RUNNER
+                    self.roles[node] = Role.RUNNER if is_late else Role.BOTH
                 else:
-                    self.roles[node] = self._role_of_copy(step, index, last_build, sources, choice)
-            elif step.keyword == "ENV" and self._is_for_build(node, programs):
-                self.roles[node] = Role.BUILDER
+                    self.roles[node] = Role.RUNNER if is_late else Role.BUILDER
+        for node in self._for_build(programs):
+            self.roles[node] = Role.BUILDER
         self._place_workdirs(choice)
 
-    def _role_of_copy(self, step: Step, index: int, last_build: int, sources: set[str], choice: _Choice) -> Role:
-        copied = [one for one in self.reading.copies if one.node is step.node]
-        if index > last_build:
-            return Role.RUNNER
-        for one in copied:
-            if any(
-                path == one.source or not one.source or path.startswith(one.source + "/")
-                for path in sources
-                if one.is_folder or path == one.source
-            ):
-                return Role.BUILDER
-        return Role.BUILDER
+    def _purposes(self, programs: Sequence[_Program]) -> dict[str, str]:
+        """Files that a COPY puts outside of the sources, or behind the build: absolute paths with the reason. What has
+        to go through the builder, as a RUN works on it there, is copied from it."""
+        reading = self.reading
+        last_build = self._last_build(programs)
+        last_run = max((i for i, step in enumerate(reading.steps) if step.keyword == "RUN"), default=-1)
+        trees = {one.target for one in reading.copies if self._has_sources(one)} | {reading.final_workdir}
+        found: dict[str, str] = {}
+        for copied in reading.copies:
+            index = reading.position(copied.node)
+            if index > max(last_build, last_run) or self._has_sources(copied) or _PRIVATE.search(copied.target):
+                continue
+            inside = any(copied.target == tree or copied.target.startswith(tree.rstrip("/") + "/") for tree in trees)
+            if index < last_build and inside:
+                continue
+            why = f"line {reading.file.line_of(copied.node)} puts it there"
+            if copied.is_folder and (copied.target in _SYSTEM_FOLDERS or copied.target in trees):
+                names = self.context.children(copied.source)
+                for name in names if isinstance(names, tuple) else ():
+                    found[join(copied.target, name.rstrip("/"))] = why
+            else:
+                found[copied.target] = why
+        return found
 
-    def _is_for_build(self, node: Instruction, programs: Sequence[_Program]) -> bool:
-        """Only variables of the go command, none of which the program asks for."""
-        names = [name for name, _ in node.pairs]
-        if not names or any(not _OF_THE_BUILD.match(name) or name in _NOT_OF_THE_BUILD for name in names):
-            return False
-        literals = {
-            literal.value for program in programs for source in program.sources.values() for literal in source.literals
-        }
+    def _has_sources(self, copied: Copied) -> bool:
+        """Go sources or manifests are copied."""
+        if not copied.is_folder:
+            return copied.source.endswith((".go", "go.mod", "go.sum", "go.work", "go.work.sum"))
+        files = self.context.files(copied.source, without=("node_modules", ".git"))
+        return isinstance(files, tuple) and any(path.endswith((".go", "/go.mod")) or path == "go.mod" for path in files)
+
+    def _last_build(self, programs: Sequence[_Program]) -> int:
+        if any(program.binary.go.command.span == (0, 0) for program in programs):
+            return max((i for i, s in enumerate(self.reading.steps) if s.keyword in {"RUN", "COPY", "ADD"}), default=0)
+        return max((self.reading.position(program.binary.go.step.node) for program in programs), default=0)
+
+    def _for_build(self, programs: Sequence[_Program]) -> list[Instruction]:
+        """ENV instructions with variables of the go command alone, none of which the program or the runner asks for."""
+        literals = {one.value for program in programs for source in program.sources.values() for one in source.literals}
+        found: list[Step] = []
+        for step in self.reading.steps:
+            if step.keyword != "ENV" or not step.node.pairs:
+                continue
+            if all(self._is_setting(step, name, value) and name not in literals for name, value in step.node.pairs):
+                found.append(step)
         rest = [
             step.node.argument
             for step in self.reading.steps
-            if step.keyword in {"ENV", "CMD", "ENTRYPOINT", "WORKDIR"} and step.node is not node
+            if step.keyword in {"ENV", "CMD", "ENTRYPOINT", "WORKDIR", "HEALTHCHECK", "LABEL", "VOLUME"}
+            and step not in found
         ]
-        return not any(
-            name in literals or any(f"${name}" in text or f"${{{name}" in text for text in rest) for name in names
-        )
+        text = "\n".join(rest)
+        return [
+            step.node
+            for step in found
+            if not any(name != "PATH" and re.search(rf"\$\{{?{name}\b", text) for name, _ in step.node.pairs)
+        ]
+
+    def _is_setting(self, step: Step, name: str, value: str) -> bool:
+        if name == "PATH":
+            # Only folders of the toolchain are added.
+            parts = [part for part in value.strip("\"'").split(":") if part not in {"$PATH", "${PATH}"}]
+            own = {"/go/bin", "/usr/local/go/bin", f"{self.stage.gopath}/bin"}
+            return all((self.reading.expand(part, step.node) or part).rstrip("/") in own for part in parts)
+        return _OF_THE_BUILD.match(name) is not None and name not in _NOT_OF_THE_BUILD
 
     def _place_workdirs(self, choice: _Choice) -> None:
         """Only the last WORKDIR matters to a runner in which nothing is run between two of them."""
@@ -795,6 +864,15 @@ class _Splitter:
         )
 
 
+_MAKE_USER = {
+    "debian": "RUN groupadd -r -g 10001 app \\\n    && useradd --no-log-init -r -u 10001 -g app app",
+    "alpine": "RUN addgroup -S -g 10001 app \\\n    && adduser -S -D -H -u 10001 -G app app",
+}
+"""As the codemod `run-as-user` writes it."""
+_PRIVATE = re.compile(
+    r"^/root/|/\.(?:netrc|ssh|gitconfig|git-credentials|npmrc|aws|docker)\b|^/etc/(?:apt|apk|ssh)/|ca-certificates"
+)
+"""Where credentials and settings of the build lie."""
 _ELSEWHERE = frozenset(
     {"open", "xdg-open", "rundll32", "explorer", "cmd", "cmd.exe", "powershell", "launchctl", "osascript"}
 )
@@ -841,4 +919,4 @@ def _before_start(entries: Sequence[Instruction | str | Instead], text: str) -> 
     return (*entries[:at], text, *entries[at:])
 
 
-__all__ = ["STATIC", "join", "split"]
+__all__ = ["STATIC", "split"]

@@ -89,6 +89,9 @@ def _of(stage: GoStage, step: Step, command: Command) -> tuple[Made, ...] | Refu
     name = command.name.rpartition("/")[2]
     if name in _QUIET or name in _GENERATORS:
         return written
+    if name in {"sh", "bash"} and command.in_pipeline and not any(arg.endswith(".sh") for arg in command.args):
+        # `curl ... | sh` installs a tool; a program that is started from there is looked for by name.
+        return written
     folder = step.folder_of(command)
     operands = [stage.expanded(step, arg) for arg in command.args if not arg.startswith("-")]
     paths = [join(folder, path) if folder is not None else path for path in operands if path]

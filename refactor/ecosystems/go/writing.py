@@ -71,7 +71,7 @@ def program_of(reading: StageReading, sources: Mapping[str, GoSource]) -> Progra
     for step in reading.steps:
         if step.keyword == "ENV":
             for name, value in step.node.pairs:
-                environment[name] = reading.file.expand(value, step.node)
+                environment[name] = reading.expand(value, step.node)
     start = reading.start
     arguments = start.argv[1:] if start is not None else ()
     if start is not None and start.script is not None and not arguments:
