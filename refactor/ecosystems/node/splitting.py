@@ -90,6 +90,9 @@ def split(reading: StageReading, wish: str | None) -> SplitPlan | Refused | None
     if installs and not projects:
         # The project is not in the context: nothing of what a build makes can be known.
         return next(entry[1] for entry in installs if not isinstance(entry, Project)) if is_building else None
+    if not installs and not (is_building and is_node):
+        # Some program of npm's, with no project of the context: no Node application.
+        return None
     kind = kind_of(reading, layout)
     if kind.compiles is None and not installs:
         return None
@@ -98,9 +101,6 @@ def split(reading: StageReading, wish: str | None) -> SplitPlan | Refused | None
     if kind.compiles is None and not build_only(reading) and not natives:
         return _why_nothing(start) or _why_install_builds(layout, projects)
     if not is_node or image is None:
-        if not projects:
-            # Some program of npm's on another image, with no project of the context: no Node application.
-            return None
         return Refused(
             f"{reading.stage.image} is not an official Node image, so a small one that runs the same"
             " program is not known",
