@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
-from refactor.context.manifests import tsconfig_out_dir
+from refactor.context.node_manifests import tsconfig_out_dir
 from refactor.context.tables import items, table, text, texts
 from refactor.ecosystems.node.layout import Layout, Unit
 from refactor.ecosystems.node.programs import MANAGERS, Ran

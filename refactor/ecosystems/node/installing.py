@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from refactor.context import Unknown
 from refactor.ecosystems.ecosystem import Install, Rewrite
 from refactor.ecosystems.node.layout import Layout, below
-from refactor.ecosystems.node.needs import Started, start_unit, started, why_dev_needed
 from refactor.ecosystems.node.programs import last_reading
 from refactor.ecosystems.node.projects import (
     Project,
@@ -22,9 +22,11 @@ from refactor.ecosystems.node.projects import (
     reads,
     why_not_frozen,
 )
-from refactor.ecosystems.node.steps import kind_of
 from refactor.ecosystems.reading import Refused, StageReading, Step
 from refactor.shell import Command
+
+if TYPE_CHECKING:
+    from refactor.ecosystems.node.needs import Started
 
 _PRODUCTION = ("--production", "--prod", "-P", "--omit=dev", "--only=production", "--only=prod")
 
@@ -96,7 +98,11 @@ def production_install(reading: StageReading) -> Sequence[Rewrite | tuple[Step, 
             continue
         if project.manager == "bun" or project.command.is_conditional:
             continue
+        if _is_frozen(project) and is_production(project, node_env(reading, project)):
+            continue
         if start is None:
+            from refactor.ecosystems.node.needs import started
+
             start = started(final)
         found += _one(layout, project, start, final)
     return found
@@ -177,6 +183,9 @@ _NO_NEWS = Refused("")
 
 def _why_keep_dev(layout: Layout, project: Project, start: Started | None, final: StageReading) -> Refused | None:
     """Why the development dependencies stay, without words where that is no news; None where they can go."""
+    from refactor.ecosystems.node.needs import start_unit, why_dev_needed
+    from refactor.ecosystems.node.steps import kind_of
+
     reading = layout.reading
     if _is_berry(layout, project):
         return _NO_NEWS

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from refactor.context import Unknown
-from refactor.context.manifests import PackageJson, read_package_json
+from refactor.context.node_manifests import PackageJson, read_package_json
 from refactor.ecosystems.reading import StageReading, join
 from refactor.syntax import Instruction
 

@@ -7,7 +7,7 @@ import re
 from typing import NamedTuple
 
 from refactor.context import Unknown
-from refactor.context.manifests import NodeLock, PackageJson
+from refactor.context.node_manifests import NodeLock, PackageJson
 from refactor.ecosystems.node.layout import SKIPPED, Layout, Unit
 from refactor.ecosystems.node.programs import (
     MANAGERS,

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from refactor.context import Unknown
-from refactor.context.manifests import PackageJson, workspace_members
+from refactor.context.node_manifests import PackageJson, workspace_members
 from refactor.ecosystems.node.layout import Layout, Unit
 from refactor.ecosystems.node.tables import words
 from refactor.ecosystems.reading import StageReading, Start, Step, join

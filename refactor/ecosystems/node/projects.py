@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from refactor.context import BuildContext, Unknown
-from refactor.context.manifests import (
+from refactor.context.node_manifests import (
     NodeLock,
     PackageJson,
     lock_matches,

@@ -7,7 +7,7 @@ import re
 from typing import NamedTuple
 
 from refactor.context import Unknown
-from refactor.context.manifests import NodeLock
+from refactor.context.node_manifests import NodeLock
 from refactor.ecosystems.node.case import Case
 from refactor.ecosystems.node.installing import is_production, node_env
 from refactor.ecosystems.node.native import compiled

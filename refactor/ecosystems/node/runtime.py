@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from refactor.context import BuildContext
-from refactor.context.manifests import NodeLock, PackageJson
+from refactor.context.node_manifests import NodeLock, PackageJson
 from refactor.ecosystems.node.sources import facts
 from refactor.ecosystems.node.tables import words
 from refactor.images import BaseImage

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from refactor.context import Unknown
-from refactor.context.manifests import NodeLock, PackageJson
+from refactor.context.node_manifests import NodeLock, PackageJson
 from refactor.ecosystems.ecosystem import Instead, SplitPlan
 from refactor.ecosystems.node.builds import build_of
 from refactor.ecosystems.node.case import Case
