@@ -5,6 +5,8 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator
 
+from refactor.context import Unknown
+from refactor.context.manifests import read_go_mod, read_go_work
 from refactor.ecosystems.ecosystem import Install
 from refactor.ecosystems.go.cgo import vendor_folder
 from refactor.ecosystems.go.program import GoCommand, GoStage, Module
@@ -29,13 +31,37 @@ def installs(reading: StageReading) -> Iterator[Install | tuple[Step, Refused]]:
             continue
         if go.folder is None or (go.verb == "mod download" and go.operands):
             continue
-        module = stage.module_of(go)
-        if isinstance(module, Refused) or module.manifest is None or module.folder in seen:
+        module = _module(stage, go)
+        if module is None:
             continue
-        seen.add(module.folder)
+        key = _work(stage, module) or module.folder
+        if key in seen:
+            continue
+        seen.add(key)
         answer = _of(stage, go, module)
         if answer is not None:
             yield answer
+
+
+def _module(stage: GoStage, go: GoCommand) -> Module | None:
+    """The module of a command, or the first one of the workspace that it works in."""
+    module = stage.module_of(go)
+    if isinstance(module, Module) and module.manifest is not None:
+        return module
+    place = go.folder or "/"
+    while True:
+        found = stage.reading.in_context(posixpath.join(place, "go.work"), go.step.node)
+        if found:
+            work = read_go_work(stage.context, found)
+            uses = () if isinstance(work, Unknown) else work.uses
+            for use in uses:
+                read = read_go_mod(stage.context, posixpath.join(use, "go.mod"))
+                if not isinstance(read, Unknown):
+                    return Module(read.module, use, read)
+            return None
+        if place == "/":
+            return None
+        place = posixpath.dirname(place)
 
 
 def _of(stage: GoStage, go: GoCommand, module: Module) -> Install | tuple[Step, Refused] | None:
@@ -96,8 +122,9 @@ def _root_in_image(stage: GoStage, go: GoCommand) -> str | None:
     """The image folder that holds the module's root: the nearest one above the command's with a go.mod."""
     place = go.folder or "/"
     while True:
-        if stage.reading.in_context(posixpath.join(place, "go.mod"), go.step.node) == "go.mod":
-            return place
+        for name in ("go.work", "go.mod"):
+            if stage.reading.in_context(posixpath.join(place, name), go.step.node) == name:
+                return place
         if place == "/":
             return go.folder
         place = posixpath.dirname(place)

@@ -211,6 +211,12 @@ class GoStage:
         """The module that a command works in, or the GOPATH tree."""
         if go.folder is None:
             return Refused(f"the folder that line {self.line(go.step)} builds in is not known", "set it with WORKDIR")
+        first = next((one for one in go.operands if one.startswith(".") and not one.endswith(".go")), None)
+        if first is not None:
+            # In a workspace the module is that of the package, below the folder that go.work is in.
+            below = self.module_at(join(go.folder, first.removesuffix("...")), go)
+            if isinstance(below, Module) and below.manifest is not None:
+                return below
         return self.module_at(go.folder, go)
 
     def module_at(self, folder: str, go: GoCommand) -> Module | Refused:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 _LEXEME = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:[^"\\\n]|\\.)*"|`[^`]*`' r"|'(?:[^'\\\n]|\\[^\n]+?)'", re.DOTALL)
-_PACKAGE = re.compile(r"^\s*package\s+(\w+)", re.MULTILINE)
+_PACKAGE = re.compile(r"^[ \t]*package\s+(\w+)", re.MULTILINE)
 _IMPORTS = re.compile(r"^import\s*(?:\(([^)]*)\)|([^\n;]+))", re.MULTILINE)
 _IMPORT = re.compile(r'(?:([\w.]+)[ \t]+)?("[^"\n]*"|`[^`\n]*`)')
 _EMBED = re.compile(r"^//go:embed[ \t]+(.+)$", re.MULTILINE)

@@ -436,6 +436,7 @@ class _Splitter:
         if launched.run is not None:
             self._start_binary(launched, programs[0].binary, in_runner)
         named = self._rename_user(choice, user, in_runner)
+        is_spelled = self._spell_out(in_runner)
         for program in programs:
             line = self.stage.line(program.binary.go.step)
             if launched.run is None:
@@ -474,7 +475,11 @@ class _Splitter:
         if adds_workdir:
             runner = (*_before_start(runner, f"WORKDIR {self.reading.final_workdir}"),)
         return plan._replace(
-            builder=builder, runner=runner, builder_image=choice.builder, sets_user=sets_user, sets_workdir=adds_workdir
+            builder=builder,
+            runner=runner,
+            builder_image=choice.builder,
+            sets_user=sets_user,
+            sets_workdir=adds_workdir or is_spelled,
         )
 
     def _late(self, programs: Sequence[_Program]) -> frozenset[str]:
@@ -587,6 +592,26 @@ class _Splitter:
             f"the user {final} of line {line} is made by a RUN, which {choice.image} cannot do: {new} takes its place"
         )
         return True
+
+    def _spell_out(self, in_runner: dict[Instruction, str]) -> bool:
+        """Variables that the builder's image brings ($GOPATH) are none of the runner's: their values take their place.
+        True where a WORKDIR is among what changes."""
+        image = self.reading.image
+        known = dict(image.env) if image is not None else {}
+        known.pop("PATH", None)
+        is_workdir = False
+        for step in self.reading.steps:
+            node = step.node
+            if node.keyword not in {"WORKDIR", "ENV", "VOLUME"} or "$" not in node.argument or node in in_runner:
+                continue
+            text = node.argument
+            for name, value in known.items():
+                if name not in self.reading.file.environment(node):
+                    text = re.sub(rf"\$(?:\{{{name}\}}|{name}\b)", value, text)
+            if text != node.argument and self.roles.get(node) != Role.BUILDER:
+                in_runner[node] = f"{node.keyword} {text}"
+                is_workdir = is_workdir or node.keyword == "WORKDIR"
+        return is_workdir
 
     # Instructions
 

@@ -1,0 +1,675 @@
+"""Go stages: what they become, and what is refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from refactor import BuildContext, Settings, fix
+from refactor.context import Deployment
+from refactor.ecosystems.go.source import is_built, read_source
+from refactor.ecosystems.go.values import Evaluator, Program, Text
+from refactor.engine.change import Change
+
+SUM = "github.com/go-chi/chi/v5 v5.2.1 h1:KOIHODQj58PmL80G2Eak4WdvUzjSJSm0vG72crDCqb8=\n"
+MOD = "module example.org/shop\n\ngo 1.24\n"
+STATIC = "gcr.io/distroless/static-debian12:nonroot"
+
+
+def main(body: str = "", imports: str = "", top: str = "") -> str:
+    names = "\n".join(f'\t"{name}"' for name in imports.split())
+    return f"package main\n\nimport (\n{names}\n)\n\n{top}\n\nfunc main() {{\n\t{body}\n}}\n"
+
+
+SERVER = {"go.mod": MOD, "main.go": main('http.ListenAndServe(":8080", nil)', "net/http")}
+NAIVE = """
+FROM golang:1.24
+WORKDIR /app
+COPY . .
+RUN go build -o server .
+EXPOSE 8080
+CMD ["./server"]
+"""
+
+
+def run(
+    text: str, files: Mapping[str, str | bytes], runner: str | None = None, deployment: Deployment | None = None
+) -> Change:
+    context = BuildContext.of(files)
+    if deployment is not None:
+        context.deployment = deployment
+    change = fix(text.lstrip("\n").encode(), context, settings=Settings(runner))
+    assert change.failure is None
+    again = fix(change.after, context, settings=Settings(runner))
+    assert again.after == change.after, "a second run finds something"
+    return change
+
+
+def split(text: str, files: Mapping[str, str | bytes], runner: str | None = None) -> tuple[str, str]:
+    """Builder and runner of the result."""
+    change = run(text, files, runner)
+    after = change.after.decode()
+    assert after.count("FROM ") == 2, [refusal.because for refusal in change.refused]
+    builder, final = after.split("\n\nFROM ", 1)
+    return builder, "FROM " + final
+
+
+def refusal(
+    text: str, files: Mapping[str, str | bytes], runner: str | None = None, deployment: Deployment | None = None
+) -> str:
+    change = run(text, files, runner, deployment)
+    assert change.after.decode().count("FROM ") == 1
+    reasons = [one.because for one in change.refused if one.codemod == "split-build-stage"]
+    assert len(reasons) == 1, reasons
+    assert "unknown" not in reasons[0]
+    return reasons[0]
+
+
+# The usual server
+
+
+def test_static_program_goes_to_distroless_as_nonroot() -> None:
+    after = run(NAIVE, SERVER).after.decode()
+    assert (
+        after
+        == """FROM golang:1.24 AS builder
+WORKDIR /app
+COPY . .
+RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o server .
+
+FROM gcr.io/distroless/static-debian12:nonroot AS runner
+WORKDIR /app
+COPY --from=builder /app/server ./
+EXPOSE 8080
+USER nonroot:nonroot
+CMD ["./server"]
+"""
+    )
+
+
+def test_modules_are_downloaded_before_the_sources_are_copied() -> None:
+    files = {**SERVER, "go.mod": MOD + "\nrequire github.com/go-chi/chi/v5 v5.2.1\n", "go.sum": SUM}
+    builder, _ = split(NAIVE, files)
+    assert builder.index("COPY go.mod go.sum ./") < builder.index("RUN go mod download") < builder.index("COPY . .")
+    assert builder.count("go mod download") == 1
+
+
+def test_no_requirements_no_download() -> None:
+    assert "go mod download" not in run(NAIVE, SERVER).after.decode()
+
+
+def test_without_go_sum_nothing_is_downloaded_first() -> None:
+    change = run(NAIVE, {**SERVER, "go.mod": MOD + "\nrequire github.com/go-chi/chi/v5 v5.2.1\n"})
+    assert b"go mod download" not in change.after
+    assert any("go.sum is not in the build context" in one.because for one in change.refused)
+
+
+def test_vendored_modules_are_not_downloaded() -> None:
+    files = {
+        **SERVER,
+        "go.mod": MOD + "\nrequire github.com/go-chi/chi/v5 v5.2.1\n",
+        "go.sum": SUM,
+        "vendor/modules.txt": "#\n",
+    }
+    builder, _ = split(NAIVE, files)
+    assert "go mod download" not in builder
+
+
+def test_local_replacements_and_workspaces_are_manifests_too() -> None:
+    files = {
+        "go.work": "go 1.24\n\nuse (\n\t./api\n\t./lib\n)\n",
+        "api/go.mod": "module example.org/api\n\ngo 1.24\n\nrequire (\n\tgithub.com/go-chi/chi/v5 v5.2.1\n\texample.org/old v0.0.0\n)\n\nreplace example.org/old => ../old\n",
+        "api/go.sum": SUM,
+        "lib/go.mod": "module example.org/lib\n\ngo 1.24\n",
+        "old/go.mod": "module example.org/old\n\ngo 1.24\n",
+        "api/main.go": main(),
+    }
+    builder, final = split(
+        'FROM golang:1.24\nWORKDIR /src\nCOPY . .\nRUN go build -o /usr/local/bin/api ./api\nCMD ["api"]\n', files
+    )
+    above = builder[: builder.index("RUN go mod download")]
+    for path in ("go.work", "api/go.mod", "api/go.sum", "lib/go.mod", "old/go.mod"):
+        assert path in above
+    assert "COPY --from=builder /usr/local/bin/api /usr/local/bin/" in final
+
+
+def test_manifests_keep_their_places_below_a_copied_folder() -> None:
+    files = {
+        "src/go.mod": MOD + "\nrequire github.com/go-chi/chi/v5 v5.2.1\n",
+        "src/go.sum": SUM,
+        "src/main.go": main(),
+    }
+    builder, final = split(
+        "FROM docker.io/golang:1.24.2\nADD ./src /app\nWORKDIR /app\nRUN GOAMD64=v3 go build -o server .\nCMD ./server -prefork\n",
+        files,
+    )
+    assert "COPY src/go.mod src/go.sum ./" in builder
+    assert 'RUN CGO_ENABLED=0 GOAMD64=v3 go build -trimpath -ldflags="-s -w" -o server .' in builder
+    assert 'CMD ["./server", "-prefork"]' in final
+
+
+# What the author wrote stays
+
+
+@pytest.mark.parametrize(
+    ("build", "expected"),
+    [
+        ('go build -ldflags "-X main.v=1" -o server .', 'CGO_ENABLED=0 go build -ldflags "-X main.v=1" -o server .'),
+        (
+            "CGO_ENABLED=0 go build -trimpath -o server .",
+            'CGO_ENABLED=0 go build -ldflags="-s -w" -trimpath -o server .',
+        ),
+        ("cd /app && go build -o server", 'cd /app && CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o server'),
+        (
+            "env GOOS=linux go build -o server",
+            'env GOOS=linux CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o server',
+        ),
+        (
+            "go vet ./... && go build -v -o server",
+            'go vet ./... && CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -v -o server',
+        ),
+        ("go build -gcflags 'all=-N -l' -o server", "CGO_ENABLED=0 go build -gcflags 'all=-N -l' -o server"),
+    ],
+)
+def test_flags_of_the_author_stay(build: str, expected: str) -> None:
+    builder, final = split(NAIVE.replace("go build -o server .", build), SERVER)
+    assert f"RUN {expected}\n" in builder + "\n"
+    assert f"FROM {STATIC}" in final
+
+
+def test_continued_run_keeps_its_lines() -> None:
+    builder, _ = split(
+        NAIVE.replace("RUN go build -o server .", "RUN GOOS=linux \\\n      go build \\\n      -o server ."), SERVER
+    )
+    assert 'RUN CGO_ENABLED=0 GOOS=linux \\\n      go build -trimpath -ldflags="-s -w" \\\n      -o server .' in builder
+
+
+def test_old_toolchains_do_not_know_trimpath() -> None:
+    builder, _ = split(NAIVE.replace("1.24", "1.12"), SERVER)
+    assert '-ldflags="-s -w"' in builder
+    assert "-trimpath" not in builder
+
+
+def test_build_variables_stay_in_the_builder() -> None:
+    text = NAIVE.replace("WORKDIR", "ENV GO111MODULE=on GOPROXY=direct\nENV PORT=80\nWORKDIR")
+    builder, final = split(text, SERVER)
+    assert "GO111MODULE" in builder
+    assert "GO111MODULE" not in final
+    assert "ENV PORT=80" in final
+
+
+# Where the program is
+
+
+@pytest.mark.parametrize(
+    ("build", "start", "copied"),
+    [
+        ("go build", '["./shop"]', "/app/shop ./"),
+        ("go build .", '["/app/shop"]', "/app/shop ./"),
+        ("go build main.go", '["./main"]', "/app/main ./"),
+        ("go build -o bin/ ./...", '["./bin/shop"]', "/app/bin/shop ./bin/"),
+        ("go build -o /bin/x", '["x"]', "/bin/x /bin/"),
+        ("go install", '["shop"]', "/go/bin/shop /usr/local/bin/"),
+        ("go install .", '["/go/bin/shop"]', "/go/bin/shop /go/bin/"),
+        ("go build -o a && mv a /usr/bin/b", '["b"]', "/usr/bin/b /usr/bin/"),
+        ("go build -o=/out/shop", '["/out/shop", "-v"]', "/out/shop /out/"),
+        ("go build -o .", '["./shop"]', "/app/shop ./"),
+    ],
+)
+def test_output(build: str, start: str, copied: str) -> None:
+    text = NAIVE.replace("go build -o server .", build).replace('["./server"]', start)
+    _, final = split(text, SERVER)
+    assert f"COPY --from=builder {copied}\n" in final
+    assert f"CMD {start}" in final
+
+
+def test_version_suffix_is_no_program_name() -> None:
+    files = {**SERVER, "go.mod": "module example.org/shop/v2\n\ngo 1.24\n"}
+    text = NAIVE.replace("go build -o server .", "go build").replace("./server", "./shop")
+    assert "/app/shop" in split(text, files)[1]
+
+
+def test_only_the_started_program_of_several() -> None:
+    files = {"go.mod": MOD, "cmd/server/main.go": main(), "cmd/tool/main.go": main()}
+    text = NAIVE.replace("go build -o server .", "go build -o bin/ ./cmd/...").replace("./server", "./bin/server")
+    change = run(text, files)
+    assert "COPY --from=builder /app/bin/server ./bin/" in change.after.decode()
+    assert b"/app/bin/tool" not in change.after
+    assert any("tool is built as well" in line for finding in change.applied for line in finding.evidence)
+
+
+def test_go_build_of_many_packages_builds_nothing() -> None:
+    files = {"go.mod": MOD, "a/main.go": main(), "b/main.go": main()}
+    text = NAIVE.replace("go build -o server .", "go build ./...").replace("./server", "./a")
+    assert "is not built by a go build" in refusal(text, files)
+
+
+def test_gopath_project() -> None:
+    text = 'FROM golang:1.7-alpine\nCOPY . /go/src/app\nWORKDIR /go/src/app\nRUN go get -d\nRUN go install -v\nCMD ["app"]\n'
+    builder, final = split(text, {"main.go": main()})
+    assert 'RUN CGO_ENABLED=0 go install -ldflags="-s -w" -v' in builder
+    assert "COPY --from=builder /go/bin/app /usr/local/bin/" in final
+
+
+def test_workdir_with_a_variable_of_the_base_image() -> None:
+    text = (
+        'FROM golang:1.12\nWORKDIR $GOPATH/src/example.org/shop\nCOPY . .\nRUN go build -o server\nCMD ["./server"]\n'
+    )
+    _, final = split(text, {"main.go": main()})
+    assert "WORKDIR /go/src/example.org/shop" in final
+
+
+def test_single_file_copied_to_the_working_directory() -> None:
+    text = "FROM golang:1.19\nWORKDIR /app\nCOPY main.go /app\nRUN go build -o /usr/local/bin/rec .\nCMD rec\n"
+    _, final = split(text, {"main.go": main(), "go.mod": MOD})
+    assert 'CMD ["rec"]' in final
+
+
+def test_go_run_becomes_a_build() -> None:
+    text = 'FROM golang:1.22\nWORKDIR /app\nCOPY . .\nCMD ["go", "run", "-tags", "x", ".", "-p", "80"]\n'
+    builder, final = split(text, SERVER)
+    assert 'RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -tags=x -o /usr/local/bin/shop .' in builder
+    assert 'CMD ["/usr/local/bin/shop", "-p", "80"]' in final
+    assert f"FROM {STATIC}" in final
+
+
+# cgo
+
+
+CGO = {
+    "go.mod": MOD + "\nrequire github.com/mattn/go-sqlite3 v1.14.28\n",
+    "go.sum": "github.com/mattn/go-sqlite3 v1.14.28 h1:KOIHODQj58PmL80G2Eak4WdvUzjSJSm0vG72crDCqb8=\n",
+    "main.go": main('sql.Open("sqlite3", "/data/x.db")', "database/sql github.com/mattn/go-sqlite3"),
+}
+
+
+def test_cgo_keeps_the_release_of_the_builder() -> None:
+    builder, final = split(NAIVE.replace("1.24", "1.24-bookworm"), CGO)
+    assert "CGO_ENABLED" not in builder
+    assert "FROM debian:bookworm-slim AS runner" in final
+
+
+def test_cgo_on_a_moving_tag_names_the_release() -> None:
+    builder, final = split(NAIVE.replace("1.24", "latest"), CGO)
+    assert builder.startswith("FROM golang:trixie AS builder")
+    assert "FROM debian:trixie-slim AS runner" in final
+
+
+def test_owner_of_a_volume_comes_before_its_declaration() -> None:
+    text = NAIVE.replace("1.24", "1.24-bookworm").replace("EXPOSE", "RUN mkdir /data\nVOLUME /data\nEXPOSE")
+    _, final = split(text, CGO)
+    assert final.index("COPY --from=builder --chown=10001:10001 /data /data") < final.index("VOLUME /data")
+    assert "USER 10001:10001" in final
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"go.mod": MOD, "main.go": "package main\n\n// #include <math.h>\nimport \"C\"\n\nfunc main() {}\n"},
+        {"go.mod": MOD, "main.go": main(imports="example.org/shop/x"), "x/x.go": 'package x\n\nimport "C"\n'},
+        {"go.mod": MOD, "main.go": main(imports="plugin")},
+        {
+            "go.mod": MOD, "main.go": main(imports="a.org/b"), "vendor/modules.txt": "",
+            "vendor/a.org/b/b.go": 'package b\n\nimport "C"\n',
+        },
+        {"go.mod": "module x\n\ngo 1.15\n", "main.go": main(),
+         "go.sum": "github.com/mattn/go-sqlite3 v1.14.28 h1:KOIHODQj58PmL80G2Eak4WdvUzjSJSm0vG72crDCqb8=\n"},
+    ],
+)  # fmt: skip
+def test_needs_cgo(files: dict[str, str]) -> None:
+    builder, final = split(NAIVE.replace("1.24", "1.22"), files)
+    assert "CGO_ENABLED=0" not in builder
+    assert "debian:bookworm-slim" in final
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {**SERVER, "c_test.go": 'package main\n\nimport "C"\n'},
+        {**SERVER, "c_windows.go": 'package main\n\nimport "C"\n'},
+        {**SERVER, "tool.go": '//go:build ignore\n\npackage main\n\nimport "C"\n'},
+        {**SERVER, "other/x.go": 'package other\n\nimport "C"\n'},
+        {**SERVER, "go.sum": "github.com/mattn/go-sqlite3 v1.14.28 h1:KOIHODQj58PmL80G2Eak4WdvUzjSJSm0vG72crDCqb8=\n"},
+        {
+            "go.mod": MOD, "main.go": main(imports="a.org/b"), "vendor/modules.txt": "",
+            "vendor/a.org/b/b.go": 'package b\n\nimport "C"\n', "vendor/a.org/b/n.go": "//go:build !cgo\n\npackage b\n",
+        },
+    ],
+)  # fmt: skip
+def test_needs_no_cgo(files: dict[str, str]) -> None:
+    assert "CGO_ENABLED=0" in split(NAIVE, files)[0]
+
+
+def test_cgo_refuses_static_runners() -> None:
+    text = NAIVE.replace("1.24", "1.24-bookworm")
+    assert "linked with the C library, which scratch has not" in refusal(text, CGO, "scratch")
+    assert "linked with glibc, which Alpine has not" in refusal(text, CGO, "alpine")
+    assert "FROM gcr.io/distroless/base-debian12:nonroot AS runner" in split(text, CGO, "distroless")[1]
+
+
+def test_libraries_of_headers_come_along() -> None:
+    files = {**CGO, "main.go": 'package main\n\n// #cgo LDFLAGS: -lpq\nimport "C"\n\nfunc main() {}\n'}
+    text = NAIVE.replace("1.24", "1.24-bookworm").replace(
+        "COPY", "RUN apt-get update && apt-get install -y libpq-dev\nCOPY"
+    )
+    _, final = split(text, files)
+    assert "libpq5" in final
+    assert "libpq-dev" not in final
+
+
+# Other runners
+
+
+def test_scratch_gets_certificates_and_zones() -> None:
+    files = {**SERVER, "main.go": main('time.LoadLocation("Asia/Tokyo"); os.CreateTemp("", "x")', "time os net/http")}
+    _, final = split(NAIVE.replace("1.24", "1.22-bookworm"), files, "scratch")
+    assert final.startswith("FROM scratch AS runner")
+    assert "/etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/" in final
+    assert "COPY --from=builder /usr/share/zoneinfo /usr/share/zoneinfo" in final
+    assert "--chown=65532:65532 /writable /tmp" in final
+    assert "USER 65532:65532" in final
+
+
+def test_scratch_from_alpine_takes_the_zones_of_go() -> None:
+    files = {**SERVER, "main.go": main('time.LoadLocation("Asia/Tokyo")', "time")}
+    _, final = split(NAIVE.replace("1.24", "1.22-alpine"), files, "scratch")
+    assert "/usr/local/go/lib/time/zoneinfo.zip" in final
+    assert "ENV ZONEINFO=/zoneinfo.zip" in final
+    assert "/usr/share/zoneinfo" not in final
+
+
+@pytest.mark.parametrize(
+    ("base", "wish", "runner"),
+    [
+        ("1.22", "alpine", "alpine:3"),
+        ("1.22-alpine3.19", "alpine", "alpine:3.19"),
+        ("1.22-bookworm", "slim", "debian:bookworm-slim"),
+        ("1.22-alpine", "slim", "debian:bookworm-slim"),
+        ("1.22-alpine", "distroless", STATIC),
+        ("1.22-alpine", None, STATIC),
+    ],
+)
+def test_wish(base: str, wish: str | None, runner: str) -> None:
+    assert f"FROM {runner} AS runner" in split(NAIVE.replace("1.24", base), SERVER, wish)[1]
+
+
+# What is started
+
+
+def test_shell_features_need_a_shell() -> None:
+    text = NAIVE.replace('["./server"]', "./server -port $PORT")
+    _, final = split(text, SERVER)
+    assert final.startswith("FROM debian:trixie-slim AS runner")
+    assert "CMD ./server -port $PORT" in final
+    assert "has no shell" in refusal(text, SERVER, "distroless")
+
+
+def test_health_check_keeps_its_program() -> None:
+    _, final = split(NAIVE.replace("CMD", "HEALTHCHECK CMD curl -f http://localhost:8080/ || exit 1\nCMD"), SERVER)
+    assert "debian:trixie-slim" in final
+    assert "curl" in final.split("WORKDIR")[0]
+
+
+def test_health_check_by_the_program_itself_needs_no_shell() -> None:
+    _, final = split(NAIVE.replace("CMD", 'HEALTHCHECK CMD ["/app/server", "-health"]\nCMD'), SERVER)
+    assert STATIC in final
+
+
+def test_entrypoint_script() -> None:
+    files = {**SERVER, "run.sh": '#!/bin/sh\nset -e\nexec ./server "$@"\n'}
+    text = NAIVE.replace("EXPOSE", "RUN chmod +x run.sh\nEXPOSE").replace('["./server"]', '["./run.sh"]')
+    _, final = split(text, files)
+    assert "debian:trixie-slim" in final
+    assert "/app/run.sh" in final
+    assert "/app/server" in final
+
+
+@pytest.mark.parametrize(
+    ("start", "because"),
+    [
+        ('["air"]', "compiles the sources again"),
+        ('["dlv", "exec", "./server"]', "debugger"),
+        ('["./other"]', "is not built by"),
+        ('["sh", "-c", "go run ."]', "needs the toolchain"),
+    ],
+)
+def test_start_that_needs_the_toolchain(start: str, because: str) -> None:
+    assert because in refusal(NAIVE.replace('["./server"]', start), SERVER)
+
+
+def test_no_start_command() -> None:
+    assert "no CMD or ENTRYPOINT" in refusal(NAIVE.replace('CMD ["./server"]\n', ""), SERVER)
+
+
+def test_compose_with_a_command_of_its_own() -> None:
+    deployment = Deployment(has_own_command=True, sources=("compose.yaml",))
+    assert "compose.yaml starts the image" in refusal(NAIVE, SERVER, deployment=deployment)
+
+
+def test_program_fetched_by_a_run_keeps_the_base_of_its_libc() -> None:
+    text = """
+FROM golang:1.22-alpine
+WORKDIR /app
+COPY . .
+RUN go build -o /usr/local/bin/app
+RUN wget https://example.org/dockerize.tar.gz && tar -C /usr/local/bin -xzf dockerize.tar.gz
+CMD ["dockerize", "-timeout", "20s", "app"]
+"""
+    _, final = split(text, SERVER)
+    assert "FROM alpine:3 AS runner" in final
+    assert "COPY --from=builder /usr/local/bin/dockerize" in final
+    assert "COPY --from=builder /usr/local/bin/app" in final
+
+
+def test_programs_that_the_sources_start() -> None:
+    files = {**SERVER, "main.go": main('exec.Command("git", "pull").Run()', "os/exec")}
+    _, final = split(NAIVE, files)
+    assert "install -y --no-install-recommends" in final
+    assert "git" in final.split("WORKDIR")[0]
+
+
+def test_program_started_by_a_name_from_outside() -> None:
+    files = {**SERVER, "main.go": main('exec.Command(os.Getenv("TOOL")).Run()', "os os/exec")}
+    assert "main.go:11 (exec.Command) starts a program whose name is only known when it runs" in refusal(NAIVE, files)
+
+
+def test_itself_is_no_other_program() -> None:
+    files = {**SERVER, "main.go": main('exec.Command(os.Args[0], "-child").Run()', "os os/exec")}
+    assert STATIC in split(NAIVE, files)[1]
+
+
+def test_step_that_is_not_known_is_named() -> None:
+    assert "runs `make all`" in refusal(NAIVE.replace("COPY . .", "COPY . .\nRUN make all"), SERVER)
+    assert "`frobnicate --now`" in refusal(NAIVE.replace("EXPOSE", "RUN frobnicate --now\nEXPOSE"), SERVER)
+
+
+def test_other_base_image_is_named() -> None:
+    assert "example.org/go:1 is not in the catalogue" in refusal(
+        NAIVE.replace("golang:1.24", "example.org/go:1"), SERVER
+    )
+
+
+# Files
+
+
+def test_files_opened_by_path_come_along_and_embedded_ones_do_not() -> None:
+    files = {
+        "go.mod": MOD,
+        "main.go": main(
+            'template.ParseGlob("templates/*.html"); os.ReadFile(filepath.Join("data", name)); http.Dir("./static"); web.Open("web")',
+            "html/template os path/filepath embed net/http",
+            "//go:embed web\nvar web embed.FS\nconst x = \"docs\"",
+        ),
+        "templates/a.html": "", "data/a.json": "", "static/a.css": "", "web/a.html": "", "README.md": "", "unused/a.txt": "",
+    }  # fmt: skip
+    _, final = split(NAIVE, files)
+    for folder in ("templates", "data", "static"):
+        assert f"COPY --from=builder /app/{folder} ./{folder}\n" in final
+    assert "web" not in final
+    assert "unused" not in final
+    assert "README" not in final
+
+
+def test_files_of_the_start_command_and_of_variables() -> None:
+    files = {**SERVER, "conf/app.toml": "", "conf/other.toml": "", "rules.json": ""}
+    text = NAIVE.replace('["./server"]', '["./server", "-c", "conf/app.toml"]').replace(
+        "EXPOSE", "ENV RULES=/app/rules.json\nEXPOSE"
+    )
+    _, final = split(text, files)
+    assert "COPY --from=builder /app/conf/app.toml ./conf/" in final
+    assert "/app/rules.json ./" in final
+    assert "other.toml" not in final
+
+
+def test_open_paths_keep_every_file_that_is_no_source() -> None:
+    files = {**SERVER, "main.go": main("os.ReadFile(os.Args[1])", "os"), "etc/a.yaml": "", "pkg/b.yaml": "", "pkg/b.go": "package pkg\n",
+             "Makefile": "", "Dockerfile": "", ".github/workflows/a.yml": ""}  # fmt: skip
+    _, final = split(NAIVE, files)
+    assert "COPY --from=builder /app/etc ./etc" in final
+    assert "COPY --from=builder /app/pkg/b.yaml ./pkg/" in final
+    for name in ("Makefile", ".github", "b.go", "go.mod"):
+        assert name not in final
+
+
+def test_a_parameter_is_what_its_callers_give() -> None:
+    files = {
+        **SERVER,
+        "main.go": main('load("a.json")', "os", "func load(name string) {\n\tos.ReadFile(name)\n}"),
+        "a.json": "",
+        "b.json": "",
+    }
+    _, final = split(NAIVE, files)
+    assert "/app/a.json ./" in final
+    assert "b.json" not in final
+
+
+def test_sources_beside_the_program_are_found_untrimmed() -> None:
+    files = {**SERVER, "main.go": main("runtime.Caller(0); filepath.Dir(f)", "runtime path/filepath"), "etc/a.yaml": ""}
+    builder, final = split(NAIVE, files)
+    assert "-trimpath" not in builder
+    assert "./etc" in final
+
+
+def test_copies_outside_of_the_sources_have_a_purpose() -> None:
+    files = {**SERVER, "conf/a.yaml": "", "id_rsa": "secret"}
+    text = NAIVE.replace("COPY . .", "COPY id_rsa /root/.ssh/id_rsa\nCOPY conf /etc/shop\nCOPY *.go go.mod ./")
+    _, final = split(text, files)
+    assert "COPY --from=builder /etc/shop /etc/shop" in final
+    assert "id_rsa" not in final
+
+
+def test_copies_behind_the_build_stay_as_they_are() -> None:
+    _, final = split(NAIVE.replace("EXPOSE", "COPY conf ./conf\nEXPOSE"), {**SERVER, "conf/a.yaml": ""})
+    assert "\nCOPY conf ./conf\n" in final
+    assert "/app/conf" not in final
+
+
+def test_working_directory_of_the_base_image() -> None:
+    text = 'FROM golang:1.22\nCOPY . .\nRUN go build -o server .\nCMD ["./server"]\n'
+    _, final = split(text, SERVER)
+    assert "WORKDIR /go\n" in final
+    assert "COPY --from=builder /go/server /go/" in final
+
+
+# Written
+
+
+def test_written_folders_belong_to_the_user() -> None:
+    files = {
+        **SERVER,
+        "main.go": main('os.MkdirAll("/data/up", 0o755); os.Create(filepath.Join("logs", n))', "os path/filepath"),
+    }
+    builder, final = split(NAIVE.replace("EXPOSE", "RUN mkdir -p /data\nEXPOSE"), files)
+    assert "COPY --from=builder --chown=nonroot:nonroot /data /data" in final
+    assert "COPY --from=builder --chown=nonroot:nonroot /writable /app/logs" in final
+    assert "RUN mkdir -p /writable" in builder
+
+
+def test_the_working_directory_is_given_before_workdir_makes_it() -> None:
+    files = {**SERVER, "main.go": main('os.WriteFile("state.json", nil, 0o644)', "os")}
+    _, final = split(NAIVE, files)
+    assert final.index("--chown=nonroot:nonroot /writable /app") < final.index("WORKDIR /app")
+
+
+def test_open_writes_keep_root() -> None:
+    change = run(NAIVE, {**SERVER, "main.go": main('os.Create(os.Getenv("OUT"))', "os")})
+    after = change.after.decode()
+    assert "FROM gcr.io/distroless/static-debian12 AS runner" in after
+    assert "USER" not in after
+    assert any("only known when it runs" in one.because for one in change.refused if one.codemod == "run-as-user")
+
+
+def test_user_of_a_run_becomes_the_built_in_one() -> None:
+    text = NAIVE.replace("EXPOSE", "RUN useradd -u 1000 app\nUSER app\nEXPOSE")
+    _, final = split(text, SERVER)
+    assert "USER nonroot:nonroot" in final
+    assert "useradd" not in final
+
+
+def test_number_of_a_user_stays() -> None:
+    _, final = split(NAIVE.replace("EXPOSE", "USER 1000\nEXPOSE"), SERVER)
+    assert final.count("USER") == 1
+    assert "USER 1000" in final
+
+
+def test_user_of_compose_stays_the_only_one() -> None:
+    change = run(NAIVE, SERVER, deployment=Deployment(users=("1000",), sources=("compose.yaml",)))
+    assert b"USER" not in change.after
+
+
+# Reading sources
+
+
+def test_source_facts() -> None:
+    source = read_source(
+        '//go:build linux && !race\n\npackage x // "no"\n\nimport (\n\tf "fmt"\n\t_ "a.org/b/v2"\n)\n\n'
+        '//go:embed a.txt "b c.txt"\nvar s = `raw "x" // y`\nvar r = \'"\'\nvar t = "a\\tb"\n'
+    )
+    assert source.package == "x"
+    assert source.imports == (("f", "fmt"), ("_", "a.org/b/v2"))
+    assert source.embeds == ("a.txt", "b c.txt")
+    assert [literal.value for literal in source.literals] == ['raw "x" // y', "a\tb"]
+    assert is_built("x.go", source)
+    assert is_built("x_linux_amd64.go", source)
+    assert not is_built("x_windows.go", source)
+    assert not is_built("x_test.go", source)
+    assert not is_built("x.go", source, frozenset({"race"}))
+
+
+def test_old_build_constraints() -> None:
+    assert not is_built("x.go", read_source("// +build windows darwin\n\npackage x\n"))
+    assert is_built("x.go", read_source("// +build linux,!cgo windows\n\npackage x\n"), cgo=False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "package", "(" * 10_000, '"' * 9_999, "func f(" + "(" * 5_000, "\x00\xff", "//go:build " + "!(" * 3_000],
+)
+def test_broken_sources_do_no_harm(text: str) -> None:
+    source = read_source(text)
+    list(source.calls(frozenset({"f"})))
+    source.functions()
+    is_built("x.go", source)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected", "is_open"),
+    [
+        ('open("a" + "/b")', [Text("a/b")], False),
+        ('open(filepath.Join("a", x))', [Text("a/", False)], False),
+        ('p := "c"\n\topen(p)', [Text("c")], False),
+        ('p := os.Getenv("DB")\n\tif p == "" {\n\t\tp = "d"\n\t}\n\topen(p)', [Text("/data/db")], False),
+        ('p := os.Getenv("NO")\n\topen(p)', [], True),
+        ('open(getEnv("NO", "fallback"))', [Text("fallback")], False),
+        ('open(fmt.Sprintf("logs/%d.txt", n))', [Text("logs/", False)], False),
+        ("open(os.Args[1])", [], True),
+        ('p := flag.String("p", "def", "")\n\topen(*p)', [Text("def")], False),
+    ],
+)
+def test_values(body: str, expected: list[Text], is_open: bool) -> None:
+    source = read_source(main(body))
+    evaluator = Evaluator(Program({"main.go": source}, {"DB": "/data/db"}))
+    call = next(iter(source.calls(frozenset({"open"}))))
+    values = evaluator.argument("main.go", call, 0)
+    assert (list(values.known), values.is_open) == (expected, is_open)
