@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from refactor.context import Unknown
 from refactor.ecosystems.ecosystem import Install, Rewrite
 from refactor.ecosystems.node.layout import Layout, below
-from refactor.ecosystems.node.programs import last_reading
+from refactor.ecosystems.node.programs import MANAGERS, last_reading
 from refactor.ecosystems.node.projects import (
     Project,
     any_lock,
@@ -90,7 +90,6 @@ def production_install(reading: StageReading) -> Sequence[Rewrite | tuple[Step, 
     """See :meth:`Ecosystem.production_install`."""
     layout = Layout(reading)
     final = last_reading(reading)
-    start: Started | None = None
     found: list[Rewrite | tuple[Step, Refused]] = []
     for project in project_installs(reading, layout):
         if not isinstance(project, Project):
@@ -100,17 +99,11 @@ def production_install(reading: StageReading) -> Sequence[Rewrite | tuple[Step, 
             continue
         if _is_frozen(project) and is_production(project, node_env(reading, project)):
             continue
-        if start is None:
-            from refactor.ecosystems.node.needs import started
-
-            start = started(final)
-        found += _one(layout, project, start, final)
+        found += _one(layout, project, final)
     return found
 
 
-def _one(
-    layout: Layout, project: Project, start: Started | None, final: StageReading
-) -> list[Rewrite | tuple[Step, Refused]]:
+def _one(layout: Layout, project: Project, final: StageReading) -> list[Rewrite | tuple[Step, Refused]]:
     reading = layout.reading
     if reading.context.why_unknown is not None:
         return []
@@ -130,10 +123,10 @@ def _one(
             evidence.append(f"{answer} matches {project.package.path} and is copied before the install")
     drop: bool = False
     if not has_flag and env != "production":
-        why = _why_keep_dev(layout, project, start, final)
+        why = _why_keep_dev(layout, project, final)
         if why is None:
             drop = bool(frozen) or _has_dev(layout, project)
-            evidence.append(_production_evidence(start))
+            evidence.append(_production_evidence(final))
         elif why.because:
             refused.append((project.step, why))
     elif env == "production" and not has_flag and not _is_berry(layout, project) and frozen and not _is_frozen(project):
@@ -145,7 +138,10 @@ def _one(
     return [*refused, Rewrite(project.step, project.command, text, tuple(evidence))]
 
 
-def _production_evidence(start: Started | None) -> str:
+def _production_evidence(final: StageReading) -> str:
+    from refactor.ecosystems.node.needs import started
+
+    start = started(final)
     if start is not None and start.runs:
         return f"{start.runs[-1].shown} needs no development dependency"
     return "nothing in the stage needs development dependencies"
@@ -181,17 +177,20 @@ def _is_berry(layout: Layout, project: Project) -> bool:
 _NO_NEWS = Refused("")
 
 
-def _why_keep_dev(layout: Layout, project: Project, start: Started | None, final: StageReading) -> Refused | None:
+def _why_keep_dev(layout: Layout, project: Project, final: StageReading) -> Refused | None:
     """Why the development dependencies stay, without words where that is no news; None where they can go."""
-    from refactor.ecosystems.node.needs import start_unit, why_dev_needed
-    from refactor.ecosystems.node.steps import kind_of
-
     reading = layout.reading
     if _is_berry(layout, project):
         return _NO_NEWS
+    is_final = reading.stage is final.stage
+    if not is_final and any(call.manager in MANAGERS and call.action in {"run", "exec"} for _, call in reading.calls):
+        # What builds needs compilers; what is left over is pruned by the split. Asked first, as it is cheap.
+        return _NO_NEWS
+    from refactor.ecosystems.node.needs import start_unit, started, why_dev_needed
+    from refactor.ecosystems.node.steps import kind_of
+
     built = kind_of(reading, layout).compiles
-    if built is not None and reading.stage is not final.stage:
-        # What builds needs compilers; what is left over is pruned by the split.
+    if built is not None and not is_final:
         return _NO_NEWS
     if built is not None:
         return Refused(
@@ -201,10 +200,11 @@ def _why_keep_dev(layout: Layout, project: Project, start: Started | None, final
     reason = lifecycle_needs_dev(layout, project)
     if reason is not None:
         return Refused(reason, "guard that script, so that it does nothing without development dependencies")
+    start = started(final)
     if start is None:
         because = "it is not known what the container runs: there is no CMD or ENTRYPOINT"
         return Refused(because, "add a CMD") if _has_dev(layout, project) else _NO_NEWS
-    if reading.stage is not final.stage and not _is_used(reading, project, start):
+    if not is_final and not _is_used(reading, project, start):
         return _NO_NEWS
     unit = start_unit(start)
     if unit is None:
