@@ -302,6 +302,21 @@ def test_rules_and_explain(tmp_path: Path) -> None:
     assert run("./rules", cwd=tmp_path).stdout == b""
 
 
+def test_plain_calls_are_read_alike_with_and_without_click(folder: Path) -> None:
+    from refactor.cli.command import fix_command
+    from refactor.cli.main import SWITCHES, read_quickly
+
+    options = [parameter for parameter in fix_command.params if getattr(parameter, "is_flag", False)]
+    flags = {name for option in options for name in option.opts}
+    assert set(SWITCHES) == flags - {"--verify", "--version", "--help", "-h"}
+    assert read_quickly(["--diff", "a", "b"]) == (("a", "b"), frozenset({"--diff"}))
+    for words in (["--diff", "--write"], ["--safe", "--unsafe"], ["-j", "2"], ["--help"], ["-"], ["rules"], ["--nope"]):
+        assert read_quickly(words) is None, words
+    for switches in (["--diff"], ["--explain-refusals"], ["--safe"], ["--unsafe", "--statistics"]):
+        quick, slow = run(*switches, cwd=folder), run(*switches, "--format", "text", cwd=folder)
+        assert (quick.returncode, quick.stdout, quick.stderr) == (slow.returncode, slow.stdout, slow.stderr)
+
+
 def test_colour_only_where_it_is_wanted(folder: Path) -> None:
     assert b"\x1b[" not in run(cwd=folder).stdout
     assert b"\x1b[" in run(cwd=folder, env={"FORCE_COLOR": "1"}).stdout

@@ -78,7 +78,11 @@ def test_start_up_loads_nothing_heavy() -> None:
         "json",
         "tomllib",
     }
-    code = "import sys, refactor.cli.main, refactor.cli.session; print(*sys.modules)"
+    code = (
+        "import sys, refactor.cli.main, refactor.cli.session;"
+        "from refactor.codemod.codemod import discover; discover();"
+        "print(*sys.modules)"
+    )
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert not heavy.intersection(loaded.split())
 

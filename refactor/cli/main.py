@@ -1,118 +1,31 @@
-"""The command line. The only home of click."""
+"""The entry point: the calls that hooks and people make most are read here, all others by click.
+
+Importing click costs more than parsing and checking a Dockerfile, and pre-commit starts dockerfix at every commit. So a
+call of paths and plain switches is taken as it is; help, options with values, mistakes and subcommands go to click
+(:mod:`refactor.cli.command`), which knows the same switches. A test keeps the two alike.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
 from typing import NoReturn
 
-import click
-
-from refactor.report import FORMATS, Paint, plain
+from refactor.report import Paint, plain
 
 SUBCOMMANDS = ("rules", "explain", "verify")
-_RUNNERS = ("slim", "alpine", "distroless", "scratch")
-
-_EPILOG = """\b
-Commands:
-  dockerfix rules            list the codemods
-  dockerfix explain ID       what a codemod does, why, and when it refuses
-  dockerfix verify [PATHS]   build and start both versions and compare them
-
-\b
-Exit status:
-  0  nothing to change, or everything written
-  1  changes are pending
-  2  a file or the call has an error (the other files are still done)
-"""
+SWITCHES = ("--diff", "--write", "--check", "--safe", "--unsafe", "--isolated", "--explain-refusals", "--statistics")
 
 
-def _ids(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(word.strip() for text in value for word in text.split(",") if word.strip())
-
-
-@click.command("dockerfix", epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("paths", nargs=-1, metavar="[PATHS|-]")
-@click.option("--diff", is_flag=True, help="Print the unified diff; `git apply` takes it.")
-@click.option("--write", is_flag=True, help="Rewrite the files in place, atomically.")
-@click.option("--check", is_flag=True, help="Report and exit with 1 if something would change (the default), for CI.")
-@click.option("--verify", is_flag=True, help="With --write: write only what proves in a container engine.")
-@click.option("--select", multiple=True, callback=_ids, metavar="IDS", help="Run only these codemods (or phases).")
-@click.option("--ignore", multiple=True, callback=_ids, metavar="IDS", help="Leave these codemods out.")
-@click.option("--extend-select", multiple=True, callback=_ids, metavar="IDS", help="Run these as well (opt-in ones).")
-@click.option("--safe", is_flag=True, help="Only rewrites after which the image behaves the same by construction.")
-@click.option("--unsafe", is_flag=True, help="Also rewrites for which a fact is missing.")
-@click.option("--runner", type=click.Choice(_RUNNERS), help="Runner image that a split should use where facts allow.")
-@click.option(
-    "--context", metavar="DIR", help="The build context; default: the Dockerfile's folder, or what Compose says."
-)
-@click.option("--config", metavar="FILE", help="Use this configuration file.")
-@click.option("--isolated", is_flag=True, help="Read no configuration file.")
-@click.option("--stdin-filename", metavar="PATH", help="The path that a Dockerfile from standard input would have.")
-@click.option("--format", "format_name", type=click.Choice(FORMATS), default="text", help="Form of the report.")
-@click.option("--output", metavar="FILE", help="Write the report or diff to a file.")
-@click.option("--explain-refusals", is_flag=True, help="Say also what was left alone, and what would change that.")
-@click.option("--statistics", is_flag=True, help="Count findings by codemod at the end.")
-@click.option("-j", "--jobs", type=click.IntRange(min=1), help="Processes; default: as many as pay.")
-@click.version_option(package_name="dockerfix", prog_name="dockerfix")
-def fix_command(
-    paths: tuple[str, ...],
-    diff: bool,
-    write: bool,
-    check: bool,
-    verify: bool,
-    select: tuple[str, ...],
-    ignore: tuple[str, ...],
-    extend_select: tuple[str, ...],
-    safe: bool,
-    unsafe: bool,
-    runner: str | None,
-    context: str | None,
-    config: str | None,
-    isolated: bool,
-    stdin_filename: str | None,
-    format_name: str,
-    output: str | None,
-    explain_refusals: bool,
-    statistics: bool,
-    jobs: int | None,
-) -> NoReturn:
-    """Rewrites Dockerfiles into the ones an expert would have written.
-
-    PATHS are Dockerfiles or folders (searched recursively; default: this one); `-` reads standard input.
-    """
-    if write and (diff or check):
-        _stop(f"--write and {'--diff' if diff else '--check'} exclude each other")
-    if safe and unsafe:
-        _stop("--safe and --unsafe exclude each other")
-    if isolated and config:
-        _stop("--isolated and --config exclude each other")
-    if stdin_filename is not None and paths != ("-",):
-        _stop("--stdin-filename goes with `-` as the only path")
-    if "-" in paths and len(paths) > 1:
-        _stop("`-` (standard input) must be the only path")
-    if verify and not write:
-        _stop("--verify goes with --write; `dockerfix verify` proves without writing")
-    if verify and ("-" in paths or format_name not in ("text", "json")):
-        _stop("--verify needs files, and reports as text or json")
-    from refactor.engine.run import Options
-
-    options = Options(
-        select or None, ignore, extend_select, safe, unsafe, runner, context, config, isolated, write, diff
-    )
-    if verify:
-        from refactor.cli.verify import run_write
-
-        sys.exit(run_write(paths or (".",), options, format_name, output))
-    from refactor.cli.session import run_fix
-
-    sys.exit(run_fix(paths or (".",), options, stdin_filename, format_name, output, explain_refusals, statistics, jobs))
-
-
-def _stop(message: str) -> NoReturn:
-    click.echo(f"dockerfix: {message} (see dockerfix --help)", err=True)
-    sys.exit(2)
+def read_quickly(words: list[str]) -> tuple[tuple[str, ...], frozenset[str]] | None:
+    """The paths and switches of a plain call; None for whatever else needs click's reading."""
+    paths = tuple(word for word in words if not word.startswith("-"))
+    switches = frozenset(word for word in words if word.startswith("-"))
+    if not switches.issubset(SWITCHES) or (paths and words[0] in SUBCOMMANDS):
+        return None
+    if "--write" in switches and not switches.isdisjoint({"--diff", "--check"}):
+        return None
+    return None if switches >= {"--safe", "--unsafe"} else (paths, switches)
 
 
 def wants_colour(stream: object) -> bool:
@@ -127,27 +40,56 @@ def wants_colour(stream: object) -> bool:
 
 def painter(stream: object) -> Paint:
     """Colours for a stream, or none."""
-    return click.style if wants_colour(stream) else plain
+    if not wants_colour(stream):
+        return plain
+    from click import style
+
+    return style
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
-    """The entry point. A subcommand's name wins as the first word; ``./rules`` means the path."""
-    words: Iterator[str] = iter(sys.argv[1:] if arguments is None else arguments)
-    given = list(words)
-    command: click.Command = fix_command
-    name = "dockerfix"
-    if given and given[0] in SUBCOMMANDS:
-        if given[0] == "verify":
-            from refactor.cli.verify import verify_command as command
-        elif given[0] == "rules":
-            from refactor.cli.rules import rules_command as command
-        else:
-            from refactor.cli.rules import explain_command as command
-        name = f"dockerfix {given.pop(0)}"
+    """Runs one call and exits. A subcommand's name wins as the first word; ``./rules`` means the path."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        command.main(args=given, prog_name=name, standalone_mode=True)
+        quick = read_quickly(given)
+        if quick is not None:
+            _run(*quick)
+        _run_click(given)
     except BrokenPipeError:
         # The reader (`| head`) has what it wanted; a second complaint at shutdown helps nobody.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _run(paths: tuple[str, ...], switches: frozenset[str]) -> NoReturn:
+    from refactor.cli.session import run_fix
+    from refactor.engine.run import Options
+
+    options = Options(
+        safe="--safe" in switches,
+        unsafe="--unsafe" in switches,
+        is_isolated="--isolated" in switches,
+        write="--write" in switches,
+        diff="--diff" in switches,
+    )
+    explain, count = "--explain-refusals" in switches, "--statistics" in switches
+    sys.exit(run_fix(paths or (".",), options, None, "text", None, explain, count, None))
+
+
+def _run_click(given: list[str]) -> NoReturn:
+    from click import Command
+
+    command: Command
+    name = given.pop(0) if given and given[0] in SUBCOMMANDS else ""
+    if name == "verify":
+        from refactor.cli.verify import verify_command as command
+    elif name == "rules":
+        from refactor.cli.rules import rules_command as command
+    elif name == "explain":
+        from refactor.cli.rules import explain_command as command
+    else:
+        from refactor.cli.command import fix_command as command
+    command.main(args=given, prog_name=f"dockerfix {name}".rstrip(), standalone_mode=True)
     sys.exit(0)

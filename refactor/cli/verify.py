@@ -50,7 +50,7 @@ def _ids(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> tuple
 @click.command("verify", epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("paths", nargs=-1, metavar="[PATHS]")
 @click.option("--bisect", "is_bisecting", is_flag=True, help="Where a proof fails, find the codemod that broke it.")
-@click.option("--engine", type=click.Choice(_ENGINES), help="The container engine; default: the first that answers.")
+@click.option("--engine", type=click.Choice(_ENGINES), help="Default: the first that answers. [env: DOCKERFIX_ENGINE]")
 @click.option("--builder", metavar="NAME", help="A buildx builder, so a remote BuildKit too.")
 @click.option("--build-network", metavar="MODE", help="Network of RUN steps. [env: DOCKERFIX_BUILD_NETWORK]")
 @click.option("--build-arg", "build_args", multiple=True, metavar="KEY[=VALUE]", help="Passed to the build.")

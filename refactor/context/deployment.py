@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Deployment:
+class Deployment(NamedTuple):
     """How Compose files use the image. Empty when none was found, which is no proof that none exists."""
 
     targets: tuple[str, ...] = ()

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from refactor.images.reference import Reference, parse_reference
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+# Named tuples are made in a quarter of a dataclass's time, and this room is loaded at every start.
+_NONE: Mapping[str, str] = {}
+_NOBODY: Mapping[str, tuple[int, int]] = {}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class BaseImage:
+class BaseImage(NamedTuple):
     """Facts about a base image. What is not known is None or empty; nothing here is guessed from a name."""
 
     reference: str
@@ -37,7 +37,7 @@ class BaseImage:
     shells: tuple[str, ...] = ()
     package_manager: str | None = None
     """"apt", "apk", "dnf", "microdnf", "yum", or None."""
-    users: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    users: Mapping[str, tuple[int, int]] = _NOBODY
     """Built-in users that are not root: name to (uid, gid)."""
     default_user: str = "root"
     """As the image's configuration has it: a name or a number."""
@@ -45,12 +45,15 @@ class BaseImage:
     cmd: tuple[str, ...] = ()
     ports: tuple[int, ...] = ()
     workdir: str = "/"
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = _NONE
     """Those ENV of the image that matter to a rewrite, with their values; version numbers are left out."""
     preinstalled: frozenset[str] = frozenset()
     """Notable packages and programs, by the names the distribution's package manager uses."""
     sources: tuple[str, ...] = ()
     """Where these facts come from."""
+
+    def __hash__(self) -> int:
+        return hash(self.reference)
 
     @property
     def has_shell(self) -> bool:

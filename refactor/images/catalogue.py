@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from refactor.images import contents
 from refactor.images.base_image import BaseImage
@@ -43,8 +42,7 @@ def lookup(reference: str) -> BaseImage | None:
     return None
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Tag:
+class Tag(NamedTuple):
     """A tag of the usual form: version, words, distribution release."""
 
     version: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _DOCKER_HUB = frozenset(("docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"))
 _ARCHITECTURES = frozenset(
@@ -11,8 +11,7 @@ _ARCHITECTURES = frozenset(
 """Namespaces on Docker Hub that hold the same official images, one architecture each."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(NamedTuple):
     """`[registry/]repository[:tag][@digest]`, taken apart as the distribution library does."""
 
     registry: str

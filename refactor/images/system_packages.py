@@ -8,15 +8,14 @@ answer says so by None, never by a guess.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-@dataclass(frozen=True, slots=True)
-class SystemPackage:
+class SystemPackage(NamedTuple):
     name: str
     kind: str
     """"build-only": compilers, headers, build systems. "runtime": a program or library to keep.
