@@ -162,9 +162,9 @@ def test_what_is_in_the_images_is_compared(engine: Engine, app: Path) -> None:
     assert proof.after.contents is not None
     assert "usr/bin/su" in proof.after.contents.set_uid
     assert proof.after.described is not None
-    # Podman gives the sizes of the layers as tar archives.
     sizes = sum(layer.bytes for layer in proof.after.described.layers)
-    assert sizes == pytest.approx(proof.after.described.size, rel=0.1)
+    # Podman gives the sizes of the layers as tar archives, buildah none.
+    assert sizes == pytest.approx(proof.after.described.size if engine.name != "buildah" else 0, rel=0.1)
     assert [str(difference) for difference in proof.differences] == ["User: (none) -> node"]
 
 
@@ -182,6 +182,8 @@ def test_another_port_than_before_fails(engine: Engine, app: Path) -> None:
 
 
 def test_a_health_check_whose_program_went_away_fails(engine: Engine, app: Path) -> None:
+    if not engine.runs_health_checks:
+        pytest.skip(f"{engine.name} runs no health checks")
     check = "HEALTHCHECK CMD curl -f http://localhost:3000/"
     proof = judged(engine, app, dockerfile(check, base=FAT), dockerfile(check))
     assert proof.verdict is Verdict.FAILED

@@ -514,6 +514,7 @@ class PaperEngine:
     name = "paper"
     version = "1"
     is_cache_ambiguous = False
+    runs_health_checks = True
 
     def __init__(self) -> None:
         self.images: dict[str, bytes] = {}

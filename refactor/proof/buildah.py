@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,12 +23,17 @@ from refactor.proof.engine import (
     State,
 )
 
+_OWN_WORDS = re.compile(
+    rb"(?:^|(?<=\n))(?:Error: |error )(?:while running runtime|running container|exit status)[^\n]*\n?\Z"
+)
+
 
 class BuildahEngine(ClientEngine):
     """Buildah. A container is a working container with ``buildah run`` in it, without memory limits."""
 
     name = "buildah"
     is_cache_ambiguous = True
+    runs_health_checks = False
     log_options: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, program: Sequence[str], version: str) -> None:
@@ -99,7 +105,12 @@ class BuildahEngine(ClientEngine):
         return None
 
     def output(self, container: str, limit: int) -> bytes:
-        return self._running[container].output[-limit:]
+        running = self._running[container]
+        output = running.output
+        if running.status:
+            # Buildah's own last word is the same for every program that fails.
+            output = _OWN_WORDS.sub(b"", output)
+        return output[-limit:]
 
     def call(self, request: RunRequest, beside: str | None, timeout: float, input: bytes = b"") -> tuple[int, bytes]:
         if beside is not None:
@@ -154,13 +165,26 @@ def _entries(files: Sequence[str]) -> Iterator[str]:
 
 
 def _payload(pid: int) -> int:
-    """The process in the container: the last of the line of only children below ``buildah run``."""
-    while True:
+    """The container's first process: the highest below ``buildah run`` in a PID namespace of its own; 0 before it is
+    there, or where that cannot be seen."""
+    own = _pid_namespace(os.getpid())
+    pending = [pid]
+    while pending:
+        pid = pending.pop(0)
+        if _pid_namespace(pid) not in (own, ""):
+            return pid
         try:
-            with open(f"/proc/{pid}/task/{pid}/children") as file:
-                children = file.read().split()
+            # Each thread has children of its own.
+            for task in os.listdir(f"/proc/{pid}/task"):
+                with open(f"/proc/{pid}/task/{task}/children") as file:
+                    pending += [int(child) for child in file.read().split()]
         except OSError:
-            return pid
-        if not children:
-            return pid
-        pid = int(children[0])
+            continue
+    return 0
+
+
+def _pid_namespace(pid: int) -> str:
+    try:
+        return os.readlink(f"/proc/{pid}/ns/pid")
+    except OSError:
+        return ""

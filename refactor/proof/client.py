@@ -40,6 +40,7 @@ class ClientEngine:
 
     name: str
     is_cache_ambiguous = False
+    runs_health_checks = True
     log_options: ClassVar[tuple[str, ...]]
 
     def __init__(self, program: Sequence[str], version: str) -> None:

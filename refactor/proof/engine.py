@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -141,6 +142,7 @@ class Engine(Protocol):
     is_cache_ambiguous: bool
     """Two builds with a beginning in common may take each other's layers for it, and so miss what follows: podman and
     buildah look for the parent first, and any that fits will do."""
+    runs_health_checks: bool
 
     def build(self, request: BuildRequest) -> Built:
         """Builds an image. Only a dead engine raises (:class:`EngineProblem`); a failed build is a result."""
@@ -183,7 +185,7 @@ class Engine(Protocol):
 
 
 def find_engine(name: str | None = None, builder: str | None = None) -> Engine:
-    """The engine of that name, or the first of docker, podman and buildah that answers.
+    """The engine of that name (or of DOCKERFIX_ENGINE), or the first of docker, podman and buildah that answers.
 
     Raises :class:`EngineProblem` where none does.
     """
@@ -191,6 +193,9 @@ def find_engine(name: str | None = None, builder: str | None = None) -> Engine:
     from refactor.proof.docker import DockerEngine
     from refactor.proof.podman import PodmanEngine
 
+    name = name or os.environ.get("DOCKERFIX_ENGINE") or None
+    if name is not None and name not in NAMES:
+        raise EngineProblem(f"there is no engine {name!r}; it is one of {', '.join(NAMES)}")
     reasons = []
     for wanted in (name,) if name else NAMES:
         try:

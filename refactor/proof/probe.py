@@ -250,6 +250,8 @@ class _Observation:
         """What can be seen now; None as long as nothing answers."""
         if self.options.command is not None:
             return self._run_probe(self.options.command)
+        if state.pid == 0:
+            return None
         if self.reach is None:
             self.reach = self.starter.reach(self.container, state)
         listening = self.reach.listening()

@@ -255,6 +255,8 @@ class Prover:
         notes += likeness.notes
         if before.outcome.how.startswith("by a port published"):
             notes.append("the containers had a network: no way was found to reach a port of one without")
+        if before.described.configuration.healthcheck and not self.engine.runs_health_checks:
+            notes.append(f"{self.engine.name} runs no health checks, so the image's own was not tried")
         new = (after.warnings or frozenset()) - (before.warnings or frozenset())
         if before.warnings is not None and new:
             notes += [f"the builder's checks newly warn: {warning}" for warning in sorted(new)]

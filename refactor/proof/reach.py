@@ -49,6 +49,8 @@ class Namespace:
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
+        self.is_shared = _network_of(pid) == _network_of(os.getpid())
+        """With ``--network host`` the ports of the whole machine are there."""
 
     @classmethod
     def open(cls, pid: int, container: str) -> Namespace | None:
@@ -71,6 +73,8 @@ class Namespace:
             return None
 
     def listening(self) -> frozenset[int] | None:
+        if self.is_shared:
+            return None
         ports: set[int] = set()
         for name in ("tcp", "tcp6"):
             try:
@@ -104,6 +108,13 @@ class Namespace:
         return results[0]
 
 
+def _network_of(pid: int) -> str:
+    try:
+        return os.readlink(f"/proc/{pid}/ns/net")
+    except OSError:
+        return ""
+
+
 def _enter(handle: int) -> None:
     library = ctypes.CDLL(None, use_errno=True)
     if not hasattr(library, "setns"):
@@ -122,6 +133,22 @@ def _is_of(pid: int, container: str) -> bool:
                     return True
         except OSError:
             continue
+    return _is_below(pid)
+
+
+def _is_below(pid: int) -> bool:
+    """Whether this process started that one, as with buildah, which runs containers in the foreground."""
+    for _ in range(32):
+        if pid <= 1:
+            return False
+        if pid == os.getpid():
+            return True
+        try:
+            with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+                # Behind the name in brackets, which may hold anything: state and parent.
+                pid = int(file.read().rpartition(")")[2].split()[1])
+        except (OSError, ValueError, IndexError):
+            return False
     return False
 
 
