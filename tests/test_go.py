@@ -119,7 +119,8 @@ def test_vendored_modules_are_not_downloaded() -> None:
 def test_local_replacements_and_workspaces_are_manifests_too() -> None:
     files = {
         "go.work": "go 1.24\n\nuse (\n\t./api\n\t./lib\n)\n",
-        "api/go.mod": "module example.org/api\n\ngo 1.24\n\nrequire (\n\tgithub.com/go-chi/chi/v5 v5.2.1\n\texample.org/old v0.0.0\n)\n\nreplace example.org/old => ../old\n",
+        "api/go.mod": "module example.org/api\n\ngo 1.24\n\nrequire (\n\tgithub.com/go-chi/chi/v5 v5.2.1\n"
+        "\texample.org/old v0.0.0\n)\n\nreplace example.org/old => ../old\n",
         "api/go.sum": SUM,
         "lib/go.mod": "module example.org/lib\n\ngo 1.24\n",
         "old/go.mod": "module example.org/old\n\ngo 1.24\n",
@@ -141,7 +142,8 @@ def test_manifests_keep_their_places_below_a_copied_folder() -> None:
         "src/main.go": main(),
     }
     builder, final = split(
-        "FROM docker.io/golang:1.24.2\nADD ./src /app\nWORKDIR /app\nRUN GOAMD64=v3 go build -o server .\nCMD ./server -prefork\n",
+        "FROM docker.io/golang:1.24.2\nADD ./src /app\nWORKDIR /app\nRUN GOAMD64=v3 go build -o server .\n"
+        "CMD ./server -prefork\n",
         files,
     )
     assert "COPY src/go.mod src/go.sum ./" in builder
@@ -246,7 +248,8 @@ def test_go_build_of_many_packages_builds_nothing() -> None:
 
 
 def test_gopath_project() -> None:
-    text = 'FROM golang:1.7-alpine\nCOPY . /go/src/app\nWORKDIR /go/src/app\nRUN go get -d\nRUN go install -v\nCMD ["app"]\n'
+    text = "FROM golang:1.7-alpine\nCOPY . /go/src/app\nWORKDIR /go/src/app\nRUN go get -d\n"
+    text += 'RUN go install -v\nCMD ["app"]\n'
     builder, final = split(text, {"main.go": main()})
     assert 'RUN CGO_ENABLED=0 go install -ldflags="-s -w" -v' in builder
     assert "COPY --from=builder /go/bin/app /usr/local/bin/" in final
@@ -497,11 +500,13 @@ def test_files_opened_by_path_come_along_and_embedded_ones_do_not() -> None:
     files = {
         "go.mod": MOD,
         "main.go": main(
-            'template.ParseGlob("templates/*.html"); os.ReadFile(filepath.Join("data", name)); http.Dir("./static"); web.Open("web")',
+            'template.ParseGlob("templates/*.html"); os.ReadFile(filepath.Join("data", name)); http.Dir("./static")\n'
+            '\tweb.Open("web")',
             "html/template os path/filepath embed net/http",
             "//go:embed web\nvar web embed.FS\nconst x = \"docs\"",
         ),
-        "templates/a.html": "", "data/a.json": "", "static/a.css": "", "web/a.html": "", "README.md": "", "unused/a.txt": "",
+        "templates/a.html": "", "data/a.json": "", "static/a.css": "", "web/a.html": "", "README.md": "",
+        "unused/a.txt": "",
     }  # fmt: skip
     _, final = split(NAIVE, files)
     for folder in ("templates", "data", "static"):
@@ -523,8 +528,8 @@ def test_files_of_the_start_command_and_of_variables() -> None:
 
 
 def test_open_paths_keep_every_file_that_is_no_source() -> None:
-    files = {**SERVER, "main.go": main("os.ReadFile(os.Args[1])", "os"), "etc/a.yaml": "", "pkg/b.yaml": "", "pkg/b.go": "package pkg\n",
-             "Makefile": "", "Dockerfile": "", ".github/workflows/a.yml": ""}  # fmt: skip
+    files = {**SERVER, "main.go": main("os.ReadFile(os.Args[1])", "os"), "etc/a.yaml": "", "pkg/b.yaml": "",
+             "pkg/b.go": "package pkg\n", "Makefile": "", "Dockerfile": "", ".github/workflows/a.yml": ""}  # fmt: skip
     _, final = split(NAIVE, files)
     assert "COPY --from=builder /app/etc ./etc" in final
     assert "COPY --from=builder /app/pkg/b.yaml ./pkg/" in final

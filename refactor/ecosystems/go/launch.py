@@ -105,12 +105,13 @@ class _Follower:
             self._health(health)
         if not self.found and self.run is None:
             return Refused(
-                f"what is started ({' '.join(start.argv) or where}) is not built by a go build or go install of this stage",
+                f"what is started ({' '.join(start.argv) or where}) is not built by a go build or go install of this"
+                " stage",
                 "build it with go build -o, and start that path",
             )
         return Launch(
-            tuple(self.found.values()), self.run, self.arguments, tuple(dict.fromkeys(self.shell)), tuple(self.files.items()),
-            tuple(exec_form),
+            tuple(self.found.values()), self.run, self.arguments, tuple(dict.fromkeys(self.shell)),
+            tuple(self.files.items()), tuple(exec_form),
         )  # fmt: skip
 
     def _script(self, script: ShellScript, where: str, depth: int) -> Refused | None:

@@ -32,10 +32,15 @@ _METHODS: Mapping[str, tuple[int, ...]] = {
 
 _DEFAULTS: Mapping[str, tuple[str, str]] = {
     "github.com/joho/godotenv": (r"(?:^|/)\.env", "reads .env"),
-    "github.com/spf13/viper": (r"\.(?:ya?ml|toml|json|ini|env|properties|hcl)$|(?:^|/)\.env", "looks for configuration files"),
+    "github.com/spf13/viper": (
+        r"\.(?:ya?ml|toml|json|ini|env|properties|hcl)$|(?:^|/)\.env", "looks for configuration files",
+    ),
     "github.com/beego/beego": (r"", "reads conf, views and static"),
     "github.com/astaxie/beego": (r"", "reads conf, views and static"),
-    "github.com/gogf/gf": (r"\.(?:ya?ml|toml|json|ini)$|(?:^|/)(?:template|resource|public|i18n|manifest)/", "looks for configuration and templates"),
+    "github.com/gogf/gf": (
+        r"\.(?:ya?ml|toml|json|ini)$|(?:^|/)(?:template|resource|public|i18n|manifest)/",
+        "looks for configuration and templates",
+    ),
     "github.com/revel/revel": (r"", "reads its application folder"),
     "github.com/gobuffalo/buffalo": (r"", "reads its application folder"),
     "github.com/jinzhu/configor": (r"\.(?:ya?ml|toml|json)$", "looks for configuration files"),
@@ -96,8 +101,8 @@ def needs(
 ) -> Needs:
     """Everything, as far as the sources show.
 
-    ``made`` are paths that RUN instructions make, ``requires`` the modules that the program's own one needs, ``ignored``
-    absolute paths that are there anyway (the program itself).
+    ``made`` are paths that RUN instructions make, ``requires`` the modules that the program's own one needs,
+    ``ignored`` absolute paths that are there anyway (the program itself).
     """
     return _Finder(reading, evaluator, made, requires, ignored).find()
 

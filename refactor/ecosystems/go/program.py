@@ -16,8 +16,8 @@ from refactor.shell import Command
 
 MAX_SOURCES = 3_000
 _VALUED = frozenset(
-    """-o -p -asmflags -buildmode -compiler -gccgoflags -gcflags -installsuffix -ldflags -mod -modfile -overlay -pgo -pkgdir
-    -tags -toolexec -C -exec -covermode -coverpkg -buildvcs""".split()
+    """-o -p -asmflags -buildmode -compiler -gccgoflags -gcflags -installsuffix -ldflags -mod -modfile
+    -overlay -pgo -pkgdir -tags -toolexec -C -exec -covermode -coverpkg -buildvcs""".split()
 )
 _SWITCHES = frozenset({"-buildvcs", "-cover"})
 _REMOTE = re.compile(r"[\w.-]+\.[a-z]{2,}/[^@\s]+(?:@\S+)?\Z")

@@ -25,11 +25,12 @@ _ESCAPE = re.compile(r'\\(?:([abfnrtv\\\'"])|x([0-9a-fA-F]{2})|([0-7]{3})|u([0-9
 _ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
 _SYSTEMS = frozenset(
-    "aix android darwin dragonfly freebsd hurd illumos ios js linux nacl netbsd openbsd plan9 solaris wasip1 windows zos".split()
+    """aix android darwin dragonfly freebsd hurd illumos ios js linux nacl netbsd openbsd plan9 solaris
+    wasip1 windows zos""".split()
 )
 _MACHINES = frozenset(
-    """386 amd64 arm arm64 armbe arm64be loong64 mips mips64 mips64le mips64p32 mips64p32le mipsle ppc ppc64 ppc64le riscv
-    riscv64 s390 s390x sparc sparc64 wasm amd64p32""".split()
+    """386 amd64 arm arm64 armbe arm64be loong64 mips mips64 mips64le mips64p32 mips64p32le mipsle ppc
+    ppc64 ppc64le riscv riscv64 s390 s390x sparc sparc64 wasm amd64p32""".split()
 )
 
 

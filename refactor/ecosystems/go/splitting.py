@@ -30,13 +30,14 @@ _OF_THE_BUILD = re.compile(
 )
 _NOT_OF_THE_BUILD = frozenset({"GOMAXPROCS", "GOGC", "GOMEMLIMIT", "GODEBUG", "GOTRACEBACK"})
 _PRESENT = frozenset({"ca-certificates", "tzdata"})
-_OF_GO = (
-    "git git-lfs openssh openssh-client mercurial bzr subversion curl wget bash make vim vim-tiny nano less tree unzip zip "
-    "tar gzip xz-utils xz jq upx upx-ucl protobuf protobuf-compiler protoc libprotobuf-dev build-base gcc g++ musl-dev libc-dev "
-    "libc6-compat gcompat gnupg apt-utils software-properties-common lsb-release file binutils binutils-gold pkgconf pkgconfig pkg-config linux-headers "
-    "golang golang-go go musl-utils coreutils findutils procps htop net-tools iputils-ping dnsutils telnet netcat rsync patch "
-    "apt-transport-https graphviz inotify-tools entr sudo locales zsh"
-).split()
+_OF_GO = """
+    git git-lfs openssh openssh-client mercurial bzr subversion curl wget bash make vim vim-tiny nano
+    less tree unzip zip tar gzip xz-utils xz jq upx upx-ucl protobuf protobuf-compiler protoc
+    libprotobuf-dev build-base gcc g++ musl-dev libc-dev libc6-compat gcompat gnupg apt-utils
+    software-properties-common lsb-release file binutils binutils-gold pkgconf pkgconfig pkg-config
+    linux-headers golang golang-go go musl-utils coreutils findutils procps htop net-tools iputils-ping
+    dnsutils telnet netcat rsync patch apt-transport-https graphviz inotify-tools entr sudo locales zsh
+""".split()
 """Packages that Go Dockerfiles install to build and to look around; the program uses none unless it starts one."""
 _RUN_TIME_OF_CPP = {"alpine": ("libstdc++", "libgcc"), "debian": (), "ubuntu": ()}
 
@@ -141,11 +142,12 @@ class _Splitter:
             name = reading.image_reference or reading.stage.image
             return Refused(f"the base image {name} is not in the catalogue", "start from golang:<version>")
         if image.family not in {"golang", "debian", "ubuntu", "alpine"}:
-            return Refused(f"the base image {reading.stage.image} is no Go image: what else of it the program uses is not known",
+            return Refused(f"the base image {reading.stage.image} is no Go image: what else it brings is not known",
                            "build in a stage of its own, from golang:<version>")  # fmt: skip
         if deployment.has_own_command:
             return Refused(
-                f"{', '.join(deployment.sources)} starts the image with a command of its own, which may need what only the builder has",
+                f"{', '.join(deployment.sources)} starts the image with a command of its own, which may need what"
+                " only the builder has",
                 "remove `command` there, or split by hand",
             )
         for step in reading.steps:
@@ -284,8 +286,9 @@ class _Splitter:
         shell = [*shell, *(f"{name} is installed" for name in left)]
         if not shell:
             if self.wish in {None, "distroless"}:
-                self.evidence.append("no package needs cgo: the program is linked statically and needs no C library"
-                                     if any(program.adds_cgo for program in programs) else "the program is linked statically")  # fmt: skip
+                adds = any(program.adds_cgo for program in programs)
+                why = "no package needs cgo: " if adds else ""
+                self.evidence.append(f"{why}the program is linked statically and needs no C library")
                 return _Choice(STATIC, None, False, True)
             if self.wish == "scratch":
                 self.evidence.append("the program is linked statically")
@@ -343,7 +346,8 @@ class _Splitter:
             return runner
         if image.distro == "alpine" and not image.release and left:
             return Refused(
-                f"the program is linked with {', '.join(left)}, and the Alpine release of {self.reading.stage.image} is not known",
+                f"the program is linked with {', '.join(left)}, and the Alpine release of {self.reading.stage.image} is"
+                " not known",
                 "name the release in the tag, as in golang:1.24-alpine3.21",
             )
         builder: str | None = None
@@ -431,7 +435,7 @@ class _Splitter:
             for node, words in launched.exec_form:
                 in_runner[node] = f"{node.keyword} {_exec(words)}"
                 self.evidence.append(
-                    f"{node.keyword} on line {self.reading.file.line_of(node)} uses nothing of a shell, and becomes exec form"
+                    f"{node.keyword} on line {self.reading.file.line_of(node)} uses nothing of a shell: exec form"
                 )
         if launched.run is not None:
             self._start_binary(launched, programs[0].binary, in_runner)
@@ -515,7 +519,10 @@ class _Splitter:
         names = " ".join(packages.packages)
         if image.package_manager == "apk":
             return f"RUN apk add --no-cache {names}"
-        return f"RUN apt-get update \\\n    && apt-get install -y --no-install-recommends {names} \\\n    && rm -rf /var/lib/apt/lists/*"
+        return (
+            f"RUN apt-get update \\\n    && apt-get install -y --no-install-recommends {names} \\\n"
+            "    && rm -rf /var/lib/apt/lists/*"
+        )
 
     # User
 
@@ -527,7 +534,7 @@ class _Splitter:
         kept: Sequence[Use],
         effects: Sequence[Made],
     ) -> tuple[str | None, dict[str, str]]:
-        """The USER that the runner is given (None: not ours to say), and the folders that belong to it with the reason."""
+        """The USER of the runner (None: not ours to say), and the folders that belong to it, with reasons."""
         folders: dict[str, str] = {}
         why: str | None = None
         for program in programs:
@@ -885,7 +892,7 @@ class _Splitter:
             words = (binary.path, *launched.arguments[: len(launched.arguments) - count])
         in_runner[first] = f"{first.keyword} {_exec(words)}"
         self.evidence.append(
-            f"{first.keyword} compiled {' '.join(launched.run.operands)} at every start; its one main package is built once"
+            f"{first.keyword} compiled {' '.join(launched.run.operands)} at every start; now it is built once"
         )
 
 

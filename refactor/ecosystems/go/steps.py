@@ -36,7 +36,7 @@ class Made(NamedTuple):
 _QUIET = frozenset(
     """echo true : ls pwd which whoami id date cat printf set cd export test [ env uname head tail grep
     find stat file du df sleep go gofmt rm rmdir chmod chown chgrp strip upx umask wait ulimit type
-    command ldd readelf objdump sha256sum md5sum ssh-keyscan update-ca-certificates ldconfig useradd
+    command ldd readelf objdump sha256sum md5sum ssh-keyscan apt-mark update-ca-certificates ldconfig useradd
     adduser groupadd addgroup usermod passwd locale-gen gpg apt-key exit trap hash setcap sed
     dos2unix git-lfs eval source .""".split()
 )
@@ -227,8 +227,8 @@ def is_kept(one: Made, stage: GoStage, binaries: Sequence[str]) -> bool:
     if _IGNORED.match(path + "/") or _IGNORED.match(path) or path in binaries:
         return False
     above = path.rstrip("/") + "/"
-    places = [reading.final_workdir, *(copied.target for copied in reading.copies), *(step.workdir for step in reading.steps),
-              *binaries]  # fmt: skip
+    places = [reading.final_workdir, *binaries, *(copied.target for copied in reading.copies)]
+    places += [step.workdir for step in reading.steps]
     if path == "/" or any(place == path or place.startswith(above) for place in places):
         return False
     if one.effect is Effect.DOWNLOAD or posixpath.dirname(path) in _ON_PATH:

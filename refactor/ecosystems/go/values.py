@@ -17,8 +17,8 @@ _WORD = re.compile(r"[A-Za-z_]\w*\Z")
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+\Z")
 _JOINS = frozenset({"filepath.Join", "path.Join"})
 _SAME = frozenset(
-    {"filepath.Clean", "path.Clean", "filepath.FromSlash", "filepath.ToSlash", "string", "strings.TrimSpace", "http.Dir", "os.ExpandEnv",
-     "filepath.Abs", "strings.TrimPrefix", "strings.TrimSuffix", "template.HTML"}
+    {"filepath.Clean", "path.Clean", "filepath.FromSlash", "filepath.ToSlash", "string", "strings.TrimSpace",
+     "http.Dir", "os.ExpandEnv", "filepath.Abs", "strings.TrimPrefix", "strings.TrimSuffix", "template.HTML"}
 )  # fmt: skip
 _FLAGS = re.compile(r"(?:\w+\.)*(?:String|StringP|StringVar|StringVarP|Path|PathFlag)\Z")
 

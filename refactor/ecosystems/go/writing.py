@@ -19,8 +19,9 @@ _FILES: Mapping[str, int] = {
 }  # fmt: skip
 """Functions that write the file an argument names."""
 _FOLDERS: Mapping[str, int] = {
-    "os.Mkdir": 0, "os.MkdirAll": 0, "badger.DefaultOptions": 0, "leveldb.OpenFile": 0, "pebble.Open": 0, "bitcask.Open": 0,
-    "autocert.DirCache": 0, "os.RemoveAll": 0, "nutsdb.Open": -1, "ioutil.TempFile": 0, "os.CreateTemp": 0, "os.MkdirTemp": 0,
+    "os.Mkdir": 0, "os.MkdirAll": 0, "badger.DefaultOptions": 0, "leveldb.OpenFile": 0, "pebble.Open": 0,
+    "bitcask.Open": 0, "autocert.DirCache": 0, "os.RemoveAll": 0, "nutsdb.Open": -1, "ioutil.TempFile": 0,
+    "os.CreateTemp": 0, "os.MkdirTemp": 0,
     "ioutil.TempDir": 0, "bleve.New": 0, "bleve.Open": 0, "diskv.New": -1, "os.Chdir": 0,
 }  # fmt: skip
 _METHODS: Mapping[str, int] = {"SaveUploadedFile": 1, "SaveFile": 1, "SaveAs": 0, "SavePNG": 0, "SaveJPG": 0}
