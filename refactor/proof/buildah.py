@@ -29,7 +29,7 @@ _OWN_WORDS = re.compile(
 
 
 class BuildahEngine(ClientEngine):
-    """Buildah. A container is a working container with ``buildah run`` in it, without memory limits."""
+    """Buildah. A container is a working container with ``buildah run`` in it; it has no limit of processes."""
 
     name = "buildah"
     is_cache_ambiguous = True
@@ -80,7 +80,8 @@ class BuildahEngine(ClientEngine):
             return read_contents(pipe).bytes
 
     def start(self, request: RunRequest) -> str:
-        self.must("from", f"--name={request.name}", "--pull-never", request.image, timeout=300)
+        limits = (f"--memory={request.memory}", f"--memory-swap={request.memory}")
+        self.must("from", f"--name={request.name}", "--pull-never", *limits, request.image, timeout=300)
         self.must("config", f"--label={LABEL}={request.run}", request.name)
         config = self.inspect_config(request.name)
         command = [*config.entrypoint, *config.cmd]
