@@ -127,7 +127,8 @@ def _why_not_parsed(dissection: Dissection, split: Split) -> str | None:
     if dissection.unterminated is not None:
         return f"unterminated heredoc: {dissection.unterminated.name}"
     keyword = split.keyword
-    if keyword in ("RUN", "COPY", "ADD") and any(start.is_spaced for start in heredoc_starts(split.argument)):
+    has_start = "<<" in split.argument and keyword in ("RUN", "COPY", "ADD")
+    if has_start and any(start.is_spaced for start in heredoc_starts(split.argument)):
         # Docker 28's BuildKit begins a heredoc here, version 0.12 does not: two readings, so neither is built upon.
         return "`<<` with a blank behind it begins a heredoc for newer versions of BuildKit only: leave the blank out"
     if json is None and keyword in ("ENV", "LABEL"):
