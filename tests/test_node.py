@@ -724,6 +724,25 @@ def test_server_and_front_end_of_one_package() -> None:
         assert path not in runner
 
 
+def test_plain_javascript_that_a_front_end_build_takes_in_stays_behind() -> None:
+    files = {
+        "package.json": package(
+            scripts={"build": "vite build", "start": "node server.js"},
+            dependencies=EXPRESS,
+            devDependencies={"vite": "6"},
+        ),
+        "index.html": '<script type="module" src="/client/main.js"></script>',
+        "client/main.js": "",
+        "shared/text.js": "",
+        "server.js": "require('express'); require('./shared/text')\n",
+    }
+    runner = splits(TYPESCRIPT.replace("dist/index.js", "server.js"), files).split("AS runner")[1]
+    assert "/app/client" not in runner
+    assert "/app/shared" in runner
+    files["server.js"] += "require('./client/main')\n"
+    assert "/app/client" in splits(TYPESCRIPT.replace("dist/index.js", "server.js"), files).split("AS runner")[1]
+
+
 def test_an_application_below_the_root_of_the_context() -> None:
     files = {f"backend/{path}": text for path, text in typescript_api(**{"views/a.ejs": ""}).items()}
     text = """

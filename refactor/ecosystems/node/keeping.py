@@ -290,6 +290,8 @@ class _Keeper:
 
     def is_compiled_input(self, path: str, unit: Unit) -> bool:
         """A folder that babel, swc or a bundler compiles (plain JavaScript in, JavaScript out)."""
+        if below(path, unit.folder) in self.front_end_folders(unit) and self.server.dynamic is None:
+            return True
         if self.server.is_interpreted:
             return False
         for built in self.builds:
@@ -314,6 +316,20 @@ class _Keeper:
                     ):
                         return True
         return False
+
+    def front_end_folders(self, unit: Unit) -> frozenset[str]:
+        """Folders whose sources a front-end build of the project turns into its output."""
+        programs = {built.ran.program for built in self.builds if built.outputs and built.ran.folder == unit.folder}
+        found: set[str] = set()
+        if programs & {"react-scripts", "react-app-rewired", "craco", "vue-cli-service", "ng"}:
+            found.add("src")
+        if "next" in programs:
+            found |= {"pages", "app", "src"}
+        if programs & {"vite", "parcel"}:
+            page = self.layout.context.read(posixpath.join(unit.source, "index.html"))
+            if not isinstance(page, Unknown):
+                found |= set(re.findall(r"<script[^>]{0,200}\bsrc=[\"']?\.?/?([\w.-]+)/[^\"'> ]+", page))
+        return frozenset(found)
 
     def rooted(self, name: str) -> str | None:
         """Where a source names a folder from the application's root (``src/mail/x.html``, ``join(cwd,
