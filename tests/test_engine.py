@@ -122,8 +122,11 @@ def test_the_builders_checks_warn_of_nothing_new(engine: Engine, path: Path, tmp
         folder.mkdir()
         (folder / "Dockerfile").write_bytes(source)
         found = engine.check(request(folder, "check"))
-        if found is None:
-            pytest.skip(f"{engine.name} {engine.version} has no checks")
+        if found is None and name == "before":
+            pytest.skip(
+                f"{engine.name} {engine.version} cannot check this file (a `# syntax=` line that cannot be had?)"
+            )
+        assert found is not None
         warnings.append(found)
     assert warnings[1] <= warnings[0]
 

@@ -91,7 +91,8 @@ def test_buildkit_progress_tells_run_from_cached() -> None:
 
 def test_podman_and_classic_progress() -> None:
     podman = "[1/2] STEP 1/3: FROM node:20 AS builder\n[1/2] STEP 2/3: COPY . .\n--> Using cache 8f2a\n--> 8f2a\n"
-    podman += "[1/2] STEP 3/3: ENV A=1\n--> Using cache 9\n[1/2] STEP 3/3: RUN npm ci\n--> 11aa\n[2/2] STEP 1/1: FROM node:20-slim\n"
+    podman += "[1/2] STEP 3/3: ENV A=1\n--> Using cache 9\n"
+    podman += "[1/2] STEP 3/3: RUN npm ci\n--> 11aa\n[2/2] STEP 1/1: FROM node:20-slim\n"
     assert [(s.stage, s.text, s.is_cached) for s in steps_of(podman)] == [
         ("1", "COPY . .", True),
         ("1", "RUN npm ci", False),
@@ -351,6 +352,9 @@ HTTP = Outcome("http", port=80, status=200, content_type="text/html", body="hi 1
         (HTTP, Outcome("exit", exit_code=1, output="Error: EACCES: permission denied"), False, "EACCES"),
         (HTTP, Outcome("alive", port=80), False, "nothing answers on port 80"),
         (replace(HTTP, health="healthy"), replace(HTTP, health="unhealthy"), False, "health check passed before"),
+        (HTTP, replace(HTTP, health="unhealthy"), False, "there was no health check before"),
+        (Outcome("alive"), Outcome("healthy", health="healthy"), True, "stays alive"),
+        (Outcome("healthy", health="healthy"), Outcome("alive"), False, "health check passed before"),
         (replace(HTTP, status=500), replace(HTTP, status=500), True, "the same failure before and after"),
         (Outcome("tcp", port=1), Outcome("tcp", port=2), False, "port 2"),
         (Outcome("alive"), Outcome("alive"), True, "stays alive"),

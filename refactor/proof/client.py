@@ -233,9 +233,9 @@ class ClientEngine:
 
     def leftovers(self, run: str | None) -> Iterator[tuple[str, str]]:
         label = f"--filter=label={LABEL}" + (f"={run}" if run else "")
-        for container in self.ask("ps", "--all", "--quiet", "--no-trunc", label).text.split():
+        for container in self.must("ps", "--all", "--quiet", "--no-trunc", label).split():
             yield "container", container
-        for image in dict.fromkeys(self.ask("images", "--quiet", "--no-trunc", label).text.split()):
+        for image in dict.fromkeys(self.must("images", "--quiet", "--no-trunc", label).split()):
             yield "image", image
 
 

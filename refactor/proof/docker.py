@@ -52,7 +52,6 @@ class DockerEngine(ClientEngine):
             *self._builder(),
             "--load",
             "--progress=plain",
-            "--provenance=false",
         ]
         if request.cache_name:
             # Of the Dockerfile frontend: cache mounts of another name space are empty. It leaves no trace in
@@ -64,7 +63,8 @@ class DockerEngine(ClientEngine):
         return [f"--builder={self.builder}"] if self.builder else []
 
     def build_environment(self) -> dict[str, str]:
-        return {} if self.has_buildx else {"DOCKER_BUILDKIT": "0"}
+        # An image with an attestation is an index to some engines, and no two of them are the same.
+        return {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"} if self.has_buildx else {"DOCKER_BUILDKIT": "0"}
 
     def check(self, request: BuildRequest) -> frozenset[str] | None:
         if not self.has_buildx:

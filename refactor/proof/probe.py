@@ -426,12 +426,15 @@ class Likeness:
 def compare_outcomes(before: Outcome, after: Outcome, again: Callable[[], Outcome] | None = None) -> Likeness:
     """Compares what two versions did. ``again`` starts the version before once more, to see what differs
     by itself."""
-    if before.kind != after.kind or before.port != after.port:
+    kinds = {before.kind, after.kind}
+    if (before.kind != after.kind and kinds != {"alive", "healthy"}) or before.port != after.port:
         return Likeness(False, f"before it {before}, now it {after}{_last_words(after)}")
     if after.is_out_of_memory and not before.is_out_of_memory:
         return Likeness(False, f"before it {before}, now it runs out of memory")
     if before.health == "healthy" and after.health != "healthy":
         return Likeness(False, f"the health check passed before and does not now ({after.health or 'there is none'})")
+    if after.health == "unhealthy" and not before.health:
+        return Likeness(False, f"there was no health check before, and the one there is now fails{_last_words(after)}")
     if before.kind in {"http", "tcp"}:
         return _compare_answers(before, after)
     if before.kind in {"exit", "probe", "refused"}:

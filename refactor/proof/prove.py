@@ -143,13 +143,17 @@ class Prover:
         context: BuildContext | None = None,
         engine: Engine | None = None,
         dockerfile: str | None = None,
+        path: str | None = None,
         say: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.source = before
         self.context_dir = context_dir
         self.options = options
-        self.context = context or BuildContext.open(context_dir, dockerfile)
+        self.context = context or BuildContext.open(context_dir, path or dockerfile)
         self.dockerfile = dockerfile
+        """Its path in the context, None where it is not in there."""
+        self.path = path
+        """Its path on this machine: an ignore file of its own lies beside it."""
         self.say = say
         self.engine = engine or find_engine(options.engine, options.builder)
         self.run = secrets.token_hex(6)
@@ -293,7 +297,7 @@ class Prover:
         with open(dockerfile, "wb") as file:
             file.write(source)
         ignore = self._ignore_file(folder)
-        if ignore is not None and ignore.endswith("ockerfile.dockerignore"):
+        if ignore is not None and os.path.basename(ignore) not in {".dockerignore", ".containerignore"}:
             # BuildKit looks for it beside the Dockerfile that it was given.
             shutil.copyfile(ignore, f"{dockerfile}.dockerignore")
         self.say(f"building the version {name.partition('-')[0]}")
@@ -304,6 +308,8 @@ class Prover:
         return version
 
     def _ignore_file(self, folder: str) -> str | None:
+        if self.path is not None and self.dockerfile is None and os.path.isfile(f"{self.path}.dockerignore"):
+            return f"{self.path}.dockerignore"
         names = [f"{self.dockerfile}.dockerignore"] if self.dockerfile else []
         for name in (*names, ".containerignore", ".dockerignore"):
             path = os.path.join(folder, name)

@@ -114,7 +114,7 @@ def verify(
         return Verified(path, message=f"the build context is not known: {reason}", is_error=True)
     try:
         with Prover(
-            source, root, options, context=context, engine=engine, dockerfile=context.dockerfile, say=say
+            source, root, options, context=context, engine=engine, dockerfile=context.dockerfile, path=path, say=say
         ) as prover:
             return _verify(path, rewriter, rewrite, prover, is_bisecting, say)
     except (EngineProblem, WorkspaceProblem) as problem:
