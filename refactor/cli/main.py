@@ -11,8 +11,6 @@ import os
 import sys
 from typing import NoReturn
 
-from refactor.report import Paint, plain
-
 SUBCOMMANDS = ("rules", "explain", "verify")
 SWITCHES = ("--diff", "--write", "--check", "--safe", "--unsafe", "--isolated", "--explain-refusals", "--statistics")
 
@@ -26,25 +24,6 @@ def read_quickly(words: list[str]) -> tuple[tuple[str, ...], frozenset[str]] | N
     if "--write" in switches and not switches.isdisjoint({"--diff", "--check"}):
         return None
     return None if switches >= {"--safe", "--unsafe"} else (paths, switches)
-
-
-def wants_colour(stream: object) -> bool:
-    """Colour only on a terminal; NO_COLOR and FORCE_COLOR (no-color.org, force-color.org) decide otherwise."""
-    if os.environ.get("NO_COLOR"):
-        return False
-    if os.environ.get("FORCE_COLOR"):
-        return True
-    isatty = getattr(stream, "isatty", None)
-    return bool(isatty and isatty()) and os.environ.get("TERM") != "dumb"
-
-
-def painter(stream: object) -> Paint:
-    """Colours for a stream, or none."""
-    if not wants_colour(stream):
-        return plain
-    from click import style
-
-    return style
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

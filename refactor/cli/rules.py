@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from refactor.cli.main import painter
+from refactor.cli.colour import painter
 from refactor.codemod.codemod import discover
 from refactor.engine.fix import UnknownCodemod, choose
 from refactor.report.rules import explain, summary

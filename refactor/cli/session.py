@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO
 
-from refactor.cli.main import painter
+from refactor.cli.colour import painter
 from refactor.engine.files import FileProblem
 from refactor.engine.fix import UnknownCodemod
 from refactor.engine.record import Message, Record
