@@ -577,6 +577,18 @@ def test_working_directory_of_the_base_image() -> None:
     assert "COPY --from=builder /go/server /go/" in final
 
 
+def test_a_link_to_a_time_zone_that_is_not_there_is_not_copied() -> None:
+    text = NAIVE.replace("EXPOSE", "ENV TZ=Asia/Tokyo\nRUN ln -snf /usr/share/zoneinfo/$TZ /etc/localtime\nEXPOSE")
+    assert "/etc/localtime" not in split(text, SERVER)[1]
+    assert "COPY --from=builder /etc/localtime /etc/" in split(text.replace("1.24", "1.22"), SERVER)[1]
+    assert "tzdata" in split(text, SERVER, "slim")[1]
+
+
+def test_what_is_removed_again_is_not_copied() -> None:
+    _, final = split(NAIVE.replace("EXPOSE", "RUN mkdir /opt/x && rm -rf /opt/x\nEXPOSE"), SERVER)
+    assert "/opt/x" not in final
+
+
 # Written
 
 

@@ -162,6 +162,9 @@ class _Finder:
                 and re.search(r"\bpath\.Dir\(|filepath\.Dir\(", source.code)
             ):
                 by_source = f"{path}:{source.line(source.code.find('runtime.Caller('))}"
+        zone = self.evaluator.program.environment.get("TZ")
+        if zones is None and zone and zone not in {"UTC", "GMT"}:
+            zones = f"ENV TZ={zone}"
         for word in self.evaluator.program.arguments:
             for piece in {word, word.partition("=")[2]} - {""}:
                 self._keep(piece, True, "the start command names it")

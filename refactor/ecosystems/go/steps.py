@@ -78,8 +78,17 @@ def made(stage: GoStage) -> tuple[Made, ...] | Refused:
             answer = _of(stage, step, command)
             if isinstance(answer, Refused):
                 return answer
+            if command.name == "rm":
+                gone = _removed(stage, step, command)
+                found = [one for one in found if not any((one.path + "/").startswith(path + "/") for path in gone)]
             found += answer
     return tuple(found)
+
+
+def _removed(stage: GoStage, step: Step, command: Command) -> tuple[str, ...]:
+    folder = step.folder_of(command)
+    names = [stage.expanded(step, arg) for arg in command.args if not arg.startswith("-")]
+    return tuple(join(folder or "/", name.rstrip("/")) for name in names if name)
 
 
 def _of(stage: GoStage, step: Step, command: Command) -> tuple[Made, ...] | Refused:
@@ -117,6 +126,9 @@ def _of(stage: GoStage, step: Step, command: Command) -> tuple[Made, ...] | Refu
         if len(paths) < 2:
             return written
         target = paths[-1]
+        if name == "ln" and paths[0].startswith("/usr/share/zoneinfo") and not _has_zones(stage):
+            # The link leads nowhere: this image has no zones, and Go takes those of its toolchain.
+            return written
         into = command.args[-1].endswith("/") or len(paths) > 2 or target in _ON_PATH or target == folder
         return make(
             Effect.FILE, *([join(target, posixpath.basename(path)) for path in paths[:-1]] if into else [target])
@@ -165,6 +177,13 @@ def _of(stage: GoStage, step: Step, command: Command) -> tuple[Made, ...] | Refu
         return written
     return Refused(f"line {stage.line(step)} runs `{_shown(step, command)}`, and what it makes is not known",
                    "split by hand, or move that step into a stage of its own")  # fmt: skip
+
+
+def _has_zones(stage: GoStage) -> bool:
+    image = stage.reading.image
+    if image is not None and "tzdata" in image.preinstalled:
+        return True
+    return any(word.literal == "tzdata" for _, call in stage.reading.calls for word in call.packages)
 
 
 def _shown(step: Step, command: Command) -> str:
