@@ -42,7 +42,7 @@ class Figure(NamedTuple):
 def tools() -> dict[str, list[str]]:
     """The commands to compare, by name; files follow as arguments."""
     binaries = Path(sys.executable).parent
-    found = {"dockerfix": [str(binaries / "dockerfix"), "-j1", "--isolated", "--format", "concise"]}
+    found = {"dockerfix": [str(binaries / "dockerfix"), "--isolated"]}
     for name, words in (
         ("hadolint", ["hadolint", "--no-fail"]),
         ("tally", ["tally", "lint", "--no-config", "--slow-checks", "off", "--fail-level", "none"]),
@@ -179,8 +179,10 @@ def main() -> None:
         clean.write_text(CLEAN)
         (clean.parent / "run.sh").write_text("#!/bin/sh\n")
         if arguments.only in (None, "start"):
+            # As a hook calls it; the comparisons below are of one process each.
             rows = in_turns(commands, [str(clean)], max(arguments.runs, 11))
             print("\n".join(table("Start-up: one clean file", rows)), flush=True)
+        commands["dockerfix"].append("-j1")
         if arguments.only in (None, "files", "many"):
             files = real_files(folder, arguments.files)
         if arguments.only in (None, "files"):
