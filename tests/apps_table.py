@@ -92,9 +92,8 @@ def main() -> int:
         wrong += [f"{row.app}/{row.dockerfile}: {r.because}" for r in row.record.refused if VAGUE.search(r.because)]
     single = [row for row in ours if row.stages == 1 and row.builds]
     split = sum(row.is_split for row in single)
-    print(
-        f"\n{len(found)} Dockerfiles, {len(ours)} of Node, Python and Go; {sum(r.record.is_changed for r in found)} change"
-    )
+    changed = sum(row.record.is_changed for row in found)
+    print(f"\n{len(found)} Dockerfiles, {len(ours)} of Node, Python and Go; {changed} change")
     print(f"single-stage with a build step or build-only packages: {len(single)}, split: {split}")
     for line in wrong:
         print(f"wrong: {line}")

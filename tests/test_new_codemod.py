@@ -102,7 +102,8 @@ def test_one_file_is_all_it_takes(tmp_path: Path) -> None:
 def test_a_wrong_example_fails(tmp_path: Path) -> None:
     package = tmp_path / "more"
     (package / "house").mkdir(parents=True)
-    (package / "house" / "label_author.py").write_text(CODEMOD.replace('leaves("a label"', 'leaves("x", "FROM scratch\\nMAINTAINER me\\n"), leaves("a label"'))
+    wrong = 'leaves("x", "FROM scratch\\nMAINTAINER me\\n"), leaves("a label"'
+    (package / "house" / "label_author.py").write_text(CODEMOD.replace('leaves("a label"', wrong))
     tested = drive(package, "pytest")
     assert tested.returncode == 1
     assert "failed" in tested.stdout

@@ -18,7 +18,10 @@ from codemods.layers.chain_runs import ChainRuns
 from refactor import Settings, fix, parse, read
 
 SHELLS = [shell for shell in ("dash", "bash") if shutil.which(shell)]
-COMMANDS = "apt-get apt apk dnf curl wget tar make gcc rm mkdir touch git pip npm cp ln chmod useradd groupadd sh-tool ls true-ish".split()
+COMMANDS = (
+    "apt-get apt apk dnf curl wget tar make gcc rm mkdir"
+    " touch git pip npm cp ln chmod useradd groupadd sh-tool ls true-ish"
+).split()
 
 STUB = """#!/bin/sh
 what="$(basename "$0") $*"

@@ -22,7 +22,7 @@ class Install(NamedTuple):
     """Context paths of everything it reads: manifests, lockfiles, settings, files that install scripts open."""
     evidence: tuple[str, ...] = ()
     new_command: str = ""
-    """Installs what ``step`` would otherwise fetch while it builds (``go mod download``); ``commands`` is empty then."""
+    """Installs what ``step`` would else fetch while it builds (``go mod download``); ``commands`` is empty then."""
 
 
 class Rewrite(NamedTuple):

@@ -47,11 +47,11 @@ def assemble(
     """The plan for a stage whose RUN and COPY instructions have the given ``roles``.
 
     ``artefacts`` (``COPY --from=builder ...``) take the place of the first COPY or RUN that stays in the builder;
-    ``runner_head`` (system packages, users) comes right after the runner's FROM, ``builder_tail`` after the last step of
-    the builder. ``instead`` has new canonical text for nodes of the builder (several texts: several instructions),
-    ``instead_in_runner`` for nodes of the runner, ``before`` what the builder gets just before a node. Artefacts that are
-    named by absolute paths (``is_artefact_absolute``) need not wait for the last WORKDIR. An instruction without a role
-    that is not plain configuration refuses the plan by name.
+    ``runner_head`` (system packages, users) comes right after the runner's FROM, ``builder_tail`` after the last
+    step of the builder. ``instead`` has new canonical text for nodes of the builder (several texts: several
+    instructions), ``instead_in_runner`` for nodes of the runner, ``before`` what the builder gets just before a
+    node. Artefacts that are named by absolute paths (``is_artefact_absolute``) need not wait for the last WORKDIR.
+    An instruction without a role that is not plain configuration refuses the plan by name.
     """
     steps = reading.steps
     placed: list[tuple[Step, Role]] = []
@@ -125,7 +125,9 @@ def variant_reference(reading: StageReading, variant: str) -> str | Refused:
     """The base image of the stage in another variant (``node:20`` -> ``node:20-slim``), variables kept as written."""
     written, expanded = reading.stage.image, reading.image_reference
     if expanded is None:
-        return Refused(f"the base image {written} depends on a build argument without a default", "give the ARG a default")
+        return Refused(
+            f"the base image {written} depends on a build argument without a default", "give the ARG a default"
+        )
     image = lookup(expanded)
     if image is None:
         return Refused(f"the base image {expanded} is not in the catalogue", "name an official image")

@@ -49,8 +49,18 @@ _USERS = frozenset(
     {"useradd", "adduser", "groupadd", "addgroup", "usermod", "groupmod", "passwd", "chpasswd", "deluser"}
 )
 _PATHS = frozenset({"mkdir", "chown", "chmod", "chgrp", "touch", "install", "ln", "setcap"})
-_SETTINGS = frozenset({"locale-gen", "localedef", "update-locale", "dpkg-reconfigure", "update-ca-certificates", "ldconfig",
-                       "update-alternatives", "fc-cache"})  # fmt: skip
+_SETTINGS = frozenset(
+    {
+        "dpkg-reconfigure",
+        "fc-cache",
+        "ldconfig",
+        "locale-gen",
+        "localedef",
+        "update-alternatives",
+        "update-ca-certificates",
+        "update-locale",
+    }
+)
 _SILENT = frozenset({"echo", "true", "printf", ":", "set", "test", "[", "ls", "which", "id", "date", "uname"})
 
 

@@ -12,10 +12,11 @@ from collections.abc import Iterator
 
 from refactor.engine.files import FileProblem
 
-NAME = re.compile(r"(?:^|\.)(?:docker|container)file$|^(?:docker|container)file[^/]*$", re.I)
-NOT_A_NAME = re.compile(
-    r"\.(?:dockerignore|containerignore|md|rst|txt|html?|j2|jinja2?|tmpl|tpl|template|erb|mustache|in|orig|rej|bak|swp|py|go|js|ts|rb|java|sh|json|ya?ml|toml|lock)$|~$",
-    re.I,
+# Compiled where folders are searched only: a file that is named needs neither.
+_NAME = r"(?i)(?:^|\.)(?:docker|container)file$|^(?:docker|container)file[^/]*$"
+_NOT_A_NAME = (
+    r"(?i)\.(?:dockerignore|containerignore|md|rst|txt|html?|j2|jinja2?|tmpl|tpl|template|erb|mustache|in|orig|rej|bak|swp"
+    r"|py|go|js|ts|rb|java|sh|json|ya?ml|toml|lock)$|~$"
 )
 SKIPPED_FOLDERS = frozenset(
     """.git .hg .svn .tox .nox .venv venv node_modules bower_components vendor third_party site-packages __pycache__
@@ -25,7 +26,7 @@ SKIPPED_FOLDERS = frozenset(
 
 def is_dockerfile_name(name: str) -> bool:
     """Whether a file's name says that it is a Dockerfile."""
-    return bool(NAME.search(name)) and not NOT_A_NAME.search(name)
+    return bool(re.search(_NAME, name)) and not re.search(_NOT_A_NAME, name)
 
 
 def discover_files(folder: str) -> list[str]:

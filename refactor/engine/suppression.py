@@ -13,8 +13,9 @@ from collections.abc import Iterable
 from refactor.codemod import Codemod, Finding
 from refactor.syntax import Dockerfile, InsertAfter, InsertBefore, Instruction, Trivia
 
-_OURS = re.compile(r"#\s*dockerfix:\s*ignore(?P<file>-file)?\s*(?:=\s*(?P<ids>[a-z0-9, -]+?))?\s*(?:#.*)?$", re.I)
-_HADOLINT = re.compile(r"#\s*hadolint\s+(?P<all>global\s+)?ignore\s*=\s*(?P<codes>[A-Z0-9, ]+)", re.I)
+# Compiled (and kept by re) only for files that have such a comment: every start-up would pay for it.
+_OURS = r"(?i)#\s*dockerfix:\s*ignore(?P<file>-file)?\s*(?:=\s*(?P<ids>[a-z0-9, -]+?))?\s*(?:#.*)?$"
+_HADOLINT = r"(?i)#\s*hadolint\s+(?P<all>global\s+)?ignore\s*=\s*(?P<codes>[A-Z0-9, ]+)"
 
 
 class Suppressions:
@@ -36,13 +37,13 @@ class Suppressions:
                 and ("dockerfix" in node.text or "hadolint" in node.text)
             ):
                 self.is_any = True
-                ours = _OURS.search(node.text)
+                ours = re.search(_OURS, node.text)
                 if ours and ours["file"]:
                     if ours["ids"]:
                         self._ids.update(_split(ours["ids"]))
                     else:
                         self.is_all = True
-                hadolint = _HADOLINT.search(node.text)
+                hadolint = re.search(_HADOLINT, node.text)
                 if hadolint and hadolint["all"]:
                     self._codes.update(_split(hadolint["codes"]))
         for part in file.directives.get("check", "").split(";"):
@@ -67,10 +68,10 @@ class Suppressions:
 
     def _is_off(self, codemod: type[Codemod], node: Instruction, file: Dockerfile) -> bool:
         for comment in file.comments_above(node):
-            ours = _OURS.search(comment.text)
+            ours = re.search(_OURS, comment.text)
             if ours and not ours["file"] and (not ours["ids"] or codemod.id in _split(ours["ids"])):
                 return True
-            hadolint = _HADOLINT.search(comment.text)
+            hadolint = re.search(_HADOLINT, comment.text)
             if hadolint and not hadolint["all"] and not set(codemod.hadolint).isdisjoint(_split(hadolint["codes"])):
                 return True
         return False
