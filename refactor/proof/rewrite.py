@@ -11,7 +11,7 @@ from refactor.codemod.codemod import discover
 from refactor.context import BuildContext
 from refactor.engine.fix import fix
 from refactor.engine.run import Options, Worker
-from refactor.model.aspects import Aspect
+from refactor.model import Aspect, BuildModel, compare
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def rewriter_for(path: str, source: bytes, options: Options) -> Rewriter:
         ids = _once([finding.codemod for finding in record.applied])
         errors = () if record.is_changed else tuple(str(message) for message in record.errors)
         after = record.after if record.after is not None else source
-        return Rewrite(after, ids, _aspects([known[id] for id in ids]), errors=errors)
+        return Rewrite(after, ids, _aspects([known[id] for id in ids], source, after), errors=errors)
 
     return rewrite
 
@@ -64,7 +64,9 @@ def rewriter_with(source: bytes, context: BuildContext, codemods: Sequence[type[
         change = fix(source, context, codemods=chosen)
         ids = _once([finding.codemod for finding in change.applied])
         errors = (change.failure,) if change.failure else tuple(problem.reason for problem in change.problems)
-        return Rewrite(change.after, ids, _aspects([cls for cls in chosen if cls.id in ids]), errors=errors)
+        return Rewrite(
+            change.after, ids, _aspects([cls for cls in chosen if cls.id in ids], source, change.after), errors=errors
+        )
 
     return rewrite
 
@@ -73,5 +75,9 @@ def _once(ids: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(ids))
 
 
-def _aspects(classes: Sequence[type[Codemod]]) -> frozenset[Aspect]:
-    return frozenset(aspect for cls in classes for aspect in cls.may_change)
+def _aspects(classes: Sequence[type[Codemod]], before: bytes, after: bytes) -> frozenset[Aspect]:
+    """What the codemods declare for every file, and what changed in this one: the gates let nothing pass that was not
+    declared for it (a split declares USER only where the runner's base brings a user along)."""
+    always = {aspect for cls in classes for aspect in cls.may_change}
+    here = {difference.aspect for difference in compare(BuildModel.read(before), BuildModel.read(after))}
+    return frozenset(always | here)
