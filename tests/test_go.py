@@ -609,6 +609,14 @@ def test_the_working_directory_is_given_before_workdir_makes_it() -> None:
     assert final.index("--chown=nonroot:nonroot /writable /app") < final.index("WORKDIR /app")
 
 
+def test_a_runner_with_a_shell_gives_each_folder_its_owner() -> None:
+    body = 'os.Create("state"); os.Create(filepath.Join("logs", n)); os.Create("/data/a"); os.Create("/data/b/c")'
+    _, final = split(NAIVE, {**SERVER, "main.go": main(body, "os path/filepath")}, "slim")
+    assert "chown -R app:app /app/logs /data " in final or "chown -R app:app /data /app/logs " in final
+    assert "chown app:app /app" in final
+    assert "/data/b" not in final
+
+
 def test_open_writes_keep_root() -> None:
     change = run(NAIVE, {**SERVER, "main.go": main('os.Create(os.Getenv("OUT"))', "os")})
     after = change.after.decode()

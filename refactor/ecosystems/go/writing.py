@@ -50,10 +50,12 @@ def written(reading: StageReading, origin: StageReading | None) -> Written | Ref
         folders.update(dict(zip(answer.paths, answer.evidence)))
     if not folders:
         return Written((), ("no source of the program opens a file to write it",))
+    # The working directory is given to the user without what lies in it: folders there are named one by one.
+    wide = [path for path in folders if path != reading.final_workdir]
     tops = {
         path: why
         for path, why in folders.items()
-        if not any(path != o and path.startswith(o.rstrip("/") + "/") for o in folders)
+        if not any(path != other and path.startswith(other.rstrip("/") + "/") for other in wide)
     }
     return Written(tuple(tops), tuple(tops.values()))
 
