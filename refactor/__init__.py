@@ -8,7 +8,8 @@ Names are loaded when they are first used, so that a program that needs one room
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+
+from refactor.light import TYPE_CHECKING
 
 __version__ = "0.1.0"
 

@@ -7,14 +7,17 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import BinaryIO
 
 from refactor.cli.colour import painter
 from refactor.engine.files import FileProblem
 from refactor.engine.fix import UnknownCodemod
 from refactor.engine.record import Message, Record
 from refactor.engine.run import Options, Worker, expand_paths, work_on_files
+from refactor.light import TYPE_CHECKING
 from refactor.report import render
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
 
 PROGRESS_AFTER = 1.0
 """Seconds of work before a terminal is told how far it is."""

@@ -8,11 +8,14 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from refactor.light import TYPE_CHECKING
+
 if TYPE_CHECKING:
+    from typing import NoReturn
+
     from refactor.engine.run import Options
     from refactor.proof.engine import Engine
     from refactor.proof.prove import ProofOptions

@@ -12,11 +12,17 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
-from typing import Concatenate, Literal, ParamSpec, TypeAlias, TypeVar
 
 from refactor.context.deployment import Deployment
 from refactor.context.dockerignore import BadPattern, DockerIgnore, clean, match
 from refactor.context.facts import Unknown
+from refactor.light import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Concatenate, Literal, ParamSpec, TypeAlias, TypeVar
+
+    _T = TypeVar("_T")
+    _P = ParamSpec("_P")
 
 MAX_BYTES = 8 * 1024 * 1024
 """Largest file that is read."""
@@ -30,10 +36,8 @@ _MAX_LINKS = 40
 _MAX_DEPTH = 200
 """Levels of folders walked."""
 
-Kind: TypeAlias = Literal["file", "folder", "link", "other"]
+Kind: TypeAlias = "Literal['file', 'folder', 'link', 'other']"
 _Listing: TypeAlias = Mapping[str, Kind]
-_T = TypeVar("_T")
-_P = ParamSpec("_P")
 
 
 class _Folder:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from refactor.light import NamedTuple
 
 
 class Deployment(NamedTuple):

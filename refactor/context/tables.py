@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
 
 
 def table(value: object) -> Mapping[str, object]:
@@ -11,7 +10,7 @@ def table(value: object) -> Mapping[str, object]:
     if not isinstance(value, dict):
         return {}
     if all(isinstance(key, str) for key in value):
-        return cast("Mapping[str, object]", value)
+        return value
     return {key: item for key, item in value.items() if isinstance(key, str)}
 
 

@@ -8,7 +8,8 @@ answer says so by None, never by a guess.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+
+from refactor.light import NamedTuple
 
 
 def _words(text: str) -> frozenset[str]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from refactor.light import NamedTuple
 from refactor.shell.script import Command, ShellScript, Word
 
 TYPE_CHECKING = False

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import NamedTuple
+
+from refactor.light import NamedTuple
 
 Span = tuple[int, int]
 """Start and end offset into `ShellScript.text`, in characters, end exclusive."""
@@ -135,8 +136,11 @@ def literal(text: str) -> str | None:
 
     Quote removal of POSIX.1 XCU 2.6.7. Brace expansion and `$'...'` are unknown: bash has them, dash not.
     """
-    if _SPECIAL.search(text) is None:
+    first = _SPECIAL.search(text)
+    if first is None:
         return text
+    if first[0] in "*?`":
+        return None
     quote = text[0]
     if quote in "'\"" and len(text) > 1 and text.find(quote, 1) == len(text) - 1:
         inner = text[1:-1]

@@ -9,7 +9,8 @@ and Corepack.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+
+from refactor.light import NamedTuple
 
 
 class Verb(NamedTuple):

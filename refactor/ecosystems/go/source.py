@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import NamedTuple
+
+from refactor.light import NamedTuple
 
 _LEXEME = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:[^"\\\n]|\\.)*"|`[^`]*`' r"|'(?:[^'\\\n]|\\[^\n]+?)'", re.DOTALL)
 _PACKAGE = re.compile(r"^[ \t]*package\s+(\w+)", re.MULTILINE)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
 
 from refactor.context import BuildContext, Unknown
 from refactor.context.node_manifests import (
@@ -23,9 +22,13 @@ from refactor.ecosystems.node.programs import INSTALLING, MANAGERS, Programs, Ra
 from refactor.ecosystems.node.tables import words
 from refactor.ecosystems.reading import Refused, StageReading, Step
 from refactor.images import BaseImage
+from refactor.light import TYPE_CHECKING, NamedTuple
 from refactor.shell import Command, PackageCall
 
-Manager = Literal["npm", "yarn", "pnpm", "bun"]
+if TYPE_CHECKING:
+    from typing import Literal, TypeAlias
+
+Manager: TypeAlias = "Literal['npm', 'yarn', 'pnpm', 'bun']"
 LOCKFILES: dict[str, tuple[str, ...]] = {
     "npm": ("npm-shrinkwrap.json", "package-lock.json"),
     "yarn": ("yarn.lock",),

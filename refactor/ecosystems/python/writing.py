@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import posixpath
 import re
-from typing import TYPE_CHECKING
 
 from refactor.context import Unknown
 from refactor.ecosystems import system
@@ -12,6 +11,7 @@ from refactor.ecosystems.ecosystem import Written
 from refactor.ecosystems.python.installs import ReadInstall, read_installs
 from refactor.ecosystems.python.stage import Action, PythonStage
 from refactor.ecosystems.reading import Refused, StageReading, join
+from refactor.light import TYPE_CHECKING
 from refactor.shell import Command, read
 
 if TYPE_CHECKING:
