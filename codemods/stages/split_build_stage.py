@@ -18,7 +18,6 @@ from refactor import (
     Remove,
     Replace,
     Safety,
-    Settings,
     SplitPlan,
     Stage,
     StageReading,
@@ -60,6 +59,9 @@ FASTAPI = {
 }
 
 
+STARTS = frozenset({Aspect.CMD, Aspect.ENTRYPOINT})
+
+
 class SplitBuildStage(Codemod):
     """Split the only stage into a builder and a small runner.
 
@@ -97,9 +99,6 @@ class SplitBuildStage(Codemod):
             Aspect.COMMANDS,
             Aspect.COPIES,
             Aspect.ENV,
-            # `poetry run x` becomes `x`: the tool is not in the runner, the environment is on PATH.
-            Aspect.CMD,
-            Aspect.ENTRYPOINT,
         }
     )
 
@@ -208,12 +207,6 @@ class SplitBuildStage(Codemod):
         ),
     )
 
-    def __init__(self, settings: Settings | None = None) -> None:
-        super().__init__(settings)
-        if self.settings.runner == "distroless":
-            # The image starts node (or python3) by its ENTRYPOINT, so that CMD loses that word.
-            self.may_change = self.may_change | {Aspect.CMD}  # type: ignore[misc]
-
     def find(self, file: Dockerfile, context: BuildContext) -> Iterator[Finding | Refusal]:
         if len(file.stages) != 1:
             return
@@ -255,6 +248,13 @@ class SplitBuildStage(Codemod):
             self.may_change = self.may_change | {Aspect.USER}  # type: ignore[misc]
         if plan.sets_workdir:
             self.may_change = self.may_change | {Aspect.WORKDIR}  # type: ignore[misc]
+        # `poetry run x` becomes `x`, and distroless starts node by its own ENTRYPOINT: only where the plan rewrote it.
+        anew = {
+            entry.partition(" ")[0] if isinstance(entry, str) else entry.node.keyword
+            for entry in plan.runner
+            if isinstance(entry, (str, Instead))
+        }
+        self.may_change = self.may_change | {aspect for aspect in STARTS if aspect.name in anew}  # type: ignore[misc]
         old = stage.nodes
         return Finding(
             stage.from_,
