@@ -848,3 +848,23 @@ def test_a_probe_of_the_user_needs_a_shell_before() -> None:
     with pytest.raises(EngineProblem, match="needs a shell"):
         starter.observe("i", Configuration())
     assert engine.containers == {}
+
+
+def test_a_program_that_compiles_first_may_take_its_time_to_end(app: Path) -> None:
+    class Slow(PaperEngine):
+        """The image before ends as the one after does, but only when it was looked at for a while."""
+
+        looks = 0
+
+        def state(self, container: str) -> State:
+            ended = super().state(container)
+            if b"slim" in self.containers[container]:
+                return ended
+            self.looks += 1
+            return ended if self.looks > 8 else State(True, 0, 0, False, "")
+
+    options = ProofOptions(probe=ProbeOptions(alive=0.3, timeout=20))
+    proof = prove(FAT, SLIM, str(app), options, may_change=ALL, engine=Slow())
+    assert proof.verdict is Verdict.PROVED, proof.problems
+    assert proof.before.outcome is not None
+    assert proof.before.outcome.kind == "exit"

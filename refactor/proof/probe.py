@@ -309,6 +309,8 @@ class _Observation:
         now = time.monotonic()
         if now > self.deadline or state.health == "unhealthy":
             return True
+        if self.like is not None and self.like.kind == "exit":
+            return False
         expects_port = bool(self.wanted) and not (self.like is not None and self.like.kind in {"alive", "healthy"})
         return not expects_port and now - self.start > self.options.alive
 
