@@ -56,6 +56,36 @@ def test_default_reports_and_exits_with_one(folder: Path) -> None:
     assert (folder / "Dockerfile").read_text() == NAIVE
 
 
+def test_lines_are_those_of_the_file_that_people_have(folder: Path) -> None:
+    lines = [
+        "FROM node:20-slim",
+        "WORKDIR /app",
+        "COPY . .",
+        "RUN cd client && npm ci && npm run build",
+        "RUN cd server && npm ci",
+        'CMD ["node", "server/index.js"]',
+    ]
+    (folder / "Dockerfile").write_text("\n".join(lines) + "\n")
+    wanted = {"dependencies": {"ms": "^2.1.3"}}
+    lock = {"lockfileVersion": 3, "packages": {"": wanted, "node_modules/ms": {"version": "2.1.3"}}}
+    for name in ("client", "server"):
+        (folder / name).mkdir()
+        (folder / name / "package.json").write_text(json.dumps({"scripts": {"build": "node build.js"}, **wanted}))
+        (folder / name / "package-lock.json").write_text(json.dumps(lock))
+    (folder / "client" / "build.js").write_text("require('fs').writeFileSync('index.html', '')\n")
+    (folder / "server" / "index.js").write_text("require('http')\n")
+    done = run("--format", "json", cwd=folder)
+    [file] = json.loads(done.stdout)["files"]
+    assert {(finding["codemod"], finding["line"]) for finding in file["findings"]} >= {
+        ("copy-manifests-first", 4),
+        ("clean-package-cache", 4),
+        ("clean-package-cache", 5),
+        ("run-as-user", 6),
+    }
+    refused = {(entry["codemod"], entry["line"]): entry["because"] for entry in file["refusals"]}
+    assert "the RUN on line 4 comes between" in refused["copy-manifests-first", 5]
+
+
 def test_diff_is_taken_by_git_apply_and_equals_write(folder: Path) -> None:
     done = run("--diff", cwd=folder)
     assert done.returncode == 1

@@ -116,6 +116,30 @@ class CopyManifestsFirst(Codemod):
             files={**APP, "package.json": '{"scripts": {"build": "node server.js"}}'},
         ),
         rewrites(
+            "the install and the build of a folder below",
+            before="""
+            FROM node:20-slim
+            WORKDIR /app
+            COPY . .
+            RUN cd client && npm install && npm run build
+            CMD ["node", "server.js"]
+            """,
+            after="""
+            FROM node:20-slim
+            WORKDIR /app
+            COPY client/package.json client/
+            RUN cd client && npm install
+            COPY . .
+            RUN cd client && npm run build
+            CMD ["node", "server.js"]
+            """,
+            files={
+                "client/package.json": '{"scripts": {"build": "node build.js"}}',
+                "client/build.js": "require('fs').writeFileSync('index.html', '')\n",
+                "server.js": "require('http')\n",
+            },
+        ),
+        rewrites(
             "go build downloads the modules itself",
             before="""
             FROM golang:1.24 AS builder
@@ -305,14 +329,30 @@ def _take_apart(install: Install) -> tuple[str | None, str | None] | Refused:
         return None, None
     if not script.is_and_list or node.json is not None or node.has_inner_comment:
         return Refused("the install shares its RUN with other commands that are not simply joined by &&")
-    if any(command.name in {"cd", "export", "set", "."} or not command.words for command in script.commands):
+    entered = _enters_folder(script.commands[0])
+    if any(
+        command.name in {"cd", "export", "set", "."} or not command.words
+        for command in script.commands[1 if entered else 0 :]
+    ):
         return Refused("the install shares its RUN with commands that change the shell's folder or variables")
     end = next(i for i, item in enumerate(script.top) if item.span[0] <= last.span[0] < item.span[1])
     if end + 1 >= len(script.top):
         return None, None
     flags = "".join(f"{flag.text} " for flag in node.flags)
     split = script.top[end + 1].span[0]
-    return f"RUN {flags}{_joined(script.text[: script.top[end].span[1]])}", f"RUN {flags}{_joined(script.text[split:])}"
+    folder = f"cd {entered} && " if entered else ""
+    return (
+        f"RUN {flags}{_joined(script.text[: script.top[end].span[1]])}",
+        f"RUN {flags}{folder}{_joined(script.text[split:])}",
+    )
+
+
+def _enters_folder(command: Command) -> str | None:
+    """The folder that a RUN which opens with `cd folder` works in, as written; both halves then start with that."""
+    if command.name != "cd" or len(command.words) != 2 or command.assignments or command.redirects:
+        return None
+    folder = command.words[1]
+    return folder.text if folder.value and not folder.value.startswith("-") else None
 
 
 def _apart_from_build(install: Install) -> tuple[str, None]:

@@ -114,8 +114,6 @@ class _Loop:
         self.refused: list[Refusal] = []
         self.suggested: list[Finding] = []
         self.used: dict[str, Codemod] = {}
-        self.origins: list[int] | None = None
-        """For each line of the current file the line of the original it stands for, None while nothing changed."""
 
     def run(self) -> str | None:
         """Runs to the fixed point. Returns why that failed (a bug of a codemod), None where it settled."""
@@ -158,7 +156,7 @@ class _Loop:
                 return f"{codemod.id} would break the file: line {problem.line}: {problem.reason}"
             if bytes(after) == bytes(self.file):
                 return f"{codemod.id} reports an edit that changes nothing: {findings[0].message}"
-            self.origins = _origins(self.file, after, self.origins)
+            after.follow(self.file, sorted(finding.line for finding in findings))
             self.file = after
             self.applied.extend(findings)
             self.used[codemod.id] = codemod
@@ -168,8 +166,7 @@ class _Loop:
         seen: set[tuple[int, str]] = set()
         for result in codemod.find(self.file, self.context):
             result.codemod = codemod.id
-            line = self.file.line_of(result.node)
-            result.line = line if self.origins is None else self.origins[line - 1]
+            result.line = self.file.line_of(result.node)
             if isinstance(result, Finding):
                 result.safety = codemod.safety if result.safety is None else max(codemod.safety, result.safety)
                 if not self.off.silences_finding(type(codemod), result, self.file):
@@ -177,24 +174,3 @@ class _Loop:
             elif (result.line, result.because) not in seen:
                 seen.add((result.line, result.because))
                 yield result
-
-
-def _origins(before: Dockerfile, after: Dockerfile, known: list[int] | None) -> list[int]:
-    """The original line of each line of ``after``: kept lines are followed, new ones stand for where they began."""
-    old, new = bytes(before).split(b"\n"), bytes(after).split(b"\n")
-    origin = known if known is not None else list(range(1, len(old) + 1))
-    head = 0
-    while head < min(len(old), len(new)) and old[head] == new[head]:
-        head += 1
-    tail = 0
-    while tail < min(len(old), len(new)) - head and old[-1 - tail] == new[-1 - tail]:
-        tail += 1
-    where: dict[bytes, int] = {}
-    for index in range(len(old) - tail - 1, head - 1, -1):
-        where[old[index]] = origin[index]
-    fallback = origin[min(head, len(origin) - 1)]
-    middle = []
-    for line in new[head : len(new) - tail]:
-        fallback = where.get(line, fallback)
-        middle.append(fallback)
-    return origin[:head] + middle + (origin[len(old) - tail :] if tail else [])

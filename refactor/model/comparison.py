@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from refactor.light import TYPE_CHECKING
 from refactor.model.aspects import Aspect
+from refactor.model.steps import enters_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -237,6 +238,10 @@ def _commands(was: Iterable[Command], now: Iterable[Command], stage: str | None)
     old, new = _by_text(was), _by_text(now)
     counts = ({text: len(held) for text, held in each.items()} for each in (old, new))
     was_count, now_count = (Counter(count) for count in counts)
+    for text in was_count.keys() & now_count.keys():
+        if enters_folder(text):
+            # A list that is taken apart enters its folder again; what it does there is compared with its folder.
+            now_count[text] = min(now_count[text], was_count[text])
     yield from _counted(Aspect.COMMANDS, stage, "a command", was_count, now_count)
     for text in old.keys() & new.keys():
         if len(old[text]) != len(new[text]):

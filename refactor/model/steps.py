@@ -66,6 +66,12 @@ def steps_of(body: str) -> tuple[Step, ...]:
     return tuple(steps)
 
 
+def enters_folder(text: str) -> bool:
+    """Whether a step is a `cd` to a folder that is written out: what follows in its shell is compared with it."""
+    words = text.split(" ")
+    return words[0] == "cd" and len(words) == 2 and not re.search(r"[;&|$`~]|^-", words[1])
+
+
 def _collect(
     body: str, folders: tuple[str, ...], state: tuple[str, ...], steps: list[Step]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -89,9 +95,8 @@ def _collect(
         text = squeeze(piece)
         steps.append(Step(text, folders, state))
         if _CHANGES_STATE.match(text):
-            words = text.split(" ")
-            if words[0] == "cd" and len(words) == 2 and not re.search(r"[;&|$`~]|^-", words[1]):
-                folders = (*folders, words[1])[-_REMEMBERED:]
+            if enters_folder(text):
+                folders = (*folders, text.split(" ")[1])[-_REMEMBERED:]
             else:
                 state = (*state, text)[-_REMEMBERED:]
         elif not text.startswith("(") and _CHANGES_INSIDE.search(text):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
@@ -59,6 +60,7 @@ class Dockerfile:
         self.nodes: tuple[Node, ...] = tuple(nodes)
         self._format = format
         self._directives = directives
+        self._origins: Sequence[int] | None = None
 
     def __bytes__(self) -> bytes:
         return self._text.encode("utf-8", "surrogateescape")
@@ -130,8 +132,12 @@ class Dockerfile:
         return self._stage_by_node.get(node)
 
     def line_of(self, node: Node) -> int:
-        """First physical line of a node of this file, from 1. Raises KeyError for other nodes."""
-        return self._lines[node]
+        """First physical line of a node of this file, from 1. Raises KeyError for other nodes.
+
+        Where the file is the result of edits that were followed (:meth:`follow`), the line of the original.
+        """
+        line = self._lines[node]
+        return line if self._origins is None else self._origins[line - 1]
 
     def end_line_of(self, node: Node) -> int:
         """Last physical line of a node of this file, heredoc bodies included."""
@@ -216,6 +222,33 @@ class Dockerfile:
         if after.escape != self.escape:
             raise EditConflict("the edit makes a comment an escape directive, or a directive a comment")
         return after
+
+    def follow(self, before: Dockerfile, places: Sequence[int]) -> None:
+        """Lets :meth:`line_of` give lines of the file that ``before`` began as: people know no other.
+
+        Kept and moved lines are followed; a new one stands for the first of ``places`` (original lines that the edits
+        were made for, in order) behind what precedes it.
+        """
+        old, new = before._text.split("\n"), self._text.split("\n")
+        origin = before._origins or range(1, len(old) + 1)
+        head = 0
+        while head < min(len(old), len(new)) and old[head] == new[head]:
+            head += 1
+        tail = 0
+        while tail < min(len(old), len(new)) - head and old[-1 - tail] == new[-1 - tail]:
+            tail += 1
+        # A command that was given a successor gains a continuation, no more.
+        kept = {old[index].rstrip(" \\`"): origin[index] for index in range(len(old) - tail - 1, head - 1, -1)}
+        last = origin[head - 1] if head else 0
+        middle = []
+        for line in new[head : len(new) - tail]:
+            known = kept.get(line.rstrip(" \\`"))
+            if known is None:
+                middle.append(places[min(bisect_left(places, last), len(places) - 1)])
+            else:
+                middle.append(known)
+                last = known
+        self._origins = [*origin[:head], *middle, *origin[len(old) - tail :]]
 
     # Lookups by node
 
