@@ -70,11 +70,12 @@ def _of(stage: GoStage, go: GoCommand, module: Module) -> Install | tuple[Step, 
     assert manifest is not None
     flags = f"{go.flags.get('-mod', '')} {stage.variable(go, 'GOFLAGS') or ''}"
     members = [module, *stage.workspace(module)]
-    if not any(one.manifest is not None and one.manifest.requires for one in members):
+    is_download = go.verb == "mod download"
+    if not is_download and not any(one.manifest is not None and one.manifest.requires for one in members):
+        # Nothing to download before the build; a step that the author wrote is cached all the same.
         return None
     if vendor_folder(stage, module) is not None or "vendor" in flags:
         return None
-    is_download = go.verb == "mod download"
     if stage.version and stage.version < (1, 11):
         return None
     read: list[str] = []
