@@ -185,9 +185,7 @@ def test_ignore_file_beside_the_dockerfile_wins() -> None:
 
 
 def test_empty_ignore_file_beside_the_dockerfile_ignores_nothing() -> None:
-    context = BuildContext.of(
-        {"Dockerfile": "", "Dockerfile.dockerignore": "", ".dockerignore": "a", "a": ""}
-    )
+    context = BuildContext.of({"Dockerfile": "", "Dockerfile.dockerignore": "", ".dockerignore": "a", "a": ""})
     assert context.exists("a") is True
 
 
@@ -205,10 +203,7 @@ def test_dockerfile_outside_of_the_context(tmp_path: Path) -> None:
 def test_where_the_dockerfile_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, {"app/Dockerfile": "", "app/deploy/Dockerfile": ""})
     assert BuildContext.open(tmp_path / "app").dockerfile == "Dockerfile"
-    assert (
-        BuildContext.open(tmp_path / "app", tmp_path / "app/deploy/Dockerfile").dockerfile
-        == "deploy/Dockerfile"
-    )
+    assert BuildContext.open(tmp_path / "app", tmp_path / "app/deploy/Dockerfile").dockerfile == "deploy/Dockerfile"
     monkeypatch.chdir(tmp_path)
     assert BuildContext.open("app", "app/deploy/Dockerfile").dockerfile == "deploy/Dockerfile"
     assert BuildContext.open("app", "deploy/Dockerfile").dockerfile == "deploy/Dockerfile"
@@ -345,9 +340,7 @@ def test_too_many_entries(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_memory_forgets_paths_outside() -> None:
-    context = BuildContext.of(
-        {"../x": "", "/a": "", "./b/../c": "", "d/e": "", "d": "a file that became a folder"}
-    )
+    context = BuildContext.of({"../x": "", "/a": "", "./b/../c": "", "d/e": "", "d": "a file that became a folder"})
     assert context.files() == ("a", "c", "d/e")
 
 
@@ -393,9 +386,7 @@ def test_json_with_comments() -> None:
   "compilerOptions": { /* "outDir": "no" */ "outDir": "dist", "paths": {"a/*": ["b//c", "d,}"],}, },
 }"""
     context = BuildContext.of({"tsconfig.json": text})
-    assert context.jsonc("tsconfig.json") == {
-        "compilerOptions": {"outDir": "dist", "paths": {"a/*": ["b//c", "d,}"]}}
-    }
+    assert context.jsonc("tsconfig.json") == {"compilerOptions": {"outDir": "dist", "paths": {"a/*": ["b//c", "d,}"]}}}
     assert isinstance(context.json("tsconfig.json"), Unknown)
 
 
@@ -478,9 +469,7 @@ def test_literals_are_relative_to_the_source_too() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    "text", ["'" + "x" * 100_000, '"\\' * 100_000, "`" * 50_000, "'../../../../etc/passwd'"]
-)
+@pytest.mark.parametrize("text", ["'" + "x" * 100_000, '"\\' * 100_000, "`" * 50_000, "'../../../../etc/passwd'"])
 def test_hostile_literals(text: str) -> None:
     assert BuildContext.of({"a.js": text, "b": ""}).literals((".js",)) == {}
 

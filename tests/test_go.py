@@ -82,7 +82,7 @@ FROM gcr.io/distroless/static-debian12:nonroot AS runner
 WORKDIR /app
 COPY --from=builder /app/server ./
 EXPOSE 8080
-USER nonroot:nonroot
+USER 65532:65532
 CMD ["./server"]
 """
     )
@@ -598,15 +598,15 @@ def test_written_folders_belong_to_the_user() -> None:
         "main.go": main('os.MkdirAll("/data/up", 0o755); os.Create(filepath.Join("logs", n))', "os path/filepath"),
     }
     builder, final = split(NAIVE.replace("EXPOSE", "RUN mkdir -p /data\nEXPOSE"), files)
-    assert "COPY --from=builder --chown=nonroot:nonroot /data /data" in final
-    assert "COPY --from=builder --chown=nonroot:nonroot /writable /app/logs" in final
+    assert "COPY --from=builder --chown=65532:65532 /data /data" in final
+    assert "COPY --from=builder --chown=65532:65532 /writable /app/logs" in final
     assert "RUN mkdir -p /writable" in builder
 
 
 def test_the_working_directory_is_given_before_workdir_makes_it() -> None:
     files = {**SERVER, "main.go": main('os.WriteFile("state.json", nil, 0o644)', "os")}
     _, final = split(NAIVE, files)
-    assert final.index("--chown=nonroot:nonroot /writable /app") < final.index("WORKDIR /app")
+    assert final.index("--chown=65532:65532 /writable /app") < final.index("WORKDIR /app")
 
 
 def test_a_runner_with_a_shell_gives_each_folder_its_owner() -> None:
@@ -628,7 +628,7 @@ def test_open_writes_keep_root() -> None:
 def test_user_of_a_run_becomes_the_built_in_one() -> None:
     text = NAIVE.replace("EXPOSE", "RUN useradd -u 1000 app\nUSER app\nEXPOSE")
     _, final = split(text, SERVER)
-    assert "USER nonroot:nonroot" in final
+    assert "USER 65532:65532" in final
     assert "useradd" not in final
 
 

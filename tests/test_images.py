@@ -47,9 +47,7 @@ def known(reference: str) -> BaseImage:
         ("h.io/a:b@sha256:0", "h.io", "a", "h.io/a", "b", "sha256:0"),
     ],
 )
-def test_references(
-    text: str, registry: str, repository: str, name: str, tag: str | None, digest: str | None
-) -> None:
+def test_references(text: str, registry: str, repository: str, name: str, tag: str | None, digest: str | None) -> None:
     seen = parse_reference(text)
     assert (seen.registry, seen.repository, seen.name) == (registry, repository, name)
     assert (seen.tag, seen.digest) == (tag, digest)
@@ -411,9 +409,7 @@ def test_each_image_names_its_sources() -> None:
         ("something-else", "bookworm", "unknown", ("something-else",)),
     ],
 )
-def test_debian_packages(
-    package: str, release: str | None, kind: str, runtime: tuple[str, ...] | None
-) -> None:
+def test_debian_packages(package: str, release: str | None, kind: str, runtime: tuple[str, ...] | None) -> None:
     seen = classify(package, "debian", release)
     assert (seen.kind, seen.runtime) == (kind, runtime)
 

@@ -208,9 +208,7 @@ def test_scripts(text: str, action: str, script: str | None) -> None:
 
 
 def test_option_values() -> None:
-    found = call(
-        "pip install -r a.txt --requirement=b.txt -rc.txt --index-url https://x flask --no-cache-dir"
-    )
+    found = call("pip install -r a.txt --requirement=b.txt -rc.txt --index-url https://x flask --no-cache-dir")
     assert found.values("-r", "--requirement") == ("a.txt", "b.txt", "c.txt")
     assert found.option("-r", "--requirement") == "c.txt"
     assert found.option("-i", "--index-url") == "https://x"

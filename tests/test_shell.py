@@ -328,9 +328,7 @@ def test_a_shell_shebang_is_not_opaque() -> None:
         assert names(f"{line}\na\n") == ["a"]
 
 
-@pytest.mark.parametrize(
-    "unit", ["$(a ", '"$(', "`", "{ ", "[ ", "((", "<(", "${", "<<a ", "case a in b) ", "! "]
-)
+@pytest.mark.parametrize("unit", ["$(a ", '"$(', "`", "{ ", "[ ", "((", "<(", "${", "<<a ", "case a in b) ", "! "])
 def test_nested_bombs_do_not_raise(unit: str) -> None:
     read(unit * 5000)
 
@@ -506,9 +504,7 @@ WORDS = st.lists(
     st.one_of(
         st.text("abz019-+=:./,@%^_]!", min_size=1, max_size=3),
         st.text("ab '\"$`\\*?[]{}~é", min_size=1, max_size=4),
-        st.sampled_from(
-            ["'a b'", '"a b"', '"\\""', "\\ ", "\\$", '"it\'s"', "'$A'", '"\\a"', "{}", "[", "~", "é"]
-        ),
+        st.sampled_from(["'a b'", '"a b"', '"\\""', "\\ ", "\\$", '"it\'s"', "'$A'", '"\\a"', "{}", "[", "~", "é"]),
     ),
     min_size=1,
     max_size=5,
@@ -537,9 +533,7 @@ WORDS = st.lists(
     ]
 )
 def test_literal_values_are_what_a_shell_passes_on(texts: list[str]) -> None:
-    words = [
-        word for text in texts for command in read(f"a {text}").commands[:1] for word in command.words[1:]
-    ]
+    words = [word for text in texts for command in read(f"a {text}").commands[:1] for word in command.words[1:]]
     known = [word for word in words if word.value is not None and "\n" not in word.text]
     script = "".join([f"printf '%s\\0' {word.text}\n" for word in known])
     for shell in SHELLS:
@@ -635,11 +629,7 @@ def test_fast_is_tree(text: str) -> None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(
-    st.one_of(
-        st.text(max_size=60), st.binary(max_size=60).map(lambda raw: raw.decode("utf-8", "surrogateescape"))
-    )
-)
+@given(st.one_of(st.text(max_size=60), st.binary(max_size=60).map(lambda raw: raw.decode("utf-8", "surrogateescape"))))
 def test_read_never_raises(text: str) -> None:
     script = read(text)
     assert script.text == text

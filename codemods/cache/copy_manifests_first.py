@@ -42,7 +42,7 @@ SOURCE_SUFFIXES = (".py", ".js", ".ts", ".mjs", ".cjs", ".go", ".jsx", ".tsx", "
 GO = {
     "go.mod": "module example.org/server\n\ngo 1.24\n\nrequire github.com/go-chi/chi/v5 v5.2.1\n",
     "go.sum": "github.com/go-chi/chi/v5 v5.2.1 h1:KOIHODQj58PmL80G2Eak4WdvUzjSJSm0vG72crDCqb8=\n",
-    "main.go": "package main\n\nimport _ \"github.com/go-chi/chi/v5\"\n\nfunc main() {}\n",
+    "main.go": 'package main\n\nimport _ "github.com/go-chi/chi/v5"\n\nfunc main() {}\n',
 }
 APP = {"package.json": '{"name": "a", "dependencies": {"express": "^4.0.0"}}', "server.js": "require('express')\n"}
 

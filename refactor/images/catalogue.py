@@ -79,9 +79,7 @@ def read_tag(tag: str) -> Tag:
 
 
 def _scratch(text: str) -> BaseImage:
-    return BaseImage(
-        text, "scratch", "", "scratch", None, None, None, sources=("https://hub.docker.com/_/scratch",)
-    )
+    return BaseImage(text, "scratch", "", "scratch", None, None, None, sources=("https://hub.docker.com/_/scratch",))
 
 
 def _system(tag: Tag, family: str, version: str) -> dict[str, Any] | None:
@@ -150,9 +148,7 @@ def _node(text: str, reference: Reference) -> BaseImage | None:
     if major is None or major < 26:
         # nodejs/docker-node dropped Yarn 1 with Node 26, Node itself dropped corepack with 25.
         tools.add("yarn")
-    if major is not None and (
-        16 < major < 25 or (major == 16 and number is not None and number[1:2] >= (9,))
-    ):
+    if major is not None and (16 < major < 25 or (major == 16 and number is not None and number[1:2] >= (9,))):
         tools.add("corepack")
     if tag.alpine is not None:
         holds = contents.ALPINE | {"libstdc++"}

@@ -12,9 +12,7 @@ from refactor.light import TYPE_CHECKING
 if TYPE_CHECKING:
     from refactor.images.reference import Reference
 
-_NAME = re.compile(
-    r"(static|base-nossl|base|cc|java-base|java|nodejs|python3|python2\.7)(\d*)(?:-debian(\d+))?$"
-)
+_NAME = re.compile(r"(static|base-nossl|base|cc|java-base|java|nodejs|python3|python2\.7)(\d*)(?:-debian(\d+))?$")
 _ARCHITECTURES = frozenset(("amd64", "arm", "arm64", "ppc64le", "riscv64", "s390x"))
 _PYTHON = {"buster": "3.7", "bullseye": "3.9", "bookworm": "3.11", "trixie": "3.13"}
 _SOURCE = "https://github.com/GoogleContainerTools/distroless"

@@ -131,9 +131,7 @@ def is_floating(family: str, version: Version | None) -> bool:
     if len(version) >= 3:
         return False
     if len(version) < depth:
-        return any(line[: len(version)] == version for line in STILL_BUILT[family]) or is_newer(
-            family, version
-        )
+        return any(line[: len(version)] == version for line in STILL_BUILT[family]) or is_newer(family, version)
     if family == "rust":
         # One minor version of Rust is built at a time; an older one is never rebuilt on another release.
         return len(version) == 1

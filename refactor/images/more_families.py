@@ -139,9 +139,7 @@ def _openjdk(text: str, reference: Reference, tag: Tag) -> BaseImage | None:
     else:
         holds = contents.debian(system["release"]) | {"ca-certificates"} if system["libc"] else frozenset()
         if system["distro"] == "debian":
-            holds |= (
-                {"bzip2", "fontconfig", "p11-kit", "unzip", "wget", "xz-utils"} if not tag.is_slim else set()
-            )
+            holds |= {"bzip2", "fontconfig", "p11-kit", "unzip", "wget", "xz-utils"} if not tag.is_slim else set()
             if not tag.is_slim and kind == "jdk":
                 holds |= contents.SCM
         users = dict(contents.DEBIAN_USERS) if system["distro"] == "debian" else {}
@@ -194,9 +192,7 @@ def _java_builder(
     if tag.alpine is not None:
         system = _apk(tag)
     elif "amazoncorretto" in vendor and "debian" not in vendor:
-        system = _rpm(
-            "amazon", "2023" if "al2023" in vendor else None, "dnf" if "al2023" in vendor else "yum"
-        )
+        system = _rpm("amazon", "2023" if "al2023" in vendor else None, "dnf" if "al2023" in vendor else "yum")
     elif "openjdk" in vendor and "adopt" not in vendor:
         number = next((int(word) for word in words if word.isdigit()), None)
         on_debian = tag.is_slim or number in (8, 11)

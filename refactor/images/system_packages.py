@@ -516,9 +516,7 @@ def classify(package: str, distro: str, release: str | None) -> SystemPackage:
         return SystemPackage(name, kind, runtime[0])
     if name in _BUILD_TOOLS or (name.startswith(_BUILD_TOOL_STARTS) and name not in _RUNTIME):
         # gfortran's own run-time library is what numpy, scipy and R code built with it link against.
-        fortran = (
-            ("libgfortran5",) if name == "gfortran" and _is_at_least(distro, release, "buster") else None
-        )
+        fortran = ("libgfortran5",) if name == "gfortran" and _is_at_least(distro, release, "buster") else None
         return SystemPackage(name, "build-only", fortran if name == "gfortran" else ())
     if name in _EITHER:
         return SystemPackage(name, "unknown", (name,))
@@ -704,9 +702,7 @@ def native_build_needs(python_distribution: str) -> tuple[str, ...]:
     return tuple(_PYTHON_NATIVE.get(_normalised(python_distribution), "").split())
 
 
-def native_needs(
-    python_distribution: str, distro: str = "debian", release: str | None = "bookworm"
-) -> tuple[str, ...]:
+def native_needs(python_distribution: str, distro: str = "debian", release: str | None = "bookworm") -> tuple[str, ...]:
     """Run-time system packages of a Python distribution that was built from source; () when none is known.
 
     A wheel from PyPI needs none of them, except for those that load a library of the system by name
@@ -809,9 +805,7 @@ _NPM_NATIVE = {
 }
 
 
-def npm_native_needs(
-    package: str, distro: str = "debian", release: str | None = "bookworm"
-) -> tuple[str, ...]:
+def npm_native_needs(package: str, distro: str = "debian", release: str | None = "bookworm") -> tuple[str, ...]:
     """Run-time system packages of an npm package that node-gyp builds from source; () when none is known."""
     names: list[str] = []
     for dev in _NPM_NATIVE.get(package, "").split():

@@ -21,9 +21,7 @@ _LEAKS = {
     **dict.fromkeys(("exit", "return", "exec", "logout", "suspend"), _ENDS),
     **dict.fromkeys(("break", "continue"), "would act on the commands it is joined to"),
     **dict.fromkeys((".", "source", "eval"), _FUNCTIONS),
-    **dict.fromkeys(
-        ("alias", "unalias", "hash"), "would change what command names mean for the next command"
-    ),
+    **dict.fromkeys(("alias", "unalias", "hash"), "would change what command names mean for the next command"),
     **dict.fromkeys(("trap",), "would stay set for the next command"),
     **dict.fromkeys(("umask", "ulimit"), "would stay in force for the next command"),
     **dict.fromkeys(("shift",), "would change the positional parameters for the next command"),

@@ -168,10 +168,7 @@ def read_fast(text: str) -> ShellScript | None:
     top: list[Item] = []
     for (before, members), conditional in zip(groups, flags):
         piped = len(members) > 1
-        made = [
-            make_command(text, a, b, c, span, int(piped), piped, False, conditional)
-            for a, b, c, span in members
-        ]
+        made = [make_command(text, a, b, c, span, int(piped), piped, False, conditional) for a, b, c, span in members]
         commands.extend(made)
         span = (members[0][3][0], members[-1][3][1])
         top.append(Item(span, before, None if piped else made[0], "pipeline" if piped else "command"))

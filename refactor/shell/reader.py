@@ -58,9 +58,7 @@ _ODD = r"[^\t\n -~]"
 # two characters of a word, except those whose second half may matter to a quotation around it.
 _ESCAPED = r"\\([^\n])"
 _KEPT_ESCAPES = "'\"`$\\"
-_HEREDOC_OR_SKIP = (
-    r"""(?s)'[^']*'|"(?:[^"\\]|\\.)*"|\\.|\$\(\(.*?\)\)|(?:^|(?<=[\s;&|(]))\#.*|<<<|(?P<heredoc><<-?)"""
-)
+_HEREDOC_OR_SKIP = r"""(?s)'[^']*'|"(?:[^"\\]|\\.)*"|\\.|\$\(\(.*?\)\)|(?:^|(?<=[\s;&|(]))\#.*|<<<|(?P<heredoc><<-?)"""
 
 
 def read_tree(text: str) -> ShellScript:
@@ -140,9 +138,7 @@ def _without_heredocs(source: str) -> tuple[str, bool]:
             if node.type == "heredoc_redirect":
                 for child in node.children:
                     if child.type in ("<<", "<<-"):
-                        spans.append(
-                            (child.start_byte, child.end_byte, "<".ljust(child.end_byte - child.start_byte))
-                        )
+                        spans.append((child.start_byte, child.end_byte, "<".ljust(child.end_byte - child.start_byte)))
                     elif child.type in ("heredoc_body", "heredoc_end"):
                         raw = source[child.start_byte : child.end_byte]
                         spans.append((child.start_byte, child.end_byte, re.sub(r"[^\n]", " ", raw)))
@@ -364,9 +360,7 @@ class _TreeReader:
         if kind == "compound_statement" and node.named_child_count == 0:
             raise _Unreadable("`{}` is no group of commands")
         if kind == "function_definition":
-            self._leak(
-                place, f"the function `{self._field(node, 'name')}` would stay defined for the next command"
-            )
+            self._leak(place, f"the function `{self._field(node, 'name')}` would stay defined for the next command")
             body = node.child_by_field_name("body")
             if body is not None:
                 self.seen.append((node.start_byte, body.start_byte))
@@ -381,9 +375,7 @@ class _TreeReader:
             if kind == "for_statement":
                 name = self._field(node, "variable")
                 self._leak(place, f"`for` would leak its variable `{name}` into the next command")
-            inner = place.inner(
-                subshell=kind == "subshell", conditional=kind in ("for_statement", "case_statement")
-            )
+            inner = place.inner(subshell=kind == "subshell", conditional=kind in ("for_statement", "case_statement"))
             self._clauses(node, inner)
 
     def _clauses(self, node: Node, place: _Place) -> None:

@@ -64,12 +64,7 @@ class Tool(NamedTuple):
     def is_option(self, text: str) -> bool:
         if text.startswith("-"):
             return text != "-"
-        return (
-            self.slash_options
-            and text.startswith("/")
-            and ":" in text
-            and "/" not in text[1 : text.index(":")]
-        )
+        return self.slash_options and text.startswith("/") and ":" in text and "/" not in text[1 : text.index(":")]
 
     def full_name(self, name: str) -> str:
         """`--no-cache` is `--no-cache-dir` for pip."""
@@ -249,9 +244,7 @@ _PIP = Tool(
     is_python_module=True,
 )
 
-_VENV = Tool(
-    "venv", {}, valued=_words("--prompt -p --python"), goals=lambda _: "create", is_python_module=True
-)
+_VENV = Tool("venv", {}, valued=_words("--prompt -p --python"), goals=lambda _: "create", is_python_module=True)
 
 _NPM_VALUED = _words(
     "--registry --prefix -C --cache --loglevel -w --workspace --tag --omit --include --only "
@@ -441,8 +434,7 @@ _BUNDLE = Tool(
         ("lock check binstubs init show info doctor outdated pristine platform", ITSELF),
     ),
     valued=_words(
-        "-j --jobs --retry --path --gemfile --without --with --trust-policy --target-rbconfig "
-        "--shebang --cache-path"
+        "-j --jobs --retry --path --gemfile --without --with --trust-policy --target-rbconfig --shebang --cache-path"
     ),
     bare="install",
     greedy=_words("--without --with --standalone"),
@@ -532,9 +524,7 @@ def _maven_action(goals: tuple[str, ...]) -> str:
         return "download"
     if "test" in names:
         return "test"
-    if any(
-        goal in ("spring-boot:run", "exec:java", "jetty:run", "quarkus:dev", "tomcat7:run") for goal in goals
-    ):
+    if any(goal in ("spring-boot:run", "exec:java", "jetty:run", "quarkus:dev", "tomcat7:run") for goal in goals):
         return "run"
     if names and names <= {"clean"}:
         return "clean"
@@ -708,11 +698,7 @@ _UV = Tool(
         ),
         (
             "tool",
-            _group(
-                _verbs(
-                    ("install", GLOBAL_INSTALL), ("run", EXEC), ("uninstall", REMOVE), ("upgrade", UPGRADE)
-                )
-            ),
+            _group(_verbs(("install", GLOBAL_INSTALL), ("run", EXEC), ("uninstall", REMOVE), ("upgrade", UPGRADE))),
         ),
         ("cache", _group(_verbs(("clean prune", CLEAN), ("dir", ITSELF)))),
         ("python", _group(_verbs(("install", Verb("python-install")), ("pin find list uninstall", ITSELF)))),
@@ -767,9 +753,7 @@ _PIPENV = Tool(
         ("clean", CLEAN),
         ("lock requirements graph check shell verify", ITSELF),
     ),
-    valued=_words(
-        "--python -r --requirements -e --editable -i --index --pypi-mirror --extra-pip-args --categories"
-    ),
+    valued=_words("--python -r --requirements -e --editable -i --index --pypi-mirror --extra-pip-args --categories"),
     is_python_module=True,
 )
 

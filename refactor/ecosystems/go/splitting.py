@@ -39,6 +39,8 @@ _OF_GO = """
     dnsutils telnet netcat rsync patch apt-transport-https graphviz inotify-tools entr sudo locales zsh
 """.split()
 """Packages that Go Dockerfiles install to build and to look around; the program uses none unless it starts one."""
+_NONROOT = "65532:65532"
+"""Distroless's ``nonroot``, by number: Kubernetes' ``runAsNonRoot`` cannot check a name."""
 _RUN_TIME_OF_CPP = {"alpine": ("libstdc++", "libgcc"), "debian": (), "ubuntu": ()}
 
 
@@ -421,11 +423,7 @@ class _Splitter:
             self.runner_head += [install] if install else []
             self.evidence += packages.evidence
         user, owned = self._user(choice, launched, programs, kept, effects)
-        image = (
-            f"{choice.image}:nonroot"
-            if choice.names_users and user is not None and user.startswith("nonroot")
-            else choice.image
-        )
+        image = f"{choice.image}:nonroot" if choice.names_users and user == _NONROOT else choice.image
         self._place(choice, programs, user)
         artefacts = self._artefacts(choice, launched, programs, files, owned, user, wanted)
         instead, tail = self._builds(programs, launched, wanted)
@@ -570,7 +568,7 @@ class _Splitter:
             # What is changed in a VOLUME behind its declaration is lost on some builders: its owner comes first.
             self.runner_head.append(_MAKE_USER["alpine" if choice.image.startswith("alpine") else "debian"])
             return "10001:10001", folders
-        return ("nonroot:nonroot" if choice.names_users else "65532:65532"), folders
+        return _NONROOT, folders
 
     def _is_volume(self, folders: Iterable[str]) -> bool:
         declared = [
@@ -593,10 +591,10 @@ class _Splitter:
         if name.isdigit() or name == "root" or "$" in name or (choice.names_users and name in {"nonroot", "nobody"}):
             return False
         line = self.stage.line(users[-1])
-        new = "nonroot:nonroot" if choice.names_users else "65532:65532"
-        in_runner[users[-1].node] = f"USER {new}"
+        in_runner[users[-1].node] = f"USER {_NONROOT}"
         self.evidence.append(
-            f"the user {final} of line {line} is made by a RUN, which {choice.image} cannot do: {new} takes its place"
+            f"the user {final} of line {line} is made by a RUN, which {choice.image} cannot do: "
+            f"{_NONROOT} takes its place"
         )
         return True
 
@@ -776,7 +774,7 @@ class _Splitter:
             return None
         if final.partition(":")[0].isdigit():
             return final
-        return "nonroot:nonroot" if choice.names_users else "65532:65532"
+        return _NONROOT
 
     def _is_file(self, path: str) -> bool:
         inside = self.reading.in_context(path)
