@@ -700,6 +700,8 @@ def test_pm2_starts_what_its_settings_name() -> None:
     text = text.replace('["node", "dist/index.js"]', '["pm2-runtime", "ecosystem.config.js"]')
     runner = splits(text, files).split("AS runner")[1]
     assert "RUN npm install -g pm2" in runner
+    # An edit of a source does not install it again.
+    assert runner.index("RUN npm install -g pm2") < runner.index("COPY --from=builder")
     assert "/app/ecosystem.config.js" in runner
     assert "COPY --from=builder /app/dist ./dist" in runner
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from refactor.ecosystems.ecosystem import Instead, SplitPlan
 from refactor.ecosystems.reading import Refused, StageReading, Step
@@ -17,6 +17,7 @@ from refactor.syntax import Instruction
 
 _RUNNER_ONLY = frozenset({"LABEL", "EXPOSE", "VOLUME", "STOPSIGNAL", "HEALTHCHECK", "CMD", "ENTRYPOINT", "MAINTAINER"})
 _BOTH = frozenset({"ENV", "WORKDIR", "SHELL"})
+_SEEN_BY_RUN = frozenset({"ENV", "ARG", "USER", "SHELL", "RUN"})
 _VARIABLE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 
 
@@ -42,6 +43,7 @@ def assemble(
     before: Mapping[Instruction, Sequence[str]] | None = None,
     runner_head: Sequence[str] = (),
     is_artefact_absolute: bool = False,
+    reads_no_artefact: Collection[Instruction] = (),
     evidence: Sequence[str] = (),
 ) -> SplitPlan | Refused:
     """The plan for a stage whose RUN and COPY instructions have the given ``roles``.
@@ -51,6 +53,7 @@ def assemble(
     step of the builder. ``instead`` has new canonical text for nodes of the builder (several texts: several
     instructions), ``instead_in_runner`` for nodes of the runner, ``before`` what the builder gets just before a
     node. Artefacts that are named by absolute paths (``is_artefact_absolute``) need not wait for the last WORKDIR.
+    RUNs of ``reads_no_artefact`` (tools installed by name) come before the artefacts, which change more often.
     An instruction without a role that is not plain configuration refuses the plan by name.
     """
     steps = reading.steps
@@ -76,6 +79,8 @@ def assemble(
     builder: list[Instruction | str | Instead] = list(builder_head)
     runner: list[Instruction | str | Instead] = list(runner_head)
     waiting = list(artefacts)
+    cached_until: int | None = None
+    """Where the artefacts begin in the runner, as long as nothing behind that changes what a RUN sees."""
     for step, role in placed:
         node = step.node
         if Role.BUILDER in role:
@@ -88,6 +93,7 @@ def assemble(
                 builder += [Instead(node, first), *more]
             is_built = step.keyword in {"RUN", "COPY", "ADD"} and Role.RUNNER not in role
             if is_built and waiting and (is_artefact_absolute or _is_home_set(placed, step)):
+                cached_until = len(runner)
                 runner += waiting
                 waiting = []
         if step.keyword == "ARG" and any(name in used for name, _ in node.pairs):
@@ -96,8 +102,15 @@ def assemble(
             # What is copied rarely comes before what is copied from the sources: it stays cached when they change.
             is_copied = is_artefact_absolute and node.keyword in {"COPY", "ADD"}
             if waiting and (is_copied or node.keyword in {"USER", "CMD", "ENTRYPOINT", "HEALTHCHECK"}):
+                cached_until = len(runner)
                 runner += waiting
                 waiting = []
+            if cached_until is not None and node in reads_no_artefact:
+                runner.insert(cached_until, node)
+                cached_until += 1
+                continue
+            if node.keyword in _SEEN_BY_RUN:
+                cached_until = None
             changed = (instead_in_runner or {}).get(node)
             runner.append(node if changed is None else Instead(node, changed))
     runner += waiting

@@ -116,7 +116,7 @@ def _run_role(case: Case, step: Step, kept: Keep, shared: Mapping[Instruction, t
         if isinstance(one, Refused):
             return one
         result |= one
-    if Role.BOTH in result and _is_global_only(case, step):
+    if Role.BOTH in result and is_global_only(case, step):
         # Cleaning the cache belongs to the install that it follows.
         return Role.BOTH if _installs_for_build(case, step) else Role.RUNNER
     if Role.BOTH in result:
@@ -217,7 +217,7 @@ def _installs_for_build(case: Case, step: Step) -> bool:
     return any(Role.BUILDER in _global_role(case, names) for own, _, names in case.kind.globals if own is step)
 
 
-def _is_global_only(case: Case, step: Step) -> bool:
+def is_global_only(case: Case, step: Step) -> bool:
     return all(
         any(command is other for _, other, _ in case.kind.globals)
         or command.name in QUIET

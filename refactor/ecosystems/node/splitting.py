@@ -28,13 +28,13 @@ from refactor.ecosystems.node.needs import (
 from refactor.ecosystems.node.programs import MANAGERS, Programs
 from refactor.ecosystems.node.projects import Project, any_lock, members, project_installs
 from refactor.ecosystems.node.pruning import WHOLE, Pruning, prune, why_plug_and_play
-from refactor.ecosystems.node.roles import owner_of, roles_of
+from refactor.ecosystems.node.roles import is_global_only, owner_of, roles_of
 from refactor.ecosystems.node.runtime import called_programs, needed_packages
 from refactor.ecosystems.node.sources import facts
 from refactor.ecosystems.node.steps import kind_of
 from refactor.ecosystems.node.tables import words
 from refactor.ecosystems.node.writing import written
-from refactor.ecosystems.reading import Refused, StageReading, join
+from refactor.ecosystems.reading import Refused, StageReading, Step, join
 from refactor.ecosystems.split import Role, assemble, builder_name, variant_reference
 from refactor.ecosystems.system import RunnerPackages, build_only, programs_started, runner_packages
 from refactor.images import lookup
@@ -408,6 +408,7 @@ def _assembled(
         builder_tail=_tail(case, roles, kept, pruning),
         runner_head=head,
         is_artefact_absolute=_is_elsewhere(case, kept),
+        reads_no_artefact={step.node for step in reading.steps if _is_tool(case, step)},
         evidence=(*_story(case), *kept.evidence, *case.say, *packages.evidence),
     )
     if isinstance(plan, SplitPlan) and case.wish == "distroless":
@@ -462,6 +463,12 @@ def _without_node(case: Case, plan: SplitPlan) -> SplitPlan:
     return plan._replace(
         runner=tuple(Instead(cmd, text) if cmd is not None and entry is cmd else entry for entry in plan.runner)
     )
+
+
+def _is_tool(case: Case, step: Step) -> bool:
+    """A RUN that installs programs for the whole image by their names, from the registry."""
+    names = [name for own, _, found in case.kind.globals if own is step for name in found]
+    return bool(names) and is_global_only(case, step) and not any(re.match(r"[./~$]|.*\.tgz$", name) for name in names)
 
 
 def _is_elsewhere(case: Case, kept: Keep) -> bool:
