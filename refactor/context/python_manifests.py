@@ -8,7 +8,7 @@ setuptools.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from refactor.context.build_context import BuildContext, remembered
@@ -649,6 +649,19 @@ class PythonLock:
         return frozenset(distribution.name for distribution in self.distributions)
 
 
+def _named_packages(
+    root: Mapping[str, object], distribution: Callable[[str, Mapping[str, object]], LockedDistribution]
+) -> tuple[LockedDistribution, ...]:
+    """The entries of ``[[package]]`` that have a name."""
+    entries = [table(item) for item in items(root.get("package"))]
+    return tuple(distribution(name, entry) for entry in entries if (name := text(entry.get("name"))) is not None)
+
+
+def _files(found: object, older: object) -> tuple[str, ...]:
+    """Names of a distribution's files: beside it, or in the table that older lockfiles have at their end."""
+    return tuple(file for file in (text(table(file).get("file")) for file in items(found) or items(older)) if file)
+
+
 @remembered
 def read_poetry_lock(context: BuildContext, path: str = "poetry.lock") -> PythonLock | Unknown:
     """``poetry.lock``. Its ``[metadata]`` comes last: without it the file was cut."""
@@ -660,35 +673,24 @@ def read_poetry_lock(context: BuildContext, path: str = "poetry.lock") -> Python
     if not metadata:
         return context.report_broken(path, "has no [metadata]: it was cut")
     older = table(metadata.get("files"))
-    packages = []
-    for item in items(root.get("package")):
-        entry = table(item)
-        name = text(entry.get("name"))
-        if name is None:
-            continue
+
+    def distribution(name: str, entry: Mapping[str, object]) -> LockedDistribution:
         source = table(entry.get("source"))
         kind = text(source.get("type"))
-        files = items(entry.get("files")) or items(older.get(name))
-        packages.append(
-            LockedDistribution(
-                normalise(name),
-                text(entry.get("version")),
-                "git"
-                if kind == "git"
-                else "path"
-                if kind in ("directory", "file")
-                else "url"
-                if kind == "url"
-                else "registry",
-                text(source.get("url")) if kind in ("directory", "file") else None,
-                tuple(file for file in (text(table(file).get("file")) for file in files) if file),
-            )
+        is_local = kind in ("directory", "file")
+        return LockedDistribution(
+            normalise(name),
+            text(entry.get("version")),
+            "git" if kind == "git" else "path" if is_local else "url" if kind == "url" else "registry",
+            text(source.get("url")) if is_local else None,
+            _files(entry.get("files"), older.get(name)),
         )
+
     return PythonLock(
         path,
         "poetry",
         text(metadata.get("lock-version")) or "1.0",
-        tuple(packages),
+        _named_packages(root, distribution),
         text(metadata.get("python-versions")),
         text(metadata.get("content-hash")),
     )
@@ -705,28 +707,22 @@ def read_pdm_lock(context: BuildContext, path: str = "pdm.lock") -> PythonLock |
     if not metadata:
         return context.report_broken(path, "has no [metadata]: it was cut")
     older = table(metadata.get("files"))
-    packages = []
-    for item in items(root.get("package")):
-        entry = table(item)
-        name = text(entry.get("name"))
-        if name is None:
-            continue
-        where = text(entry.get("path"))
-        files = items(entry.get("files")) or items(older.get(f"{name} {text(entry.get('version')) or ''}"))
-        packages.append(
-            LockedDistribution(
-                normalise(name),
-                text(entry.get("version")),
-                "git" if "git" in entry else "path" if where else "url" if "url" in entry else "registry",
-                where,
-                tuple(file for file in (text(table(file).get("file")) for file in files) if file),
-            )
+
+    def distribution(name: str, entry: Mapping[str, object]) -> LockedDistribution:
+        where, version = text(entry.get("path")), text(entry.get("version"))
+        return LockedDistribution(
+            normalise(name),
+            version,
+            "git" if "git" in entry else "path" if where else "url" if "url" in entry else "registry",
+            where,
+            _files(entry.get("files"), older.get(f"{name} {version or ''}")),
         )
+
     return PythonLock(
         path,
         "pdm",
         text(metadata.get("lock_version")) or "",
-        tuple(packages),
+        _named_packages(root, distribution),
         text(root.get("requires-python")) or text(metadata.get("requires_python")),
         text(metadata.get("content_hash")),
     )

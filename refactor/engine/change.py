@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from refactor.light import TYPE_CHECKING
+from refactor.syntax.edits import common_ends
 
 if TYPE_CHECKING:
     from refactor.codemod import Finding, Refusal
@@ -70,12 +71,7 @@ def unified_diff(before: bytes, after: bytes, path: str) -> Iterator[str]:
     old, new = _lines(before), _lines(after)
     # Patch tools refuse absolute paths, and strip exactly one folder.
     path = path.removeprefix("./").lstrip("/")
-    head = 0
-    while head < min(len(old), len(new)) and old[head] == new[head]:
-        head += 1
-    tail = 0
-    while tail < min(len(old), len(new)) - head and old[-1 - tail] == new[-1 - tail]:
-        tail += 1
+    head, tail = common_ends(old, new)
     start = max(0, head - CONTEXT_LINES)
     cut = max(0, tail - CONTEXT_LINES)
     old, new = old[start : len(old) - cut], new[start : len(new) - cut]

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from refactor.syntax.directives import Directives
 from refactor.syntax.dissection import dissect
-from refactor.syntax.edits import Edit, EditConflict, edited, printed
+from refactor.syntax.edits import Edit, EditConflict, common_ends, edited, printed
 from refactor.syntax.framing import frame
 from refactor.syntax.nodes import Instruction, Node, Trivia
 from refactor.syntax.problems import Problem, problems_of
@@ -231,12 +231,7 @@ class Dockerfile:
         """
         old, new = before._text.split("\n"), self._text.split("\n")
         origin = before._origins or range(1, len(old) + 1)
-        head = 0
-        while head < min(len(old), len(new)) and old[head] == new[head]:
-            head += 1
-        tail = 0
-        while tail < min(len(old), len(new)) - head and old[-1 - tail] == new[-1 - tail]:
-            tail += 1
+        head, tail = common_ends(old, new)
         # A command that was given a successor gains a continuation, no more.
         kept = {old[index].rstrip(" \\`"): origin[index] for index in range(len(old) - tail - 1, head - 1, -1)}
         last = origin[head - 1] if head else 0

@@ -141,3 +141,15 @@ def printed(nodes: Sequence[Node], newline: str, ends_with_newline: bool) -> str
             text += newline
         texts.append(text)
     return "".join(texts)
+
+
+def common_ends(old: Sequence[str], new: Sequence[str]) -> tuple[int, int]:
+    """How many lines two versions share at their beginning, and how many of the others at their end."""
+    shorter = min(len(old), len(new))
+    head = 0
+    while head < shorter and old[head] == new[head]:
+        head += 1
+    tail = 0
+    while tail < shorter - head and old[-1 - tail] == new[-1 - tail]:
+        tail += 1
+    return head, tail
