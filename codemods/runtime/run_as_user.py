@@ -11,6 +11,7 @@ from refactor import (
     BaseImage,
     BuildContext,
     Codemod,
+    Command,
     Dockerfile,
     Edit,
     Finding,
@@ -82,6 +83,25 @@ class RunAsUser(Codemod):
     may_change = frozenset({Aspect.USER, Aspect.COMMANDS, Aspect.LAYERS, Aspect.COPIES})
     hadolint = ("DL3002",)
     examples = (
+        rewrites(
+            "a folder that the author gave to the user already",
+            before="""
+            FROM node:20-slim
+            WORKDIR /app
+            COPY . .
+            RUN mkdir data && chown node:node data
+            CMD ["node", "app.js"]
+            """,
+            after="""
+            FROM node:20-slim
+            WORKDIR /app
+            COPY . .
+            RUN mkdir data && chown node:node data
+            USER node
+            CMD ["node", "app.js"]
+            """,
+            files={"app.js": "require('fs').appendFileSync('data/visits.txt', 'one')\n", "package.json": "{}"},
+        ),
         rewrites(
             "Node has a user of its own",
             before="""
@@ -337,7 +357,8 @@ def _add_user(reading: StageReading, written: Written) -> Finding | Refused:
     if folders and not image.has_shell:
         return Refused(f"the program writes to {folders[0]}, and {image.reference} has no shell to prepare that")
     edits: list[Edit] = []
-    ownership = _ownership(reading, folders, owner, written.filled)
+    given = _given(reading, folders, owner, written.filled)
+    ownership = _ownership(reading, [path for path in folders if path not in given], owner, written.filled)
     head: list[Instruction | Trivia] = [file.new(f"RUN {creation}")] if creation else []
     if head:
         # Where the author sets what follows apart, the new step stands apart as well.
@@ -403,6 +424,37 @@ def _user(image: BaseImage) -> tuple[str, str | None]:
     if image.distro == "alpine":
         return f"{UID}:{UID}", f"addgroup -S -g {UID} app \\\n    && adduser -S -D -H -u {UID} -G app app"
     return f"{UID}:{UID}", f"groupadd -r -g {UID} app \\\n    && useradd --no-log-init -r -u {UID} -g app app"
+
+
+def _given(reading: StageReading, folders: list[str], owner: str, filled: tuple[str, ...]) -> set[str]:
+    """The folders that a RUN of the author's gives to this user already, with nothing put into them behind it."""
+    given: set[str] = set()
+    for step in reading.steps:
+        if step.keyword in {"COPY", "ADD"} and step.node.destination is not None:
+            target = posixpath.normpath(posixpath.join(step.workdir, step.node.destination))
+            given -= {path for path in given if _is_within(path, target) or _is_within(target, path)}
+        elif step.keyword == "RUN":
+            script = step.script
+            if script is None or script.opaque is not None or any(command.name == "cd" for command in script.commands):
+                given.clear()
+                continue
+            named = {path for command in step.commands for path in _paths(step, command)}
+            given -= {path for path in given if path in filled or any(_is_within(one, path) for one in named)}
+            made = {path for command in step.commands if command.name == "mkdir" for path in _paths(step, command)}
+            for command in step.commands:
+                if command.name == "chown" and {owner, owner.partition(":")[0]}.intersection(command.args):
+                    is_deep = any(arg in {"-R", "--recursive"} for arg in command.args)
+                    paths = _paths(step, command)
+                    given.update(path for path in folders if path in paths and (is_deep or path in made))
+    return given
+
+
+def _paths(step: Step, command: Command) -> set[str]:
+    return {posixpath.normpath(posixpath.join(step.workdir, arg)) for arg in command.args if not arg.startswith("-")}
+
+
+def _is_within(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
 def _ownership(reading: StageReading, folders: list[str], owner: str, filled: tuple[str, ...]) -> str:
