@@ -132,6 +132,12 @@ def test_installing_the_project_behind_cached_dependencies_is_no_reinstall() -> 
     assert reinstalled((tools, everything)) == (everything,)
     other_stage = Step("deps", "RUN uv sync --no-install-project", True, None)
     assert reinstalled((other_stage, second)) == (second,)
+    modules = Step("", "RUN go mod download", True, None)
+    missing = Step("", "RUN go get", False, 0.3)
+    named = Step("", "RUN go get github.com/go-chi/chi/v5", False, 3.0)
+    assert reinstalled((modules, missing)) == ()
+    assert reinstalled((missing,)) == (missing,)
+    assert reinstalled((modules, named)) == (named,)
 
 
 # --- programs within limits ------------------------------------------------------------------------------------------

@@ -91,7 +91,7 @@ def _seconds(text: str | None) -> float | None:
 
 _INSTALLS = frozenset({"install", "ci", "sync", "download", "restore", "global-install", "add", "upgrade"})
 _NO_DEPENDENCIES = frozenset({"corepack", "venv"})
-_OF_PROJECTS = frozenset({"uv", "poetry", "pdm", "pip"})
+_OF_PROJECTS = frozenset({"uv", "poetry", "pdm", "pip", "go"})
 
 
 class _Install(NamedTuple):
@@ -109,7 +109,8 @@ def reinstalled(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     """The steps that were run, not cached, and installed dependencies anew.
 
     ``uv sync``, ``poetry install`` and ``pip install .`` behind a cached install by the same tool only add
-    the project itself, which a source edit is meant to do.
+    the project itself, which a source edit is meant to do; ``go get`` behind a cached ``go mod download`` finds all
+    modules there.
     """
     ran: list[Step] = []
     cached: set[tuple[str, str]] = set()
