@@ -382,6 +382,10 @@ def _collect(
             folder = beside(unit.source, "prisma")
             found[schema] = None
             evidence.append(f"@prisma/client generates its client from {folder}/ at the install")
+        if "@sveltejs/kit" in package.wanted and context.exists(beside(unit.source, "svelte.config.js")) is True:
+            # Its postinstall (until 2.16) runs `svelte-kit sync`, which does nothing without svelte.config.js; the
+            # build syncs as well, and warns once that tsconfig.json extends a file which it is about to write.
+            evidence.append("@sveltejs/kit makes .svelte-kit/ when it builds, not at the install, which has no sources")
     return None
 
 
