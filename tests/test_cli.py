@@ -86,6 +86,38 @@ def test_lines_are_those_of_the_file_that_people_have(folder: Path) -> None:
     assert "the RUN on line 4 comes between" in refused["copy-manifests-first", 5]
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("arguments", [[], ["--diff"], ["--format", "json"], ["rules"], ["--output", "/dev/full"]])
+def test_output_that_cannot_be_written_is_said(folder: Path, arguments: list[str]) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "refactor", *arguments],
+            cwd=folder,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=120,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+    assert done.returncode == 2
+    assert done.stderr.decode().count("No space left on device") == 1
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("redirection", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_streams_change_nothing(folder: Path, redirection: str) -> None:
+    command = f'"$0" -m refactor --write {redirection}'
+    done = subprocess.run(
+        ["sh", "-c", command, sys.executable],
+        cwd=folder,
+        capture_output=True,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"Traceback" not in done.stderr
+    assert "apt-get update \\\n" in (folder / "Dockerfile").read_text()
+
+
 def test_diff_is_taken_by_git_apply_and_equals_write(folder: Path) -> None:
     done = run("--diff", cwd=folder)
     assert done.returncode == 1

@@ -38,6 +38,9 @@ def start() -> NoReturn:
     own tearing down of every module, an eighth of a run on one file, is left to the operating system.
     """
     gc.set_threshold(50_000, 20, 20)
+    # A stream whose descriptor the caller closed (`>&-`) is None.
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     try:
         main()
     except SystemExit as end:
@@ -46,9 +49,9 @@ def start() -> NoReturn:
         status = end.code
     try:
         sys.stdout.flush()
-        sys.stderr.flush()
     except OSError:
-        sys.exit(status)
+        # Said already, where the run could say it: a full disk, or a reader that has what it wanted.
+        status = 2
     os._exit(status)
 
 
@@ -63,6 +66,11 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except BrokenPipeError:
         # The reader (`| head`) has what it wanted; a second complaint at shutdown helps nobody.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(2)
+    except OSError as error:
+        # Files of the run have messages of their own: what is left is what the run prints.
+        where = error.filename or "standard output"
+        print(f"dockerfix: {where}: cannot be written: {error.strerror}; send it elsewhere", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

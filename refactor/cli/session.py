@@ -56,7 +56,7 @@ def run_fix(
         return 2
     finally:
         if output is not None:
-            out.close()
+            _close(out, output)
     if statistics:
         for codemod, count in sorted(tally.findings.items(), key=lambda item: (-item[1], item[0])):
             print(f"{count:6} {codemod}", file=sys.stderr)
@@ -65,6 +65,14 @@ def run_fix(
     if errors or tally.errors:
         return 2
     return 1 if tally.pending else 0
+
+
+def _close(out: BinaryIO, output: str) -> None:
+    """Closes the file of ``--output``. Raises OSError, with the file's name, where its end cannot be written."""
+    try:
+        out.close()
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, output) from None
 
 
 class _Tally:
