@@ -50,6 +50,8 @@ def clean(path: str) -> str:
 
 def match(pattern: str, name: str) -> bool:
     """Whether Go's ``filepath.Match`` (on Unix) takes ``name``. Raises :class:`BadPattern` where Go fails."""
+    if "[" not in pattern and "\\" not in pattern:
+        return _simple(pattern).fullmatch(name) is not None
     while pattern:
         star = False
         while pattern.startswith("*"):
@@ -74,6 +76,18 @@ def match(pattern: str, name: str) -> bool:
         else:
             return False
     return not name
+
+
+@lru_cache(maxsize=256)
+def _simple(pattern: str) -> re.Pattern[str]:
+    """A pattern of ``*`` and ``?`` as a regular expression, for folders of many files.
+
+    What stands between two stars is taken where it is found first, as Go does, and not given back: a pattern of many
+    stars cannot make the search run long.
+    """
+    first, *others = [re.escape(chunk).replace("\\?", "[^/]") for chunk in re.split(r"\*+", pattern)]
+    between = "".join(f"(?>[^/]*?{chunk})" for chunk in others[:-1])
+    return re.compile(first + between + (f"[^/]*{others[-1]}" if others else ""))
 
 
 def _next_chunk(pattern: str) -> tuple[str, str]:
