@@ -456,7 +456,8 @@ def _catch_signals() -> Callable[[], None]:
     old = {}
     for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
-        if number is not None:
+        # What the caller has set to be ignored (nohup) stays so.
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
             old[number] = signal.signal(number, stop)
 
     def restore() -> None:
