@@ -84,25 +84,6 @@ class RunAsUser(Codemod):
     hadolint = ("DL3002",)
     examples = (
         rewrites(
-            "a folder that the author gave to the user already",
-            before="""
-            FROM node:20-slim
-            WORKDIR /app
-            COPY . .
-            RUN mkdir data && chown node:node data
-            CMD ["node", "app.js"]
-            """,
-            after="""
-            FROM node:20-slim
-            WORKDIR /app
-            COPY . .
-            RUN mkdir data && chown node:node data
-            USER node
-            CMD ["node", "app.js"]
-            """,
-            files={"app.js": "require('fs').appendFileSync('data/visits.txt', 'one')\n", "package.json": "{}"},
-        ),
-        rewrites(
             "Node has a user of its own",
             before="""
             FROM node:20-slim
@@ -120,6 +101,25 @@ class RunAsUser(Codemod):
             CMD ["node", "server.js"]
             """,
             files={"server.js": "require('http').createServer().listen(3000)\n", "package.json": "{}"},
+        ),
+        rewrites(
+            "a folder that the author gave to the user already",
+            before="""
+            FROM node:20-slim
+            WORKDIR /app
+            COPY . .
+            RUN mkdir data && chown node:node data
+            CMD ["node", "app.js"]
+            """,
+            after="""
+            FROM node:20-slim
+            WORKDIR /app
+            COPY . .
+            RUN mkdir data && chown node:node data
+            USER node
+            CMD ["node", "app.js"]
+            """,
+            files={"app.js": "require('fs').appendFileSync('data/visits.txt', 'one')\n", "package.json": "{}"},
         ),
         rewrites(
             "Python gets one",
