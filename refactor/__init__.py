@@ -7,9 +7,7 @@ Names are loaded when they are first used, so that a program that needs one room
 
 from __future__ import annotations
 
-from importlib import import_module
-
-from refactor.light import TYPE_CHECKING
+from refactor.light import TYPE_CHECKING, import_module
 
 __version__ = "0.1.0"
 

@@ -1,4 +1,4 @@
-"""What modules that are read at every start need of ``typing``, without its import.
+"""What modules that are read at every start need of ``typing`` and ``importlib``, without their import.
 
 ``typing`` costs a third of Python's own start, and each ``typing.NamedTuple`` class compiles its annotations once more.
 Type checkers see the original names; at run time :class:`NamedTuple` is a base of the same behaviour (a tuple with
@@ -7,9 +7,19 @@ named fields, defaults, ``_replace``, ``_asdict``, pickling), made without looki
 
 from __future__ import annotations
 
+import sys
+
 TYPE_CHECKING = False
 
+
+def import_module(name: str) -> ModuleType:
+    """:func:`importlib.import_module` for absolute names; the package ``importlib`` imports ``warnings`` first."""
+    __import__(name)
+    return sys.modules[name]
+
+
 if TYPE_CHECKING:
+    from types import ModuleType
     from typing import NamedTuple as NamedTuple
 else:
     from _collections import _tuplegetter
@@ -28,17 +38,24 @@ else:
                 raise TypeError(f"{name}: a field without a default follows one with a default")
             for index, field in enumerate(fields):
                 namespace[field] = _tuplegetter(index, "")
-            parameters = ", ".join(fields)
-            make = eval(
-                f"lambda _cls, {parameters}: _make_tuple(_cls, ({parameters},))",
-                {"_make_tuple": _make_tuple, "__builtins__": {}},
-            )
-            make.__name__, make.__qualname__ = "__new__", f"{name}.__new__"
-            make.__defaults__ = tuple(defaults.values()) or None
+
+            def compile_and_make(_cls, /, *args, **kwargs):
+                # Most records of a run are never made: each gets its own function with its first one.
+                parameters = ", ".join(fields)
+                make = eval(
+                    f"lambda _cls, {parameters}: _make_tuple(_cls, ({parameters},))",
+                    {"_make_tuple": _make_tuple, "__builtins__": {}},
+                )
+                make.__name__, make.__qualname__ = "__new__", f"{name}.__new__"
+                make.__defaults__ = tuple(defaults.values()) or None
+                record.__new__ = staticmethod(make)
+                return make(_cls, *args, **kwargs)
+
             namespace.update(
-                __slots__=(), __new__=make, __match_args__=fields, _fields=fields, _field_defaults=defaults
+                __slots__=(), __new__=compile_and_make, __match_args__=fields, _fields=fields, _field_defaults=defaults
             )
-            return type(name, (_Record,), namespace)
+            record = type(name, (_Record,), namespace)
+            return record
 
     class _Record(tuple):
         """What all records share; collections.namedtuple says what each method does."""

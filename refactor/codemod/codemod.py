@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import enum
-import importlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from types import ModuleType
 
 from refactor.codemod.example import Example
 from refactor.codemod.finding import Finding, Refusal, Safety
-from refactor.light import TYPE_CHECKING
+from refactor.light import TYPE_CHECKING, import_module
 
 if TYPE_CHECKING:
     from typing import ClassVar
@@ -108,7 +107,7 @@ def discover(packages: tuple[str, ...] = ("codemods",)) -> tuple[type[Codemod], 
     """
     known = _found.get(packages)
     if known is None:
-        classes = [cls for package in packages for cls in _walk(importlib.import_module(package))]
+        classes = [cls for package in packages for cls in _walk(import_module(package))]
         known = _found[packages] = tuple(sorted(classes, key=lambda cls: (cls.phase, cls.id)))
     return known
 
@@ -121,11 +120,11 @@ def _walk(package: ModuleType) -> Iterator[type[Codemod]]:
                 continue
             path = os.path.join(folder, room)
             if room.endswith(".py"):
-                yield _only_codemod(importlib.import_module(f"{package.__name__}.{room[:-3]}"))
+                yield _only_codemod(import_module(f"{package.__name__}.{room[:-3]}"))
             elif os.path.isdir(path):
                 for name in sorted(os.listdir(path)):
                     if name.endswith(".py") and not name.startswith("_"):
-                        yield _only_codemod(importlib.import_module(f"{package.__name__}.{room}.{name[:-3]}"))
+                        yield _only_codemod(import_module(f"{package.__name__}.{room}.{name[:-3]}"))
 
 
 def _only_codemod(module: ModuleType) -> type[Codemod]:

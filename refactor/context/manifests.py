@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
-from refactor.light import TYPE_CHECKING
+from refactor.light import TYPE_CHECKING, import_module
 
 if TYPE_CHECKING:
     from refactor.context.go_manifests import (

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import posixpath
 import re
-import shlex
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
@@ -60,7 +59,12 @@ class Step:
         """The commands of a RUN (exec form is quoted into one), None for other instructions and heredocs."""
         if self._script is None and self.node.keyword == "RUN" and not self.node.heredocs:
             words = self.node.json
-            self._script = read(self.node.argument if words is None else shlex.join(words))
+            if words is None:
+                self._script = read(self.node.argument)
+            else:
+                import shlex
+
+                self._script = read(shlex.join(words))
         return self._script
 
     @property

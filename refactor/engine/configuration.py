@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
 
 from refactor.codemod.codemod import RUNNERS, Settings, discover
 from refactor.engine.files import FileProblem
@@ -49,6 +48,10 @@ class Configuration(NamedTuple):
     def ignored_for(self, path: str) -> tuple[str, ...]:
         """Ids that ``per-file-ignores`` switches off for a file; patterns see the path from the configuration's folder
         and the bare name."""
+        if not self.per_file_ignores:
+            return ()
+        from fnmatch import fnmatchcase
+
         folder = os.path.dirname(os.path.abspath(self.path)) if self.path else os.getcwd()
         relative = os.path.relpath(os.path.abspath(path), folder).replace(os.sep, "/")
         name = os.path.basename(relative)
