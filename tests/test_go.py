@@ -344,6 +344,13 @@ def test_needs_no_cgo(files: dict[str, str]) -> None:
     assert "CGO_ENABLED=0" in split(NAIVE, files)[0]
 
 
+def test_a_user_of_the_author_is_not_made_a_second_time() -> None:
+    text = NAIVE.replace("1.24", "1.24-bookworm").replace("CMD", "RUN groupadd -r app && useradd -r -g app app\nCMD")
+    final = split(text, CGO)[1]
+    assert final.count("groupadd") == 1
+    assert "USER" not in final
+
+
 def test_cgo_refuses_static_runners() -> None:
     text = NAIVE.replace("1.24", "1.24-bookworm")
     assert "linked with the C library, which scratch has not" in refusal(text, CGO, "scratch")

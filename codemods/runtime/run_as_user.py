@@ -167,6 +167,19 @@ class RunAsUser(Codemod):
             },
         ),
         leaves(
+            "the author made a user and does not say for what",
+            """
+            FROM python:3.11-slim AS base
+            RUN groupadd -r app && useradd -r -g app app
+            FROM base
+            WORKDIR /app
+            COPY . .
+            CMD ["python", "app.py"]
+            """,
+            files=FLASK,
+            because="makes a user or a group already (groupadd)",
+        ),
+        leaves(
             "the entrypoint drops privileges itself",
             """
             FROM python:3.11-slim
@@ -320,7 +333,7 @@ def _why_home(reading: StageReading) -> Refused | None:
 
 
 def _is_root_home(path: str) -> bool:
-    return path == "/root" or path.startswith("/root/")
+    return _is_within(path, "/root")
 
 
 def _add_user(reading: StageReading, written: Written) -> Finding | Refused:
@@ -329,7 +342,7 @@ def _add_user(reading: StageReading, written: Written) -> Finding | Refused:
     mounts = reading.context.deployment.mounts
     folders = []
     for path in written.paths:
-        if any(path == mount or path.startswith(mount.rstrip("/") + "/") for mount in mounts):
+        if any(_is_within(path, mount) for mount in mounts):
             return Refused(
                 f"the program writes to {path}, which Compose mounts: the host decides whose that is",
                 "give the mounted folder an owner and add USER by hand",
@@ -353,6 +366,8 @@ def _add_user(reading: StageReading, written: Written) -> Finding | Refused:
         if not path.startswith(("/tmp/", "/var/tmp/", "/dev/")) and path not in {"/tmp", "/var/tmp"}:
             folders.append(path)
     name, creation = _user(image)
+    if creation is not None and reading.why_no_new_user is not None:
+        return Refused(reading.why_no_new_user, "write USER with its name in front of CMD")
     owner = "app:app" if creation else f"{name}:{name}" if name in image.users else name
     if folders and not image.has_shell:
         return Refused(f"the program writes to {folders[0]}, and {image.reference} has no shell to prepare that")
@@ -398,11 +413,7 @@ def _add_user(reading: StageReading, written: Written) -> Finding | Refused:
 def _first_volume(reading: StageReading, folders: list[str]) -> Instruction | None:
     """The first VOLUME that declares a folder the program writes to."""
     for step in reading.steps:
-        if step.keyword == "VOLUME" and any(
-            folder == path or folder.startswith(path.rstrip("/") + "/")
-            for path in step.node.words
-            for folder in folders
-        ):
+        if step.keyword == "VOLUME" and any(_is_within(folder, path) for path in step.node.words for folder in folders):
             return step.node
     return None
 

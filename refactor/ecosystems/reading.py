@@ -37,6 +37,9 @@ class Copied(NamedTuple):
     """The source is a folder (its content is copied) or the whole context."""
 
 
+_MAKES_USERS = r"\b(?:useradd|adduser|groupadd|addgroup|newusers)\b"
+
+
 class Step:
     """One instruction of a stage, with what holds just before it."""
 
@@ -213,6 +216,23 @@ class StageReading:
 
     def last(self, keyword: str) -> Instruction | None:
         return next((step.node for step in reversed(self.steps) if step.keyword == keyword), None)
+
+    @property
+    def why_no_new_user(self) -> str | None:
+        """The author makes users: one of ours might have the same name, which would end the build, and theirs may be
+        meant. None where nothing of the stage, or of those that it is based on, makes one."""
+        stage: Stage | None = self.stage
+        while stage is not None:
+            for node in stage.instructions:
+                found = re.search(_MAKES_USERS, node.argument) if node.keyword == "RUN" else None
+                if found is not None:
+                    line = self.file.line_of(node)
+                    return (
+                        f"line {line} makes a user or a group already ({found[0]}), and nothing says whether the"
+                        " program is meant to run as that one"
+                    )
+            stage = self.file.stage_before(stage.index, stage.image)
+        return None
 
     @cached_property
     def copies(self) -> tuple[Copied, ...]:

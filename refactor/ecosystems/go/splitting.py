@@ -561,6 +561,8 @@ class _Splitter:
             why = why or f"{where} runs the image as user {deployment.users[0]}"
         if any("docker.sock" in mount for mount in deployment.mounts):
             why = why or f"{where} mounts the engine's socket, which only root can open"
+        if choice.has_shell:
+            why = why or self.reading.why_no_new_user
         if why is not None:
             self.evidence.append(f"the user stays root: {why}")
             return None, {}
