@@ -103,6 +103,19 @@ def test_output_that_cannot_be_written_is_said(folder: Path, arguments: list[str
     assert b"Traceback" not in done.stderr
 
 
+def test_a_current_folder_that_was_removed_is_said(tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["sh", "-c", 'mkdir gone && cd gone && rmdir ../gone && exec "$0" -m refactor', sys.executable],
+        cwd=tmp_path,
+        capture_output=True,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 2
+    assert b"the current folder was removed" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("redirection", [">&-", "2>&-", ">&- 2>&-"])
 def test_closed_streams_change_nothing(folder: Path, redirection: str) -> None:
     command = f'"$0" -m refactor --write {redirection}'

@@ -7,9 +7,8 @@ from typing import NoReturn
 
 import click
 
+from refactor.cli.options import rewriting
 from refactor.report import FORMATS
-
-_RUNNERS = ("slim", "alpine", "distroless", "scratch")
 
 _EPILOG = """\b
 Commands:
@@ -25,27 +24,13 @@ Exit status:
 """
 
 
-def _ids(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(word.strip() for text in value for word in text.split(",") if word.strip())
-
-
 @click.command("dockerfix", epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("paths", nargs=-1, metavar="[PATHS|-]")
 @click.option("--diff", is_flag=True, help="Print the unified diff; `git apply` takes it.")
 @click.option("--write", is_flag=True, help="Rewrite the files in place, atomically.")
 @click.option("--check", is_flag=True, help="Report and exit with 1 if something would change (the default), for CI.")
 @click.option("--verify", is_flag=True, help="With --write: write only what proves in a container engine.")
-@click.option("--select", multiple=True, callback=_ids, metavar="IDS", help="Run only these codemods (or phases).")
-@click.option("--ignore", multiple=True, callback=_ids, metavar="IDS", help="Leave these codemods out.")
-@click.option("--extend-select", multiple=True, callback=_ids, metavar="IDS", help="Run these as well (opt-in ones).")
-@click.option("--safe", is_flag=True, help="Only rewrites after which the image behaves the same by construction.")
-@click.option("--unsafe", is_flag=True, help="Also rewrites for which a fact is missing.")
-@click.option("--runner", type=click.Choice(_RUNNERS), help="Runner image that a split should use where facts allow.")
-@click.option(
-    "--context", metavar="DIR", help="The build context; default: the Dockerfile's folder, or what Compose says."
-)
-@click.option("--config", metavar="FILE", help="Use this configuration file.")
-@click.option("--isolated", is_flag=True, help="Read no configuration file.")
+@rewriting
 @click.option("--stdin-filename", metavar="PATH", help="The path that a Dockerfile from standard input would have.")
 @click.option("--format", "format_name", type=click.Choice(FORMATS), default="text", help="Form of the report.")
 @click.option("--output", metavar="FILE", help="Write the report or diff to a file.")

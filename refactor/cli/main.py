@@ -50,7 +50,7 @@ def start() -> NoReturn:
     try:
         sys.stdout.flush()
     except OSError:
-        # Said already, where the run could say it: a full disk, or a reader that has what it wanted.
+        # Said already: a full disk, or a reader that has what it wanted.
         status = 2
     os._exit(status)
 
@@ -67,10 +67,11 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         # The reader (`| head`) has what it wanted; a second complaint at shutdown helps nobody.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(2)
-    except OSError as error:
-        # Files of the run have messages of their own: what is left is what the run prints.
-        where = error.filename or "standard output"
-        print(f"dockerfix: {where}: cannot be written: {error.strerror}; send it elsewhere", file=sys.stderr)
+    except FileNotFoundError as error:
+        # Files of the run have messages of their own. Only getcwd() names none.
+        if error.filename is not None:
+            raise
+        print("dockerfix: the current folder was removed; change to one that is there", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 
 import click
 
 from refactor.cli.colour import painter
+from refactor.cli.output import Output
 from refactor.codemod.codemod import discover
+from refactor.engine.files import FileProblem
 from refactor.engine.fix import UnknownCodemod, choose
 from refactor.report.rules import explain, summary
 
@@ -18,9 +21,10 @@ def rules_command() -> None:
     paint = painter(sys.stdout)
     classes = discover()
     width = max((len(cls.id) for cls in classes), default=0)
-    for cls in classes:
-        note = " (opt-in)" if cls.opt_in else ""
-        click.echo(f"{paint(cls.id.ljust(width), bold=True)}  {cls.safety!s:6}  {summary(cls)}{note}")
+    _print(
+        f"{paint(cls.id.ljust(width), bold=True)}  {cls.safety!s:6}  {summary(cls)}{' (opt-in)' if cls.opt_in else ''}"
+        for cls in classes
+    )
 
 
 @click.command("explain", context_settings={"help_option_names": ["-h", "--help"]})
@@ -32,5 +36,14 @@ def explain_command(codemod: str) -> None:
     except UnknownCodemod as error:
         click.echo(f"dockerfix: {error}", err=True)
         sys.exit(2)
-    for cls in classes:
-        click.echo(explain(cls))
+    _print(explain(cls) for cls in classes)
+
+
+def _print(texts: Iterable[str]) -> None:
+    try:
+        with Output() as out:
+            for text in texts:
+                out.write(f"{text}\n")
+    except FileProblem as problem:
+        click.echo(f"dockerfix: {problem}", err=True)
+        sys.exit(2)

@@ -9,15 +9,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from refactor.cli.colour import painter
+from refactor.cli.output import Output
 from refactor.engine.files import FileProblem
 from refactor.engine.fix import UnknownCodemod
 from refactor.engine.record import Message, Record
 from refactor.engine.run import Options, Worker, expand_paths, work_on_files
-from refactor.light import TYPE_CHECKING
 from refactor.report import render
-
-if TYPE_CHECKING:
-    from typing import BinaryIO
 
 PROGRESS_AFTER = 1.0
 """Seconds of work before a terminal is told how far it is."""
@@ -37,26 +34,18 @@ def run_fix(
     tally = _Tally()
     errors: list[Message] = []
     try:
-        out = sys.stdout.buffer if output is None else open(output, "wb")  # noqa: SIM115
-    except OSError as error:
-        print(f"dockerfix: {output}: cannot be written: {error.strerror}; name another file", file=sys.stderr)
-        return 2
-    try:
-        if paths == ("-",):
-            records: Iterable[Record] = [Worker(options).work_on_text(sys.stdin.buffer.read(), stdin_filename)]
-        else:
-            files, errors = expand_paths(paths)
-            for message in errors:
-                _complain(message)
-            records = _with_progress(work_on_files(files, options, jobs), len(files))
-        _print(tally.follow(records), options, paths == ("-",), format_name, explain_refusals, out, output is None)
-        out.flush()
+        with Output(output) as out:
+            if paths == ("-",):
+                records: Iterable[Record] = [Worker(options).work_on_text(sys.stdin.buffer.read(), stdin_filename)]
+            else:
+                files, errors = expand_paths(paths)
+                for message in errors:
+                    _complain(message)
+                records = _with_progress(work_on_files(files, options, jobs), len(files))
+            _print(tally.follow(records), options, paths == ("-",), format_name, explain_refusals, out)
     except (UnknownCodemod, FileProblem) as error:
         print(f"dockerfix: {error}", file=sys.stderr)
         return 2
-    finally:
-        if output is not None:
-            _close(out, output)
     if statistics:
         for codemod, count in sorted(tally.findings.items(), key=lambda item: (-item[1], item[0])):
             print(f"{count:6} {codemod}", file=sys.stderr)
@@ -65,14 +54,6 @@ def run_fix(
     if errors or tally.errors:
         return 2
     return 1 if tally.pending else 0
-
-
-def _close(out: BinaryIO, output: str) -> None:
-    """Closes the file of ``--output``. Raises OSError, with the file's name, where its end cannot be written."""
-    try:
-        out.close()
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, output) from None
 
 
 class _Tally:
@@ -101,15 +82,15 @@ def _print(
     is_filter: bool,
     format_name: str,
     explain_refusals: bool,
-    out: BinaryIO,
-    is_stdout: bool,
+    out: Output,
 ) -> None:
+    is_stdout = out.path is None
     if options.diff and format_name != "json":
         for record in records:
             text = record.diff
             if is_stdout:
                 text = _coloured_diff(text)
-            out.write(text.encode("utf-8", "surrogateescape"))
+            out.write(text)
         return
     if is_filter and options.write:
         for record in records:
@@ -117,7 +98,7 @@ def _print(
         return
     paint = painter(sys.stdout) if is_stdout else painter(None)
     for piece in render(format_name, records, explain_refusals=explain_refusals, paint=paint):
-        out.write(piece.encode("utf-8", "surrogateescape"))
+        out.write(piece)
 
 
 def _coloured_diff(diff: str) -> str:

@@ -11,7 +11,10 @@ from collections.abc import Callable
 
 import click
 
+from refactor.cli.options import rewriting
+from refactor.cli.output import Output
 from refactor.light import TYPE_CHECKING
+from refactor.proof.engine import NAMES
 
 if TYPE_CHECKING:
     from typing import NoReturn
@@ -21,7 +24,6 @@ if TYPE_CHECKING:
     from refactor.proof.prove import ProofOptions
     from refactor.proof.verify import Verified
 
-_ENGINES = ("docker", "podman", "buildah")
 _FORMATS = ("text", "json", "markdown")
 
 _EPILOG = """\b
@@ -46,14 +48,10 @@ class _Bytes(click.ParamType):  # type: ignore[type-arg]
         return int(digits) * factor
 
 
-def _ids(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(word.strip() for text in value for word in text.split(",") if word.strip())
-
-
 @click.command("verify", epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("paths", nargs=-1, metavar="[PATHS]")
 @click.option("--bisect", "is_bisecting", is_flag=True, help="Where a proof fails, find the codemod that broke it.")
-@click.option("--engine", type=click.Choice(_ENGINES), help="Default: the first that answers. [env: DOCKERFIX_ENGINE]")
+@click.option("--engine", type=click.Choice(NAMES), help="Default: the first that answers. [env: DOCKERFIX_ENGINE]")
 @click.option("--builder", metavar="NAME", help="A buildx builder, so a remote BuildKit too.")
 @click.option("--build-network", metavar="MODE", help="Network of RUN steps. [env: DOCKERFIX_BUILD_NETWORK]")
 @click.option("--build-arg", "build_args", multiple=True, metavar="KEY[=VALUE]", help="Passed to the build.")
@@ -80,15 +78,7 @@ def _ids(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> tuple
 @click.option("--env-file", "env_files", multiple=True, metavar="FILE", help="Environment of the containers.")
 @click.option("--edit", metavar="FILE", help="The source file to edit before the rebuild, relative to the context.")
 @click.option("--no-rebuild", is_flag=True, help="Measure no rebuild after a source edit.")
-@click.option("--select", multiple=True, callback=_ids, metavar="IDS", help="Run only these codemods (or phases).")
-@click.option("--ignore", multiple=True, callback=_ids, metavar="IDS", help="Leave these codemods out.")
-@click.option("--extend-select", multiple=True, callback=_ids, metavar="IDS", help="Run these as well.")
-@click.option("--safe", is_flag=True, help="Only rewrites after which the image behaves the same by construction.")
-@click.option("--unsafe", is_flag=True, help="Also rewrites for which a fact is missing.")
-@click.option("--runner", type=click.Choice(("slim", "alpine", "distroless", "scratch")), help="Runner of a split.")
-@click.option("--context", metavar="DIR", help="The build context; default: as for `dockerfix`.")
-@click.option("--config", metavar="FILE", help="Use this configuration file.")
-@click.option("--isolated", is_flag=True, help="Read no configuration file.")
+@rewriting
 @click.option("--format", "format_name", type=click.Choice(_FORMATS), default="text", help="Form of the report.")
 @click.option("--output", metavar="FILE", help="Write the report to a file.")
 @click.option("--clean", is_flag=True, help="Only remove what earlier runs, killed before their end, left behind.")
@@ -252,12 +242,9 @@ def run_verify(
     try:
         Worker(options)
         engine = find_engine(proof_options.engine, proof_options.builder)
-        out = sys.stdout.buffer if output is None else open(output, "wb")  # noqa: SIM115
+        out = Output(output)
     except (UnknownCodemod, FileProblem, EngineProblem) as error:
         _complain(str(error))
-        return 2
-    except OSError as error:
-        _complain(f"{output}: cannot be written: {error.strerror}; name another file")
         return 2
     files, errors = expand_paths(paths)
     for message in errors:
@@ -265,27 +252,27 @@ def run_verify(
     status = 2 if errors else 0
     results = []
     try:
-        for path in files:
-            verified = verify_file(path, options, proof_options, engine, is_bisecting=is_bisecting, say=_narrator(path))
-            if write is not None:
-                write(verified)
-            status = max(status, verified.status)
+        with out:
+            for path in files:
+                say = _narrator(path)
+                verified = verify_file(path, options, proof_options, engine, is_bisecting=is_bisecting, say=say)
+                if write is not None:
+                    write(verified)
+                status = max(status, verified.status)
+                if format_name == "json":
+                    results.append(as_json(verified))
+                else:
+                    out.write(render_markdown(verified) + "\n" if format_name == "markdown" else render_text(verified))
+                    out.flush()
             if format_name == "json":
-                results.append(as_json(verified))
-            else:
-                text = render_markdown(verified) + "\n" if format_name == "markdown" else render_text(verified)
-                out.write(text.encode("utf-8", "replace"))
-                out.flush()
-        if format_name == "json":
-            out.write(json.dumps({"engine": _engine(engine), "files": results}, indent=2).encode() + b"\n")
-            out.flush()
+                out.write(json.dumps({"engine": _engine(engine), "files": results}, indent=2) + "\n")
+    except FileProblem as problem:
+        _complain(str(problem))
+        return 2
     except KeyboardInterrupt as error:
         _complain("stopped; what was made is removed")
         name = str(error)
         return 128 + (getattr(signal, name, signal.SIGINT) if name.startswith("SIG") else signal.SIGINT)
-    finally:
-        if output is not None:
-            out.close()
     return status
 
 
