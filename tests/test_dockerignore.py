@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from refactor.context import BuildContext, Unknown, dockerignore
 from refactor.context.dockerignore import BadPattern, DockerIgnore, clean, match

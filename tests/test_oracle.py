@@ -7,8 +7,7 @@ from pathlib import Path
 
 import dockerfile as oracle
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from refactor.syntax import Dockerfile, Instruction, parse
 from refactor.syntax.expansion import ExpansionError, expand_word, expand_words

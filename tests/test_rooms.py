@@ -51,8 +51,6 @@ def test_room_imports_only_its_neighbours(path: Path) -> None:
     for name in imports(path):
         top, _, rest = name.partition(".")
         if top == "refactor":
-            if rest == "light":
-                continue
             neighbour = rest.partition(".")[0]
             assert neighbour == room or neighbour in allowed or rest in allowed, f"{path}: {name}"
         else:

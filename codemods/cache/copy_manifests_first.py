@@ -215,8 +215,6 @@ class CopyManifestsFirst(Codemod):
             return refuse(node, reason.because, reason.hint)
         segment = _segment(reading, broad, node)
         if install.new_command:
-            # The build would have done the same as a part of itself.
-            self.may_change = self.may_change | {Aspect.COMMANDS}  # type: ignore[misc]
             reason = _why_not_new(reading, segment)
             if reason is not None:
                 return refuse(node, reason.because, reason.hint)
@@ -258,6 +256,8 @@ class CopyManifestsFirst(Codemod):
                 *install.evidence,
                 *_note_on_products(reading, install),
             ),
+            # The build would have done what a new command does as a part of itself.
+            may_change={Aspect.COMMANDS} if install.new_command else (),
         )
 
 

@@ -243,18 +243,19 @@ class SplitBuildStage(Codemod):
             yield self._finding(file, stage, plan)
 
     def _finding(self, file: Dockerfile, stage: Stage, plan: SplitPlan) -> Finding:
+        may_change = set()
         if plan.sets_user:
             # A runner without a shell gets its user here, as no RUN can make one there.
-            self.may_change = self.may_change | {Aspect.USER}  # type: ignore[misc]
+            may_change.add(Aspect.USER)
         if plan.sets_workdir:
-            self.may_change = self.may_change | {Aspect.WORKDIR}  # type: ignore[misc]
+            may_change.add(Aspect.WORKDIR)
         # `poetry run x` becomes `x`, and distroless starts node by its own ENTRYPOINT: only where the plan rewrote it.
         anew = {
             entry.partition(" ")[0] if isinstance(entry, str) else entry.node.keyword
             for entry in plan.runner
             if isinstance(entry, (str, Instead))
         }
-        self.may_change = self.may_change | {aspect for aspect in STARTS if aspect.name in anew}  # type: ignore[misc]
+        may_change.update(aspect for aspect in STARTS if aspect.name in anew)
         old = stage.nodes
         return Finding(
             stage.from_,
@@ -262,6 +263,7 @@ class SplitBuildStage(Codemod):
             [Replace(old[0], _render(file, stage, plan)), *(Remove(node) for node in old[1:])],
             why="what only the build needs stays out of the image that is shipped",
             evidence=plan.evidence,
+            may_change=may_change,
         )
 
 

@@ -10,11 +10,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
-
-from refactor.light import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from typing import NoReturn
+from typing import NoReturn
 
 SUBCOMMANDS = ("rules", "explain", "verify")
 SWITCHES = ("--diff", "--write", "--check", "--safe", "--unsafe", "--isolated", "--explain-refusals", "--statistics")

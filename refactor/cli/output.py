@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING, TypeVar
 
 from refactor.engine.files import FileProblem
-from refactor.light import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TypeVar
 
     _T = TypeVar("_T")
 

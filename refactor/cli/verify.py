@@ -8,17 +8,15 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from refactor.cli.options import rewriting
 from refactor.cli.output import Output
-from refactor.light import TYPE_CHECKING
 from refactor.proof.engine import NAMES
 
 if TYPE_CHECKING:
-    from typing import NoReturn
-
     from refactor.engine.run import Options
     from refactor.proof.engine import Engine
     from refactor.proof.prove import ProofOptions

@@ -5,15 +5,14 @@ from __future__ import annotations
 import enum
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
 from types import ModuleType
+from typing import TYPE_CHECKING, ClassVar
 
 from refactor.codemod.example import Example
 from refactor.codemod.finding import Finding, Refusal, Safety
-from refactor.light import TYPE_CHECKING, import_module
 
 if TYPE_CHECKING:
-    from typing import ClassVar
-
     from refactor.context import BuildContext
     from refactor.model.aspects import Aspect
     from refactor.syntax import Dockerfile

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from refactor.syntax import Edit, Instruction, Trivia
+
+if TYPE_CHECKING:
+    from refactor.model.aspects import Aspect
 
 
 class Safety(enum.IntEnum):
@@ -27,9 +31,10 @@ class Finding:
 
     ``message`` says what changes, ``why`` what it buys (one sentence each), ``evidence`` names the facts of the
     build context that justify it. ``safety`` may be less safe than the codemod's own level, never safer.
+    ``may_change`` is what this one changes beyond what its codemod declares for every file.
     """
 
-    __slots__ = ("codemod", "edits", "evidence", "line", "message", "node", "safety", "why")
+    __slots__ = ("codemod", "edits", "evidence", "line", "may_change", "message", "node", "safety", "why")
 
     def __init__(
         self,
@@ -40,6 +45,7 @@ class Finding:
         why: str = "",
         evidence: Sequence[str] = (),
         safety: Safety | None = None,
+        may_change: Iterable[Aspect] = (),
     ) -> None:
         self.node = node
         self.message = message
@@ -47,6 +53,7 @@ class Finding:
         self.why = why
         self.evidence = tuple(evidence)
         self.safety = safety
+        self.may_change = frozenset(may_change)
         self.codemod = ""
         self.line = 0
 

@@ -12,15 +12,13 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
+from typing import TYPE_CHECKING, Concatenate, Literal, ParamSpec, TypeAlias, TypeVar
 
 from refactor.context.deployment import Deployment
 from refactor.context.dockerignore import BadPattern, DockerIgnore, clean, match
 from refactor.context.facts import Unknown
-from refactor.light import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from typing import Concatenate, Literal, ParamSpec, TypeAlias, TypeVar
-
     _T = TypeVar("_T")
     _P = ParamSpec("_P")
 

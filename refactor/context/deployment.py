@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from refactor.light import NamedTuple
+from typing import NamedTuple
 
 
 class Deployment(NamedTuple):

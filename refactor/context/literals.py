@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from refactor.context.facts import Unknown
-from refactor.light import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

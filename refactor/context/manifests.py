@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from refactor.light import TYPE_CHECKING, import_module
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from refactor.context.go_manifests import (

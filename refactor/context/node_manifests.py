@@ -9,15 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from refactor.context.build_context import BuildContext, remembered
 from refactor.context.dockerignore import clean
 from refactor.context.facts import Unknown
 from refactor.context.tables import number, table, text, texts, words
-from refactor.light import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from typing import Literal
 
 INSTALL_SCRIPTS = (
     "preinstall", "install", "postinstall", "prepublish", "preprepare", "prepare", "postprepare",

@@ -10,15 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
 
 from refactor.context.build_context import BuildContext, remembered
 from refactor.context.dockerignore import clean
 from refactor.context.facts import Unknown
 from refactor.context.tables import items, table, text, texts, words
-from refactor.light import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from typing import Literal
 
 _MAX_INCLUDED = 100
 

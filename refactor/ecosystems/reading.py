@@ -10,10 +10,10 @@ import posixpath
 import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
 from refactor.images import BaseImage, lookup
-from refactor.light import NamedTuple
 from refactor.shell import Command, PackageCall, ShellScript, package_call, package_calls, read
 from refactor.syntax import Dockerfile, Instruction, Stage
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from refactor.context import Unknown
 from refactor.ecosystems.reading import Refused, StageReading, Start, Step
 from refactor.ecosystems.split import Role
-from refactor.light import TYPE_CHECKING, NamedTuple
 from refactor.shell import Command, PackageCall, ShellScript, read
 from refactor.syntax import Instruction
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from refactor.light import TYPE_CHECKING
 from refactor.syntax.edits import common_ends
 
 if TYPE_CHECKING:

@@ -5,13 +5,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from refactor.codemod.codemod import RUNNERS, Settings, discover
 from refactor.engine.files import FileProblem
-from refactor.light import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from typing import Any
 
 NAMES = (".dockerfix.toml", "dockerfix.toml", "pyproject.toml")
 KEYS: Mapping[str, str] = {

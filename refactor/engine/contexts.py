@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 from refactor.context import BuildContext, Deployment
 from refactor.engine.discovery import repository_of
-from refactor.light import TYPE_CHECKING, NamedTuple
 from refactor.syntax import Dockerfile
-
-if TYPE_CHECKING:
-    from typing import Any
 
 _COMPOSE_NAMES = (
     "compose.yaml",

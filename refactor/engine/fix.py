@@ -9,6 +9,7 @@ from refactor.codemod.codemod import discover
 from refactor.context import BuildContext
 from refactor.engine.change import Change
 from refactor.engine.suppression import Suppressions
+from refactor.model.aspects import Aspect
 from refactor.syntax import Dockerfile, EditConflict, parse
 
 MAX_PASSES = 10
@@ -85,7 +86,7 @@ def fix(
     if failure is None and loop.file is not before:
         from refactor.engine.gates import why_not_sound
 
-        failure = why_not_sound(before, loop.file, {aspect for mod in loop.used.values() for aspect in mod.may_change})
+        failure = why_not_sound(before, loop.file, loop.may_change)
     if failure is not None:
         names = ", ".join(sorted(loop.used))
         return Change(
@@ -113,7 +114,10 @@ class _Loop:
         self.applied: list[Finding] = []
         self.refused: list[Refusal] = []
         self.suggested: list[Finding] = []
-        self.used: dict[str, Codemod] = {}
+        self.used: set[str] = set()
+        """Ids of the codemods that found something."""
+        self.may_change: set[Aspect] = set()
+        """What the applied findings declare to change."""
 
     def run(self) -> str | None:
         """Runs to the fixed point. Returns why that failed (a bug of a codemod), None where it settled."""
@@ -159,7 +163,8 @@ class _Loop:
             after.follow(self.file, sorted(finding.line for finding in findings))
             self.file = after
             self.applied.extend(findings)
-            self.used[codemod.id] = codemod
+            self.used.add(codemod.id)
+            self.may_change.update(codemod.may_change, *(finding.may_change for finding in findings))
         return f"{codemod.id} does not settle within {MAX_ROUNDS} rounds"
 
     def _ask(self, codemod: Codemod) -> Iterator[Finding | Refusal]:

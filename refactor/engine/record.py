@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from refactor.codemod import Finding, Refusal
 from refactor.engine.change import Change
-from refactor.light import NamedTuple
 
 
 class FindingRecord(NamedTuple):

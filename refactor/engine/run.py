@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from refactor.codemod import Safety, Settings
 from refactor.context import BuildContext
@@ -13,7 +14,6 @@ from refactor.engine.discovery import discover_files
 from refactor.engine.files import FileProblem, read_source, replace_atomically
 from refactor.engine.fix import choose, fix
 from refactor.engine.record import Message, Record, record_of
-from refactor.light import NamedTuple
 from refactor.syntax import parse
 
 FILES_A_PROCESS = 100

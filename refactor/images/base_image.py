@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from refactor.images.reference import Reference, parse_reference
-from refactor.light import NamedTuple
 
 # Named tuples are made in a quarter of a dataclass's time, and this room is loaded at every start.
 _NONE: Mapping[str, str] = {}

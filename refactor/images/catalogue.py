@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any, NamedTuple
 
 from refactor.images import contents
 from refactor.images.base_image import BaseImage
 from refactor.images.history import default_release, is_floating, is_known, version_of
 from refactor.images.reference import Reference, parse_reference
-from refactor.light import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from typing import Any
 
 _HUB = "https://github.com/docker-library/official-images/blob/master/library/"
 _NODE_LTS = {

@@ -4,10 +4,10 @@ python3)."""
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from refactor.images.base_image import BaseImage
 from refactor.images.contents import DEBIAN_NUMBERS, PATH
-from refactor.light import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from refactor.images.reference import Reference

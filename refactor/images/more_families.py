@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from refactor.images import contents
 from refactor.images.base_image import BaseImage
 from refactor.images.history import version_of
-from refactor.light import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
     from refactor.images.catalogue import Tag
     from refactor.images.reference import Reference

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from refactor.light import NamedTuple
+from typing import NamedTuple
 
 _DOCKER_HUB = frozenset(("docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"))
 _ARCHITECTURES = frozenset(

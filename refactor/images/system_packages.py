@@ -8,8 +8,7 @@ answer says so by None, never by a guess.
 from __future__ import annotations
 
 import re
-
-from refactor.light import NamedTuple
+from typing import NamedTuple
 
 
 def _words(text: str) -> frozenset[str]:

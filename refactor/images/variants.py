@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from refactor.images.history import default_release, is_known, version_of
-from refactor.light import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from refactor.images.base_image import BaseImage

@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from posixpath import normpath
+from typing import TYPE_CHECKING
 
-from refactor.light import TYPE_CHECKING
 from refactor.model.reader import Reading, Statement, read
 from refactor.model.steps import Step, steps_of
 from refactor.model.words import expand, json_list, pairs_of, split_words, squeeze, value_of

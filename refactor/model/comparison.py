@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from refactor.light import TYPE_CHECKING
 from refactor.model.aspects import Aspect
 from refactor.model.steps import enters_folder
 

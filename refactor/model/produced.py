@@ -13,8 +13,8 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from itertools import pairwise
 from posixpath import basename, normpath
+from typing import TYPE_CHECKING
 
-from refactor.light import TYPE_CHECKING
 from refactor.model.words import split_words, value_of
 
 if TYPE_CHECKING:

@@ -9,13 +9,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
-from refactor.light import TYPE_CHECKING
 from refactor.model.framing import Framed, Unframeable, frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
 _END = "\x00"
 """Closes each logical line: dockerfile-parse drops an instruction without argument, and takes a last

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from refactor.engine.record import FindingRecord, Record
-from refactor.light import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from refactor.report import Paint

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from refactor.light import NamedTuple
+from typing import NamedTuple
+
 from refactor.shell.script import Command, ShellScript, Word
 
 TYPE_CHECKING = False

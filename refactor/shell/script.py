@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
-
-from refactor.light import NamedTuple
+from typing import NamedTuple
 
 Span = tuple[int, int]
 """Start and end offset into `ShellScript.text`, in characters, end exclusive."""

@@ -9,8 +9,7 @@ and Corepack.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-
-from refactor.light import NamedTuple
+from typing import NamedTuple
 
 
 class Verb(NamedTuple):

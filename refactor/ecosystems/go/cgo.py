@@ -5,12 +5,12 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from refactor.context import Unknown
 from refactor.ecosystems.go.program import Binary, GoStage, Module
 from refactor.ecosystems.go.source import GoSource, is_built, read_source
 from refactor.ecosystems.reading import Refused
-from refactor.light import NamedTuple
 
 C_LIBRARY = frozenset(
     """github.com/mattn/go-sqlite3 gorm.io/driver/sqlite github.com/mutecomm/go-sqlcipher

@@ -5,13 +5,13 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from refactor.context import Unknown
 from refactor.ecosystems.go.program import Binary, GoCommand, GoStage
 from refactor.ecosystems.go.steps import Effect, Made
 from refactor.ecosystems.reading import Refused, StageReading, Start, join
 from refactor.ecosystems.system import script_path
-from refactor.light import NamedTuple
 from refactor.shell import ShellScript, read
 from refactor.syntax import Instruction
 

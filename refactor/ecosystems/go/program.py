@@ -6,12 +6,12 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from typing import NamedTuple
 
 from refactor.context import Unknown
 from refactor.context.manifests import GoMod, read_go_mod, read_go_work
 from refactor.ecosystems.go.source import GoSource, is_built, read_source
 from refactor.ecosystems.reading import Refused, StageReading, Step, join
-from refactor.light import NamedTuple
 from refactor.shell import Command
 
 MAX_SOURCES = 3_000

@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-
-from refactor.light import NamedTuple
+from typing import NamedTuple
 
 _LEXEME = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:[^"\\\n]|\\.)*"|`[^`]*`' r"|'(?:[^'\\\n]|\\[^\n]+?)'", re.DOTALL)
 _PACKAGE = re.compile(r"^[ \t]*package\s+(\w+)", re.MULTILINE)

@@ -6,6 +6,7 @@ import json
 import posixpath
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from refactor.ecosystems import system
 from refactor.ecosystems.ecosystem import Instead, SplitPlan
@@ -20,7 +21,6 @@ from refactor.ecosystems.go.writing import program_of, written_by
 from refactor.ecosystems.reading import Copied, Refused, StageReading, Step, join
 from refactor.ecosystems.split import Role, assemble, builder_name
 from refactor.images import BaseImage, lookup
-from refactor.light import NamedTuple
 from refactor.syntax import Instruction
 
 STATIC = "gcr.io/distroless/static-debian12"

@@ -6,11 +6,11 @@ import enum
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from refactor.ecosystems import system
 from refactor.ecosystems.go.program import GoStage
 from refactor.ecosystems.reading import Refused, Step, join
-from refactor.light import NamedTuple
 from refactor.shell import Command
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from refactor.ecosystems.go.source import Call, Function, GoSource
-from refactor.light import NamedTuple
 
 MAX_DEPTH = 6
 _WORD = re.compile(r"[A-Za-z_]\w*\Z")

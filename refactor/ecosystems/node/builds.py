@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
 from refactor.context.node_manifests import tsconfig_out_dir
@@ -13,7 +14,6 @@ from refactor.ecosystems.node.layout import Layout, Unit
 from refactor.ecosystems.node.programs import MANAGERS, Ran
 from refactor.ecosystems.node.tables import words
 from refactor.ecosystems.reading import join
-from refactor.light import NamedTuple
 
 NEUTRAL = words(
     """

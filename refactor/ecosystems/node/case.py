@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from refactor.context import BuildContext
 from refactor.ecosystems.node.layout import Layout
@@ -12,7 +13,6 @@ from refactor.ecosystems.node.projects import Project
 from refactor.ecosystems.node.steps import Kind
 from refactor.ecosystems.reading import StageReading
 from refactor.images import BaseImage
-from refactor.light import NamedTuple
 
 
 class Case(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from refactor.context import Unknown
 from refactor.ecosystems.ecosystem import Install, Rewrite
@@ -22,7 +23,6 @@ from refactor.ecosystems.node.projects import (
     why_not_frozen,
 )
 from refactor.ecosystems.reading import Refused, StageReading, Step
-from refactor.light import TYPE_CHECKING
 from refactor.shell import Command
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from refactor.context import Unknown
 from refactor.ecosystems.node.layout import SKIPPED, Layout, Unit, below
@@ -21,7 +22,6 @@ from refactor.ecosystems.node.sources import COMPILED, SUFFIXES, facts, is_test
 from refactor.ecosystems.node.steps import Kind
 from refactor.ecosystems.node.tables import words
 from refactor.ecosystems.reading import Refused, StageReading, join
-from refactor.light import NamedTuple
 
 _BUILD_FILES = re.compile(
     r"""(?:package-lock\.json|npm-shrinkwrap\.json|yarn\.lock|pnpm-lock\.yaml|pnpm-workspace\.yaml|bun\.lockb?|bunfig\.toml

@@ -5,11 +5,11 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
+from typing import NamedTuple
 
 from refactor.context import Unknown
 from refactor.context.node_manifests import PackageJson, read_package_json
 from refactor.ecosystems.reading import StageReading, join
-from refactor.light import NamedTuple
 from refactor.syntax import Instruction
 
 SKIPPED = ("node_modules", ".git")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from refactor.context import BuildContext
 from refactor.context.node_manifests import NodeLock, PackageJson
 from refactor.context.tables import table
 from refactor.ecosystems.node.tables import words
-from refactor.light import NamedTuple
 
 NEVER_COMPILES = words(
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from typing import NamedTuple
 
 from refactor.context import Unknown
 from refactor.context.node_manifests import NodeLock, PackageJson
@@ -28,7 +29,6 @@ from refactor.ecosystems.node.sources import (
 )
 from refactor.ecosystems.node.tables import words
 from refactor.ecosystems.reading import StageReading, join
-from refactor.light import NamedTuple
 
 _SYSTEM = words(
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
+from typing import Literal, NamedTuple, TypeAlias
 
 from refactor.context import BuildContext, Unknown
 from refactor.context.node_manifests import (
@@ -22,11 +23,7 @@ from refactor.ecosystems.node.programs import INSTALLING, MANAGERS, Programs, Ra
 from refactor.ecosystems.node.tables import words
 from refactor.ecosystems.reading import Refused, StageReading, Step
 from refactor.images import BaseImage
-from refactor.light import TYPE_CHECKING, NamedTuple
 from refactor.shell import Command, PackageCall
-
-if TYPE_CHECKING:
-    from typing import Literal, TypeAlias
 
 Manager: TypeAlias = "Literal['npm', 'yarn', 'pnpm', 'bun']"
 LOCKFILES: dict[str, tuple[str, ...]] = {

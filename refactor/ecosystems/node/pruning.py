@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from typing import NamedTuple
 
 from refactor.context import Unknown
 from refactor.context.node_manifests import NodeLock
@@ -13,7 +14,6 @@ from refactor.ecosystems.node.native import compiled
 from refactor.ecosystems.node.projects import Project, lock_path, members, npm_major, reads, why_not_frozen
 from refactor.ecosystems.reading import Refused
 from refactor.images import lookup
-from refactor.light import NamedTuple
 
 
 class Pruning(NamedTuple):

@@ -12,8 +12,7 @@ from refactor.ecosystems.node.programs import MANAGERS
 from refactor.ecosystems.node.steps import FETCHES, FILES, QUIET
 from refactor.ecosystems.reading import Refused, Step, join
 from refactor.ecosystems.split import Role
-from refactor.ecosystems.system import MANAGERS as SYSTEM_MANAGERS
-from refactor.ecosystems.system import RunnerPackages, is_set_up, narrow, system_role
+from refactor.ecosystems.system import MANAGERS as SYSTEM_MANAGERS, RunnerPackages, is_set_up, narrow, system_role
 from refactor.shell import Command
 from refactor.syntax import Instruction
 

@@ -14,8 +14,7 @@ from refactor.ecosystems.node.programs import Programs
 from refactor.ecosystems.node.projects import Project, any_lock, project_installs
 from refactor.ecosystems.node.runtime import called_programs, needed_packages
 from refactor.ecosystems.reading import Refused, StageReading
-from refactor.ecosystems.system import MANAGERS as SYSTEM_MANAGERS
-from refactor.ecosystems.system import PROVIDERS, is_package_step, programs_started
+from refactor.ecosystems.system import MANAGERS as SYSTEM_MANAGERS, PROVIDERS, is_package_step, programs_started
 from refactor.images import lookup
 
 

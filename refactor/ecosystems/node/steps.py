@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from refactor.ecosystems.node.builds import COPIERS, Built, build_of
 from refactor.ecosystems.node.layout import Layout
 from refactor.ecosystems.node.programs import MANAGERS, Programs
 from refactor.ecosystems.reading import StageReading, Step, join
-from refactor.ecosystems.system import MANAGERS as SYSTEM_MANAGERS
-from refactor.ecosystems.system import is_set_up
-from refactor.light import NamedTuple
+from refactor.ecosystems.system import MANAGERS as SYSTEM_MANAGERS, is_set_up
 from refactor.shell import Command
 
 QUIET = frozenset(

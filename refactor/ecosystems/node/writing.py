@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from refactor.context import Unknown
 from refactor.ecosystems.ecosystem import Written
@@ -15,7 +16,6 @@ from refactor.ecosystems.node.programs import MANAGERS, Ran
 from refactor.ecosystems.node.projects import any_lock
 from refactor.ecosystems.node.sources import facts
 from refactor.ecosystems.reading import Refused, StageReading, join
-from refactor.light import NamedTuple
 
 _FILES = re.compile(
     r"(?<![\w$])(?:(?:fs|fsp|fse|promises|fsPromises|fsExtra|this\.fs)\s*\.\s*(?:promises\s*\.\s*)?)?"

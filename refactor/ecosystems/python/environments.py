@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from refactor.context import Unknown
 from refactor.ecosystems.python.installs import ReadInstall
 from refactor.ecosystems.python.stage import PythonStage
 from refactor.ecosystems.reading import Refused, join
 from refactor.images import BaseImage
-from refactor.light import NamedTuple
 
 HOME = "/opt/venv"
 """The environment that a split makes where the stage has none."""

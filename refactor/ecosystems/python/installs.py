@@ -5,11 +5,11 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
 from refactor.context import Unknown
 from refactor.ecosystems.python.stage import Act, PythonStage
 from refactor.ecosystems.reading import Refused, join
-from refactor.light import TYPE_CHECKING, NamedTuple
 from refactor.shell import PackageCall
 
 if TYPE_CHECKING:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 from refactor.context import BuildContext, Unknown
 from refactor.context.literals import NOT_SOURCES, is_test
 from refactor.ecosystems import system
 from refactor.ecosystems.python.installs import ReadInstall
-from refactor.light import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from refactor.images import BaseImage

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from refactor.context import BuildContext, Unknown
 from refactor.context.literals import NOT_SOURCES, is_test
@@ -12,7 +13,6 @@ from refactor.ecosystems.python.installs import ReadInstall
 from refactor.ecosystems.python.stage import Action, PythonStage, distribution_name, pinned_version
 from refactor.ecosystems.reading import Refused, StageReading, Step
 from refactor.ecosystems.system import programs_started
-from refactor.light import TYPE_CHECKING
 from refactor.shell import PackageCall
 
 if TYPE_CHECKING:

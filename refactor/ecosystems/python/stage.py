@@ -7,10 +7,10 @@ import posixpath
 import re
 from collections.abc import Iterator
 from functools import cached_property
+from typing import NamedTuple
 
 from refactor.ecosystems import system
 from refactor.ecosystems.reading import Refused, StageReading, Step, join
-from refactor.light import NamedTuple
 from refactor.shell import Command, PackageCall
 from refactor.syntax import Instruction
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from typing import TYPE_CHECKING
 
 from refactor.context import Unknown
 from refactor.ecosystems import system
@@ -11,7 +12,6 @@ from refactor.ecosystems.ecosystem import Written
 from refactor.ecosystems.python.installs import ReadInstall, read_installs
 from refactor.ecosystems.python.stage import Action, PythonStage
 from refactor.ecosystems.reading import Refused, StageReading, join
-from refactor.light import TYPE_CHECKING
 from refactor.shell import Command, read
 
 if TYPE_CHECKING:
