@@ -383,7 +383,7 @@ def test_plain_calls_are_read_alike_with_and_without_click(folder: Path) -> None
 
     options = [parameter for parameter in fix_command.params if getattr(parameter, "is_flag", False)]
     flags = {name for option in options for name in option.opts}
-    assert set(SWITCHES) == flags - {"--verify", "--version", "--help", "-h"}
+    assert set(SWITCHES) == flags - {"--verify", "--sign-off", "--version", "--help", "-h"}
     assert read_quickly(["--diff", "a", "b"]) == (("a", "b"), frozenset({"--diff"}))
     for words in (["--diff", "--write"], ["--safe", "--unsafe"], ["-j", "2"], ["--help"], ["-"], ["rules"], ["--nope"]):
         assert read_quickly(words) is None, words

@@ -23,7 +23,7 @@ ROOMS = {
     "engine": {"syntax", "shell", "context", "ecosystems", "images", "model", "codemod", "yaml"},
     "report": {"engine", "codemod", "codemods"},
     "proof": {"engine", "codemod", "syntax", "context", "model", "shell"},
-    "forge": {"engine", "git", "httpx"},
+    "forge": {"engine", "git", "gitdb", "httpx"},
     "cli": {"engine", "codemod", "report", "proof", "forge", "context", "click", "rich"},
 }
 

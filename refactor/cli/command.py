@@ -10,6 +10,7 @@ import click
 from refactor.cli.options import rewriting
 from refactor.report import FORMATS
 
+PER = ("codemod", "folder", "all")
 _EPILOG = """\b
 Commands:
   dockerfix rules            list the codemods
@@ -30,6 +31,11 @@ Exit status:
 @click.option("--write", is_flag=True, help="Rewrite the files in place, atomically.")
 @click.option("--check", is_flag=True, help="Report and exit with 1 if something would change (the default), for CI.")
 @click.option("--verify", is_flag=True, help="With --write: write only what proves in a container engine.")
+@click.option("--branch", metavar="NAME", help="Commit the rewrite on a branch; the work tree is not touched.")
+@click.option("--base", metavar="REF", help="With --branch: the commit to start from; default: HEAD.")
+@click.option("--per", type=click.Choice(PER), help="With --branch: a commit for each of these; default: codemod.")
+@click.option("--sign-off", is_flag=True, help="With --branch: add Signed-off-by to each commit.")
+@click.option("--push", metavar="REMOTE", help="With --branch: push it, if nobody else moved it there.")
 @rewriting
 @click.option("--stdin-filename", metavar="PATH", help="The path that a Dockerfile from standard input would have.")
 @click.option("--format", "format_name", type=click.Choice(FORMATS), default="text", help="Form of the report.")
@@ -44,6 +50,11 @@ def fix_command(
     write: bool,
     check: bool,
     verify: bool,
+    branch: str | None,
+    base: str | None,
+    per: str | None,
+    sign_off: bool,
+    push: str | None,
     select: tuple[str, ...],
     ignore: tuple[str, ...],
     extend_select: tuple[str, ...],
@@ -78,11 +89,19 @@ def fix_command(
         _stop("--verify goes with --write; `dockerfix verify` proves without writing")
     if verify and ("-" in paths or format_name not in ("text", "json")):
         _stop("--verify needs files, and reports as text or json")
+    if branch is None and (base or per or sign_off or push):
+        _stop("--base, --per, --sign-off and --push go with --branch")
+    if branch is not None and (write or diff or check or "-" in paths or format_name != "text" or output):
+        _stop("--branch needs files, and goes with none of --write, --diff, --check, --format and --output")
     from refactor.engine.run import Options
 
     options = Options(
         select or None, ignore, extend_select, safe, unsafe, runner, context, config, isolated, write, diff
     )
+    if branch is not None:
+        from refactor.cli.branch import Wish, run_branch
+
+        sys.exit(run_branch(paths or (".",), options, Wish(branch, base or "HEAD", per or "codemod", sign_off, push)))
     if verify:
         from refactor.cli.verify import run_write
 

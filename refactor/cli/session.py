@@ -40,7 +40,7 @@ def run_fix(
             else:
                 files, errors = expand_paths(paths)
                 for message in errors:
-                    _complain(message)
+                    complain(message)
                 records = _with_progress(work_on_files(files, options, jobs), len(files))
             _print(tally.follow(records), options, paths == ("-",), format_name, explain_refusals, out)
     except (UnknownCodemod, FileProblem) as error:
@@ -72,7 +72,7 @@ class _Tally:
             self.written += record.is_written
             self.pending += record.is_changed and not record.is_written
             for message in record.errors:
-                _complain(message)
+                complain(message)
             yield record
 
 
@@ -113,7 +113,8 @@ def _coloured_diff(diff: str) -> str:
     return "\n".join(lines)
 
 
-def _complain(message: Message) -> None:
+def complain(message: Message) -> None:
+    """Says an error on standard error."""
     # Bytes of a path that are not UTF-8 must not end the run with an encoding error.
     text = str(message).encode("utf-8", "backslashreplace").decode()
     print(f"dockerfix: {text}", file=sys.stderr)

@@ -51,6 +51,10 @@ class Worker:
         # A misspelt id is the command line's mistake and not each file's: say it once, before any file.
         choose(options.select, options.ignore, options.extend_select)
 
+    def look_no_higher_than(self, folder: str) -> None:
+        """Takes no configuration from above ``folder``."""
+        self._configurations[os.path.dirname(os.path.abspath(folder))] = Configuration()
+
     def configuration(self, path: str) -> Configuration:
         """The configuration that holds for a file. Raises :class:`FileProblem` for a broken one."""
         return self._fixed or closest_configuration(os.path.dirname(path) or ".", self._configurations)
