@@ -8,6 +8,7 @@ import pytest
 
 from refactor import BuildContext, Settings, fix
 from refactor.context import Deployment
+from refactor.context.deployment import Service
 from refactor.ecosystems.go.source import is_built, read_source
 from refactor.ecosystems.go.values import Evaluator, Program, Text
 from refactor.engine.change import Change
@@ -453,8 +454,14 @@ def test_no_start_command() -> None:
 
 
 def test_compose_with_a_command_of_its_own() -> None:
-    deployment = Deployment(has_own_command=True, sources=("compose.yaml",))
-    assert "compose.yaml starts the image" in refusal(NAIVE, SERVER, deployment=deployment)
+    deployment = Deployment((Service("compose.yaml", "compose", "web", ("./other",)),))
+    assert "compose.yaml (web) starts the image" in refusal(NAIVE, SERVER, deployment=deployment)
+
+
+def test_compose_with_the_same_program() -> None:
+    deployment = Deployment((Service("compose.yaml", "compose", "web", ("./server", "--verbose")),))
+    change = run(NAIVE, SERVER, deployment=deployment)
+    assert change.after.count(b"FROM ") == 2
 
 
 def test_program_fetched_by_a_run_keeps_the_base_of_its_libc() -> None:
@@ -646,7 +653,7 @@ def test_number_of_a_user_stays() -> None:
 
 
 def test_user_of_compose_stays_the_only_one() -> None:
-    change = run(NAIVE, SERVER, deployment=Deployment(users=("1000",), sources=("compose.yaml",)))
+    change = run(NAIVE, SERVER, deployment=Deployment((Service("compose.yaml", "compose", "web", user="1000"),)))
     assert b"USER" not in change.after
 
 

@@ -247,10 +247,11 @@ def _runs_as_root(reading: StageReading) -> bool:
 def _why_root(reading: StageReading) -> Refused | None:
     """Why the container has to start as root, or why that cannot be told."""
     deployment = reading.context.deployment
-    where = ", ".join(deployment.sources)
     if deployment.users:
+        where = deployment.named_by("user")
         return Refused(f"{where} runs the image as user {deployment.users[0]}", "remove `user` there first")
     if any("docker.sock" in mount for mount in deployment.mounts):
+        where = deployment.named_by("mounts")
         return Refused(f"{where} mounts the engine's socket, which only root can open")
     image = reading.image
     if image is None:

@@ -225,7 +225,7 @@ class SplitBuildStage(Codemod):
             )
             return
         if context.deployment.targets and stage.name in context.deployment.targets:
-            where = ", ".join(context.deployment.sources)
+            where = context.deployment.named_by("target")
             yield refuse(
                 stage.from_,
                 f"{where} builds the stage {stage.name} by name, and would get the builder",

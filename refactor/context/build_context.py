@@ -9,156 +9,24 @@ runs on Linux, where ``Package.json`` is not ``package.json``.
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
-from typing import TYPE_CHECKING, Concatenate, Literal, ParamSpec, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from refactor.context.deployment import Deployment
 from refactor.context.dockerignore import BadPattern, DockerIgnore, clean, match
 from refactor.context.facts import Unknown
+from refactor.context.storage import MAX_ENTRIES, Folder, Kind, Listing, Memory, read_file
 
 if TYPE_CHECKING:
     _T = TypeVar("_T")
     _P = ParamSpec("_P")
-
-MAX_BYTES = 8 * 1024 * 1024
-"""Largest file that is read."""
-
-MAX_ENTRIES = 200_000
-"""Entries walked before a context counts as too large to know."""
 
 _MAX_LINKS = 40
 """Links followed for one path, as Linux does (ELOOP)."""
 
 _MAX_DEPTH = 200
 """Levels of folders walked."""
-
-Kind: TypeAlias = "Literal['file', 'folder', 'link', 'other']"
-_Listing: TypeAlias = Mapping[str, Kind]
-
-
-class _Folder:
-    """Files on disk. Paths are relative, clean and free of links: the context resolves those itself."""
-
-    __slots__ = ("_root",)
-
-    def __init__(self, root: str) -> None:
-        self._root = root
-
-    def _absolute(self, path: str) -> str:
-        return self._root + "/" + path if path else self._root
-
-    def list(self, path: str) -> _Listing | Unknown:
-        found: dict[str, Kind] = {}
-        try:
-            with os.scandir(self._absolute(path)) as entries:
-                for entry in entries:
-                    if entry.is_symlink():
-                        found[entry.name] = "link"
-                    elif entry.is_dir(follow_symlinks=False):
-                        found[entry.name] = "folder"
-                    elif entry.is_file(follow_symlinks=False):
-                        found[entry.name] = "file"
-                    else:
-                        found[entry.name] = "other"
-                    if len(found) > MAX_ENTRIES:
-                        return Unknown(f"{path or 'the context'} has more than {MAX_ENTRIES} entries")
-        except (OSError, ValueError) as error:
-            return Unknown(f"cannot list {path or 'the context folder'}: {_why(error)}")
-        return found
-
-    def link(self, path: str) -> str | Unknown:
-        try:
-            return os.readlink(self._absolute(path))
-        except (OSError, ValueError) as error:
-            return Unknown(f"cannot read the link {path}: {_why(error)}")
-
-    def read(self, path: str) -> bytes | Unknown:
-        return read_file(self._absolute(path), path)
-
-
-class _Memory:
-    """Files given as a mapping; a path that ends in a slash is an empty folder."""
-
-    __slots__ = ("_contents", "_folders")
-
-    def __init__(self, files: Mapping[str, str | bytes]) -> None:
-        self._contents: dict[str, str | bytes] = {}
-        self._folders: dict[str, dict[str, Kind]] = {"": {}}
-        for written, content in files.items():
-            path = clean(written).lstrip("/")
-            if path == "." or path.startswith("../") or path == "..":
-                continue
-            is_folder = written.endswith("/")
-            if not is_folder:
-                self._contents[path] = content
-            kind: Kind = "folder" if is_folder else "file"
-            if is_folder:
-                self._folders.setdefault(path, {})
-            while True:
-                folder, _, name = path.rpartition("/")
-                known = self._folders.setdefault(folder, {})
-                is_new = name not in known
-                if is_new or kind == "folder":
-                    known[name] = kind
-                if not folder or not is_new:
-                    break
-                path, kind = folder, "folder"
-
-    def list(self, path: str) -> _Listing | Unknown:
-        return self._folders.get(path, {})
-
-    def link(self, path: str) -> str | Unknown:
-        return Unknown(f"{path} is not a link")
-
-    def read(self, path: str) -> bytes | Unknown:
-        content = self._contents.get(path)
-        if content is None:
-            return Unknown(f"{path} does not exist")
-        data = content.encode("utf-8", "surrogateescape") if isinstance(content, str) else bytes(content)
-        if len(data) > MAX_BYTES:
-            return Unknown(f"{path} is larger than {MAX_BYTES // 1048576} MiB")
-        return data
-
-
-def _why(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
-
-
-def read_file(absolute: str, shown: str) -> bytes | Unknown:
-    """Bytes of a regular file of at most 8 MiB. A link, a device, a pipe or a larger file is Unknown.
-
-    Opened without following a last link and without blocking: a pipe put there on purpose must not hang us.
-    """
-    flags = os.O_RDONLY
-    for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY"):
-        flags |= getattr(os, name, 0)
-    try:
-        handle = os.open(absolute, flags)
-    except (OSError, ValueError) as error:
-        return Unknown(f"cannot read {shown}: {_why(error)}")
-    try:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode):
-            return Unknown(f"{shown} is not a regular file")
-        if status.st_size > MAX_BYTES:
-            return Unknown(f"{shown} is larger than {MAX_BYTES // 1048576} MiB")
-        chunks = []
-        left = MAX_BYTES + 1
-        while left > 0:
-            chunk = os.read(handle, min(left, max(status.st_size + 1, 65536)))
-            if not chunk:
-                break
-            chunks.append(chunk)
-            left -= len(chunk)
-        if left <= 0:
-            return Unknown(f"{shown} is larger than {MAX_BYTES // 1048576} MiB")
-        return b"".join(chunks)
-    except OSError as error:
-        return Unknown(f"cannot read {shown}: {_why(error)}")
-    finally:
-        os.close(handle)
 
 
 class BuildContext:
@@ -167,6 +35,7 @@ class BuildContext:
     __slots__ = (
         "_broken",
         "_decisions",
+        "_deployment",
         "_dockerfile",
         "_documents",
         "_files",
@@ -178,18 +47,15 @@ class BuildContext:
         "_source",
         "_texts",
         "_why_unknown",
-        "deployment",
         "root",
     )
 
     root: str | None
     """Absolute path of the folder; None when the files are in memory or unknown."""
-    deployment: Deployment
-    """What Compose files say of the image; set by whoever looked for them."""
 
     def __init__(
         self,
-        source: _Folder | _Memory | None,
+        source: Folder | Memory | None,
         *,
         why_unknown: str | None = None,
         root: str | None = None,
@@ -198,14 +64,14 @@ class BuildContext:
     ) -> None:
         """For the class methods; use those."""
         self.root = root
-        self.deployment = Deployment()
+        self._deployment: Deployment | Callable[[], Deployment] | None = None
         self._source = source
         self._why_unknown = why_unknown
         self._dockerfile = dockerfile
         self._outside_ignore = outside_ignore
         self._ignore: DockerIgnore | Unknown | None = None
         self._ignore_file: str | None = None
-        self._listings: dict[str, _Listing | Unknown] = {}
+        self._listings: dict[str, Listing | Unknown] = {}
         self._resolved: dict[str, tuple[Kind, str] | Unknown | None] = {}
         self._decisions: dict[str, tuple[bool, tuple[bool, ...]]] = {}
         self._files: dict[str, tuple[str, ...] | Unknown] = {}
@@ -234,12 +100,12 @@ class BuildContext:
                 inside = path[len(prefix) :].replace(os.sep, "/")
             else:
                 outside = path + ".dockerignore"
-        return cls(_Folder(folder), root=folder, dockerfile=inside, outside_ignore=outside)
+        return cls(Folder(folder), root=folder, dockerfile=inside, outside_ignore=outside)
 
     @classmethod
     def of(cls, files: Mapping[str, str | bytes], dockerfile: str | None = None) -> BuildContext:
         """Files in memory: path in the context -> content. A path that ends in ``/`` is an empty folder."""
-        return cls(_Memory(files), dockerfile=dockerfile)
+        return cls(Memory(files), dockerfile=dockerfile)
 
     @classmethod
     def unknown(cls, reason: str) -> BuildContext:
@@ -253,6 +119,26 @@ class BuildContext:
             return self._why_unknown
         ignore = self._rules()
         return ignore.reason if isinstance(ignore, Unknown) else None
+
+    @property
+    def deployment(self) -> Deployment:
+        """Who starts, asks and mounts the image; looked for at the first question.
+
+        In memory: what the files themselves say. On disk the caller knows where the repository begins, and sets it.
+        """
+        if self._deployment is None:
+            self._deployment = Deployment()
+            if isinstance(self._source, Memory):
+                from refactor.context.repository import Repository
+
+                self._deployment = Repository(self._source).deployment(self.dockerfile or "Dockerfile", "")
+        elif not isinstance(self._deployment, Deployment):
+            self._deployment = self._deployment()
+        return self._deployment
+
+    @deployment.setter
+    def deployment(self, found: Deployment | Callable[[], Deployment]) -> None:
+        self._deployment = found
 
     @property
     def dockerfile(self) -> str | None:
@@ -514,7 +400,7 @@ class BuildContext:
             return Unknown(f"{self._ignore_file}: {rules.why_broken}")
         return rules
 
-    def _list(self, path: str) -> _Listing | Unknown:
+    def _list(self, path: str) -> Listing | Unknown:
         listing = self._listings.get(path)
         if listing is None:
             if self._source is None:

@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterator
 
+from refactor.context.storage import SKIPPED_FOLDERS
 from refactor.engine.files import FileProblem
 
 # Compiled where folders are searched only: a file that is named needs neither.
@@ -17,10 +18,6 @@ _NAME = r"(?i)(?:^|\.)(?:docker|container)file$|^(?:docker|container)file[^/]*$"
 _NOT_A_NAME = (
     r"(?i)\.(?:dockerignore|containerignore|md|rst|txt|html?|j2|jinja2?|tmpl|tpl|template|erb|mustache|in|orig|rej|bak|swp"
     r"|py|go|js|ts|rb|java|sh|json|ya?ml|toml|lock)$|~$"
-)
-SKIPPED_FOLDERS = frozenset(
-    """.git .hg .svn .tox .nox .venv venv node_modules bower_components vendor third_party site-packages __pycache__
-    .mypy_cache .ruff_cache .pytest_cache .terraform .idea .vscode .gradle .cache .direnv .eggs""".split()
 )
 
 

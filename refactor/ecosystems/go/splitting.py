@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from refactor.ecosystems import system
+from refactor.ecosystems.deployed import why_other_start
 from refactor.ecosystems.ecosystem import Instead, SplitPlan
 from refactor.ecosystems.go.cgo import Linking, linking
 from refactor.ecosystems.go.launch import Launch, launch
@@ -138,7 +139,7 @@ class _Splitter:
     # Whether it can be done
 
     def _obstacle(self) -> Refused | None:
-        reading, deployment = self.reading, self.context.deployment
+        reading = self.reading
         image = reading.image
         if image is None:
             name = reading.image_reference or reading.stage.image
@@ -146,12 +147,9 @@ class _Splitter:
         if image.family not in {"golang", "debian", "ubuntu", "alpine"}:
             return Refused(f"the base image {reading.stage.image} is no Go image: what else it brings is not known",
                            "build in a stage of its own, from golang:<version>")  # fmt: skip
-        if deployment.has_own_command:
-            return Refused(
-                f"{', '.join(deployment.sources)} starts the image with a command of its own, which may need what"
-                " only the builder has",
-                "remove `command` there, or split by hand",
-            )
+        refusal = why_other_start(reading)
+        if refusal is not None:
+            return refusal
         for step in reading.steps:
             if step.keyword == "ONBUILD":
                 line = self.stage.line(step)
@@ -544,7 +542,6 @@ class _Splitter:
         made_folders = {one.path for one in effects if one.effect is Effect.FOLDER}
         folders.update({use.path: use.why for use in kept if use.path in made_folders})
         deployment = self.context.deployment
-        where = ", ".join(deployment.sources)
         final = self.reading.final_user
         if choice.has_shell and (final is not None or not self._is_volume(folders) or launched.shell):
             # The codemod `run-as-user` knows what a runner with a shell needs.
@@ -554,13 +551,13 @@ class _Splitter:
             return None, {} if is_root else folders
         for path in folders:
             if any(path == mount or path.startswith(mount.rstrip("/") + "/") for mount in deployment.mounts):
-                why = why or f"it writes to {path}, which Compose mounts"
+                why = why or f"it writes to {path}, which {deployment.named_by('mounts')} mounts"
             if path in _SYSTEM_FOLDERS:
                 why = why or f"it writes to {path}"
         if deployment.users:
-            why = why or f"{where} runs the image as user {deployment.users[0]}"
+            why = why or f"{deployment.named_by('user')} runs the image as user {deployment.users[0]}"
         if any("docker.sock" in mount for mount in deployment.mounts):
-            why = why or f"{where} mounts the engine's socket, which only root can open"
+            why = why or f"{deployment.named_by('mounts')} mounts the engine's socket, which only root can open"
         if choice.has_shell:
             why = why or self.reading.why_no_new_user
         if why is not None:

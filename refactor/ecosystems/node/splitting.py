@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from refactor.context import Unknown
 from refactor.context.node_manifests import NodeLock, PackageJson
+from refactor.ecosystems.deployed import why_other_start
 from refactor.ecosystems.ecosystem import Instead, SplitPlan
 from refactor.ecosystems.node.builds import build_of
 from refactor.ecosystems.node.case import Case
@@ -164,13 +165,10 @@ def _why_install_builds(layout: Layout, projects: Sequence[Project]) -> Refused 
 
 def _why_not_start(case: Case) -> Refused | None:
     """Why what is started needs what only the builder would have."""
-    start, deployment = case.start, case.context.deployment
-    if deployment.has_own_command:
-        return Refused(
-            f"{', '.join(deployment.sources)} starts the image with a command of its own, which may"
-            " need what only the builder has",
-            "remove `command` there, or split by hand",
-        )
+    start = case.start
+    refusal = why_other_start(case.reading)
+    if refusal is not None:
+        return refusal
     if start.unknown is not None:
         return Refused(f"what is started cannot be followed: {start.unknown}", "start the program by its name in CMD")
     found = start.dev_server

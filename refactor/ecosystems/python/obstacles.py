@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from refactor.context import Unknown
 from refactor.context.literals import NOT_SOURCES, is_test
 from refactor.ecosystems import system
+from refactor.ecosystems.deployed import commands_of
 from refactor.ecosystems.python import needs
 from refactor.ecosystems.python.environments import HOME
 from refactor.ecosystems.python.installs import ReadInstall
@@ -115,13 +116,10 @@ class _Obstacles:
         for program, where in system.programs_started(reading).items():
             if program in {"su", "sudo", "runuser"}:
                 return Refused(f"{where} calls {program}, which sets a PATH without the virtual environment")
-        deployment = reading.context.deployment
-        if tools and deployment.has_own_command:
-            for source in deployment.sources:
-                text = reading.context.read(source)
-                found = next((tool for tool in sorted(tools) if isinstance(text, str) and f"{tool} run" in text), None)
-                if found is not None:
-                    return Refused(f"{source} starts the image with `{found} run`, so the runner needs {found}")
+        for service in reading.context.deployment.services:
+            found = next((words[0] for words in commands_of(service) if words[0] in tools and "run" in words), None)
+            if found is not None:
+                return Refused(f"{service.source} starts the image with `{found} run`, so the runner needs {found}")
         start = reading.start
         argv = start.argv if start is not None else ()
         if argv and argv[0].rpartition("/")[2] in {"bash", "sh"} and argv[1:2] in _LOGIN:
@@ -147,7 +145,7 @@ class _Obstacles:
         files = context.files(without=NOT_SOURCES)
         if isinstance(files, Unknown):
             return Refused(files.reason)
-        composed = set(context.deployment.sources)
+        composed = {service.source for service in context.deployment.services if service.kind != "ci"}
         for path in files[:5_000]:
             name = posixpath.basename(path)
             is_read = path in composed or "." not in name.lstrip(".") or name.endswith(_NAMES_PROGRAMS)
