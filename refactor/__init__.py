@@ -39,6 +39,7 @@ from refactor.ecosystems import (
     Step as Step,
     Written as Written,
     join as join,
+    program_of as program_of,
     recognise as recognise,
 )
 from refactor.ecosystems.split import (
@@ -50,6 +51,11 @@ from refactor.engine.change import (
 from refactor.engine.fix import (
     UnknownCodemod as UnknownCodemod,
     fix as fix,
+)
+from refactor.flow import (
+    named as named,
+    unseen_copies as unseen_copies,
+    why_not_seen as why_not_seen,
 )
 from refactor.images import (
     BaseImage as BaseImage,

@@ -16,11 +16,13 @@ ROOMS = {
     "shell": {"tree_sitter", "tree_sitter_bash"},
     "context": {"syntax", "shell", "libcst", "yaml", "defusedxml"},
     "images": {"syntax", "shell"},
-    "ecosystems": {"syntax", "shell", "context", "images"},
+    # The reading of a stage knows no language either: it is flow's, in the room where all look for it.
+    "flow": {"syntax", "shell", "context", "images", "ecosystems.reading"},
+    "ecosystems": {"syntax", "shell", "context", "images", "flow"},
     # Aspect, the vocabulary in which codemods declare and gates judge, lives with the model.
     "model": {"shell", "dockerfile_parse"},
-    "codemod": {"syntax", "shell", "context", "ecosystems", "images", "model.aspects"},
-    "engine": {"syntax", "shell", "context", "ecosystems", "images", "model", "codemod", "yaml"},
+    "codemod": {"syntax", "shell", "context", "flow", "ecosystems", "images", "model.aspects"},
+    "engine": {"syntax", "shell", "context", "flow", "ecosystems", "images", "model", "codemod", "yaml"},
     "report": {"engine", "codemod", "codemods"},
     "proof": {"engine", "codemod", "syntax", "context", "model", "shell"},
     "forge": {"engine", "git", "gitdb", "httpx"},

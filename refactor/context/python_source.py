@@ -86,7 +86,8 @@ def _facts(context: BuildContext, path: str) -> PythonFacts | Unknown:
     if isinstance(source, Unknown):
         return source
     if not _TRIGGERS.search(source):
-        return PythonFacts(clean(path))
+        broken = _why_not_python(source)
+        return PythonFacts(clean(path)) if broken is None else Unknown(f"{clean(path)}: {broken}")
     from refactor.context.python_visitor import visit
 
     seen = visit(source, clean(path))
@@ -254,6 +255,22 @@ def _source(context: BuildContext, path: str) -> str | Unknown:
         # Only literals matter here, and those that name paths are ASCII.
         text = data.decode("latin-1")
     return text
+
+
+def _why_not_python(text: str) -> str | None:
+    """Why a source that opens nothing must not count as read; None where Python 3 takes it."""
+    import ast
+    import warnings
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(text)
+    except SyntaxError as error:
+        return f"line {error.lineno or 1} is not Python 3"
+    except (RecursionError, MemoryError, ValueError):
+        return "it is nested too deeply"
+    return None
 
 
 def why_not_readable(text: str) -> str | None:

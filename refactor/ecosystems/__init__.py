@@ -28,6 +28,32 @@ def recognise(reading: StageReading) -> tuple[Ecosystem, ...]:
     return tuple([ecosystem for ecosystem in ecosystems() if ecosystem.name in names]) if names else ()
 
 
+def program_of(reading: StageReading) -> tuple[str, ...] | Refused:
+    """Context paths of the sources of what a container of the stage starts, or why they were not all seen.
+
+    Whoever says that no source does something has to have read these: an empty set proves nothing.
+    """
+    from refactor.flow import why_not_seen
+
+    reason = why_not_seen(reading)
+    if reason is not None:
+        return reason
+    files: dict[str, None] = {}
+    for language in recognise(reading):
+        found = language.program(reading)
+        if isinstance(found, Refused):
+            return found
+        files.update(dict.fromkeys(found))
+    start = reading.start
+    if not files and start is not None:
+        return Refused(
+            f"what is started ({' '.join(start.argv) or start.nodes[-1].argument}) is no program whose sources are"
+            " known to be in the build context",
+            "name the folder that is built from with --context",
+        )
+    return tuple(files)
+
+
 __all__ = [
     "Copied",
     "Ecosystem",
@@ -43,5 +69,6 @@ __all__ = [
     "Written",
     "ecosystems",
     "join",
+    "program_of",
     "recognise",
 ]

@@ -110,6 +110,13 @@ class Ecosystem:
         """
         return None
 
+    def program(self, reading: StageReading) -> tuple[str, ...] | Refused:
+        """Context paths of the sources of what a container of the stage starts, each found and read without a fault.
+
+        () where nothing that is started is of this language.
+        """
+        return ()
+
     def written(self, reading: StageReading) -> Written | Refused:
         """Where the program writes at run time, inside the image."""
         return Refused("where the program writes at run time is not known for this language")

@@ -44,6 +44,11 @@ class Go(Ecosystem):
 
         return split(reading, runner)
 
+    def program(self, reading: StageReading) -> tuple[str, ...] | Refused:
+        from refactor.ecosystems.go.writing import program
+
+        return program(reading, self._origin(reading))
+
     def written(self, reading: StageReading) -> Written | Refused:
         from refactor.ecosystems.go.writing import written
 

@@ -6,11 +6,13 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping
 
+from refactor.context import Unknown
 from refactor.ecosystems.ecosystem import Written
 from refactor.ecosystems.go.program import Binary, GoStage
 from refactor.ecosystems.go.source import Call, GoSource
 from refactor.ecosystems.go.values import Evaluator, Program
 from refactor.ecosystems.reading import Refused, StageReading, join
+from refactor.flow import named
 
 _FILES: Mapping[str, int] = {
     "os.Create": 0, "os.WriteFile": 0, "ioutil.WriteFile": 0, "os.OpenFile": 0, "os.Rename": 1, "os.Truncate": 0,
@@ -32,24 +34,18 @@ _LUMBERJACK = re.compile(r"(?<!\w)Filename\s*:")
 
 def written(reading: StageReading, origin: StageReading | None) -> Written | Refused:
     """The folders, or why they are not known. ``origin`` is the stage that builds the program where it is another."""
-    stage = GoStage(origin or reading)
-    binaries = stage.binaries()
-    if isinstance(binaries, Refused):
-        return Refused(f"where the program writes is not known: {binaries.because}", binaries.hint)
-    started = [binary for binary in binaries if _is_started(reading, origin, binary)] or list(binaries)
-    if not started:
-        return Refused("where the program writes is not known: no go build or go install of it is found")
+    programs = _programs(reading, origin)
+    if isinstance(programs, Refused):
+        return Refused(f"where the program writes is not known: {programs.because}", programs.hint)
     folders: dict[str, str] = {}
-    for binary in started:
-        sources = stage.program(binary)
-        if isinstance(sources, Refused):
-            return Refused(f"where the program writes is not known: {sources.because}", sources.hint)
+    for sources in programs:
         answer = written_by(reading, Evaluator(program_of(reading, sources)))
         if isinstance(answer, Refused):
             return answer
         folders.update(dict(zip(answer.paths, answer.evidence)))
     if not folders:
-        return Written((), ("no source of the program opens a file to write it",))
+        files = tuple(dict.fromkeys(path for sources in programs for path in sources))
+        return Written((), (f"nothing in {named(files)} opens a file to write it",))
     # The working directory is given to the user without what lies in it: folders there are named one by one.
     wide = [path for path in folders if path != reading.final_workdir]
     tops = {
@@ -58,6 +54,44 @@ def written(reading: StageReading, origin: StageReading | None) -> Written | Ref
         if not any(path != other and path.startswith(other.rstrip("/") + "/") for other in wide)
     }
     return Written(tuple(tops), tuple(tops.values()))
+
+
+def program(reading: StageReading, origin: StageReading | None) -> tuple[str, ...] | Refused:
+    """See :meth:`Ecosystem.program`."""
+    programs = _programs(reading, origin)
+    if isinstance(programs, Refused):
+        return programs
+    return tuple(dict.fromkeys(path for sources in programs for path in sources))
+
+
+def _programs(reading: StageReading, origin: StageReading | None) -> tuple[Mapping[str, GoSource], ...] | Refused:
+    """The sources of each program that is started; of all that are built where none of those is known to be."""
+    stage = GoStage(origin or reading)
+    binaries = stage.binaries()
+    if isinstance(binaries, Refused):
+        return binaries
+    started = [binary for binary in binaries if _is_started(reading, origin, binary)] or list(binaries)
+    if not started:
+        return Refused("no go build or go install of it is found")
+    found: list[Mapping[str, GoSource]] = []
+    for binary in started:
+        sources = stage.program(binary)
+        if isinstance(sources, Refused):
+            return sources
+        if not sources:
+            return Refused(f"no source of {posixpath.basename(binary.path)} is in the build context")
+        for folder in sorted({posixpath.dirname(path) for path in sources}):
+            names = reading.context.children(folder)
+            for name in names if not isinstance(names, Unknown) else ():
+                text = reading.context.read(posixpath.join(folder, name)) if _is_source(name) else ""
+                if isinstance(text, Unknown):
+                    return Refused(f"a source of the program cannot be read: {text.reason}")
+        found.append(sources)
+    return tuple(found)
+
+
+def _is_source(name: str) -> bool:
+    return name.endswith(".go") and not name.endswith("_test.go") and not name.startswith(("_", "."))
 
 
 def _is_started(reading: StageReading, origin: StageReading | None, binary: Binary) -> bool:
@@ -157,4 +191,4 @@ def _place(reading: StageReading, text: str, is_whole: bool, is_folder: bool) ->
     return place if is_folder else posixpath.dirname(place)
 
 
-__all__ = ["program_of", "written", "written_by"]
+__all__ = ["program", "program_of", "written", "written_by"]

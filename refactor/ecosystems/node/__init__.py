@@ -48,6 +48,11 @@ class Node(Ecosystem):
 
         return split(reading, runner)
 
+    def program(self, reading: StageReading) -> tuple[str, ...] | Refused:
+        from refactor.ecosystems.node.program import program
+
+        return program(reading)
+
     def written(self, reading: StageReading) -> Written | Refused:
         from refactor.ecosystems.node.writing import written
 

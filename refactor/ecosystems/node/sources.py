@@ -51,7 +51,7 @@ _READS = re.compile(
 )
 _NODE_ENV = re.compile(r"\bNODE_ENV\b")
 _MAX_FILES = 2_000
-_MAX_CHARACTERS = 1_000_000
+MAX_CHARACTERS = 1_000_000
 """Larger files are bundles of other people's code; they are not searched."""
 
 
@@ -79,7 +79,7 @@ def facts(context: BuildContext, path: str) -> Facts:
 
 def _facts(context: BuildContext, path: str) -> Facts:
     text = context.read(path)
-    if isinstance(text, Unknown) or "\0" in text or len(text) > _MAX_CHARACTERS:
+    if isinstance(text, Unknown) or "\0" in text or len(text) > MAX_CHARACTERS:
         return Facts({}, (), False, {}, None, "")
     return facts_of(text)
 

@@ -71,6 +71,11 @@ class Python(Ecosystem):
 
         return split(reading, runner)
 
+    def program(self, reading: StageReading) -> tuple[str, ...] | Refused:
+        from refactor.ecosystems.python.program import program
+
+        return program(reading)
+
     def written(self, reading: StageReading) -> Written | Refused:
         from refactor.ecosystems.python.writing import written
 

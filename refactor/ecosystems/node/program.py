@@ -1,0 +1,84 @@
+"""The sources of what a container starts with Node: found and read; else nothing is known."""
+
+from __future__ import annotations
+
+from refactor.context import Unknown
+from refactor.ecosystems.node.layout import Layout
+from refactor.ecosystems.node.needs import Started, is_front_end, server_sources, start_unit, started
+from refactor.ecosystems.node.programs import INSTALLING, MANAGERS, Programs
+from refactor.ecosystems.node.sources import MAX_CHARACTERS, graph, resolve_path
+from refactor.ecosystems.reading import Refused, StageReading
+from refactor.flow import origins
+
+_OTHER_FOLDER = "check the path, or name the folder that is built from with --context"
+
+
+def program(reading: StageReading) -> tuple[str, ...] | Refused:
+    """See :meth:`Ecosystem.program`. Of a front end that is only served: its package.json."""
+    start = started(reading)
+    if start is None:
+        return Refused("it is not known what the container runs: there is no CMD or ENTRYPOINT", "add a CMD")
+    if start.unknown is not None:
+        return Refused(f"what is started cannot be followed: {start.unknown}", "start the program by its name in CMD")
+    unit = start_unit(start)
+    missing = _why_missing(start)
+    if missing is not None:
+        return missing
+    if unit is None:
+        files = tuple(path for _, place in start.entries() if (path := start.layout.source(place)) is not None)
+        if files:
+            files = graph(reading.context, files).files
+    elif is_front_end(start):
+        return (unit.package.path,)
+    else:
+        server = server_sources(start, unit)
+        if isinstance(server, Unknown):
+            return Refused(f"the sources are not known: {server.reason}")
+        files = server.files
+        if not files and any(ran.program in {"node", "nodejs", *MANAGERS} for ran in start.runs):
+            return Refused(f"no source of the project {unit.package.path} is in the build context", _OTHER_FOLDER)
+    for path in files:
+        text = reading.context.read(path)
+        if isinstance(text, Unknown):
+            return Refused(f"a source of the program cannot be read: {text.reason}")
+        if len(text) > MAX_CHARACTERS or "\0" in text:
+            return Refused(f"{path}, a source of the program, is too large to be searched, or is no text")
+    return tuple(files)
+
+
+def _why_missing(start: Started) -> Refused | None:
+    """A started file, or a file that it imports, that is not in the context and that no build of the image makes."""
+    layout = start.layout
+    entries = []
+    for ran, place in start.entries():
+        source = layout.source(place)
+        found = resolve_path(layout.context, source) if source is not None else None
+        for ending in () if found is not None else (".js", ".mjs", ".cjs", ".json", ".ts", "/index.js"):
+            source = layout.source(place + ending)
+            found = found or source
+        if found is not None:
+            entries.append(found)
+        elif not _is_built(layout):
+            return Refused(f"{place}, which {ran.shown} starts, was not found in the build context", _OTHER_FOLDER)
+    missing = graph(layout.context, entries).missing
+    sources = [
+        one for one in missing if one.endswith((".js", ".mjs", ".cjs", ".ts")) or "." not in one.rpartition("/")[2]
+    ]
+    if sources and not _is_built(layout):
+        path, _, module = sources[0].partition(": ")
+        return Refused(f"{path} imports {module}, which was not found in the build context", _OTHER_FOLDER)
+    return None
+
+
+def _is_built(layout: Layout) -> bool:
+    """A RUN of the stage, or of one that its files come from, runs more than installations."""
+    quiet = {f"{manager} {action}" for manager in MANAGERS for action in INSTALLING}
+    for reading in origins(layout.reading):
+        programs = Programs(Layout(reading))
+        for step in reading.runs:
+            if step.script is None or any(ran.program not in quiet for _, ran in programs.of_step(step)):
+                return True
+    return False
+
+
+__all__ = ["program"]

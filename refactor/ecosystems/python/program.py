@@ -1,0 +1,244 @@
+"""The sources of what a container starts with Python: found, read, and without a fault; else nothing is known."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from refactor.context import Unknown
+from refactor.context.literals import NOT_SOURCES, is_test
+from refactor.ecosystems.python.installs import ReadInstall, read_installs
+from refactor.ecosystems.python.stage import PythonStage
+from refactor.ecosystems.reading import Refused, StageReading, join
+from refactor.flow import Root, all_copies, roots_of, source_of
+
+_PYTHON = re.compile(r"(?:python|pypy)[0-9.]*")
+_FLAGS = re.compile(r"-[bBdEhiIOPqsSuvVx]+")
+_RUNNERS = frozenset(
+    {"poetry", "pipenv", "pdm", "uv", "hatch", "ddtrace-run", "opentelemetry-instrument", "newrelic-admin", "dotenv",
+     "watchmedo", "coverage"}
+)  # fmt: skip
+"""Programs whose arguments name the program that they start."""
+SERVERS = frozenset(
+    {"gunicorn", "uvicorn", "hypercorn", "daphne", "waitress-serve", "granian", "flask", "celery", "uwsgi", "streamlit",
+     "fastapi", "chainlit", "django-admin", "functions-framework", "functions_framework", "dramatiq", "huey_consumer",
+     "huey_consumer.py", "arq", "taskiq", "faststream", "sanic", "litestar", "quart", "aiohttp.web", "robyn"}
+)  # fmt: skip
+"""Programs of distributions that load a module of the project, named by their arguments or the environment."""
+_MODULE = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)(?::[A-Za-z_][\w.]*(?:\(.*\))?)?")
+_FOLDER_OPTIONS = ("--chdir", "--app-dir", "--pythonpath", "--workdir", "--source")
+_DEFAULTS = {"flask": ("wsgi", "app"), "functions-framework": ("main",), "functions_framework": ("main",),
+             "fastapi": ("main", "app", "api", "app.main", "app.app", "app.api"), "quart": ("app",)}  # fmt: skip
+_TOOL_FOLDERS = frozenset(
+    {"docs", "doc", "examples", "benchmarks", "migrations", "scripts", "notebooks", "ci", ".github"}
+)
+_TOOL_FILES = frozenset(
+    {"setup.py", "conftest.py", "noxfile.py", "tasks.py", "fabfile.py", "noxfile_config.py"}
+)  # fmt: skip
+
+
+def program(reading: StageReading) -> tuple[str, ...] | Refused:
+    """See :meth:`Ecosystem.program`: all sources of the project that is started, the started file first."""
+    known = reading.facts.get("python-program")
+    if not isinstance(known, (tuple, Refused)):
+        known = reading.facts["python-program"] = _program(reading)
+    return known
+
+
+def _program(reading: StageReading) -> tuple[str, ...] | Refused:
+    from refactor.context.python_source import facts
+
+    started = entries(reading)
+    if isinstance(started, Refused) or not started:
+        return started
+    files = dict.fromkeys(started)
+    for source, _ in source_folders(reading):
+        found = reading.context.files(source, without=NOT_SOURCES)
+        if isinstance(found, Unknown):
+            return Refused(f"the sources of the program cannot be read: {found.reason}")
+        files.update(dict.fromkeys(path for path in found if path.endswith(".py") and is_of_program(path)))
+    for path in files:
+        one = facts(reading.context, path)
+        if isinstance(one, Unknown):
+            return Refused(f"a source of the program cannot be read: {one.reason}")
+    return tuple(files)
+
+
+def source_folders(reading: StageReading) -> tuple[tuple[str, str], ...]:
+    """Folders (or single sources) of the context that the image holds, with their places."""
+    found: dict[str, str] = {}
+    for copied in all_copies(reading):
+        if copied.is_folder or copied.source.endswith(".py"):
+            found.setdefault(copied.source, copied.target)
+    tops = {
+        source: target
+        for source, target in found.items()
+        if not any(source != other and (other == "" or source.startswith(other + "/")) for other in found)
+    }
+    return tuple(tops.items())
+
+
+def is_of_program(path: str) -> bool:
+    """Not a test, a set-up script, a migration, documentation, an example or a benchmark."""
+    parts = path.split("/")
+    return not is_test(path) and not _TOOL_FOLDERS & set(parts[:-1]) and parts[-1] not in _TOOL_FILES
+
+
+def entries(reading: StageReading) -> tuple[str, ...] | Refused:
+    """Context paths of the Python sources that are started; () where nothing that is started is Python's."""
+    roots = roots_of(reading)
+    if isinstance(roots, Refused):
+        return roots
+    found: dict[str, None] = {}
+    for root in roots:
+        for entry in _entries(reading, root, root.words, 0):
+            if isinstance(entry, Refused):
+                return entry
+            found[entry] = None
+    return tuple(found)
+
+
+def _entries(reading: StageReading, root: Root, words: tuple[str, ...], depth: int) -> Iterator[str | Refused]:
+    name = words[0].rpartition("/")[2]
+    if name in _RUNNERS and depth < 3:
+        rest = words[1:]
+        while rest and (rest[0] in {"run", "run-program"} or rest[0].startswith("-")):
+            rest = rest[1:]
+        if rest:
+            yield from _entries(reading, root, rest, depth + 1)
+        return
+    if _PYTHON.fullmatch(name):
+        rest = words[1:]
+        while rest and (_FLAGS.fullmatch(rest[0]) or rest[0][:2] in {"-W", "-X"}):
+            rest = rest[2 if rest[0] in {"-W", "-X"} else 1 :]
+        if rest[:1] == ("-m",) and len(rest) > 1:
+            yield from _started_module(reading, root, rest[1:], depth)
+        elif rest and not rest[0].startswith("-"):
+            yield _file(reading, root, rest[0]) or _missing(root, rest[0])
+        return
+    if name in SERVERS:
+        yield from _served(reading, root, words)
+        return
+    file = _file(reading, root, words[0])
+    if file is not None and (file.endswith(".py") or _is_python(reading, file)):
+        yield file
+        return
+    for stage in PythonStage.all(reading):
+        for install in read_installs(stage):
+            if isinstance(install, ReadInstall) and install.project is not None and name in install.project.scripts:
+                module = install.project.scripts[name].partition(":")[0].strip()
+                found = _module(reading, module, [install.folder, join(install.folder, "src")])
+                yield found or _missing(root, f"{module} (the script {name} of {install.project.path})")
+                return
+
+
+def _missing(root: Root, what: str) -> Refused:
+    return Refused(
+        f"{what}, which {root.where} starts, was not found in the build context",
+        "check the path, or name the folder that is built from with --context",
+    )
+
+
+def _is_python(reading: StageReading, path: str) -> bool:
+    text = reading.context.read(path)
+    return isinstance(text, str) and re.match(r"#!.*\bpython", text) is not None
+
+
+def _file(reading: StageReading, root: Root, word: str) -> str | None:
+    """The context path of a source that is named by its path; of a folder its ``__main__.py``."""
+    places = [join(root.folder, word)] + ([] if "/" in word else [f"/usr/local/bin/{word}", f"/usr/bin/{word}"])
+    for place in places:
+        found = source_of(reading, place)
+        if found is not None and reading.context.is_dir(found) is False:
+            return found
+        main = source_of(reading, join(place, "__main__.py")) if found is not None else None
+        if main is not None:
+            return main
+    return None
+
+
+def _started_module(reading: StageReading, root: Root, words: tuple[str, ...], depth: int) -> Iterator[str | Refused]:
+    found = _module(reading, words[0], _search_path(reading, root, words[1:]), is_started=True)
+    if found is not None:
+        yield found
+    elif words[0] in SERVERS | _RUNNERS:
+        yield from _entries(reading, root, words, depth + 1)
+    else:
+        yield _missing(root, f"the module {words[0]}")
+
+
+def _search_path(reading: StageReading, root: Root, words: tuple[str, ...]) -> list[str]:
+    folders = [root.folder]
+    value = _environment(reading).get("PYTHONPATH")
+    folders += [join(root.folder, part) for part in (value or "").split(":") if part]
+    for index, word in enumerate(words):
+        option, equals, given = word.partition("=")
+        if option in _FOLDER_OPTIONS:
+            given = given if equals else words[index + 1] if index + 1 < len(words) else ""
+            folders.append(join(root.folder, given))
+    return folders
+
+
+def _environment(reading: StageReading) -> dict[str, str | None]:
+    last = reading.steps[-1].node if reading.steps else reading.stage.from_
+    return dict(reading.file.environment(last))
+
+
+def _module(reading: StageReading, name: str, folders: list[str], *, is_started: bool = False) -> str | None:
+    """The context path of a module, of a package its ``__init__.py`` (``__main__.py`` where it is started)."""
+    stem = name.replace(".", "/")
+    for folder in folders:
+        for ending in (".py", "/__main__.py" if is_started else "/__init__.py", "/__init__.py"):
+            found = source_of(reading, join(folder, stem + ending))
+            if found is not None and reading.context.is_dir(found) is False:
+                return found
+    return None
+
+
+def _served(reading: StageReading, root: Root, words: tuple[str, ...]) -> Iterator[str | Refused]:
+    """The modules and files that a server's arguments name, or its settings, or its default."""
+    name = words[0].rpartition("/")[2]
+    folders = _search_path(reading, root, words)
+    environment = _environment(reading)
+    values = [word.partition("=")[2] if word.startswith("-") and "=" in word else word for word in words[1:]]
+    named = [environment.get(key) or "" for key in ("FLASK_APP", "DJANGO_SETTINGS_MODULE", "QUART_APP")]
+    values += [one.removesuffix(".py") for one in named]
+    is_found = False
+    for value in values:
+        if value.startswith("-") or not value:
+            continue
+        file = _file(reading, root, value) if "/" in value or value.endswith((".py", ".ini", ".toml")) else None
+        if file is not None:
+            if file.endswith((".ini", ".toml")):
+                values += _of_settings(reading, file)
+            else:
+                yield file
+                # gunicorn's settings are a Python file as well: they are not the program.
+                is_found = is_found or name != "gunicorn"
+            continue
+        match = _MODULE.fullmatch(value)
+        found = _module(reading, match[1], folders) if match is not None else None
+        if found is not None:
+            is_found = True
+            yield found
+        elif match is not None and ":" in value:
+            yield _missing(root, f"the module {match[1]}")
+            return
+    for default in () if is_found else _DEFAULTS.get(name, ()):
+        found = _module(reading, default, folders)
+        if found is not None:
+            is_found = True
+            yield found
+            break
+    if not is_found:
+        yield _missing(root, f"the module that {name} loads")
+
+
+def _of_settings(reading: StageReading, path: str) -> list[str]:
+    """What uWSGI's settings load: ``module = shop.wsgi:application``."""
+    text = reading.context.read(path)
+    keys = r"(?m)^\s*(?:module|wsgi|wsgi-file|file|mount)\s*=\s*(\S+)"
+    return re.findall(keys, text) if isinstance(text, str) else []
+
+
+__all__ = ["SERVERS", "entries", "is_of_program", "program", "source_folders"]

@@ -1,0 +1,101 @@
+"""Where the files of an image come from: the build context, through all stages of the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from refactor.ecosystems.reading import Copied, StageReading, join
+
+_DEPTH = 20
+"""Stages that a file is followed through; more of them in a row are made by a machine."""
+
+
+def source_of(reading: StageReading, path: str) -> str | None:
+    """The context path whose copy is at the absolute image ``path`` of the stage, also where it came through an
+    earlier stage of the file; "" is the context itself, None: not known to come from the context."""
+    return _source_of(reading, path, _DEPTH)
+
+
+def _source_of(reading: StageReading, path: str, left: int) -> str | None:
+    found = reading.in_context(path)
+    if found is not None or left == 0:
+        return found
+    for step in reversed(reading.steps):
+        node = step.node
+        origin = _origin(reading, node.flag("from")) if node.keyword == "COPY" else None
+        if origin is None or node.destination is None:
+            continue
+        target = join(step.workdir, reading.expand(node.destination, node) or node.destination)
+        if path != target and not path.startswith(target.rstrip("/") + "/"):
+            continue
+        rest = path[len(target) :].lstrip("/")
+        first, _, behind = rest.partition("/")
+        for raw in node.sources:
+            source = join("/", reading.expand(raw, node) or raw)
+            # Whether the source is a folder (whose content is copied) or a file is not known before it is found.
+            inside = [join(source, behind or ".")] if first == source.rpartition("/")[2] else []
+            for candidate in (join(source, rest or "."), *inside):
+                found = _source_of(origin, candidate, left - 1)
+                if found is not None:
+                    return found
+    parent = reading.parent
+    return None if parent is None else _source_of(_read(reading, parent.index), path, left - 1)
+
+
+def _origin(reading: StageReading, name: str | None) -> StageReading | None:
+    """The reading of the earlier stage that ``COPY --from=name`` means, None for an image."""
+    stage = reading.file.stage(name) if name else None
+    return None if stage is None or stage.index >= reading.stage.index else _read(reading, stage.index)
+
+
+def _read(reading: StageReading, index: int) -> StageReading:
+    return StageReading.of(reading.file, reading.file.stages[index], reading.context)
+
+
+def origins(reading: StageReading) -> Iterator[StageReading]:
+    """The stage, those that it is built from, and those that it copies from, each once."""
+    seen: set[int] = set()
+    waiting = [reading]
+    while waiting:
+        one = waiting.pop()
+        if one.stage.index in seen:
+            continue
+        seen.add(one.stage.index)
+        yield one
+        found = [_origin(one, step.node.flag("from")) for step in one.steps if step.keyword == "COPY"]
+        if one.parent is not None:
+            found.append(_read(one, one.parent.index))
+        waiting += [each for each in found if each is not None]
+
+
+def all_copies(reading: StageReading) -> tuple[Copied, ...]:
+    """What of the build context is in the image of the stage, with its place there: its own copies, those of the stages
+    that it is built from, and what it copies out of earlier stages. Not what was removed or changed since."""
+    return tuple(dict.fromkeys(_all_copies(reading, _DEPTH)))
+
+
+def _all_copies(reading: StageReading, left: int) -> Iterator[Copied]:
+    if left == 0:
+        return
+    if reading.parent is not None:
+        yield from _all_copies(_read(reading, reading.parent.index), left - 1)
+    yield from reading.copies
+    for step in reading.steps:
+        node = step.node
+        origin = _origin(reading, node.flag("from")) if node.keyword == "COPY" else None
+        if origin is None or node.destination is None:
+            continue
+        target = join(step.workdir, reading.expand(node.destination, node) or node.destination)
+        for raw in node.sources:
+            source = join("/", reading.expand(raw, node) or raw)
+            for copied in _all_copies(origin, left - 1):
+                if copied.target == source or copied.target.startswith(source.rstrip("/") + "/"):
+                    rest = copied.target[len(source) :].lstrip("/")
+                    yield copied._replace(node=node, target=join(target, rest or "."))
+                elif copied.is_folder and source.startswith(copied.target.rstrip("/") + "/"):
+                    inside = f"{copied.source}/{source[len(copied.target.rstrip('/')) + 1 :]}".lstrip("/")
+                    if reading.context.exists(inside) is True:
+                        yield Copied(node, inside, target, reading.context.is_dir(inside) is True)
+
+
+__all__ = ["all_copies", "origins", "source_of"]

@@ -1,0 +1,158 @@
+"""The programs that a container runs: ENTRYPOINT and CMD, followed through wrappers and shell scripts."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from refactor.context import Unknown
+from refactor.ecosystems.reading import Refused, StageReading, join
+from refactor.flow.places import source_of
+from refactor.shell import Command, ShellScript, read
+
+SHELLS = frozenset("sh bash ash dash zsh ksh fish busybox".split())
+_INITS = frozenset("tini dumb-init docker-init catatonit".split())
+_WITH_USER = frozenset("gosu su-exec".split())
+_PLAIN = frozenset("env exec nice nohup time setsid ionice command".split())
+_DEPTH = 4
+"""Scripts that start scripts; entrypoints of real images have two."""
+
+
+class Root(NamedTuple):
+    """One program that a container runs, wrappers (``tini --``, ``env A=b``, ``sh -c``) taken away."""
+
+    words: tuple[str, ...]
+    """The program as written, then its arguments."""
+    folder: str
+    """Absolute folder in the image that it starts in."""
+    where: str
+    """For messages: ``CMD on line 5``, or the context path of the shell script that starts it."""
+    command: Command | None = None
+    """The command of a shell script, with its redirections; None for an argument vector."""
+
+    @property
+    def name(self) -> str:
+        """The program without its folder."""
+        return posixpath.basename(self.words[0])
+
+
+def roots_of(reading: StageReading) -> tuple[Root, ...] | Refused:
+    """Every program that the stage's start command runs, in order; refused where that cannot be followed.
+
+    The base image's own ENTRYPOINT is not among them: the catalogue knows those.
+    """
+    start = reading.start
+    if start is None:
+        return Refused("it is not known what the container runs: there is no CMD or ENTRYPOINT", "add a CMD")
+    if reading.context.why_unknown is not None:
+        return Refused(f"the build context is not known: {reading.context.why_unknown}", "name it with --context")
+    where = " and ".join(f"{node.keyword} on line {reading.file.line_of(node)}" for node in start.nodes) or "the start"
+    found: list[Root] = []
+    walk = _of_script(reading, start.script, reading.final_workdir, where, 0) if start.script is not None else (
+        _of_words(reading, start.argv, reading.final_workdir, where, 0)
+    )  # fmt: skip
+    for one in walk:
+        if isinstance(one, Refused):
+            return one
+        found.append(one)
+    return tuple(found)
+
+
+def _of_script(
+    reading: StageReading, script: ShellScript, folder: str, where: str, depth: int
+) -> Iterator[Root | Refused]:
+    if script.opaque is not None:
+        yield Refused(f"{where} cannot be read: {script.opaque}", "start the program by its name in CMD")
+        return
+    here: str | None = folder
+    for command in script.commands:
+        if command.name in {"cd", "pushd", "popd"}:
+            target = command.words[1].value if len(command.words) == 2 else None
+            here = None if target is None or here is None or command.name != "cd" else join(here, target)
+            continue
+        if not command.words:
+            continue
+        if command.name is None:
+            yield Refused(
+                f"{where} starts what only the running container knows: {command.words[0].text}",
+                "start the program by its name",
+            )
+            return
+        words = (command.name, *command.args)
+        if here is None:
+            yield Refused(f"{where} changes to a folder that is not known", "name folders as text")
+            return
+        yield from _of_words(reading, words, here, where, depth, command)
+
+
+def _of_words(
+    reading: StageReading, words: Sequence[str], folder: str, where: str, depth: int, command: Command | None = None
+) -> Iterator[Root | Refused]:
+    words = _peeled(tuple(words))
+    if not words:
+        return
+    if depth > _DEPTH:
+        yield Refused(f"{where} starts scripts that start each other without end")
+        return
+    name = posixpath.basename(words[0])
+    if name in SHELLS and len(words) > 2 and re.fullmatch(r"-[a-z]*c", words[1]):
+        yield from _of_script(reading, read(words[2]), folder, where, depth + 1)
+        return
+    at = 0
+    if name in SHELLS or name in {".", "source"}:
+        at = next((index for index, word in enumerate(words[1:], 1) if not word.startswith("-")), 0)
+    file = None if at == 0 and name in SHELLS else shell_file(reading, words[at], folder)
+    if file is None:
+        yield Root(words, folder, where, command)
+        return
+    path, text = file
+    # The words behind the script's name are what `exec "$@"` runs.
+    rest = " ".join(shlex.quote(word) for word in words[at + 1 :])
+    body = re.sub(r'"?\$(?:[@*]|\{@\})"?', lambda _: rest, text.replace("\r\n", "\n"))
+    yield from _of_script(reading, read(body), folder, path, depth + 1)
+
+
+def _peeled(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Without the wrappers that run the rest of the words."""
+    while words:
+        name, rest = posixpath.basename(words[0]), list(words[1:])
+        if name in _INITS:
+            if "--" in rest:
+                rest = rest[rest.index("--") + 1 :]
+            while rest and rest[0].startswith("-"):
+                del rest[0]
+        elif name in _WITH_USER:
+            del rest[:1]
+        elif name in _PLAIN:
+            while rest and (rest[0].startswith("-") or re.match(r"[A-Za-z_]\w*=", rest[0])):
+                del rest[0]
+        else:
+            return words
+        if not rest:
+            return words
+        words = tuple(rest)
+    return words
+
+
+def shell_file(reading: StageReading, word: str, folder: str) -> tuple[str, str] | None:
+    """The context path and the text of a shell script of the image that ``word`` names, started in ``folder``."""
+    if not word or word.startswith("-") or "$" in word:
+        return None
+    places = [join(folder, word)] if "/" in word or "." in word else []
+    if "/" not in word:
+        places += [f"{bin}/{word}" for bin in ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/bin")]
+    for place in places:
+        path = source_of(reading, place)
+        if not path or reading.context.is_dir(path) is not False:
+            continue
+        text = reading.context.read(path)
+        if isinstance(text, Unknown):
+            return None
+        if re.match(r"#!.*\b(?:ba|da|a|k|z)?sh\b", text) or (
+            path.endswith((".sh", ".bash")) and not text.startswith("#!")
+        ):
+            return path, text
+    return None

@@ -1,0 +1,91 @@
+"""What is known of a started program: the files it is made of, or why they were not all seen."""
+
+from __future__ import annotations
+
+import pytest
+
+from refactor import BuildContext, Refused, StageReading, parse, program_of, unseen_copies
+
+PYTHON = "FROM python:3.12-slim\nWORKDIR /code\nCOPY . .\n"
+
+
+def asked(dockerfile: str, files: dict[str, str]) -> tuple[str, ...] | Refused:
+    file = parse(dockerfile.encode())
+    context = BuildContext.of({"Dockerfile": dockerfile, **files})
+    return program_of(StageReading.of(file, file.stages[-1], context))
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "files", "program"),
+    [
+        (PYTHON + 'CMD ["python", "-u", "app.py"]\n', {"app.py": "", "lib/a.py": ""}, ("app.py", "lib/a.py")),
+        (PYTHON + 'CMD ["gunicorn", "-b", "0.0.0.0:80", "web.wsgi:app"]\n', {"web/wsgi.py": ""}, ("web/wsgi.py",)),
+        (PYTHON + 'CMD ["python", "-m", "web"]\n', {"web/__main__.py": ""}, ("web/__main__.py",)),
+        (PYTHON + "CMD python scripts/run.py\n", {"scripts/run.py": "", "scripts/b.py": ""}, ("scripts/run.py",)),
+        (PYTHON + "ENV FLASK_APP=web.py\nCMD flask run\n", {"web.py": ""}, ("web.py",)),
+        (
+            PYTHON + 'ENTRYPOINT ["tini", "--", "./start.sh"]\nCMD ["python", "app.py"]\n',
+            {"start.sh": '#!/bin/sh\nset -e\nexec "$@"\n', "app.py": ""},
+            ("app.py",),
+        ),
+        (
+            "FROM python:3.12 AS builder\nWORKDIR /src\nCOPY . .\n"
+            'FROM python:3.12-slim\nCOPY --from=builder /src /app\nCMD ["python", "/app/app.py"]\n',
+            {"app.py": ""},
+            ("app.py",),
+        ),
+        (
+            'FROM node:20\nWORKDIR /app\nCOPY . .\nCMD ["npm", "start"]\n',
+            {"package.json": '{"scripts": {"start": "node a.js"}}', "a.js": "require('./b')", "b.js": "", "c.js": ""},
+            ("a.js", "b.js"),
+        ),
+        (
+            'FROM golang:1.22\nWORKDIR /app\nCOPY . .\nRUN go build -o /x .\nCMD ["/x"]\n',
+            {"go.mod": "module x\n\ngo 1.22\n", "main.go": "package main\n\nfunc main() {}\n"},
+            ("main.go",),
+        ),
+    ],
+)
+def test_the_files_of_the_started_program_are_named(
+    dockerfile: str, files: dict[str, str], program: tuple[str, ...]
+) -> None:
+    assert asked(dockerfile, files) == program
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "files", "because"),
+    [
+        (PYTHON + 'CMD ["gunicorn", "wsgi:app"]\n', {}, "line 3 copies ., which holds no program"),
+        (PYTHON + 'CMD ["gunicorn", "wsgi:app"]\n', {"a.py": ""}, "the module wsgi, which CMD on line 4 starts"),
+        (PYTHON + 'CMD ["python", "app.py"]\n', {"a.py": ""}, "app.py, which CMD on line 4 starts"),
+        (PYTHON + 'CMD ["python", "app.py"]\n', {"app.py": "((("}, "line 1 is not Python 3"),
+        (PYTHON + 'CMD ["python", "app.py"]\n', {"app.py": "", "b.py": "x = (\n"}, "b.py: line 1 is not Python 3"),
+        (PYTHON + 'CMD ["python", "app.py"]\n', {"app.py": "#" * 9_000_000}, "larger than"),
+        (PYTHON + "ADD README.rst /x/\nCMD python app.py\n", {"app.py": ""}, "README.rst, which is not in the build"),
+        (PYTHON + 'CMD ["/bin/bash"]\n', {"app.py": ""}, "starts a shell"),
+        (PYTHON + "CMD exec bash -l\n", {"app.py": ""}, "starts a shell"),
+        (PYTHON + 'CMD ["sometool"]\n', {"app.py": ""}, "what is started (sometool) is no program"),
+        ('FROM ubuntu\nCMD ["python3", "app.py"]\n', {"app.py": ""}, "what is started (python3 app.py)"),
+        (
+            'FROM node:20\nCOPY a.js package.json /app/\nWORKDIR /app\nCMD ["node", "a"]\n',
+            {"package.json": "{}", "a.js": "require('./b')"},
+            "a.js imports ./b, which was not found",
+        ),
+        (
+            'FROM node:20\nCOPY . /app\nWORKDIR /app\nCMD ["node", "dist/a.js"]\n',
+            {"package.json": "{}", "a.ts": ""},
+            "/app/dist/a.js",
+        ),
+    ],
+)
+def test_what_was_not_seen_is_said(dockerfile: str, files: dict[str, str], because: str) -> None:
+    answer = asked(dockerfile, files)
+    assert isinstance(answer, Refused)
+    assert because in answer.because
+
+
+def test_copies_that_may_be_missing_and_copies_that_must_not() -> None:
+    text = "FROM node:20\nCOPY package.json yarn.lock* ./\nCOPY lib?/ /lib/\nADD https://example.org/a.tgz /tmp/\n"
+    file = parse(text.encode())
+    reading = StageReading.of(file, file.stages[-1], BuildContext.of({"package.json": "{}"}))
+    assert [(unseen.line, unseen.source) for unseen in unseen_copies(reading)] == [(3, "lib?/")]
