@@ -86,6 +86,27 @@ def test_lines_are_those_of_the_file_that_people_have(folder: Path) -> None:
     assert "the RUN on line 4 comes between" in refused["copy-manifests-first", 5]
 
 
+def test_a_diff_with_refusals_is_still_a_diff(folder: Path) -> None:
+    (folder / "Dockerfile").write_text(NAIVE.replace('CMD ["curl", "--version"]', "CMD curl $URL"))
+    plain, both = run("--diff", cwd=folder), run("--diff", "--explain-refusals", cwd=folder)
+    assert both.stdout == plain.stdout != b""
+    assert both.returncode == 1
+    assert b"use-exec-form refused: `$URL` is expanded by the shell" in both.stderr
+    assert b"refused" not in plain.stderr
+
+
+def test_one_reason_is_said_once_for_all_codemods_it_keeps_away(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text('FROM node:20\nWORKDIR /app\nCOPY . .\nRUN npm ci\nCMD ["node", "a.js"]\n')
+    stdin = (tmp_path / "Dockerfile").read_bytes()
+    done = run("--explain-refusals", "-", cwd=tmp_path, stdin=stdin)
+    said = [line for line in done.stdout.decode().splitlines() if "the build context is not known" in line]
+    assert len(said) == 1
+    assert "run-as-user" in said[0] and "use-slim-base" in said[0]
+    done = run("--format", "json", "-", cwd=tmp_path, stdin=stdin)
+    [refusal] = [r for r in json.loads(done.stdout)["files"][0]["refusals"] if "context is not known" in r["because"]]
+    assert refusal["others"]
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 @pytest.mark.parametrize("arguments", [[], ["--diff"], ["--format", "json"], ["rules"], ["--output", "/dev/full"]])
 def test_output_that_cannot_be_written_is_said(folder: Path, arguments: list[str]) -> None:

@@ -15,6 +15,7 @@ from refactor.engine.fix import UnknownCodemod
 from refactor.engine.record import Message, Record
 from refactor.engine.run import Options, Worker, expand_paths, work_on_files
 from refactor.report import render
+from refactor.report.text import refusals
 
 PROGRESS_AFTER = 1.0
 """Seconds of work before a terminal is told how far it is."""
@@ -91,6 +92,10 @@ def _print(
             if is_stdout:
                 text = _coloured_diff(text)
             out.write(text)
+            if explain_refusals:
+                # The diff stays one that `git apply` takes.
+                for line in refusals(record, painter(sys.stderr)):
+                    _say(line)
         return
     if is_filter and options.write:
         for record in records:
@@ -115,9 +120,12 @@ def _coloured_diff(diff: str) -> str:
 
 def complain(message: Message) -> None:
     """Says an error on standard error."""
+    _say(f"dockerfix: {message}\n")
+
+
+def _say(text: str) -> None:
     # Bytes of a path that are not UTF-8 must not end the run with an encoding error.
-    text = str(message).encode("utf-8", "backslashreplace").decode()
-    print(f"dockerfix: {text}", file=sys.stderr)
+    sys.stderr.write(text.encode("utf-8", "backslashreplace").decode())
 
 
 def _summarise(tally: _Tally, options: Options) -> None:

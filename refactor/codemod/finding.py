@@ -62,14 +62,18 @@ class Finding:
 
 
 class Refusal:
-    """A place that a codemod looked at and left alone: ``because`` names the reason, ``hint`` what would change it."""
+    """A place that a codemod looked at and left alone: ``because`` names the reason, ``hint`` what would change it.
 
-    __slots__ = ("because", "codemod", "hint", "line", "node")
+    ``others`` has the ids of further codemods that the same reason keeps from the file; the engine fills it in.
+    """
+
+    __slots__ = ("because", "codemod", "hint", "line", "node", "others")
 
     def __init__(self, node: Instruction | Trivia, because: str, hint: str = "") -> None:
         self.node = node
         self.because = because
         self.hint = hint
+        self.others: tuple[str, ...] = ()
         self.codemod = ""
         self.line = 0
 

@@ -96,10 +96,24 @@ def fix(
         source,
         bytes(loop.file),
         applied=loop.applied,
-        refused=loop.refused,
+        refused=_said_once(loop.refused),
         suggested=loop.suggested,
         broken=context.broken,
     )
+
+
+def _said_once(refusals: Sequence[Refusal]) -> list[Refusal]:
+    """One reason that keeps several codemods from a file (an unknown context, say) as one refusal, at the first place."""
+    kept: dict[str, list[Refusal]] = {}
+    for refusal in refusals:
+        same = kept.setdefault(refusal.because, [])
+        first = same[0] if same else refusal
+        if first.codemod == refusal.codemod:
+            same.append(refusal)
+        elif refusal.codemod not in first.others:
+            first.others = (*first.others, refusal.codemod)
+            first.hint = first.hint or refusal.hint
+    return [refusal for refusal in refusals if any(refusal is one for one in kept[refusal.because])]
 
 
 class _Loop:

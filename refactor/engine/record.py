@@ -26,6 +26,13 @@ class RefusalRecord(NamedTuple):
     line: int
     because: str
     hint: str
+    others: tuple[str, ...] = ()
+    """Ids of further codemods that the same reason keeps from the file."""
+
+    @property
+    def codemods(self) -> str:
+        """All of them in words: "split-build-stage, use-slim-base"."""
+        return ", ".join((self.codemod, *self.others))
 
 
 class Message(NamedTuple):
@@ -88,4 +95,4 @@ def _finding(finding: Finding) -> FindingRecord:
 
 
 def _refusal(refusal: Refusal) -> RefusalRecord:
-    return RefusalRecord(refusal.codemod, refusal.line, refusal.because, refusal.hint)
+    return RefusalRecord(refusal.codemod, refusal.line, refusal.because, refusal.hint, refusal.others)

@@ -20,10 +20,15 @@ def render_text(records: Iterable[Record], explain_refusals: bool, paint: Paint)
         for finding in record.suggested:
             yield from _finding(record, finding, paint, "not applied: ")
         if explain_refusals:
-            for refusal in record.refused:
-                yield f"{record.path}:{refusal.line}: {paint(refusal.codemod, bold=True)} refused: {refusal.because}\n"
-                if refusal.hint:
-                    yield f"    to change that: {refusal.hint}\n"
+            yield from refusals(record, paint)
+
+
+def refusals(record: Record, paint: Paint) -> Iterator[str]:
+    """The reason of each refusal of a file, and what would change that."""
+    for refusal in sorted(record.refused, key=lambda refusal: refusal.line):
+        yield f"{record.path}:{refusal.line}: {paint(refusal.codemods, bold=True)} refused: {refusal.because}\n"
+        if refusal.hint:
+            yield f"    to change that: {refusal.hint}\n"
 
 
 def _finding(record: Record, finding: FindingRecord, paint: Paint, prefix: str) -> Iterator[str]:
@@ -41,5 +46,5 @@ def render_concise(records: Iterable[Record], explain_refusals: bool, paint: Pai
         for finding in sorted(record.applied, key=lambda finding: finding.line):
             yield f"{record.path}:{finding.line}: {finding.codemod} [{finding.safety}] {finding.message}\n"
         if explain_refusals:
-            for refusal in record.refused:
-                yield f"{record.path}:{refusal.line}: {refusal.codemod} refused: {refusal.because}\n"
+            for refusal in sorted(record.refused, key=lambda refusal: refusal.line):
+                yield f"{record.path}:{refusal.line}: {refusal.codemods} refused: {refusal.because}\n"
