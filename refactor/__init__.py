@@ -20,6 +20,8 @@ from refactor.codemod import (
     refuse as refuse,
     rewrites as rewrites,
     script_of as script_of,
+    shell_at as shell_at,
+    why_not_posix as why_not_posix,
 )
 from refactor.context import (
     BuildContext as BuildContext,
@@ -60,6 +62,7 @@ from refactor.flow import (
 from refactor.images import (
     BaseImage as BaseImage,
     lookup as lookup,
+    why_windows as why_windows,
 )
 from refactor.shell import (
     Command as Command,

@@ -36,7 +36,7 @@ def result(path: Path) -> Record:
 def told(record: Record, path: Path) -> str:
     """Refusals and errors as comment lines, then the diff with the path as the build context sees it."""
     lines = [f"# error: {error.what}" for error in record.errors]
-    lines += [f"# refused: {refusal.codemod}: {refusal.because}" for refusal in record.refused]
+    lines += [f"# refused: {refusal.codemods}: {refusal.because}" for refusal in record.refused]
     lines += [f"# {finding.codemod} [{finding.safety}] {finding.message}" for finding in record.applied]
     diff = record.diff.replace(str(path).lstrip("/"), path.name)
     return "".join(f"{line}\n" for line in lines) + diff

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from refactor.images import lookup
+from refactor.images import why_windows
 from refactor.shell import ShellScript, read
-from refactor.syntax import Dockerfile, Instruction, Stage
+from refactor.syntax import Dockerfile, Instruction
 
 _POSIX = frozenset({"sh", "bash", "ash", "dash", "ksh", "zsh", "busybox"})
 
@@ -28,53 +28,41 @@ def script_of(file: Dockerfile, node: Instruction) -> ShellScript | str:
 
 def why_not_posix(file: Dockerfile, node: Instruction) -> str | None:
     """Why the shell in force at ``node`` is no POSIX shell as far as known; None where it is one."""
-    if not _may_have_another_shell(file):
-        return None
     stage = file.stage_of(node)
-    before: Instruction | None = node
-    while stage is not None:
-        shell = _last_shell(stage, before)
-        if shell is not None:
-            words = shell.json or ()
-            program = (words[0] if words else "").replace("\\", "/").rpartition("/")[2].lower()
-            return None if program in _POSIX else f"SHELL {program or shell.argument} is no POSIX shell"
-        parent = file.stage(stage.image)
-        if parent is None or parent.index >= stage.index:
-            return _why_windows(stage)
-        stage, before = parent, None
-    return None
+    windows = None if stage is None else why_windows(file, stage)
+    if windows is not None:
+        return windows
+    shell = shell_at(file, node)
+    if shell is None:
+        return None
+    words = shell.json or ()
+    program = (words[0] if words else "").replace("\\", "/").rpartition("/")[2].lower()
+    return None if program in _POSIX else f"SHELL {program or shell.argument} is no POSIX shell"
 
 
-_last_asked: tuple[Dockerfile, bool] | None = None
-
-
-def _may_have_another_shell(file: Dockerfile) -> bool:
-    """A glance at the whole file, which settles the matter for nearly all; kept for the file asked about last."""
+def shell_at(file: Dockerfile, node: Instruction) -> Instruction | None:
+    """The SHELL in force at ``node``, of its stage or of those that it is built from; None for the image's own."""
     global _last_asked
     if _last_asked is None or _last_asked[0] is not file:
-        words = ("windows", "nanoserver", "servercore")
-        found = any(node.keyword == "SHELL" for node in file.instructions) or any(
-            word in stage.image.lower() for stage in file.stages for word in words
-        )
-        _last_asked = (file, found)
-    return _last_asked[1]
+        has_any = any(node.keyword == "SHELL" for node in file.instructions)
+        _last_asked = (file, _shells(file) if has_any else {})
+    return _last_asked[1].get(node)
 
 
-def _last_shell(stage: Stage, before: Instruction | None) -> Instruction | None:
-    found = None
-    for node in stage.instructions:
-        if node is before:
-            break
-        if node.keyword == "SHELL":
-            found = node
+_last_asked: tuple[Dockerfile, dict[Instruction, Instruction]] | None = None
+"""Asked by every codemod of every RUN: kept for the file asked about last."""
+
+
+def _shells(file: Dockerfile) -> dict[Instruction, Instruction]:
+    found: dict[Instruction, Instruction] = {}
+    last: dict[int, Instruction | None] = {}
+    for stage in file.stages:
+        parent = file.stage_before(stage.index, stage.image)
+        shell = None if parent is None else last[parent.index]
+        for node in stage.instructions:
+            if shell is not None:
+                found[node] = shell
+            if node.keyword == "SHELL":
+                shell = node
+        last[stage.index] = shell
     return found
-
-
-def _why_windows(stage: Stage) -> str | None:
-    # On Windows the default is cmd /S /C (Dockerfile reference, SHELL).
-    image = stage.image.lower()
-    if "windows" in image or "nanoserver" in image or "servercore" in image:
-        known = lookup(stage.image)
-        if known is None or known.distro not in {"debian", "ubuntu", "alpine"}:
-            return f"{stage.image} is a Windows image, whose shell is cmd"
-    return None

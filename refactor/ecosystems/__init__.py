@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from refactor.ecosystems.ecosystem import Ecosystem, Install, Instead, Rewrite, Slim, SplitPlan, Written
 from refactor.ecosystems.reading import Copied, Refused, StageReading, Start, Step, join
+from refactor.images import why_windows
 
 _known: tuple[Ecosystem, ...] = ()
 
@@ -21,7 +22,12 @@ def ecosystems() -> tuple[Ecosystem, ...]:
 
 
 def recognise(reading: StageReading) -> tuple[Ecosystem, ...]:
-    """The languages at work in a stage; more than one where, say, a Python image builds a front end."""
+    """The languages at work in a stage; more than one where, say, a Python image builds a front end.
+
+    None for a Windows stage: the same programs are called by other commands there, at other places.
+    """
+    if reading.languages is None and why_windows(reading.file, reading.stage) is not None:
+        reading.languages = ()
     if reading.languages is None:
         reading.languages = tuple([ecosystem.name for ecosystem in ecosystems() if ecosystem.recognises(reading)])
     names = reading.languages

@@ -103,7 +103,7 @@ def fix(
 
 
 def _said_once(refusals: Sequence[Refusal]) -> list[Refusal]:
-    """One reason that keeps several codemods from a file (an unknown context, say) as one refusal, at the first place."""
+    """A reason that keeps several codemods from a file (an unknown context) as one refusal, the first of them."""
     kept: dict[str, list[Refusal]] = {}
     for refusal in refusals:
         same = kept.setdefault(refusal.because, [])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from refactor.images.base_image import BaseImage
 from refactor.images.catalogue import lookup
 from refactor.images.reference import Reference, parse_reference
+from refactor.images.windows import why_windows
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ __all__ = [
     "native_needs",
     "npm_native_needs",
     "parse_reference",
+    "why_windows",
 ]
 
 

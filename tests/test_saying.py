@@ -1,0 +1,84 @@
+"""What is said where nothing is done: no codemod that concerns a stage is silent, and what it says is true."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from refactor import parse, why_windows
+from refactor.engine.run import Options, Worker
+
+
+def refusals(folder: Path, dockerfile: str, files: dict[str, str]) -> dict[str, str]:
+    """What a whole run refuses in a folder, by codemod: the reason and the hint."""
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    (folder / "Dockerfile").write_text(dockerfile)
+    record = Worker(Options(is_isolated=True)).work(str(folder / "Dockerfile"))
+    assert not record.errors
+    return {
+        codemod: f"{refusal.because} ({refusal.hint})"
+        for refusal in record.refused
+        for codemod in (refusal.codemod, *refusal.others)
+    }
+
+
+WINDOWS = {
+    "the base of Windows itself": "FROM mcr.microsoft.com/windows/servercore:ltsc2022\nRUN dir",
+    "its smallest one": "FROM mcr.microsoft.com/windows/nanoserver:1809\nCMD hello",
+    "a tag of an official image": "FROM golang:1.22-windowsservercore\nRUN go build",
+    "a stage built from such a one": "FROM mcr.microsoft.com/windows:ltsc2019 AS base\nFROM base\nCMD app",
+    "PowerShell": "FROM someone/steamcmd-wincore\nCMD powershell.exe c:\\app\\serverstart.ps1",
+    "cmd": "FROM someone/tools\nRUN cmd /c dir",
+    "a condition of cmd": "FROM someone/tools\nRUN if not exist logs mkdir logs",
+    "a drive": "FROM someone/tools\nCOPY app C:/app",
+    "a program": "FROM someone/tools\nENTRYPOINT server.exe",
+    "backslashes, where they do not escape": "# escape=`\nFROM someone/tools\nCOPY bin \\app\\bin\nCMD start",
+    "a shell that no other system has": 'FROM python:3.12\nSHELL ["powershell", "-Command"]\nRUN dir',
+    "a working directory on a drive, in an image of many systems": "FROM python:3.12\nWORKDIR C:/app\nCMD python a.py",
+}
+
+
+@pytest.mark.parametrize("name", WINDOWS)
+def test_a_windows_stage_is_known(name: str, tmp_path: Path) -> None:
+    file = parse(WINDOWS[name].encode())
+    assert why_windows(file, file.stages[-1]) is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "FROM debian:bookworm\nRUN sed -i 's:/a:/b:' /etc/x && cut -d: -f1 /etc/passwd\nCMD sh",
+        "FROM someone/tools\nRUN apt-get install -y powershell\nCMD pwsh",
+        "FROM dockcross/windows-static-x64\nRUN make && cp app.exe /out/",
+        "FROM someone/wine\nRUN apt-get update\nENTRYPOINT game.exe",
+        "FROM someone/mono\nCMD mono server.exe",
+        "FROM someone/tools\nLABEL text='if it does not exist'\nCMD start",
+    ],
+)
+def test_no_other_stage_is_taken_for_one(text: str) -> None:
+    file = parse(text.encode())
+    assert why_windows(file, file.stages[-1]) is None
+
+
+def test_a_windows_stage_is_left_alone_and_said_once(tmp_path: Path) -> None:
+    dockerfile = (
+        "# escape=`\nFROM someone/node-wincore\nWORKDIR C:/app\nCOPY . .\nRUN npm install\nRUN pip install flask\n"
+        "RUN apt-get update\nCMD node server.js\n"
+    )
+    (tmp_path / "Dockerfile").write_text(dockerfile)
+    (tmp_path / "package.json").write_text('{"dependencies": {"express": "1"}}')
+    record = Worker(Options(is_isolated=True)).work(str(tmp_path / "Dockerfile"))
+    assert not record.is_changed
+    said = [refusal for refusal in record.refused if "Windows" in refusal.because]
+    assert len(said) == 1
+    assert "line 3 is written for Windows (`C:/app`)" in said[0].because
+
+
+def test_arguments_for_an_entrypoint_are_not_let_in(tmp_path: Path) -> None:
+    dockerfile = "FROM debian:bookworm-slim\nCOPY --from=ghcr.io/example/server:1 /s /s\nENTRYPOINT /s --port 80\n"
+    compose = "services:\n  web:\n    build: .\n    command: [--verbose]\n"
+    said = refusals(tmp_path, dockerfile, {"compose.yaml": compose})
+    assert "compose.yaml gives arguments that the shell ignores" in said["use-exec-form"]
