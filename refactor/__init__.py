@@ -32,6 +32,7 @@ from refactor.ecosystems import (
     Ecosystem as Ecosystem,
     Install as Install,
     Instead as Instead,
+    Pruned as Pruned,
     Refused as Refused,
     Rewrite as Rewrite,
     Slim as Slim,

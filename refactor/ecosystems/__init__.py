@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from refactor.ecosystems.ecosystem import Ecosystem, Install, Instead, Rewrite, Slim, SplitPlan, Written
+from refactor.ecosystems.ecosystem import Ecosystem, Install, Instead, Pruned, Rewrite, Slim, SplitPlan, Written
 from refactor.ecosystems.reading import Copied, Refused, StageReading, Start, Step, join
 from refactor.images import why_windows
 
@@ -65,6 +65,7 @@ __all__ = [
     "Ecosystem",
     "Install",
     "Instead",
+    "Pruned",
     "Refused",
     "Rewrite",
     "Slim",

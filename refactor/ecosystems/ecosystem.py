@@ -35,6 +35,19 @@ class Rewrite(NamedTuple):
     evidence: tuple[str, ...] = ()
 
 
+class Pruned(NamedTuple):
+    """A command that takes development dependencies away again, behind a build that does not concern it."""
+
+    sources: Instruction
+    """The first COPY or ADD behind the install that brings the sources."""
+    step: Step
+    command: Command
+    """Of ``step``; it reads nothing but what is there before ``sources``."""
+    folders: tuple[str, ...]
+    """Absolute image folders that hold the packages."""
+    evidence: tuple[str, ...] = ()
+
+
 class Slim(NamedTuple):
     """What a smaller variant of the same base image needs besides itself."""
 
@@ -99,6 +112,10 @@ class Ecosystem:
         stage (nor what is started) needs those."""
         return ()
 
+    def pruned(self, reading: StageReading) -> Pruned | tuple[Step, Refused] | None:
+        """Packages that a builder prunes at each build, though only the manifests decide on them."""
+        return None
+
     def slim(self, reading: StageReading) -> Slim | Refused | None:
         """What the program of the final stage needs from a smaller variant of its base image."""
         return None
@@ -122,4 +139,4 @@ class Ecosystem:
         return Refused("where the program writes at run time is not known for this language")
 
 
-__all__ = ["Ecosystem", "Install", "Instead", "PackageCall", "Rewrite", "Slim", "SplitPlan", "Written"]
+__all__ = ["Ecosystem", "Install", "Instead", "PackageCall", "Pruned", "Rewrite", "Slim", "SplitPlan", "Written"]

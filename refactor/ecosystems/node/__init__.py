@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from refactor.ecosystems.ecosystem import Ecosystem, Install, Rewrite, Slim, SplitPlan, Written
+from refactor.ecosystems.ecosystem import Ecosystem, Install, Pruned, Rewrite, Slim, SplitPlan, Written
 from refactor.ecosystems.reading import Refused, StageReading, Step
 
 _MANAGERS = frozenset({"npm", "yarn", "pnpm", "bun", "corepack"})
@@ -37,6 +37,11 @@ class Node(Ecosystem):
         from refactor.ecosystems.node.installing import production_install
 
         return production_install(reading)
+
+    def pruned(self, reading: StageReading) -> Pruned | tuple[Step, Refused] | None:
+        from refactor.ecosystems.node.apart import pruned
+
+        return pruned(reading)
 
     def slim(self, reading: StageReading) -> Slim | Refused | None:
         from refactor.ecosystems.node.slimming import slim
