@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from refactor.context import BuildContext, Unknown
+from refactor.context.literals import paths_named
 
 
 def write(root: Path, files: dict[str, str | bytes]) -> Path:
@@ -150,7 +151,7 @@ def test_unknown_answers_everything_with_its_reason() -> None:
         context.children(),
         context.glob("*"),
         context.json("a"),
-        context.literals((".py",)),
+        paths_named(context, (".py",)),
     )
     assert all(answer == Unknown("read from standard input") for answer in answers)
     assert context.why_unknown == "read from standard input"
@@ -448,7 +449,7 @@ def test_literals_are_evidence_of_files_opened_at_run_time() -> None:
             "main_test.go": 'var s = "static"',
         }
     )
-    assert context.literals((".go",)) == {"web/templates": "main.go:5", "config.yml": "main.go:6"}
+    assert paths_named(context, (".go",)) == {"web/templates": "main.go:5", "config.yml": "main.go:6"}
 
 
 def test_literals_are_relative_to_the_source_too() -> None:
@@ -463,7 +464,7 @@ def test_literals_are_relative_to_the_source_too() -> None:
             "node_modules/x/index.js": "read('server/src')",
         }
     )
-    assert context.literals((".js",)) == {
+    assert paths_named(context, (".js",)) == {
         "server/public": "server/src/index.js:2",
         "server/src/data.json": "server/src/index.js:3",
     }
@@ -471,7 +472,7 @@ def test_literals_are_relative_to_the_source_too() -> None:
 
 @pytest.mark.parametrize("text", ["'" + "x" * 100_000, '"\\' * 100_000, "`" * 50_000, "'../../../../etc/passwd'"])
 def test_hostile_literals(text: str) -> None:
-    assert BuildContext.of({"a.js": text, "b": ""}).literals((".js",)) == {}
+    assert paths_named(BuildContext.of({"a.js": text, "b": ""}), (".js",)) == {}
 
 
 # Cost
@@ -481,7 +482,7 @@ def test_importing_the_room_stays_cheap() -> None:
     program = (
         "import sys; import refactor.context; "
         "heavy = {'libcst', 'yaml', 'tomllib', 'json', 'tree_sitter', 'configparser', 'subprocess', "
-        "'tempfile', 'refactor.context.manifests', 'refactor.context.python_source'}; "
+        "'tempfile', 'refactor.context.node_manifests', 'refactor.context.python_source'}; "
         "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

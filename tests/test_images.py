@@ -8,8 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from refactor.images import BaseImage, classify, lookup, native_build_needs, native_needs, parse_reference
-from refactor.images.system_packages import loads_system_library, npm_native_needs
+from refactor.images import BaseImage, lookup, parse_reference
+from refactor.images.system_packages import (
+    classify,
+    loads_system_library,
+    native_build_needs,
+    native_needs,
+    npm_native_needs,
+)
 
 
 def known(reference: str) -> BaseImage:

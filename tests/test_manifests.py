@@ -3,48 +3,50 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from hashlib import sha256
 
 import pytest
 
-from refactor.context import BuildContext, Unknown, manifests
-from refactor.context.manifests import (
+from refactor.context import BuildContext, Unknown
+from refactor.context.go_manifests import (
     GoMod,
     GoRequire,
     GoWork,
+    read_go_mod,
+    read_go_sum,
+    read_go_work,
+)
+from refactor.context.node_manifests import (
     NodeLock,
     PackageJson,
+    lock_matches,
+    npm_lock_matches,
+    pnpm_lock_matches,
+    read_npm_lock,
+    read_package_json,
+    read_pnpm_lock,
+    read_yarn_lock,
+    satisfies,
+    tsconfig_out_dir,
+    workspace_members,
+    yarn_lock_matches,
+)
+from refactor.context.python_manifests import (
     Pyproject,
     PythonLock,
     Requirement,
     RequirementsFile,
     SetupCfg,
-    lock_matches,
-    npm_lock_matches,
     parse_requirement,
-    pnpm_lock_matches,
     poetry_lock_matches,
-    read_go_mod,
-    read_go_sum,
-    read_go_work,
-    read_npm_lock,
-    read_package_json,
     read_pdm_lock,
-    read_pnpm_lock,
     read_poetry_lock,
     read_pyproject,
     read_requirements,
     read_setup_cfg,
     read_uv_lock,
     read_version_file,
-    read_yarn_lock,
-    satisfies,
-    tsconfig_out_dir,
     uv_lock_matches,
-    workspace_members,
-    yarn_lock_matches,
 )
 
 
@@ -70,20 +72,6 @@ def pnpm_lock(text: str) -> NodeLock:
     found = read_pnpm_lock(BuildContext.of({"pnpm-lock.yaml": text}))
     assert isinstance(found, NodeLock), found
     return found
-
-
-def test_a_language_is_loaded_when_it_is_used() -> None:
-    program = (
-        "import sys\nfrom refactor.context.manifests import read_go_mod\n"
-        "print([name for name in sorted(sys.modules) if name.endswith('_manifests')])"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "['refactor.context.go_manifests']"
-
-
-@pytest.mark.parametrize("name", manifests.__all__)
-def test_every_name_has_a_home(name: str) -> None:
-    assert getattr(manifests, name).__name__ == name if name != "INSTALL_SCRIPTS" else manifests.INSTALL_SCRIPTS
 
 
 # package.json

@@ -10,7 +10,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from refactor.model import Aspect, BuildModel, compare, instructions, why_not_readable
+from refactor.model.aspects import Aspect
+from refactor.model.build_model import BuildModel
+from refactor.model.comparison import compare
+from refactor.model.produced import why_not_carried_out, why_not_produced, why_not_startable
+from refactor.model.reader import instructions, why_not_readable
 
 SHARED = Path(__file__).parents[2] / "shared" / "real"
 
@@ -138,7 +142,8 @@ def test_flags_are_told_from_the_argument() -> None:
 def test_nothing_is_written_to_disk(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text("FROM untouched\n")
     code = (
-        "from refactor.model import BuildModel, instructions;"
+        "from refactor.model.build_model import BuildModel;"
+        "from refactor.model.reader import instructions;"
         "assert instructions(b'FROM x\\nRUN y') == (('FROM', 'x'), ('RUN', 'y'));"
         "assert BuildModel.read(b'FROM x').stages[0].image == 'x'"
     )
@@ -399,7 +404,7 @@ CMD ["node", "dist/main.js"]
 
 def test_a_split_that_carries_everything_over_changes_base_stages_and_copies_only() -> None:
     assert aspects(SPLIT_BEFORE, SPLIT_AFTER) == {Aspect.STAGES, Aspect.BASE, Aspect.COPIES}
-    assert model(SPLIT_BEFORE).why_not_carried_out(model(SPLIT_AFTER)) is None
+    assert why_not_carried_out(model(SPLIT_BEFORE), model(SPLIT_AFTER)) is None
 
 
 @pytest.mark.parametrize(
@@ -430,7 +435,7 @@ def test_an_unreadable_result_is_a_difference() -> None:
 
 
 def why(stage: str, path: str) -> str | None:
-    return model(stage).why_not_produced(0, path)
+    return why_not_produced(model(stage), model(stage).stages[0], path)
 
 
 BUILD = "FROM node:20 AS b\nWORKDIR /app\nCOPY package*.json ./\nRUN npm ci\n"
@@ -501,31 +506,27 @@ def test_paths_that_cannot_be_there(stage: str, path: str, reason: str) -> None:
     assert reason in (why(stage, path) or "")
 
 
-def test_a_stage_that_does_not_exist_holds_nothing() -> None:
-    assert model("FROM a").why_not_produced("b", "/x") == "there is no stage 'b'"
-
-
 def test_a_wrong_path_of_a_split_is_refused() -> None:
     after = SPLIT_AFTER.replace("/app/dist ./dist", "/usr/src/dist ./dist").replace("WORKDIR /app", "WORKDIR /code", 1)
     assert "COPY --from=builder /app/node_modules: nothing in stage builder" in (
-        model(SPLIT_BEFORE).why_not_carried_out(model(after)) or ""
+        why_not_carried_out(model(SPLIT_BEFORE), model(after)) or ""
     )
 
 
 def test_a_copy_from_a_stage_that_comes_later_or_never_is_refused() -> None:
     before = model("FROM a\n")
-    assert before.why_not_carried_out(model("FROM a\nCOPY --from=builder /x /x\n")) == (
+    assert why_not_carried_out(before, model("FROM a\nCOPY --from=builder /x /x\n")) == (
         "COPY --from=builder names no earlier stage"
     )
-    assert before.why_not_carried_out(model("FROM a\nCOPY --from=1 /x /x\nFROM b\n")) == (
+    assert why_not_carried_out(before, model("FROM a\nCOPY --from=1 /x /x\nFROM b\n")) == (
         "COPY --from=1 names no earlier stage"
     )
-    assert before.why_not_carried_out(model("FROM a\nCOPY --from=ghcr.io/astral-sh/uv:0.4 /uv /bin/\n")) is None
+    assert why_not_carried_out(before, model("FROM a\nCOPY --from=ghcr.io/astral-sh/uv:0.4 /uv /bin/\n")) is None
 
 
 def test_an_authors_own_doubtful_copy_is_not_held_against_a_rewrite() -> None:
     text = "FROM alpine AS b\nFROM alpine\nCOPY --from=b /dist /x\n"
-    assert model(text).why_not_carried_out(model(text + "LABEL a=b\n")) is None
+    assert why_not_carried_out(model(text), model(text + "LABEL a=b\n")) is None
 
 
 @pytest.mark.parametrize(
@@ -551,7 +552,7 @@ def test_an_authors_own_doubtful_copy_is_not_held_against_a_rewrite() -> None:
     ],
 )
 def test_programs_that_cannot_start(text: str, reason: str) -> None:
-    assert reason in (model(text).why_not_startable() or "")
+    assert reason in (why_not_startable(model(text)) or "")
 
 
 @pytest.mark.parametrize(
@@ -569,7 +570,7 @@ def test_programs_that_cannot_start(text: str, reason: str) -> None:
     ],
 )
 def test_programs_that_may_start(text: str) -> None:
-    assert model(text).why_not_startable() is None
+    assert why_not_startable(model(text)) is None
 
 
 # Any input.
@@ -591,11 +592,11 @@ _PIECES = st.sampled_from(
 def test_no_input_raises(first: list[str], second: list[str], newline: str) -> None:
     before, after = model(newline.join(first)), model(newline.join(second))
     compare(before, after)
-    before.why_not_carried_out(after)
+    why_not_carried_out(before, after)
     for stage in after.stages:
-        after.why_not_startable(stage)
+        why_not_startable(after, stage)
         for path in ("/x", "/x/*", "$A", "..", "", "/usr/bin/x"):
-            after.why_not_produced(stage, path)
+            why_not_produced(after, stage, path)
 
 
 @settings(max_examples=300, deadline=None)
@@ -662,7 +663,7 @@ def test_real_files_do_not_differ_from_themselves(real: Path) -> None:
             b"# a comment\n\n" + source if not source.startswith((b"#", b"\xef")) else source + b"\n"
         )
         assert compare(seen, again) == (), path
-        assert seen.why_not_carried_out(again) is None, path
+        assert why_not_carried_out(seen, again) is None, path
 
 
 def test_real_multi_stage_files_ask_for_nothing_that_is_certainly_missing(real: Path) -> None:
@@ -675,8 +676,8 @@ def test_real_multi_stage_files_ask_for_nothing_that_is_certainly_missing(real: 
                     doubtful += [
                         (path.name, reason)
                         for source in copy.sources
-                        if (reason := seen.why_not_produced(copy.from_stage, source))
+                        if (reason := why_not_produced(seen, seen.stages[copy.from_stage], source))
                     ]
-        if seen.stages and (reason := seen.why_not_startable()):
+        if seen.stages and (reason := why_not_startable(seen)):
             doubtful.append((path.name, reason))
     assert doubtful == []

@@ -33,8 +33,8 @@ from refactor.proof.engine import (
     Layer,
     RunRequest,
     State,
-    find_engine,
 )
+from refactor.proof.engines import find_engine
 from refactor.proof.filesystem import gone, read_contents
 from refactor.proof.probe import Outcome, Starter, Tools, compare_outcomes, mask, parse_answer
 from refactor.proof.progress import Progress, Step, is_install, reinstalled

@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,27 @@ def test_codemod_imports_only_the_public_door(path: Path) -> None:
     for name in imports(path):
         top = name.partition(".")[0]
         assert name == "refactor" or (top in sys.stdlib_module_names and top not in outside), f"{path}: {name}"
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def test_no_modules_import_each_other() -> None:
+    """Wherever an import stands: at the top, for the type checker only, or inside a function."""
+    paths = {module_of(path): path for folder in ("refactor", "codemods") for path in modules(folder)}
+    needs: dict[str, set[str]] = {}
+    for module, path in paths.items():
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
+            if isinstance(node, ast.ImportFrom):
+                whole = [f"{node.module}.{name}" for name in names]
+                names = [name if name in paths else str(node.module) for name in whole]
+            needs.setdefault(module, set()).update(paths.keys() & set(names) - {module})
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        pytest.fail(" imports ".join(reversed(error.args[1])))
 
 
 def test_start_up_loads_nothing_heavy() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from refactor.report import Paint, plain
+from refactor.report.paint import Paint, plain
 
 
 def wants_colour(stream: object) -> bool:

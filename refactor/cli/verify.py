@@ -175,7 +175,8 @@ def _complain(text: str) -> None:
 
 
 def _clean(options: ProofOptions) -> int:
-    from refactor.proof.engine import EngineProblem, find_engine
+    from refactor.proof.engine import EngineProblem
+    from refactor.proof.engines import find_engine
     from refactor.proof.prove import clean_up
 
     try:
@@ -233,7 +234,8 @@ def run_verify(
     from refactor.engine.files import FileProblem
     from refactor.engine.fix import UnknownCodemod
     from refactor.engine.run import Worker, expand_paths
-    from refactor.proof.engine import EngineProblem, find_engine
+    from refactor.proof.engine import EngineProblem
+    from refactor.proof.engines import find_engine
     from refactor.proof.render import as_json, render_markdown, render_text
     from refactor.proof.verify import verify_file
 

@@ -9,6 +9,7 @@ runs on Linux, where ``Package.json`` is not ``package.json``.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
@@ -313,19 +314,6 @@ class BuildContext:
         """The only, or the first, YAML document of a file, read with the safe loader. Cached."""
         return self._document(path, "YAML", _parse_yaml)
 
-    def literals(self, suffixes: Iterable[str]) -> Mapping[str, str] | Unknown:
-        """Paths of the context that string literals in sources name -> where, as ``src/app.py:12``.
-
-        Evidence for what a program opens at run time; see :mod:`refactor.context.literals`.
-        """
-        from refactor.context.literals import paths_named
-
-        wanted = tuple(sorted(set(suffixes)))
-        key = ("\0".join(wanted), "literals")
-        if key not in self._documents:
-            self._documents[key] = paths_named(self, wanted)
-        return self._documents[key]  # type: ignore[return-value]
-
     def remember(self, key: str, make: Callable[[], _T]) -> _T:
         """Compute a fact about this context once. ``key`` must tell apart all facts that are remembered."""
         slot = (key, "fact")
@@ -586,8 +574,6 @@ def _parse_json(data: bytes) -> object:
 
 
 def _parse_jsonc(data: bytes) -> object:
-    import re
-
     def blank(found: re.Match[str]) -> str:
         text = found.group()
         if text[0] == '"':
@@ -602,7 +588,6 @@ def _parse_jsonc(data: bytes) -> object:
 
 
 def _parse_toml(data: bytes) -> object:
-    import re
     import tomllib
 
     text = data.decode("utf-8", "surrogateescape").removeprefix("\ufeff")

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
+from refactor.context.build_context import BuildContext, remembered
+from refactor.context.dockerignore import clean
 from refactor.context.facts import Unknown
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from refactor.context.build_context import BuildContext
 
 NOT_SOURCES = (
     ".git", ".hg", ".svn", "node_modules", "bower_components", "__pycache__", ".venv", "venv", ".tox", ".nox",
@@ -33,6 +30,7 @@ _TEST = re.compile(
 )
 
 
+@remembered
 def paths_named(context: BuildContext, suffixes: tuple[str, ...]) -> Mapping[str, str] | Unknown:
     """Context paths that literals in files of these suffixes name -> the first place, as ``src/app.py:12``.
 
@@ -102,8 +100,6 @@ def _candidate(value: str) -> str | None:
 
 
 def _places(named: str, source: str) -> list[str]:
-    from refactor.context.dockerignore import clean
-
     places = []
     folder = source.rpartition("/")[0]
     while True:

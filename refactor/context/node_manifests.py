@@ -14,6 +14,7 @@ from typing import Literal
 from refactor.context.build_context import BuildContext, remembered
 from refactor.context.dockerignore import clean
 from refactor.context.facts import Unknown
+from refactor.context.literals import NOT_SOURCES
 from refactor.context.tables import number, table, text, texts, words
 
 INSTALL_SCRIPTS = (
@@ -254,8 +255,6 @@ def workspace_members(context: BuildContext, package: PackageJson) -> tuple[str,
     patterns = workspace_patterns(context, package)
     if isinstance(patterns, Unknown) or not patterns:
         return patterns
-    from refactor.context.literals import NOT_SOURCES
-
     files = context.files(package.folder, without=NOT_SOURCES)
     if isinstance(files, Unknown):
         return files

@@ -15,28 +15,12 @@ from refactor.context.build_context import BuildContext
 from refactor.context.dockerignore import clean
 from refactor.context.facts import Unknown
 from refactor.context.literals import NOT_SOURCES, is_test
+from refactor.context.python_manifests import read_requirements
+from refactor.context.python_use import Use, why_not_python
 
 _MAX_BYTES = 128 * 1024
 _MAX_SOURCES = 300
 _MAX_MODULES = 60
-_MAX_DEPTH = 100
-_MAX_NODES = 20_000
-"""Of the syntax tree; what is deeper or larger is machine-made."""
-
-
-@dataclass(frozen=True, slots=True)
-class Use:
-    """One place in a source."""
-
-    path: str | None
-    """What is named: a path in the context if ``is_anchored``, else relative to the working directory or
-    absolute; None when it is computed at run time."""
-    line: int
-    """1-based"""
-    call: str
-    """Qualified name of what is called, such as ``builtins.open``."""
-    is_anchored: bool = False
-    """Formed from ``__file__``, so that it does not depend on the working directory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +70,7 @@ def _facts(context: BuildContext, path: str) -> PythonFacts | Unknown:
     if isinstance(source, Unknown):
         return source
     if not _TRIGGERS.search(source):
-        broken = _why_not_python(source)
+        broken = why_not_python(source)
         return PythonFacts(clean(path)) if broken is None else Unknown(f"{clean(path)}: {broken}")
     from refactor.context.python_visitor import visit
 
@@ -190,8 +174,6 @@ def _setup_reads(context: BuildContext, path: str) -> tuple[str, ...] | Unknown:
 
 
 def _included(context: BuildContext, path: str) -> Iterable[str]:
-    from refactor.context.python_manifests import read_requirements
-
     requirements = read_requirements(context, path)
     return () if isinstance(requirements, Unknown) else requirements.included
 
@@ -255,60 +237,3 @@ def _source(context: BuildContext, path: str) -> str | Unknown:
         # Only literals matter here, and those that name paths are ASCII.
         text = data.decode("latin-1")
     return text
-
-
-def _why_not_python(text: str) -> str | None:
-    """Why a source that opens nothing must not count as read; None where Python 3 takes it."""
-    import ast
-    import warnings
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            ast.parse(text)
-    except SyntaxError as error:
-        return f"line {error.lineno or 1} is not Python 3"
-    except (RecursionError, MemoryError, ValueError):
-        return "it is nested too deeply"
-    return None
-
-
-def why_not_readable(text: str) -> str | None:
-    """Why a source must not be given to libcst; None if it may.
-
-    Its parser overflows the stack on long chains of operators, and takes quadratic time. Python's own refuses
-    those with an exception, and shows how deep the rest is.
-    """
-    import ast
-    import warnings
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # invalid escapes are none of our business
-            level: list[ast.AST] = [ast.parse(text)]
-    except SyntaxError as error:
-        return f"line {error.lineno or 1} is not Python 3"
-    except (RecursionError, MemoryError, ValueError):
-        return "it is nested too deeply"
-    depth = nodes = 0
-    while level:
-        depth += 1
-        nodes += len(level)
-        if nodes > _MAX_NODES:
-            return "it is too large"
-        if depth > _MAX_DEPTH or any(_is_chain(node) for node in level):
-            return "it is nested too deeply"
-        level = [child for node in level for child in ast.iter_child_nodes(node)]
-    return None
-
-
-def _is_chain(node: object) -> bool:
-    """A long row that Python's tree holds flat and libcst's tree nests."""
-    import ast
-
-    if isinstance(node, ast.BoolOp):
-        return len(node.values) > _MAX_DEPTH
-    if isinstance(node, (ast.alias, ast.ImportFrom)):
-        name = node.name if isinstance(node, ast.alias) else node.module or ""
-        return name.count(".") > _MAX_DEPTH
-    return len(getattr(node, "generators", ())) > _MAX_DEPTH

@@ -19,7 +19,7 @@ from libcst.metadata import (
 
 from refactor.context.dockerignore import clean
 from refactor.context.facts import Unknown
-from refactor.context.python_source import Use, why_not_readable
+from refactor.context.python_use import Use, why_not_readable
 
 _ANCHOR = "\0"
 """Begins the value of a path that is formed from ``__file__``; the rest is a path in the context."""

@@ -302,7 +302,7 @@ def _classify(reading: StageReading, package: str) -> tuple[str, tuple[str, ...]
     """("build" | "dev" | "run" | "unknown", run-time packages of a "dev" one or None where they are not
     known).
     """
-    from refactor.images import classify
+    from refactor.images.system_packages import classify
 
     image = reading.image
     distro = image.distro if image is not None and image.distro else _distro_of(reading)

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from refactor.model import Aspect, BuildModel, compare, instructions
+from refactor.model.aspects import Aspect
+from refactor.model.build_model import BuildModel
+from refactor.model.comparison import compare
+from refactor.model.produced import why_not_carried_out
+from refactor.model.reader import instructions
 from refactor.syntax import Dockerfile, parse
 
 
@@ -61,4 +65,4 @@ def _why_changed(before: Dockerfile, after: Dockerfile, printed: bytes, may_chan
     for difference in compare(was, now):
         if difference.aspect not in may_change:
             return f"the rewrite would change {difference.aspect.name.lower()}: {difference.text}"
-    return was.why_not_carried_out(now)
+    return why_not_carried_out(was, now)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from refactor.images import contents
 from refactor.images.base_image import BaseImage
+from refactor.images.distroless import read_distroless
 from refactor.images.history import default_release, is_floating, is_known, version_of
+from refactor.images.more_families import read_more
 from refactor.images.reference import Reference, parse_reference
+from refactor.images.tag import Tag, read_tag
 
 _HUB = "https://github.com/docker-library/official-images/blob/master/library/"
 _NODE_LTS = {
@@ -36,43 +39,8 @@ def lookup(reference: str) -> BaseImage | None:
         # A digest without a tag says which image it is, but not to us.
         return None if parsed.digest and not parsed.tag else read(text, parsed)
     if parsed.name.startswith("gcr.io/distroless/"):
-        from refactor.images.distroless import read_distroless
-
         return read_distroless(text, parsed)
     return None
-
-
-class Tag(NamedTuple):
-    """A tag of the usual form: version, words, distribution release."""
-
-    version: str
-    words: tuple[str, ...]
-    """Everything else, in order, without version, release and `slim`."""
-    release: str | None
-    """A Debian or Ubuntu code name that the tag holds."""
-    alpine: str | None
-    """None: not Alpine; "": Alpine of unsaid release; else "3.19"."""
-    is_slim: bool
-
-
-def read_tag(tag: str) -> Tag:
-    version = ""
-    words: list[str] = []
-    release: str | None = None
-    alpine: str | None = None
-    is_slim = False
-    for at, word in enumerate(tag.split("-")):
-        if at == 0 and word[:1].isdigit():
-            version = word
-        elif word == "slim":
-            is_slim = True
-        elif word.startswith("alpine") and (word == "alpine" or version_of(word[6:]) is not None):
-            alpine = word[6:]
-        elif word in contents.DEBIAN_RELEASES or word in contents.UBUNTU_RELEASES:
-            release = word
-        else:
-            words.append(word)
-    return Tag(version, tuple(words), release, alpine, is_slim)
 
 
 def _scratch(text: str) -> BaseImage:
@@ -555,12 +523,6 @@ def _nginx_like(text: str, reference: Reference, family: str) -> BaseImage | Non
     )
 
 
-def _more(text: str, reference: Reference) -> BaseImage | None:
-    from refactor.images.more_families import read_more
-
-    return read_more(text, reference)
-
-
 _READERS = {
     "node": _node,
     "python": _python,
@@ -575,21 +537,21 @@ _READERS = {
     "buildpack-deps": _buildpack_deps,
     "nginx": _nginx,
     "nginxinc/nginx-unprivileged": _nginx_unprivileged,
-    "eclipse-temurin": _more,
-    "openjdk": _more,
-    "maven": _more,
-    "gradle": _more,
-    "composer": _more,
-    "httpd": _more,
-    "oven/bun": _more,
-    "denoland/deno": _more,
-    "fedora": _more,
-    "centos": _more,
-    "rockylinux": _more,
-    "almalinux": _more,
-    "amazonlinux": _more,
-    "mcr.microsoft.com/dotnet/sdk": _more,
-    "mcr.microsoft.com/dotnet/aspnet": _more,
-    "mcr.microsoft.com/dotnet/runtime": _more,
-    "mcr.microsoft.com/dotnet/runtime-deps": _more,
+    "eclipse-temurin": read_more,
+    "openjdk": read_more,
+    "maven": read_more,
+    "gradle": read_more,
+    "composer": read_more,
+    "httpd": read_more,
+    "oven/bun": read_more,
+    "denoland/deno": read_more,
+    "fedora": read_more,
+    "centos": read_more,
+    "rockylinux": read_more,
+    "almalinux": read_more,
+    "amazonlinux": read_more,
+    "mcr.microsoft.com/dotnet/sdk": read_more,
+    "mcr.microsoft.com/dotnet/aspnet": read_more,
+    "mcr.microsoft.com/dotnet/runtime": read_more,
+    "mcr.microsoft.com/dotnet/runtime-deps": read_more,
 }

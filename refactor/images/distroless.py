@@ -4,13 +4,10 @@ python3)."""
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from refactor.images.base_image import BaseImage
 from refactor.images.contents import DEBIAN_NUMBERS, PATH
-
-if TYPE_CHECKING:
-    from refactor.images.reference import Reference
+from refactor.images.reference import Reference
 
 _NAME = re.compile(r"(static|base-nossl|base|cc|java-base|java|nodejs|python3|python2\.7)(\d*)(?:-debian(\d+))?$")
 _ARCHITECTURES = frozenset(("amd64", "arm", "arm64", "ppc64le", "riscv64", "s390x"))

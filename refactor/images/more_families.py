@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from refactor.images import contents
 from refactor.images.base_image import BaseImage
 from refactor.images.history import version_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from refactor.images.catalogue import Tag
-    from refactor.images.reference import Reference
+from refactor.images.reference import Reference
+from refactor.images.tag import Tag, read_tag
 
 _HUB = "https://github.com/docker-library/official-images/blob/master/library/"
 
 
 def read_more(text: str, reference: Reference) -> BaseImage | None:
-    from refactor.images.catalogue import read_tag
-
     return _READERS[reference.name](text, reference, read_tag(reference.tag or "latest"))
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from refactor.images.history import default_release, is_known, version_of
-
-if TYPE_CHECKING:
-    from refactor.images.base_image import BaseImage
-    from refactor.images.catalogue import Tag
+from refactor.images.reference import Reference
+from refactor.images.tag import Tag, read_tag
 
 _OLD_NODE_SLIM = {6: (6, 15), 8: (8, 14), 10: (10, 14), 11: (11, 3)}
 """First versions with a `-slim` beside `-jessie` and `-stretch`; from Node 12 on every release has one."""
@@ -20,7 +18,26 @@ _DISTROLESS_NUMBER = {"bullseye": "11", "bookworm": "12", "trixie": "13"}
 _DISTROLESS_PYTHON = {"3.9": "bullseye", "3.11": "bookworm", "3.13": "trixie"}
 
 
-def with_variant(image: BaseImage, variant: str) -> str | None:
+class Image(Protocol):
+    """What names of variants follow from; `BaseImage` says what each is."""
+
+    @property
+    def reference(self) -> str: ...
+    @property
+    def parsed(self) -> Reference: ...
+    @property
+    def family(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def variant(self) -> str: ...
+    @property
+    def distro(self) -> str | None: ...
+    @property
+    def release(self) -> str | None: ...
+
+
+def with_variant(image: Image, variant: str) -> str | None:
     """See `BaseImage.with_variant`."""
     parsed = image.parsed
     if parsed.digest:
@@ -30,8 +47,6 @@ def with_variant(image: BaseImage, variant: str) -> str | None:
     name = _NAMES.get(image.family)
     if name is None:
         return None
-    from refactor.images.catalogue import read_tag
-
     tag = read_tag(parsed.tag or "latest")
     lead = _lead(parsed.tag or "latest", tag)
     return name(image, tag, lead, variant)
@@ -49,7 +64,7 @@ def _join(*parts: str | None) -> str:
     return "-".join(part for part in parts if part) or "latest"
 
 
-def _node(image: BaseImage, tag: Tag, lead: str, variant: str) -> str | None:
+def _node(image: Image, tag: Tag, lead: str, variant: str) -> str | None:
     version = version_of(image.version) if image.version else None
     if image.version and (version is None or not is_known("node", version)):
         return None
@@ -77,7 +92,7 @@ def _node(image: BaseImage, tag: Tag, lead: str, variant: str) -> str | None:
     return None
 
 
-def _python(image: BaseImage, tag: Tag, lead: str, variant: str) -> str | None:
+def _python(image: Image, tag: Tag, lead: str, variant: str) -> str | None:
     version = version_of(image.version) if image.version else None
     if image.version and (version is None or not is_known("python", version)):
         return None
@@ -105,7 +120,7 @@ def _python(image: BaseImage, tag: Tag, lead: str, variant: str) -> str | None:
     return None
 
 
-def _golang(image: BaseImage, tag: Tag, lead: str, variant: str) -> str | None:
+def _golang(image: Image, tag: Tag, lead: str, variant: str) -> str | None:
     version = version_of(image.version) if image.version else None
     if image.version and (version is None or not is_known("golang", version)):
         return None
@@ -114,7 +129,7 @@ def _golang(image: BaseImage, tag: Tag, lead: str, variant: str) -> str | None:
     return image.parsed.with_tag(_join(lead, tag.release)) if variant == "fat" else None
 
 
-def _slim_before_release(image: BaseImage, tag: Tag, lead: str, variant: str) -> str | None:
+def _slim_before_release(image: Image, tag: Tag, lead: str, variant: str) -> str | None:
     """rust and ruby: `1.75-slim-bookworm`."""
     version = version_of(image.version) if image.version else None
     if image.version and (version is None or default_release(image.family, version) is None):
@@ -127,7 +142,7 @@ def _slim_before_release(image: BaseImage, tag: Tag, lead: str, variant: str) ->
     return parsed.with_tag(_join(lead, "alpine")) if variant == "alpine" else None
 
 
-def _debian(image: BaseImage, tag: Tag, lead: str, variant: str) -> str | None:
+def _debian(image: Image, tag: Tag, lead: str, variant: str) -> str | None:
     if image.release in ("wheezy", "jessie") and variant == "slim" and tag.version.count("."):
         return None
     whole = (image.parsed.tag or "stable").removesuffix("-slim")
@@ -138,7 +153,7 @@ def _debian(image: BaseImage, tag: Tag, lead: str, variant: str) -> str | None:
     return image.parsed.with_tag(f"{whole}-slim") if variant == "slim" and "backports" not in whole else None
 
 
-def _temurin(image: BaseImage, tag: Tag, lead: str, variant: str) -> str | None:
+def _temurin(image: Image, tag: Tag, lead: str, variant: str) -> str | None:
     number = version_of(image.version.split("_")[0].split("u")[0]) if image.version else None
     kind, _, flavour = variant.partition("-")
     if kind == "alpine":
@@ -155,7 +170,7 @@ def _temurin(image: BaseImage, tag: Tag, lead: str, variant: str) -> str | None:
     return image.parsed.with_tag(_join(lead.split("-")[0], kind, release))
 
 
-def _nginx(image: BaseImage, tag: Tag, lead: str, variant: str) -> str | None:
+def _nginx(image: Image, tag: Tag, lead: str, variant: str) -> str | None:
     if tag.words not in ((), ("latest",), ("stable",), ("mainline",)) or tag.release:
         return None
     if variant == "alpine":

@@ -149,31 +149,6 @@ class BuildModel:
             found.append(stage)
         return tuple(found)
 
-    def why_not_produced(self, stage: StageModel | int | str, path: str) -> str | None:
-        """Why a path cannot be in a stage's files, as far as that is known; None where it is or may be."""
-        from refactor.model.produced import why_not_produced
-
-        found = stage if isinstance(stage, StageModel) else self.stage(stage)
-        return f"there is no stage {stage!r}" if found is None else why_not_produced(self, found, path)
-
-    def why_not_startable(self, stage: StageModel | None = None) -> str | None:
-        """Why the program of ENTRYPOINT or CMD cannot be in the stage (default: the last), as far as
-        that is known."""
-        from refactor.model.produced import why_not_startable
-
-        found = stage or self.final
-        return None if found is None else why_not_startable(self, found)
-
-    def why_not_carried_out(self, after: BuildModel) -> str | None:
-        """Why a rewrite of this file into `after` asks for files that are not there (the fourth gate).
-
-        Looks at what the rewrite introduced: each COPY --from that was not there before, and the
-        program that the last stage starts, if it was not already missing.
-        """
-        from refactor.model.produced import why_not_carried_out
-
-        return why_not_carried_out(self, after)
-
 
 @lru_cache(maxsize=64)
 def _model_of(source: bytes) -> BuildModel:

@@ -13,12 +13,9 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from itertools import pairwise
 from posixpath import basename, normpath
-from typing import TYPE_CHECKING
 
+from refactor.model.build_model import BuildModel, Command, Copy, StageModel
 from refactor.model.words import split_words, value_of
-
-if TYPE_CHECKING:
-    from refactor.model.build_model import BuildModel, Command, Copy, StageModel
 
 
 def _set(text: str) -> frozenset[str]:
@@ -80,6 +77,7 @@ _ANYTHING = _Makes(anywhere=True)
 
 
 def why_not_produced(model: BuildModel, stage: StageModel, path: str) -> str | None:
+    """Why a path cannot be in a stage's files, as far as that is known; None where it is or may be."""
     if model.escape != "\\" or "$" in path or "\\" in path:
         return None
     path = _absolute(path)
@@ -128,8 +126,10 @@ def why_not_produced(model: BuildModel, stage: StageModel, path: str) -> str | N
     return f"nothing in stage {name} makes {path}"
 
 
-def why_not_startable(model: BuildModel, stage: StageModel) -> str | None:
-    if model.escape != "\\":
+def why_not_startable(model: BuildModel, stage: StageModel | None = None) -> str | None:
+    """Why the program of ENTRYPOINT or CMD cannot be in the stage (default: the last), as far as that is known."""
+    stage = stage or model.final
+    if stage is None or model.escape != "\\":
         return None
     root = model.root_image(stage)
     config = stage.config
@@ -217,6 +217,11 @@ def _script(words: tuple[str, ...]) -> str | None:
 
 
 def why_not_carried_out(before: BuildModel, after: BuildModel) -> str | None:
+    """Why a rewrite of one file into another asks for files that are not there (the fourth gate).
+
+    Looks at what the rewrite introduced: each COPY --from that was not there before, and the program that the last
+    stage starts, if it was not already missing.
+    """
     if before.why_unreadable or after.why_unreadable:
         return None
     known = {

@@ -22,6 +22,7 @@ from refactor.proof.engine import (
     RunRequest,
     State,
 )
+from refactor.proof.filesystem import read_contents
 
 _OWN_WORDS = re.compile(
     rb"(?:^|(?<=\n))(?:Error: |error )(?:while running runtime|running container|exit status)[^\n]*\n?\Z"
@@ -74,8 +75,6 @@ class BuildahEngine(ClientEngine):
 
     def _size(self, image: str) -> int:
         # `images --json` has the size in words of people only ("1.13 GB"): counting the files is exact.
-        from refactor.proof.filesystem import read_contents
-
         with self.files(image, "size") as pipe:
             return read_contents(pipe).bytes
 

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import IO, Any, ClassVar
 
@@ -199,8 +200,6 @@ class ClientEngine:
         return (out[-limit:] + (b"\n" if out and err and not out.endswith(b"\n") else b"") + err)[-limit:]
 
     def call(self, request: RunRequest, beside: str | None, timeout: float, input: bytes = b"") -> tuple[int, bytes]:
-        from dataclasses import replace
-
         if beside is not None:
             request = replace(request, network=f"container:{beside}", hostname=None)
         options = [*self._run_options(request), *self.log_options, "--rm", "--interactive"]

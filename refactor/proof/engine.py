@@ -1,8 +1,7 @@
-"""What a container engine must be able to do, and the search for one that answers."""
+"""What a container engine must be able to do."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -182,33 +181,3 @@ class Engine(Protocol):
 
     def leftovers(self, run: str | None) -> Iterator[tuple[str, str]]:
         """(kind, id) of each container and image of a run, or of all runs, that is still there."""
-
-
-def find_engine(name: str | None = None, builder: str | None = None) -> Engine:
-    """The engine of that name (or of DOCKERFIX_ENGINE), or the first of docker, podman and buildah that answers.
-
-    Raises :class:`EngineProblem` where none does.
-    """
-    from refactor.proof.buildah import BuildahEngine
-    from refactor.proof.docker import DockerEngine
-    from refactor.proof.podman import PodmanEngine
-
-    name = name or os.environ.get("DOCKERFIX_ENGINE") or None
-    if name is not None and name not in NAMES:
-        raise EngineProblem(f"there is no engine {name!r}; it is one of {', '.join(NAMES)}")
-    reasons = []
-    for wanted in (name,) if name else NAMES:
-        try:
-            if wanted == "docker":
-                return DockerEngine.connect(builder)
-            if wanted == "podman":
-                return PodmanEngine.connect()
-            if wanted == "buildah":
-                return BuildahEngine.connect()
-        except EngineProblem as problem:
-            reasons.append(f"{wanted}: {problem}")
-    raise EngineProblem(
-        "no container engine answers; start docker, podman or buildah, or point DOCKER_HOST at one ("
-        + "; ".join(reasons)
-        + ")"
-    )

@@ -19,7 +19,8 @@ from typing import Any
 from refactor.context import BuildContext
 from refactor.model.aspects import Aspect
 from refactor.proof.compare import Difference, differences
-from refactor.proof.engine import REPOSITORY, BuildRequest, Built, Engine, EngineProblem, Image, find_engine
+from refactor.proof.engine import REPOSITORY, BuildRequest, Built, Engine, EngineProblem, Image
+from refactor.proof.engines import find_engine
 from refactor.proof.filesystem import Contents, Gone, gone, read_contents
 from refactor.proof.probe import Likeness, Outcome, ProbeOptions, Starter, Tools, compare_outcomes
 from refactor.proof.progress import Step, reinstalled

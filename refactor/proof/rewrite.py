@@ -11,7 +11,9 @@ from refactor.codemod.codemod import discover
 from refactor.context import BuildContext
 from refactor.engine.fix import fix
 from refactor.engine.run import Options, Worker
-from refactor.model import Aspect, BuildModel, compare
+from refactor.model.aspects import Aspect
+from refactor.model.build_model import BuildModel
+from refactor.model.comparison import compare
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from refactor.engine.record import Record
+from refactor.report.paint import Paint, plain
 
 FORMATS = ("text", "concise", "json")
-
-Paint = Callable[..., str]
-"""Colours a piece of text: ``paint(text, fg=..., bold=...)``."""
-
-
-def plain(text: str, **_: object) -> str:
-    return text
 
 
 def render(

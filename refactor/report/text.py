@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 from refactor.engine.record import FindingRecord, Record
-
-if TYPE_CHECKING:
-    from refactor.report import Paint
+from refactor.report.paint import Paint
 
 _COLOURS = {"SAFE": "green", "REVIEW": "yellow", "UNSAFE": "red"}
 

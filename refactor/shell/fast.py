@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 
-from refactor.shell.script import Command, Item, ShellScript, Span, conditional_flags, make_command
+from refactor.shell.command import Command, Span, conditional_flags, make_command
+from refactor.shell.script import Item, ShellScript
 
 _TOKEN = re.compile(
     r"""[ \t]*(?:

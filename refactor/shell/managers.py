@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from refactor.shell.script import Command, ShellScript, Word
+from refactor.shell.command import Command, Word
+from refactor.shell.script import ShellScript
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from functools import cache, lru_cache
 
+from refactor.shell.command import Command, Span, conditional_flags, make_command
 from refactor.shell.fast import read_fast
-from refactor.shell.script import Command, Item, ShellScript, Span, conditional_flags, make_command
+from refactor.shell.script import Item, ShellScript
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@
 ``surrogateescape``, nodes keep their raw text, everything else is read from that text when it is asked for.
 """
 
-from refactor.syntax.dockerfile import Dockerfile, Stage, parse
+from refactor.syntax.dockerfile import Dockerfile, parse
 from refactor.syntax.edits import (
     Edit,
     EditConflict,
@@ -19,6 +19,7 @@ from refactor.syntax.flags import Flag
 from refactor.syntax.heredoc import Heredoc
 from refactor.syntax.nodes import Instruction, Node, Trivia
 from refactor.syntax.problems import Problem
+from refactor.syntax.stage import Stage
 from refactor.syntax.style import Style
 
 __all__ = [

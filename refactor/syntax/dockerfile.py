@@ -10,47 +10,18 @@ from functools import cached_property
 from refactor.syntax.directives import Directives
 from refactor.syntax.dissection import dissect
 from refactor.syntax.edits import Edit, EditConflict, common_ends, edited, printed
+from refactor.syntax.environment import Environments
 from refactor.syntax.framing import frame
 from refactor.syntax.nodes import Instruction, Node, Trivia
 from refactor.syntax.problems import Problem, problems_of
+from refactor.syntax.stage import Stage
 from refactor.syntax.style import FileFormat, Style, adapt
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from refactor.syntax.environment import Environments
 
 _BUILDKIT_FLAGS = {
     "RUN": frozenset({"mount", "network", "security", "device"}),
     "COPY": frozenset({"link", "chmod", "parents", "exclude"}),
     "ADD": frozenset({"link", "chmod", "checksum", "keep-git-dir", "unpack", "exclude"}),
 }
-
-
-class Stage:
-    """One build stage: a FROM and what follows it, with the comments directly above the FROM."""
-
-    __slots__ = ("from_", "image", "index", "instructions", "is_last", "name", "nodes")
-
-    def __init__(self, index: int, from_: Instruction, nodes: tuple[Node, ...], is_last: bool) -> None:
-        self.index = index
-        self.from_ = from_
-        self.nodes = nodes
-        self.instructions: tuple[Instruction, ...] = tuple(node for node in nodes if isinstance(node, Instruction))
-        """The FROM first."""
-        self.is_last = is_last
-        words = from_.words
-        self.image = words[0] if words else ""
-        """The base as written, variables not expanded; "" for a FROM without argument."""
-        self.name: str | None = words[2] if len(words) == 3 and words[1].upper() == "AS" else None
-        """The name behind AS, as written."""
-
-    def __repr__(self) -> str:
-        return f"Stage({self.index}, {self.name or self.image!r})"
-
-    @property
-    def platform(self) -> str | None:
-        """Value of ``--platform``, variables not expanded."""
-        return self.from_.flag("platform")
 
 
 class Dockerfile:
@@ -92,7 +63,7 @@ class Dockerfile:
     @cached_property
     def problems(self) -> tuple[Problem, ...]:
         """Where BuildKit would refuse the file, in order of lines; empty for a file that it takes."""
-        return problems_of(self, self._directives.problems)
+        return problems_of(self.nodes, self.line_of, self._directives.problems)
 
     @cached_property
     def uses_buildkit(self) -> bool:
@@ -274,9 +245,7 @@ class Dockerfile:
 
     @cached_property
     def _environments(self) -> Environments:
-        from refactor.syntax.environment import Environments
-
-        return Environments(self)
+        return Environments(self.instructions, self.stages, self.escape)
 
     def _first_comment_above(self, index: int) -> int:
         while index:

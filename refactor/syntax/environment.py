@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 
 from refactor.syntax.expansion import ExpansionError, UnknownValue, expand_word
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from refactor.syntax.dockerfile import Dockerfile, Stage
-    from refactor.syntax.nodes import Instruction
+from refactor.syntax.nodes import Instruction
+from refactor.syntax.stage import Stage
 
 _PLATFORM_PARTS = ("PLATFORM", "OS", "ARCH", "VARIANT", "OSVERSION")
 PLATFORM_ARGS = ("TARGETSTAGE", *(where + part for where in ("BUILD", "TARGET") for part in _PLATFORM_PARTS))
@@ -102,15 +100,17 @@ class Scope:
 class Environments:
     """The scopes of one file; a stage is read when something of it, or of a later stage, is asked for."""
 
-    def __init__(self, file: Dockerfile) -> None:
-        self.file = file
+    def __init__(self, instructions: Sequence[Instruction], stages: Sequence[Stage], escape: str) -> None:
+        self.stages = stages
+        self.escape = escape
         self._before: dict[Instruction, Scope] = {}
         self._layers: list[_Layer] = []
-        stages = file.stages
+        self._named: dict[str, _Layer] = {}
+        """The layers of the stages that were read, by name: a name means the last stage of that name."""
         layer = _Layer(None, is_open=False)
         for name in PLATFORM_ARGS:
             layer.assign(name, None, -1)
-        for position, node in enumerate(file.instructions):
+        for position, node in enumerate(instructions):
             if stages and node is stages[0].from_:
                 break
             scope = self._before[node] = Scope(layer, position)
@@ -123,7 +123,7 @@ class Environments:
 
     def before(self, at: Instruction) -> Scope:
         """The scope just before an instruction of the file. Raises KeyError for other nodes."""
-        stages = self.file.stages
+        stages = self.stages
         while at not in self._before and len(self._layers) < len(stages):
             self._read(stages[len(self._layers)])
         return self._before[at]
@@ -134,13 +134,15 @@ class Environments:
 
     def _value(self, text: str, scope: Scope) -> str | None:
         try:
-            return expand_word(text, scope.lookup, self.file.escape)
+            return expand_word(text, scope.lookup, self.escape)
         except (ExpansionError, RecursionError):
             return None
 
     def _read(self, stage: Stage) -> None:
         layer = self._start(stage)
         self._layers.append(layer)
+        if stage.name:
+            self._named[stage.name.lower()] = layer
         for position, node in enumerate(stage.instructions):
             if node is stage.from_:
                 continue
@@ -157,8 +159,8 @@ class Environments:
             layer = _Layer(None, is_open=False)
             layer.assign("PATH", DEFAULT_PATH, -1)
             return layer
-        parent = self.file.stage_before(stage.index, image) if image else None
-        return _Layer(None, is_open=True) if parent is None else _Layer(self._layers[parent.index], is_open=False)
+        parent = self._named.get(image.lower()) if image else None
+        return _Layer(None, is_open=True) if parent is None else _Layer(parent, is_open=False)
 
     def _assign_env(self, node: Instruction, scope: Scope) -> None:
         # All values of one ENV see the variables from before it, so none is assigned until all are expanded.

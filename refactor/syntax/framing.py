@@ -6,6 +6,7 @@ import re
 from functools import lru_cache
 
 from refactor.syntax.heredoc import HeredocStart, heredoc_starts
+from refactor.syntax.split import Split
 from refactor.syntax.words import SPACE
 
 _HOLDS_HEREDOCS = frozenset({"RUN", "COPY", "ADD"})
@@ -119,8 +120,6 @@ def heredocs_of(logical: str, escape: str) -> tuple[HeredocStart, ...]:
     """The heredocs that a logical line begins: RUN, COPY, ADD and ONBUILD of these, not in JSON form."""
     if "<<" not in logical:
         return ()
-    from refactor.syntax.dissection import Split
-
     split = Split(logical, escape)
     if split.keyword == "ONBUILD":
         split = Split(split.argument, escape)

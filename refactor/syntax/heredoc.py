@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from refactor.syntax.expansion import ExpansionError, split_words
 from refactor.syntax.words import SPACE
 
 
@@ -47,8 +48,6 @@ def heredoc_start(word: str) -> HeredocStart | None:
     match = re.fullmatch(r"(\d*)<<(-?)([\t\n\f\r ]*)([^<]*)", word)
     if match is None or not match[4]:
         return None
-    from refactor.syntax.expansion import ExpansionError, split_words
-
     try:
         words = split_words(match[4])
         raw = split_words(match[4], raw_quotes=True)
@@ -67,8 +66,6 @@ def heredoc_starts(line: str) -> tuple[HeredocStart, ...]:
     # A word that begins a heredoc begins with digits and "<<", so most shell text need not be split.
     if not re.search(rf"(?:^|[{SPACE}])[0-9\\]*<<-?[^<]", line):
         return ()
-    from refactor.syntax.expansion import ExpansionError, split_words
-
     try:
         words = split_words(line, raw_quotes=True, raw_escapes=True)
     except ExpansionError:

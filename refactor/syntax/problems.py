@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
-from refactor.syntax.dissection import Dissection, Split
+from refactor.syntax.dissection import Dissection
 from refactor.syntax.heredoc import heredoc_start, heredoc_starts
+from refactor.syntax.nodes import Instruction, Node
+from refactor.syntax.split import Split
 from refactor.syntax.words import BLANKS, SPACE
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from refactor.syntax.dockerfile import Dockerfile
 
 MAX_LINE = 65_536
 """Bytes of a physical line, its ending included: the buffer of Go's ``bufio.Scanner``."""
@@ -70,11 +68,14 @@ class Problem:
         return f"Problem({self.line}, {self.reason!r})"
 
 
-def problems_of(file: Dockerfile, directives: Iterable[tuple[int, str]]) -> tuple[Problem, ...]:
+def problems_of(
+    nodes: Sequence[Node], line_of: Callable[[Node], int], directives: Iterable[tuple[int, str]]
+) -> tuple[Problem, ...]:
     """All problems of a file, in order of lines."""
+    instructions = [node for node in nodes if isinstance(node, Instruction)]
     found = [Problem(line, reason) for line, reason in directives]
     is_in_stage = False
-    for node in file.instructions:
+    for node in instructions:
         dissection = node.dissection
         reason = dissection.problem
         if reason is False:
@@ -88,13 +89,13 @@ def problems_of(file: Dockerfile, directives: Iterable[tuple[int, str]]) -> tupl
         elif dissection.split.keyword == "FROM":
             is_in_stage = True
         if isinstance(reason, str):
-            found.append(Problem(file.line_of(node), reason))
-    if not file.instructions:
-        found.append(Problem(max(1, sum(node.text.count("\n") for node in file.nodes)), "file with no instructions"))
+            found.append(Problem(line_of(node), reason))
+    if not instructions:
+        found.append(Problem(max(1, sum(node.text.count("\n") for node in nodes)), "file with no instructions"))
     elif not is_in_stage and not found:
-        found.append(Problem(file.line_of(file.instructions[-1]), "dockerfile contains no stages to build"))
+        found.append(Problem(line_of(instructions[-1]), "dockerfile contains no stages to build"))
     line = 1
-    for other in file.nodes:
+    for other in nodes:
         if len(other.text) * 4 > MAX_LINE:
             found += [Problem(line + offset, f"line greater than max allowed size of {MAX_LINE - 1}")
                       for offset in _long_lines(other.text)]  # fmt: skip

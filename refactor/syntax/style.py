@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from refactor.syntax.framing import Head
 from refactor.syntax.words import SPACE
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from refactor.syntax.nodes import Instruction, Trivia
 
 CANONICAL_INDENT = "    "
 
@@ -28,12 +25,19 @@ class Style:
         return f"Style({self.newline!r}, {self.indent!r}, {self.keyword_case!r})"
 
 
+class Written(Protocol):
+    """A node, as far as its style goes."""
+
+    text: str
+    is_instruction: bool
+
+
 class FileFormat:
     """What the nodes of one file share: the escape character, and the style, read when first needed."""
 
     __slots__ = ("_style", "escape", "nodes")
 
-    def __init__(self, escape: str = "\\", nodes: Sequence[Instruction | Trivia] = ()) -> None:
+    def __init__(self, escape: str = "\\", nodes: Sequence[Written] = ()) -> None:
         self.escape = escape
         self.nodes = nodes
         self._style: Style | None = None
@@ -45,7 +49,7 @@ class FileFormat:
         return self._style
 
 
-def _read_style(nodes: Sequence[Instruction | Trivia], escape: str) -> Style:
+def _read_style(nodes: Sequence[Written], escape: str) -> Style:
     lines = crlf = lower = upper = 0
     indents: dict[str, int] = {}
     for node in nodes:

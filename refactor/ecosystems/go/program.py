@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from refactor.context import Unknown
-from refactor.context.manifests import GoMod, read_go_mod, read_go_work
+from refactor.context.go_manifests import GoMod, read_go_mod, read_go_work
 from refactor.ecosystems.go.source import GoSource, is_built, read_source
 from refactor.ecosystems.reading import Refused, StageReading, Step, join
 from refactor.shell import Command

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from refactor.context import Unknown
+from refactor.context.literals import paths_named
 from refactor.ecosystems.node.layout import SKIPPED, Layout, Unit, below
 from refactor.ecosystems.node.needs import STATIC_SERVERS, Server, Started
 from refactor.ecosystems.node.programs import Ran
@@ -155,7 +156,7 @@ class _Keeper:
         self.kept: dict[str, bool] = {}
         """Path -> is a file."""
         self.outputs: dict[str, None] = {}
-        found = tree.layout.context.literals(SUFFIXES)
+        found = paths_named(tree.layout.context, tuple(sorted(SUFFIXES)))
         own = set(server.files)
         self.named = (
             {}

@@ -128,8 +128,7 @@ def libraries(installs: Iterable[ReadInstall], image: BaseImage, building: Itera
     """System packages that the installed distributions need at run time -> why, by the names of the image's
     release.
     """
-    from refactor.images import classify, native_needs
-    from refactor.images.system_packages import loads_system_library
+    from refactor.images.system_packages import classify, loads_system_library, native_needs
 
     distro, release = image.distro or "debian", image.release
     found: dict[str, str] = {}
@@ -166,7 +165,7 @@ def libraries(installs: Iterable[ReadInstall], image: BaseImage, building: Itera
 
 def why_library_unknown(image: BaseImage, building: Iterable[Building]) -> str | None:
     """A distribution that the full image builds against a library whose package name is not known."""
-    from refactor.images import classify, native_build_needs
+    from refactor.images.system_packages import classify, native_build_needs
 
     for one in building if image.variant == "fat" else ():
         for package in native_build_needs(one.name) if one.name not in _EXTRA_BUILD_LIBRARIES else ():

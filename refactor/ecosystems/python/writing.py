@@ -15,7 +15,8 @@ from refactor.ecosystems.reading import Refused, StageReading, join
 from refactor.shell import Command, read
 
 if TYPE_CHECKING:
-    from refactor.context.python_source import PythonFacts, Use
+    from refactor.context.python_source import PythonFacts
+    from refactor.context.python_use import Use
 
 _HOME_CACHES = {
     "matplotlib": "its font cache", "transformers": "downloaded models", "sentence-transformers": "downloaded models",
