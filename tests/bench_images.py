@@ -1,12 +1,14 @@
-"""What a rewrite does to images: ``python -m tests.bench_images [--only NAME]... [--markdown]``.
+"""What a rewrite does to images: ``python -m tests.bench_images [--only NAME|LANGUAGE]... [--markdown]``.
 
-Builds every runnable application of corpus/ as it is and as dockerfix rewrites it, each from a cold cache,
-starts both, edits one source file and builds again. One row an application; the last lines sum up. Needs a
-container engine that reaches the package registries (``DOCKERFIX_BUILD_NETWORK=host`` where its builds need
-that).
+Builds every runnable application of corpus/ as it is and as dockerfix rewrites it, each from a cold cache and with
+cache mounts that are empty, and starts both. Then one source file is edited and both are built again, with the cache
+and the mounts that the first build left, as on a developer's machine: three times with three edits, and the median
+counts. One row an application; the last lines sum up. Needs a container engine that reaches the package registries
+(``DOCKERFIX_BUILD_NETWORK=host`` where its builds need that).
 
-``--keep FILE`` writes each result there as it comes, and takes from there what was measured before. Exit
-status 1 where a rewritten application does not build or does not start as before, 2 where there is no engine.
+``--keep FILE`` writes each result there as it comes, and takes from there what was measured before, so that a run that
+was stopped goes on. Exit status 1 where a rewritten application does not build or start as before, its image grew, or
+its rebuild became slower by more than noise; 2 where there is no engine.
 """
 
 from __future__ import annotations
@@ -24,8 +26,11 @@ from typing import Any
 from refactor.engine.run import Options
 from refactor.proof import EngineProblem, ProbeOptions, ProofOptions, Verdict, find_engine
 from refactor.proof.engine import Engine
+from refactor.proof.prove import GROWTH_BYTES
+from refactor.proof.rebuild import is_slower
 from refactor.proof.verify import Verified, verify_file
 
+EDITS = 3
 CORPUS = Path(__file__).parents[1] / "corpus"
 
 
@@ -60,6 +65,19 @@ class Result:
     def works(self) -> bool:
         return self.state == "unchanged" or (self.state == "proved" and self.is_expected)
 
+    @property
+    def is_larger(self) -> bool:
+        return self.after > self.before + GROWTH_BYTES
+
+    @property
+    def is_slower(self) -> bool:
+        return bool(self.steps_after) and is_slower(self.rebuild_before, self.rebuild_after)
+
+    @property
+    def gain(self) -> float:
+        """By which share of its time the rebuild became faster."""
+        return 1 - self.rebuild_after / self.rebuild_before if self.rebuild_before else 0.0
+
 
 def applications() -> dict[str, dict[str, Any]]:
     """The tables of corpus/apps.toml whose application can be started."""
@@ -75,7 +93,7 @@ def measure(name: str, app: dict[str, Any], engine: Engine, is_verbose: bool = F
     verified = verify_file(
         str(CORPUS / "apps" / name / "Dockerfile"),
         Options(is_isolated=True),
-        ProofOptions(probe=probe, has_contents=False),
+        ProofOptions(probe=probe, has_contents=False, rebuilds=EDITS),
         engine,
         say=(lambda text: print(f"{name}: {text}", file=sys.stderr, flush=True)) if is_verbose else lambda text: None,
     )
@@ -96,7 +114,7 @@ def result_of(name: str, app: dict[str, Any], verified: Verified) -> Result:
             numbers[f"cold_{when}"] = round(version.built.seconds, 1)
         if version is not None and version.rebuild is not None:
             rebuild = version.rebuild
-            numbers[f"rebuild_{when}"] = round(rebuild.seconds, 1)
+            numbers[f"rebuild_{when}"] = round(rebuild.seconds, 2)
             numbers[f"ran_{when}"] = rebuild.ran
             numbers[f"steps_{when}"] = rebuild.ran + rebuild.cached
             numbers[f"installs_{when}"] = len(rebuild.installs)
@@ -186,10 +204,29 @@ def summary(results: Sequence[Result]) -> Iterator[str]:
             sum(result.rebuild_before for result in edited),
             sum(result.rebuild_after for result in edited),
         )
-        yield f"Rebuild after a source edit: {was:.0f} s → {now:.0f} s in total."
+        yield (
+            f"Rebuild after a source edit (median of {EDITS}): median {_gain(edited)}; "
+            f"{was:.0f} s → {now:.0f} s in total."
+        )
+        for language in sorted({result.language for result in edited}):
+            those = [result for result in edited if result.language == language]
+            yield f"  {language}: median {_gain(those)} ({len(those)} applications)."
         again = sum(result.installs_after > 0 for result in edited)
         once = sum(result.installs_before > 0 for result in edited)
         yield f"A source edit installs dependencies again in {once} applications before, in {again} after."
+    for what, those in (
+        ("does not work", [result for result in judged if not result.works]),
+        ("has a larger image", [result for result in built if result.is_larger]),
+        ("has a slower rebuild", [result for result in edited if result.is_slower]),
+        ("does not build here as it is", [result for result in results if result.state == "does not build"]),
+    ):
+        if those:
+            yield f"{what.capitalize()}: {', '.join(result.name for result in those)}."
+
+
+def _gain(results: Sequence[Result]) -> str:
+    gain = median(result.gain for result in results)
+    return f"{gain:.0%} faster" if gain >= 0 else f"{-gain:.0%} slower"
 
 
 def read_kept(path: Path | None) -> dict[str, Result]:
@@ -216,26 +253,35 @@ def run(names: Iterable[str], keep: Path | None, engine: Engine, is_verbose: boo
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench_images", description=__doc__.split("\n")[0])
-    parser.add_argument("--only", action="append", metavar="NAME", help="only this application; may be given again")
+    parser.add_argument(
+        "--only",
+        action="append",
+        metavar="NAME",
+        help="only this application, or those of this language; again for more",
+    )
     parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
     parser.add_argument("--keep", type=Path, metavar="FILE", help="keep results there, and take known ones from there")
     parser.add_argument("--engine", choices=("docker", "podman", "buildah"))
     arguments = parser.parse_args()
     apps = applications()
-    unknown = sorted(set(arguments.only or ()) - set(apps))
+    languages = {app["language"] for app in apps.values()}
+    wanted = set(arguments.only or apps)
+    unknown = sorted(wanted - set(apps) - languages)
     if unknown:
-        parser.error(f"no such application: {', '.join(unknown)}")
+        parser.error(f"no such application or language: {', '.join(unknown)}")
     try:
         engine = find_engine(arguments.engine)
     except EngineProblem as problem:
         print(problem, file=sys.stderr)
         return 2
-    names = arguments.only or sorted(apps, key=lambda name: (apps[name]["language"], name))
+    names = [name for name in apps if wanted & {name, apps[name]["language"]}]
+    names.sort(key=lambda name: (apps[name]["language"], name))
     results = list(run(names, arguments.keep, engine, sys.stderr.isatty()))
     print("\n".join(table(results, arguments.markdown)))
     print()
     print("\n".join(summary(results)))
-    return 0 if all(result.works for result in results if result.state != "does not build") else 1
+    judged = [result for result in results if result.state != "does not build"]
+    return 0 if all(result.works and not result.is_larger and not result.is_slower for result in judged) else 1
 
 
 if __name__ == "__main__":

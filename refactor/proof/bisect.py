@@ -46,7 +46,7 @@ def bisect(
         if candidate.after not in judged:
             say(f"trying {', '.join(candidate.codemods)}")
             judged[candidate.after] = prover.judge(
-                candidate.after, candidate.may_change, candidate.files, is_short=True
+                candidate.after, candidate.may_change, candidate.files, is_safe=candidate.is_safe, is_short=True
             ).problems
         return judged[candidate.after]
 
@@ -66,4 +66,5 @@ def bisect(
     kept = rewrite(frozenset(ids)) if ids else None
     if kept is None or kept.after == prover.source:
         return Bisection(tuple(culprits), None, None)
-    return Bisection(tuple(culprits), kept, prover.judge(kept.after, kept.may_change, kept.files))
+    proof = prover.judge(kept.after, kept.may_change, kept.files, is_safe=kept.is_safe)
+    return Bisection(tuple(culprits), kept, proof)

@@ -11,7 +11,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import IO
 
-from refactor.proof.tar import Member, TarProblem, read_members
+from refactor.proof.stamps import normalizer_of
+from refactor.proof.tar import Member, TarProblem, digest_of, read_members
+from refactor.proof.tree import Entry
 
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "fish", "busybox", "csh", "tcsh"})
 _PROGRAMS = frozenset({"bin", "usr/bin", "usr/local/bin", "sbin", "usr/sbin", "usr/local/sbin", "busybox"})
@@ -19,6 +21,7 @@ _DATABASES = re.compile(r"^(?:usr/)?(?:var/lib/dpkg/status(?:\.d/[^/]+)?|lib/apk
 _NODE = re.compile(r"(?:^|/)node_modules/((?:@[^/]+/)?[^/@.][^/]*)/package\.json$")
 _PYTHON = re.compile(r"(?:^|/)([^/]+)-([^/-]+)\.(?:dist-info/METADATA|egg-info/PKG-INFO)$")
 _MAX_DATABASE = 64 << 20
+_MAX_STAMPED = 1 << 20
 MAX_MEMBERS = 2_000_000
 
 
@@ -39,16 +42,21 @@ class Contents:
     shells: list[str] = field(default_factory=list)
     programs: dict[str, str] = field(default_factory=dict)
     """Name to absolute path of what is in the usual folders of PATH."""
+    tree: dict[str, Entry] | None = None
+    """Every path, where that was asked for."""
     is_whole: bool = True
     """False where the stream ended early or was cut at a limit."""
 
 
-def read_contents(pipe: IO[bytes]) -> Contents:
-    """Reads a tar stream to its end. A broken or endless one gives what was read, not ``is_whole``."""
-    contents = Contents()
+def read_contents(pipe: IO[bytes], *, has_tree: bool = False) -> Contents:
+    """Reads a tar stream to its end, with the digest of each file where ``has_tree``. A broken or endless one gives
+    what was read, not ``is_whole``."""
+    contents = Contents(tree={} if has_tree else None)
     try:
-        for member in read_members(pipe, _is_database):
+        for member in read_members(pipe, _is_small_stamped if has_tree else _is_database, has_digests=has_tree):
             _take(contents, member)
+            if contents.tree is not None:
+                contents.tree[member.path] = _entry(contents.tree, member)
             if contents.count >= MAX_MEMBERS:
                 contents.is_whole = False
                 break
@@ -63,8 +71,24 @@ def _is_database(path: str, size: int) -> bool:
     return size <= _MAX_DATABASE and _DATABASES.match(path) is not None
 
 
+def _is_small_stamped(path: str, size: int) -> bool:
+    if _is_database(path, size):
+        return True
+    return size <= _MAX_STAMPED and normalizer_of(path) is not None
+
+
+def _entry(tree: dict[str, Entry], member: Member) -> Entry:
+    if member.kind == "1" and member.link in tree:
+        return tree[member.link]
+    digest, owner = member.digest, (member.uid, member.gid)
+    normal = normalizer_of(member.path) if member.content is not None else None
+    if normal is not None and member.content is not None:
+        digest = digest_of(normal(member.content))
+    return Entry(member.kind, member.mode, owner, member.size, digest, member.link, member.attributes)
+
+
 def _take(contents: Contents, member: Member) -> None:
-    path, mode, size, kind, content = member
+    path, mode, size, kind, content = member[:5]
     folder, _, name = path.rpartition("/")
     contents.count += 1
     contents.bytes += size
@@ -78,7 +102,7 @@ def _take(contents: Contents, member: Member) -> None:
         contents.programs.setdefault(name, f"/{path}")
         if name in _SHELLS:
             contents.shells.append(path)
-    if content is not None:
+    if content is not None and _is_database(path, size):
         text = content.decode("utf-8", "replace")
         contents.system_packages.update(_alpine(text) if path.endswith("apk/db/installed") else _debian(text))
     elif name == "package.json":

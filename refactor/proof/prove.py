@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import signal
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from types import FrameType
+from statistics import median
 from typing import Any
 
 from refactor.context import BuildContext
@@ -23,9 +21,15 @@ from refactor.proof.engine import REPOSITORY, BuildRequest, Built, Engine, Engin
 from refactor.proof.engines import find_engine
 from refactor.proof.filesystem import Contents, Gone, gone, read_contents
 from refactor.proof.probe import Likeness, Outcome, ProbeOptions, Starter, Tools, compare_outcomes
-from refactor.proof.progress import Step, reinstalled
+from refactor.proof.progress import Step
+from refactor.proof.rebuild import Rebuild, copied, rebuild_of, slower
+from refactor.proof.signals import catch_signals, uninterrupted
+from refactor.proof.tree import Tree, TreeComparison, compare_trees, less_unstable
 from refactor.proof.workspace import WorkspaceProblem, choose_source, copy_context, edit_source, put, twin
-from refactor.syntax import parse
+
+GROWTH_BYTES = 100_000
+"""How much an image may grow: logs and package databases are written once more where a RUN is taken apart."""
+_PATHS_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +53,11 @@ class ProofOptions:
     """The source file to edit, relative to the context; None: one is chosen."""
     has_rebuild: bool = True
     """Measure a rebuild after a source edit."""
+    rebuilds: int = 1
+    """How often: each time after another edit of the same file, and the median counts."""
     has_contents: bool = True
-    """List the images' files: packages, folders, set-uid programs, shells."""
+    """List the images' files: packages, folders, set-uid programs, shells; and compare them one by one where only SAFE
+    codemods were applied."""
 
 
 class Verdict(Enum):
@@ -59,17 +66,6 @@ class Verdict(Enum):
     FAILED = "failed"
     UNJUDGED = "cannot be judged"
     """The version before does not build, or nothing could be compared."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rebuild:
-    """A build after an edit of one source file."""
-
-    seconds: float
-    ran: int
-    cached: int
-    installs: tuple[str, ...]
-    """The steps that installed dependencies once more."""
 
 
 @dataclass(slots=True)
@@ -100,6 +96,8 @@ class Proof:
     differences: tuple[Difference, ...] = ()
     likeness: Likeness | None = None
     gone: Gone = field(default_factory=Gone)
+    files: TreeComparison | None = None
+    """The images file by file; None where REVIEW or UNSAFE codemods were applied, or that was not wanted."""
     edited: str | None = None
     """The source file that was edited for the rebuild."""
     notes: tuple[str, ...] = ()
@@ -118,17 +116,19 @@ def prove(
     *,
     may_change: frozenset[Aspect] = frozenset(),
     files: Mapping[str, bytes] | None = None,
+    is_safe: bool = False,
     context: BuildContext | None = None,
     engine: Engine | None = None,
 ) -> Proof:
     """Proves that ``after`` may replace ``before``: two Dockerfiles for the same build context.
 
     ``may_change`` is what the rewrite announces to change in the image; ``files`` are written into the
-    context of the version after (a new .dockerignore, say). Raises :class:`EngineProblem` where no engine
-    answers, or one dies, and :class:`WorkspaceProblem` where the context cannot be copied.
+    context of the version after (a new .dockerignore, say); ``is_safe`` says that no file of the image may
+    differ. Raises :class:`EngineProblem` where no engine answers, or one dies, and :class:`WorkspaceProblem`
+    where the context cannot be copied.
     """
     with Prover(before, context_dir, options or ProofOptions(), context=context, engine=engine) as prover:
-        return prover.judge(after, may_change, files or {})
+        return prover.judge(after, may_change, files or {}, is_safe=is_safe)
 
 
 class Prover:
@@ -166,15 +166,17 @@ class Prover:
         self._number = 0
         self._since = time.time()
         self._starter: Starter | None = None
+        self._has_tree = False
+        self._again: Tree | None = None
         self._restore: Callable[[], None] = lambda: None
 
     def __enter__(self) -> Prover:
-        self._restore = _catch_signals()
+        self._restore = catch_signals()
         self._folder = tempfile.mkdtemp(prefix="dockerfix-proof-")
         return self
 
     def __exit__(self, *_: object) -> None:
-        with _uninterrupted():
+        with uninterrupted():
             self._clean()
         self._restore()
 
@@ -205,11 +207,13 @@ class Prover:
         may_change: frozenset[Aspect],
         files: Mapping[str, bytes] | None = None,
         *,
+        is_safe: bool = False,
         is_short: bool = False,
     ) -> Proof:
-        """Judges one version after. ``is_short``: from a warm cache, without measuring; for the search of
-        a culprit."""
+        """Judges one version after. ``is_safe``: only SAFE codemods made it, so no file may differ. ``is_short``:
+        from a warm cache, without measuring; for the search of a culprit."""
         engine = f"{self.engine.name} {self.engine.version}"
+        self._has_tree = is_safe and self.options.has_contents
         before = self.before
         if before.built.problem is not None:
             problem = f"the Dockerfile does not build as it is: {before.built.problem}"
@@ -222,6 +226,8 @@ class Prover:
             return Proof(Verdict.FAILED, (problem,), before, version, engine=engine)
         self._describe(version, is_short)
         proof = self._compare(before, version, may_change, engine)
+        if self._has_tree:
+            proof = self._compared_by_file(proof)
         if not is_short and self.options.has_rebuild:
             proof = self._rebuilt(proof)
         return proof
@@ -269,8 +275,14 @@ class Prover:
         new = (after.warnings or frozenset()) - (before.warnings or frozenset())
         if before.warnings is not None and new:
             notes += [f"the builder's checks newly warn: {warning}" for warning in sorted(new)]
-        if after.described.size > before.described.size:
-            notes.append("the image grew")
+        growth = after.described.size - before.described.size
+        if growth > GROWTH_BYTES:
+            problems.append(
+                f"the image grew by {growth / 1e6:.1f} MB, from {before.described.size / 1e6:.1f} to "
+                f"{after.described.size / 1e6:.1f} MB"
+            )
+        elif growth > 0:
+            notes.append(f"the image grew by {growth} bytes, within the {GROWTH_BYTES // 1000} kB of metadata")
         empty = Contents()
         return Proof(
             Verdict.FAILED if problems else Verdict.PROVED,
@@ -353,54 +365,97 @@ class Prover:
             return
         if self.options.has_contents:
             self.say(f"looking into the version {version.name.partition('-')[0]}")
-            with self.engine.files(version.image, self.run) as pipe:
-                version.contents = read_contents(pipe)
+            version.contents = self._read(version, has_tree=self._has_tree)
         version.warnings = self.engine.check(self._request(version, version.image, False, None))
+
+    def _read(self, version: Version, *, has_tree: bool) -> Contents:
+        with self.engine.files(version.image, self.run) as pipe:
+            return read_contents(pipe, has_tree=has_tree)
+
+    def _compared_by_file(self, proof: Proof) -> Proof:
+        """The proof with the comparison of all files, which fails it where one differs.
+
+        Two builds of one Dockerfile differ as well. So where something does, the version before is built a second
+        time from cold, and what differs between its two builds is left out.
+        """
+        assert proof.after is not None
+        before, after = self._tree(proof.before), self._tree(proof.after)
+        if before is None or after is None:
+            problem = "the images' files could not be read to their end, so they were not compared"
+            return replace(proof, verdict=Verdict.FAILED, problems=(*proof.problems, problem))
+        files, notes = compare_trees(before, after), proof.notes
+        if not files.is_equal:
+            again = self._built_again()
+            if again is not None:
+                files = less_unstable(files, before, again)
+            else:
+                notes = (*notes, "the version before could not be built a second time, to see what differs by itself")
+        problems = proof.problems
+        if not files.is_equal:
+            shown = [str(difference) for difference in files.differences[:_PATHS_SHOWN]]
+            if len(files.differences) > _PATHS_SHOWN:
+                shown.append(f"{len(files.differences) - _PATHS_SHOWN} more")
+            problems = (*problems, f"files differ, though only SAFE codemods were applied: {'; '.join(shown)}")
+        verdict = Verdict.FAILED if problems else proof.verdict
+        return replace(proof, verdict=verdict, problems=problems, files=files, notes=notes)
+
+    def _tree(self, version: Version) -> Tree | None:
+        contents = version.contents
+        if contents is None or contents.tree is None:
+            self.say(f"reading the files of the version {version.name.partition('-')[0]}")
+            contents = version.contents = self._read(version, has_tree=True)
+        return contents.tree if contents.is_whole else None
+
+    def _built_again(self) -> Tree | None:
+        """The files of a second build of the version before; None where it fails."""
+        if self._again is None:
+            version = self._build("before-again", self.source, {})
+            if version.built.problem is not None:
+                return None
+            self._again = self._tree(version)
+            self.engine.remove_image(version.image)
+        return self._again
 
     def _rebuilt(self, proof: Proof) -> Proof:
         assert proof.after is not None
-        covered = _copied(self.source, self.context)
-        path = self.options.edit or choose_source(self.context, covered) or choose_source(self.context, None)
+        path = self.options.edit or choose_source(self.context, copied(self.source, self.context))
+        path = path or choose_source(self.context, None)
         if path is None:
             return replace(proof, notes=(*proof.notes, "no source file to edit was found, so no rebuild was measured"))
-        mark = f"dockerfix {self.run}"
-        for version in (proof.before, proof.after):
-            if self.engine.is_cache_ambiguous:
-                self._run_build(version, version.image, is_cold=False, ignore_file=self._ignore_file(version.folder))
-            try:
-                edit_source(version.folder, path, mark)
-            except WorkspaceProblem as problem:
-                return replace(proof, notes=(*proof.notes, f"no rebuild was measured: {problem}"))
-            self.say(f"rebuilding the version {version.name.partition('-')[0]} after an edit of {path}")
-            image = f"{version.image}-edited"
-            built = self._run_build(version, image, is_cold=False, ignore_file=self._ignore_file(version.folder))
-            if built.problem is not None:
-                note = f"after an edit of {path} the version {version.name} does not build: {built.problem}"
-                return replace(proof, notes=(*proof.notes, note))
-            cached = sum(step.is_cached for step in built.steps)
-            version.rebuild = Rebuild(
-                built.seconds,
-                len(built.steps) - cached,
-                cached,
-                tuple(step.text for step in reinstalled(built.steps)),
-            )
-            self.engine.remove_image(image)
-        return replace(proof, edited=path)
+        found: dict[str, list[Rebuild]] = {"before": [], "after": []}
+        for number in range(self.options.rebuilds):
+            for version, rebuilds in zip((proof.before, proof.after), found.values()):
+                built = self._rebuild_after_edit(version, path, f"dockerfix {self.run} {number}")
+                if isinstance(built, str):
+                    return replace(proof, notes=(*proof.notes, built))
+                rebuilds.append(rebuild_of(built))
+        for version, rebuilds in zip((proof.before, proof.after), found.values()):
+            version.rebuild = replace(rebuilds[0], seconds=median(rebuild.seconds for rebuild in rebuilds))
+        assert proof.before.rebuild is not None
+        assert proof.after.rebuild is not None
+        warnings = slower(proof.before.rebuild, proof.after.rebuild, path)
+        return replace(proof, edited=path, notes=(*proof.notes, *warnings))
 
-
-def _copied(source: bytes, context: BuildContext) -> list[str] | None:
-    """The context's paths that a Dockerfile copies; None where that is everything, or not known."""
-    found: list[str] = []
-    for node in parse(source).instructions:
-        if node.keyword not in {"COPY", "ADD"} or node.flag("from") is not None:
-            continue
-        for pattern in node.sources:
-            if "$" in pattern:
-                return None
-            matched = context.glob(pattern)
-            if isinstance(matched, tuple):
-                found += ["" if path == "." else path.strip("/") for path in matched]
-    return found
+    def _rebuild_after_edit(self, version: Version, path: str, mark: str) -> Built | str:
+        """A build from the warm cache with one file edited, which is as before in the end. A text says why there is
+        none."""
+        ignore = self._ignore_file(version.folder)
+        if self.engine.is_cache_ambiguous:
+            self._run_build(version, version.image, is_cold=False, ignore_file=ignore)
+        name, image = version.name.partition("-")[0], f"{version.image}-edited"
+        try:
+            original = edit_source(version.folder, path, mark)
+        except WorkspaceProblem as problem:
+            return f"no rebuild was measured: {problem}"
+        try:
+            self.say(f"rebuilding the version {name} after an edit of {path}")
+            built = self._run_build(version, image, is_cold=False, ignore_file=ignore)
+        finally:
+            put(version.folder, path, original)
+        if built.problem is not None:
+            return f"after an edit of {path} the version {name} does not build: {built.problem}"
+        self.engine.remove_image(image)
+        return built
 
 
 def _redactor(options: ProofOptions) -> Callable[[str], str]:
@@ -440,51 +495,6 @@ def _make_writable(function: Callable[..., Any], path: str, _: object) -> None:
         os.chmod(os.path.dirname(path), 0o700)
         os.chmod(path, 0o700)
         function(path)
-
-
-class Interrupted(KeyboardInterrupt):
-    """A signal that asks to end came; what was made is removed on the way out."""
-
-
-def _catch_signals() -> Callable[[], None]:
-    """Makes SIGTERM and SIGHUP end the run in order, as Ctrl-C does. Returns what undoes that."""
-    if threading.current_thread() is not threading.main_thread():
-        return lambda: None
-
-    def stop(number: int, _: FrameType | None) -> None:
-        raise Interrupted(signal.Signals(number).name)
-
-    old = {}
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        # What the caller has set to be ignored (nohup) stays so.
-        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
-            old[number] = signal.signal(number, stop)
-
-    def restore() -> None:
-        for number, handler in old.items():
-            signal.signal(number, handler)
-
-    return restore
-
-
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """A second Ctrl-C must not stop the removal of containers and images, which has time limits of its
-    own."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    old = {}
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        if number is not None:
-            old[number] = signal.signal(number, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)
 
 
 def clean_up(engine: Engine) -> Sequence[str]:

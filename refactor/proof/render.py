@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from refactor.proof.engine import Image
 from refactor.proof.prove import Proof, Verdict, Version
+from refactor.proof.tree import TreeComparison
 from refactor.proof.verify import Verified
 
 FORMATS = ("text", "json", "markdown")
 _NAMES_SHOWN = 12
+_PATHS_SHOWN = 20
 _LOG_LINES = 25
 
 
@@ -66,6 +68,9 @@ def _rows(proof: Proof) -> Iterator[Row]:
         ):
             if x or y:
                 yield Row(what, str(len(x)), str(len(y)), f"{len(lost)} went away" if lost else "")
+        if proof.files is not None:
+            verdict = "equal one by one" if proof.files.is_equal else f"{len(proof.files.differences)} differ"
+            yield Row("files", str(a.count), str(b.count), verdict)
         yield Row("set-uid programs", str(len(a.set_uid)), str(len(b.set_uid)))
         yield Row("shells", _basenames(a.shells), _basenames(b.shells))
 
@@ -113,6 +118,8 @@ def _details(proof: Proof) -> Iterator[tuple[str, list[str]]]:
     ]
     if lines:
         yield "went away", lines
+    if proof.files is not None:
+        yield from _files(proof.files)
     if proof.after is not None and proof.after.contents is not None:
         left = proof.after.contents
         lines = [
@@ -126,6 +133,30 @@ def _details(proof: Proof) -> Iterator[tuple[str, list[str]]]:
         yield "installs that a source edit runs again", list(proof.after.rebuild.installs)
     if proof.notes:
         yield "notes", list(proof.notes)
+
+
+def _files(files: TreeComparison) -> Iterator[tuple[str, list[str]]]:
+    """What a comparison of all files found, and what it left out and why."""
+    if files.differences:
+        more = len(files.differences) - _PATHS_SHOWN
+        lines = [str(difference) for difference in files.differences[:_PATHS_SHOWN]]
+        yield "files that differ", lines + ([f"and {more} more"] if more > 0 else [])
+    lines = []
+    if files.cleaned:
+        size = megabytes(sum(size for _, size in files.cleaned))
+        lines.append(f"caches that went ({size}): {_some(_folders(path for path, _ in files.cleaned))}")
+    reasons: dict[str, list[str]] = {}
+    for path, reason in files.stamped:
+        reasons.setdefault(reason, []).append(f"/{path}")
+    lines += [f"{reason}: {_some(paths)}" for reason, paths in reasons.items()]
+    if files.unstable:
+        lines.append(f"differs from build to build: {_some([f'/{path}' for path in files.unstable])}")
+    if lines:
+        yield "left out of the comparison of files", lines
+
+
+def _folders(paths: Iterable[str]) -> list[str]:
+    return sorted({"/" + path.rpartition("/")[0] for path in paths})
 
 
 def _some(names: Sequence[str]) -> str:
@@ -275,9 +306,25 @@ def _proof(proof: Proof) -> dict[str, Any]:
             "python_packages": list(proof.gone.python_packages),
             "folders": [{"path": f"/{path}", "bytes": size} for path, size in proof.gone.folders],
         },
+        "files": _compared(proof.files) if proof.files is not None else None,
         "edited": proof.edited,
         "notes": list(proof.notes),
         "log": _log(proof),
+    }
+
+
+def _compared(files: TreeComparison) -> dict[str, Any]:
+    return {
+        "count": files.count,
+        "equal": files.is_equal,
+        "differences": [
+            {"path": f"/{difference.path}", "what": list(difference.aspects), "text": difference.text}
+            | ({"below": difference.below} if difference.below else {})
+            for difference in files.differences
+        ],
+        "cleaned": [{"path": f"/{path}", "bytes": size} for path, size in files.cleaned],
+        "stamped": [{"path": f"/{path}", "reason": reason} for path, reason in files.stamped],
+        "unstable": [f"/{path}" for path in files.unstable],
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from refactor.codemod import Codemod
+from refactor.codemod import Codemod, Safety
 from refactor.codemod.codemod import discover
 from refactor.context import BuildContext
 from refactor.engine.fix import fix
@@ -26,6 +26,8 @@ class Rewrite:
     may_change: frozenset[Aspect]
     files: Mapping[str, bytes] = field(default_factory=dict)
     """Other files of the context that belong to the rewrite."""
+    is_safe: bool = False
+    """Whether all that was applied is SAFE, so that no file of the image may differ."""
     errors: tuple[str, ...] = ()
     """Why there is none: the file's own faults, or a gate that stopped it."""
 
@@ -53,7 +55,8 @@ def rewriter_for(path: str, source: bytes, options: Options) -> Rewriter:
         ids = _once([finding.codemod for finding in record.applied])
         errors = () if record.is_changed else tuple(str(message) for message in record.errors)
         after = record.after if record.after is not None else source
-        return Rewrite(after, ids, _aspects([known[id] for id in ids], source, after), errors=errors)
+        is_safe = all(finding.safety == str(Safety.SAFE) for finding in record.applied)
+        return Rewrite(after, ids, _aspects([known[id] for id in ids], source, after), is_safe=is_safe, errors=errors)
 
     return rewrite
 
@@ -66,9 +69,9 @@ def rewriter_with(source: bytes, context: BuildContext, codemods: Sequence[type[
         change = fix(source, context, codemods=chosen)
         ids = _once([finding.codemod for finding in change.applied])
         errors = (change.failure,) if change.failure else tuple(problem.reason for problem in change.problems)
-        return Rewrite(
-            change.after, ids, _aspects([cls for cls in chosen if cls.id in ids], source, change.after), errors=errors
-        )
+        aspects = _aspects([cls for cls in chosen if cls.id in ids], source, change.after)
+        is_safe = all(finding.safety is Safety.SAFE for finding in change.applied)
+        return Rewrite(change.after, ids, aspects, is_safe=is_safe, errors=errors)
 
     return rewrite
 

@@ -6,13 +6,16 @@ is eight seconds against one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
 from typing import IO, NamedTuple
 
 BLOCK = 512
 _CHUNK = 1 << 20
 _MAX_EXTENSION = 1 << 20
 """Largest pax or GNU extension header, and so the longest path, that is read."""
+
+_NO_RECORDS: Mapping[bytes, bytes] = {}
 
 
 class TarProblem(ValueError):
@@ -29,12 +32,25 @@ class Member(NamedTuple):
     kind: str
     content: bytes | None
     """Of files that were asked for, else None."""
+    uid: int
+    gid: int
+    link: str
+    """What a link points to; a hard link's path as ``path`` has it."""
+    digest: bytes
+    """Of a file's content, where digests were asked for; else empty."""
+    attributes: tuple[tuple[bytes, bytes], ...]
+    """Extended attributes (file capabilities, say), sorted."""
 
 
-def read_members(pipe: IO[bytes], wants: Callable[[str, int], bool]) -> Iterator[Member]:
+def digest_of(content: bytes) -> bytes:
+    """The digest by which contents of files are compared."""
+    return hashlib.blake2b(content, digest_size=16).digest()
+
+
+def read_members(pipe: IO[bytes], wants: Callable[[str, int], bool], *, has_digests: bool = False) -> Iterator[Member]:
     """The entries in their order, with the content of those files of which ``wants(path, size)`` is true.
     Raises :class:`TarProblem` for a broken stream and OSError for a broken pipe."""
-    path, size_override = "", -1
+    path, link, records = "", "", _NO_RECORDS
     while True:
         header = _exactly(pipe, BLOCK)
         if not header.strip(b"\0"):
@@ -50,14 +66,14 @@ def read_members(pipe: IO[bytes], wants: Callable[[str, int], bool]) -> Iterator
             data = _padded(pipe, size)
             if kind == "x":
                 records = _pax(data)
-                path = records.get(b"path", b"").decode("utf-8", "replace") or path
-                if records.get(b"size", b"").isdigit():
-                    size_override = int(records[b"size"])
+                path = _decoded(records.get(b"path", b"")) or path
+                link = _decoded(records.get(b"linkpath", b"")) or link
             elif kind == "L":
-                path = data.rstrip(b"\0").decode("utf-8", "replace")
+                path = _decoded(data.rstrip(b"\0"))
+            elif kind == "K":
+                link = _decoded(data.rstrip(b"\0"))
             continue
-        if size_override >= 0:
-            size = size_override
+        size = _override(records, b"size", size)
         if not path:
             name, prefix = (
                 _text(header[:100]),
@@ -69,13 +85,28 @@ def read_members(pipe: IO[bytes], wants: Callable[[str, int], bool]) -> Iterator
         # Links and folders have no content, whatever their size field says.
         size = size if kind == "0" else 0
         path = path.removeprefix("./").strip("/")
-        content = None
+        content, digest = None, b""
         if kind == "0" and wants(path, size):
             content = _padded(pipe, size)
+            digest = digest_of(content) if has_digests else b""
+        elif kind == "0" and has_digests:
+            digest = _digest(pipe, size)
         else:
             _skip(pipe, size + -size % BLOCK)
-        yield Member(path, _number(header[100:108]) & 0o7777, size, kind, content)
-        path, size_override = "", -1
+        link = link or _text(header[157:257])
+        yield Member(
+            path,
+            _number(header[100:108]) & 0o7777,
+            size,
+            kind,
+            content,
+            _override(records, b"uid", _number(header[108:116])),
+            _override(records, b"gid", _number(header[116:124])),
+            link.removeprefix("./").strip("/") if kind == "1" else link if kind == "2" else "",
+            digest,
+            tuple(sorted(item for item in records.items() if item[0].startswith(b"SCHILY.xattr."))),
+        )
+        path, link, records = "", "", _NO_RECORDS
 
 
 def _exactly(pipe: IO[bytes], size: int) -> bytes:
@@ -97,6 +128,21 @@ def _skip(pipe: IO[bytes], size: int) -> None:
         size -= len(_exactly(pipe, min(size, _CHUNK)))
 
 
+def _digest(pipe: IO[bytes], size: int) -> bytes:
+    digest, left = hashlib.blake2b(digest_size=16), size
+    while left > 0:
+        chunk = _exactly(pipe, min(left, _CHUNK))
+        digest.update(chunk)
+        left -= len(chunk)
+    _skip(pipe, -size % BLOCK)
+    return digest.digest()
+
+
+def _override(records: Mapping[bytes, bytes], key: bytes, value: int) -> int:
+    number = records.get(key, b"")
+    return int(number) if number.isdigit() else value
+
+
 def _drain(pipe: IO[bytes]) -> None:
     while pipe.read(_CHUNK):
         pass
@@ -114,7 +160,11 @@ def _number(field: bytes) -> int:
 
 
 def _text(field: bytes) -> str:
-    return field.partition(b"\0")[0].decode("utf-8", "replace")
+    return _decoded(field.partition(b"\0")[0])
+
+
+def _decoded(name: bytes) -> str:
+    return name.decode("utf-8", "replace")
 
 
 def _pax(data: bytes) -> dict[bytes, bytes]:

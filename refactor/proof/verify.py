@@ -129,7 +129,7 @@ def _verify(
     is_bisecting: bool,
     say: Callable[[str], None],
 ) -> Verified:
-    proof = prover.judge(rewrite.after, rewrite.may_change, rewrite.files)
+    proof = prover.judge(rewrite.after, rewrite.may_change, rewrite.files, is_safe=rewrite.is_safe)
     verified = Verified(path, proof, rewrite.codemods)
     if proof.is_proved:
         return replace(verified, after=rewrite.after, kept=rewrite.codemods)

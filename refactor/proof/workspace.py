@@ -234,8 +234,8 @@ def choose_source(context: BuildContext, covered: list[str] | None) -> str | Non
     return chosen
 
 
-def edit_source(folder: str, path: str, mark: str) -> None:
-    """Adds a comment with ``mark`` at the end of a source file in a copy of the context.
+def edit_source(folder: str, path: str, mark: str) -> bytes:
+    """Adds a comment with ``mark`` at the end of a source file in a copy of the context. Returns what was in it before.
 
     Raises :class:`WorkspaceProblem` for a file that is too large, no text, or of no language known here.
     """
@@ -247,11 +247,12 @@ def edit_source(folder: str, path: str, mark: str) -> None:
         if os.path.islink(goal) or not os.path.isfile(goal) or os.path.getsize(goal) > MAX_SOURCE:
             raise WorkspaceProblem(f"{path} is no source file of at most {MAX_SOURCE >> 20} MiB")
         with open(goal, "rb") as file:
-            content = file.read()
+            original = content = file.read()
         newline = b"\r\n" if b"\r\n" in content else b"\n"
         if content and not content.endswith(b"\n"):
             content += newline
         comment = " ".join(part for part in (marks[0], mark, marks[1]) if part)
         put(folder, path, content + comment.encode() + newline)
+        return original
     except OSError as error:
         raise WorkspaceProblem(f"{path} cannot be edited: {error.strerror or error}") from None
