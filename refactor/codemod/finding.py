@@ -34,7 +34,19 @@ class Finding:
     ``may_change`` is what this one changes beyond what its codemod declares for every file.
     """
 
-    __slots__ = ("codemod", "edits", "evidence", "line", "may_change", "message", "node", "safety", "why")
+    __slots__ = (
+        "codemod",
+        "edits",
+        "evidence",
+        "line",
+        "may_change",
+        "message",
+        "node",
+        "ordinal",
+        "place",
+        "safety",
+        "why",
+    )
 
     def __init__(
         self,
@@ -56,6 +68,10 @@ class Finding:
         self.may_change = frozenset(may_change)
         self.codemod = ""
         self.line = 0
+        self.place = ""
+        """The instruction's text with its blanks folded: what is found there again after other lines changed."""
+        self.ordinal = 0
+        """How many findings of the same codemod on the same text stand above it."""
 
     def __repr__(self) -> str:
         return f"Finding({self.codemod}:{self.line} {self.message!r})"

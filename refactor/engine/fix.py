@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from refactor.codemod import Codemod, Finding, Refusal, Safety, Settings
+from refactor.codemod import Codemod, Finding, Refusal, Safety, Settings, refuse
 from refactor.codemod.codemod import discover
 from refactor.context import BuildContext
 from refactor.engine.change import Change
@@ -66,11 +67,13 @@ def fix(
     safety: Safety = Safety.REVIEW,
     settings: Settings | None = None,
     codemods: Sequence[type[Codemod]] | None = None,
+    is_rejected: Callable[[Finding], bool] | None = None,
 ) -> Change:
     """Rewrites one Dockerfile. Never raises for anything that is in ``source``.
 
     ``context`` is the folder that the build sees (None: unknown), ``safety`` the least safe level that is applied,
-    ``codemods`` overrides the choice by ids. Raises :class:`UnknownCodemod` for an id that does not exist.
+    ``codemods`` overrides the choice by ids, ``is_rejected`` says of a finding that people do not want it. Raises
+    :class:`UnknownCodemod` for an id that does not exist.
     """
     chosen = choose(select, ignore, extend_select) if codemods is None else tuple(codemods)
     before = parse(source)
@@ -81,7 +84,8 @@ def fix(
     off = Suppressions(before)
     if off.is_all:
         return Change(source, source)
-    loop = _Loop(before, context, [cls(settings) for cls in chosen if not off.silences(cls)], safety, off)
+    wanted = [cls(settings) for cls in chosen if not off.silences(cls)]
+    loop = _Loop(before, context, wanted, safety, off, is_rejected)
     failure = loop.run()
     if failure is None and loop.file is not before:
         from refactor.engine.gates import why_not_sound
@@ -118,13 +122,20 @@ def _said_once(refusals: Sequence[Refusal]) -> list[Refusal]:
 
 class _Loop:
     def __init__(
-        self, file: Dockerfile, context: BuildContext, codemods: Sequence[Codemod], safety: Safety, off: Suppressions
+        self,
+        file: Dockerfile,
+        context: BuildContext,
+        codemods: Sequence[Codemod],
+        safety: Safety,
+        off: Suppressions,
+        is_rejected: Callable[[Finding], bool] | None,
     ) -> None:
         self.file = file
         self.context = context
         self.codemods = codemods
         self.safety = safety
         self.off = off
+        self.is_rejected = is_rejected
         self.applied: list[Finding] = []
         self.refused: list[Refusal] = []
         self.suggested: list[Finding] = []
@@ -183,13 +194,21 @@ class _Loop:
 
     def _ask(self, codemod: Codemod) -> Iterator[Finding | Refusal]:
         seen: set[tuple[int, str]] = set()
+        places: Counter[str] = Counter()
         for result in codemod.find(self.file, self.context):
             result.codemod = codemod.id
             result.line = self.file.line_of(result.node)
             if isinstance(result, Finding):
                 result.safety = codemod.safety if result.safety is None else max(codemod.safety, result.safety)
-                if not self.off.silences_finding(type(codemod), result, self.file):
-                    yield result
+                result.place = " ".join(result.node.text.split())
+                result.ordinal = places[result.place]
+                places[result.place] += 1
+                if self.off.silences_finding(type(codemod), result, self.file):
+                    continue
+                if self.is_rejected is not None and self.is_rejected(result):
+                    result = refuse(result.node, f"it was proposed and rejected: {result.message}")
+                    result.codemod, result.line = codemod.id, self.file.line_of(result.node)
+                yield result
             elif (result.line, result.because) not in seen:
                 seen.add((result.line, result.because))
                 yield result

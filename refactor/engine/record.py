@@ -17,6 +17,10 @@ class FindingRecord(NamedTuple):
     why: str
     evidence: tuple[str, ...]
     safety: str
+    place: str = ""
+    """The instruction's text with its blanks folded."""
+    ordinal: int = 0
+    """How many findings of the same codemod on the same text stand above it."""
 
 
 class RefusalRecord(NamedTuple):
@@ -90,8 +94,26 @@ def record_of(path: str, change: Change, *, diff: bool, after: bool) -> Record:
 
 def _finding(finding: Finding) -> FindingRecord:
     return FindingRecord(
-        finding.codemod, finding.line, finding.message, finding.why, finding.evidence, str(finding.safety)
+        finding.codemod,
+        finding.line,
+        finding.message,
+        finding.why,
+        finding.evidence,
+        str(finding.safety),
+        finding.place,
+        finding.ordinal,
     )
+
+
+def fingerprint(path: str, finding: FindingRecord | Finding) -> str:
+    """What stays the same of a finding while lines around it change: 32 hex digits of a SHA-256.
+
+    ``path`` is the Dockerfile's, from the top of its repository.
+    """
+    from hashlib import sha256
+
+    words = (finding.codemod, path.replace("\\", "/"), finding.place, str(finding.ordinal))
+    return sha256("\0".join(words).encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
 def _refusal(refusal: Refusal) -> RefusalRecord:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from refactor.codemod import Safety, Settings
+from refactor.codemod import Finding, Safety, Settings
 from refactor.context import BuildContext
 from refactor.engine.configuration import Configuration, closest_configuration, load_configuration
 from refactor.engine.contexts import ContextFinder
 from refactor.engine.discovery import discover_files
 from refactor.engine.files import FileProblem, read_source, replace_atomically
 from refactor.engine.fix import choose, fix
-from refactor.engine.record import Message, Record, record_of
+from refactor.engine.record import Message, Record, fingerprint, record_of
 from refactor.syntax import parse
 
 FILES_A_PROCESS = 100
@@ -34,6 +34,8 @@ class Options(NamedTuple):
     is_isolated: bool = False
     write: bool = False
     diff: bool = False
+    rejected: frozenset[str] = frozenset()
+    """Fingerprints of findings that people do not want."""
 
 
 class Worker:
@@ -44,6 +46,7 @@ class Worker:
         self._configurations: dict[str, Configuration] = {}
         self._contexts = ContextFinder()
         self._fixed: Configuration | None = None
+        self._top: str | None = None
         if options.is_isolated:
             self._fixed = Configuration()
         elif options.config is not None:
@@ -51,8 +54,9 @@ class Worker:
         # A misspelt id is the command line's mistake and not each file's: say it once, before any file.
         choose(options.select, options.ignore, options.extend_select)
 
-    def look_no_higher_than(self, folder: str) -> None:
-        """Takes no configuration from above ``folder``."""
+    def stay_below(self, folder: str) -> None:
+        """Takes ``folder`` for a repository's top: no configuration from above, fingerprints with paths from it."""
+        self._top = folder
         self._configurations[os.path.dirname(os.path.abspath(folder))] = Configuration()
 
     def configuration(self, path: str) -> Configuration:
@@ -98,8 +102,13 @@ class Worker:
             extend_select=(*configuration.extend_select, *options.extend_select),
             safety=safety,
             settings=Settings(options.runner or configuration.runner, configuration.codemods),
+            is_rejected=self._rejection(path) if options.rejected else None,
         )
         return record_of(path, change, diff=options.diff, after=path == "-" or not options.write), change.after
+
+    def _rejection(self, path: str) -> Callable[[Finding], bool]:
+        place = path if self._top is None else os.path.relpath(path, self._top)
+        return lambda finding: fingerprint(place, finding) in self.options.rejected
 
 
 def expand_paths(paths: Sequence[str]) -> tuple[list[str], list[Message]]:

@@ -79,7 +79,7 @@ class _Workers:
         if worker is None:
             options = self._options if only is None else self._options._replace(select=only, extend_select=())
             worker = self._made[only] = Worker(options)
-            worker.look_no_higher_than(self._folder)
+            worker.stay_below(self._folder)
         return worker
 
 
@@ -147,7 +147,7 @@ def _plan(group: Sequence[Step], files: dict[str, bytes] | None = None) -> Commi
         _subject(findings, ids),
         _body(findings),
         files or {step.path: step.after for step in group},
-        tuple(f"Dockerfix-Codemod: {id_}" for id_ in ids),
+        ids,
     )
 
 

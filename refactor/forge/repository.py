@@ -38,7 +38,7 @@ class CommitPlan:
     subject: str
     body: str
     files: Mapping[str, bytes]
-    trailers: tuple[str, ...] = ()
+    codemods: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,8 @@ class Repository:
     the way.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, environment: Mapping[str, str] | None = None) -> None:
+        self._environment = {"GIT_TERMINAL_PROMPT": "0", **(environment or {})}
         try:
             # Asks for the environment's GIT_DIR as git does, and looks in the folders above.
             self.repo = git.Repo(_nearest(path), search_parent_directories=True)
@@ -181,7 +182,7 @@ class Repository:
                 mode = known.mode if known is not None else 0o100644
                 index.entries[(path, 0)] = IndexEntry.from_base(BaseIndexEntry((mode, stored.binsha, 0, path)))
             tree = index.write_tree()
-            trailers = [*plan.trailers, f"{TREE_TRAILER}: {tree.hexsha}"]
+            trailers = [*(f"Dockerfix-Codemod: {id_}" for id_ in plan.codemods), f"{TREE_TRAILER}: {tree.hexsha}"]
             if sign_off:
                 trailers.append(f"Signed-off-by: {actor.name} <{actor.email}>")
             message = (
@@ -251,9 +252,21 @@ class Repository:
 
     def remote_head(self, remote: str, name: str) -> str | None:
         """The SHA of a remote's branch as the remote says now, None where it has none."""
+        return self.remote_heads(remote, name).get(name)
+
+    def remote_heads(self, remote: str, pattern: str) -> dict[str, str]:
+        """The remote's branches whose name is, or begins as, ``pattern`` says (``dockerfix/*``), with their SHAs."""
         self._known_remote(remote)
-        line = self._git("ls-remote", "--heads", remote, f"refs/heads/{name}")
-        return line.split()[0] if line else None
+        lines = self._git("ls-remote", "--heads", remote, f"refs/heads/{pattern}").splitlines()
+        return {name.removeprefix("refs/heads/"): sha for sha, name in (line.split("\t") for line in lines)}
+
+    def merges_cleanly(self, base: git.Commit, head: git.Commit) -> bool:
+        """Whether a merge of ``head`` into ``base`` has no conflict (git 2.38 writes the merged tree nowhere else)."""
+        try:
+            self.repo.git.execute(["git", "merge-tree", "--write-tree", base.hexsha, head.hexsha])
+        except GitCommandError:
+            return False
+        return True
 
     def fetch(self, remote: str, sha: str) -> git.Commit:
         """A commit of a remote's branch, fetched where it is not here, without a reference to it."""
@@ -288,15 +301,12 @@ class Repository:
 
     def _git(self, *arguments: str) -> str:
         """Runs git without hooks and without asking for a password."""
-        try:
-            output = self.repo.git.execute(
-                ["git", *_NO_HOOKS, *arguments], env={"GIT_TERMINAL_PROMPT": "0"}, with_extended_output=False
-            )
-        except GitCommandError as error:
-            said = str(error.stderr).partition("'")[2].rstrip("' \n") or str(error.stdout).strip()
-            raise FileProblem(self.name, f"git {arguments[0]} failed: {_last_line(said)}", _advice(said)) from None
-        assert isinstance(output, str)
-        return output
+        status, output, said = self.repo.git.execute(
+            ["git", *_NO_HOOKS, *arguments], env=self._environment, with_extended_output=True, with_exceptions=False
+        )
+        if status:
+            raise FileProblem(self.name, f"git {arguments[0]} failed: {_last_line(said)}", _advice(f"{said}{output}"))
+        return str(output)
 
 
 def _nearest(path: str) -> str:
