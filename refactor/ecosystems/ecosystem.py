@@ -107,6 +107,11 @@ class Ecosystem:
         """The dependency installations of the stage, each with all files it reads, or why that is not known."""
         return ()
 
+    def own_scripts(self, reading: StageReading) -> Sequence[Rewrite | tuple[Step, Refused]]:
+        """Installations that run scripts of the project, which need its sources: rewritten into one that reads the
+        manifests alone, and the scripts after it."""
+        return ()
+
     def production_install(self, reading: StageReading) -> Sequence[Rewrite | tuple[Step, Refused]]:
         """Installations that can be made reproducible or leave development dependencies out, where nothing in the
         stage (nor what is started) needs those."""

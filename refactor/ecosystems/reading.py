@@ -267,7 +267,7 @@ class StageReading:
     def in_image(self, path: str, before: Instruction | None = None) -> tuple[str, ...]:
         """Absolute image paths at which the context's ``path`` is copied (before an instruction), latest last."""
         found = []
-        for copied in self._copies_before(before):
+        for copied in self.copies_before(before):
             if copied.is_folder and (
                 copied.source == "" or path == copied.source or path.startswith(copied.source + "/")
             ):
@@ -281,7 +281,7 @@ class StageReading:
 
         Only answers with paths that the context is known to hold.
         """
-        for copied in reversed(self._copies_before(before)):
+        for copied in reversed(self.copies_before(before)):
             if path == copied.target:
                 candidate = copied.source
             elif copied.is_folder and path.startswith(copied.target.rstrip("/") + "/"):
@@ -292,7 +292,8 @@ class StageReading:
                 return candidate
         return None
 
-    def _copies_before(self, before: Instruction | None) -> tuple[Copied, ...]:
+    def copies_before(self, before: Instruction | None) -> tuple[Copied, ...]:
+        """What is copied from the build context before an instruction; everything for None."""
         if before is None:
             return self.copies
         nodes = {id(step.node) for step in self.steps[: self.position(before)]}

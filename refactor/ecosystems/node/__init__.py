@@ -33,6 +33,11 @@ class Node(Ecosystem):
 
         return installs(reading)
 
+    def own_scripts(self, reading: StageReading) -> Sequence[Rewrite | tuple[Step, Refused]]:
+        from refactor.ecosystems.node.scripts import own_scripts
+
+        return own_scripts(reading)
+
     def production_install(self, reading: StageReading) -> Sequence[Rewrite | tuple[Step, Refused]]:
         from refactor.ecosystems.node.installing import production_install
 

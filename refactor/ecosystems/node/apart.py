@@ -10,7 +10,7 @@ from refactor.ecosystems.node.builds import build_of
 from refactor.ecosystems.node.installing import is_production, node_env
 from refactor.ecosystems.node.layout import Layout, below
 from refactor.ecosystems.node.programs import INSTALLING, MANAGERS, Programs, Ran, folder_of_call
-from refactor.ecosystems.node.projects import LOCKFILES, Project, members, project_installs
+from refactor.ecosystems.node.projects import LOCKFILES, Project, members, project_installs, reads, without_scripts
 from refactor.ecosystems.node.tables import words
 from refactor.ecosystems.reading import Refused, StageReading, Step, join
 
@@ -46,6 +46,12 @@ def pruned(reading: StageReading) -> Pruned | tuple[Step, Refused] | None:
         path = layout.source(join(home, "node_modules"), step.node)
         if path is not None:
             return step, Refused(f"{path} of the build context is copied over what was installed", "ignore it")
+    answer = reads(layout, without_scripts(reduction))
+    if isinstance(answer, Refused):
+        return step, answer
+    for path in answer.manifests:
+        if not reading.in_image(path, sources):
+            return step, Refused(f"{path} decides on the packages, and is copied after the install", "copy it before")
     folders = tuple(join(home, "node_modules") for home in homes)
     reason = _why_not_manifests_alone(layout, project, reduction, folders, reading.position(sources))
     if reason is not None:
@@ -55,7 +61,7 @@ def pruned(reading: StageReading) -> Pruned | tuple[Step, Refused] | None:
         step,
         reduction.command,
         folders,
-        (f"`{reduction.call.program} {reduction.call.verb}` reads {project.package.path} and the lockfile alone",),
+        (f"`{reduction.call.program} {reduction.call.verb}` reads only {', '.join(answer.manifests)}",),
     )
 
 

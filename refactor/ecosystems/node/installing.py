@@ -14,7 +14,6 @@ from refactor.ecosystems.node.programs import MANAGERS, last_reading
 from refactor.ecosystems.node.projects import (
     Project,
     any_lock,
-    lifecycle_needs_dev,
     lock_path,
     members,
     npm_major,
@@ -22,6 +21,7 @@ from refactor.ecosystems.node.projects import (
     reads,
     why_not_frozen,
 )
+from refactor.ecosystems.node.scripts import lifecycle_needs_dev, only_hooks, why_scripts_needed
 from refactor.ecosystems.reading import Refused, StageReading, Step
 from refactor.shell import Command
 
@@ -121,18 +121,25 @@ def _one(layout: Layout, project: Project, final: StageReading) -> list[Rewrite 
         else:
             frozen = True
             evidence.append(f"{answer} matches {project.package.path} and is copied before the install")
-    drop: bool = False
+    drop, more = False, ""
     if not has_flag and env != "production":
         why = _why_keep_dev(layout, project, final)
         if why is None:
             drop = bool(frozen) or _has_dev(layout, project)
             evidence.append(_production_evidence(final))
+            if drop and lifecycle_needs_dev(layout, project) is not None:
+                more = " --ignore-scripts"
+                scripts = ", ".join(project.package.install_scripts)
+                evidence.append(
+                    f"{scripts} of {project.package.path} sets up hooks of a clone, and no dependency has an"
+                    " install script"
+                )
         elif why.because:
             refused.append((project.step, why))
     elif env == "production" and not has_flag and not _is_berry(layout, project) and frozen and not _is_frozen(project):
         drop = True
         evidence.append("NODE_ENV is production here, so the install leaves development dependencies out as before")
-    text = _text(layout, project, bool(frozen), drop, reading)
+    text = _text(layout, project, bool(frozen), drop, more)
     if text is None or text == _written(project):
         return refused
     return [*refused, Rewrite(project.step, project.command, text, tuple(evidence))]
@@ -198,8 +205,11 @@ def _why_keep_dev(layout: Layout, project: Project, final: StageReading) -> Refu
             "build in a stage of its own, and copy the result from there",
         )
     reason = lifecycle_needs_dev(layout, project)
-    if reason is not None:
+    if reason is not None and not only_hooks(layout, project):
         return Refused(reason, "guard that script, so that it does nothing without development dependencies")
+    other = why_scripts_needed(layout, project, production=True) if reason is not None else None
+    if other is not None:
+        return Refused(f"{reason}, and --ignore-scripts would leave out more: {other}", "guard that script")
     start = started(final)
     if start is None:
         because = "it is not known what the container runs: there is no CMD or ENTRYPOINT"
@@ -233,7 +243,7 @@ def _is_used(reading: StageReading, project: Project, start: Started) -> bool:
     return False
 
 
-def _text(layout: Layout, project: Project, frozen: bool, drop: bool, reading: StageReading) -> str | None:
+def _text(layout: Layout, project: Project, frozen: bool, drop: bool, more: str) -> str | None:
     """The command with the wanted options; None where nothing is to be changed."""
     command, call = project.command, project.call
     script = project.step.script
@@ -247,7 +257,7 @@ def _text(layout: Layout, project: Project, frozen: bool, drop: bool, reading: S
             changed = written[: verb[0]] + "ci" + written[verb[1] :]
             changed = re.sub(r"\s+(?:--no-save|--save|-S|--package-lock(?:=\S+)?|--prefer-dedupe)(?=\s|$)", "", changed)
         if drop:
-            major = npm_major(reading.image)
+            major = npm_major(layout.reading.image)
             changed += " --only=production" if major is not None and major < 7 else " --omit=dev"
     else:
         changed = written
@@ -259,6 +269,7 @@ def _text(layout: Layout, project: Project, frozen: bool, drop: bool, reading: S
             changed += " --immutable" if _is_berry(layout, project) else " --frozen-lockfile"
         if drop:
             changed += " --production" if project.manager == "yarn" else " --prod"
+    changed += more
     return changed if changed != written else None
 
 

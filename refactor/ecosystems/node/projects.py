@@ -19,7 +19,7 @@ from refactor.context.node_manifests import (
     workspace_members,
 )
 from refactor.ecosystems.node.layout import SKIPPED, Layout, Unit
-from refactor.ecosystems.node.programs import INSTALLING, MANAGERS, Programs, Ran, folder_of_call, owner
+from refactor.ecosystems.node.programs import INSTALLING, MANAGERS, Programs, Ran, folder_of_call, node_entry
 from refactor.ecosystems.node.tables import words
 from refactor.ecosystems.reading import Refused, StageReading, Step
 from refactor.images import BaseImage
@@ -38,7 +38,6 @@ _SETTINGS: dict[str, tuple[str, ...]] = {
     "pnpm": (".npmrc", "pnpm-workspace.yaml", ".pnpmfile.cjs", ".pnpmfile.mjs"),
     "bun": (".npmrc", "bunfig.toml"),
 }
-_LIFECYCLE = ("preinstall", "install", "postinstall", "prepublish", "preprepare", "prepare", "postprepare")
 _READS_NOTHING = words(
     """
     husky husky-run only-allow echo true exit : check-node-version npx-only-allow is-ci patch-package
@@ -329,6 +328,13 @@ def reads(layout: Layout, project: Project) -> Reads | Refused:
     return Reads(tuple(there), tuple(evidence))
 
 
+def without_scripts(project: Project) -> Project:
+    """The install as it would be with --ignore-scripts."""
+    call = project.call
+    flags, options = (*call.flags, "--ignore-scripts"), (*call.options, ("--ignore-scripts", None))
+    return project._replace(call=call._replace(flags=flags, options=options))
+
+
 def _is_copied(layout: Layout, path: str, project: Project) -> bool:
     return bool(layout.reading.in_image(path, project.step.node))
 
@@ -343,8 +349,6 @@ def _collect(
         path = beside(unit.source, name)
         if context.exists(path) is True and not (name == ".yarn" and not _has_files(context, path)):
             found[path] = None
-    if manager != "npm" and context.exists(beside(unit.source, "package-lock.json")) is True:
-        pass
     for path in package.patches:
         found[beside(unit.source, path.removeprefix("./"))] = None
     patches = beside(unit.source, "patches")
@@ -405,9 +409,8 @@ def _scripts(
     folder = unit.folder
     if manifest is not unit.package:
         folder = posixpath.join(unit.folder, manifest.folder[len(unit.source) :].lstrip("/"))
-    for name in _LIFECYCLE:
-        text = manifest.scripts.get(name)
-        if text is None or (name == "prepublish" and (npm is None or npm >= 7 or project.manager != "npm")):
+    for name, text in manifest.install_scripts.items():
+        if name == "prepublish" and (npm is None or npm >= 7 or project.manager != "npm"):
             continue
         for ran in Programs(layout, project.step.node).of_text(text, folder, (f"{name} of {manifest.path}",)):
             problem = _one_script(layout, project, unit, manifest, name, ran, found, evidence, depth)
@@ -438,7 +441,6 @@ def _one_script(
             evidence.append(f"`{name}` runs prisma, which reads {schema}")
             return None
     if ran.program == "node":
-        from refactor.ecosystems.node.programs import node_entry
         from refactor.ecosystems.node.sources import reads_files, script_files
 
         entry = node_entry(ran.args)
@@ -470,47 +472,6 @@ def _one_script(
     return Refused(f"`{name}` of {manifest.path} runs `{shown[:60]}`, which may read the sources", hint)
 
 
-def lifecycle_needs_dev(layout: Layout, project: Project) -> str | None:
-    """The install script that calls a development dependency, so that an install without those fails."""
-    if "--ignore-scripts" in project.call.flags:
-        return None
-    others = members(layout.context, project.package)
-    manifests = (project.package, *(others if not isinstance(others, Unknown) else ()))
-    for manifest in manifests:
-        for name in _LIFECYCLE:
-            text = manifest.scripts.get(name)
-            if text is None or name == "prepublish":
-                continue
-            folder = posixpath.join(project.folder, manifest.folder[len(project.source) :].lstrip("/"))
-            for ran in Programs(layout, project.step.node).of_text(text, folder):
-                package = owner(ran.program, manifest) or owner(ran.program, project.package)
-                is_dev = package is not None and not (
-                    manifest.is_production(package) or project.package.is_production(package)
-                )
-                if is_dev and not ran.is_tolerated:
-                    return f"`{name}` of {manifest.path} runs {ran.program}, a development dependency"
-                if ran.program == "node" and not ran.is_tolerated:
-                    problem = _script_imports_dev(layout, project, manifest, ran)
-                    if problem is not None:
-                        return f"`{name}` of {manifest.path} {problem}"
-                if ran.program == "?" and not ran.is_tolerated:
-                    return f"`{name}` of {manifest.path} cannot be read: {ran.args[0]}"
-    return None
-
-
-def _script_imports_dev(layout: Layout, project: Project, manifest: PackageJson, ran: Ran) -> str | None:
-    from refactor.ecosystems.node.programs import node_entry
-    from refactor.ecosystems.node.sources import facts, script_files
-
-    entry = node_entry(ran.args)
-    path = layout.source(posixpath.normpath(posixpath.join(ran.folder, entry)), project.step.node) if entry else None
-    for file in (script_files(layout.context, path) or ()) if path else ():
-        for name in facts(layout.context, file).packages:
-            if name in manifest.dev_dependencies and not manifest.is_production(name):
-                return f"runs {file}, which imports {name}, a development dependency"
-    return None
-
-
 __all__ = [
     "LOCKFILES",
     "SKIPPED",
@@ -518,7 +479,6 @@ __all__ = [
     "Reads",
     "any_lock",
     "beside",
-    "lifecycle_needs_dev",
     "lock_path",
     "members",
     "npm_major",
@@ -526,4 +486,5 @@ __all__ = [
     "read_lock",
     "reads",
     "why_not_frozen",
+    "without_scripts",
 ]
