@@ -16,7 +16,9 @@ from refactor.codemod import (
     Refusal as Refusal,
     Safety as Safety,
     Settings as Settings,
+    called_scripts as called_scripts,
     leaves as leaves,
+    lives_on_lists as lives_on_lists,
     refuse as refuse,
     rewrites as rewrites,
     script_of as script_of,
@@ -66,13 +68,20 @@ from refactor.images import (
     why_windows as why_windows,
 )
 from refactor.shell import (
+    CACHES as CACHES,
+    SYSTEM_MANAGERS as SYSTEM_MANAGERS,
     Command as Command,
+    Files as Files,
     PackageCall as PackageCall,
     ShellScript as ShellScript,
     Word as Word,
+    files_of as files_of,
+    is_cleaning as is_cleaning,
+    only_cleans as only_cleans,
     package_call as package_call,
     package_calls as package_calls,
     read as read,
+    why_not_one_list as why_not_one_list,
 )
 from refactor.syntax import (
     Dockerfile as Dockerfile,

@@ -15,7 +15,10 @@ from pathlib import Path
 import pytest
 
 from codemods.layers.chain_runs import ChainRuns
-from refactor import Settings, fix, parse, read
+from codemods.layers.clean_package_cache import CleanPackageCache
+from codemods.layers.join_installs import JoinInstalls
+from codemods.layers.pair_apt_update import PairAptUpdate
+from refactor import Codemod, Settings, fix, package_call, parse, read
 
 SHELLS = [shell for shell in ("dash", "bash") if shutil.which(shell)]
 COMMANDS = (
@@ -67,6 +70,8 @@ JOINED = [
     ["touch x#y", "rm x#y"],
     ["apt-get update", "apt-get install -y \\\n    curl \\\n    git"],
     ["apt-get install -y curl \\\n  && rm -rf lists", "touch done"],
+    ["apt-get update && \\\n  apt-get upgrade -y", "apt-get install -y curl"],
+    ["ls", "apt-get update && \\\n\tapt-get install -y curl && \\\n\trm lists"],
     ["useradd app", "mkdir data && touch data/x"],
     ["while ls && false; do touch z; done", "touch y"],
     ["until ls || true; do touch z; done", "touch y"],
@@ -170,6 +175,121 @@ def test_what_changes_meaning_is_not_joined(bodies: list[str], reason: str) -> N
     assert after == logical(bodies)
     reasons = [read(body).why_not_chainable() or "" for body in logical(bodies)]
     assert any(reason in text for text in reasons), reasons
+
+
+ADDED_TO = [
+    "apt-get update && apt-get install -y curl",
+    "apt-get update; apt-get install -y curl",
+    "apt-get update && apt-get install -y curl;",
+    "set -eux; apt-get update; apt-get install -y curl",
+    "set -eux; \\\n  apt-get update; \\\n  apt-get install -y curl;",
+    "set -x; apt-get update; apt-get install -y curl;",
+    "set -e; apt-get update; apt-get install -y curl || true",
+    "set -e && apt-get update && apt-get install -y curl; ls",
+    "apt-get update && apt-get install -y curl # as a client",
+    "apt-get update && \\\n  apt-get install -y curl # as a client",
+    "apk update && apk add curl | touch log",
+    "if ls; then apt-get update; apt-get install -y curl; fi",
+    "cd sub && apt-get update && apt-get install -y curl && make",
+]
+
+
+def changed(cls: type[Codemod], source: str) -> list[str]:
+    change = fix(source.encode(), codemods=[cls])
+    assert change.failure is None
+    assert change.is_changed, change.refused
+    return [node.argument for node in parse(change.after).instructions if node.keyword == "RUN"]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("body", ADDED_TO)
+def test_a_cleaning_is_run_where_all_before_it_went_well(body: str, shell: str, tmp_path: Path) -> None:
+    (before,) = logical([body])
+    (after,) = changed(CleanPackageCache, f"FROM debian:bookworm\nRUN {body}\n")
+    folder = tmp_path / "box"
+    whole, status = execute(shell, [before], folder)
+    added, now = execute(shell, [after], folder)
+    assert now == status == 0
+    assert next(line.partition(" | ")[0] for line in added if line not in whole).startswith("rm -rf /var/")
+    assert [line for line in added if line in whole] == whole
+    for command in dict.fromkeys(line.partition(" | ")[0] for line in whole):
+        old, status = execute(shell, [before], folder, command)
+        new, now = execute(shell, [after], folder, command)
+        assert now == status, command
+        assert [line for line in new if line in whole] == old
+        assert len(new) == len(old) + (1 if status == 0 else 0), command
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(
+    "body",
+    [
+        "apt-get install -y git && ls",
+        "set -e; apt-get install -y git; ls",
+        "set -e; \\\n  ls; \\\n  apt-get install -y git",
+        "touch x && apt-get install -y git",
+        "cd sub && A=1 apt-get install -y git && ls",
+    ],
+)
+def test_an_update_is_run_right_before_the_install(body: str, shell: str, tmp_path: Path) -> None:
+    first = "apt-get update && apt-get install -y curl"
+    (before,) = logical([body])
+    _, after = changed(PairAptUpdate, f"FROM debian:bookworm\nRUN {first}\nENV A=1\nRUN {body}\n")
+    folder = tmp_path / "box"
+    whole, _ = execute(shell, [before], folder)
+    lines, status = execute(shell, [after], folder)
+    names = [line.partition(" | ")[0] for line in lines]
+    at = names.index("apt-get update")
+    assert status == 0
+    assert lines[:at] + lines[at + 1 :] == whole
+    assert names[at + 1] == "apt-get install -y git"
+    for command in dict.fromkeys(line.partition(" | ")[0] for line in whole):
+        old, status = execute(shell, [before], folder, command)
+        new, now = execute(shell, [after], folder, command)
+        assert ([line for line in new if not line.startswith("apt-get update ")], now) == (old, status), command
+    assert execute(shell, [after], folder, "apt-get update")[1] == 7
+
+
+LISTS = [
+    ["apt-get update && apt-get install -y curl && apt-get install -yq git=1.2 'a b' && rm lists"],
+    ["set -e; apt-get update; apt-get install -y a b c; apt-get install -y d e; ls"],
+    ["apk add --no-cache a", "apk add --no-cache b", "apk add --no-cache a c d e f"],
+    [
+        "apt-get update && apt-get install -y a && rm -rf /var/lib/apt/lists/*",
+        "apt-get update && apt-get install -y b && apt-get clean && rm -rf /var/lib/apt/lists/*",
+    ],
+    ["apt-get install -y a \\\n    b && \\\n  apt-get install -y c && \\\n  ls"],
+    ["A=1 apt-get install -y a b c > log && A=1 apt-get install -y d e > log && dnf install -y x && dnf install -y y"],
+]
+
+
+def installed(lines: list[str]) -> set[tuple[str, str]]:
+    """What was installed, and with what variables."""
+    found = set()
+    for line in lines:
+        what, _, where = line.partition(" | ")
+        call = package_call(read(what).commands[0])
+        if call is not None and call.action == "install":
+            found.update((word.text, where) for word in call.packages)
+    return found
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("bodies", LISTS, ids=lambda bodies: " + ".join(bodies)[:60])
+def test_one_list_installs_the_same(bodies: list[str], shell: str, tmp_path: Path) -> None:
+    before = logical(bodies)
+    after = changed(JoinInstalls, "FROM debian:bookworm\n" + "".join(f"RUN {body}\n" for body in bodies))
+    assert len(after) == 1
+    folder = tmp_path / "box"
+    whole, status = execute(shell, before, folder)
+    joined, now = execute(shell, after, folder)
+    assert now == status == 0
+    assert installed(joined) == installed(whole)
+    assert len(joined) < len(whole)
+    others = [line for line in whole if not installed([line])]
+    assert set(others) == {line for line in joined if not installed([line])}
+    for command in dict.fromkeys(line.partition(" | ")[0] for line in joined):
+        assert execute(shell, after, folder, command)[1] == 7, command
 
 
 def test_enough_pairs() -> None:

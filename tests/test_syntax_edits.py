@@ -151,7 +151,7 @@ def test_untouched_lines_stay_byte_for_byte() -> None:
 
 def test_new_instructions_follow_the_file() -> None:
     file = parse(b"# escape=`\r\nfrom a as b\r\nrun x `\r\n\t&& y\r\n")
-    assert file.new("RUN a && \\\n    b \\\n        c").text == "run a && `\r\n\tb `\r\n\t    c"
+    assert file.new("RUN a && \\\n    b \\\n        c").text == "run a && `\r\n\tb `\r\n\t\tc"
     assert file.new("FROM a AS b").text == "from a as b"
     assert file.new("ONBUILD RUN AS").text == "onbuild run AS"
     assert file.new('ENV A="B \\\\ C"').text == 'env A="B \\\\ C"'
@@ -309,6 +309,43 @@ def test_chained() -> None:
     _, first, second = file.instructions
     after = file.apply([Replace(first, [first.chained([second.raw_argument])]), Remove(second)])
     assert bytes(after).decode() == "FROM a\r\nRUN a \\\r\n\t&& b \\\r\n\t&& c \\\r\n  # why\r\n  d\r\n"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ("a && \\\n  b", "c", "a && \\\n  b && \\\n  c"),
+        ("a \\\n && b", "c", "a \\\n && b \\\n && c"),
+        ("a \\\n&& b", "c", "a \\\n&& b \\\n&& c"),
+        ("a", "b && \\\n\tc", "a && \\\n\tb && \\\n\tc"),
+        ("a \\\n      --one", "b", "a \\\n      --one \\\n      && b"),
+        ("a && \\\n  if b; then \\\n    c && \\\n    d; \\\n  fi", "e",
+         "a && \\\n  if b; then \\\n    c && \\\n    d; \\\n  fi && \\\n  e"),
+        ("a", "b", "a \\\n    && b"),
+    ],
+)  # fmt: skip
+def test_chained_as_the_lines_are_joined_already(first: str, second: str, expected: str) -> None:
+    one, two = parse(f"RUN {first}\nRUN {second}\n".encode()).instructions
+    assert one.chained([two.raw_argument]).argument == parse(f"RUN {expected}\n".encode()).instructions[0].argument
+    assert one.chained([two.raw_argument]).text == f"RUN {expected}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("RUN a\n\nRUN x\n\nCMD b\n", "RUN a\n\nCMD b\n"),
+        ("RUN a\n\nRUN x\n\n\nCMD b\n", "RUN a\n\n\nCMD b\n"),
+        ("RUN a\nRUN x\n\nCMD b\n", "RUN a\n\nCMD b\n"),
+        ("RUN a\n\nRUN x\n\nRUN x\n\nRUN x\n", "RUN a\n"),
+        ("RUN a\n\nRUN x\n\n", "RUN a\n\n"),
+        ("RUN a\n\n\nCMD b\n\nRUN x\nLABEL c=d\n", "RUN a\n\n\nCMD b\n\nLABEL c=d\n"),
+        ("RUN a\n\n# why\nRUN x\n\nCMD b\n", "RUN a\n\n# why\n\nCMD b\n"),
+    ],
+)
+def test_no_gap_grows_where_a_node_went(text: str, expected: str) -> None:
+    file = parse(b"FROM a\n" + text.encode())
+    gone = [Remove(node) for node in file.instructions if node.argument == "x"]
+    assert bytes(file.apply(gone)).decode() == "FROM a\n" + expected
 
 
 @pytest.mark.parametrize(

@@ -2,37 +2,47 @@
 
 from __future__ import annotations
 
+import fnmatch
 import posixpath
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 from refactor import (
+    SYSTEM_MANAGERS,
     Aspect,
     BuildContext,
     Codemod,
     Command,
     Dockerfile,
+    Files,
     Finding,
     Instruction,
     Option,
+    PackageCall,
     Phase,
     Refusal,
     Remove,
     Replace,
     Safety,
     ShellScript,
+    Stage,
+    StageReading,
     Trivia,
+    files_of,
+    is_cleaning,
     leaves,
     package_call,
     package_calls,
     refuse,
     rewrites,
     script_of,
+    why_not_one_list,
 )
 
-SYSTEM = frozenset({"apt", "apk", "dnf", "yum", "microdnf", "zypper"})
-INSTALLS = frozenset({"install", "update", "upgrade", "clean", "remove"})
+INSTALLS = frozenset({"install", "update", "upgrade", "clean", "remove", "autoremove"})
 GROUPABLE = ("`cd` ", "`export` ", "`pushd` ")
-DOWNLOADS = frozenset({"wget", "curl", "git", "tar", "unzip", "cp", "mv", "mkdir", "ln", "install", "dpkg"})
+MAX_DISTANCE = 10
+"""RUNs between a thing and its removal: more of them, cached apart so far, are not one thing."""
 
 
 class ChainRuns(Codemod):
@@ -45,16 +55,18 @@ class ChainRuns(Codemod):
 
     What it does
     ------------
-    Joins RUNs with `&&` where the second continues the first: an update and the install it is for, installs by the same
-    package manager, and everything from where a thing is made (downloaded, unpacked, installed for the build) to where
-    it is removed. `cd` and `export` keep to themselves in a subshell. `chain = "all"` joins every consecutive pair that
-    can be joined.
+    Joins neighbouring RUNs with `&&` where the second continues the first: an update, the installs that live on its
+    lists and the cleaning; installs by one system package manager with equal flags; and, in a stage that is shipped,
+    everything from where a thing is made (downloaded, cloned, unpacked, installed for the build) to where the same path
+    or package is removed. An install that has an update of its own stays apart. `cd` and `export` keep to themselves in
+    a subshell. `chain = "all"` joins every consecutive pair that can be joined.
 
     When it refuses
     ---------------
-    When a comment or another instruction stands between, when the flags (`--mount`, `--network`) differ, and when a
-    construct would change the meaning of what it is joined to: `||`, a trailing `;` or `&`, variables, `set -e`,
-    `exit`, a heredoc, a comment, a script that cannot be analysed.
+    When a comment or another instruction stands between, or RUNs that have nothing to do with what is made and removed;
+    when the flags (`--mount`, `--network`) differ, and when a construct would change the meaning of what it is joined
+    to: `||`, a trailing `;` or `&`, variables, `set -e`, `exit`, a heredoc, a comment, a script that cannot be
+    analysed.
 
     Safety
     ------
@@ -177,12 +189,26 @@ class ChainRuns(Codemod):
     def find(self, file: Dockerfile, context: BuildContext) -> Iterator[Finding | Refusal]:
         for stage in file.stages:
             for group in _consecutive(stage.nodes):
-                yield from self._chain(file, group)
+                links = [_Link(file, run, group[index - 1] if index else None) for index, run in enumerate(group)]
+                yield from self._chain(file, context, stage, links)
 
-    def _chain(self, file: Dockerfile, group: Sequence[_Run]) -> Iterator[Finding | Refusal]:
-        """Joins the related stretches of consecutive RUNs; ``group`` has at least two."""
-        links = [_Link(file, run, group[index - 1] if index else None) for index, run in enumerate(group)]
-        stretches = _every_pair(links) if self.option("chain") == "all" else _related(links)
+    def _chain(
+        self, file: Dockerfile, context: BuildContext, stage: Stage, links: Sequence[_Link]
+    ) -> Iterator[Finding | Refusal]:
+        """Joins the related stretches of consecutive RUNs, of which there are at least two."""
+        if self.option("chain") == "all":
+            stretches = _every_pair(links)
+        else:
+            stretches = _installations(links)
+            if stage.index in file.shipped:
+                for link in links:
+                    link.reading = StageReading.of(file, stage, context)
+                for stretch in _made_and_removed(links):
+                    if isinstance(stretch, Refusal):
+                        yield stretch
+                    else:
+                        stretches.append(stretch)
+            stretches.sort(key=lambda stretch: (stretch[1], -stretch[0]))
         # How many obstacles lie before each RUN: a stretch is free where the count does not rise within it.
         between, inside = [0], [0]
         for link in links:
@@ -216,7 +242,7 @@ class _Run:
 class _Link:
     """A RUN as a link of a chain: what keeps it from being one, and where."""
 
-    __slots__ = ("node", "reason", "script", "why_not_after", "why_not_before", "why_not_last")
+    reading: StageReading | None = None
 
     def __init__(self, file: Dockerfile, run: _Run, previous: _Run | None) -> None:
         self.node = run.node
@@ -233,6 +259,31 @@ class _Link:
     @property
     def is_grouped(self) -> bool:
         return self.reason is not None and self.reason.startswith(GROUPABLE)
+
+    @cached_property
+    def calls(self) -> tuple[PackageCall, ...]:
+        """Calls of system package managers."""
+        script = self.script
+        calls = () if isinstance(script, str) else package_calls(script)
+        return tuple(call for call in calls if call.manager in SYSTEM_MANAGERS)
+
+    @cached_property
+    def files(self) -> Files:
+        step = None if self.reading is None else self.reading.step(self.node)
+        if self.reading is None or step is None or isinstance(self.script, str):
+            return Files(frozenset(), frozenset())
+        reading = self.reading
+        return files_of(self.script, step.workdir, lambda word: reading.expand(word, self.node))
+
+    @cached_property
+    def made(self) -> frozenset[str]:
+        """Paths and packages (as `apt:git`) that the RUN makes."""
+        return self.files.made | frozenset(_packages(self.calls, "install"))
+
+    @cached_property
+    def gone(self) -> frozenset[str]:
+        """Paths and packages that the RUN takes away again, whoever made them."""
+        return self.files.removed | frozenset(_packages(self.calls, "remove"))
 
 
 def _consecutive(nodes: Sequence[Instruction | Trivia]) -> Iterator[list[_Run]]:
@@ -269,24 +320,103 @@ def _every_pair(links: Sequence[_Link]) -> list[tuple[int, int]]:
     return [(index, index + 1) for index in range(len(links) - 1) if is_free(index)]
 
 
-def _related(links: Sequence[_Link]) -> list[tuple[int, int]]:
-    """Stretches of RUNs that belong together, ordered by their end: an installation that goes on, and everything from
-    where a thing is made to where it is removed."""
-    found = []
-    makers: dict[str, int] = {}
+def _installations(links: Sequence[_Link]) -> list[tuple[int, int]]:
+    """Pairs of neighbours of which the second goes on with the first one's installation."""
+    return [(index - 1, index) for index in range(1, len(links)) if _goes_on(links[index - 1], links[index])]
+
+
+def _goes_on(first: _Link, second: _Link) -> bool:
+    if isinstance(second.script, str) or not first.calls:
+        return False
+    if all(is_cleaning(command, and_scratch=True) for command in second.script.commands):
+        return any(is_cleaning(command, first.calls[-1].manager, True) for command in second.script.commands)
+    manager = _installer(second)
+    if manager is None or manager != _installer(first) or second.calls[0].action == "update":
+        return False
+    if isinstance(first.script, str) or is_cleaning(first.script.commands[-1]):
+        return False
+    if manager == "apt":
+        return True
+    own = [call for call in first.calls if call.action == "install"]
+    return not own or why_not_one_list(own[-1], second.calls[0]) is None
+
+
+def _installer(link: _Link) -> str | None:
+    """The one system package manager that all commands of a script are for."""
+    calls = link.calls
+    if isinstance(link.script, str) or any(call.action not in INSTALLS for call in calls):
+        return None
+    managers = {call.manager for call in calls}
+    is_pure = len(managers) == 1 and all(_is_installing(command) for command in link.script.commands)
+    return calls[0].manager if is_pure else None
+
+
+def _is_installing(command: Command) -> bool:
+    call = package_call(command)
+    if call is not None:
+        return call.manager in SYSTEM_MANAGERS
+    # A lone assignment is `PACKAGE=curl`: it is for the next command, so the two are one thing to the author.
+    return is_cleaning(command, and_scratch=True) or not command.words or command.name in {"true", ":"}
+
+
+def _made_and_removed(links: Sequence[_Link]) -> Iterator[tuple[int, int] | Refusal]:
+    """Stretches from where a thing is made to where it is removed."""
     for index, link in enumerate(links):
-        script = link.script
-        if isinstance(script, str):
+        if not index or not link.gone:
             continue
-        start = index
-        if index and _is_one_installation(links[index - 1].script, script):
-            start = index - 1
-        start = min([start, *(makers[name] for name in _gone(script) if name in makers)])
-        if start < index:
-            found.append((start, index))
-        for name in _made(script):
-            makers.setdefault(name, index)
-    return found
+        starts = [start for gone in sorted(link.gone) if (start := _start(links, index, gone)) is not None]
+        start = min(starts, default=index)
+        apart = [at for at in range(start + 1, index) if not _has_to_do(links[at], link)]
+        if apart:
+            first, other = links[start].node, links[apart[0]].node
+            yield refuse(
+                link.node,
+                f"it removes what `{_shown(first)}` made, which its layer keeps; but `{_shown(other)}`, which stands"
+                " between, has nothing to do with that",
+                "make, use and remove a thing in RUNs that follow one another, or in one",
+            )
+        elif start < index:
+            yield start, index
+
+
+def _start(links: Sequence[_Link], index: int, gone: str) -> int | None:
+    """The first of the last few RUNs that makes the thing that the RUN at ``index`` removes."""
+    return next((at for at in range(max(0, index - MAX_DISTANCE), index) if _makes(links[at], gone)), None)
+
+
+def _makes(link: _Link, gone: str) -> bool:
+    if gone in link.made:
+        return True
+    if any(sign in gone for sign in "*?["):
+        return any(fnmatch.fnmatchcase(path, gone) for path in link.made)
+    return any(path.startswith(gone + "/") for path in link.files.made)
+
+
+def _has_to_do(between: _Link, remover: _Link) -> bool:
+    """Whether a RUN works with what the other one removes: makes it too, names it, or is what packages were for."""
+    if any(":" in gone for gone in remover.gone if not gone.startswith(("/", "$"))):
+        return True
+    if any(_makes(between, gone) for gone in remover.gone):
+        return True
+    # As written there, and with the values of variables.
+    commands = () if isinstance(remover.script, str) else remover.script.commands
+    written = [arg for command in commands if command.name == "rm" for arg in command.args]
+    names = {posixpath.basename(gone.rstrip("*?/")) for gone in (*remover.gone, *written) if gone[:1] != "-"}
+    return any(name in between.node.argument for name in names - {""})
+
+
+def _packages(calls: Sequence[PackageCall], action: str) -> Iterator[str]:
+    for call in calls:
+        if call.action == action:
+            yield from (f"{call.manager}:{word.literal}" for word in call.packages)
+            virtual = call.option("--virtual", "-t") if call.manager == "apk" else None
+            if virtual is not None:
+                yield f"{call.manager}:{virtual}"
+
+
+def _shown(node: Instruction) -> str:
+    text = " ".join(node.argument.split())
+    return text if len(text) <= 50 else f"{text[:49]}…"
 
 
 def _refusal(links: Sequence[_Link], start: int, end: int) -> Refusal:
@@ -309,75 +439,6 @@ def _why_not_part(script: ShellScript, reason: str | None, is_last: bool) -> str
 
 def _only_leaks(reason: str) -> bool:
     return "into the next command" in reason or "for the next command" in reason
-
-
-def _is_one_installation(first: ShellScript | str, second: ShellScript) -> bool:
-    """Two scripts of package manager calls by one system package manager, or pip with itself."""
-    one = _installer(first)
-    return one is not None and one == _installer(second)
-
-
-def _installer(script: ShellScript | str) -> str | None:
-    """The one package manager that all commands of a script are for."""
-    if isinstance(script, str):
-        return None
-    calls = package_calls(script)
-    if not calls or any(call.action not in INSTALLS for call in calls):
-        return None
-    managers = {call.manager for call in calls}
-    if len(managers) > 1 or managers.isdisjoint({*SYSTEM, "pip"}):
-        return None
-    return calls[0].manager if all(_is_installing(command) for command in script.commands) else None
-
-
-def _is_installing(command: Command) -> bool:
-    if package_call(command) is not None:
-        return True
-    lists = command.name == "rm" and all(
-        arg.startswith(("-", "/var/lib/apt/lists", "/var/cache", "/tmp", "/var/tmp", "/root/.cache"))
-        for arg in command.args
-    )
-    # A lone assignment is `PACKAGE=curl`: it is for the next command, so the two are one thing to the author.
-    return lists or not command.words or command.name in {"true", ":"}
-
-
-def _gone(script: ShellScript) -> set[str]:
-    """Names of what a script takes away: files, package lists, packages (in the words of :func:`_made`)."""
-    names: set[str] = set()
-    for command in script.commands:
-        if command.name == "rm":
-            for arg in command.args:
-                if arg.startswith("/var/lib/apt/lists"):
-                    names.add("apt:")
-                elif not arg.startswith("-"):
-                    names.add(posixpath.basename(arg.rstrip("/*")))
-        call = package_call(command)
-        if call is not None and call.manager in SYSTEM:
-            if call.action == "clean":
-                names.add(f"{call.manager}:")
-            elif call.action == "remove":
-                names.update(f"{call.manager}:{word.literal}" for word in call.packages)
-    return names - {""}
-
-
-def _made(script: ShellScript) -> set[str]:
-    """Names of the files and folders that a script's commands mention as new ones, and of packages it installs."""
-    names: set[str] = set()
-    for call in package_calls(script):
-        if call.manager in SYSTEM:
-            names.add(f"{call.manager}:")
-            if call.action == "install":
-                names.update(f"{call.manager}:{word.literal}" for word in call.packages)
-                virtual = call.option("--virtual", "-t")
-                if virtual is not None:
-                    names.add(f"{call.manager}:{virtual}")
-    for command in script.commands:
-        if command.name in DOWNLOADS:
-            for arg in command.args:
-                base = posixpath.basename(arg.rstrip("/").removesuffix(".git"))
-                if not arg.startswith("-"):
-                    names.add(base)
-    return names - {""}
 
 
 def _join(links: Sequence[_Link]) -> Finding:

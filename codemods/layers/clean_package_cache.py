@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from refactor import (
+    CACHES,
     Aspect,
     BuildContext,
     Codemod,
@@ -14,11 +16,16 @@ from refactor import (
     PackageCall,
     Phase,
     Refusal,
+    Remove,
     Replace,
     Safety,
     ShellScript,
     Stage,
+    StageReading,
+    called_scripts,
     leaves,
+    lives_on_lists,
+    only_cleans,
     package_calls,
     refuse,
     rewrites,
@@ -31,13 +38,8 @@ CLEANINGS = {
     "microdnf": "microdnf clean all",
     "zypper": "zypper clean --all",
 }
-CACHES = {
-    "apt": ("/var/lib/apt", "/var/cache/apt"),
-    "apk": ("/var/cache/apk", "/etc/apk/cache"),
-    "dnf": ("/var/cache/dnf", "/var/cache/libdnf5"),
-    "yum": ("/var/cache/yum", "/var/cache/dnf"),
-    "microdnf": ("/var/cache/yum", "/var/cache/dnf"),
-    "zypper": ("/var/cache/zypp",),
+PLACES = {
+    **CACHES,
     "pip": ("/root/.cache", "~/.cache", "$HOME/.cache"),
     "npm": ("/root/.npm", "~/.npm", "$HOME/.npm"),
     "yarn": ("/usr/local/share/.cache", "/root/.cache", "~/.cache"),
@@ -57,12 +59,13 @@ class CleanPackageCache(Codemod):
     ------------
     In the RUN that installs: `rm -rf /var/lib/apt/lists/*` behind apt-get, `apk add --no-cache`, `dnf clean all` (yum,
     microdnf, zypper alike), `pip install --no-cache-dir`; in the stage that is shipped also `npm cache clean --force`
-    and `yarn cache clean` (yarn 1).
+    and `yarn cache clean` (yarn 1). A later RUN that does nothing but clean the package lists once more goes.
 
     When it refuses
     ---------------
-    When a later install relies on the package lists, or the script ends so that nothing can be put behind it. Caches
-    that are a mount, are switched off by a variable, or are removed already are left as they are.
+    When a later install relies on the package lists, or a script that is called later may (the build context does not
+    hold it); when the RUN is a heredoc or in exec form, or ends so that nothing can be put behind it. Caches that are a
+    mount, are switched off by a variable, or are removed already are left as they are.
 
     Safety
     ------
@@ -71,7 +74,7 @@ class CleanPackageCache(Codemod):
 
     phase = Phase.LAYERS
     safety = Safety.SAFE
-    may_change = frozenset({Aspect.COMMANDS, Aspect.CACHE})
+    may_change = frozenset({Aspect.COMMANDS, Aspect.CACHE, Aspect.LAYERS})
     hadolint = ("DL3009", "DL3019", "DL3032", "DL3036", "DL3040", "DL3042", "DL3060")
     examples = (
         rewrites(
@@ -151,20 +154,142 @@ class CleanPackageCache(Codemod):
             """,
             because="relies on the package lists",
         ),
+        leaves(
+            "a script that is not there may need the lists",
+            """
+            FROM debian:bookworm-slim
+            RUN apt-get update && apt-get install -y sudo
+            COPY setup.sh /
+            RUN /setup.sh
+            """,
+            because="runs /setup.sh, which is not in the build context",
+        ),
+        leaves(
+            "the script needs the lists",
+            """
+            FROM debian:bookworm-slim
+            RUN apt-get update && apt-get install -y sudo
+            COPY setup.sh /
+            RUN sh /setup.sh
+            """,
+            files={"setup.sh": "apt-get install -y git\n"},
+            because="relies on the package lists",
+        ),
+        rewrites(
+            "the script brings its own lists",
+            before="""
+            FROM debian:bookworm-slim
+            RUN apt-get update && apt-get install -y sudo
+            COPY setup.sh /
+            RUN sh /setup.sh
+            """,
+            after="""
+            FROM debian:bookworm-slim
+            RUN apt-get update && apt-get install -y sudo \\
+                && rm -rf /var/lib/apt/lists/*
+            COPY setup.sh /
+            RUN sh /setup.sh
+            """,
+            files={"setup.sh": "apt-get update\napt-get install -y git\n"},
+        ),
+        rewrites(
+            "lines under set -e",
+            before="""
+            FROM debian:bookworm-slim
+            RUN set -eux; \\
+              apt-get update; \\
+              apt-get install -y curl
+            """,
+            after="""
+            FROM debian:bookworm-slim
+            RUN set -eux; \\
+              apt-get update; \\
+              apt-get install -y curl; \\
+              rm -rf /var/lib/apt/lists/*
+            """,
+        ),
+        rewrites(
+            "a semicolon at the end, a comment at the end",
+            before="""
+            FROM debian:bookworm-slim
+            RUN apt-get update && \\
+              apt-get install -y curl;
+            RUN apt-get update && apt-get install -y git # for the version
+            """,
+            after="""
+            FROM debian:bookworm-slim
+            RUN apt-get update && \\
+              apt-get install -y curl && \\
+              rm -rf /var/lib/apt/lists/*
+            RUN apt-get update && apt-get install -y git && \\
+              rm -rf /var/lib/apt/lists/* # for the version
+            """,
+        ),
+        rewrites(
+            "the flag stands at one of the calls",
+            before="""
+            FROM alpine:3.20
+            RUN apk add --no-cache curl && apk add git
+            """,
+            after="""
+            FROM alpine:3.20
+            RUN apk add --no-cache curl && apk add --no-cache git
+            """,
+        ),
+        leaves(
+            "dist-clean takes the lists too",
+            """
+            FROM debian:trixie-slim
+            RUN set -eux; apt-get update; apt-get install -y curl; apt-get dist-clean
+            """,
+        ),
+        rewrites(
+            "cleaned before the last update, and once more in a RUN of its own",
+            before="""
+            FROM debian:bookworm-slim
+            RUN rm -rf /var/lib/apt/lists/* && apt-get update && apt-get install -y curl
+            ENV LANG=C.UTF-8
+
+            RUN apt-get clean && rm -rf /var/lib/apt/lists/*
+
+            CMD ["curl", "--version"]
+            """,
+            after="""
+            FROM debian:bookworm-slim
+            RUN rm -rf /var/lib/apt/lists/* && apt-get update && apt-get install -y curl \\
+                && rm -rf /var/lib/apt/lists/*
+            ENV LANG=C.UTF-8
+
+            CMD ["curl", "--version"]
+            """,
+        ),
+        leaves(
+            "a heredoc",
+            """
+            FROM debian:bookworm-slim
+            RUN <<EOF
+            apt-get update
+            apt-get install -y curl
+            EOF
+            """,
+            because="its body is a heredoc",
+        ),
     )
 
     def find(self, file: Dockerfile, context: BuildContext) -> Iterator[Finding | Refusal]:
-        shipped = _shipped(file)
         for stage in file.stages:
-            nodes = [node for node in stage.instructions if node.keyword == "RUN"]
-            scripts = [script_of(file, node) for node in nodes]
-            needed = _lists_needed_after(scripts)
-            for node, script, is_needed in zip(nodes, scripts, needed):
+            reading = StageReading.of(file, stage, context)
+            runs = [(node, script_of(file, node)) for node in stage.instructions if node.keyword == "RUN"]
+            needed = _lists_needed_after(reading, runs)
+            results = []
+            for (node, script), reason in zip(runs, needed):
                 if isinstance(script, str):
-                    continue
-                result = self._clean(file, context, node, script, stage.index in shipped, stage, is_needed)
+                    result: Finding | Refusal | None = _unreadable(node, script)
+                else:
+                    result = self._clean(file, context, node, script, stage, reason)
                 if result is not None:
-                    yield result
+                    results.append(result)
+            yield from results or _late_cleanings(file, runs)
 
     def _clean(
         self,
@@ -172,17 +297,17 @@ class CleanPackageCache(Codemod):
         context: BuildContext,
         node: Instruction,
         script: ShellScript,
-        is_shipped: bool,
         stage: Stage,
-        is_needed: bool,
+        why_needed: str | None,
     ) -> Finding | Refusal | None:
+        is_shipped = stage.index in file.shipped
         calls = package_calls(script)
         changes: list[tuple[int, int, str]] = []
         behind: list[str] = []
         names: list[str] = []
         for manager in dict.fromkeys(call.manager for call in calls):
             own = [call for call in calls if call.manager == manager]
-            if manager not in CACHES or _is_cleaned(node, script, manager, own):
+            if manager not in PLACES or _is_cleaned(node, script, manager, own):
                 continue
             if manager == "apt":
                 # Without an update of its own the RUN adds no lists, and removing those of a layer below frees nothing.
@@ -190,16 +315,19 @@ class CleanPackageCache(Codemod):
                     c.action for c in own
                 }:
                     continue
-                if is_needed or _children_need_lists(file, stage):
-                    return refuse(
-                        node, "a later RUN relies on the package lists of this one", "run apt-get update there"
-                    )
+                reason = why_needed or _why_children_need_lists(file, context, stage)
+                if reason is not None:
+                    return refuse(node, reason, "run apt-get update there")
                 behind.append(f"{_sudo(own)}{LISTS}")
             elif manager == "apk":
                 if any(call.action == "update" for call in own):
                     behind.append(f"{_sudo(own)}rm -rf /var/cache/apk/*")
                 else:
-                    changes += [_behind_action(call, "--no-cache") for call in own if call.action == "install"]
+                    changes += [
+                        _behind_action(call, "--no-cache")
+                        for call in own
+                        if call.action == "install" and not call.has("--no-cache")
+                    ]
             elif manager in CLEANINGS and any(call.action in {"install", "upgrade", "update"} for call in own):
                 behind.append(_sudo(own) + CLEANINGS[manager])
             elif manager == "pip":
@@ -224,11 +352,10 @@ class CleanPackageCache(Codemod):
             reason = _why_not_behind(script)
             if reason is not None:
                 if not changes:
-                    return refuse(node, reason)
+                    return refuse(node, reason, f"put `{' && '.join(behind)}` before that")
                 behind = []
-        size = len(node.argument)
         if behind:
-            changes.append((size, size, "".join(f" \\\n    && {command}" for command in behind)))
+            changes.append(_behind(node, script, behind))
         return Finding(
             node,
             f"leave the cache of {' and '.join(names)} out of the layer",
@@ -237,64 +364,101 @@ class CleanPackageCache(Codemod):
         )
 
 
-def _shipped(file: Dockerfile) -> set[int]:
-    """The last stage and those that it is built from: what is in their layers is shipped."""
-    found: set[int] = set()
-    stage = file.stages[-1] if file.stages else None
-    while stage is not None and stage.index not in found:
-        found.add(stage.index)
-        parent = file.stage(stage.image)
-        stage = parent if parent is not None and parent.name and parent.index < stage.index else None
-    return found
+def _behind(node: Instruction, script: ShellScript, commands: Sequence[str]) -> tuple[int, int, str]:
+    """The change that puts commands behind the last one, in front of a comment, in the place of a last `;`."""
+    seam = "; \\\n    " if script.joint == ";" else " \\\n    && "
+    start = script.top[-1].span[1]
+    end = len(node.argument) if script.trailing == ";" else start
+    return start, end, "".join(seam + command for command in commands)
+
+
+def _unreadable(node: Instruction, reason: str) -> Refusal | None:
+    """The answer for a RUN that installs from lists of its own, but is no script that can be added to."""
+    body = " ".join([*(node.json or ()), node.argument, *(heredoc.body for heredoc in node.heredocs)])
+    is_open = re.search(r"\bapt(?:-get)?\b.*\binstall\b", body, re.DOTALL) and "/var/lib/apt" not in body
+    return refuse(node, reason, f"add `{LISTS}` behind the install") if is_open else None
+
+
+def _late_cleanings(file: Dockerfile, runs: Sequence[tuple[Instruction, ShellScript | str]]) -> Iterator[Finding]:
+    """RUNs that clean what the RUNs before them have cleaned themselves by now."""
+    is_filled = False
+    for node, script in runs:
+        if isinstance(script, str) or any((command.name or "").endswith(".sh") for command in script.commands):
+            return
+        if any(call.manager == "apt" and call.action == "update" for call in package_calls(script)):
+            is_filled = True
+        elif is_filled and only_cleans(script, "apt") and not node.flags and not file.comments_above(node):
+            yield Finding(
+                node,
+                "leave out a cleaning that comes too late",
+                [Remove(node)],
+                why="a layer keeps what a later one removes, and each RUN cleans up behind itself",
+            )
 
 
 def _is_cleaned(node: Instruction, script: ShellScript, manager: str, own: Sequence[PackageCall]) -> bool:
-    places = CACHES[manager]
+    places = PLACES[manager]
     if any(place in mount for mount in node.flag_values("mount") for place in places):
         return True
+    # Lists come with the update, all other caches with the installs.
+    fills = {"update"} if manager == "apt" else {"install", "upgrade", "update", "ci", "add"}
+    last = max((call.command.span for call in own if call.action in fills), default=(0, 0))
     for command in script.commands:
-        if command.name in {"rm", "find"} and any(arg.startswith(places) or arg in places for arg in command.args):
+        if command.span < last or command.name not in {"rm", "find"}:
+            continue
+        if any(arg.startswith(places) or arg in places for arg in command.args):
             return True
         if command.name == "rm" and any(
             arg.rstrip("/*") in {"/root/.cache", "/var/cache", "/var/lib/apt"} for arg in command.args
         ):
             return True
+    cleanings = [call for call in own if call.action == "clean" and call.command.span > last]
     if manager == "apt":
-        return False
-    last = max(
-        (c.command.span for c in own if c.action in {"install", "upgrade", "update", "ci", "add"}), default=(0, 0)
-    )
-    if any(call.action == "clean" and call.command.span > last for call in own):
+        # `apt-get clean` leaves the lists, `distclean` takes them too (apt-get(8)).
+        return any(call.verb in {"distclean", "dist-clean"} for call in cleanings)
+    if cleanings:
         return True
     return manager == "apk" and all(call.has("--no-cache") for call in own if call.action == "install")
 
 
-def _lists_needed_after(scripts: Sequence[ShellScript | str]) -> list[bool]:
-    """For each RUN, and before them all as the last entry, whether an install follows before the next update."""
-    needed = [False]
-    for script in reversed(scripts):
-        needed.append(needed[-1] if isinstance(script, str) else _is_needed_before(script, needed[-1]))
+def _lists_needed_after(
+    reading: StageReading, runs: Sequence[tuple[Instruction, ShellScript | str]]
+) -> list[str | None]:
+    """For each RUN, and before them all as the last entry, why a later one needs the lists that are there, if so."""
+    needed: list[str | None] = [None]
+    for node, script in reversed(runs):
+        needed.append(needed[-1] if isinstance(script, str) else _why_needed(reading, node, script, needed[-1]))
     before = needed.pop()
     return [*reversed(needed), before]
 
 
-def _is_needed_before(script: ShellScript, is_needed_after: bool) -> bool:
+def _why_needed(reading: StageReading, node: Instruction, script: ShellScript, after: str | None) -> str | None:
+    """Why the RUN, or else what comes after it, needs package lists; None where it makes its own."""
+    uses: list[tuple[tuple[int, int], str | None]] = []
+    line = reading.file.line_of(node)
     for call in package_calls(script):
         if call.manager == "apt" and call.action == "update" and not call.command.is_conditional:
-            return False
-        if call.manager == "apt" and call.action in {"install", "upgrade"}:
-            return True
-    return is_needed_after
+            uses.append((call.command.span, None))
+        elif call.manager == "apt" and call.action in {"install", "upgrade"}:
+            uses.append((call.command.span, f"the RUN on line {line} relies on the package lists of this one"))
+    for command, path, text in called_scripts(reading, node, script):
+        if text is None:
+            reason = f"line {line} runs {path}, which is not in the build context and may rely on the package lists"
+            uses.append((command.span, reason))
+        elif lives_on_lists(text):
+            uses.append((command.span, f"{path}, run on line {line}, relies on the package lists of this one"))
+    return min(uses)[1] if uses else after
 
 
-def _children_need_lists(file: Dockerfile, stage: Stage) -> bool:
+def _why_children_need_lists(file: Dockerfile, context: BuildContext, stage: Stage) -> str | None:
     for child in file.stages[stage.index + 1 :]:
-        parent = file.stage(child.image)
-        if parent is stage:
-            runs = [script_of(file, node) for node in child.instructions if node.keyword == "RUN"]
-            if _lists_needed_after(runs)[-1] or _children_need_lists(file, child):
-                return True
-    return False
+        if file.stage_before(child.index, child.image) is stage:
+            runs = [(node, script_of(file, node)) for node in child.instructions if node.keyword == "RUN"]
+            reading = StageReading.of(file, child, context)
+            reason = _lists_needed_after(reading, runs)[-1] or _why_children_need_lists(file, context, child)
+            if reason is not None:
+                return reason
+    return None
 
 
 def _sudo(own: Sequence[PackageCall]) -> str:
@@ -319,8 +483,8 @@ def _is_yarn_1(context: BuildContext) -> bool:
 
 
 def _why_not_behind(script: ShellScript) -> str | None:
-    if script.trailing:
-        return f"the script ends in a {'comment' if script.trailing == 'comment' else f'`{script.trailing}`'}"
+    if script.trailing == "&":
+        return "the script ends in a `&`"
     if script.has_heredoc:
         return "the script has a here-document"
     last = script.top[-1] if script.top else None

@@ -9,8 +9,10 @@ from refactor import (
     BuildContext,
     Codemod,
     Dockerfile,
+    Edit,
     Finding,
     Instruction,
+    MoveBefore,
     PackageCall,
     Phase,
     Refusal,
@@ -19,7 +21,10 @@ from refactor import (
     Safety,
     ShellScript,
     Stage,
+    StageReading,
+    called_scripts,
     leaves,
+    lives_on_lists,
     package_calls,
     refuse,
     rewrites,
@@ -38,11 +43,13 @@ class PairAptUpdate(Codemod):
     What it does
     ------------
     Puts `apt-get update &&` in front of an install that relies on the lists of an earlier RUN, and removes a RUN that
-    does nothing else. (Two RUNs that stand next to each other are joined by `chain-runs`.)
+    does nothing but update where the next install has an update of its own; its comment goes to that install. (Two RUNs
+    that stand next to each other are joined by `chain-runs`.)
 
     When it refuses
     ---------------
-    When the install is inside an `if`, a loop or beside a `||`, or the script cannot be analysed.
+    When the install is inside an `if`, a loop or beside a `||`, or the script cannot be analysed. A RUN that only
+    updates stays where a script that is called later may live on its lists.
 
     Safety
     ------
@@ -84,6 +91,55 @@ class PairAptUpdate(Codemod):
                 && apt-get install -y git
             """,
         ),
+        rewrites(
+            "the install has an update of its own",
+            before="""
+            FROM debian:bookworm-slim
+
+            # Where packages come from
+            RUN apt-get update
+
+            # What the health check calls
+            RUN apt-get update && apt-get install -y curl
+            """,
+            after="""
+            FROM debian:bookworm-slim
+
+            # Where packages come from
+            # What the health check calls
+            RUN apt-get update && apt-get install -y curl
+            """,
+        ),
+        rewrites(
+            "lines under set -e",
+            before="""
+            FROM debian:bookworm-slim
+            RUN apt-get update && apt-get install -y curl
+            COPY setup.sh /
+            RUN set -ex; \\
+                apt-get install -y git; \\
+                git --version
+            """,
+            after="""
+            FROM debian:bookworm-slim
+            RUN apt-get update && apt-get install -y curl
+            COPY setup.sh /
+            RUN set -ex; \\
+                apt-get update; \\
+                apt-get install -y git; \\
+                git --version
+            """,
+        ),
+        leaves(
+            "a script may live on the lists",
+            """
+            FROM debian:bookworm-slim
+            RUN apt-get update
+            COPY setup.sh /
+            RUN /setup.sh
+            RUN apt-get update && apt-get install -y curl
+            """,
+        ),
         leaves(
             "paired already",
             """
@@ -105,45 +161,66 @@ class PairAptUpdate(Codemod):
 
     def find(self, file: Dockerfile, context: BuildContext) -> Iterator[Finding | Refusal]:
         for stage in file.stages:
-            yield from self._in_stage(file, stage)
+            yield from self._in_stage(file, context, stage)
 
-    def _in_stage(self, file: Dockerfile, stage: Stage) -> Iterator[Finding | Refusal]:
+    def _in_stage(self, file: Dockerfile, context: BuildContext, stage: Stage) -> Iterator[Finding | Refusal]:
         update: Instruction | None = None
-        lonely: list[Instruction] = []
+        lonely: set[Instruction] = set()
         needed: set[Instruction] = set()
         paired: list[tuple[Instruction, Instruction]] = []
+        edits: list[Edit] = []
+        reading = StageReading.of(file, stage, context)
         for node in stage.instructions:
             if node.keyword != "RUN":
                 continue
             script = script_of(file, node)
             if isinstance(script, str):
-                if "apt" in node.argument and update is not None:
+                if update is not None and any("apt" in text for text in _texts(node)):
                     # Such a RUN may install from the lists as well, so the update before it stays.
                     needed.add(update)
                 continue
             calls = [call for call in package_calls(script) if call.manager == "apt"]
             install = next((call for call in calls if call.action in {"install", "upgrade"}), None)
             updates = [call for call in calls if call.action == "update"]
-            if install is not None and not any(c.command.span < install.command.span for c in updates) and update:
+            has_own = bool(updates) and (install is None or updates[0].command.span < install.command.span)
+            if install is not None and not has_own and update is not None:
                 reason = _why_not_inserted(script, install)
                 if reason is not None:
                     needed.add(update)
                     yield refuse(node, reason)
                 else:
                     paired.append((node, _paired(node, script, install)))
-            if updates:
+                    has_own = True
+            if has_own:
+                if update in lonely and update not in needed:
+                    edits += _without(file, update, node)
                 update = node
-                if len(script.commands) == len(calls) == len(updates) and not file.comments_above(node):
-                    lonely.append(node)
-        if not paired:
-            return
-        gone = [node for node in lonely if node not in needed and node.newline]
-        yield Finding(
-            paired[0][0],
-            "update the package lists in the RUN that installs",
-            [*(Replace(old, [new]) for old, new in paired), *(Remove(node) for node in gone)],
-            why="lists from a cached layer name versions that the mirrors no longer have",
-        )
+            elif update is not None and any(
+                text is None or lives_on_lists(text) for _, _, text in called_scripts(reading, node, script)
+            ):
+                needed.add(update)
+            if len(script.commands) == len(calls) == len(updates) > 0:
+                lonely.add(node)
+        if paired or edits:
+            yield Finding(
+                paired[0][0] if paired else edits[0].node,
+                "update the package lists in the RUN that installs",
+                [*(Replace(old, [new]) for old, new in paired), *edits],
+                why="lists from a cached layer name versions that the mirrors no longer have",
+            )
+
+
+def _texts(node: Instruction) -> tuple[str, ...]:
+    return (node.argument, *(heredoc.body for heredoc in node.heredocs))
+
+
+def _without(file: Dockerfile, update: Instruction, successor: Instruction) -> list[Edit]:
+    """The edits that remove a lone update, with its comments given to the RUN that updates instead of it."""
+    comments = file.comments_above(update)
+    if any(mark in comment.text for comment in comments for mark in ("hadolint", "check=")):
+        return []
+    anchor = next(iter(file.comments_above(successor)), successor)
+    return [Remove(update), *(MoveBefore(comment, anchor) for comment in comments)]
 
 
 def _why_not_inserted(script: ShellScript, install: PackageCall) -> str | None:
@@ -163,4 +240,5 @@ def _paired(node: Instruction, script: ShellScript, install: PackageCall) -> Ins
         install.program if install.program in {"apt", "apt-get"} else "apt-get",
         "update",
     ]
-    return node.splice([(start, start, " ".join(words) + " \\\n    && ")])
+    seam = "; \\\n    " if script.joint == ";" else " \\\n    && "
+    return node.splice([(start, start, " ".join(words) + seam)])

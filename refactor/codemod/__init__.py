@@ -5,7 +5,7 @@ from __future__ import annotations
 from refactor.codemod.codemod import Codemod, Option, Phase, Settings
 from refactor.codemod.example import Example, leaves, rewrites
 from refactor.codemod.finding import Finding, Refusal, Safety, refuse
-from refactor.codemod.scripts import script_of, shell_at, why_not_posix
+from refactor.codemod.scripts import called_scripts, lives_on_lists, script_of, shell_at, why_not_posix
 from refactor.model.aspects import Aspect
 
 __all__ = [
@@ -18,7 +18,9 @@ __all__ = [
     "Refusal",
     "Safety",
     "Settings",
+    "called_scripts",
     "leaves",
+    "lives_on_lists",
     "refuse",
     "rewrites",
     "script_of",

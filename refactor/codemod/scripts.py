@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
+from refactor.context import Unknown
+from refactor.ecosystems.reading import StageReading, join
 from refactor.images import why_windows
-from refactor.shell import ShellScript, read
+from refactor.shell import Command, ShellScript, read
 from refactor.syntax import Dockerfile, Instruction
 
 _POSIX = frozenset({"sh", "bash", "ash", "dash", "ksh", "zsh", "busybox"})
@@ -24,6 +29,42 @@ def script_of(file: Dockerfile, node: Instruction) -> ShellScript | str:
         return reason
     script = read(node.argument)
     return script if script.opaque is None else f"the shell script cannot be analysed: {script.opaque}"
+
+
+def called_scripts(
+    reading: StageReading, node: Instruction, script: ShellScript
+) -> Iterator[tuple[Command, str, str | None]]:
+    """The shell scripts that a RUN calls: the command, the script as written there, and its text; None for one that is
+    not in the build context, or cannot be read.
+    """
+    step = reading.step(node)
+    for command in script.commands:
+        name = command.name or (command.words[0].text if command.words else "")
+        base = name.rpartition("/")[2]
+        path: str | None = name if base.endswith(".sh") else None
+        if base in _POSIX or name in (".", "source"):
+            path = next((arg for arg in command.args if not arg.startswith(("-", "<"))), None)
+            if "-c" in command.args or command.in_pipeline:
+                path = None
+        if step is None or path is None or path.startswith("/etc/"):
+            continue
+        value = reading.expand(path, node) if "$" in path else path
+        folder = step.folder_of(command)
+        found = None
+        if value is not None and (folder is not None or value.startswith("/")):
+            found = reading.in_context(join(folder or "/", value), node)
+        text = reading.context.read(found) if found else None
+        yield command, path, None if isinstance(text, Unknown) else text
+
+
+_INSTALLS = re.compile(r"\b(?:apt(?:-get)?|aptitude)\b[^\n;&|#]*\b(?:install|upgrade|dist-upgrade)\b")
+_UPDATES = re.compile(r"\b(?:apt(?:-get)?|aptitude)\b[^\n;&|#]*\bupdate\b")
+
+
+def lives_on_lists(text: str) -> bool:
+    """Whether a shell script installs Debian packages before it updates the lists, as far as its text says."""
+    installs, updates = _INSTALLS.search(text), _UPDATES.search(text)
+    return installs is not None and (updates is None or updates.start() > installs.start())
 
 
 def why_not_posix(file: Dockerfile, node: Instruction) -> str | None:

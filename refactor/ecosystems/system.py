@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from refactor.context import Unknown
 from refactor.ecosystems.reading import Refused, StageReading, Start, Step
 from refactor.ecosystems.split import Role
-from refactor.shell import Command, PackageCall, ShellScript, read
+from refactor.shell import SYSTEM_MANAGERS, Command, PackageCall, ShellScript, read
 from refactor.syntax import Instruction
 
 if TYPE_CHECKING:
     from refactor.images import BaseImage
 
-MANAGERS = frozenset({"apt", "apk", "dnf", "yum", "microdnf", "zypper"})
+MANAGERS = SYSTEM_MANAGERS
 
 _RPM_BUILD = frozenset(
     """

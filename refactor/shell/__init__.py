@@ -1,17 +1,26 @@
 """RUN bodies: shell scripts as commands and connectors with spans, and the package managers they call."""
 
 from refactor.shell.command import Command, Word
+from refactor.shell.files import Files, files_of
+from refactor.shell.installs import CACHES, SYSTEM_MANAGERS, is_cleaning, only_cleans, why_not_one_list
 from refactor.shell.managers import PackageCall, package_call, package_calls
 from refactor.shell.reader import read
 from refactor.shell.script import Item, ShellScript
 
 __all__ = [
+    "CACHES",
+    "SYSTEM_MANAGERS",
     "Command",
+    "Files",
     "Item",
     "PackageCall",
     "ShellScript",
     "Word",
+    "files_of",
+    "is_cleaning",
+    "only_cleans",
     "package_call",
     "package_calls",
     "read",
+    "why_not_one_list",
 ]

@@ -91,6 +91,17 @@ class ShellScript(NamedTuple):
             and all(item.connector_before == "&&" for item in self.top[1:])
         )
 
+    @property
+    def joint(self) -> str:
+        """What a further command is joined with so that it runs only where what stands before it went well: ";" in a
+        list of lines under ``set -e``, else "&&".
+        """
+        first = self.top[0].command if self.top else None
+        if first is None or first.name != "set" or len(self.top) < 2:
+            return "&&"
+        is_strict = any(re.fullmatch(r"-[a-df-zA-Z]*e[a-zA-Z]*|errexit", arg) for arg in first.args)
+        return ";" if is_strict and all(item.connector_before in (";", "\n") for item in self.top[1:]) else "&&"
+
     def why_not_chainable(self) -> str | None:
         """The construct that keeps this script from being joined to another RUN with `&&`; None if it can be.
 

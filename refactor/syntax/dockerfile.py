@@ -98,6 +98,16 @@ class Dockerfile:
         named = self._stages_by_name.get(name.lower(), ())
         return next((stage for stage in reversed(named) if stage.index < index), None)
 
+    @cached_property
+    def shipped(self) -> frozenset[int]:
+        """Indices of the last stage and of those that it is built from: what is in their layers is shipped."""
+        found: set[int] = set()
+        stage = self.stages[-1] if self.stages else None
+        while stage is not None:
+            found.add(stage.index)
+            stage = self.stage_before(stage.index, stage.image)
+        return frozenset(found)
+
     def stage_of(self, node: Node) -> Stage | None:
         """The stage that a node is of, None for the preamble before the first FROM."""
         return self._stage_by_node.get(node)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from refactor.syntax.nodes import Instruction, Node
+from refactor.syntax.nodes import Instruction, Node, Trivia
 
 
 class EditConflict(ValueError):
@@ -112,12 +112,29 @@ def edited(nodes: Sequence[Node], edits: Sequence[Edit]) -> list[Node]:
                 before.setdefault(index_of(edit.anchor), []).append(edit.node)
             elif isinstance(edit, MoveAfter):
                 after.setdefault(index_of(edit.anchor), []).append(edit.node)
-    result: list[Node] = []
+    result: list[Node | None] = []
     for index, node in enumerate(nodes):
-        result += before.get(index, ())
-        result += instead.get(index, (node,))
-        result += after.get(index, ())
-    return result
+        now = (*before.get(index, ()), *instead.get(index, (node,)), *after.get(index, ()))
+        result += now or (None,)
+    return _closed_up(result)
+
+
+def _closed_up(nodes: Sequence[Node | None]) -> list[Node]:
+    """The nodes, None standing where one has gone: the blank lines around such a place become as many as the larger
+    gap had, at the end of the file as many as there were.
+    """
+    result: list[Node] = []
+    gaps: list[list[Node]] = [[]]
+    for node in nodes:
+        if node is None:
+            gaps.append([])
+        elif isinstance(node, Trivia) and node.kind == "blank":
+            gaps[-1].append(node)
+        else:
+            gap: list[Node] = max(gaps, key=len)
+            result += [*gap, node]
+            gaps = [[]]
+    return result + gaps[-1]
 
 
 def printed(nodes: Sequence[Node], newline: str, ends_with_newline: bool) -> str:

@@ -8,7 +8,16 @@ from collections.abc import Sequence
 from refactor.syntax.dissection import Dissection, dissect
 from refactor.syntax.flags import Flag, flag_text
 from refactor.syntax.heredoc import Heredoc, heredoc_start
-from refactor.syntax.style import FileFormat, adapt, continuation_indents
+from refactor.syntax.style import (
+    CANONICAL_INDENT,
+    CANONICAL_SEAM,
+    FileFormat,
+    Seam,
+    adapt,
+    continuation_indents,
+    most_used,
+    seams,
+)
 from refactor.syntax.words import BLANKS, SPACE
 
 _COPIES = frozenset({"ADD", "COPY"})
@@ -198,14 +207,14 @@ class Instruction:
 
     # New ones
 
-    def splice(self, changes: Sequence[tuple[int, int, str]]) -> Instruction:
+    def splice(self, changes: Sequence[tuple[int, int, str]], as_written: bool = False) -> Instruction:
         """Replaces spans of ``argument``, (start, end, new text) each; all other bytes stay, wherever they
         are.
 
         A span over a continuation replaces the physical text in between. An insertion (start == end) goes
         behind the character before it, so in front of a continuation. New text may hold canonical
-        continuations (``\\``, LF, four blanks); they take this instruction's indentation. Raises ValueError
-        for spans that overlap or leave the argument.
+        continuations (``\\``, LF, four blanks); they take this instruction's indentation, unless they come from
+        the file (``as_written``). Raises ValueError for spans that overlap or leave the argument.
         """
         dissection = self.dissection
         argument, base = dissection.split.argument, dissection.split.argument_start
@@ -216,7 +225,7 @@ class Instruction:
         for start, end, new in sorted(changes, key=lambda change: (change[0], change[1])):
             if not reached <= start <= end <= size:
                 raise ValueError(f"span {start}:{end} overlaps another or leaves the argument (0:{size})")
-            new = self._adapted(new)
+            new = new if as_written else self._adapted(new)
             expected += [argument[reached:start], self._joined(new)]
             reached = end
             if not size:
@@ -230,6 +239,14 @@ class Instruction:
                 raw.append((dissection.raw_start(base + start), dissection.raw_end(base + end), new))
         return self._checked(self._with_raw(raw), "".join(expected) + argument[reached:])
 
+    def raw(self, start: int, end: int) -> str:
+        """A span of ``argument`` as it stands in the file: continuations and comments inside it included."""
+        dissection = self.dissection
+        base = dissection.split.argument_start
+        begin = dissection.raw_end(base + start) if start else dissection.raw_start(base)
+        is_rest = end >= len(dissection.split.argument)
+        return self.text[begin : dissection.raw_end(base + end) if is_rest else dissection.raw_start(base + end)]
+
     @property
     def raw_argument(self) -> str:
         """The argument as it stands in the file: continuations and comments inside it included."""
@@ -240,14 +257,24 @@ class Instruction:
 
     def chained(self, bodies: Sequence[str]) -> Instruction:
         """Adds shell commands as they stand in a file (:attr:`raw_argument` of other RUNs), each
-        behind ``&&`` on a line of its own, in this instruction's indentation.
+        behind ``&&`` on a line of its own, joined as this instruction's lines are, or those of the bodies or the file.
         """
         dissection = self.dissection
         split, style = dissection.split, self._format.style
-        own = continuation_indents(self.text, self.escape) if self.is_continued else []
-        seam = f" {self.escape}{style.newline}{own[0] if own else style.indent}&& "
+        seam = self._seam(bodies).between(self.escape, style.newline)
         end = dissection.raw_end(split.argument_start + len(split.argument))
         return self._with_raw([(end, end, "".join(seam + body for body in bodies))])
+
+    def _seam(self, bodies: Sequence[str] = ()) -> Seam:
+        for text in (self.text, *bodies):
+            found = most_used(seams(text, self.escape))
+            if found is not None:
+                return found
+        format = self._format
+        if self.is_continued:
+            own = continuation_indents(self.text, self.escape)
+            return Seam(format.seam.is_trailing if format.seam else False, own[0] if own else format.style.indent)
+        return format.seam or Seam(False, format.style.indent)
 
     def with_argument(self, argument: str) -> Instruction:
         """Keeps keyword, flags, line ending and heredoc bodies, replaces the rest; comments inside it go."""
@@ -342,6 +369,11 @@ class Instruction:
         if "\n" not in text:
             return text
         style = self._format.style
+        if CANONICAL_SEAM in text or "; \\\n" in text:
+            seam = self._seam()
+            if seam.is_trailing:
+                text = text.replace(CANONICAL_SEAM, f" && \\\n{CANONICAL_INDENT}")
+            return adapt(text, self.escape, style, seam.indent)
         own = continuation_indents(self.text, self.escape) if self.is_continued else []
         return adapt(text, self.escape, style, own[0] if own else style.indent)
 

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from refactor.syntax.framing import Head
 from refactor.syntax.words import SPACE
 
 CANONICAL_INDENT = "    "
+CANONICAL_SEAM = " \\\n    && "
+
+
+class Seam(NamedTuple):
+    """How the commands of a RUN stand on lines of their own: `&&` (or `;`) before the line break, or behind it."""
+
+    is_trailing: bool
+    indent: str
+
+    def between(self, escape: str, newline: str) -> str:
+        """What stands between two commands."""
+        return f" && {escape}{newline}{self.indent}" if self.is_trailing else f" {escape}{newline}{self.indent}&& "
 
 
 class Style:
@@ -35,12 +48,21 @@ class Written(Protocol):
 class FileFormat:
     """What the nodes of one file share: the escape character, and the style, read when first needed."""
 
-    __slots__ = ("_style", "escape", "nodes")
+    __slots__ = ("_seam", "_style", "escape", "nodes")
 
     def __init__(self, escape: str = "\\", nodes: Sequence[Written] = ()) -> None:
         self.escape = escape
         self.nodes = nodes
         self._style: Style | None = None
+        self._seam: tuple[Seam | None] | None = None
+
+    @property
+    def seam(self) -> Seam | None:
+        """How most commands of the file are joined; None where no RUN has two lines of them."""
+        if self._seam is None:
+            texts = (node.text for node in self.nodes if node.is_instruction and "\n" in node.text)
+            self._seam = (most_used([seam for text in texts for seam in seams(text, self.escape)]),)
+        return self._seam[0]
 
     @property
     def style(self) -> Style:
@@ -76,15 +98,45 @@ def continuation_indents(text: str, escape: str) -> list[str]:
     return [indent for indent in found if indent]
 
 
+def seams(text: str, escape: str) -> list[Seam]:
+    """The places where a line of commands follows another one, in order."""
+    if escape not in text or ("&&" not in text and ";" not in text):
+        return []
+    head = Head(text, escape)
+    found = []
+    above = head.piece(0).rstrip(SPACE)
+    for index in range(1, len(head.raw_starts)):
+        piece = head.piece(index)
+        bare = piece.lstrip(" \t")
+        indent = piece[: len(piece) - len(bare)]
+        if bare.startswith("&&"):
+            found.append(Seam(False, indent))
+        elif bare.strip(SPACE) and above.endswith(("&&", ";")):
+            found.append(Seam(True, indent))
+        above = piece.rstrip(SPACE) or above
+    return found
+
+
+def most_used(found: Sequence[Seam]) -> Seam | None:
+    """The most frequent way, with the smallest indentation of those that go that way: commands may be nested."""
+    if not found:
+        return None
+    is_trailing = Counter(seam.is_trailing for seam in found).most_common(1)[0][0]
+    return min((seam for seam in found if seam.is_trailing == is_trailing), key=lambda seam: len(seam.indent))
+
+
 def adapt(text: str, escape: str, style: Style, indent: str) -> str:
     """Canonical text (``\\``, LF, four blanks) with the continuations of a file; other characters stay."""
     if "\n" not in text:
         return text
     lines = text.split("\n")
+    unit = "\t" if "\t" in indent else "  " if indent == "  " else CANONICAL_INDENT
     out = []
     for number, line in enumerate(lines):
         if number and line.startswith(CANONICAL_INDENT):
-            line = indent + line[len(CANONICAL_INDENT) :]
+            body = line.lstrip(" ")
+            deeper, odd = divmod(len(line) - len(body) - len(CANONICAL_INDENT), len(CANONICAL_INDENT))
+            line = indent + unit * deeper + " " * odd + body
         if number < len(lines) - 1 and escape != "\\" and line.endswith("\\"):
             line = line[:-1] + escape
         out.append(line)

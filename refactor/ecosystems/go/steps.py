@@ -12,6 +12,7 @@ from refactor.ecosystems import system
 from refactor.ecosystems.go.program import GoStage
 from refactor.ecosystems.reading import Refused, Step, join
 from refactor.shell import Command
+from refactor.shell.files import downloads, option
 
 
 class Effect(enum.Enum):
@@ -134,9 +135,10 @@ def _of(stage: GoStage, step: Step, command: Command) -> tuple[Made, ...] | Refu
             Effect.FILE, *([join(target, posixpath.basename(path)) for path in paths[:-1]] if into else [target])
         )
     if name in {"wget", "curl"}:
-        return make(Effect.DOWNLOAD, *_downloaded(command, folder))
+        paths = list(downloads(command)) if folder is not None else []
+        return make(Effect.DOWNLOAD, *(join(folder or "/", path) for path in paths))
     if name in {"tar", "unzip", "gunzip", "bunzip2", "xz", "gzip", "7z", "bsdtar"}:
-        place = _option(command, "-C", "--directory", "-d") or folder
+        place = option(command, "-C", "--directory", "-d") or folder
         return make(Effect.DOWNLOAD, join(folder or "/", place or "/"))
     if name == "git":
         if command.args[:1] == ("clone",):
@@ -210,32 +212,6 @@ def _redirected(stage: GoStage, step: Step, command: Command) -> Iterator[Made]:
         path = stage.expanded(step, target.strip("\"'")) if target else None
         if ">" in sign and path and "&" not in sign and not path.startswith("/dev/") and folder is not None:
             yield Made(join(folder, path), Effect.FILE, step, command)
-
-
-def _option(command: Command, *names: str) -> str | None:
-    for at, arg in enumerate(command.args):
-        for name in names:
-            if arg == name and at + 1 < len(command.args):
-                return command.args[at + 1]
-            if name.startswith("--") and arg.startswith(name + "="):
-                return arg.partition("=")[2]
-        letters = {name[-1] for name in names if len(name) == 2}
-        if re.fullmatch(r"-[A-Za-z]{2,}", arg) and arg[-1] in letters and at + 1 < len(command.args):
-            return command.args[at + 1]
-    return None
-
-
-def _downloaded(command: Command, folder: str | None) -> tuple[str, ...]:
-    if folder is None:
-        return ()
-    name = (command.name or "").rpartition("/")[2]
-    target = _option(command, "-O", "--output-document") if name == "wget" else _option(command, "-o", "--output")
-    if target is not None:
-        return () if target == "-" else (join(folder, target),)
-    urls = [arg for arg in command.args if "://" in arg]
-    if name == "wget" or any(re.fullmatch(r"-[a-zA-Z]*O[a-zA-Z]*|--remote-name", arg) for arg in command.args):
-        return tuple(join(folder, posixpath.basename(url.partition("?")[0])) for url in urls if posixpath.basename(url))
-    return ()
 
 
 def is_kept(one: Made, stage: GoStage, binaries: Sequence[str]) -> bool:

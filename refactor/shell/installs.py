@@ -1,0 +1,95 @@
+"""Calls that install system packages: which of them could be one, and what only cleans up behind them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+
+from refactor.shell.command import Command
+from refactor.shell.managers import PackageCall, package_call
+from refactor.shell.script import ShellScript
+
+SYSTEM_MANAGERS = frozenset(("apt", "apk", "dnf", "yum", "microdnf", "zypper"))
+"""Package managers of distributions, by `PackageCall.manager`."""
+_WITH_LISTS = frozenset(("apt", "apk", "dnf", "yum", "microdnf"))
+_QUIET = frozenset(("-q", "--quiet"))
+_YES = frozenset(("-y", "--yes", "--assume-yes", "--assumeyes"))
+_REFRESH = frozenset(("-U", "--update", "--update-cache"))
+_FETCHES = {"install": "install", "add": "add", "in": "install"}
+# A package that brings a repository, with which the next call finds more than this one (epel-release, *.rpm, URLs).
+# What one of Debian's brings is not seen before another `apt-get update`.
+_REPOSITORY = re.compile(r"release|repo|://|\.rpm$")
+CACHES: Mapping[str, tuple[str, ...]] = {
+    "apt": ("/var/lib/apt", "/var/cache/apt"),
+    "apk": ("/var/cache/apk", "/etc/apk/cache"),
+    "dnf": ("/var/cache/dnf", "/var/cache/libdnf5"),
+    "yum": ("/var/cache/yum", "/var/cache/dnf"),
+    "microdnf": ("/var/cache/yum", "/var/cache/dnf"),
+    "zypper": ("/var/cache/zypp",),
+}
+"""Where a manager keeps package lists and archives."""
+_SCRATCH = ("/tmp/", "/var/tmp/", "/root/.cache/", "/var/cache/", "/var/log/")
+
+
+def why_not_one_list(first: PackageCall, second: PackageCall) -> str | None:
+    """Why ``first``, and ``second`` right behind it, are not one call with the packages of both; None if they are.
+
+    How quiet they are makes no difference, nor that one of them looks for newer lists.
+    """
+    for call in (first, second):
+        if call.manager not in _WITH_LISTS or call.verb not in _FETCHES or not call.packages:
+            return "only lists of packages to install can be one"
+        if call.option("--virtual", "-t") is not None and call.manager == "apk":
+            return "`--virtual` names the packages of one call"
+        if any(word.value is None and word.text[:1] in '$`"' for word in call.packages):
+            return "what a variable holds is not known: options can be in it"
+        if any(word.text.endswith(("-", "+")) and not word.text.endswith("++") for word in call.packages):
+            return "a package is removed"
+    if first.program != second.program or _FETCHES[first.verb] != _FETCHES[second.verb]:
+        return f"`{first.program}` and `{second.program}` are two programs"
+    if first.manager not in ("apt", "apk") and any(_REPOSITORY.search(word.literal) for word in first.packages):
+        return "a package may bring the repository that the next one comes from"
+    if _flags(first) != _flags(second):
+        return "their flags differ"
+    if _setting(first.command) != _setting(second.command):
+        return "variables, redirections or the user differ"
+    return None
+
+
+def _flags(call: PackageCall) -> tuple[Counter[tuple[str, str | None]], bool]:
+    names = Counter(name for name, _ in call.options)
+    is_assumed = not _YES.isdisjoint(names) or (names["-q"] > 1 and call.manager == "apt")  # -qq implies -y
+    ignored = _QUIET | _YES | (_REFRESH if call.manager == "apk" else frozenset())
+    return Counter(pair for pair in call.options if pair[0] not in ignored), is_assumed
+
+
+def _setting(command: Command) -> tuple[object, ...]:
+    given = tuple((name, word.text) for name, word in command.assignments)
+    return (given, command.redirects, command.wrappers)
+
+
+def is_cleaning(command: Command, manager: str | None = None, and_scratch: bool = False) -> bool:
+    """A command that does nothing but remove caches of system packages (of ``manager``, if one is given), and with
+    ``and_scratch`` temporary files too.
+    """
+    call = package_call(command)
+    if call is not None:
+        return (
+            call.manager in SYSTEM_MANAGERS
+            and call.action in ("clean", "autoclean")
+            and manager in (None, call.manager)
+        )
+    if (command.name or "").rpartition("/")[2] != "rm":
+        return False
+    managers = CACHES if manager is None else (manager,)
+    places = tuple(f"{place}/" for name in managers for place in CACHES.get(name, ()))
+    if and_scratch:
+        places += _SCRATCH
+    paths = [arg for arg in command.args if not arg.startswith("-")]
+    return bool(paths) and all(f"{path}/".startswith(places) for path in paths)
+
+
+def only_cleans(script: ShellScript, manager: str | None = None) -> bool:
+    """Whether all commands of a script are cleanings (of ``manager``, if one is given)."""
+    return bool(script.commands) and all(is_cleaning(command, manager) for command in script.commands)
