@@ -32,6 +32,7 @@ from refactor.context import (
 )
 from refactor.ecosystems import (
     Ecosystem as Ecosystem,
+    Foreign as Foreign,
     Install as Install,
     Instead as Instead,
     Pruned as Pruned,
@@ -43,6 +44,7 @@ from refactor.ecosystems import (
     Start as Start,
     Step as Step,
     Written as Written,
+    foreign as foreign,
     join as join,
     program_of as program_of,
     recognise as recognise,

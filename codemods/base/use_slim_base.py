@@ -17,12 +17,16 @@ from refactor import (
     Safety,
     Slim,
     StageReading,
+    foreign,
     leaves,
     recognise,
     refuse,
     rewrites,
     variant_reference,
 )
+
+BUILDS = frozenset({"fat", "jdk", "sdk"})
+"""Variants that carry what builds programs, beside what runs them."""
 
 
 class UseSlimBase(Codemod):
@@ -106,9 +110,14 @@ class UseSlimBase(Codemod):
             return
         stage = file.stages[-1]
         reading = StageReading.of(file, stage, context)
-        if reading.parent is not None or reading.image is None or reading.image.variant != "fat":
+        if reading.parent is not None or reading.image is None:
             return
         languages = recognise(reading)
+        other = None if languages else foreign(reading)
+        if other is not None and reading.image.variant in BUILDS:
+            yield refuse(stage.from_, *other.refused)
+        if reading.image.variant != "fat":
+            return
         is_pinned = "@" in (reading.image_reference or "")
         if not languages or (reading.image.with_variant("slim") is None and not is_pinned):
             return

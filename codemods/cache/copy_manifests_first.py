@@ -24,6 +24,7 @@ from refactor import (
     StageReading,
     Step,
     Trivia,
+    foreign,
     leaves,
     recognise,
     refuse,
@@ -192,7 +193,11 @@ class CopyManifestsFirst(Codemod):
     def find(self, file: Dockerfile, context: BuildContext) -> Iterator[Finding | Refusal]:
         for stage in file.stages:
             reading = StageReading.of(file, stage, context)
-            for language in recognise(reading):
+            languages = recognise(reading)
+            other = None if languages else foreign(reading)
+            if other and other.build and _first_broad_copy(reading, other.build, ()) is not None:
+                yield refuse(other.build.node, *other.refused)
+            for language in languages:
                 for install in language.installs(reading):
                     if isinstance(install, Install):
                         broad = _first_broad_copy(reading, install.step, install.manifests)

@@ -17,6 +17,7 @@ from refactor import (
     Rewrite,
     Safety,
     StageReading,
+    foreign,
     leaves,
     recognise,
     refuse,
@@ -28,6 +29,9 @@ LOCK = (
     '{"name": "a", "version": "1.0.0", "lockfileVersion": 3, "packages": {"": {"name": "a", "version": "1.0.0",'
     ' "dependencies": {"express": "^4.0.0"}}, "node_modules/express": {"version": "4.21.0"}}}'
 )
+
+WITH_GROUPS = frozenset({"bundle", "composer"})
+"""Package managers of other languages that tell development dependencies from the rest."""
 
 
 class InstallProductionDependencies(Codemod):
@@ -110,7 +114,11 @@ class InstallProductionDependencies(Codemod):
         for stage in file.stages:
             reading = StageReading.of(file, stage, context)
             rewritten: dict[Instruction, list[Rewrite]] = {}
-            for language in recognise(reading):
+            languages = recognise(reading)
+            other = None if languages else foreign(reading)
+            if other and any(call.action == "install" and call.manager in WITH_GROUPS for _, call in reading.calls):
+                yield refuse((other.build or reading.steps[0]).node, *other.refused)
+            for language in languages:
                 for answer in language.production_install(reading):
                     if isinstance(answer, Rewrite):
                         rewritten.setdefault(answer.step.node, []).append(answer)

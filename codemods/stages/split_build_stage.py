@@ -21,6 +21,7 @@ from refactor import (
     SplitPlan,
     Stage,
     StageReading,
+    foreign,
     Trivia,
     leaves,
     recognise,
@@ -193,6 +194,16 @@ class SplitBuildStage(Codemod):
             because="ts-node",
         ),
         leaves(
+            "a language that is not known yet",
+            """
+            FROM maven:3.9
+            COPY . .
+            RUN mvn package
+            CMD ["java", "-jar", "target/app.jar"]
+            """,
+            because="what its programs need at run time, is not known to dockerfix yet",
+        ),
+        leaves(
             "split already",
             """
             FROM node:20 AS builder
@@ -213,6 +224,9 @@ class SplitBuildStage(Codemod):
         stage = file.stages[0]
         reading = StageReading.of(file, stage, context)
         languages = recognise(reading)
+        other = None if languages else foreign(reading)
+        if other is not None and other.build is not None:
+            yield refuse(stage.from_, *other.refused)
         if not languages:
             return
         plans = [(language, language.split(reading, self.settings.runner)) for language in languages]

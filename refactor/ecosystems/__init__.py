@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from refactor.ecosystems.ecosystem import Ecosystem, Install, Instead, Pruned, Rewrite, Slim, SplitPlan, Written
+from refactor.ecosystems.foreign import Foreign, foreign
 from refactor.ecosystems.reading import Copied, Refused, StageReading, Start, Step, join
 from refactor.images import why_windows
 
@@ -63,6 +64,7 @@ def program_of(reading: StageReading) -> tuple[str, ...] | Refused:
 __all__ = [
     "Copied",
     "Ecosystem",
+    "Foreign",
     "Install",
     "Instead",
     "Pruned",
@@ -75,6 +77,7 @@ __all__ = [
     "Step",
     "Written",
     "ecosystems",
+    "foreign",
     "join",
     "program_of",
     "recognise",

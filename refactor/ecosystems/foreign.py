@@ -1,0 +1,150 @@
+"""Languages that have no folder here yet: their tools are known by name, so that silence does not meet their stages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from refactor.ecosystems.reading import Refused, StageReading, Step
+from refactor.images import why_windows
+from refactor.shell import Command, package_call
+
+_OF_MANAGER = {
+    "gem": "Ruby",
+    "bundle": "Ruby",
+    "cargo": "Rust",
+    "mvn": "Java",
+    "gradle": "Java",
+    "dotnet": ".NET",
+    "composer": "PHP",
+}
+_OF_FAMILY = {
+    "ruby": "Ruby",
+    "rust": "Rust",
+    "maven": "Java",
+    "gradle": "Java",
+    "eclipse-temurin": "Java",
+    "openjdk": "Java",
+    "dotnet": ".NET",
+    "php": "PHP",
+    "composer": "PHP",
+    "bun": "Bun",
+    "deno": "Deno",
+}
+
+
+def _programs(table: Mapping[str, str]) -> dict[str, str]:
+    return {program: language for language, programs in table.items() for program in programs.split()}
+
+
+_OF_PROGRAM = _programs(
+    {
+        "Java": "java javac sbt lein mill ant kotlinc scala",
+        "Ruby": "ruby rails rake puma unicorn rackup",
+        "PHP": "php php-fpm docker-php-ext-install pecl frankenphp",
+        ".NET": "mono msbuild xbuild nuget",
+        "Rust": "rustc rustup",
+        "C or C++": "gcc g++ cc c++ clang clang++ make gmake cmake ninja meson scons bazel configure autoreconf",
+        "Perl": "perl cpan cpanm plackup",
+        "Elixir or Erlang": "mix elixir iex rebar3 erl erlc",
+        "Haskell": "stack cabal ghc",
+        "Swift": "swift swiftc",
+        "Dart": "dart flutter",
+        "Crystal": "crystal shards",
+        "Nim": "nim nimble",
+        "Julia": "julia",
+        "R": "R Rscript",
+        "Lua": "lua luajit luarocks",
+        "Zig": "zig",
+        "D": "dub dmd ldc2",
+        "OCaml": "opam dune ocaml ocamlfind",
+        "Deno": "deno",
+    }
+)
+_NO_BUILD = frozenset({"run", "clean", "test", "config", "", "--version"})
+"""What a package manager does without installing or building."""
+_BY_HAND = {
+    "Java": "copy the .jar into an image with a JRE only (eclipse-temurin:<version>-jre)",
+    "Ruby": "copy the bundle (/usr/local/bundle) and the sources into ruby:<version>-slim",
+    "PHP": "run composer in a stage of its own and copy vendor/ from that",
+    ".NET": "`dotnet publish` there and copy the output into mcr.microsoft.com/dotnet/aspnet (or runtime)",
+    "Rust": "copy the binary into debian:<release>-slim",
+    "C or C++": "copy the program, and the libraries that `ldd` shows for it, into a smaller image",
+}
+
+
+class Foreign(NamedTuple):
+    """A stage whose language is not known here."""
+
+    language: str
+    build: Step | None
+    """The first RUN that installs or builds with tools of the language."""
+    refused: Refused
+
+
+def foreign(reading: StageReading) -> Foreign | None:
+    """The language that a stage is in as far as its tools show, and why nothing is done about it.
+
+    Windows counts as one. None for a stage in which no known tool is at work; to be asked where no language of ours
+    is recognised.
+    """
+    if "foreign" not in reading.facts:
+        reading.facts["foreign"] = _read(reading)
+    found = reading.facts["foreign"]
+    assert found is None or isinstance(found, Foreign)
+    return found
+
+
+def _read(reading: StageReading) -> Foreign | None:
+    windows = why_windows(reading.file, reading.stage)
+    if windows is not None:
+        return Foreign("Windows", next(iter(reading.runs), None), Refused(windows))
+    for step in reading.runs:
+        for command in step.commands:
+            language = _built_by(command)
+            if language is not None:
+                line = reading.file.line_of(step.node)
+                return _foreign(language, step, f"`{_shown(command)}` on line {line}")
+    language = _started(reading)
+    if language is not None and reading.start is not None:
+        return _foreign(language, None, f"{reading.start.program} is started")
+    image = reading.image
+    if image is not None and image.family in _OF_FAMILY:
+        return _foreign(_OF_FAMILY[image.family], None, f"the base image {reading.stage.image}")
+    return None
+
+
+def _foreign(language: str, step: Step | None, what: str) -> Foreign:
+    because = (
+        f"{what}: which files {language} reads to build, and what its programs need at run time, is not known to"
+        " dockerfix yet"
+    )
+    by_hand = _BY_HAND.get(language, "copy the result into a smaller image")
+    return Foreign(language, step, Refused(because, f"by hand: build in a stage of its own, and {by_hand}"))
+
+
+def _built_by(command: Command) -> str | None:
+    call = package_call(command)
+    if call is not None:
+        return None if call.action in _NO_BUILD else _OF_MANAGER.get(call.manager)
+    name = (command.name or "").rpartition("/")[2]
+    # `java -version` and the like look, they do not build.
+    return None if set(command.args) & {"--version", "-version", "-v", "-V"} else _OF_PROGRAM.get(name)
+
+
+def _started(reading: StageReading) -> str | None:
+    start = reading.start
+    if start is None or not start.program:
+        return None
+    name = start.program.rpartition("/")[2]
+    # mvnw, gradlew: the project's own copy.
+    return _OF_PROGRAM.get(name) or _OF_MANAGER.get({"mvnw": "mvn", "gradlew": "gradle"}.get(name, name))
+
+
+def _shown(command: Command) -> str:
+    words = [word.text for word in command.words]
+    text = " ".join(words[:3] if len(" ".join(words[:3])) <= 50 else words[:2])
+    return text if len(text) <= 50 else f"{text[:50]}..."
+
+
+__all__ = ["Foreign", "foreign"]
