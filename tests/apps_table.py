@@ -1,8 +1,9 @@
 """What dockerfix makes of a folder of applications: ``python -m tests.apps_table DIR [--summary]``.
 
-One row a Dockerfile of a Node, Python or Go application: what was applied, or why the split was refused. The last line
-says how many of the single-stage ones with a build step or build-only packages are split. Exit status 1 where anything
-crashed, or a refusal does not say what is missing.
+One row a Dockerfile of a Node, Python or Go application: what was applied, or why the split was refused. The last lines
+say how many of the single-stage ones with a build step or build-only packages are split, and which final stages got
+neither a finding nor a refusal, whatever their language. Exit status 1 where anything crashed, a refusal does not say
+what is missing, or nothing was said.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ class Row(NamedTuple):
     stages: int
     builds: bool
     record: Record
+    shipped: int
+    """Line of the FROM of the final stage."""
 
     @property
     def is_split(self) -> bool:
@@ -43,7 +46,14 @@ class Row(NamedTuple):
 
     @property
     def refusal(self) -> str:
-        return next((r.because for r in self.record.refused if r.codemod == "split-build-stage"), "")
+        refused = self.record.refused
+        return next((r.because for r in refused if "split-build-stage" in (r.codemod, *r.others)), "")
+
+    @property
+    def is_silent(self) -> bool:
+        """Nothing is said of the final stage."""
+        said = (*self.record.applied, *self.record.suggested, *self.record.refused)
+        return all(place.line < self.shipped for place in said)
 
 
 def rows(folder: Path) -> Iterator[Row]:
@@ -66,7 +76,10 @@ def read(app: Path, path: Path) -> Row | None:
     record = worker.work(str(path))
     text = " ".join(node.argument for node in tree.instructions if node.keyword in {"RUN", "CMD", "ENTRYPOINT"})
     relative = str(path.relative_to(app))
-    return Row(app.name, relative, "+".join(dict.fromkeys(names)), len(tree.stages), bool(BUILDS.search(text)), record)
+    shipped = tree.line_of(tree.stages[-1].from_)
+    return Row(
+        app.name, relative, "+".join(dict.fromkeys(names)), len(tree.stages), bool(BUILDS.search(text)), record, shipped
+    )
 
 
 def main() -> int:
@@ -95,6 +108,9 @@ def main() -> int:
     changed = sum(row.record.is_changed for row in found)
     print(f"\n{len(found)} Dockerfiles, {len(ours)} of Node, Python and Go; {changed} change")
     print(f"single-stage with a build step or build-only packages: {len(single)}, split: {split}")
+    silent = [row for row in found if row.is_silent]
+    print(f"final stages of which nothing is said: {len(silent)}")
+    wrong += [f"{row.app}/{row.dockerfile}: nothing is said of its final stage" for row in silent]
     for line in wrong:
         print(f"wrong: {line}")
     return 1 if wrong else 0

@@ -21,8 +21,8 @@ from refactor import (
     SplitPlan,
     Stage,
     StageReading,
-    foreign,
     Trivia,
+    foreign,
     leaves,
     recognise,
     refuse,
@@ -201,7 +201,7 @@ class SplitBuildStage(Codemod):
             RUN mvn package
             CMD ["java", "-jar", "target/app.jar"]
             """,
-            because="what its programs need at run time, is not known to dockerfix yet",
+            because="how Java programs are built, and what they need at run time, is not known",
         ),
         leaves(
             "split already",

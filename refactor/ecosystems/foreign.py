@@ -63,13 +63,14 @@ _OF_PROGRAM = _programs(
 )
 _NO_BUILD = frozenset({"run", "clean", "test", "config", "", "--version"})
 """What a package manager does without installing or building."""
+_APART = "by hand: build in a stage of its own, and copy"
 _BY_HAND = {
-    "Java": "copy the .jar into an image with a JRE only (eclipse-temurin:<version>-jre)",
-    "Ruby": "copy the bundle (/usr/local/bundle) and the sources into ruby:<version>-slim",
-    "PHP": "run composer in a stage of its own and copy vendor/ from that",
-    ".NET": "`dotnet publish` there and copy the output into mcr.microsoft.com/dotnet/aspnet (or runtime)",
-    "Rust": "copy the binary into debian:<release>-slim",
-    "C or C++": "copy the program, and the libraries that `ldd` shows for it, into a smaller image",
+    "Java": f"{_APART} the .jar into an image with a JRE only (eclipse-temurin:<version>-jre)",
+    "Ruby": f"{_APART} the bundle (/usr/local/bundle) and the sources into ruby:<version>-slim",
+    "PHP": "by hand: run composer in a stage of its own (FROM composer), and copy vendor/ from there",
+    ".NET": f"{_APART} what `dotnet publish` makes into mcr.microsoft.com/dotnet/aspnet, or runtime",
+    "Rust": f"{_APART} the binary into debian:<release>-slim",
+    "C or C++": f"{_APART} the program, and the libraries that `ldd` shows for it, into a smaller image",
 }
 
 
@@ -99,12 +100,13 @@ def _read(reading: StageReading) -> Foreign | None:
     windows = why_windows(reading.file, reading.stage)
     if windows is not None:
         return Foreign("Windows", next(iter(reading.runs), None), Refused(windows))
-    for step in reading.runs:
-        for command in step.commands:
-            language = _built_by(command)
-            if language is not None:
-                line = reading.file.line_of(step.node)
-                return _foreign(language, step, f"`{_shown(command)}` on line {line}")
+    for of in (_of_manager, _of_program):
+        for step in reading.runs:
+            for command in step.commands:
+                language = of(command)
+                if language is not None:
+                    line = reading.file.line_of(step.node)
+                    return _foreign(language, step, f"`{_shown(command)}` on line {line}")
     language = _started(reading)
     if language is not None and reading.start is not None:
         return _foreign(language, None, f"{reading.start.program} is started")
@@ -116,17 +118,19 @@ def _read(reading: StageReading) -> Foreign | None:
 
 def _foreign(language: str, step: Step | None, what: str) -> Foreign:
     because = (
-        f"{what}: which files {language} reads to build, and what its programs need at run time, is not known to"
-        " dockerfix yet"
+        f"{what}: how {language} programs are built, and what they need at run time, is not known to dockerfix yet"
     )
-    by_hand = _BY_HAND.get(language, "copy the result into a smaller image")
-    return Foreign(language, step, Refused(because, f"by hand: build in a stage of its own, and {by_hand}"))
+    return Foreign(
+        language, step, Refused(because, _BY_HAND.get(language, f"{_APART} the result into a smaller image"))
+    )
 
 
-def _built_by(command: Command) -> str | None:
+def _of_manager(command: Command) -> str | None:
     call = package_call(command)
-    if call is not None:
-        return None if call.action in _NO_BUILD else _OF_MANAGER.get(call.manager)
+    return None if call is None or call.action in _NO_BUILD else _OF_MANAGER.get(call.manager)
+
+
+def _of_program(command: Command) -> str | None:
     name = (command.name or "").rpartition("/")[2]
     # `java -version` and the like look, they do not build.
     return None if set(command.args) & {"--version", "-version", "-v", "-V"} else _OF_PROGRAM.get(name)
