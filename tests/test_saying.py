@@ -82,3 +82,39 @@ def test_arguments_for_an_entrypoint_are_not_let_in(tmp_path: Path) -> None:
     compose = "services:\n  web:\n    build: .\n    command: [--verbose]\n"
     said = refusals(tmp_path, dockerfile, {"compose.yaml": compose})
     assert "compose.yaml gives arguments that the shell ignores" in said["use-exec-form"]
+
+
+FOREIGN = {
+    "Ruby": 'FROM ruby:3.2\nWORKDIR /app\nCOPY . .\nRUN bundle install\nCMD ["ruby", "app.rb"]\n',
+    "Java": 'FROM maven:3.9\nCOPY . /app\nRUN cd /app && mvn package\nCMD ["java", "-jar", "/app/target/a.jar"]\n',
+    "PHP": "FROM composer:2\nCOPY . .\nRUN composer install\nCMD php -S 0.0.0.0:80\n",
+    ".NET": 'FROM mcr.microsoft.com/dotnet/sdk:8.0\nCOPY . .\nRUN dotnet publish -o /out\nCMD ["dotnet", "/out/a.dll"]\n',
+    "Rust": 'FROM rust:1.75\nCOPY . .\nRUN cargo build --release\nCMD ["./target/release/a"]\n',
+    "C or C++": 'FROM debian:bookworm\nCOPY . .\nRUN make && make install\nCMD ["a"]\n',
+}
+
+
+@pytest.mark.parametrize("language", FOREIGN)
+def test_a_language_that_is_not_known_yet_is_said(language: str, tmp_path: Path) -> None:
+    said = refusals(tmp_path, FOREIGN[language], {"src/main.x": ""})
+    reason = f"how {language} programs are built, and what they need at run time, is not known to dockerfix yet"
+    assert reason in said["split-build-stage"]
+    assert "by hand: " in said["split-build-stage"]
+    assert reason in said["copy-manifests-first"]
+
+
+def test_the_reason_of_a_language_is_said_once(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text(FOREIGN["Ruby"])
+    record = Worker(Options(is_isolated=True)).work(str(tmp_path / "Dockerfile"))
+    [refusal] = [refusal for refusal in record.refused if "Ruby" in refusal.because]
+    assert {refusal.codemod, *refusal.others} >= {
+        "split-build-stage",
+        "copy-manifests-first",
+        "install-production-dependencies",
+        "use-slim-base",
+    }
+
+
+def test_what_only_configures_is_no_matter_of_languages(tmp_path: Path) -> None:
+    said = refusals(tmp_path, "FROM nginx:1.27\nCOPY . /usr/share/nginx/html\nRUN nginx -t\n", {"index.html": ""})
+    assert not {"split-build-stage", "copy-manifests-first", "use-slim-base"} & said.keys()
