@@ -208,3 +208,38 @@ def test_hooks_are_not_left_out_together_with_what_a_dependency_needs() -> None:
     )
     assert "--omit=dev" not in change.after.decode()
     assert "express has an install script of its own" in " ".join(refusal.because for refusal in change.refused)
+
+
+# Sources that were not seen prove nothing
+
+
+@pytest.mark.parametrize(
+    ("missing", "because"),
+    [
+        ("src/index.ts", "src"),
+        ("tsconfig.json", "tsconfig.json, which is not in the build context"),
+    ],
+)
+def test_no_split_without_the_sources_of_the_program(missing: str, because: str) -> None:
+    text = BUILDER.split("RUN npm prune", maxsplit=1)[0].replace(
+        "COPY . .", "COPY tsconfig.json ./\n    COPY src ./src"
+    )
+    files = typescript_api()
+    del files[missing]
+    change = changed(text + 'CMD ["node", "dist/index.js"]\n', files, "split-build-stage")
+    assert not change.applied
+    assert because in change.refused[0].because
+
+
+@pytest.mark.parametrize("server", [None, b"\0\0", b"require('./gone.js')\n"])
+def test_development_dependencies_stay_where_the_program_was_not_read(server: bytes | None) -> None:
+    files: dict[str, str | bytes] = {
+        "package.json": package(dependencies=EXPRESS, devDependencies=DEV),
+        "package-lock.json": npm_lock(EXPRESS, DEV),
+    }
+    if server is not None:
+        files["server.js"] = server
+    text = PREPARE.replace("dist/index.js", "server.js")
+    change = changed(text, files, "install-production-dependencies")
+    assert "omit" not in change.after.decode()
+    assert change.refused

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from refactor.context import Unknown
 from refactor.ecosystems.ecosystem import Install, Rewrite
 from refactor.ecosystems.node.layout import Layout, below
+from refactor.ecosystems.node.needs import Started, start_unit, started, why_dev_needed
+from refactor.ecosystems.node.program import program
 from refactor.ecosystems.node.programs import MANAGERS, last_reading
 from refactor.ecosystems.node.projects import (
     Project,
@@ -22,11 +23,10 @@ from refactor.ecosystems.node.projects import (
     why_not_frozen,
 )
 from refactor.ecosystems.node.scripts import lifecycle_needs_dev, only_hooks, why_scripts_needed
+from refactor.ecosystems.node.steps import kind_of
 from refactor.ecosystems.reading import Refused, StageReading, Step
+from refactor.flow import named, why_not_seen
 from refactor.shell import Command
-
-if TYPE_CHECKING:
-    from refactor.ecosystems.node.needs import Started
 
 _PRODUCTION = ("--production", "--prod", "-P", "--omit=dev", "--only=production", "--only=prod")
 
@@ -146,12 +146,10 @@ def _one(layout: Layout, project: Project, final: StageReading) -> list[Rewrite 
 
 
 def _production_evidence(final: StageReading) -> str:
-    from refactor.ecosystems.node.needs import started
-
-    start = started(final)
-    if start is not None and start.runs:
-        return f"{start.runs[-1].shown} needs no development dependency"
-    return "nothing in the stage needs development dependencies"
+    start, files = started(final), program(final)
+    if start is None or not start.runs or isinstance(files, Refused):
+        return "nothing in the stage needs development dependencies"
+    return f"{start.runs[-1].shown} needs no development dependency; read: {named(files)}"
 
 
 def _written(project: Project) -> str:
@@ -193,9 +191,6 @@ def _why_keep_dev(layout: Layout, project: Project, final: StageReading) -> Refu
     if not is_final and any(call.manager in MANAGERS and call.action in {"run", "exec"} for _, call in reading.calls):
         # What builds needs compilers; what is left over is pruned by the split. Asked first, as it is cheap.
         return _NO_NEWS
-    from refactor.ecosystems.node.needs import start_unit, started, why_dev_needed
-    from refactor.ecosystems.node.steps import kind_of
-
     built = kind_of(reading, layout).compiles
     if built is not None and not is_final:
         return _NO_NEWS
@@ -204,18 +199,18 @@ def _why_keep_dev(layout: Layout, project: Project, final: StageReading) -> Refu
             f"{built.ran.shown} builds in this stage, with development dependencies",
             "build in a stage of its own, and copy the result from there",
         )
+    start = started(final)
+    if not is_final and (start is None or not _is_used(reading, project, start)):
+        return _NO_NEWS
     reason = lifecycle_needs_dev(layout, project)
     if reason is not None and not only_hooks(layout, project):
         return Refused(reason, "guard that script, so that it does nothing without development dependencies")
     other = why_scripts_needed(layout, project, production=True) if reason is not None else None
     if other is not None:
         return Refused(f"{reason}, and --ignore-scripts would leave out more: {other}", "guard that script")
-    start = started(final)
     if start is None:
         because = "it is not known what the container runs: there is no CMD or ENTRYPOINT"
         return Refused(because, "add a CMD") if _has_dev(layout, project) else _NO_NEWS
-    if not is_final and not _is_used(reading, project, start):
-        return _NO_NEWS
     unit = start_unit(start)
     if unit is None:
         return Refused("the package.json of what is started is not known", "copy it beside the program")
@@ -224,6 +219,9 @@ def _why_keep_dev(layout: Layout, project: Project, final: StageReading) -> Refu
         return Refused(
             f"{project.package.path} is not the project that is started", "leave development dependencies out by hand"
         )
+    seen = why_not_seen(final) or program(final)
+    if isinstance(seen, Refused):
+        return seen
     reason = why_dev_needed(start, unit, project.package, any_lock(layout.context, project.unit, project.manager))
     return None if reason is None else Refused(reason, "move what is needed at run time to dependencies")
 

@@ -26,6 +26,7 @@ from refactor.ecosystems.node.needs import (
     started,
     why_dev_needed,
 )
+from refactor.ecosystems.node.program import program
 from refactor.ecosystems.node.programs import MANAGERS, Programs
 from refactor.ecosystems.node.projects import Project, any_lock, members, project_installs
 from refactor.ecosystems.node.pruning import WHOLE, Pruning, prune, why_plug_and_play
@@ -38,6 +39,7 @@ from refactor.ecosystems.node.writing import written
 from refactor.ecosystems.reading import Refused, StageReading, Step, join
 from refactor.ecosystems.split import Role, assemble, builder_name, variant_reference
 from refactor.ecosystems.system import RunnerPackages, build_only, programs_started, runner_packages
+from refactor.flow import named, why_not_seen
 from refactor.images import lookup
 from refactor.syntax import Instruction
 
@@ -229,6 +231,9 @@ def _plan(case: Case) -> SplitPlan | Refused:
     server = server_sources(case.start, unit)
     if isinstance(server, Unknown):
         return Refused(f"the sources are not known: {server.reason}")
+    seen = why_not_seen(case.reading) or program(case.reading)
+    if isinstance(seen, Refused):
+        return seen
     root = project.package if project is not None else unit.package
     needs_dev = why_dev_needed(case.start, unit, root, lock, is_bundled=_is_bundled(case, unit, server))
     runner = _runner_image(case, lock)
@@ -536,7 +541,8 @@ def _environment(case: Case, kept: Keep, server: Server) -> str | None:
         if unit is not None and name in unit.package.wanted:
             case.say.append(f"NODE_ENV is left as it was: {name} chooses settings by it")
             return None
-    case.say.append("no source reads NODE_ENV: production makes express and its like faster")
+    if server.files:
+        case.say.append(f"{named(server.files)}: none reads NODE_ENV; production makes express and its like faster")
     return "ENV NODE_ENV=production"
 
 
