@@ -49,6 +49,11 @@ from refactor.ecosystems import (
     program_of as program_of,
     recognise as recognise,
 )
+from refactor.ecosystems.compile_caches import (
+    CompileCache as CompileCache,
+    compile_caches as compile_caches,
+    mounts_for as mounts_for,
+)
 from refactor.ecosystems.split import (
     variant_reference as variant_reference,
 )

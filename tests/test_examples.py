@@ -15,9 +15,9 @@ EXAMPLES = [(cls, example) for cls in discover() for example in cls.examples]
 
 def run(cls: type[Codemod], source: bytes, example: Example) -> Change:
     context = BuildContext.unknown("the example has none") if example.files is None else BuildContext.of(example.files)
-    tables = {cls.id: {key: value for key, value in example.settings.items() if key != "runner"}}
-    runner = example.settings.get("runner")
-    settings = Settings(runner if isinstance(runner, str) else None, tables)
+    tables = {cls.id: {key: value for key, value in example.settings.items() if key not in {"runner", "builder"}}}
+    runner, builder = (str(example.settings[key]) if key in example.settings else None for key in ("runner", "builder"))
+    settings = Settings(runner, tables, builder)
     return fix(source, context, codemods=[cls], safety=Safety.REVIEW, settings=settings)
 
 

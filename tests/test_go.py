@@ -40,9 +40,9 @@ def run(
     context = BuildContext.of(files)
     if deployment is not None:
         context.deployment = deployment
-    change = fix(text.lstrip("\n").encode(), context, settings=Settings(runner))
+    change = fix(text.lstrip("\n").encode(), context, settings=Settings(runner, builder="portable"))
     assert change.failure is None
-    again = fix(change.after, context, settings=Settings(runner))
+    again = fix(change.after, context, settings=Settings(runner, builder="portable"))
     assert again.after == change.after, "a second run finds something"
     return change
 

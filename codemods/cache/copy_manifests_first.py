@@ -26,6 +26,7 @@ from refactor import (
     Trivia,
     foreign,
     leaves,
+    mounts_for,
     recognise,
     refuse,
     rewrites,
@@ -213,7 +214,7 @@ class CopyManifestsFirst(Codemod):
         if context.why_unknown is not None:
             return refuse(node, f"the build context is not known: {context.why_unknown}", "name it with --context")
         reason = _why_not_products(reading, install) or _why_not_written(install)
-        parts = _apart_from_build(install) if install.new_command else _take_apart(install)
+        parts = _apart_from_build(reading, install) if install.new_command else _take_apart(reading, install)
         if isinstance(parts, Refused):
             return refuse(node, parts.because, parts.hint)
         if reason is not None:
@@ -262,7 +263,7 @@ class CopyManifestsFirst(Codemod):
                 *_note_on_products(reading, install),
             ),
             # The build would have done what a new command does as a part of itself.
-            may_change={Aspect.COMMANDS} if install.new_command else (),
+            may_change={Aspect.COMMANDS} if install.new_command else {Aspect.CACHE_MOUNTS} if node.flags else (),
         )
 
 
@@ -322,7 +323,7 @@ def _why_not_written(install: Install) -> Refused | None:
     return None
 
 
-def _take_apart(install: Install) -> tuple[str | None, str | None] | Refused:
+def _take_apart(reading: StageReading, install: Install) -> tuple[str | None, str | None] | Refused:
     """The text of the RUN up to the install and of the rest; (None, None) where the RUN stays as it is."""
     step = install.step
     script, node = step.script, step.node
@@ -343,12 +344,18 @@ def _take_apart(install: Install) -> tuple[str | None, str | None] | Refused:
     end = next(i for i, item in enumerate(script.top) if item.span[0] <= last.span[0] < item.span[1])
     if end + 1 >= len(script.top):
         return None, None
-    flags = "".join(f"{flag.text} " for flag in node.flags)
     split = script.top[end + 1].span[0]
+    early, late = (
+        mounts_for(reading, step, [command for command in script.commands if (command.span[0] < split) is is_early])
+        for is_early in (True, False)
+    )
     folder = f"cd {entered} && " if entered else ""
+    if node.text.partition(node.raw_argument)[0].rstrip(" \t").endswith("\n"):
+        # The author's flags stand on lines of their own.
+        early, late = (flags and f"{flags}\\\n    " for flags in (early, late))
     return (
-        f"RUN {flags}{_joined(script.text[: script.top[end].span[1]])}",
-        f"RUN {flags}{folder}{_joined(script.text[split:])}",
+        f"RUN {early}{_joined(script.text[: script.top[end].span[1]])}",
+        f"RUN {late}{folder}{_joined(script.text[split:])}",
     )
 
 
@@ -360,11 +367,10 @@ def _enters_folder(command: Command) -> str | None:
     return folder.text if folder.value and not folder.value.startswith("-") else None
 
 
-def _apart_from_build(install: Install) -> tuple[str, None]:
+def _apart_from_build(reading: StageReading, install: Install) -> tuple[str, None]:
     """A RUN of its own for what the build would otherwise download itself."""
     step = install.step
-    mounts = [flag for flag in step.node.flags if flag.name == "mount" and "type=cache" in (flag.value or "")]
-    flags = "".join(f"{flag.text} " for flag in mounts)
+    flags = "".join(f"{flag} " for flag in mounts_for(reading, step, ()).split() if "type=cache" in flag)
     folder = "" if install.folder == step.workdir else f"cd {install.folder} && "
     return f"RUN {flags}{folder}{install.new_command}", None
 

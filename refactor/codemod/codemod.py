@@ -43,16 +43,24 @@ class Option:
 
 
 RUNNERS = ("slim", "alpine", "distroless", "scratch")
+BUILDERS = ("buildkit", "portable")
 
 
 class Settings:
-    """What the user configured for codemods: the wanted ``runner`` and the tables ``[codemods.<id>]``."""
+    """What the user configured for codemods: the wanted ``runner``, the ``builder`` that images are built with
+    ("portable": any, so nothing that only BuildKit has) and the tables ``[codemods.<id>]``."""
 
-    __slots__ = ("runner", "tables")
+    __slots__ = ("builder", "runner", "tables")
 
-    def __init__(self, runner: str | None = None, tables: Mapping[str, Mapping[str, object]] | None = None) -> None:
+    def __init__(
+        self,
+        runner: str | None = None,
+        tables: Mapping[str, Mapping[str, object]] | None = None,
+        builder: str | None = None,
+    ) -> None:
         self.runner = runner
         self.tables: Mapping[str, Mapping[str, object]] = tables or {}
+        self.builder = builder
 
 
 class Codemod:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from refactor.codemod.codemod import RUNNERS, Settings, discover
+from refactor.codemod.codemod import BUILDERS, RUNNERS, Settings, discover
 from refactor.engine.files import FileProblem
 
 NAMES = (".dockerfix.toml", "dockerfix.toml", "pyproject.toml")
@@ -18,6 +18,7 @@ KEYS: Mapping[str, str] = {
     "safe": "true or false",
     "unsafe": "true or false",
     "runner": "one of " + ", ".join(RUNNERS),
+    "builder": "one of " + ", ".join(BUILDERS),
     "context": "text",
     "per-file-ignores": "table of lists of text",
     "codemods": "table of tables",
@@ -34,13 +35,14 @@ class Configuration(NamedTuple):
     safe: bool = False
     unsafe: bool = False
     runner: str | None = None
+    builder: str | None = None
     context: str | None = None
     per_file_ignores: tuple[tuple[str, tuple[str, ...]], ...] = ()
     codemods: Mapping[str, Mapping[str, object]] = {}
 
     @property
     def settings(self) -> Settings:
-        return Settings(self.runner, self.codemods)
+        return Settings(self.runner, self.codemods, self.builder)
 
     def ignored_for(self, path: str) -> tuple[str, ...]:
         """Ids that ``per-file-ignores`` switches off for a file; patterns see the path from the configuration's folder
@@ -126,9 +128,9 @@ def _checked(path: str, data: Mapping[str, Any]) -> Configuration:
             if option.values and value not in option.values:
                 allowed = ", ".join(map(repr, option.values))
                 raise FileProblem(path, f"[codemods.{id_}] {key} is {value!r}", f"it must be one of {allowed}")
-    runner = data.get("runner")
-    if runner is not None and runner not in RUNNERS:
-        raise FileProblem(path, f"runner is {runner!r}", f"it must be one of {', '.join(RUNNERS)}")
+    for name, values in (("runner", RUNNERS), ("builder", BUILDERS)):
+        if data.get(name) is not None and data[name] not in values:
+            raise FileProblem(path, f"{name} is {data[name]!r}", f"it must be one of {', '.join(values)}")
     context = data.get("context")
     if context is not None and not isinstance(context, str):
         raise _wrong(path, "context")
@@ -143,7 +145,8 @@ def _checked(path: str, data: Mapping[str, Any]) -> Configuration:
         _texts(path, "extend-select", data.get("extend-select", [])),
         data.get("safe", False),
         data.get("unsafe", False),
-        runner,
+        data.get("runner"),
+        data.get("builder"),
         None if context is None else os.path.join(os.path.dirname(path), context),
         tuple((pattern, _texts(path, f"per-file-ignores.{pattern}", ids)) for pattern, ids in ignores.items()),
         tables,

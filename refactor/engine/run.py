@@ -101,7 +101,7 @@ class Worker:
             ignore=(*configuration.ignore, *options.ignore, *configuration.ignored_for(path)),
             extend_select=(*configuration.extend_select, *options.extend_select),
             safety=safety,
-            settings=Settings(options.runner or configuration.runner, configuration.codemods),
+            settings=Settings(options.runner or configuration.runner, configuration.codemods, configuration.builder),
             is_rejected=self._rejection(path) if options.rejected else None,
         )
         return record_of(path, change, diff=options.diff, after=path == "-" or not options.write), change.after

@@ -35,4 +35,6 @@ class Aspect(Enum):
     """The order of instructions, and so what a change invalidates in the build cache."""
     ONBUILD = "onbuild"
     MOUNTS = "mounts"
-    """RUN --mount, --network, --security."""
+    """RUN --mount (but of caches), --network, --security."""
+    CACHE_MOUNTS = "cache mounts"
+    """RUN --mount=type=cache: what a build machine keeps between builds, and no part of an image."""

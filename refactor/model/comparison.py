@@ -271,6 +271,10 @@ def _folder(command: Command) -> str:
     return "" if _FOLDERLESS.match(command.text) else command.workdir or ""
 
 
+def _is_cache(flag: str) -> bool:
+    return flag.startswith("--mount=") and "type=cache" in flag.removeprefix("--mount=").split(",")
+
+
 _FOLDERLESS = re.compile(
     r"(?:sudo )?(?:apt-get|apt|apk|dnf|microdnf|yum|zypper|useradd|adduser|groupadd|addgroup)(?: (?!\.{0,2}/)\S+)*\Z"
     r"|rm -rf /var/\S+\Z"
@@ -282,7 +286,8 @@ _CONDITIONS: tuple[tuple[Aspect, str, Callable[[Command], str]], ...] = (
     (Aspect.SHELL, "the shell", lambda command: _show(command.shell) or ""),
     (Aspect.COMMANDS, "the shell's state", lambda command: " && ".join(command.state)),
     (Aspect.ENV, "the environment", lambda command: ", ".join(command.variables)),
-    (Aspect.MOUNTS, "the flag", lambda command: " ".join(command.flags)),
+    (Aspect.MOUNTS, "the flag", lambda command: " ".join(flag for flag in command.flags if not _is_cache(flag))),
+    (Aspect.CACHE_MOUNTS, "the cache mount", lambda command: " ".join(filter(_is_cache, command.flags))),
 )
 
 

@@ -748,8 +748,6 @@ class _Splitter:
         paths = [self._seen(path, launched) for path in paths]
         pairs = dict.fromkeys(zip([program.binary.path for program in programs], paths))
         groups: dict[tuple[str, str], list[str]] = {}
-        for source, target in pairs:
-            texts.append(f"COPY --from={name} {source} {self._written(target, source, is_file=True)}")
         for path in files:
             flag = (
                 f"--chown={owner} "
@@ -765,6 +763,9 @@ class _Splitter:
             if len(members) > 1 and not target.endswith("/"):
                 target = posixpath.dirname(target) + "/"
             texts.append(f"COPY --from={name} {flag}{' '.join(members)} {target}")
+        # The programs change with every edit: what changes more rarely comes before them and stays cached.
+        for source, target in pairs:
+            texts.append(f"COPY --from={name} {source} {self._written(target, source, is_file=True)}")
         return texts
 
     def _owner(self, choice: _Choice) -> str | None:
