@@ -419,6 +419,61 @@ def dockerfix(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+class LoseFile(Codemod):
+    """Drops a RUN that makes a file."""
+
+    phase, safety = Phase.STYLE, Safety.SAFE
+    may_change = frozenset({Aspect.COMMANDS, Aspect.LAYERS, Aspect.CACHE})
+
+    def find(self, file: Dockerfile, context: BuildContext) -> Iterator[Finding]:
+        for node in file.instructions:
+            if node.keyword == "RUN" and "/kept" in node.argument:
+                yield Finding(node, "lose", [Replace(node, [])])
+
+
+LoseFile.id = "lose-file"
+STAMPED = "RUN date +%s%N > /built && apt-get --version > /var/log/dpkg.log && touch /tmp/$(date +%s%N)"
+
+
+def test_a_safe_codemod_that_loses_a_file_is_caught_and_named(engine: Engine, app: Path) -> None:
+    source = dockerfile(STAMPED, "RUN install -m 750 -o node /dev/null /kept")
+    rewriter = rewriter_with(source, BuildContext.open(app), [LoseFile])
+    options = ProofOptions(has_rebuild=False, probe=QUICK.probe)
+    result = verify("Dockerfile", source, rewriter, BuildContext.open(app), options, engine, is_bisecting=True)
+    assert [culprit.codemod for culprit in result.culprits] == ["lose-file"]
+    assert result.culprits[0].problems == (
+        "files differ, though only SAFE codemods were applied: /kept: missing (a file)",
+    )
+    assert result.proof is not None
+    assert result.proof.files is not None
+    assert "built" in result.proof.files.unstable
+    assert result.after is None
+
+
+def test_a_safe_rewrite_leaves_every_file_as_it_was(engine: Engine, app: Path) -> None:
+    (app / "Dockerfile").write_bytes(dockerfile(STAMPED, "RUN useradd -m app", cmd="CMD node server.js"))
+    options = ProofOptions(has_rebuild=False, probe=QUICK.probe)
+    result = verify_file(str(app / "Dockerfile"), Options(is_isolated=True, safe=True), options, engine)
+    assert result.codemods == ("use-exec-form",)
+    assert result.proof is not None
+    assert result.proof.is_proved, result.proof.problems
+    assert result.proof.files is not None
+    assert result.proof.files.count > 2000
+    assert "built" in result.proof.files.unstable
+
+
+def test_cache_mounts_are_empty_in_a_cold_build_and_kept_for_the_rebuild(engine: Engine, app: Path) -> None:
+    use = "RUN --mount=type=cache,target=/cache ls /cache && echo >> /cache/log && echo $(wc -l < /cache/log) > /uses"
+    source = b"\n".join([f"FROM {SMALL}".encode(), b"COPY . .", use.encode(), b'CMD ["cat", "/uses"]', b""])
+    after = source.replace(b"COPY . .", b"COPY server.js .")
+    for _ in range(2):
+        proof = judged(engine, app, source, after, ProofOptions(has_contents=False, rebuilds=2))
+        assert proof.is_proved, proof.problems
+        assert proof.before.outcome is not None
+        # A mount that kept anything of an earlier proof, or of the other version, would say more.
+        assert proof.before.outcome.output.strip() == "1"
+
+
 def test_verify_from_the_command_line(engine: Engine, app: Path) -> None:
     (app / "Dockerfile").write_bytes(dockerfile(cmd="CMD node server.js"))
     select = ("--isolated", "--no-rebuild", "--select", "use-exec-form")

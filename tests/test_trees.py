@@ -155,6 +155,17 @@ def test_a_stamp_hides_nothing_else(path: str, old: Made | bytes, new: Made | by
     assert [text in difference.text for difference in comparison.differences] == [True]
 
 
+def test_a_copy_of_the_dockerfile_is_rewritten_with_it() -> None:
+    before, after = (
+        tree({"app/Dockerfile": b"FROM a", "app/x": b"1"}),
+        tree({"app/Dockerfile": b"FROM b", "app/x": b"1"}),
+    )
+    assert compare_trees(before, after, (b"FROM a", b"FROM b")).is_equal
+    assert not compare_trees(before, after, (b"FROM a", b"FROM c")).is_equal
+    moved = tree({"app/Dockerfile": Made(b"FROM b", mode=0o600), "app/x": b"1"})
+    assert not compare_trees(before, moved, (b"FROM a", b"FROM b")).is_equal
+
+
 def test_cleaned_caches_are_told_with_their_size() -> None:
     lists = {"var/lib/apt/lists/": FOLDER, "var/lib/apt/lists/main_Packages": b"x" * 500}
     comparison = compare_trees(tree(lists), tree({"var/lib/apt/lists/": FOLDER}))

@@ -383,7 +383,7 @@ class Prover:
         if before is None or after is None:
             problem = "the images' files could not be read to their end, so they were not compared"
             return replace(proof, verdict=Verdict.FAILED, problems=(*proof.problems, problem))
-        files, notes = compare_trees(before, after), proof.notes
+        files, notes = compare_trees(before, after, (proof.before.source, proof.after.source)), proof.notes
         if not files.is_equal:
             again = self._built_again()
             if again is not None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from refactor.proof.stamps import Leave, stamp_of
+from refactor.proof.tar import digest_of
 
 _TYPES = {"0": "a file", "1": "a hard link", "2": "a symbolic link", "3": "a device", "4": "a device", "5": "a folder"}
 
@@ -68,9 +69,13 @@ class TreeComparison:
         return not self.differences
 
 
-def compare_trees(before: Tree, after: Tree) -> TreeComparison:
-    """Compares two images' files, less what :data:`refactor.proof.stamps.STAMPS` leaves out."""
+def compare_trees(before: Tree, after: Tree, sources: tuple[bytes, bytes] = (b"", b"")) -> TreeComparison:
+    """Compares two images' files, less what :data:`refactor.proof.stamps.STAMPS` leaves out.
+
+    ``sources`` are the two Dockerfiles: a file that has the one's content before and the other's after is a copy of it.
+    """
     found, cleaned, stamped = [], [], []
+    rewritten = (digest_of(sources[0]), digest_of(sources[1]))
     for path in sorted(before.keys() | after.keys()):
         old, new = before.get(path), after.get(path)
         if old == new:
@@ -79,6 +84,11 @@ def compare_trees(before: Tree, after: Tree) -> TreeComparison:
         if row is not None and row.leave is Leave.CACHE and old is not None and new is None:
             cleaned.append((path, old.size))
             continue
+        if old is not None and new is not None and (old.digest, new.digest) == rewritten:
+            texts.pop("content", None)
+            if not texts:
+                stamped.append((path, "the Dockerfile itself, copied into the image"))
+                continue
         if row is not None and row.leave is not Leave.CONTENT:
             texts = {}
         elif row is not None and row.normal is None:
