@@ -31,6 +31,7 @@ from refactor.context import (
     Unknown as Unknown,
 )
 from refactor.ecosystems import (
+    BuiltStart as BuiltStart,
     Ecosystem as Ecosystem,
     Foreign as Foreign,
     Install as Install,

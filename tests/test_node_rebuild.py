@@ -243,3 +243,61 @@ def test_development_dependencies_stay_where_the_program_was_not_read(server: by
     change = changed(text, files, "install-production-dependencies")
     assert "omit" not in change.after.decode()
     assert change.refused
+
+
+# Compiled at every start
+
+NEST = """
+    FROM node:20
+    WORKDIR /app
+    COPY package*.json ./
+    RUN npm install
+    COPY . .
+    EXPOSE 3000
+    CMD npm run start
+    """
+
+
+def nest(**scripts: str) -> dict[str, str]:
+    dev = {"@nestjs/cli": "^10.0.0"}
+    more = {"build": "nest build", "start": "nest start", "start:prod": "node dist/main", **scripts}
+    return {
+        "package.json": package(scripts=more, dependencies=EXPRESS, devDependencies=dev),
+        "package-lock.json": npm_lock(EXPRESS, dev),
+        "tsconfig.json": '{"compilerOptions": {"outDir": "./dist"}}',
+        "src/main.ts": "import express from 'express'\nexpress().listen(3000)\n",
+    }
+
+
+def test_what_compiles_at_start_is_built_once_and_split() -> None:
+    lines = fix(dockerfile(NEST).encode(), BuildContext.of(nest())).after.decode().splitlines()
+    assert stage(lines, "builder") == ["COPY . .", "RUN npm run build"]
+    assert 'CMD ["node", "dist/main"]' in lines
+    assert "COPY --from=builder /app/dist ./dist" in lines
+
+
+def test_what_is_built_already_is_not_built_twice() -> None:
+    text = NEST.replace("COPY . .", "COPY . .\n    RUN npm run build")
+    after = changed(text, nest(), "build-before-start").after.decode()
+    assert after.count("npm run build") == 1
+    assert 'CMD ["node", "dist/main"]' in after
+
+
+def test_a_start_with_settings_goes_through_its_script() -> None:
+    after = changed(NEST, nest(**{"start:prod": "NODE_ENV=production node dist/main"}), "build-before-start").after
+    assert b'CMD ["npm", "run", "start:prod"]' in after
+
+
+@pytest.mark.parametrize(
+    ("scripts", "before", "because"),
+    [
+        ({"start:prod": "pm2 start dist/main"}, "", "is not one start of node"),
+        ({"build": "make"}, "", "is not known to make dist/main"),
+        ({}, "npm install", "the install leaves out what `npm run build` needs"),
+    ],
+)
+def test_a_build_that_is_not_sure_is_not_added(scripts: dict[str, str], before: str, because: str) -> None:
+    text = NEST.replace(before, before + " --omit=dev") if before else NEST
+    change = changed(text, nest(**scripts), "build-before-start")
+    assert not change.applied
+    assert because in change.refused[0].because

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from refactor.ecosystems.ecosystem import Ecosystem, Install, Instead, Pruned, Rewrite, Slim, SplitPlan, Written
+from refactor.ecosystems.ecosystem import (
+    BuiltStart,
+    Ecosystem,
+    Install,
+    Instead,
+    Pruned,
+    Rewrite,
+    Slim,
+    SplitPlan,
+    Written,
+)
 from refactor.ecosystems.foreign import Foreign, foreign
 from refactor.ecosystems.reading import Copied, Refused, StageReading, Start, Step, join
 from refactor.images import why_windows
@@ -62,6 +72,7 @@ def program_of(reading: StageReading) -> tuple[str, ...] | Refused:
 
 
 __all__ = [
+    "BuiltStart",
     "Copied",
     "Ecosystem",
     "Foreign",

@@ -35,6 +35,18 @@ class Rewrite(NamedTuple):
     evidence: tuple[str, ...] = ()
 
 
+class BuiltStart(NamedTuple):
+    """How a program that is compiled at every start is built once instead."""
+
+    cmd: Instruction
+    """The CMD that compiles."""
+    build: str
+    """Shell text for a RUN of its own; "" where a RUN builds already."""
+    words: tuple[str, ...]
+    """What CMD starts then."""
+    evidence: tuple[str, ...] = ()
+
+
 class Pruned(NamedTuple):
     """A command that takes development dependencies away again, behind a build that does not concern it."""
 
@@ -107,6 +119,10 @@ class Ecosystem:
         """The dependency installations of the stage, each with all files it reads, or why that is not known."""
         return ()
 
+    def built_start(self, reading: StageReading) -> BuiltStart | Refused | None:
+        """How the final stage starts what a build of its own makes, where it compiles at every start today."""
+        return None
+
     def own_scripts(self, reading: StageReading) -> Sequence[Rewrite | tuple[Step, Refused]]:
         """Installations that run scripts of the project, which need its sources: rewritten into one that reads the
         manifests alone, and the scripts after it."""
@@ -144,4 +160,15 @@ class Ecosystem:
         return Refused("where the program writes at run time is not known for this language")
 
 
-__all__ = ["Ecosystem", "Install", "Instead", "PackageCall", "Pruned", "Rewrite", "Slim", "SplitPlan", "Written"]
+__all__ = [
+    "BuiltStart",
+    "Ecosystem",
+    "Install",
+    "Instead",
+    "PackageCall",
+    "Pruned",
+    "Rewrite",
+    "Slim",
+    "SplitPlan",
+    "Written",
+]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from refactor.ecosystems.ecosystem import Ecosystem, Install, Pruned, Rewrite, Slim, SplitPlan, Written
+from refactor.ecosystems.ecosystem import BuiltStart, Ecosystem, Install, Pruned, Rewrite, Slim, SplitPlan, Written
 from refactor.ecosystems.reading import Refused, StageReading, Step
 
 _MANAGERS = frozenset({"npm", "yarn", "pnpm", "bun", "corepack"})
@@ -32,6 +32,11 @@ class Node(Ecosystem):
         from refactor.ecosystems.node.installing import installs
 
         return installs(reading)
+
+    def built_start(self, reading: StageReading) -> BuiltStart | Refused | None:
+        from refactor.ecosystems.node.starting import built_start
+
+        return built_start(reading)
 
     def own_scripts(self, reading: StageReading) -> Sequence[Rewrite | tuple[Step, Refused]]:
         from refactor.ecosystems.node.scripts import own_scripts
