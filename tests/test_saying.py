@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from refactor import parse, why_windows
+from refactor.codemod.codemod import discover
 from refactor.engine.run import Options, Worker
 
 
@@ -77,18 +82,33 @@ def test_a_windows_stage_is_left_alone_and_said_once(tmp_path: Path) -> None:
     assert "line 3 is written for Windows (`C:/app`)" in said[0].because
 
 
-def test_arguments_for_an_entrypoint_are_not_let_in(tmp_path: Path) -> None:
+ARGUMENTS = {
+    "compose.yaml": "services:\n  web:\n    build: .\n    command: [--verbose]\n",
+    "deploy/web.yaml": (
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  containers:\n"
+        "    - {name: web, image: example/web, args: [--verbose]}\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ARGUMENTS)
+def test_arguments_for_an_entrypoint_are_not_let_in(name: str, tmp_path: Path) -> None:
     dockerfile = "FROM debian:bookworm-slim\nCOPY --from=ghcr.io/example/server:1 /s /s\nENTRYPOINT /s --port 80\n"
-    compose = "services:\n  web:\n    build: .\n    command: [--verbose]\n"
-    said = refusals(tmp_path, dockerfile, {"compose.yaml": compose})
-    assert "compose.yaml gives arguments that the shell ignores" in said["use-exec-form"]
+    said = refusals(tmp_path, dockerfile, {name: ARGUMENTS[name], ".git/HEAD": "ref: refs/heads/main\n"})
+    assert f"{name} gives arguments that the shell ignores" in said["use-exec-form"]
+
+
+def test_an_entrypoint_of_compose_takes_its_own_arguments(tmp_path: Path) -> None:
+    dockerfile = "FROM debian:bookworm-slim\nCOPY --from=ghcr.io/example/server:1 /s /s\nENTRYPOINT /s --port 80\n"
+    compose = "services:\n  web:\n    build: .\n    entrypoint: [/s]\n    command: [--verbose]\n"
+    assert "use-exec-form" not in refusals(tmp_path, dockerfile, {"compose.yaml": compose})
 
 
 FOREIGN = {
     "Ruby": 'FROM ruby:3.2\nWORKDIR /app\nCOPY . .\nRUN bundle install\nCMD ["ruby", "app.rb"]\n',
     "Java": 'FROM maven:3.9\nCOPY . /app\nRUN cd /app && mvn package\nCMD ["java", "-jar", "/app/target/a.jar"]\n',
     "PHP": "FROM composer:2\nCOPY . .\nRUN composer install\nCMD php -S 0.0.0.0:80\n",
-    ".NET": 'FROM mcr.microsoft.com/dotnet/sdk:8.0\nCOPY . .\nRUN dotnet publish -o /out\nCMD ["dotnet", "/out/a.dll"]\n',
+    ".NET": "FROM mcr.microsoft.com/dotnet/sdk:8.0\nCOPY . .\nRUN dotnet publish -o /out\nCMD dotnet /out/a.dll\n",
     "Rust": 'FROM rust:1.75\nCOPY . .\nRUN cargo build --release\nCMD ["./target/release/a"]\n',
     "C or C++": 'FROM debian:bookworm\nCOPY . .\nRUN make && make install\nCMD ["a"]\n',
 }
@@ -118,3 +138,57 @@ def test_the_reason_of_a_language_is_said_once(tmp_path: Path) -> None:
 def test_what_only_configures_is_no_matter_of_languages(tmp_path: Path) -> None:
     said = refusals(tmp_path, "FROM nginx:1.27\nCOPY . /usr/share/nginx/html\nRUN nginx -t\n", {"index.html": ""})
     assert not {"split-build-stage", "copy-manifests-first", "use-slim-base"} & said.keys()
+
+
+ROOT = Path(__file__).parents[1]
+CODEMODS = frozenset(cls.id for cls in discover())
+SHAPE = re.compile(r"`([a-z]+(?:-[a-z]+)+)`")
+NO_CODEMOD = frozenset({"apt-get", "docker-php-ext-install", "per-file-ignores"})
+"""Other things that look like one in a message or a docstring."""
+
+
+def literals(path: Path) -> Iterator[tuple[int, str]]:
+    """The texts of a source file: messages and documentation; a formatted one without its values."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.lineno, node.value
+
+
+@pytest.mark.parametrize("room", ["refactor", "codemods"])
+def test_each_codemod_that_is_named_exists(room: str) -> None:
+    verbs = {name.partition("-")[0] for name in CODEMODS} | {"serve", "see"}
+    wrong = []
+    for path in sorted((ROOT / room).rglob("*.py")):
+        for line, text in literals(path):
+            for name in SHAPE.findall(text):
+                # A verb in front makes it a codemod's name; what else is in backticks is a command, a flag, a package.
+                is_meant = name.partition("-")[0] in verbs or re.search(rf"(?:see|codemod) `{name}`", text)
+                if is_meant and name not in CODEMODS | NO_CODEMOD:
+                    wrong.append(f"{path.relative_to(ROOT)}:{line}: {name}")
+    assert not wrong
+
+
+def test_making_users_is_no_build(tmp_path: Path) -> None:
+    lock = {"express": {"version": "4.21.0"}, "jest": {"version": "29.0.0", "dev": True}}
+    wanted = {"dependencies": {"express": "^4.0.0"}, "devDependencies": {"jest": "^29.0.0"}}
+    packages = {"": wanted, **{f"node_modules/{name}": entry for name, entry in lock.items()}}
+    dockerfile = (
+        "FROM node:20-slim AS base\nFROM base\nRUN groupadd -g 1337 www && useradd -u 1337 -g www www\nWORKDIR /app\n"
+        'COPY package.json package-lock.json ./\nRUN npm install\nCOPY server.js ./\nCMD ["node", "server.js"]\n'
+    )
+    files = {
+        "package.json": json.dumps(wanted),
+        "package-lock.json": json.dumps({"lockfileVersion": 3, "packages": packages}),
+        "server.js": "require('express')\n",
+    }
+    said = refusals(tmp_path, dockerfile, files)
+    assert "install-production-dependencies" not in said
+    record = Worker(Options(is_isolated=True)).work(str(tmp_path / "Dockerfile"))
+    assert any("npm ci --omit=dev" in finding.message for finding in record.applied)
+
+
+def test_a_list_of_packages_in_a_message_is_short(tmp_path: Path) -> None:
+    packages = "gcc g++ make cmake libpq-dev libssl-dev"
+    dockerfile = f"FROM someone/python\nRUN apt-get update && apt-get install -y {packages}\nRUN pip install flask\n"
+    said = refusals(tmp_path, dockerfile + 'CMD ["python", "app.py"]\n', {"app.py": ""})
+    assert "gcc, g++, make, cmake and 2 more are only needed to build" in said["split-build-stage"]

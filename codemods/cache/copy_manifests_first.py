@@ -39,6 +39,7 @@ ON_PATHS = frozenset({"rm", "chmod", "chown", "touch"})
 NEEDED_TO_DOWNLOAD = (
     r"git config|go env|\.netrc|\.ssh|known_hosts|\.gitconfig|GOPRIVATE|GOPROXY|go mod (?:init|edit|tidy)"
 )
+ALONE = "give the install a RUN of its own"
 PRODUCTS = ("node_modules", ".venv", "venv", "__pypackages__")
 SOURCE_SUFFIXES = (".py", ".js", ".ts", ".mjs", ".cjs", ".go", ".jsx", ".tsx", ".java", ".rb", ".php", ".rs")
 GO = {
@@ -329,18 +330,20 @@ def _take_apart(reading: StageReading, install: Install) -> tuple[str | None, st
     script, node = step.script, step.node
     last = install.commands[-1]
     if script is None or script.opaque is not None:
-        return Refused(f"the RUN that installs cannot be read: {script.opaque if script else 'it has a heredoc'}")
+        return Refused(
+            f"the RUN that installs cannot be read: {script.opaque if script else 'it has a heredoc'}", ALONE
+        )
     following = [command for command in script.commands if command.span[0] >= last.span[1]]
     if not following or all(_is_cleanup(command, install) for command in following):
         return None, None
     if not script.is_and_list or node.json is not None or node.has_inner_comment:
-        return Refused("the install shares its RUN with other commands that are not simply joined by &&")
+        return Refused("the install shares its RUN with other commands that are not simply joined by &&", ALONE)
     entered = _enters_folder(script.commands[0])
     if any(
         command.name in {"cd", "export", "set", "."} or not command.words
         for command in script.commands[1 if entered else 0 :]
     ):
-        return Refused("the install shares its RUN with commands that change the shell's folder or variables")
+        return Refused("the install shares its RUN with commands that change the shell's folder or variables", ALONE)
     end = next(i for i, item in enumerate(script.top) if item.span[0] <= last.span[0] < item.span[1])
     if end + 1 >= len(script.top):
         return None, None

@@ -187,7 +187,7 @@ class PairAptUpdate(Codemod):
                 reason = _why_not_inserted(script, install)
                 if reason is not None:
                     needed.add(update)
-                    yield refuse(node, reason)
+                    yield refuse(node, reason, "write `apt-get update &&` in front of that install")
                 else:
                     paired.append((node, _paired(node, script, install)))
                     has_own = True

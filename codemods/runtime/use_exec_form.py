@@ -236,10 +236,10 @@ def _why_shell(reading: StageReading, node: Instruction) -> str | None:
     shell = shell_at(reading.file, node)
     if shell is not None and not all(PLAIN_SHELL.fullmatch(word) for word in (shell.json or ("",))[1:]):
         return f"line {reading.file.line_of(shell)} sets a SHELL that may set up more than it starts"
-    variables = {"BASH_ENV", "ENV"} & reading.file.environment(node).keys()
-    return (
-        f"{sorted(variables)[0]} is set: the shell reads that file before it starts the program" if variables else None
-    )
+    is_bash = shell is not None and "bash" in (shell.json or ("",))[0]
+    if is_bash and "BASH_ENV" in reading.file.environment(node):
+        return "BASH_ENV is set: bash reads that file before it starts the program"
+    return None
 
 
 def _words(node: Instruction, script: ShellScript) -> list[str] | Refusal:
@@ -301,8 +301,8 @@ def _why_other_words(reading: StageReading, node: Instruction, last: Mapping[str
     if "CMD" in last:
         return Refused("in exec form ENTRYPOINT would begin to receive the words of CMD", "remove CMD")
     deployment = reading.context.deployment
-    if deployment.has_own_command:
-        where = ", ".join(deployment.sources)
+    if any(service.arguments for service in deployment.services):
+        where = deployment.named_by("arguments")
         return Refused(
             f"{where} gives arguments that the shell ignores: in exec form ENTRYPOINT would take them",
             "remove `command` or `args` there, or write the exec form by hand",

@@ -144,6 +144,12 @@ def build_only(reading: StageReading) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def named(packages: Sequence[str]) -> str:
+    """Packages in a message: the first few by name."""
+    shown = ", ".join(packages[:4])
+    return shown if len(packages) <= 4 else f"{shown} and {len(packages) - 4} more"
+
+
 def removed_at_once(reading: StageReading) -> tuple[str, ...]:
     """Build-only packages that are removed in the RUN that installs them, so that no layer holds them."""
     return tuple(

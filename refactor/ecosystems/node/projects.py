@@ -104,12 +104,13 @@ def why_no_project(layout: Layout, call: PackageCall, folder: str, step: Step) -
         return Refused(f"the build context is not known: {context.why_unknown}", "name it with --context")
     broken = layout.broken_unit(folder, step.node)
     if broken is not None:
-        return Refused(f"package.json cannot be read: {broken.reason}", "repair it")
+        return Refused(f"package.json cannot be read: {broken.reason.removeprefix('package.json: ')}", "repair it")
     where = (
         "is left out by .dockerignore" if context.is_ignored("package.json") is True else "is not copied there before"
     )
     return Refused(
-        f"`{call.program} {call.verb or 'install'}` in {folder} has no package.json that is known: it {where}"
+        f"`{call.program} {call.verb or 'install'}` in {folder} has no package.json that is known: it {where}",
+        "copy package.json before that line; where it is copied, name the folder that holds it with --context",
     )
 
 
@@ -212,7 +213,10 @@ def why_not_frozen(layout: Layout, project: Project) -> Refused | str:
         )
     lock = read_lock(context, path, manager)
     if isinstance(lock, Unknown):
-        return Refused(f"{path} cannot be read: {lock.reason}", f"write it again with `{manager} install`")
+        return Refused(
+            f"{path} cannot be read: {lock.reason.removeprefix(f'{path}: ')}",
+            f"write it again with `{manager} install`",
+        )
     others = members(context, package)
     if isinstance(others, Unknown):
         return Refused(f"the workspace's members are not known: {others.reason}")

@@ -179,7 +179,7 @@ def _why_not_start(case: Case) -> Refused | None:
         if reason.endswith("a development server"):
             return Refused(
                 f"the container is started by {ran.shown}: {reason}; a front end needs another server for its build",
-                "see `serve-static-files`; or start the built program with node",
+                "build it in a RUN, and serve the result with nginx; or start the built program with node",
             )
         unit = start_unit(start)
         name = unit.package.path if unit is not None else "package.json"

@@ -63,9 +63,12 @@ class Kind(NamedTuple):
 
     @property
     def compiles(self) -> Built | None:
-        """The first build that does more than move files about."""
+        """The first build that does more than move files about, or make users and folders."""
         moving = FILES | QUIET | COPIERS
-        return next((built for _, _, built in self.builds if built.ran.program not in moving), None)
+        return next(
+            (built for _, command, built in self.builds if built.ran.program not in moving and not is_set_up(command)),
+            None,
+        )
 
     def removed(self, layout: Layout) -> tuple[str, ...]:
         """Absolute paths that a RUN itself deletes or moves away (not a script of package.json)."""

@@ -89,7 +89,7 @@ def _find(stage: PythonStage, act: Act, folder: str, path: str) -> str | Refused
             return Refused(f"the build context is not known: {why}", "name it with --context")
         return Refused(
             f"{name}, which line {line} installs from, does not come from the build context",
-            f"copy {name} from the context before that line",
+            f"copy {name} before that line; where it is copied, name the folder that holds it with --context",
         )
     return found
 

@@ -29,7 +29,8 @@ def slim(reading: StageReading) -> Slim | Refused | None:
     builds = system.build_only(reading)
     if builds:
         return Refused(
-            f"{', '.join(builds)} compile something here, which may use more of the full image",
+            f"{system.named(builds)} {'is' if len(builds) == 1 else 'are'} here to compile something, which may use"
+            " more of the full image",
             "split the stage: build on the full image, run on the slim one",
         )
     installs: list[ReadInstall] = []

@@ -49,7 +49,8 @@ def split(reading: StageReading, runner: str | None) -> SplitPlan | Refused | No
     builds = system.build_only(reading)
     if not stage.installs:
         if builds and any(act.action is Action.PROGRAM for act in stage.acts):
-            return Refused(f"{', '.join(builds)} are there to build, but no installation of packages is found")
+            are = "is" if len(builds) == 1 else "are"
+            return Refused(f"{system.named(builds)} {are} there to build, but no installation of packages is found")
         return None
     unread = why_not_read(reading)
     if unread is not None:
@@ -85,7 +86,7 @@ def _other_image(stage: PythonStage) -> Refused | None:
         return None
     name = stage.reading.image_reference or stage.reading.stage.image
     return Refused(
-        f"{', '.join(builds)} {'is' if len(builds) == 1 else 'are'} only needed to build, but the base image {name} "
+        f"{system.named(builds)} {'is' if len(builds) == 1 else 'are'} only needed to build, but the base image {name} "
         "is no official Python image: "
         "which Python it has, and where, is not known",
         "start from python:<version>",
