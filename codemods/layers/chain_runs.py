@@ -147,6 +147,88 @@ class ChainRuns(Codemod):
             """,
         ),
         leaves(
+            "an install that has an update of its own, and one that has old lists",
+            """
+            FROM debian:bookworm
+            RUN apt-get update && apt-get install -y curl
+            RUN curl -fsSL -o /usr/local/bin/gosu https://example.org/gosu
+            RUN apt-get install -y redis-server
+
+            RUN apt-get update && apt-get install -y git
+            """,
+        ),
+        leaves(
+            "the file that is removed is another one of that name",
+            """
+            FROM debian:bookworm
+            WORKDIR /etc/php5/fpm
+            RUN wget https://example.org/php.ini
+            RUN rm -r /etc/php5/cli/php.ini
+            """,
+        ),
+        rewrites(
+            "the same file, seen from another folder",
+            before="""
+            FROM debian:bookworm
+            WORKDIR /usr/src
+
+            RUN git clone https://example.org/tool.git
+            RUN cd tool && make install
+
+            RUN cd / && rm -R usr/src/tool
+
+            CMD ["tool"]
+            """,
+            after="""
+            FROM debian:bookworm
+            WORKDIR /usr/src
+
+            RUN git clone https://example.org/tool.git \\
+                && (cd tool && make install) \\
+                && cd / && rm -R usr/src/tool
+
+            CMD ["tool"]
+            """,
+        ),
+        leaves(
+            "a RUN between has nothing to do with it",
+            """
+            FROM debian:bookworm
+            RUN curl -fsSLO https://example.org/tool.tar.gz
+            RUN useradd --system app
+            RUN tar xzf tool.tar.gz -C /opt && rm tool.tar.gz
+            """,
+            because="has nothing to do with that",
+        ),
+        leaves(
+            "the stage is not shipped",
+            """
+            FROM debian:bookworm AS builder
+            RUN curl -fsSLO https://example.org/tool.tar.gz
+            RUN tar xzf tool.tar.gz -C /opt && rm tool.tar.gz
+            FROM debian:bookworm-slim
+            COPY --from=builder /opt/tool /opt/tool
+            """,
+        ),
+        rewrites(
+            "the cleaning of the lists",
+            before="""
+            FROM debian:bookworm
+            RUN apt-get update && apt-get install -y curl
+
+            RUN rm -rf /var/lib/apt/lists/* /tmp/*
+
+            RUN pip install flask
+            """,
+            after="""
+            FROM debian:bookworm
+            RUN apt-get update && apt-get install -y curl \\
+                && rm -rf /var/lib/apt/lists/* /tmp/*
+
+            RUN pip install flask
+            """,
+        ),
+        leaves(
             "a failure is tolerated in the first",
             """
             FROM debian:bookworm

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from refactor import (
+    SYSTEM_MANAGERS,
     Aspect,
     BuildContext,
     Codemod,
@@ -117,6 +118,24 @@ class JoinInstalls(Codemod):
                     make \\
                     git \\
                 && dnf clean all
+            """,
+        ),
+        rewrites(
+            "a list that begins on a line of its own",
+            before="""
+            FROM debian:bookworm-slim
+            RUN apt-get update && apt-get install -y \\
+                    curl \\
+                && apt-get install -y git less \\
+                && rm -rf /var/lib/apt/lists/*
+            """,
+            after="""
+            FROM debian:bookworm-slim
+            RUN apt-get update && apt-get install -y \\
+                    curl \\
+                    git \\
+                    less \\
+                && rm -rf /var/lib/apt/lists/*
             """,
         ),
         rewrites(
@@ -287,7 +306,7 @@ def _why_not_joined(node: Instruction, script: ShellScript, first: PackageCall, 
     say of it."""
     item, following = script.top[index], script.top[index + 1]
     second = _install(following.command)
-    if second is None or second.manager != first.manager:
+    if second is None or second.manager != first.manager or first.manager not in SYSTEM_MANAGERS:
         return ""
     if following.connector_before != "&&" and not (following.connector_before != "||" and script.joint == ";"):
         return ""
@@ -313,7 +332,13 @@ def _with_packages(node: Instruction, call: PackageCall, more: Sequence[str]) ->
     if "\n" in node.raw(head, tail):
         gaps = [node.raw(one.span[1], two.span[0]) for one, two in zip(call.packages, call.packages[1:])]
         gap = next(gap for gap in reversed(gaps) if "\n" in gap)
-        return node.splice([(tail, tail, "".join(gap + word for word in words[len(set(own)) :]))], as_written=True)
+        new = words[len(set(own)) :]
+        more = gap + (gap if all("\n" in gap for gap in gaps) else " ").join(new) if new else ""
+        return node.splice([(tail, tail, more)], as_written=True)
+    written = call.command.words
+    gap = node.raw(written[written.index(call.packages[0]) - 1].span[1], head)
+    if "\n" in gap and "#" not in gap:
+        return node.splice([(head, tail, gap.join(words))], as_written=True)
     if len(words) <= MAX_ON_A_LINE:
         return node.splice([(head, tail, " ".join(words))])
     return node.splice([(head, tail, "\\\n        " + " \\\n        ".join(words))])

@@ -11,6 +11,7 @@ from refactor import (
     Dockerfile,
     Edit,
     Finding,
+    InsertBefore,
     Instruction,
     MoveBefore,
     PackageCall,
@@ -108,6 +109,20 @@ class PairAptUpdate(Codemod):
             # Where packages come from
             # What the health check calls
             RUN apt-get update && apt-get install -y curl
+            """,
+        ),
+        rewrites(
+            "a comment behind it",
+            before="""
+            FROM debian:bookworm-slim
+            RUN apt-get update          # where packages come from
+            RUN apt-get install -y curl # for the health check
+            """,
+            after="""
+            FROM debian:bookworm-slim
+            # where packages come from
+            RUN apt-get update \\
+                && apt-get install -y curl # for the health check
             """,
         ),
         rewrites(
@@ -217,10 +232,15 @@ def _texts(node: Instruction) -> tuple[str, ...]:
 def _without(file: Dockerfile, update: Instruction, successor: Instruction) -> list[Edit]:
     """The edits that remove a lone update, with its comments given to the RUN that updates instead of it."""
     comments = file.comments_above(update)
+    script = script_of(file, update)
+    note = ""
+    if not isinstance(script, str) and script.trailing == "comment":
+        note = script.text[script.top[-1].span[1] :].strip(" ;")
     if any(mark in comment.text for comment in comments for mark in ("hadolint", "check=")):
         return []
     anchor = next(iter(file.comments_above(successor)), successor)
-    return [Remove(update), *(MoveBefore(comment, anchor) for comment in comments)]
+    edits: list[Edit] = [Remove(update), *(MoveBefore(comment, anchor) for comment in comments)]
+    return [*edits, InsertBefore(anchor, [file.comment(note)])] if note else edits
 
 
 def _why_not_inserted(script: ShellScript, install: PackageCall) -> str | None:

@@ -46,7 +46,7 @@ def called_scripts(
             path = next((arg for arg in command.args if not arg.startswith(("-", "<"))), None)
             if "-c" in command.args or command.in_pipeline:
                 path = None
-        if step is None or path is None or path.startswith("/etc/"):
+        if step is None or path is None or path.startswith("/etc/") or path.rpartition("/")[2] in _CONFIGURES:
             continue
         value = reading.expand(path, node) if "$" in path else path
         folder = step.folder_of(command)
@@ -57,6 +57,8 @@ def called_scripts(
         yield command, path, None if isinstance(text, Unknown) else text
 
 
+_CONFIGURES = frozenset({"configure", "autogen.sh", "config", "gradlew", "mvnw"})
+"""Scripts of build systems, which prepare a build and install no packages."""
 _INSTALLS = re.compile(r"\b(?:apt(?:-get)?|aptitude)\b[^\n;&|#]*\b(?:install|upgrade|dist-upgrade)\b")
 _UPDATES = re.compile(r"\b(?:apt(?:-get)?|aptitude)\b[^\n;&|#]*\bupdate\b")
 

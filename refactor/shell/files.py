@@ -53,11 +53,10 @@ class _Place(NamedTuple):
             return posixpath.normpath(word)
         if word.startswith("~") or (self.folder is None and not word.startswith("/")):
             return None
-        path = posixpath.normpath(posixpath.join(self.folder or "/", word))
-        return path if path != "/" else None
+        return posixpath.normpath(posixpath.join(self.folder or "/", word))
 
     def paths(self, words: Iterator[str]) -> Iterator[str]:
-        return (path for path in map(self.path, words) if path is not None)
+        return (path for path in map(self.path, words) if path not in (None, "/"))
 
 
 def _with_folders(
