@@ -6,8 +6,10 @@ asks a :class:`StageReading`; the rules are those of BuildKit's dispatchers (``d
 
 from __future__ import annotations
 
+import heapq
 import posixpath
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple
@@ -43,7 +45,7 @@ _MAKES_USERS = r"\b(?:useradd|adduser|groupadd|addgroup|newusers)\b"
 class Step:
     """One instruction of a stage, with what holds just before it."""
 
-    __slots__ = ("_script", "node", "user", "workdir")
+    __slots__ = ("_calls", "_script", "node", "user", "workdir")
 
     def __init__(self, node: Instruction, workdir: str, user: str | None) -> None:
         self.node = node
@@ -52,6 +54,7 @@ class Step:
         self.user = user
         """Value of the last USER, None for the base image's own."""
         self._script: ShellScript | None = None
+        self._calls: tuple[PackageCall, ...] | None = None
 
     @property
     def keyword(self) -> str:
@@ -77,8 +80,9 @@ class Step:
     @property
     def calls(self) -> tuple[PackageCall, ...]:
         """The package manager calls of a RUN, in order."""
-        script = self.script
-        return () if script is None else package_calls(script)
+        if self._calls is None:
+            self._calls = () if self.script is None else package_calls(self.script)
+        return self._calls
 
     def folder_of(self, command: Command) -> str | None:
         """Absolute folder that ``command`` of this step runs in, following ``cd`` before it; None where unknown."""
@@ -117,6 +121,16 @@ def join(folder: str, path: str) -> str:
     return "/" + joined.lstrip("/")
 
 
+def _folders_above(path: str) -> list[str]:
+    """The folders that a path lies in, from the outermost: "" and "/a" of ``/a/b``, "a" of ``a/b``."""
+    return [path[:at] for at, char in enumerate(path) if char == "/"]
+
+
+def _latest_first(places: Sequence[tuple[int, int]], end: int) -> Iterator[tuple[int, int]]:
+    """The places before the step ``end``, from the last one back."""
+    return (places[index] for index in range(bisect_left(places, (end, 0)) - 1, -1, -1))
+
+
 class StageReading:
     """A stage read against its build context."""
 
@@ -140,20 +154,23 @@ class StageReading:
         global _last_read
         if _last_read is None or _last_read[0] is not file or _last_read[1] is not context:
             _last_read = (file, context, {})
-        found = _last_read[2].get(stage.index)
-        if found is None:
-            found = _last_read[2][stage.index] = cls(file, stage, context)
-        return found
+        known = _last_read[2]
+        # From the first ancestor on: each reading begins with what its parent's ends with.
+        missing = []
+        ancestor: Stage | None = stage
+        while ancestor is not None and ancestor.index not in known:
+            missing.append(ancestor)
+            ancestor = file.stage_before(ancestor.index, ancestor.image)
+        for each in reversed(missing):
+            known[each.index] = cls(file, each, context)
+        return known[stage.index]
 
     def _read(self) -> Iterator[Step]:
-        image = self.image
-        workdir = (image.workdir if image is not None else "") or "/"
-        user: str | None = None
-        parent = self.parent
-        if parent is not None:
-            before = StageReading.of(self.file, parent, self.context)
-            workdir, user = before.final_workdir, before.final_user
-        self.final_workdir, self.final_user = workdir, user
+        before, image = self._parent_reading, self.image
+        if before is not None:
+            self.final_workdir, self.final_user = before.final_workdir, before.final_user
+        elif image is not None:
+            self.final_workdir = image.workdir or "/"
         for node in self.stage.instructions:
             if node is self.stage.from_:
                 continue
@@ -181,8 +198,21 @@ class StageReading:
     @cached_property
     def parent(self) -> Stage | None:
         """The earlier stage that this one is built from, None for an image."""
-        found = self.file.stage(self.stage.image)
-        return found if found is not None and found.index < self.stage.index and found.name else None
+        return self.file.stage_before(self.stage.index, self.stage.image)
+
+    @cached_property
+    def _parent_reading(self) -> StageReading | None:
+        return None if self.parent is None else StageReading.of(self.file, self.parent, self.context)
+
+    def _ask_parents_first(self, name: str) -> None:
+        """Has a cached property of all parents computed, the first one's first: recursion would go too deep."""
+        waiting = []
+        reading = self._parent_reading
+        while reading is not None and name not in reading.__dict__:
+            waiting.append(reading)
+            reading = reading._parent_reading
+        for reading in reversed(waiting):
+            getattr(reading, name)
 
     @cached_property
     def image_reference(self) -> str | None:
@@ -192,13 +222,9 @@ class StageReading:
     @cached_property
     def image(self) -> BaseImage | None:
         """The catalogue's entry of the base image; of the first image behind stages of the same file."""
-        stage, seen = self.stage, 0
-        while seen <= len(self.file.stages):
-            found = self.file.stage(stage.image)
-            if found is None or found.index >= stage.index or not found.name:
-                break
-            stage, seen = found, seen + 1
-        reference = self.file.expand(stage.image, stage.from_)
+        if self._parent_reading is not None:
+            return self._parent_reading.image
+        reference = self.image_reference
         return None if reference is None else lookup(reference)
 
     def step(self, node: Instruction) -> Step | None:
@@ -217,22 +243,20 @@ class StageReading:
     def last(self, keyword: str) -> Instruction | None:
         return next((step.node for step in reversed(self.steps) if step.keyword == keyword), None)
 
-    @property
+    @cached_property
     def why_no_new_user(self) -> str | None:
         """The author makes users: one of ours might have the same name, which would end the build, and theirs may be
         meant. None where nothing of the stage, or of those that it is based on, makes one."""
-        stage: Stage | None = self.stage
-        while stage is not None:
-            for node in stage.instructions:
-                found = re.search(_MAKES_USERS, node.argument) if node.keyword == "RUN" else None
-                if found is not None:
-                    line = self.file.line_of(node)
-                    return (
-                        f"line {line} makes a user or a group already ({found[0]}), and nothing says whether the"
-                        " program is meant to run as that one"
-                    )
-            stage = self.file.stage_before(stage.index, stage.image)
-        return None
+        for node in self.stage.instructions:
+            found = re.search(_MAKES_USERS, node.argument) if node.keyword == "RUN" else None
+            if found is not None:
+                line = self.file.line_of(node)
+                return (
+                    f"line {line} makes a user or a group already ({found[0]}), and nothing says whether the"
+                    " program is meant to run as that one"
+                )
+        self._ask_parents_first("why_no_new_user")
+        return None if self._parent_reading is None else self._parent_reading.why_no_new_user
 
     @cached_property
     def copies(self) -> tuple[Copied, ...]:
@@ -266,22 +290,30 @@ class StageReading:
 
     def in_image(self, path: str, before: Instruction | None = None) -> tuple[str, ...]:
         """Absolute image paths at which the context's ``path`` is copied (before an instruction), latest last."""
-        found = []
-        for copied in self.copies_before(before):
-            if copied.is_folder and (
-                copied.source == "" or path == copied.source or path.startswith(copied.source + "/")
-            ):
-                found.append(join(copied.target, path[len(copied.source) :].lstrip("/") or "."))
+        end = len(self.steps) if before is None else self.position(before)
+        keys = ["", *_folders_above(path), path]
+        at = heapq.merge(*(self._copies_by_source.get(key, ()) for key in dict.fromkeys(keys)))
+        found: dict[str, None] = {}
+        for position, number in at:
+            copied = self.copies[number]
+            if position >= end:
+                break
+            if copied.is_folder:
+                found[join(copied.target, path[len(copied.source) :].lstrip("/") or ".")] = None
             elif copied.source == path:
-                found.append(copied.target)
-        return tuple(dict.fromkeys(found))
+                found[copied.target] = None
+        return tuple(found)
 
     def in_context(self, path: str, before: Instruction | None = None) -> str | None:
         """The context path whose copy is at the absolute image ``path``: "" is the context itself, None: no copy.
 
         Only answers with paths that the context is known to hold.
         """
-        for copied in reversed(self.copies_before(before)):
+        end = len(self.steps) if before is None else self.position(before)
+        keys = [*_folders_above(path), path.rstrip("/")]
+        places = (self._copies_by_target.get(key, []) for key in dict.fromkeys(keys))
+        for _, number in heapq.merge(*(_latest_first(at, end) for at in places), reverse=True):
+            copied = self.copies[number]
             if path == copied.target:
                 candidate = copied.source
             elif copied.is_folder and path.startswith(copied.target.rstrip("/") + "/"):
@@ -296,8 +328,23 @@ class StageReading:
         """What is copied from the build context before an instruction; everything for None."""
         if before is None:
             return self.copies
-        nodes = {id(step.node) for step in self.steps[: self.position(before)]}
-        return tuple(copied for copied in self.copies if id(copied.node) in nodes)
+        return self.copies[: bisect_left(self.copies, self.position(before), key=lambda copy: self.position(copy.node))]
+
+    @cached_property
+    def _copies_by_source(self) -> dict[str, list[tuple[int, int]]]:
+        """(position of the step, index in ``copies``) by the context path that is copied, in order."""
+        found: dict[str, list[tuple[int, int]]] = {}
+        for number, copied in enumerate(self.copies):
+            found.setdefault(copied.source, []).append((self.position(copied.node), number))
+        return found
+
+    @cached_property
+    def _copies_by_target(self) -> dict[str, list[tuple[int, int]]]:
+        """As ``_copies_by_source``, by the path in the image, without a slash at its end."""
+        found: dict[str, list[tuple[int, int]]] = {}
+        for number, copied in enumerate(self.copies):
+            found.setdefault(copied.target.rstrip("/"), []).append((self.position(copied.node), number))
+        return found
 
     def position(self, node: Instruction) -> int:
         """Index of the step of ``node``; the number of steps where it is not of this stage."""
@@ -328,9 +375,8 @@ class StageReading:
             if cmd.json is None:
                 return self._shell_start(cmd, nodes)
             return Start(tuple(cmd.json), False, None, nodes)
-        if self.parent is not None:
-            return StageReading.of(self.file, self.parent, self.context).start
-        return None
+        self._ask_parents_first("start")
+        return None if self._parent_reading is None else self._parent_reading.start
 
     def _shell_start(self, node: Instruction, nodes: tuple[Instruction, ...]) -> Start:
         script = read(node.argument)

@@ -10,7 +10,7 @@ from functools import cached_property
 from refactor.syntax.directives import Directives
 from refactor.syntax.dissection import dissect
 from refactor.syntax.edits import Edit, EditConflict, common_ends, edited, printed
-from refactor.syntax.environment import Environments
+from refactor.syntax.environment import Environments, Variables
 from refactor.syntax.framing import frame
 from refactor.syntax.nodes import Instruction, Node, Trivia
 from refactor.syntax.problems import Problem, problems_of
@@ -95,8 +95,9 @@ class Dockerfile:
 
     def stage_before(self, index: int, name: str) -> Stage | None:
         """The last stage called ``name`` among the first ``index`` ones: what ``FROM name`` means there."""
-        named = self._stages_by_name.get(name.lower(), ())
-        return next((stage for stage in reversed(named) if stage.index < index), None)
+        named = self._stages_by_name.get(name.lower(), [])
+        found = bisect_left(named, index, key=lambda stage: stage.index)
+        return named[found - 1] if found else None
 
     @cached_property
     def shipped(self) -> frozenset[int]:
@@ -138,7 +139,7 @@ class Dockerfile:
         ENV and ARG of the stage and of the stages it is built from; for FROM and the preamble the global
         ARGs, and BuildKit's platform variables. Variables of an image from outside the file are not in it.
         """
-        return self._environments.before(at).values()
+        return Variables(self._environments.before(at))
 
     def expand(self, text: str, at: Instruction) -> str | None:
         """``text`` with variables expanded, quotes and escapes removed, as BuildKit does at ``at``.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from refactor.syntax.expansion import ExpansionError, UnknownValue, expand_word
 from refactor.syntax.nodes import Instruction
@@ -15,6 +15,10 @@ PLATFORM_ARGS = ("TARGETSTAGE", *(where + part for where in ("BUILD", "TARGET") 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """What BuildKit sets where the image has no PATH."""
 _END = 1 << 62
+_Found = tuple[bool, "str | None"]
+"""Whether the value is known before the build, and the value: None where the variable is not set."""
+_UNKNOWN: _Found = (False, None)
+_UNSET: _Found = (True, None)
 
 
 class _Layer:
@@ -24,19 +28,54 @@ class _Layer:
     set by the base image.
     """
 
-    __slots__ = ("blurred", "history", "is_open", "parent")
+    __slots__ = ("_ends", "blurred", "history", "is_open", "parent")
 
     def __init__(self, parent: _Layer | None, is_open: bool) -> None:
-        self.parent = parent
+        # Layers without assignments have nothing to say in a long chain of stages.
+        while parent is not None and parent.parent is not None and not parent.history and not parent.blurred:
+            parent = parent.parent
+        self.parent: _Layer | None = parent
         self.is_open = is_open
         self.history: dict[str, tuple[list[int], list[str | None]]] = {}
         self.blurred: list[int] = []
         """Positions of assignments to names that only the build knows: any variable may be meant."""
+        self._ends: dict[str, _Found] = {}
+        """What names are at the end of the layer, as far as they were asked for by layers above."""
 
     def assign(self, name: str, value: str | None, position: int) -> None:
         positions, values = self.history.setdefault(name, ([], []))
         positions.append(position)
         values.append(value)
+
+    def find(self, name: str, position: int) -> _Found | None:
+        """What this layer says of a name before a position, None for nothing."""
+        positions, values = self.history.get(name, ([], []))
+        index = bisect_left(positions, position) - 1
+        blur = bisect_left(self.blurred, position) - 1
+        if blur >= 0 and (index < 0 or positions[index] <= self.blurred[blur]):
+            return _UNKNOWN
+        if index < 0:
+            return None
+        value = values[index]
+        return _UNKNOWN if value is None else (True, value)
+
+    def find_at_end(self, name: str) -> _Found:
+        """What a name is at the end of the layer, by the layers below where this one does not say."""
+        passed: list[_Layer] = []
+        layer: _Layer | None = self
+        found: _Found | None = None
+        while layer is not None and found is None:
+            found = layer._ends.get(name) or layer.find(name, _END)
+            passed.append(layer)
+            layer = layer.parent
+        found = found or passed[-1].by_default(name)
+        for layer in passed:
+            layer._ends[name] = found
+        return found
+
+    def by_default(self, name: str) -> _Found:
+        """What a name is that nothing assigns: positional and special parameters are set nowhere."""
+        return _UNKNOWN if self.is_open and (name[:1].isalpha() or name[:1] == "_") else _UNSET
 
 
 class Scope:
@@ -50,26 +89,14 @@ class Scope:
 
     def lookup(self, name: str) -> str | None:
         """The value, None where the variable is not set. Raises UnknownValue where only the build knows."""
-        layer: _Layer | None = self.layer
-        position = self.position
-        is_open = False
-        while layer is not None:
-            positions, values = layer.history.get(name, ([], []))
-            index = bisect_left(positions, position) - 1
-            blur = bisect_left(layer.blurred, position) - 1
-            if blur >= 0 and (index < 0 or positions[index] <= layer.blurred[blur]):
-                raise UnknownValue(name)
-            if index >= 0:
-                value = values[index]
-                if value is None:
-                    raise UnknownValue(name)
-                return value
-            is_open = layer.is_open
-            layer, position = layer.parent, _END
-        # Positional and special parameters are set nowhere.
-        if is_open and (name[:1].isalpha() or name[:1] == "_"):
+        layer = self.layer
+        found = layer.find(name, self.position)
+        if found is None:
+            found = layer.by_default(name) if layer.parent is None else layer.parent.find_at_end(name)
+        is_known, value = found
+        if not is_known:
             raise UnknownValue(name)
-        return None
+        return value
 
     def is_assigned(self, name: str) -> bool:
         layer: _Layer | None = self.layer
@@ -80,21 +107,37 @@ class Scope:
             layer, position = layer.parent, _END
         return False
 
-    def values(self) -> dict[str, str | None]:
-        """All names assigned in the file, None for values that only the build knows."""
-        names: dict[str, None] = {}
+    def names(self) -> Iterator[str]:
+        """All names assigned in the file before this place."""
         layer: _Layer | None = self.layer
+        seen: set[str] = set()
         while layer is not None:
-            names.update(dict.fromkeys(layer.history))
+            for name in layer.history.keys() - seen:
+                seen.add(name)
+                if self.is_assigned(name):
+                    yield name
             layer = layer.parent
-        found: dict[str, str | None] = {}
-        for name in names:
-            if self.is_assigned(name):
-                try:
-                    found[name] = self.lookup(name)
-                except UnknownValue:
-                    found[name] = None
-        return found
+
+
+class Variables(Mapping[str, "str | None"]):
+    """A scope as a mapping, looked up when it is asked: None for values that only the build knows."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    def __getitem__(self, name: str) -> str | None:
+        if not self._scope.is_assigned(name):
+            raise KeyError(name)
+        try:
+            return self._scope.lookup(name)
+        except UnknownValue:
+            return None
+
+    def __iter__(self) -> Iterator[str]:
+        return self._scope.names()
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 class Environments:
@@ -117,7 +160,7 @@ class Environments:
             if node.keyword == "ARG":
                 self._assign_args(node, scope, {})
         self._globals = Scope(layer, _END)
-        self._global_values = self._globals.values()
+        self._global_values = dict(Variables(self._globals))
         for stage in stages:
             self._before[stage.from_] = self._globals
 

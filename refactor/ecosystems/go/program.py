@@ -11,7 +11,7 @@ from typing import NamedTuple
 from refactor.context import Unknown
 from refactor.context.go_manifests import GoMod, read_go_mod, read_go_work
 from refactor.ecosystems.go.source import GoSource, is_built, read_source
-from refactor.ecosystems.reading import Refused, StageReading, Step, join
+from refactor.ecosystems.reading import Copied, Refused, StageReading, Step, join
 from refactor.shell import Command
 
 MAX_SOURCES = 3_000
@@ -109,13 +109,20 @@ class GoStage:
         found = self.reading.file.environment(go.step.node).get(name)
         if found is not None:
             return found
+        return self._written_settings.get(name)
+
+    @cached_property
+    def _written_settings(self) -> Mapping[str, str]:
+        """Variables that the first ``go env -w`` of their name sets."""
+        found: dict[str, str] = {}
         for step in self.reading.runs:
             for command in step.commands:
                 if command.name == "go" and command.args[:2] == ("env", "-w"):
                     for setting in command.args[2:]:
-                        if setting.startswith(f"{name}="):
-                            return setting.partition("=")[2]
-        return None
+                        name, sign, value = setting.partition("=")
+                        if sign:
+                            found.setdefault(name, value)
+        return found
 
     def expanded(self, step: Step, text: str) -> str | None:
         """A word with the Dockerfile's variables filled in, None where one is not known."""
@@ -198,12 +205,19 @@ class GoStage:
         found = self.reading.in_context(folder, go.step.node)
         if found is not None and (found == "" or self.context.is_dir(found) is True):
             return found
-        position = self.reading.position(go.step.node)
+        first = self._first_source_copied_to.get(folder)
+        if first is None or self.reading.position(first.node) >= self.reading.position(go.step.node):
+            return None
+        return posixpath.dirname(first.source)
+
+    @cached_property
+    def _first_source_copied_to(self) -> Mapping[str, Copied]:
+        """The first copy of a single source by the image folder that it is copied to."""
+        found: dict[str, Copied] = {}
         for copied in self.reading.copies:
-            is_source = copied.source.endswith(".go") and posixpath.dirname(copied.target) == folder
-            if is_source and self.reading.position(copied.node) < position:
-                return posixpath.dirname(copied.source)
-        return None
+            if copied.source.endswith(".go"):
+                found.setdefault(posixpath.dirname(copied.target), copied)
+        return found
 
     # Modules
 
@@ -230,7 +244,7 @@ class GoStage:
                     if isinstance(read, Unknown):
                         return Refused(read.reason)
                     return Module(read.module, posixpath.dirname(manifest), read)
-                made = self._initialised(place, go)
+                made = self._module_paths.get(place)
                 if made is not None:
                     source = self.source_folder(place, go)
                     if source is not None:
@@ -247,12 +261,14 @@ class GoStage:
         inside = f"{self.gopath}/src/"
         return Module(folder[len(inside) :] if folder.startswith(inside) else "", source, None)
 
-    def _initialised(self, folder: str, go: GoCommand) -> str | None:
-        """The module path that an earlier ``go mod init`` gave this folder."""
-        for other in self.commands:
-            if other.verb == "mod init" and other.folder == folder and other.operands:
-                return other.operands[0]
-        return None
+    @cached_property
+    def _module_paths(self) -> Mapping[str, str]:
+        """What the first ``go mod init`` of each folder called the module."""
+        found: dict[str, str] = {}
+        for go in self.commands:
+            if go.verb == "mod init" and go.folder is not None and go.operands:
+                found.setdefault(go.folder, go.operands[0])
+        return found
 
     # Programs
 
@@ -299,22 +315,31 @@ class GoStage:
 
     def _is_folder(self, path: str, go: GoCommand) -> bool:
         """A folder there before the command: ``-o .``, ``-o /app`` below WORKDIR /app."""
-        position = self.reading.position(go.step.node)
-        for step in self.reading.steps[: position + 1]:
-            if step.workdir == path or step.workdir.startswith(path.rstrip("/") + "/"):
-                return True
-            for command in step.commands:
-                if command.name == "mkdir" and (step is not go.step or command.span[0] < go.command.span[0]):
-                    here = step.folder_of(command)
-                    for arg in command.args:
-                        made = join(here, arg) if here is not None and not arg.startswith("-") else ""
-                        if made == path or made.startswith(path.rstrip("/") + "/"):
-                            return True
-        if any(copied.is_folder and copied.target == path for copied in self.reading.copies
-               if self.reading.position(copied.node) < position):  # fmt: skip
+        made = self._folders_made.get(path.rstrip("/") or "/")
+        if made is not None and made < (self.reading.position(go.step.node), go.command.span[0]):
             return True
         inside = self.reading.in_context(path, go.step.node)
         return inside is not None and self.context.is_dir(inside) is True
+
+    @cached_property
+    def _folders_made(self) -> Mapping[str, tuple[int, int]]:
+        """(step, offset in its script) from which on a folder is there: by WORKDIR, ``mkdir`` or a copy."""
+        copied: dict[int, list[str]] = {}
+        for copy in self.reading.copies:
+            if copy.is_folder:
+                copied.setdefault(self.reading.position(copy.node), []).append(copy.target)
+        found: dict[str, tuple[int, int]] = {}
+        for number, step in enumerate(self.reading.steps):
+            places = [(step.workdir, -1), *((target, 0) for target in copied.get(number, ()))]
+            for command in step.commands:
+                here = step.folder_of(command) if command.name == "mkdir" else None
+                if here is not None:
+                    places += [(join(here, arg), command.span[0]) for arg in command.args if not arg.startswith("-")]
+            for path, offset in places:
+                while path not in found:
+                    found[path] = (number, offset)
+                    path = posixpath.dirname(path)
+        return found
 
     def packages(self, go: GoCommand, module: Module) -> tuple[tuple[str, str, tuple[str, ...]], ...] | Refused:
         """The main packages that a command's operands name: name of the program, context folder, named files."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import posixpath
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
+from functools import cached_property
 from typing import NamedTuple
 
 from refactor.context import Unknown
@@ -13,6 +15,11 @@ from refactor.ecosystems.reading import StageReading, join
 from refactor.syntax import Instruction
 
 SKIPPED = ("node_modules", ".git")
+
+_MAX_STAGES = 100
+"""Stages that one question is followed through; what lies behind them is not known."""
+_MAX_PLACES = 100
+"""Places of one file in a stage that are followed into later ones: each copy may double them."""
 
 
 class Unit(NamedTuple):
@@ -44,39 +51,45 @@ class Layout:
     def __init__(self, reading: StageReading) -> None:
         self.reading = reading
         self.context = reading.context
-        self._moved: tuple[Moved, ...] | None = None
-        self._parent: Layout | bool | None = False
         self._units: dict[tuple[str, int], Unit | None] = {}
+        self._sources: dict[str, str | None] = {}
+        """What was found at the end of the stage."""
+        self._places: dict[str, tuple[str, ...]] = {}
 
-    @property
+    @classmethod
+    def of(cls, reading: StageReading) -> Layout:
+        """The layout of a stage, made once for all that ask for it."""
+        found = reading.facts.get("node layout")
+        if not isinstance(found, cls):
+            found = reading.facts["node layout"] = cls(reading)
+        return found
+
+    @cached_property
     def parent(self) -> Layout | None:
         """The earlier stage of the file that this one is built FROM."""
-        if isinstance(self._parent, bool):
-            stage = self.reading.parent
-            self._parent = (
-                None if stage is None else Layout(StageReading(self.reading.file, stage, self.reading.context))
-            )
-        return self._parent
+        stage = self.reading.parent
+        return None if stage is None else Layout.of(StageReading.of(self.reading.file, stage, self.context))
 
-    @property
+    def _and_parents(self) -> Iterator[Layout]:
+        layout: Layout | None = self
+        while layout is not None:
+            yield layout
+            layout = layout.parent
+
+    @cached_property
     def moved(self) -> tuple[Moved, ...]:
         """Copies from earlier stages of the same file, in order."""
-        if self._moved is None:
-            self._moved = tuple(self._read_moved())
-        return self._moved
+        return tuple(self._read_moved())
 
     def _read_moved(self) -> Iterator[Moved]:
         reading = self.reading
-        stages: dict[int, StageReading] = {}
         for step in reading.steps:
             node = step.node
             name = node.flag("from") if node.keyword == "COPY" else None
             stage = reading.file.stage(name) if name else None
             if stage is None or stage.index >= reading.stage.index or node.destination is None:
                 continue
-            if stage.index not in stages:
-                stages[stage.index] = StageReading(reading.file, stage, reading.context)
-            origin = stages[stage.index]
+            origin = StageReading.of(reading.file, stage, reading.context)
             written = reading.file.expand(node.destination, node) or node.destination
             target = join(step.workdir, written)
             for raw in node.sources:
@@ -89,6 +102,26 @@ class Layout:
     def source(self, path: str, before: Instruction | None = None) -> str | None:
         """The context path whose copy is at the absolute image ``path``; "" is the context itself,
         None: no copy."""
+        return self._source(path, before, itertools.count())
+
+    def _source(self, path: str, before: Instruction | None, asked: Iterator[int]) -> str | None:
+        found = None
+        passed = []
+        for layout in self._and_parents():
+            known = path in layout._sources and before is None
+            if not known and next(asked) >= _MAX_STAGES:
+                break
+            found = layout._sources[path] if known else layout._own_source(path, before, asked)
+            if before is None:
+                passed.append(layout)
+            if known or found is not None:
+                break
+            before = None
+        for layout in passed:
+            layout._sources[path] = found
+        return found
+
+    def _own_source(self, path: str, before: Instruction | None, asked: Iterator[int]) -> str | None:
         found = self.reading.in_context(path, before)
         if found is not None:
             return found
@@ -98,28 +131,32 @@ class Layout:
                 continue
             rest = below(path, moved.target)
             if rest is not None:
-                found = Layout(moved.stage).source(join(moved.source, rest or "."))
+                found = Layout.of(moved.stage)._source(join(moved.source, rest or "."), None, asked)
                 if found is not None:
                     return found
-        return self.parent.source(path) if self.parent is not None else None
+        return None
 
-    def places(self, path: str) -> tuple[str, ...]:
+    def places(self, path: str, depth: int = 0) -> tuple[str, ...]:
         """Absolute image paths at which the context's ``path`` ends up in this stage."""
-        found = list(self.reading.in_image(path))
-        for moved in self.moved:
-            for place in Layout(moved.stage).places(path):
-                rest = below(place, moved.source)
-                if rest is not None:
-                    found.append(join(moved.target, rest or "."))
-        if self.parent is not None:
-            found += self.parent.places(path)
-        return tuple(dict.fromkeys(found))
+        found: dict[str, None] = {}
+        for layout in self._and_parents():
+            if path not in layout._places:
+                layout._places[path] = tuple(layout._own_places(path, depth))
+            found.update(dict.fromkeys(layout._places[path]))
+        return tuple(found)
+
+    def _own_places(self, path: str, depth: int) -> Iterator[str]:
+        yield from self.reading.in_image(path)
+        if depth < _MAX_STAGES:
+            for moved in self.moved:
+                for place in Layout.of(moved.stage).places(path, depth + 1)[:_MAX_PLACES]:
+                    rest = below(place, moved.source)
+                    if rest is not None:
+                        yield join(moved.target, rest or ".")
 
     def is_from_stage(self, path: str) -> bool:
         """``path`` lies in something that is copied from an earlier stage."""
-        return any(below(path, moved.target) is not None for moved in self.moved) or (
-            self.parent is not None and self.parent.is_from_stage(path)
-        )
+        return any(below(path, moved.target) is not None for layout in self._and_parents() for moved in layout.moved)
 
     def unit(self, folder: str, before: Instruction | None = None) -> Unit | None:
         """The project that a package manager called in ``folder`` works on: the nearest folder with a
@@ -142,13 +179,18 @@ class Layout:
 
     def built_unit(self, path: str) -> Unit | None:
         """The project whose build made ``path``, by the earlier stage that it is copied from."""
-        for moved in reversed(self.moved):
-            rest = below(path, moved.target)
-            if rest is not None:
-                origin = Layout(moved.stage)
-                place = join(moved.source, rest or ".")
-                return origin.unit(posixpath.dirname(place)) or origin.built_unit(place)
-        return self.parent.built_unit(path) if self.parent is not None else None
+        layout = self
+        for _ in range(_MAX_STAGES):
+            copies = (moved for each in layout._and_parents() for moved in reversed(each.moved))
+            moved = next((copy for copy in copies if below(path, copy.target) is not None), None)
+            if moved is None:
+                return None
+            layout = Layout.of(moved.stage)
+            path = join(moved.source, below(path, moved.target) or ".")
+            unit = layout.unit(posixpath.dirname(path))
+            if unit is not None:
+                return unit
+        return None
 
     def broken_unit(self, folder: str, before: Instruction | None = None) -> Unknown | None:
         """Why the nearest package.json cannot be read, None where it can or there is none."""
