@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,6 +31,40 @@ COPY run.sh ./
 USER nobody
 ENTRYPOINT ["/app/run.sh"]
 """
+
+
+def _repeated(first: str, each: str, last: str = "") -> Callable[[int], str]:
+    """A file of any size: ``each`` is written with a number, and the one before it."""
+    return lambda size: first + "".join(each.format(n=n, before=n - 1) for n in range(1, size + 1)) + last
+
+
+SHAPES = {
+    "instructions in a file": _repeated("FROM debian:bookworm\n", "RUN touch /f{n}\n"),
+    "lines of one continued RUN": _repeated(
+        "FROM debian:bookworm\nRUN true \\\n", "    && touch /f \\\n", "    && true\n"
+    ),
+    "comment lines inside a RUN": _repeated("FROM debian:bookworm\nRUN true \\\n", "# note\n", "    && true\n"),
+    "stages": _repeated("", "FROM debian:bookworm AS s{n}\nRUN touch /f\n"),
+    "stages, each from the one before": _repeated(
+        "FROM node:20 AS s0\n", "FROM s{before} AS s{n}\nWORKDIR /app\nCOPY . .\nRUN npm ci\n", 'CMD ["node", "."]\n'
+    ),
+    "stages, each copying from the one before": _repeated(
+        "FROM node:20 AS s0\nCOPY . /app\n", "FROM node:20 AS s{n}\nCOPY --from=s{before} /app /app\nRUN npm ci\n"
+    ),
+    "COPY and npm install": _repeated("FROM node:20\n", "COPY p{n} /p{n}\nRUN npm install --prefix /p{n}\n"),
+    "COPY and go build": _repeated(
+        "FROM golang:1.22\nWORKDIR /app\n", "COPY p{n} p{n}\nRUN go build -o /b{n} ./p{n}\n", 'CMD ["/b1"]\n'
+    ),
+    "COPY and pip install": _repeated("FROM python:3.12\n", "COPY p{n} /p{n}\nRUN pip install -r /p{n}/r.txt\n"),
+    "ENV, ARG and their use": _repeated("FROM debian:bookworm\n", "ENV A{n}=$A1\nARG B{n}\nRUN echo $A{n} $B1\n"),
+    "LABEL and EXPOSE": _repeated("FROM debian:bookworm\n", "LABEL a{n}=b\nEXPOSE {n}\n"),
+    "COPY --from": _repeated(
+        "FROM debian:bookworm AS b\nRUN touch /x\nFROM debian:bookworm\n", "COPY --from=b /x /y{n}\n"
+    ),
+    "RUNs of apt-get": _repeated("FROM debian:bookworm\n", "RUN apt-get update && apt-get install -y p{n}\n"),
+    "heredocs": _repeated("FROM debian:bookworm\n", "RUN <<EOF\ntouch /f{n}\nEOF\n"),
+}
+_CHEAP = ("instructions in a file", "lines of one continued RUN", "comment lines inside a RUN")
 
 
 class Figure(NamedTuple):
@@ -149,17 +183,8 @@ def growth(folder: Path, command: list[str], runs: int) -> Iterator[str]:
     yield "\n### Growth\n"
     yield "| what | size | CPU s | µs for each | ten times the size | CPU s | µs for each |"
     yield "|---|---|---|---|---|---|---|"
-    shapes = {
-        "instructions in a file": lambda n: "FROM debian:bookworm\n" + "".join(f"RUN touch /f{i}\n" for i in range(n)),
-        "lines of one continued RUN": lambda n: (
-            "FROM debian:bookworm\nRUN true \\\n" + "    && touch /f \\\n" * n + "    && true\n"
-        ),
-        "comment lines inside a RUN": lambda n: (
-            "FROM debian:bookworm\nRUN true \\\n" + "# note\n" * n + "    && true\n"
-        ),
-    }
-    for name, shape in shapes.items():
-        small, large = 10_000, 100_000
+    for name, shape in SHAPES.items():
+        small, large = (10_000, 100_000) if name in _CHEAP else (400, 4_000)
         figures = []
         for size in (small, large):
             path = folder / f"grow-{size}" / "Dockerfile"
