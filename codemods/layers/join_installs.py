@@ -246,33 +246,73 @@ class JoinInstalls(Codemod):
 
     def find(self, file: Dockerfile, context: BuildContext) -> Iterator[Finding | Refusal]:
         for stage in file.stages:
-            row: list[Instruction] = []
-            joined: Instruction | None = None
+            row: _Row | None = None
             for node in stage.instructions:
-                one = _as_one(file, row[-1], joined, node) if row and joined is not None else None
-                if one is not None:
-                    row.append(node)
-                    joined = one
+                if row is not None and row.takes(file, node):
                     continue
-                if row and joined is not None and joined is not row[0]:
-                    yield _finding(row, joined)
-                row, joined = [node], None
+                if row is not None:
+                    yield from row.finding()
+                row = None
                 script = script_of(file, node) if node.keyword == "RUN" else ""
                 if not isinstance(script, str):
                     joined, reason = _with_one_list(node, script)
+                    row = _Row(node, joined)
                     if reason is not None:
                         yield refuse(node, reason)
-            if row and joined is not None and joined is not row[0]:
-                yield _finding(row, joined)
+            if row is not None:
+                yield from row.finding()
 
 
-def _finding(row: Sequence[Instruction], new: Instruction) -> Finding:
-    return Finding(
-        row[0],
-        "install the packages in one call",
-        [Replace(row[0], [new]), *(Remove(node) for node in row[1:])],
-        why="the lists are read and dependencies resolved once, and all packages stand in one place",
-    )
+class _Row:
+    """RUNs that follow one another and do nothing but update, install with the same flags, and clean up."""
+
+    def __init__(self, node: Instruction, joined: Instruction) -> None:
+        self.nodes = [node]
+        self.joined = joined
+        """The first one, its own calls made one."""
+        self.script = read(joined.argument)
+        self.plain = _plain(self.script)
+        self.packages: list[str] = []
+        """Those of the others."""
+        self.cleanings = () if self.plain is None else self.plain.cleanings
+
+    def takes(self, file: Dockerfile, node: Instruction) -> bool:
+        """Whether the next instruction belongs to the row; then it is added."""
+        first, above = self.plain, self.nodes[-1]
+        if first is None or [flag.text for flag in above.flags] != [flag.text for flag in node.flags]:
+            return False
+        if node.keyword != "RUN" or file.comments_above(node) or node.has_inner_comment:
+            return False
+        script = script_of(file, node)
+        if isinstance(script, str):
+            return False
+        second = _plain(read(_with_one_list(node, script)[0].argument))
+        if second is None or why_not_one_list(first.install, second.install) is not None:
+            return False
+        if first.has_update != second.has_update or not _is_one_piece(self.script, first.install):
+            return False
+        if not set(second.cleanings) <= set(self.cleanings):
+            if not set(self.cleanings) <= set(second.cleanings):
+                return False
+            self.cleanings = second.cleanings
+        self.packages += [word.text for word in second.install.packages]
+        self.nodes.append(node)
+        return True
+
+    def finding(self) -> Iterator[Finding]:
+        first, new = self.plain, self.joined
+        if first is not None and self.cleanings != first.cleanings:
+            cleaning = "".join(f" \\\n    && {text}" for text in self.cleanings)
+            new = new.splice([(first.install.command.span[1], self.script.top[-1].span[1], cleaning)])
+        if first is not None and len(self.nodes) > 1:
+            new = _with_packages(new, first.install, self.packages)
+        if new is not self.nodes[0]:
+            yield Finding(
+                self.nodes[0],
+                "install the packages in one call",
+                [Replace(self.nodes[0], [new]), *(Remove(node) for node in self.nodes[1:])],
+                why="the lists are read and dependencies resolved once, and all packages stand in one place",
+            )
 
 
 def _install(command: Command | None) -> PackageCall | None:
@@ -342,35 +382,6 @@ def _with_packages(node: Instruction, call: PackageCall, more: Sequence[str]) ->
     if len(words) <= MAX_ON_A_LINE:
         return node.splice([(head, tail, " ".join(words))])
     return node.splice([(head, tail, "\\\n        " + " \\\n        ".join(words))])
-
-
-def _as_one(file: Dockerfile, above: Instruction, joined: Instruction, node: Instruction) -> Instruction | None:
-    """``joined`` (what ``above`` has become) with the packages of ``node`` too, where both do nothing but update,
-    install with the same flags, and clean up."""
-    if [flag.text for flag in above.flags] != [flag.text for flag in node.flags]:
-        return None
-    if node.keyword != "RUN" or file.comments_above(node) or node.has_inner_comment:
-        return None
-    script = script_of(file, node)
-    if isinstance(script, str):
-        return None
-    node, _ = _with_one_list(node, script)
-    upper, lower = read(joined.argument), read(node.argument)
-    first, second = _plain(upper), _plain(lower)
-    if first is None or second is None or why_not_one_list(first.install, second.install) is not None:
-        return None
-    if first.has_update != second.has_update or not _is_one_piece(upper, first.install):
-        return None
-    if set(second.cleanings) <= set(first.cleanings):
-        start = end = 0
-    elif set(first.cleanings) <= set(second.cleanings):
-        start, end = first.install.command.span[1], upper.top[-1].span[1]
-    else:
-        return None
-    if end:
-        cleaning = "".join(f" \\\n    && {text}" for text in second.cleanings)
-        joined = joined.splice([(start, end, cleaning)])
-    return _with_packages(joined, first.install, [word.text for word in second.install.packages])
 
 
 class _Plain(NamedTuple):
