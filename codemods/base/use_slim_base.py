@@ -19,6 +19,8 @@ from refactor import (
     StageReading,
     foreign,
     leaves,
+    named,
+    program_of,
     recognise,
     refuse,
     rewrites,
@@ -77,6 +79,71 @@ class UseSlimBase(Codemod):
             CMD ["python", "app.py"]
             """,
             files={"requirements.txt": "flask==3.0.0\n", "app.py": "import flask\n"},
+        ),
+        rewrites(
+            "Compose's health check calls what only the full image has",
+            before="""
+            FROM python:3.11
+            COPY app.py ./
+            CMD ["python", "app.py"]
+            """,
+            after="""
+            FROM python:3.11-slim
+            RUN apt-get update \\
+                && apt-get install -y --no-install-recommends curl \\
+                && rm -rf /var/lib/apt/lists/*
+            COPY app.py ./
+            CMD ["python", "app.py"]
+            """,
+            files={
+                "app.py": "print(1)\n",
+                "compose.yaml": "services: {web: {build: ., healthcheck: {test: [CMD, curl, localhost]}}}",
+            },
+        ),
+        leaves(
+            "no wheel for this CPython",
+            """
+            FROM python:3.12
+            COPY requirements.txt app.py ./
+            RUN pip install --no-cache-dir -r requirements.txt
+            CMD ["python", "app.py"]
+            """,
+            files={"requirements.txt": "asyncpg==0.26.0\n", "app.py": "import asyncpg\n"},
+            because="asyncpg==0.26.0 has no wheel for CPython 3.12",
+        ),
+        leaves(
+            "no wheel yet for the newest CPython",
+            """
+            FROM python:3.14
+            RUN pip install --no-cache-dir ujson==5.10.0
+            COPY app.py ./
+            CMD ["python", "app.py"]
+            """,
+            files={"app.py": "import ujson\n"},
+            because="ujson==5.10.0 has no wheel for CPython 3.14",
+        ),
+        leaves(
+            "nobody knows how it is installed",
+            """
+            FROM python:3.12
+            RUN pip install --no-cache-dir something-of-my-own==1.0
+            COPY app.py ./
+            CMD ["python", "app.py"]
+            """,
+            files={"app.py": "import something\n"},
+            because="nothing says whether something-of-my-own==1.0 can be installed without a compiler",
+        ),
+        leaves(
+            "the sources are not in the context",
+            """
+            FROM python:3.11
+            COPY requirements.txt ./
+            RUN pip install --no-cache-dir -r requirements.txt
+            COPY app.py ./
+            CMD ["python", "app.py"]
+            """,
+            files={"requirements.txt": "flask==3.0.0\n"},
+            because="app.py",
         ),
         leaves(
             "slim already",
@@ -140,6 +207,10 @@ class UseSlimBase(Codemod):
                 needs.append(answer)
         if not needs:
             return
+        sources = program_of(reading)
+        if isinstance(sources, Refused):
+            yield refuse(stage.from_, f"what the program needs is not known: {sources.because}", sources.hint)
+            return
         # The name is the last word of the flags' rest: FROM [flags] image [AS name].
         start = stage.from_.argument.index(stage.image)
         renewed = stage.from_.splice([(start, start + len(stage.image), slim)])
@@ -150,7 +221,12 @@ class UseSlimBase(Codemod):
             f"start from {slim}" + (f" with {', '.join(packages)}" if packages else ""),
             [Replace(stage.from_, [renewed, *more])],
             why=f"{stage.image} carries a whole build machine that the program does not use",
-            evidence=tuple(line for need in needs for line in need.evidence),
+            evidence=(
+                f"read {named(sources)} of the program that is started"
+                if sources
+                else "no file of the context is started",
+                *(line for need in needs for line in need.evidence),
+            ),
         )
 
 

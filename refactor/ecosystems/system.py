@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from refactor.context import Unknown
+from refactor.context.deployment import Words
 from refactor.ecosystems.reading import Refused, StageReading, Start, Step
 from refactor.ecosystems.split import Role
 from refactor.shell import SYSTEM_MANAGERS, Command, PackageCall, ShellScript, read
@@ -538,8 +539,8 @@ def _all_text(reading: StageReading) -> str:
 
 
 def programs_started(reading: StageReading) -> Mapping[str, str]:
-    """Programs that the container calls by name -> where: CMD, ENTRYPOINT, HEALTHCHECK and shell scripts they
-    start.
+    """Programs that the container calls by name -> where: CMD, ENTRYPOINT, HEALTHCHECK, what Compose, Kubernetes, CI
+    and scripts start and call in it, and shell scripts that those start.
 
     Names are without their folder. What the program's own sources call is a matter of its language.
     """
@@ -567,7 +568,26 @@ def programs_started(reading: StageReading) -> Mapping[str, str]:
         elif words.upper() != "NONE":
             for program in _called(reading, read(words), (), where):
                 found.setdefault(*program)
+    for called, where in _called_from_outside(reading):
+        calls = (
+            _called(reading, read(called), (), where)
+            if isinstance(called, str)
+            else _called(reading, None, called, where)
+        )
+        for program in calls:
+            found.setdefault(*program)
     return found
+
+
+def _called_from_outside(reading: StageReading) -> Iterator[tuple[Words, str]]:
+    if reading.stage is not reading.file.stages[-1]:
+        return
+    for service in reading.context.deployment.services:
+        for words in (service.entrypoint, service.command):
+            if words:
+                yield words, service.source
+        for call in service.calls:
+            yield call.words, call.by
 
 
 def _called(

@@ -130,6 +130,25 @@ def _entries(reading: StageReading, root: Root, words: tuple[str, ...], depth: i
                 found = _module(reading, module, [install.folder, join(install.folder, "src")])
                 yield found or _missing(root, f"{module} (the script {name} of {install.project.path})")
                 return
+            if isinstance(install, ReadInstall) and install.sources is not None:
+                declared = _setup_script(reading, install, name)
+                places = [install.folder, join(install.folder, "src")]
+                found = _module(reading, declared, places) if declared else None
+                if found is not None:
+                    yield found
+                    return
+
+
+def _setup_script(reading: StageReading, install: ReadInstall, name: str) -> str | None:
+    """The module of a console script that an installed ``setup.py`` or ``setup.cfg`` declares."""
+    for file in ("setup.py", "setup.cfg"):
+        path = source_of(reading, join(install.folder, file))
+        text = reading.context.read(path) if path is not None else ""
+        if isinstance(text, str):
+            declared = re.search(rf"(?m)(?:^|[\"'])\s*{re.escape(name)}\s*=\s*([\w.]+)\s*:", text)
+            if declared is not None:
+                return declared[1]
+    return None
 
 
 def _missing(root: Root, what: str) -> Refused:
@@ -158,7 +177,12 @@ def _file(reading: StageReading, root: Root, word: str) -> str | None:
 
 
 def _started_module(reading: StageReading, root: Root, words: tuple[str, ...], depth: int) -> Iterator[str | Refused]:
-    found = _module(reading, words[0], _search_path(reading, root, words[1:]), is_started=True)
+    folders = _search_path(reading, root, words[1:])
+    for stage in PythonStage.all(reading):
+        for install in read_installs(stage):
+            if isinstance(install, ReadInstall) and install.sources is not None:
+                folders += [install.folder, join(install.folder, "src")]
+    found = _module(reading, words[0], folders, is_started=True)
     if found is not None:
         yield found
     elif words[0] in SERVERS | _RUNNERS:

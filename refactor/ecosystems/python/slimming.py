@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from refactor.ecosystems import system
 from refactor.ecosystems.ecosystem import Slim
 from refactor.ecosystems.python import needs
+from refactor.ecosystems.python.compiled import Verdict, judge
 from refactor.ecosystems.python.installs import ReadInstall, read_installs
 from refactor.ecosystems.python.stage import Action, PythonStage, why_not_read
 from refactor.ecosystems.reading import Refused, StageReading
@@ -49,6 +52,21 @@ def slim(reading: StageReading) -> Slim | Refused | None:
             f"{building[0].why}: the slim image has no compiler or git to build it",
             "split the stage: build on the full image, run on the slim one",
         )
+    verdict = judge(own, image)
+    if verdict.built:
+        return Refused(
+            f"{verdict.built[0].why}: the slim image has no compiler to build it",
+            "take a version that has one, or split the stage: build on the full image, run on the slim one",
+        )
+    if verdict.unknown:
+        shown = ", ".join(verdict.unknown[:3]) + (
+            f" and {len(verdict.unknown) - 3} more" if verdict.unknown[3:] else ""
+        )
+        return Refused(
+            f"nothing says whether {shown} can be installed without a compiler: no lockfile lists the files, and"
+            f" the table of wheels ({verdict.date}) does not have it",
+            "lock the versions with poetry, uv or pdm, or build in a stage of its own",
+        )
     packages: dict[str, str] = {}
     for name, why in needs.libraries(installs, image, needs.built_from_source(installs)).items():
         if name not in target.preinstalled:
@@ -70,13 +88,21 @@ def slim(reading: StageReading) -> Slim | Refused | None:
             return Refused(f"{where} calls {program}, which the slim image has not", "install it, or split by hand")
         packages.setdefault(package, f"{where} calls {program}")
     evidence = [f"{name}: {why}" for name, why in packages.items()]
-    locked = sum(len(install.locked) for install in installs)
-    names = sorted({need.name for install in installs for need in install.requirements if need.name})
-    if locked:
-        evidence.append(f"the lockfile lists wheels, or pure Python, for all {locked} distributions")
-    elif names:
-        shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
-        evidence.append(f"none of {shown} is known to be compiled where it is installed")
-    else:
-        evidence.append("nothing is installed that could need more than the slim image has")
+    evidence += _evidence(own, verdict)
     return Slim(tuple(packages), tuple(evidence))
+
+
+def _evidence(installs: Sequence[ReadInstall], verdict: Verdict) -> list[str]:
+    if not installs:
+        return ["no RUN installs a Python distribution"]
+    files = ", ".join(dict.fromkeys(path for install in installs for path in install.manifests[:2]))
+    where = f" of {files}" if files else ""
+    if any(locked.files for install in installs for locked in install.locked):
+        return [f"the lockfile lists wheels, or pure Python, for all {len(verdict.wheels)} distributions{where}"]
+    names = verdict.wheels
+    shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+    return (
+        [f"{shown}{where} have wheels or are pure Python (table of {verdict.date})"]
+        if names
+        else [f"{where.strip() or 'the project'} names no distribution to install"]
+    )

@@ -11,6 +11,7 @@ from refactor.context.literals import NOT_SOURCES
 from refactor.ecosystems import system
 from refactor.ecosystems.ecosystem import Rewrite, SplitPlan
 from refactor.ecosystems.python import needs
+from refactor.ecosystems.python.compiled import judge
 from refactor.ecosystems.python.copying import CopyPlacing
 from refactor.ecosystems.python.environments import HOME, Environment, find_environment
 from refactor.ecosystems.python.installs import ReadInstall, read_installs
@@ -58,7 +59,7 @@ def split(reading: StageReading, runner: str | None) -> SplitPlan | Refused | No
     read = read_installs(stage)
     refused = next((answer for answer in read if not isinstance(answer, ReadInstall)), None)
     known = tuple(answer for answer in read if isinstance(answer, ReadInstall))
-    building = needs.built_from_source(known)
+    building = (*needs.built_from_source(known), *judge(known, image).built)
     reasons = _reasons(stage, builds, building, image)
     if not reasons:
         if refused is not None and image.variant == "fat":

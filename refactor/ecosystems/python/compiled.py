@@ -1,0 +1,102 @@
+"""Which installed distributions come as wheels, which are built from source, and of which neither is known."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from refactor.context.python_manifests import LockedDistribution, Requirement
+from refactor.ecosystems.python.installs import ReadInstall
+from refactor.ecosystems.python.needs import PURE_SOURCES, SOURCE_ONLY, Building
+from refactor.ecosystems.python.wheels import State, key_fits, read_name, state_of, table
+
+if TYPE_CHECKING:
+    from refactor.images import BaseImage
+
+
+class Verdict(NamedTuple):
+    """What is known of the distributions of some installations."""
+
+    wheels: tuple[str, ...]
+    """Names that install without a compiler."""
+    built: tuple[Building, ...]
+    unknown: tuple[str, ...]
+    """As the requirement is written: nothing says how it is installed."""
+
+    @property
+    def date(self) -> str:
+        """Of the table that was asked."""
+        return table().date
+
+
+def judge(installs: Iterable[ReadInstall], image: BaseImage) -> Verdict:
+    """Asks the files that a lockfile lists, else the table of wheels for the CPython and the C library of ``image``.
+
+    Local projects, and what is fetched with git, are not judged here.
+    """
+    found = re.match(r"3\.\d+", image.version)
+    python = found[0] if found else ""
+    libc = image.libc or ""
+    states: dict[str, tuple[State, str]] = {}
+    for install in installs:
+        for locked in install.locked:
+            if locked.source == "registry":
+                states[locked.name] = _of_locked(locked, python, libc)
+        if not install.locked:
+            for shown, name, state in _of_requirements(install.requirements, python, libc):
+                states.setdefault(name, (state, shown))
+    where = f"CPython {python} and {libc}" if python else "this Python"
+    built = [
+        Building(name, f"{shown} has no wheel for {where} ({'lockfile' if ' lists ' in shown else table().date})")
+        for name, (state, shown) in states.items()
+        if state == "built"
+    ]
+    return Verdict(
+        tuple(sorted(name for name, (state, _) in states.items() if state == "wheel")),
+        tuple(built),
+        tuple(dict.fromkeys(shown for state, shown in states.values() if state == "unknown")),
+    )
+
+
+def _of_locked(locked: LockedDistribution, python: str, libc: str) -> tuple[State, str]:
+    shown = f"{locked.name} {locked.version}" if locked.version else locked.name
+    if locked.name in PURE_SOURCES or locked.is_pure:
+        return "wheel", shown
+    if not locked.files:
+        return state_of(locked.name, f"=={locked.version}" if locked.version else "", python, libc), shown
+    keys = {key for file in locked.files for key in read_name(file)[2]}
+    if any(key_fits(key, python, libc) for key in keys):
+        return "wheel", shown
+    return ("built" if python else "unknown"), shown
+
+
+def _of_requirements(requirements: Iterable[Requirement], python: str, libc: str) -> Iterator[tuple[str, str, State]]:
+    """What is shown, the name and the state of each requirement and of the compiled distributions that it needs."""
+    rows = table().rows
+    listed = [need for need in requirements if need.name and not _is_foreign(need.marker)]
+    names = {need.name for need in listed}
+    for need in listed:
+        name = need.name or ""
+        if need.url is not None or need.path is not None or name in SOURCE_ONLY:
+            continue
+        shown = name + need.specifier
+        yield shown, name, "wheel" if name in PURE_SOURCES else state_of(name, need.specifier, python, libc)
+        more = list(rows[name].needs) if name in rows else []
+        for extra in need.extras:
+            row = rows.get(f"{name}[{extra}]")
+            if row is None:
+                yield f"{name}[{extra}]", f"{name}[{extra}]", "unknown"
+            else:
+                more += row.needs
+        for other in more:
+            # What pip picks for a dependency is the newest that fits.
+            if other not in names and other not in PURE_SOURCES:
+                yield f"{other} (for {name})", other, state_of(other, "", python, libc)
+
+
+def _is_foreign(marker: str) -> bool:
+    return (
+        re.search(r"(?:sys_platform|platform_system|os_name)\s*==\s*[\"'](?:win32|Windows|darwin|Darwin|nt)", marker)
+        is not None
+    )

@@ -1,0 +1,124 @@
+"""Which distributions install without a compiler: the table, lockfiles, and the script that makes the table."""
+
+from __future__ import annotations
+
+import pytest
+
+from refactor import BuildContext, fix
+from refactor.ecosystems.python.make_wheels import rows
+from refactor.ecosystems.python.wheels import read_name, state_of
+
+
+@pytest.mark.parametrize(
+    ("name", "specifier", "python", "libc", "state"),
+    [
+        # https://pypi.org/project/asyncpg/0.29.0/#files is the first with cp312.
+        ("asyncpg", "==0.26.0", "3.12", "glibc", "built"),
+        ("asyncpg", "==0.29.0", "3.12", "glibc", "wheel"),
+        ("asyncpg", "", "3.12", "glibc", "wheel"),
+        ("asyncpg", "<0.28", "3.12", "glibc", "unknown"),
+        ("ujson", "==5.10.0", "3.14", "glibc", "built"),
+        ("ujson", "==5.11.0", "3.14", "musl", "wheel"),
+        # One wheel for every CPython since 3.7 (abi3).
+        ("cryptography", "==41.0.3", "3.12", "glibc", "wheel"),
+        ("flask", "==0.1", "3.12", "musl", "wheel"),
+        # Pure, but each release wants one release of pydantic-core.
+        ("pydantic", "==2.5.0", "3.13", "glibc", "unknown"),
+        ("pydantic", "==1.10.2", "3.13", "glibc", "wheel"),
+        ("pyyaml", "==5.1", "3.12", "glibc", "wheel"),
+        ("not-in-the-table", "", "3.12", "glibc", "unknown"),
+        ("numpy", "", "", "glibc", "unknown"),
+    ],
+)
+def test_table(name: str, specifier: str, python: str, libc: str, state: str) -> None:
+    assert state_of(name, specifier, python, libc) == state
+
+
+@pytest.mark.parametrize(
+    ("file", "keys"),
+    [
+        ("a-1.0-py3-none-any.whl", {"any"}),
+        ("a-1.0-cp36-cp36m-manylinux1_x86_64.whl", {"36"}),
+        ("a-1.0-cp312-cp312-manylinux_2_17_x86_64.manylinux2014_x86_64.whl", {"312"}),
+        ("a-1.0-cp312-cp312-manylinux_2_39_x86_64.whl", set()),
+        ("a-1.0-cp313-cp313t-manylinux_2_17_x86_64.whl", set()),
+        ("a-1.0-cp312-cp312-macosx_11_0_arm64.whl", set()),
+        ("a-1.0-cp37-abi3-musllinux_1_2_x86_64.whl", {"a37m"}),
+        ("a-1.0-py3-none-manylinux2014_x86_64.whl", {"p"}),
+        ("a-1.0.tar.gz", set()),
+    ],
+)
+def test_names_of_wheels(file: str, keys: set[str]) -> None:
+    assert read_name(file) == ("a", "1.0", keys)
+
+
+def test_rows() -> None:
+    files = [
+        "Fast_Lib-1.0-cp311-cp311-manylinux2014_x86_64.whl",
+        "fast_lib-1.1-cp311-cp311-manylinux2014_x86_64.whl",
+        "fast_lib-1.1-cp312-cp312-manylinux2014_x86_64.whl",
+        "fast_lib-1.2-cp312-cp312-manylinux2014_x86_64.whl",
+        "web-2.0-py3-none-any.whl",
+        "old-0.1.tar.gz",
+    ]
+    assert rows(files, {"web": {"fast-lib"}, "web[more]": {"old"}}, (), "2026-01-01") == [
+        "date 2026-01-01",
+        "fast-lib 1.2 311:1.0-1.1 312:1.1",
+        "web 2.0 >fast-lib",
+        "web[more] - >old",
+    ]
+
+
+LOCK = """
+[[package]]
+name = "own-lib"
+version = "1.0"
+files = [{file = "own_lib-1.0-cp311-cp311-%s.whl", hash = "sha256:a"}, {file = "own_lib-1.0.tar.gz", hash = "sha256:b"}]
+
+[metadata]
+lock-version = "2.0"
+python-versions = "*"
+content-hash = "a"
+"""
+PROJECT = '[tool.poetry]\nname = "a"\nversion = "1"\n[tool.poetry.dependencies]\npython = "*"\nown-lib = "*"\n'
+POETRY = b"""FROM python:%s
+RUN pip install --no-cache-dir poetry==1.8.0
+WORKDIR /app
+COPY pyproject.toml poetry.lock ./
+RUN poetry install --no-root
+COPY app.py ./
+CMD ["python", "app.py"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("python", "platform", "because"),
+    [
+        (b"3.11", "manylinux2014_x86_64", ""),
+        (b"3.12", "manylinux2014_x86_64", "own-lib 1.0 has no wheel for CPython 3.12"),
+        (b"3.11", "win_amd64", "own-lib 1.0 has no wheel for CPython 3.11"),
+    ],
+)
+def test_lockfile_that_lists_files(python: bytes, platform: str, because: str) -> None:
+    files = {"pyproject.toml": PROJECT, "poetry.lock": LOCK % platform, "app.py": "import own_lib\n"}
+    change = fix(POETRY % python, BuildContext.of(files), select=["use-slim-base"])
+    refused = " ".join(refusal.because for refusal in change.refused)
+    assert (b"-slim" in change.after) is (because == ""), refused
+    assert because in refused
+
+
+@pytest.mark.parametrize(
+    ("wanted", "because"),
+    [
+        ("uvicorn[standard]", ""),
+        ("uvicorn[nonsense]", "nothing says whether uvicorn[nonsense] can be installed"),
+        ("django==4.2 psycopg2==2.9.9", "psycopg2 has no Linux wheel"),
+        ("nobody-knows==1 flask", "nothing says whether nobody-knows==1 can be installed"),
+    ],
+)
+def test_requirements(wanted: str, because: str) -> None:
+    packages = " ".join(f'"{word}"' for word in wanted.split())
+    dockerfile = f'FROM python:3.12\nRUN pip install {packages}\nCOPY a.py ./\nCMD ["python", "a.py"]\n'.encode()
+    change = fix(dockerfile, BuildContext.of({"a.py": ""}), select=["use-slim-base"])
+    assert (b"slim" in change.after) is (because == "")
+    assert because in " ".join(refusal.because for refusal in change.refused)
