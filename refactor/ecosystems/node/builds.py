@@ -27,23 +27,7 @@ NEUTRAL = words(
     """
 )
 """Programs that make nothing which is needed when the container runs."""
-COPIERS = frozenset(
-    {
-        "cp",
-        "mv",
-        "copyfiles",
-        "copyup",
-        "cpx",
-        "cpx2",
-        "cpy",
-        "ncp",
-        "copy",
-        "rsync",
-        "ln",
-        "recursive-copy",
-        "cpr",
-    }
-)
+COPIERS = words("cp mv copyfiles copyup cpx cpx2 cpy ncp copy rsync ln recursive-copy cpr")
 
 _COMMON = {
     "nuxi": ".output",
@@ -65,19 +49,7 @@ _COMMON = {
     "react-router": "build",
     "rslib": "dist",
 }
-_FRONT_END = frozenset(
-    {
-        "react-scripts",
-        "react-app-rewired",
-        "craco",
-        "vue-cli-service",
-        "ng",
-        "gatsby",
-        "docusaurus",
-        "eleventy",
-        "ncc",
-    }
-)
+_FRONT_END = words("react-scripts react-app-rewired craco vue-cli-service ng gatsby docusaurus eleventy ncc")
 
 
 class Built(NamedTuple):

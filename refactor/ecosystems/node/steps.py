@@ -7,48 +7,13 @@ from typing import NamedTuple
 from refactor.ecosystems.node.builds import COPIERS, Built, build_of
 from refactor.ecosystems.node.layout import Layout
 from refactor.ecosystems.node.programs import MANAGERS, Programs
+from refactor.ecosystems.node.tables import words
 from refactor.ecosystems.reading import StageReading, Step, join
 from refactor.ecosystems.system import MANAGERS as SYSTEM_MANAGERS, is_set_up
 from refactor.shell import Command
 
-QUIET = frozenset(
-    {
-        "echo",
-        "true",
-        "ls",
-        "pwd",
-        "cat",
-        "which",
-        "cd",
-        "set",
-        "export",
-        "printf",
-        "test",
-        "[",
-        ":",
-        "id",
-        "du",
-        "sleep",
-    }
-)
-FILES = frozenset(
-    {
-        "cp",
-        "mv",
-        "rm",
-        "ln",
-        "sed",
-        "touch",
-        "mkdir",
-        "chmod",
-        "chown",
-        "tar",
-        "unzip",
-        "gunzip",
-        "find",
-        "tee",
-    }
-)
+QUIET = words("echo true ls pwd cat which cd set export printf test [ : id du sleep")
+FILES = words("cp mv rm ln sed touch mkdir chmod chown tar unzip gunzip find tee")
 FETCHES = frozenset({"curl", "wget", "git", "pip", "pip3", "gem", "cargo", "go", "composer", "apt-key", "gpg"})
 
 
