@@ -84,6 +84,23 @@ class InstallProductionDependencies(Codemod):
             files={"package.json": MANIFEST, "package-lock.json": LOCK, "server.js": "require('express')\n"},
         ),
         leaves(
+            "types are checked at each start",
+            """
+            FROM node:20-slim
+            WORKDIR /app
+            COPY package.json package-lock.json server.ts ./
+            RUN npm ci
+            CMD ["npx", "ts-node", "server.ts"]
+            """,
+            files={
+                "package.json": '{"name": "a", "version": "1.0.0", "dependencies": {"express": "^4.0.0",'
+                ' "ts-node": "^10.0.0", "typescript": "^5.0.0"}, "devDependencies": {"@types/express": "^4.0.0"}}',
+                "package-lock.json": LOCK,
+                "server.ts": "import express from 'express'\n",
+            },
+            because="checks types when it starts, with @types/express",
+        ),
+        leaves(
             "no lockfile",
             """
             FROM node:20-slim

@@ -296,7 +296,7 @@ def why_dev_needed(
     if unknown is not None:
         return f"what is started cannot be followed: {unknown}"
     for ran in start.all:
-        reason = _program_needs(start, ran, unit, root)
+        reason = _program_needs(start, ran, unit, root) or _why_types_needed(ran, unit.package, root)
         if reason is not None:
             return reason
     if is_bundled or all(ran.program in STATIC_SERVERS for ran in start.runs):
@@ -308,6 +308,21 @@ def why_dev_needed(
         reason = why_package_is_dev(start.layout, name, place, unit, root, lock)
         if reason is not None:
             return reason
+    return None
+
+
+def _why_types_needed(ran: Ran, *packages: PackageJson) -> str | None:
+    """ts-node checks types at each start unless told not to; tsx, swc and esbuild never do."""
+    modules = node_modules_wanted(ran.args) if ran.program in {"node", "nodejs"} else ()
+    is_checking = ran.program in {"ts-node", "ts-node-dev", "ts-node-esm", "ts-node-script"} or any(
+        module in {"ts-node/register", "ts-node/esm", "ts-node"} for module in modules
+    )
+    if not is_checking or {"-T", "--transpile-only", "--transpileOnly", "--swc"} & set(ran.args):
+        return None
+    for package in packages:
+        types = next((name for name in package.dev_dependencies if name.startswith("@types/")), None)
+        if types is not None:
+            return f"{ran.shown} checks types when it starts, with {types}, a development dependency"
     return None
 
 
