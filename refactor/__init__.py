@@ -66,9 +66,16 @@ from refactor.engine.fix import (
     fix as fix,
 )
 from refactor.flow import (
+    is_within as is_within,
+    low_ports as low_ports,
     named as named,
+    only_docker as only_docker,
+    ownership as ownership,
     unseen_copies as unseen_copies,
+    user_ids as user_ids,
     why_not_seen as why_not_seen,
+    why_root as why_root,
+    written_by_shell as written_by_shell,
 )
 from refactor.images import (
     BaseImage as BaseImage,

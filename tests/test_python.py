@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from refactor import BuildContext, Settings, StageReading, fix, parse
+from refactor import BuildContext, Settings, StageReading, fix, parse, written_by_shell
 from refactor.ecosystems.ecosystem import Install, Rewrite
 from refactor.ecosystems.python import Python
 from refactor.ecosystems.python.production import poetry_version
@@ -813,8 +813,13 @@ def test_wheels_with_their_own_libraries_need_nothing() -> None:
 
 def written(source: str, dockerfile: str = "CMD python app.py", **files: str) -> tuple[str, ...] | str:
     text = f"FROM python:3.11\nWORKDIR /app\nCOPY . .\nRUN pip install -r requirements.txt\n{dockerfile}\n"
-    answer = Python().written(reading(text, {"requirements.txt": "flask\n", "app.py": source, **files}))
-    return answer.because if isinstance(answer, Refused) else answer.paths
+    stage = reading(text, {"requirements.txt": "flask\n", "app.py": source, **files})
+    answer, by_shell = Python().written(stage), written_by_shell(stage)
+    if isinstance(answer, Refused):
+        return answer.because
+    if isinstance(by_shell, Refused):
+        return by_shell.because
+    return tuple(dict.fromkeys((*answer.paths, *by_shell)))
 
 
 def test_nothing_written_is_known() -> None:
@@ -853,11 +858,11 @@ def test_django_writes_its_database_where_base_dir_is() -> None:
         "DATABASES = {'default': {'ENGINE': 'django.db.backends.sqlite3', 'NAME': BASE_DIR / 'db.sqlite3'}}\n"
     )
     text = "FROM python:3.11\nWORKDIR /app\nCOPY . .\nRUN python manage.py migrate\nCMD gunicorn shop.wsgi\n"
-    answer = Python().written(reading(text, {"shop/settings.py": settings, "manage.py": ""}))
+    answer = Python().written(reading(text, {"shop/settings.py": settings, "shop/wsgi.py": "", "manage.py": ""}))
     assert not isinstance(answer, Refused)
     assert answer.paths == ("/app",)
-    # `migrate` makes the database as root.
-    assert answer.filled == ("/app",)
+    # `migrate` makes the database: it has to run as the user who changes it.
+    assert [node.argument for node in answer.fillers] == ["python manage.py migrate"]
 
 
 @pytest.mark.parametrize(
@@ -875,10 +880,11 @@ def test_what_the_entrypoint_writes_is_known(line: str, paths: tuple[str, ...]) 
     settings = "from pathlib import Path\nBASE_DIR = Path(__file__).resolve().parent.parent\n"
     answer = written(
         "",
-        'ENTRYPOINT ["./run.sh"]',
+        'ENTRYPOINT ["./run.sh"]\nCMD ["python", "app.py"]',
         **{
             "run.sh": f'#!/bin/sh\n{line}\nexec "$@"\n',
             "a/settings.py": settings + "STATIC_ROOT = BASE_DIR / 'static'\n",
+            "manage.py": "",
         },
     )
     assert answer == paths
@@ -893,7 +899,11 @@ def test_what_the_entrypoint_writes_is_known(line: str, paths: tuple[str, ...]) 
     ],
 )
 def test_what_the_entrypoint_may_write_is_named(line: str, because: str) -> None:
-    assert because in written("", 'ENTRYPOINT ["./run.sh"]', **{"run.sh": f"#!/bin/sh\n{line}\n"})
+    assert because in written(
+        "",
+        'ENTRYPOINT ["./run.sh"]\nCMD ["python", "app.py"]',
+        **{"run.sh": f'#!/bin/sh\n{line}\nexec "$@"\n', "manage.py": ""},
+    )
 
 
 # commands

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Iterator
 
@@ -11,44 +10,40 @@ from refactor import (
     BaseImage,
     BuildContext,
     Codemod,
-    Command,
     Dockerfile,
     Edit,
     Finding,
     InsertAfter,
     InsertBefore,
     Instruction,
+    Option,
     Phase,
     Refusal,
     Refused,
+    Replace,
     Safety,
     StageReading,
-    Start,
-    Step,
     Trivia,
     Written,
+    is_within,
     leaves,
-    package_calls,
-    read,
+    low_ports,
+    only_docker,
+    ownership,
     recognise,
     refuse,
     rewrites,
+    user_ids,
+    why_not_seen,
+    why_root,
+    why_windows,
+    written_by_shell,
 )
 
 UID = 10001
 """Fixed, so that volumes keep their owner from build to build; above the range that distributions hand out."""
-OWN_DROP = frozenset({"gosu", "su-exec", "setpriv", "su", "runuser", "chroot", "s6-setuidgid", "sudo"})
-ROOT_PROGRAMS = frozenset(
-    """nginx apache2 apache2-foreground apachectl httpd httpd-foreground supervisord cron crond sshd dockerd systemd
-    init php-fpm postgres mysqld mongod rabbitmq-server redis-server haproxy caddy uwsgi service s6-svscan
-    """.split()
-)
-ROOT_IMAGES = frozenset({"nginx", "httpd", "mysql", "postgres", "redis", "mongo", "mariadb", "haproxy", "traefik"})
 BUILT_IN = {"node": "node"}
-HOME_DOWNLOADS = re.compile(
-    r"playwright install|nltk\.download|nltk\.downloader|huggingface-cli|puppeteer browsers install"
-    r"|corepack (?:prepare|use|install)|pip3? install .*--user|spacy download .*--user|npx playwright"
-)
+BY_HAND = "write USER with an id in front of CMD, and give that user the folders that the program writes to"
 FLASK = {"requirements.txt": "flask==3.0.0\n", "app.py": "from flask import Flask\napp = Flask(__name__)\n"}
 
 
@@ -62,26 +57,33 @@ class RunAsUser(Codemod):
 
     What it does
     ------------
-    Adds USER before the start command: the user that the base image brings for it (`node`), or one of its own with a
-    fixed id. Folders that the program writes to, as far as its sources show, become that user's; all else stays
-    root's, so that a process cannot change its own code.
+    Adds USER, by numbers, before the start command: the user that the base image brings for it (Node's 1000), or one of
+    its own with a fixed id. Folders that the program writes to, as far as its sources show, become that user's; all
+    else stays root's, so that a process cannot change its own code. No file is stored twice for that: a COPY gets an
+    owner, or folders alone do, or USER stands before the RUN that makes the files.
+
+    A USER that the author wrote as a name becomes numbers where those are known, from the base image or from the RUN
+    that makes the user: Kubernetes' `runAsNonRoot` cannot verify a name.
 
     When it refuses
     ---------------
-    When the program drops privileges itself (gosu, nginx, supervisord), installs packages when it starts, or lives
-    below `/root`; when a Compose file decides on the user, or mounts the folders that the program writes to; when
-    it is not known what is started or where it writes.
+    When the sources of the started program were not all found and read; when it starts a shell, drops privileges itself
+    (gosu, nginx, supervisord), installs packages when it starts, or lives below `/root`; when the stage is not what is
+    shipped; when a Compose file decides on the user, or mounts the engine's socket, folders of the host, or those that
+    the program writes to; when it is not known what is started or where it writes.
 
     Safety
     ------
-    REVIEW: the user changes on purpose. Ports below 1024 stay reachable: container engines have allowed them to every
-    user since Docker 20.10.
+    REVIEW: the user changes on purpose; the files that show where the program writes are named. Only a suggestion where
+    it listens below port 1024: Docker has allowed those to every user since 20.10, Kubernetes and podman have not. With
+    Compose alone, or `runtime = "docker"`, it is applied.
     """
 
     phase = Phase.RUNTIME
     safety = Safety.REVIEW
     may_change = frozenset({Aspect.USER, Aspect.COMMANDS, Aspect.LAYERS, Aspect.COPIES})
     hadolint = ("DL3002",)
+    options = {"runtime": Option("", "What runs the containers, where the repository does not say.", ("", "docker"))}
     examples = (
         rewrites(
             "Node has a user of its own",
@@ -97,7 +99,7 @@ class RunAsUser(Codemod):
             WORKDIR /app
             COPY server.js ./
             EXPOSE 3000
-            USER node
+            USER 1000:1000
             CMD ["node", "server.js"]
             """,
             files={"server.js": "require('http').createServer().listen(3000)\n", "package.json": "{}"},
@@ -116,7 +118,7 @@ class RunAsUser(Codemod):
             WORKDIR /app
             COPY . .
             RUN mkdir data && chown node:node data
-            USER node
+            USER 1000:1000
             CMD ["node", "app.js"]
             """,
             files={"app.js": "require('fs').appendFileSync('data/visits.txt', 'one')\n", "package.json": "{}"},
@@ -156,7 +158,7 @@ class RunAsUser(Codemod):
             WORKDIR /app
             COPY . .
             RUN mkdir -p /data \\
-                && chown -R app:app /data
+                && chown app:app /data
             VOLUME /data
             USER 10001:10001
             CMD ["python", "app.py"]
@@ -165,6 +167,172 @@ class RunAsUser(Codemod):
                 "requirements.txt": "",
                 "app.py": "with open('/data/log.txt', 'a') as log:\n    log.write('started')\n",
             },
+        ),
+        rewrites(
+            "files of a folder are not stored twice",
+            before="""
+            FROM node:20-slim
+            WORKDIR /app
+            COPY app.js ./
+            COPY data /app/data
+            CMD ["node", "app.js"]
+            """,
+            after="""
+            FROM node:20-slim
+            WORKDIR /app
+            COPY app.js ./
+            COPY --chown=1000:1000 data /app/data
+            USER 1000:1000
+            CMD ["node", "app.js"]
+            """,
+            files={
+                "app.js": "require('fs').appendFileSync('data/visits.txt', 'one')\n",
+                "package.json": "{}",
+                "data/visits.txt": "",
+            },
+        ),
+        rewrites(
+            "numbers in place of a name",
+            before="""
+            FROM python:3.11-slim
+            RUN groupadd -g 1337 www && useradd -u 1337 -g www www
+            USER www
+            CMD ["python", "app.py"]
+            """,
+            after="""
+            FROM python:3.11-slim
+            RUN groupadd -g 1337 www && useradd -u 1337 -g www www
+            USER 1337:1337
+            CMD ["python", "app.py"]
+            """,
+            files=FLASK,
+        ),
+        leaves(
+            "what the Dockerfile copies is not there",
+            """
+            FROM ubuntu:14.04
+            RUN apt-get update && apt-get install -y nginx supervisor
+            ADD README.rst /deploy/
+            EXPOSE 80
+            ENTRYPOINT ["/deploy/docker-start.sh"]
+            """,
+            files={},
+            because="copies README.rst, which is not in the build context",
+        ),
+        leaves(
+            "the program is not there",
+            """
+            FROM python:3.7-alpine
+            RUN mkdir /db; chmod 775 /db
+            ADD . /code
+            WORKDIR /code
+            CMD ["gunicorn", "wsgi:app"]
+            """,
+            files={"requirements.txt": ""},
+            because="the module wsgi",
+        ),
+        leaves(
+            "a source cannot be read",
+            """
+            FROM python:3.11-slim
+            WORKDIR /app
+            COPY . .
+            CMD ["python", "app.py"]
+            """,
+            files={"app.py": "((("},
+            because="cannot be read: app.py: line 1 is not Python 3",
+        ),
+        leaves(
+            "a toolbox",
+            """
+            FROM python:3.11-slim
+            COPY . /app
+            CMD ["/bin/bash"]
+            """,
+            files=FLASK,
+            because="starts a shell",
+        ),
+        leaves(
+            "the last stage is not what is shipped",
+            """
+            FROM node:20 AS builder
+            WORKDIR /app
+            COPY . .
+            CMD ["node", "app.js"]
+            FROM builder AS dev-envs
+            RUN apt-get update && apt-get install -y --no-install-recommends git
+            """,
+            files={"app.js": "", "package.json": "{}"},
+            because="the last stage is called dev-envs",
+        ),
+        leaves(
+            "users made in a heredoc",
+            """
+            FROM python:3.11-slim
+            RUN <<EOF
+            adduser --system app
+            EOF
+            WORKDIR /app
+            COPY . .
+            CMD ["python", "app.py"]
+            """,
+            files=FLASK,
+            because="makes a user or a group already (adduser)",
+        ),
+        leaves(
+            "a port below 1024, and nothing that shows Docker alone",
+            """
+            FROM node:20-slim
+            WORKDIR /app
+            COPY app.js ./
+            EXPOSE 80
+            CMD ["node", "app.js"]
+            """,
+            files={"app.js": "require('http').createServer().listen(80)\n", "package.json": "{}"},
+        ),
+        leaves(
+            "an image from before it had the user",
+            """
+            FROM node:5.11.0-slim
+            WORKDIR /app
+            USER node
+            COPY app.js ./
+            CMD ["node", "app.js"]
+            """,
+            files={"app.js": "", "package.json": "{}"},
+            because="the numbers of the user node are not known",
+        ),
+        leaves(
+            "a language that is not read",
+            """
+            FROM ubuntu:24.04
+            COPY app.py /
+            CMD ["python3", "/app.py"]
+            """,
+            files=FLASK,
+            because="its sources are not read",
+        ),
+        leaves(
+            "a program of another image",
+            """
+            FROM python:3.11-slim
+            COPY --from=gcr.io/dataflow-templates-base/launcher:1 /opt/launcher /opt/launcher
+            COPY . /app
+            ENTRYPOINT ["/opt/launcher"]
+            """,
+            files=FLASK,
+            because="its sources are not read",
+        ),
+        leaves(
+            "the engine's socket",
+            """
+            FROM python:3.11-slim
+            WORKDIR /app
+            COPY . .
+            CMD ["python", "app.py"]
+            """,
+            files={**FLASK, "test/run.sh": "docker run -v /var/run/docker.sock:/var/run/docker.sock app\n"},
+            because="test/run.sh names the engine's socket",
         ),
         leaves(
             "the author made a user and does not say for what",
@@ -196,7 +364,7 @@ class RunAsUser(Codemod):
             FROM node:20-slim
             WORKDIR /app
             COPY server.js ./
-            USER node
+            USER 1000:1000
             CMD ["node", "server.js"]
             """,
             files={"server.js": "", "package.json": "{}"},
@@ -207,214 +375,162 @@ class RunAsUser(Codemod):
         if not file.stages:
             return
         reading = StageReading.of(file, file.stages[-1], context)
-        languages = recognise(reading)
-        if not _runs_as_root(reading) or not languages:
+        if why_windows(file, reading.stage) is not None:
             return
+        user = reading.final_user
         place = reading.last("CMD") or reading.last("ENTRYPOINT") or reading.stage.from_
-        if context.why_unknown is not None:
-            yield refuse(place, f"the build context is not known: {context.why_unknown}", "name it with --context")
+        if user is not None:
+            answer = _numeric(reading)
+        elif reading.image is not None and reading.image.default_user not in {"", "root", "0", None}:
             return
-        reason = _why_root(reading)
-        if reason is not None:
-            yield refuse(place, reason.because, reason.hint)
-            return
-        written = Written()
-        for language in languages:
-            answer = language.written(reading)
-            if isinstance(answer, Refused):
-                yield refuse(place, answer.because, answer.hint)
-                return
-            written = Written(
-                tuple(dict.fromkeys((*written.paths, *answer.paths))),
-                (*written.evidence, *answer.evidence),
-                (*written.filled, *answer.filled),
-            )
-        answer_or_finding = _add_user(reading, written)
-        if isinstance(answer_or_finding, Refused):
-            yield refuse(place, answer_or_finding.because, answer_or_finding.hint)
         else:
-            yield answer_or_finding
+            answer = _answer(reading, self.option("runtime") == "docker")
+        if isinstance(answer, Refused):
+            yield refuse(place, answer.because, answer.hint)
+        elif answer is not None:
+            yield answer
 
 
-def _runs_as_root(reading: StageReading) -> bool:
-    user = reading.final_user
-    if user is not None:
-        return False
-    image = reading.image
-    return image is None or image.default_user in {"", "root", "0", None}
+def _answer(reading: StageReading, is_docker: bool) -> Finding | Refused:
+    context = reading.context
+    if context.why_unknown is not None:
+        return Refused(f"the build context is not known: {context.why_unknown}", "name it with --context")
+    written = why_root(reading) or why_not_seen(reading) or _written(reading)
+    return written if isinstance(written, Refused) else _add_user(reading, written, is_docker)
 
 
-def _why_root(reading: StageReading) -> Refused | None:
-    """Why the container has to start as root, or why that cannot be told."""
-    deployment = reading.context.deployment
-    if deployment.users:
-        where = deployment.named_by("user")
-        return Refused(f"{where} runs the image as user {deployment.users[0]}", "remove `user` there first")
-    if any("docker.sock" in mount for mount in deployment.mounts):
-        where = deployment.named_by("mounts")
-        return Refused(f"{where} mounts the engine's socket, which only root can open")
-    image = reading.image
-    if image is None:
-        return Refused(f"the users of the base image {reading.stage.image} are not in the catalogue")
-    if image.family in ROOT_IMAGES or (image.family == "php" and "apache" in image.reference):
-        return Refused(f"{image.family} starts as root and drops privileges itself")
+def _written(reading: StageReading) -> Written | Refused:
+    """What all languages and the shell part of the start command write."""
+    answers: list[Written] = []
+    for language in recognise(reading):
+        files = language.program(reading)
+        answer = files if isinstance(files, Refused) else language.written(reading) if files else None
+        if isinstance(answer, Refused):
+            return answer
+        if answer is not None:
+            answers.append(answer)
     start = reading.start
-    if start is None:
-        return Refused("it is not known what the container runs: there is no CMD or ENTRYPOINT", "add a CMD")
-    return _why_start_needs_root(reading, start.argv, _text(start)) or _why_home(reading)
+    if not answers:
+        shown = "" if start is None else " ".join(start.argv) or start.nodes[-1].argument
+        return Refused(
+            f"where the program writes that is started ({shown}) is not known: its sources are not read", BY_HAND
+        )
+    by_shell = written_by_shell(reading)
+    if isinstance(by_shell, Refused):
+        return by_shell
+    answers.insert(0, Written(tuple(by_shell), tuple(by_shell.values())))
+    paths = tuple(dict.fromkeys(path for answer in answers for path in answer.paths))
+    return Written(
+        tuple(path for path in paths if not path.startswith(("/tmp/", "/var/tmp/", "/dev/", "/proc/"))),
+        tuple(line for answer in answers for line in answer.evidence),
+        tuple(path for answer in answers for path in answer.filled),
+        tuple(node for answer in answers for node in answer.fillers),
+        tuple(port for answer in answers for port in answer.ports),
+    )
 
 
-def _text(start: Start) -> str:
-    return start.script.text if start.script is not None else ""
-
-
-def _why_start_needs_root(reading: StageReading, argv: tuple[str, ...], text: str) -> Refused | None:
-    programs = {posixpath.basename(word) for word in argv[:3]} | {command.name or "" for command in read(text).commands}
-    drops = sorted(programs & OWN_DROP)
-    if drops:
-        return Refused(f"what is started drops privileges itself ({drops[0]})")
-    starts = sorted(programs & ROOT_PROGRAMS)
-    if starts:
-        return Refused(f"{starts[0]} is meant to start as root and drops privileges itself")
-    for word in (*argv, *text.split()):
-        path = reading.in_context(posixpath.normpath(posixpath.join(reading.final_workdir, word.strip("'\"`();&|"))))
-        script = _shell_script(reading, path)
-        if script is None:
-            continue
-        commands = read(script)
-        names = {command.name or "" for command in commands.commands}
-        found = sorted(names & (OWN_DROP | ROOT_PROGRAMS | {"chown", "useradd", "adduser", "usermod"}))
-        if found:
-            return Refused(f"{path}, which is started, calls {found[0]}, which only root can do")
-        calls = [call for call in package_calls(commands) if call.action in {"install", "update", "global-install"}]
-        if calls:
-            return Refused(f"{path}, which is started, installs packages ({calls[0].program} {calls[0].action})")
-        if commands.opaque is not None and (OWN_DROP | {"chown"}) & set(re.findall(r"[\w-]+", script)):
-            return Refused(f"{path}, which is started, cannot be read: {commands.opaque}")
-    for call in package_calls(read(text)):
-        if call.action in {"install", "update", "ci", "sync", "global-install"}:
-            return Refused(
-                f"the start command installs packages ({call.program} {call.action})", "install them in a RUN"
-            )
-    return None
-
-
-def _shell_script(reading: StageReading, path: str | None) -> str | None:
-    """The text of a shell script of the build context, None where the path is none."""
-    if not path:
+def _numeric(reading: StageReading) -> Finding | Refused | None:
+    """The author's USER by its numbers: Kubernetes' ``runAsNonRoot`` cannot verify a name."""
+    node = reading.last("USER")
+    if node is None:
         return None
-    is_named_so = path.endswith((".sh", ".bash"))
-    if not is_named_so and "." in posixpath.basename(path):
-        return None
-    text = reading.context.read(path)
-    if not isinstance(text, str):
-        return None
-    if text.startswith("#!"):
-        return text if re.match(r"#!.*\b(?:ba|da|a)?sh\b", text) else None
-    return text if is_named_so else None
+    name, colon, group = node.argument.partition(":")
+    if re.fullmatch(r"\d*", name) and re.fullmatch(r"\d*", group):
+        return None if name.strip("0") else Refused(f"line {reading.file.line_of(node)} sets USER to root", BY_HAND)
+    if name == "root":
+        return Refused(f"line {reading.file.line_of(node)} sets USER to root", BY_HAND)
+    ids = user_ids(reading, name, group if colon else None)
+    if isinstance(ids, Refused):
+        return ids
+    return Finding(
+        node,
+        f"name the user {node.argument} by its numbers",
+        [Replace(node, [node.splice([(0, len(node.argument), f"{ids.uid}:{ids.gid}")])])],
+        why="Kubernetes refuses runAsNonRoot for a USER that is a name: it cannot tell whether that is root",
+        evidence=(ids.where,),
+    )
 
 
-def _why_home(reading: StageReading) -> Refused | None:
-    """Files that only root can reach: the home of root has mode 0700 on every distribution."""
-    for step in reading.steps:
-        node, line = step.node, reading.file.line_of(step.node)
-        if node.keyword == "WORKDIR" and _is_root_home(posixpath.normpath(posixpath.join(step.workdir, node.argument))):
-            return Refused(f"line {line} works below /root, which only root can read", "use another WORKDIR, /app say")
-        if node.keyword in {"COPY", "ADD"} and node.destination is not None:
-            target = posixpath.normpath(posixpath.join(step.workdir, node.destination))
-            if _is_root_home(target):
-                return Refused(f"line {line} copies below /root, which only root can read", "copy elsewhere")
-        if node.keyword == "ENV" and any("/root" in value for _, value in node.pairs):
-            return Refused(f"line {line} sets a variable to a path below /root, which only root can read")
-        if node.keyword == "RUN" and ("/root/" in node.argument.replace("/root/.cache", "") or "~/" in node.argument):
-            return Refused(f"line {line} uses root's home folder, which only root can read")
-        if node.keyword == "RUN" and HOME_DOWNLOADS.search(node.argument):
-            return Refused(f"line {line} downloads into root's home folder, which only root can read")
-    return None
-
-
-def _is_root_home(path: str) -> bool:
-    return _is_within(path, "/root")
-
-
-def _add_user(reading: StageReading, written: Written) -> Finding | Refused:
+def _add_user(reading: StageReading, written: Written, is_docker: bool) -> Finding | Refused:
     file, image = reading.file, reading.image
     assert image is not None
-    mounts = reading.context.deployment.mounts
-    folders = []
-    for path in written.paths:
-        if any(_is_within(path, mount) for mount in mounts):
-            return Refused(
-                f"the program writes to {path}, which Compose mounts: the host decides whose that is",
-                "give the mounted folder an owner and add USER by hand",
-            )
-        if path in {
-            "/",
-            "/usr",
-            "/etc",
-            "/var",
-            "/bin",
-            "/lib",
-            "/opt",
-            "/home",
-            "/root",
-            "/run",
-            "/dev",
-            "/proc",
-            "/sys",
-        }:
-            return Refused(f"the program writes to {path}")
-        if not path.startswith(("/tmp/", "/var/tmp/", "/dev/")) and path not in {"/tmp", "/var/tmp"}:
-            folders.append(path)
-    name, creation = _user(image)
-    if creation is not None and reading.why_no_new_user is not None:
-        return Refused(reading.why_no_new_user, "write USER with its name in front of CMD")
-    owner = "app:app" if creation else f"{name}:{name}" if name in image.users else name
-    if folders and not image.has_shell:
-        return Refused(f"the program writes to {folders[0]}, and {image.reference} has no shell to prepare that")
-    edits: list[Edit] = []
-    given = _given(reading, folders, owner, written.filled)
-    ownership = _ownership(reading, [path for path in folders if path not in given], owner, written.filled)
+    user, creation, owners = _user(image)
+    if reading.why_no_new_user is not None and creation is not None:
+        return Refused(reading.why_no_new_user, "write USER with its id in front of CMD")
+    plan = ownership(reading, written.paths, (*owners, user, user.partition(":")[0]), written.filled)
+    if isinstance(plan, Refused):
+        return plan
+    command = plan.command(owners[0] if owners else user)
+    if command and not image.has_shell:
+        return Refused(f"the program writes to {written.paths[0]}, and {image.reference} has no shell to prepare that")
+    edits: list[Edit] = [Replace(node, [node.with_flag("chown", user)]) for node in plan.copies]
+    anchor = _head_anchor(reading)
     head: list[Instruction | Trivia] = [file.new(f"RUN {creation}")] if creation else []
-    if head:
+    if head and _is_blank_below(file, anchor):
         # Where the author sets what follows apart, the new step stands apart as well.
-        if _is_blank_below(file, _head_anchor(reading)):
-            head.insert(0, file.blank())
-        edits.append(InsertAfter(_head_anchor(reading), head))
-    user = file.new(f"USER {name}")
-    before_user = [file.new(f"RUN {ownership}")] if ownership else []
-    volume = _first_volume(reading, folders)
+        head.insert(0, file.blank())
+    line = file.new(f"USER {user}")
+    before_user = [file.new(f"RUN {command}")] if command else []
+    volume = _first_volume(reading, written.paths)
     if volume is not None and before_user:
         # What is changed in a volume after VOLUME is lost on builders other than BuildKit.
         comments = file.comments_above(volume)
         edits.append(InsertBefore(comments[0] if comments else volume, before_user))
         before_user = []
-    place = _place_of_user(reading)
-    if place is None:
-        last = reading.stage.instructions[-1]
-        if head and last is _head_anchor(reading):
-            edits = [InsertAfter(last, [*head, *before_user, user])]
-        else:
-            edits.append(InsertAfter(last, [*before_user, user]))
+    place = _place_of_user(reading, written.fillers)
+    if isinstance(place, Refused):
+        return place
+    last = reading.stage.instructions[-1]
+    if place is None and head and last is anchor:
+        edits.append(InsertAfter(last, [*head, *before_user, line]))
     else:
-        above = file.comments_above(place)
-        anchor: Instruction | Trivia = above[0] if above else place
-        apart = [file.blank()] if above else []
-        edits.append(InsertBefore(anchor, [*before_user, user, *apart]))
-    what = f"run as {name}" if creation is None else f"run as a user of its own ({name})"
+        if head:
+            edits.append(InsertAfter(anchor, head))
+        if place is None:
+            edits.append(InsertAfter(last, [*before_user, line]))
+        else:
+            above = file.comments_above(place)
+            apart = [file.blank()] if above else []
+            edits.append(InsertBefore(above[0] if above else place, [*before_user, line, *apart]))
+    what = f"run as {user}" if creation is None else f"run as a user of its own ({user})"
+    owned = f", who owns {', '.join(written.paths)}" if written.paths else ""
+    safety, said, evidence = _ports(reading, written, is_docker)
     return Finding(
-        place or reading.stage.instructions[-1],
-        what + (f", who owns {', '.join(folders)}" if folders else ""),
+        place or last,
+        what + owned + said,
         edits,
         why="a process that gets out of its container is not root on the host",
-        evidence=written.evidence,
+        evidence=(*written.evidence, *evidence),
+        safety=safety,
     )
 
 
-def _first_volume(reading: StageReading, folders: list[str]) -> Instruction | None:
+def _ports(reading: StageReading, written: Written, is_docker: bool) -> tuple[Safety, str, tuple[str, ...]]:
+    """Ports below 1024: Docker lets every user listen on them, Kubernetes and podman do not."""
+    low = low_ports(reading, written.ports)
+    if not low:
+        return Safety.REVIEW, "", ()
+    port, where = next(iter(low.items()))
+    by = "the configuration says that Docker runs it" if is_docker else only_docker(reading)
+    if by is not None:
+        fact = f"port {port} ({where}) is open to every user under Docker, and {by} shows no other runtime"
+        return (
+            Safety.REVIEW,
+            "",
+            (f"port {port} ({where}) is open to every user under Docker: {by}" if is_docker else fact,),
+        )
+    return (
+        Safety.UNSAFE,
+        f"; but port {port} ({where}) is root's under Kubernetes and podman: listen above 1023, add NET_BIND_SERVICE"
+        ' there, or set runtime = "docker"',
+        (),
+    )
+
+
+def _first_volume(reading: StageReading, folders: tuple[str, ...]) -> Instruction | None:
     """The first VOLUME that declares a folder the program writes to."""
     for step in reading.steps:
-        if step.keyword == "VOLUME" and any(_is_within(folder, path) for path in step.node.words for folder in folders):
+        if step.keyword == "VOLUME" and any(is_within(folder, path) for path in step.node.words for folder in folders):
             return step.node
     return None
 
@@ -425,82 +541,19 @@ def _is_blank_below(file: Dockerfile, node: Instruction) -> bool:
     return isinstance(following, Trivia) and following.kind == "blank"
 
 
-def _user(image: BaseImage) -> tuple[str, str | None]:
-    """The USER argument and the RUN that makes the user, None where the base image has one for programs."""
-    if image.family in BUILT_IN and BUILT_IN[image.family] in image.users:
-        return BUILT_IN[image.family], None
-    if image.family == "distroless" and "nonroot" in image.users:
-        return "{}:{}".format(*image.users["nonroot"]), None
+def _user(image: BaseImage) -> tuple[str, str | None, tuple[str, ...]]:
+    """The USER argument, the RUN that makes the user (None where the base image has one for programs), and the names
+    that chown knows it by."""
+    name = BUILT_IN.get(image.family) or ("nonroot" if image.family == "distroless" else "")
+    if name in image.users:
+        return "{}:{}".format(*image.users[name]), None, (f"{name}:{name}", name)
     if not image.has_shell:
-        return f"{UID}:{UID}", None
+        return f"{UID}:{UID}", None, ()
     if image.distro == "alpine":
-        return f"{UID}:{UID}", f"addgroup -S -g {UID} app \\\n    && adduser -S -D -H -u {UID} -G app app"
-    return f"{UID}:{UID}", f"groupadd -r -g {UID} app \\\n    && useradd --no-log-init -r -u {UID} -g app app"
-
-
-def _given(reading: StageReading, folders: list[str], owner: str, filled: tuple[str, ...]) -> set[str]:
-    """The folders that a RUN of the author's gives to this user already, with nothing put into them behind it."""
-    given: set[str] = set()
-    for step in reading.steps:
-        if step.keyword in {"COPY", "ADD"} and step.node.destination is not None:
-            target = posixpath.normpath(posixpath.join(step.workdir, step.node.destination))
-            given -= {path for path in given if _is_within(path, target) or _is_within(target, path)}
-        elif step.keyword == "RUN":
-            script = step.script
-            if script is None or script.opaque is not None or any(command.name == "cd" for command in script.commands):
-                given.clear()
-                continue
-            named = {path for command in step.commands for path in _paths(step, command)}
-            given -= {path for path in given if path in filled or any(_is_within(one, path) for one in named)}
-            made = {path for command in step.commands if command.name == "mkdir" for path in _paths(step, command)}
-            for command in step.commands:
-                if command.name == "chown" and {owner, owner.partition(":")[0]}.intersection(command.args):
-                    is_deep = any(arg in {"-R", "--recursive"} for arg in command.args)
-                    paths = _paths(step, command)
-                    given.update(path for path in folders if path in paths and (is_deep or path in made))
-    return given
-
-
-def _paths(step: Step, command: Command) -> set[str]:
-    return {posixpath.normpath(posixpath.join(step.workdir, arg)) for arg in command.args if not arg.startswith("-")}
-
-
-def _is_within(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
-
-
-def _ownership(reading: StageReading, folders: list[str], owner: str, filled: tuple[str, ...]) -> str:
-    if not folders:
-        return ""
-    made = [folder for folder in folders if reading.in_context(folder) is None and folder != reading.final_workdir]
-    # The folder itself and what the build put into it: a database that lies in the sources is written in place.
-    flat = [folder for folder in folders if folder == reading.final_workdir]
-    deep = [folder for folder in folders if folder not in flat]
-    commands = []
-    if made:
-        commands.append("mkdir -p " + " ".join(made))
-    if deep:
-        commands.append(f"chown -R {owner} " + " ".join(deep))
-    if flat and flat[0] in filled:
-        commands.append(f"chown -R {owner} {flat[0]}")
-    elif flat:
-        commands.append(f"chown {owner} {flat[0]}")
-        files = [path for path in _own_files(reading, flat[0]) if not any(path.startswith(f + "/") for f in deep)]
-        if files:
-            commands[-1] += " " + " ".join(files)
-    return " \\\n    && ".join(commands)
-
-
-def _own_files(reading: StageReading, folder: str) -> list[str]:
-    """Data files that the build copies right into a folder the program writes to."""
-    source = reading.in_context(folder)
-    if source is None:
-        return []
-    names = reading.context.children(source)
-    suffixes = (".db", ".sqlite", ".sqlite3", ".log", ".csv", ".json.db")
-    return (
-        [posixpath.join(folder, name) for name in names if name.endswith(suffixes)] if isinstance(names, tuple) else []
-    )
+        creation = f"addgroup -S -g {UID} app \\\n    && adduser -S -D -H -u {UID} -G app app"
+    else:
+        creation = f"groupadd -r -g {UID} app \\\n    && useradd --no-log-init -r -u {UID} -g app app"
+    return f"{UID}:{UID}", creation, ("app:app",)
 
 
 def _head_anchor(reading: StageReading) -> Instruction:
@@ -516,11 +569,20 @@ def _head_anchor(reading: StageReading) -> Instruction:
     return anchor
 
 
-def _place_of_user(reading: StageReading) -> Instruction | None:
-    """The first CMD, ENTRYPOINT or HEALTHCHECK after everything that still has to run as root."""
-    last = -1
-    for index, step in enumerate(reading.steps):
-        if step.keyword in {"RUN", "COPY", "ADD", "WORKDIR", "VOLUME"}:
-            last = index
-    following: list[Step] = list(reading.steps[last + 1 :])
+def _place_of_user(reading: StageReading, fillers: tuple[Instruction, ...]) -> Instruction | Refused | None:
+    """The first CMD, ENTRYPOINT or HEALTHCHECK after everything that still has to run as root; the first RUN of the
+    program itself where nothing else follows, so that what it makes is the user's."""
+    steps = reading.steps
+    work = [step for step in steps if step.keyword in {"RUN", "COPY", "ADD", "WORKDIR", "VOLUME"}]
+    if fillers:
+        first = next(index for index, step in enumerate(work) if step.node in fillers)
+        other = next((step for step in work[first:] if step.node not in fillers), None)
+        if other is not None:
+            line, later = reading.file.line_of(fillers[0]), reading.file.line_of(other.node)
+            return Refused(
+                f"the RUN on line {line} makes files that the program changes later, and line {later} still needs root",
+                f"move the RUN on line {line} behind it",
+            )
+        return fillers[0]
+    following = steps[reading.position(work[-1].node) + 1 :] if work else steps
     return next((step.node for step in following if step.keyword in {"CMD", "ENTRYPOINT", "HEALTHCHECK"}), None)

@@ -102,8 +102,11 @@ class Written(NamedTuple):
     paths: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
     filled: tuple[str, ...] = ()
-    """Those of ``paths`` in which a RUN of the stage runs the program already: the files it made there need the
-    owner as well."""
+    """Those of ``paths`` that a RUN fills with files of its own, such as the output of a build."""
+    fillers: tuple[Instruction, ...] = ()
+    """RUNs that run the program itself, and so make files that it changes later (a database)."""
+    ports: tuple[int, ...] = ()
+    """Ports that its sources listen on, as far as they spell them out."""
 
 
 class Ecosystem:

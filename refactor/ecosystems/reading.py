@@ -248,7 +248,8 @@ class StageReading:
         """The author makes users: one of ours might have the same name, which would end the build, and theirs may be
         meant. None where nothing of the stage, or of those that it is based on, makes one."""
         for node in self.stage.instructions:
-            found = re.search(_MAKES_USERS, node.argument) if node.keyword == "RUN" else None
+            text = "\n".join((node.argument, *(heredoc.body for heredoc in node.heredocs)))
+            found = re.search(_MAKES_USERS, text) if node.keyword == "RUN" else None
             if found is not None:
                 line = self.file.line_of(node)
                 return (

@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 from refactor.flow.closure import Unseen, is_shell, named, unseen_copies, why_not_seen
+from refactor.flow.ownership import Ownership, ownership
 from refactor.flow.places import all_copies, origins, source_of
+from refactor.flow.ports import low_ports, only_docker
 from refactor.flow.roots import SHELLS, Root, roots_of
+from refactor.flow.shell_writes import CALM, QUIET, unknown_program, written_by_shell
+from refactor.flow.user import is_within, why_root
+from refactor.flow.user_ids import Ids, user_ids
 
 __all__ = [
+    "CALM",
+    "QUIET",
     "SHELLS",
+    "Ids",
+    "Ownership",
     "Root",
     "Unseen",
     "all_copies",
     "is_shell",
+    "is_within",
+    "low_ports",
     "named",
+    "only_docker",
     "origins",
+    "ownership",
     "roots_of",
     "source_of",
+    "unknown_program",
     "unseen_copies",
+    "user_ids",
     "why_not_seen",
+    "why_root",
+    "written_by_shell",
 ]

@@ -130,7 +130,7 @@ def _node(text: str, reference: Reference) -> BaseImage | None:
         "node",
         version,
         _variant(tag),
-        users=_users(tag, {"node": (1000, 1000)}),
+        users=_users(tag, {"node": (1000, 1000)} if number is None or _has_node_user(number) else None),
         # The entrypoint script runs `node` when the command is a flag or no program; it came with Node
         # 10.16/12.
         entrypoint=("docker-entrypoint.sh",) if major is None or major >= 10 else (),
@@ -140,6 +140,19 @@ def _node(text: str, reference: Reference) -> BaseImage | None:
         sources=("https://github.com/nodejs/docker-node", _HUB + "node"),
         **system,
     )
+
+
+def _has_node_user(version: tuple[int, ...]) -> bool:
+    """nodejs/docker-node made the user in November 2016 (b18c441d) for the lines 0.10, 0.12, 4.6, 6.9 and 7.0; a tag of
+    a line stands for the last image of that line."""
+    first = {0: {10: 48, 12: 17}, 4: {6: 2}, 6: {9: 1}, 7: {0: 0}}
+    major, minor = version[0], version[1] if len(version) > 1 else None
+    lines = first.get(major)
+    if lines is None:
+        return major > 7
+    if minor is None or minor in lines:
+        return len(version) < 3 or version[2] >= lines.get(minor or 0, 0)
+    return major > 0 and minor > max(lines)
 
 
 def _python(text: str, reference: Reference) -> BaseImage | None:
@@ -491,6 +504,7 @@ def _nginx_like(text: str, reference: Reference, family: str) -> BaseImage | Non
     words = [word for word in tag.words if word not in ("latest", "stable", "mainline")]
     if not set(words) <= {"perl", "otel"}:
         return None
+    number = version_of(tag.version) if tag.version else None
     alpine = tag.alpine is not None
     if alpine:
         holds = contents.ALPINE if tag.is_slim else contents.ALPINE | {"ca-certificates", "curl", "tzdata"}
@@ -508,7 +522,8 @@ def _nginx_like(text: str, reference: Reference, family: str) -> BaseImage | Non
         not tag.release and not tag.alpine,
         contents.ALPINE_SHELLS if alpine else contents.DEBIAN_SHELLS,
         "apk" if alpine else "apt",
-        {"nginx": (101, 101), **_users(tag)},
+        # Before 1.16 the numbers were those that were free when the image was built.
+        {**({"nginx": (101, 101)} if not number or number >= (1, 16) else {}), **_users(tag)},
         "101" if family == "nginx-unprivileged" else "root",
         ("/docker-entrypoint.sh",),
         ("nginx", "-g", "daemon off;"),

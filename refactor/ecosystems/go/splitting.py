@@ -21,6 +21,7 @@ from refactor.ecosystems.go.values import Evaluator
 from refactor.ecosystems.go.writing import program_of, written_by
 from refactor.ecosystems.reading import Copied, Refused, StageReading, Step, join
 from refactor.ecosystems.split import Role, assemble, builder_name
+from refactor.flow import low_ports, only_docker
 from refactor.images import BaseImage, lookup
 from refactor.syntax import Instruction
 
@@ -560,6 +561,9 @@ class _Splitter:
             why = why or f"{deployment.named_by('mounts')} mounts the engine's socket, which only root can open"
         if choice.has_shell:
             why = why or self.reading.why_no_new_user
+        ports = () if only_docker(self.reading) else low_ports(self.reading)
+        for port in ports:
+            why = why or f"port {port} is root's under Kubernetes and podman: listen above 1023, or write USER by hand"
         if why is not None:
             self.evidence.append(f"the user stays root: {why}")
             return None, {}

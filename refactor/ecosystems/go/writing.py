@@ -12,7 +12,7 @@ from refactor.ecosystems.go.program import Binary, GoStage
 from refactor.ecosystems.go.source import Call, GoSource
 from refactor.ecosystems.go.values import Evaluator, Program
 from refactor.ecosystems.reading import Refused, StageReading, join
-from refactor.flow import named
+from refactor.flow import named, roots_of, unknown_program
 
 _FILES: Mapping[str, int] = {
     "os.Create": 0, "os.WriteFile": 0, "ioutil.WriteFile": 0, "os.OpenFile": 0, "os.Rename": 1, "os.Truncate": 0,
@@ -37,15 +37,23 @@ def written(reading: StageReading, origin: StageReading | None) -> Written | Ref
     programs = _programs(reading, origin)
     if isinstance(programs, Refused):
         return Refused(f"where the program writes is not known: {programs.because}", programs.hint)
+    roots = roots_of(reading)
+    for root in roots if not isinstance(roots, Refused) else ():
+        reason = None if root.name in _built(reading, origin) else unknown_program(root)
+        if reason is not None:
+            return reason
     folders: dict[str, str] = {}
     for sources in programs:
         answer = written_by(reading, Evaluator(program_of(reading, sources)))
         if isinstance(answer, Refused):
             return answer
         folders.update(dict(zip(answer.paths, answer.evidence)))
+    files = tuple(dict.fromkeys(path for sources in programs for path in sources))
+    ports = tuple(
+        {int(port) for sources in programs for one in sources.values() for port in _LISTENS.findall(one.text)}
+    )
     if not folders:
-        files = tuple(dict.fromkeys(path for sources in programs for path in sources))
-        return Written((), (f"nothing in {named(files)} opens a file to write it",))
+        return Written((), (f"nothing in {named(files)} opens a file to write it",), ports=ports)
     # The working directory is given to the user without what lies in it: folders there are named one by one.
     wide = [path for path in folders if path != reading.final_workdir]
     tops = {
@@ -53,7 +61,24 @@ def written(reading: StageReading, origin: StageReading | None) -> Written | Ref
         for path, why in folders.items()
         if not any(path != other and path.startswith(other.rstrip("/") + "/") for other in wide)
     }
-    return Written(tuple(tops), tuple(tops.values()))
+    rest = f"nothing else in {named(files)} opens a file to write it"
+    return Written(tuple(tops), (*tops.values(), rest), ports=ports)
+
+
+_LISTENS = re.compile(r'"[\w.]*:(\d{1,5})"')
+"""Addresses, as ``net/http`` takes them: ``":80"``."""
+
+
+def _built(reading: StageReading, origin: StageReading | None) -> frozenset[str]:
+    """Names of the programs that the Go stage builds, and of the files that its programs are copied to."""
+    binaries = GoStage(origin or reading).binaries()
+    names = {posixpath.basename(binary.path) for binary in binaries} if not isinstance(binaries, Refused) else set()
+    for step in reading.steps if origin is not None else ():
+        node = step.node
+        is_of_it = any(posixpath.basename(source) in names for source in node.sources)
+        if node.keyword == "COPY" and is_of_it and node.destination is not None:
+            names.add(posixpath.basename(node.destination))
+    return frozenset(names)
 
 
 def program(reading: StageReading, origin: StageReading | None) -> tuple[str, ...] | Refused:
@@ -70,6 +95,11 @@ def _programs(reading: StageReading, origin: StageReading | None) -> tuple[Mappi
     binaries = stage.binaries()
     if isinstance(binaries, Refused):
         return binaries
+    roots = roots_of(reading)
+    names = _built(reading, origin)
+    if not isinstance(roots, Refused) and not any(root.name in names or root.name == "go" for root in roots):
+        # What is started is another language's, or nobody's.
+        return () if binaries else Refused("no go build or go install of it is found")
     started = [binary for binary in binaries if _is_started(reading, origin, binary)] or list(binaries)
     if not started:
         return Refused("no go build or go install of it is found")
@@ -81,8 +111,8 @@ def _programs(reading: StageReading, origin: StageReading | None) -> tuple[Mappi
         if not sources:
             return Refused(f"no source of {posixpath.basename(binary.path)} is in the build context")
         for folder in sorted({posixpath.dirname(path) for path in sources}):
-            names = reading.context.children(folder)
-            for name in names if not isinstance(names, Unknown) else ():
+            listed = reading.context.children(folder)
+            for name in listed if not isinstance(listed, Unknown) else ():
                 text = reading.context.read(posixpath.join(folder, name)) if _is_source(name) else ""
                 if isinstance(text, Unknown):
                     return Refused(f"a source of the program cannot be read: {text.reason}")

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from refactor.context import Unknown
-from refactor.ecosystems.node.layout import Layout
-from refactor.ecosystems.node.needs import Started, is_front_end, server_sources, start_unit, started
-from refactor.ecosystems.node.programs import INSTALLING, MANAGERS, Programs
+from refactor.ecosystems.node.layout import Layout, Unit
+from refactor.ecosystems.node.needs import (
+    FRONT_ENDS,
+    STATIC_SERVERS,
+    WATCHERS,
+    Started,
+    is_front_end,
+    server_sources,
+    start_unit,
+    started,
+)
+from refactor.ecosystems.node.programs import INSTALLING, MANAGERS, Programs, Ran, owner
 from refactor.ecosystems.node.sources import MAX_CHARACTERS, graph, resolve_path
 from refactor.ecosystems.reading import Refused, StageReading
 from refactor.flow import origins
@@ -21,6 +30,8 @@ def program(reading: StageReading) -> tuple[str, ...] | Refused:
     if start.unknown is not None:
         return Refused(f"what is started cannot be followed: {start.unknown}", "start the program by its name in CMD")
     unit = start_unit(start)
+    if not any(is_of_node(unit, ran) for ran in start.runs):
+        return ()
     missing = _why_missing(start)
     if missing is not None:
         return missing
@@ -44,6 +55,16 @@ def program(reading: StageReading) -> tuple[str, ...] | Refused:
         if len(text) > MAX_CHARACTERS or "\0" in text:
             return Refused(f"{path}, a source of the program, is too large to be searched, or is no text")
     return tuple(files)
+
+
+_OWN = frozenset({"node", "nodejs", "pm2", "pm2-runtime", "pm2-docker", "forever", *MANAGERS, *WATCHERS})
+_OWN |= STATIC_SERVERS | FRONT_ENDS
+
+
+def is_of_node(unit: Unit | None, ran: Ran) -> bool:
+    """The program is Node itself, a tool of Node's, or comes with a dependency of the project."""
+    name = ran.program.split(" ")[0]
+    return name in _OWN or (unit is not None and owner(name, unit.package) is not None)
 
 
 def _why_missing(start: Started) -> Refused | None:
@@ -81,4 +102,4 @@ def _is_built(layout: Layout) -> bool:
     return False
 
 
-__all__ = ["program"]
+__all__ = ["is_of_node", "program"]

@@ -12,10 +12,12 @@ from refactor.ecosystems.ecosystem import Written
 from refactor.ecosystems.node.builds import build_of
 from refactor.ecosystems.node.layout import Unit, below
 from refactor.ecosystems.node.needs import Started, is_front_end, server_sources, start_unit, started
-from refactor.ecosystems.node.programs import MANAGERS, Ran
+from refactor.ecosystems.node.program import is_of_node, program
+from refactor.ecosystems.node.programs import MANAGERS, Programs, Ran
 from refactor.ecosystems.node.projects import any_lock
 from refactor.ecosystems.node.sources import facts
 from refactor.ecosystems.reading import Refused, StageReading, join
+from refactor.flow import QUIET, named
 
 _FILES = re.compile(
     r"(?<![\w$])(?:(?:fs|fsp|fse|promises|fsPromises|fsExtra|this\.fs)\s*\.\s*(?:promises\s*\.\s*)?)?"
@@ -133,8 +135,9 @@ def written(reading: StageReading) -> Written | Refused:
         return Refused("it is not known what the container runs: there is no CMD or ENTRYPOINT", "add a CMD")
     if reading.context.why_unknown is not None:
         return Refused(f"the build context is not known: {reading.context.why_unknown}", "name it with --context")
-    if start.unknown is not None:
-        return Refused(f"what is started cannot be followed: {start.unknown}", "start the program by its name in CMD")
+    read = program(reading)
+    if isinstance(read, Refused):
+        return read
     paths: dict[str, str] = {}
     for ran in start.runs:
         answer = _of_program(start, ran)
@@ -147,10 +150,9 @@ def written(reading: StageReading) -> Written | Refused:
             return Refused(
                 f"the project that is started in {reading.final_workdir} is not known: no package.json is copied there"
             )
-        entries = [source for _, place in start.entries() if (source := start.layout.source(place)) is not None]
-        return _of_files(start, tuple(entries), None, paths, len(entries))
+        return _of_files(start, read, None, paths)
     if is_front_end(start):
-        return _of_files(start, (), unit, paths, 0)
+        return _of_files(start, (), unit, paths)
     for ran, place in start.entries():
         found = re.match(r"(.*?/\.next/standalone)(?:/|$)", place)
         if found is not None:
@@ -162,7 +164,7 @@ def written(reading: StageReading) -> Written | Refused:
     server = server_sources(start, unit)
     if isinstance(server, Unknown):
         return Refused(f"the sources are not known: {server.reason}")
-    return _of_files(start, server.files, unit, paths, len(server.files), is_interpreted=server.is_interpreted)
+    return _of_files(start, server.files, unit, paths, is_interpreted=server.is_interpreted)
 
 
 def _has_only_stage_files(start: Started) -> bool:
@@ -176,20 +178,39 @@ def _of_files(
     files: tuple[str, ...],
     unit: Unit | None,
     paths: dict[str, str],
-    count: int,
     *,
     is_interpreted: bool = True,
 ) -> Written | Refused:
+    context = start.layout.context
     for source in files:
         for place in _writes(start, source, unit, is_interpreted):
             if isinstance(place, Refused):
                 return place
             paths.setdefault(place.path, place.where)
-    if not paths and not files:
-        return Written((), ("what is started serves files and writes none",))
-    if not paths:
-        return Written((), (f"no call in {count} source file{'s' if count != 1 else ''} writes to a file",))
-    return Written(tuple(paths), tuple(f"{path} is written to: {where}" for path, where in paths.items()))
+    served = ", ".join(ran.shown for ran in start.runs)
+    rest = "nothing else in" if paths else "nothing in"
+    read = f"{rest} {named(files)} writes to a file" if files else f"{served} serves files of the image"
+    ports = tuple(sorted({int(found) for path in files for found in _LISTENS.findall(facts(context, path).text)}))
+    return Written(
+        tuple(paths),
+        (*(f"{path} is written to: {where}" for path, where in paths.items()), read),
+        filled=tuple(path for path in paths if path.rpartition("/")[2] in _OUTPUTS and _is_built_here(start)),
+        ports=ports,
+    )
+
+
+_LISTENS = re.compile(r"\.listen\(\s*(?:process\.env\.\w+\s*(?:\|\||\?\?)\s*)?[\"']?(\d{1,5})\b")
+_OUTPUTS = frozenset({".next", ".nuxt", "dist", "public", ".cache"})
+
+
+def _is_built_here(start: Started) -> bool:
+    """A RUN of the final stage runs more than installations, so that output folders hold what it made."""
+    programs = Programs(start.layout)
+    return any(
+        not ran.program.endswith((" install", " ci"))
+        for step in start.layout.reading.runs
+        for _, ran in programs.of_step(step)
+    )
 
 
 def _of_program(start: Started, ran: Ran) -> dict[str, str] | Refused:
@@ -215,6 +236,11 @@ def _of_program(start: Started, ran: Ran) -> dict[str, str] | Refused:
         if built is not None and built.outputs is None:
             return Refused(f"{ran.shown} builds when the container starts, and {built.why_unknown}")
         return dict.fromkeys(built.outputs or (), f"{ran.shown} writes it") if built is not None else {}
+    if not is_of_node(unit, ran) and ran.program not in QUIET:
+        return Refused(
+            f"{ran.shown} is started, and where that writes is not known",
+            "write USER with an id in front of CMD, and give that user the folders that it writes to",
+        )
     return {}
 
 

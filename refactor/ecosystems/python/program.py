@@ -123,32 +123,45 @@ def _entries(reading: StageReading, root: Root, words: tuple[str, ...], depth: i
     if file is not None and (file.endswith(".py") or _is_python(reading, file)):
         yield file
         return
+    for folder in _installed(reading):
+        module = _script(reading, folder, name)
+        if module is not None:
+            yield _module(reading, module, [folder, join(folder, "src")]) or _missing(
+                root, f"{module} (the script {name})"
+            )
+            return
+
+
+def _installed(reading: StageReading) -> list[str]:
+    """Folders whose project is installed as a whole: what it holds is imported from site-packages, or from there."""
+    found: dict[str, None] = {}
     for stage in PythonStage.all(reading):
         for install in read_installs(stage):
-            if isinstance(install, ReadInstall) and install.project is not None and name in install.project.scripts:
-                module = install.project.scripts[name].partition(":")[0].strip()
-                found = _module(reading, module, [install.folder, join(install.folder, "src")])
-                yield found or _missing(root, f"{module} (the script {name} of {install.project.path})")
-                return
-            if isinstance(install, ReadInstall) and install.sources is not None:
-                declared = _setup_script(reading, install, name)
-                places = [install.folder, join(install.folder, "src")]
-                found = _module(reading, declared, places) if declared else None
-                if found is not None:
-                    yield found
-                    return
+            if isinstance(install, ReadInstall):
+                is_project = install.sources is not None or install.project is not None
+                if is_project or any(path.endswith(("setup.py", "setup.cfg", ".toml")) for path in install.manifests):
+                    found[install.folder] = None
+    return list(found)
 
 
-def _setup_script(reading: StageReading, install: ReadInstall, name: str) -> str | None:
-    """The module of a console script that an installed ``setup.py`` or ``setup.cfg`` declares."""
-    for file in ("setup.py", "setup.cfg"):
-        path = source_of(reading, join(install.folder, file))
-        text = reading.context.read(path) if path is not None else ""
-        if isinstance(text, str):
-            declared = re.search(rf"(?m)(?:^|[\"'])\s*{re.escape(name)}\s*=\s*([\w.]+)\s*:", text)
-            if declared is not None:
-                return declared[1]
+def _script(reading: StageReading, folder: str, name: str) -> str | None:
+    """The module that a console script of the project in ``folder`` runs: ``shop = "shop.cli:main"``."""
+    for manifest in ("pyproject.toml", "setup.cfg", "setup.py"):
+        path = source_of(reading, join(folder, manifest))
+        text = reading.context.read(path) if path else None
+        found = (
+            re.search(rf"(?<![\w-]){re.escape(name)}[\"']?\s*=\s*[\"']?([\w.]+):\w", text)
+            if isinstance(text, str)
+            else None
+        )
+        if found is not None:
+            return found[1]
     return None
+
+
+def is_started(reading: StageReading, root: Root) -> bool:
+    """The root runs a source of the project."""
+    return any(not isinstance(entry, Refused) for entry in _entries(reading, root, root.words, 0))
 
 
 def _missing(root: Root, what: str) -> Refused:
@@ -193,6 +206,8 @@ def _started_module(reading: StageReading, root: Root, words: tuple[str, ...], d
 
 def _search_path(reading: StageReading, root: Root, words: tuple[str, ...]) -> list[str]:
     folders = [root.folder]
+    for folder in _installed(reading):
+        folders += [folder, join(folder, "src")]
     value = _environment(reading).get("PYTHONPATH")
     folders += [join(root.folder, part) for part in (value or "").split(":") if part]
     for index, word in enumerate(words):
@@ -265,4 +280,4 @@ def _of_settings(reading: StageReading, path: str) -> list[str]:
     return re.findall(keys, text) if isinstance(text, str) else []
 
 
-__all__ = ["SERVERS", "entries", "is_of_program", "program", "source_folders"]
+__all__ = ["SERVERS", "entries", "is_of_program", "is_started", "program", "source_folders"]

@@ -7,12 +7,15 @@ import re
 from typing import TYPE_CHECKING
 
 from refactor.context import Unknown
+from refactor.context.python_source import facts as python_facts
 from refactor.ecosystems import system
 from refactor.ecosystems.ecosystem import Written
 from refactor.ecosystems.python.installs import ReadInstall, read_installs
+from refactor.ecosystems.python.program import SERVERS, is_started, program, source_folders
 from refactor.ecosystems.python.stage import Action, PythonStage
 from refactor.ecosystems.reading import Refused, StageReading, join
-from refactor.shell import Command, read
+from refactor.flow import CALM, named, roots_of, source_of, unknown_program
+from refactor.syntax import Instruction
 
 if TYPE_CHECKING:
     from refactor.context.python_source import PythonFacts
@@ -36,83 +39,100 @@ _PATH_OPTIONS = (
 )  # fmt: skip
 """Options of gunicorn, uwsgi, uvicorn and celery that name a file to write."""
 
-_CALM = re.compile(r"^/(?:dev|proc|tmp|var/tmp)(?:/|$)")
-
 
 def written(reading: StageReading) -> Written | Refused:
     """The absolute paths, or why they are not known."""
-    from refactor.context.python_source import program_facts
-
-    context = reading.context
-    stages = PythonStage.all(reading)
-    answer = _by_tool(reading, stages) or _by_home(reading, stages)
+    files = program(reading)
+    if isinstance(files, Refused):
+        return files
+    answer = _by_tool(reading, PythonStage.all(reading)) or _by_home(reading, PythonStage.all(reading))
+    answer = answer or _by_others(reading)
     if answer is not None:
         return answer
     folders: dict[str, str] = {}
-    filled: set[str] = set()
-    for source, target in _source_folders(reading):
-        facts = program_facts(context, source)
-        if isinstance(facts, Unknown):
-            return Refused(f"where the program writes is not known: {facts.reason}")
-        for one in facts:
-            if _is_tool(one.path):
-                continue
-            for use in one.written:
-                if (use.path or "").startswith(("django.", "sqlalchemy.")):
-                    continue
-                places = _places(reading, one, use, source, target)
-                if isinstance(places, Refused):
-                    return places
-                for place in places:
-                    if _CALM.match(place):
-                        continue
-                    folder = place if _is_folder(reading, place, use) else posixpath.dirname(place) or "/"
-                    folders.setdefault(folder, f"{one.path}:{use.line} writes to {place} ({use.call})")
-                    if folder != place and reading.in_context(place) is not None:
-                        filled.add(folder)
-    started = _by_start(reading)
-    if isinstance(started, Refused):
-        return started
-    for path, why in started.items():
-        folders.setdefault(posixpath.dirname(path) or "/", f"{why} ({path})")
-    scripted = _by_scripts(reading)
-    if isinstance(scripted, Refused):
-        return scripted
-    for path, why in scripted.items():
-        folders.setdefault(path, why)
-    stage = PythonStage.of(reading)
+    for found in (_by_sources(reading, files), _by_start(reading), _by_django(reading)):
+        if isinstance(found, Refused):
+            return found
+        for path, why in found.items():
+            folders.setdefault(path, why)
     tops = {
         path: why
         for path, why in folders.items()
         if not any(path != other and path.startswith(other.rstrip("/") + "/") for other in folders)
     }
-    if any(act.action is Action.PROGRAM for act in stage.acts):
-        filled.update(tops)
-    evidence = tuple(tops.values()) or ("no source of the program opens a file to write it",)
-    return Written(tuple(tops), evidence, tuple(path for path in tops if path in filled))
+    rest = "nothing else in" if tops else "nothing in"
+    evidence = (*tops.values(), f"{rest} {named(files)} opens a file to write it")
+    return Written(
+        tuple(tops), evidence, fillers=_fillers(reading, files) if tops else (), ports=_ports(reading, files)
+    )
 
 
-def _source_folders(reading: StageReading) -> tuple[tuple[str, str], ...]:
-    """Folders (or single sources) of the context that the image holds, with their places."""
-    found: dict[str, str] = {}
-    for copied in reading.copies:
-        if copied.is_folder or copied.source.endswith(".py"):
-            found.setdefault(copied.source, copied.target)
-    tops = {
-        source: target
-        for source, target in found.items()
-        if not any(source != other and (other == "" or source.startswith(other + "/")) for other in found)
-    }
-    return tuple(tops.items())
+def _by_sources(reading: StageReading, files: tuple[str, ...]) -> dict[str, str] | Refused:
+    """Folders that the program's sources write to -> where."""
+    folders: dict[str, str] = {}
+    placed = source_folders(reading)
+    for path in files:
+        facts = python_facts(reading.context, path)
+        if isinstance(facts, Unknown):
+            return Refused(f"a source of the program cannot be read: {facts.reason}")
+        source, target = next(
+            ((source, target) for source, target in placed if source in {"", path} or path.startswith(source + "/")),
+            ("", reading.final_workdir),
+        )
+        for use in facts.written:
+            if (use.path or "").startswith(("django.", "sqlalchemy.")):
+                continue
+            places = _places(reading, facts, use, source, target)
+            if isinstance(places, Refused):
+                return places
+            for place in places:
+                if not CALM.match(place):
+                    folder = place if _is_folder(reading, place, use) else posixpath.dirname(place) or "/"
+                    folders.setdefault(folder, f"{path}:{use.line} writes to {place} ({use.call})")
+    return folders
 
 
-def _is_tool(path: str) -> bool:
-    """Sources that no server runs: set-up scripts, migrations, documentation, examples, benchmarks."""
-    parts = path.split("/")
-    return bool(
-        {"docs", "doc", "examples", "benchmarks", "migrations", "scripts", "notebooks", "ci", ".github"}
-        & set(parts[:-1])
-    ) or parts[-1] in {"setup.py", "conftest.py", "noxfile.py", "tasks.py", "fabfile.py", "noxfile_config.py"}
+def _ports(reading: StageReading, files: tuple[str, ...]) -> tuple[int, ...]:
+    known = [facts for path in files if not isinstance(facts := python_facts(reading.context, path), Unknown)]
+    return tuple(sorted({port for facts in known for port in facts.ports}))
+
+
+_MIGRATIONS = frozenset({"alembic", "aerich", "flask", "yoyo"})
+"""Programs of distributions that change a database and no file of their own."""
+_DATABASE_VERBS = frozenset({"migrate", "loaddata", "createcachetable", "createsuperuser"})
+_WRITING_CODE = re.compile(r"open\(|write|mkdir|save|dump|unlink|remove|rename")
+
+
+def _by_others(reading: StageReading) -> Refused | None:
+    """A program that is started and is not this project's: where it writes is not known."""
+    roots = roots_of(reading)
+    for root in roots if not isinstance(roots, Refused) else ():
+        if is_started(reading, root) or root.name in _MIGRATIONS:
+            continue
+        code = root.words[2] if root.words[1:2] == ("-c",) and len(root.words) > 2 else None
+        if code is not None and root.name.startswith("python") and not _WRITING_CODE.search(code):
+            continue
+        reason = unknown_program(root)
+        if reason is not None:
+            return reason
+    return None
+
+
+def _fillers(reading: StageReading, files: tuple[str, ...]) -> tuple[Instruction, ...]:
+    """RUNs that run the program itself: what they make in its folders (a database) they own."""
+    found = []
+    for act in PythonStage.of(reading).acts:
+        words = set(act.command.args)
+        if act.action is not Action.PROGRAM or act.command.args[:2] == ("-m", "compileall"):
+            continue
+        is_source = any(source_of(reading, join(act.folder or "/", word)) in files for word in words)
+        if (
+            (is_source and "manage.py" not in " ".join(words))
+            or words & _DATABASE_VERBS
+            or act.command.name == "alembic"
+        ):
+            found.append(act.step.node)
+    return tuple(dict.fromkeys(found))
 
 
 def _places(reading: StageReading, facts: PythonFacts, use: Use, source: str, target: str) -> tuple[str, ...] | Refused:
@@ -173,10 +193,10 @@ def _is_folder(reading: StageReading, path: str, use: Use) -> bool:
 
 def _by_tool(reading: StageReading, stages: tuple[PythonStage, ...]) -> Refused | None:
     """Tools at the start that write where root installed, and packages that only root can read."""
-    for program, where in system.programs_started(reading).items():
-        if program in {"uv", "uvx", "poetry", "pipenv", "pdm", "pip", "pip3"}:
+    for called, where in system.programs_started(reading).items():
+        if called in {"uv", "uvx", "poetry", "pipenv", "pdm", "pip", "pip3"}:
             return Refused(
-                f"{where} calls {program}, which writes to its environment and to a cache below the home folder",
+                f"{where} calls {called}, which writes to its environment and to a cache below the home folder",
                 "start the program itself",
             )
     for stage in stages:
@@ -214,100 +234,51 @@ def _by_home(reading: StageReading, stages: tuple[PythonStage, ...]) -> Refused 
 
 
 def _by_start(reading: StageReading) -> dict[str, str] | Refused:
-    """What the start command itself writes: log files, pid files, sockets."""
-    start = reading.start
-    if start is None:
-        return {}
-    words = list(start.argv)
-    if start.script is not None:
-        words += [word.literal for command in start.script.commands for word in command.words]
-        redirected = [target for command in start.script.commands for target in command.redirects]
-        for redirect in redirected:
-            name = redirect.lstrip("0123456789>&| ")
-            if ">" in redirect and name and name not in {"1", "2"} and not name.startswith("/dev/"):
-                return {join(reading.final_workdir, name): "the start command writes to it"}
+    """Folders of what servers write by their options -> why: log files, pid files, sockets, schedules."""
+    roots = roots_of(reading)
     found: dict[str, str] = {}
-    for option in _PATH_OPTIONS:
-        for index, word in enumerate(words):
-            value = word.partition("=")[2] if word.startswith(option + "=") else (
-                words[index + 1] if word == option and index + 1 < len(words) else "")  # fmt: skip
-            value = value.removeprefix("unix:")
-            if not value or value in {"-", "/dev/stdout", "/dev/stderr"} or value.startswith(("-", "/dev", ":")):
+    for root in roots if not isinstance(roots, Refused) else ():
+        words = root.words
+        served = SERVERS & {word.rpartition("/")[2] for word in words}
+        if not served:
+            continue
+        for option, value in zip(words, (*words[1:], "")):
+            name, equals, given = option.partition("=")
+            value = (given if equals else value).removeprefix("unix:")
+            if name not in _PATH_OPTIONS or not value or value.startswith(("-", "/dev/", ":")):
                 continue
-            if option in {"-s", "--socket"} and ("/" not in value or ":" in value):
+            if name in {"-s", "--socket"} and ("/" not in value or ":" in value):
                 continue
             if "$" in value:
-                return Refused(f"the start command writes to {value}, which depends on a variable")
-            found[join(reading.final_workdir, value)] = f"the start command writes to it ({option})"
-    programs = {word.rpartition("/")[2] for word in words}
-    if "celery" in programs and ("beat" in words or "-B" in words):
-        found.setdefault(join(reading.final_workdir, "celerybeat-schedule"), "celery beat keeps its schedule there")
+                return Refused(f"{root.where} writes to {value}, which depends on a variable")
+            folder = posixpath.dirname(join(root.folder, value)) or "/"
+            if not CALM.match(folder + "/"):
+                found[folder] = f"{root.where} writes to {value} ({name})"
+        if "celery" in served and ("beat" in words or "-B" in words):
+            found.setdefault(root.folder, f"{root.where} runs celery beat, which keeps celerybeat-schedule there")
     return found
 
 
-_MAKES_FOLDERS = frozenset({"mkdir"})
-_CHANGES_FILES = frozenset({"touch", "tee", "truncate"})
-_COPIES_FILES = frozenset({"cp", "mv", "ln", "install", "rsync"})
-
-
-def _by_scripts(reading: StageReading) -> dict[str, str] | Refused:
-    """Folders that the start command and the shell scripts it runs write to -> why."""
-    start = reading.start
-    if start is None:
-        return {}
-    scripts = [("the start command", start.script)] if start.script is not None else []
-    words = list(start.argv)
-    if start.script is not None:
-        words += [word.literal for command in start.script.commands for word in command.words[:2]]
-    for path in dict.fromkeys(filter(None, (system.script_path(reading, word) for word in words))):
-        text = reading.context.read(path)
-        if isinstance(text, str) and (path.endswith((".sh", ".bash")) or re.match(r"#!.*\b(?:ba|da|a)?sh\b", text)):
-            scripts.append((path, read(text)))
+def _by_django(reading: StageReading) -> dict[str, str] | Refused:
+    """Folders that manage.py writes to where a start command or script calls it -> why."""
+    roots = roots_of(reading)
     found: dict[str, str] = {}
-    for where, script in scripts:
-        for command in script.commands:
-            answer = _by_command(reading, command, where)
-            if isinstance(answer, Refused):
-                return answer
-            for path in answer:
-                if not _CALM.match(path):
-                    found.setdefault(path, f"{where} writes to it ({command.name})")
-    return found
-
-
-def _by_command(reading: StageReading, command: Command, where: str) -> tuple[str, ...] | Refused:
-    name = (command.name or "").rpartition("/")[2]
-    operands = [arg for arg in command.args if not arg.startswith("-")]
-    folders: list[str] = []
-    files = [target.lstrip("0123456789>&| ") for target in command.redirects if ">" in target and ">&" not in target]
-    if "manage.py" in " ".join(command.args):
-        if "makemigrations" in command.args:
-            return Refused(f"{where} calls makemigrations, which writes into the sources", "make migrations beforehand")
-        if "collectstatic" in command.args:
-            root = _static_root(reading)
-            if root is None:
+    for root in roots if not isinstance(roots, Refused) else ():
+        if "manage.py" not in " ".join(root.words):
+            continue
+        if "makemigrations" in root.words:
+            return Refused(
+                f"{root.where} calls makemigrations, which writes into the sources", "make migrations beforehand"
+            )
+        if "collectstatic" in root.words:
+            static = _static_root(reading)
+            if static is None:
                 return Refused(
-                    f"{where} calls collectstatic, and where STATIC_ROOT is could not be read from the settings",
+                    f"{root.where} calls collectstatic, and where STATIC_ROOT is could not be read from the settings",
                     "run collectstatic in the Dockerfile",
                 )
-            folders.append(root)
-    if name in _MAKES_FOLDERS:
-        folders += operands
-    elif name in _CHANGES_FILES:
-        files += operands
-    elif name in _COPIES_FILES and operands:
-        files.append(operands[-1])
-    elif name == "sed" and any(arg.startswith("-i") or arg == "--in-place" for arg in command.args):
-        files += operands[1:]
-    elif name == "rm":
-        files += operands
-    for path in (*folders, *files):
-        if "$" in path or "`" in path:
-            return Refused(f"{where} writes to {path}, which depends on a variable", "set USER by hand")
-    return (
-        *(join(reading.final_workdir, path.strip("\"'")) for path in folders),
-        *(posixpath.dirname(join(reading.final_workdir, path.strip("\"'"))) or "/" for path in files if path),
-    )
+            found[static] = f"{root.where} calls collectstatic, which writes to it"
+    return found
 
 
 _STATIC_ROOT = re.compile(
@@ -318,7 +289,7 @@ _STATIC_ROOT = re.compile(
 
 def _static_root(reading: StageReading) -> str | None:
     """Where Django's collectstatic puts its files, as an absolute path of the image."""
-    for source, target in _source_folders(reading):
+    for source, target in source_folders(reading):
         files = reading.context.files(source)
         for path in files if not isinstance(files, Unknown) else ():
             if "settings" not in path or not path.endswith(".py"):

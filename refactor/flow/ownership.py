@@ -1,0 +1,192 @@
+"""How folders that a program writes to become its user's, without files that are stored a second time.
+
+``chown -R`` in a RUN of its own repeats every file in a new layer. So: an owner for a COPY that makes the folder, for
+folders alone where new files are written, and for files of the build context only where they are small.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+from refactor.context import Unknown
+from refactor.ecosystems.reading import Refused, StageReading, Step, join
+from refactor.flow.places import origins, source_of
+from refactor.flow.user import is_within
+from refactor.shell import Command
+from refactor.syntax import Instruction
+
+SMALL = 1 << 20
+"""Bytes that a chown may repeat in a layer: less than making a user costs in most images."""
+_MAX_FILES = 500
+_DATA = (".db", ".sqlite", ".sqlite3", ".log", ".csv", ".json.db")
+"""Endings of files that programs change in place."""
+_SYSTEM = frozenset("/ /usr /etc /var /bin /sbin /lib /opt /home /root /run /dev /proc /sys /srv /mnt".split())
+_QUIET = frozenset({"mkdir", "chmod", "chown", "install", "ls", "test", "["})
+
+
+class Ownership(NamedTuple):
+    """What makes folders the user's."""
+
+    copies: tuple[Instruction, ...] = ()
+    """COPY and ADD that get ``--chown``."""
+    made: tuple[str, ...] = ()
+    """Folders that a RUN makes, unless they are there."""
+    flat: tuple[str, ...] = ()
+    """Folders and files that get an owner, what lies in them does not."""
+    deep: tuple[str, ...] = ()
+    """Folders of the context, small, that get an owner with all that lies in them."""
+
+    def command(self, owner: str) -> str:
+        """The RUN's text, "" where COPY does it all."""
+        parts = [f"mkdir -p {' '.join(self.made)}"] if self.made else []
+        flat = (*self.made, *self.flat)
+        parts += [f"chown {owner} {' '.join(flat)}"] if flat else []
+        parts += [f"chown -R {owner} {' '.join(self.deep)}"] if self.deep else []
+        return " \\\n    && ".join(parts)
+
+
+def ownership(
+    reading: StageReading, folders: Sequence[str], owners: Collection[str], filled: Collection[str] = ()
+) -> Ownership | Refused:
+    """How ``folders`` (absolute) become the user's; ``owners`` are the ways to write that user, as chown takes them.
+
+    ``filled`` are those into which a RUN puts files of a number and size that nobody knows.
+    """
+    for folder in folders:
+        if folder in _SYSTEM:
+            return Refused(f"the program writes to {folder}, which belongs to the system")
+        for mount in reading.context.deployment.mounts:
+            if is_within(folder, mount) or is_within(mount, folder):
+                return Refused(
+                    f"the program writes to {folder}, which {reading.context.deployment.named_by('mounts')} mounts: the"
+                    " host decides whose that is",
+                    "give the mounted folder an owner and add USER by hand",
+                )
+    wanted = [path for path in folders if path not in _given(reading, folders, owners)]
+    copies: dict[Instruction, None] = {}
+    made, flat, deep = [], [], []
+    for folder in wanted:
+        own = _copies_of(reading, folder)
+        if own:
+            copies.update(dict.fromkeys(own))
+            continue
+        if folder == reading.final_workdir and folder not in filled:
+            flat += [folder, *_data_files(reading, folder, wanted)]
+            continue
+        source = source_of(reading, folder)
+        if source is not None:
+            reason = _why_too_large(reading, folder, source)
+            if reason is not None:
+                return reason
+            deep.append(folder)
+            continue
+        filler = "a RUN as root" if folder in filled else _filler(reading, folder)
+        if filler is not None:
+            return Refused(
+                f"{folder}, which the program writes to, is filled by {filler}: a chown -R behind it would store all of"
+                " that twice",
+                "give the folder its owner where it is filled, then write USER by hand",
+            )
+        made.append(folder)
+    return Ownership(tuple(copies), tuple(made), tuple(flat), tuple(deep))
+
+
+def _copies_of(reading: StageReading, folder: str) -> list[Instruction]:
+    """The COPY and ADD that bring nothing but the folder."""
+    found = []
+    for step in reading.steps:
+        node = step.node
+        if node.keyword not in {"COPY", "ADD"} or node.destination is None or node.flag("chown") is not None:
+            continue
+        target = join(step.workdir, reading.expand(node.destination, node) or node.destination)
+        single = node.sources[0].rstrip("/").rpartition("/")[2] if len(node.sources) == 1 else ""
+        if is_within(target, folder) or (node.flag("from") is not None and join(target, single) == folder):
+            found.append(node)
+    # The working directory is there before: its COPY gives what it brings an owner, not the folder itself.
+    return [] if folder == reading.final_workdir else found
+
+
+def _why_too_large(reading: StageReading, folder: str, source: str) -> Refused | None:
+    context = reading.context
+    files = context.files(source)
+    if isinstance(files, Unknown):
+        return Refused(f"what {folder} holds cannot be read: {files.reason}")
+    size = 0
+    for path in files[: _MAX_FILES + 1]:
+        data = context.read_bytes(path)
+        size += SMALL if isinstance(data, Unknown) else len(data)
+        if size > SMALL:
+            break
+    if size > SMALL or len(files) > _MAX_FILES:
+        return Refused(
+            f"the program writes to {folder}, which the build copies with more than 1 MB of files: a chown would store"
+            " them twice",
+            "copy that folder by a COPY of its own",
+        )
+    return None
+
+
+def _filler(reading: StageReading, folder: str) -> str | None:
+    """What puts files into a folder that is not the context's: a COPY from a stage, a RUN that names it."""
+    for step in reading.steps:
+        node, line = step.node, reading.file.line_of(step.node)
+        if node.keyword == "COPY" and node.flag("from") is not None and node.destination is not None:
+            target = join(step.workdir, reading.expand(node.destination, node) or node.destination)
+            # A build that makes the folder names it, as far as its output is not its language's to know (`filled`).
+            origin = next(
+                (one for one in origins(reading) if one.stage is reading.file.stage(node.flag("from") or "")), None
+            )
+            texts = [run.node.argument for run in origin.runs] if origin is not None else []
+            if is_within(folder, target) and any(posixpath.basename(folder) in text for text in texts):
+                return f"the COPY on line {line}"
+        for command in step.commands if step.keyword == "RUN" else ():
+            named = {path for path in _paths(step, command) if is_within(path, folder)}
+            if named and command.name not in _QUIET:
+                return f"the RUN on line {line} as root"
+    return None
+
+
+def _data_files(reading: StageReading, folder: str, others: Sequence[str]) -> list[str]:
+    """Data files that the build copies right into a folder the program writes to."""
+    source = source_of(reading, folder)
+    names = reading.context.children(source) if source is not None else ()
+    if isinstance(names, Unknown):
+        return []
+    paths = [posixpath.join(folder, name) for name in names if name.endswith(_DATA)]
+    return [
+        path
+        for path in paths
+        if not any(path != other and is_within(path, other) for other in others if other != folder)
+    ]
+
+
+def _given(reading: StageReading, folders: Sequence[str], owners: Collection[str]) -> set[str]:
+    """The folders that a RUN of the author's gives to this user already, with nothing put into them behind it."""
+    given: set[str] = set()
+    for step in reading.steps:
+        if step.keyword in {"COPY", "ADD"} and step.node.destination is not None:
+            target = join(step.workdir, step.node.destination)
+            given -= {path for path in given if is_within(path, target) or is_within(target, path)}
+        elif step.keyword == "RUN":
+            script = step.script
+            if script is None or script.opaque is not None or any(command.name == "cd" for command in script.commands):
+                given.clear()
+                continue
+            named = {path for command in step.commands for path in _paths(step, command)}
+            given -= {path for path in given if any(is_within(one, path) for one in named)}
+            made = {path for command in step.commands if command.name == "mkdir" for path in _paths(step, command)}
+            for command in step.commands:
+                if command.name == "chown" and set(owners).intersection(command.args):
+                    is_deep = any(arg in {"-R", "--recursive"} for arg in command.args)
+                    paths = _paths(step, command)
+                    given.update(path for path in folders if path in paths and (is_deep or path in made))
+    return given
+
+
+def _paths(step: Step, command: Command) -> set[str]:
+    return {join(step.workdir, arg) for arg in command.args if not arg.startswith("-")}
+
+
+__all__ = ["Ownership", "ownership"]

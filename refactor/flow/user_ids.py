@@ -1,0 +1,94 @@
+"""The numbers of a user that a Dockerfile names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from refactor.ecosystems.reading import Refused, StageReading
+from refactor.shell import Command, read
+
+_MAKE_USER = frozenset({"useradd", "adduser"})
+_MAKE_GROUP = frozenset({"groupadd", "addgroup"})
+
+
+class Ids(NamedTuple):
+    """A user by its numbers."""
+
+    uid: int
+    gid: int
+    where: str
+    """What says so, as evidence."""
+
+
+def user_ids(reading: StageReading, name: str, group: str | None) -> Ids | Refused:
+    """The ids of the user ``name`` in the stage: from a RUN that makes it with a fixed id, or from the base image.
+
+    ``group`` is what USER names behind the colon, None where it names nothing: the user's own group then.
+    """
+    hint = f"make the user with fixed ids (-u and -g), or write USER with its numbers in place of {name}"
+    if "$" in name or "$" in (group or ""):
+        return Refused(f"which user {name} is depends on a variable", hint)
+    groups: dict[str, int] = {}
+    found: Ids | None = None
+    for command, line in _commands(reading):
+        program, options = (command.name or "").rpartition("/")[2], _options(command)
+        target = command.args[-1] if command.args else ""
+        if program in _MAKE_GROUP and (gid := options.get("-g") or options.get("--gid") or "").isdigit():
+            groups[target] = int(gid)
+        elif name in command.args and (
+            program in {"usermod", "groupmod", "deluser", "userdel", "gpasswd"}
+            or (program == "addgroup" and name == next(iter(_operands(command)), "") and len(_operands(command)) > 1)
+        ):
+            return Refused(f"line {line} changes the user {name}, whose numbers are then not known", hint)
+        elif program in _MAKE_USER and name in command.args:
+            if "-G" in options and program == "useradd":
+                return Refused(f"line {line} puts the user {name} into more groups, which numbers do not keep", hint)
+            uid = options.get("-u") or options.get("--uid") or ""
+            own = options.get("-g") or options.get("--gid") or options.get("-G") or options.get("--ingroup")
+            gid = own if own is not None and own.isdigit() else str(groups.get(own or name, ""))
+            if not uid.isdigit() or (group is None and not gid.isdigit()):
+                return Refused(f"line {line} makes the user {name} without fixed numbers", hint)
+            found = Ids(int(uid), int(gid or 0), f"line {line} makes {name} with these numbers")
+    image = reading.image
+    if found is None and image is not None and name in image.users:
+        found = Ids(*image.users[name], f"{image.reference} has the user {name} with these numbers")
+        groups.setdefault(name, image.users[name][1])
+    if found is None:
+        return Refused(f"the numbers of the user {name} are not known", hint)
+    if group is not None and not group.isdigit():
+        if group not in groups:
+            return Refused(f"the number of the group {group} is not known", hint)
+        return found._replace(gid=groups[group])
+    return found if group is None else found._replace(gid=int(group))
+
+
+def _commands(reading: StageReading) -> Iterator[tuple[Command, int]]:
+    """The commands of all RUNs of the stage and of those that it is built from, heredocs' as well."""
+    chain = [reading]
+    while chain[0].parent is not None and len(chain) < 50:
+        chain.insert(0, StageReading.of(reading.file, chain[0].parent, reading.context))
+    for one in chain:
+        for step in one.runs:
+            bodies = [read(heredoc.body) for heredoc in step.node.heredocs]
+            for script in [step.script] if step.script is not None else bodies:
+                for command in script.commands:
+                    yield command, one.file.line_of(step.node)
+
+
+def _operands(command: Command) -> list[str]:
+    return [arg for arg in command.args if not arg.startswith("-")]
+
+
+def _options(command: Command) -> dict[str, str]:
+    found = {}
+    for word, following in zip(command.args, (*command.args[1:], "")):
+        name, equals, value = word.partition("=")
+        if name.startswith("-"):
+            # Short options may be joined: `useradd -rmu 1001 app`.
+            key = f"-{name[-1]}" if not name.startswith("--") else name
+            found[key] = value if equals else following
+    return found
+
+
+__all__ = ["Ids", "user_ids"]
