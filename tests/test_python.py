@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pytest
 
@@ -693,8 +693,16 @@ def test_installs_name_every_manifest() -> None:
 @pytest.mark.parametrize(
     ("command", "files", "because"),
     [
-        ("pip install .", {"setup.py": READING, "README.md": ""}, "setup.py reads README.md"),
-        ("pip install -e .", SETUP, "`-e .` (line 4) installs the project"),
+        ("pip install .", {"setup.py": "from setuptools import setup\nsetup(packages=['a'])\n"},
+         "setup.py lists the packages"),
+        ("pip install .", {"setup.py": "from setuptools import setup\nsetup(py_modules=['app'])\n"},
+         "setup.py has py_modules"),
+        ("pip install -e .", {"pyproject.toml": '[build-system]\nrequires = ["hatchling"]\n'
+                              'build-backend = "hatchling.build"\n[project]\nname = "a"\nversion = "1"\n'},
+         "`-e .` (line 4) installs the project itself, from its sources, and hatchling.build builds no project"),
+        ("pip install -e .", {"pyproject.toml": '[project]\nname = "a"\ndynamic = ["version"]\n'
+                              '[tool.setuptools.dynamic]\nversion = {attr = "a.v"}\n'},
+         "takes the version or dependencies from elsewhere"),
         ("pip install -r requirements.txt", {"requirements.txt": "-e .\n", **SETUP},
          "`-e .` (requirements.txt) installs the project"),
         ("uv sync --frozen", UV, "`uv sync` also installs the project itself, from its sources; it reads README.md"),
@@ -706,6 +714,25 @@ def test_installs_that_need_the_sources_say_so(command: str, files: Mapping[str,
     (answer,) = Python().installs(reading(text, {"app.py": "", **files}))
     assert not isinstance(answer, Install)
     assert because in answer[1].because
+
+
+@pytest.mark.parametrize(
+    ("files", "manifests", "command"),
+    [
+        ({"setup.py": READING, "README.md": ""}, ("setup.py", "README.md"), "pip install ."),
+        (
+            {"pyproject.toml": '[project]\nname = "a"\nversion = "1"\n[tool.setuptools]\npackage-dir = {"" = "src"}\n'},
+            ("pyproject.toml",),
+            "mkdir -p src && pip install .",
+        ),
+    ],
+)
+def test_metadata_bring_the_dependencies(files: Mapping[str, str], manifests: Sequence[str], command: str) -> None:
+    text = "FROM python:3.11\nWORKDIR /a\nCOPY . .\nRUN pip install -e .\n"
+    (install,) = Python().installs(reading(text, {"app.py": "", **files}))
+    assert isinstance(install, Install)
+    assert install.manifests == manifests
+    assert install.new_command == command
 
 
 def test_computed_requirements_are_named() -> None:

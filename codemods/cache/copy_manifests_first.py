@@ -166,6 +166,55 @@ class CopyManifestsFirst(Codemod):
             """,
             files=GO,
         ),
+        rewrites(
+            "the project itself is installed",
+            before="""
+            FROM python:3.12-slim
+            WORKDIR /app
+            COPY . .
+            RUN pip install -e .
+            CMD ["python", "-m", "shop"]
+            """,
+            after="""
+            FROM python:3.12-slim
+            WORKDIR /app
+            COPY pyproject.toml README.md ./
+            RUN pip install .
+            COPY . .
+            RUN pip install -e .
+            CMD ["python", "-m", "shop"]
+            """,
+            files={
+                "pyproject.toml": '[project]\nname = "shop"\nversion = "1"\nreadme = "README.md"\n'
+                'dependencies = ["flask"]\n',
+                "README.md": "A shop.\n",
+                "shop/__main__.py": "import flask\n",
+            },
+        ),
+        rewrites(
+            "what is installed by name, into an environment made for it",
+            before="""
+            FROM python:3.12-slim
+            WORKDIR /app
+            COPY . .
+            RUN python -m venv /opt/venv
+            ENV PATH="/opt/venv/bin:$PATH"
+            RUN useradd shop && mkdir -p /var/lib/shop
+            RUN pip install flask gunicorn
+            CMD ["gunicorn", "shop:app"]
+            """,
+            after="""
+            FROM python:3.12-slim
+            WORKDIR /app
+            RUN python -m venv /opt/venv
+            ENV PATH="/opt/venv/bin:$PATH"
+            RUN useradd shop && mkdir -p /var/lib/shop
+            RUN pip install flask gunicorn
+            COPY . .
+            CMD ["gunicorn", "shop:app"]
+            """,
+            files={"shop.py": "import flask\napp = flask.Flask(__name__)\n"},
+        ),
         leaves(
             "manifests come first already",
             """
@@ -177,6 +226,22 @@ class CopyManifestsFirst(Codemod):
             CMD ["node", "server.js"]
             """,
             files=APP,
+        ),
+        leaves(
+            "the project cannot be built without its sources",
+            """
+            FROM python:3.12-slim
+            WORKDIR /app
+            COPY . .
+            RUN pip install .
+            CMD ["python", "-m", "shop"]
+            """,
+            files={
+                "pyproject.toml": '[build-system]\nrequires = ["flit_core"]\nbuild-backend = "flit_core.buildapi"\n'
+                '[project]\nname = "shop"\nversion = "1"\n',
+                "shop/__main__.py": "",
+            },
+            because="flit_core.buildapi builds no project without its packages",
         ),
         leaves(
             "installed packages lie in the build context",
@@ -252,10 +317,10 @@ class CopyManifestsFirst(Codemod):
             below.append(file.new(rest))
         order = [*moved, *below]
         renewed = [entry for i, entry in enumerate(order) if not (i and _is_blank(entry) and _is_blank(order[i - 1]))]
-        names = ", ".join(install.manifests)
+        reads = f"reads only {', '.join(install.manifests)}" if install.manifests else "nothing of the context is read"
         return Finding(
             node,
-            f"install the dependencies before the sources are copied (reads only {names})",
+            f"install the dependencies before the sources are copied ({reads})",
             [Replace(old[0], renewed), *(Remove(entry) for entry in old[1:])],
             why="an edit of one source file no longer installs every dependency again",
             evidence=(
@@ -446,7 +511,7 @@ def _place(reading: StageReading, node: Instruction, install: Install) -> bool |
     if node.keyword == "RUN":
         step = reading.step(node)
         if step is not None and step.script is not None and step.script.opaque is None and step.commands:
-            if all(_is_system_command(step, command) for command in step.commands):
+            if all(_is_system_command(reading, step, command) for command in step.commands):
                 return True
             if all(_is_harmless(reading, step, command, install) for command in step.commands):
                 return False
@@ -457,7 +522,8 @@ def _place(reading: StageReading, node: Instruction, install: Install) -> bool |
     return Refused(f"{node.keyword} on line {line} comes between the copy and the install")
 
 
-def _is_system_command(step: Step, command: Command) -> bool:
+def _is_system_command(reading: StageReading, step: Step, command: Command) -> bool:
+    """The command reads nothing of the context, and writes nothing where the context is copied to."""
     call = next((call for call in step.calls if call.command is command), None)
     if call is not None:
         named = call.manager in {"npm", "yarn", "pnpm"} and call.action == "global-install"
@@ -468,10 +534,26 @@ def _is_system_command(step: Step, command: Command) -> bool:
             and not call.has("-r", "-e", "-c")
         )
         plain = all(word.value is not None and not word.value.startswith((".", "/")) for word in call.packages)
+        if call.manager == "venv":
+            return all(_is_apart(reading, step, word.value) for word in call.operands)
         return call.manager in SYSTEM_MANAGERS or ((named or tools) and plain)
+    if command.name == "set":
+        return all(arg.startswith("-") for arg in command.args)
+    if command.name in {"mkdir", "install"}:
+        paths = [arg for arg in command.args if not arg.startswith("-")]
+        return (command.name == "mkdir" or "-d" in command.args) and all(_is_apart(reading, step, p) for p in paths)
     if command.name == "rm":
         return all(arg.startswith(("-", "/var/", "/tmp/", "/root/.cache")) for arg in command.args)
-    return command.name in HARMLESS - {"ls", "pwd"} and command.name != "mkdir"
+    return command.name in HARMLESS - {"ls", "pwd"}
+
+
+def _is_apart(reading: StageReading, step: Step, path: str | None) -> bool:
+    """Nothing is copied to the path, in it or above it without being known not to be there."""
+    if path is None or any(sign in path for sign in "*?$~{"):
+        return False
+    place = posixpath.normpath(posixpath.join(step.workdir, path))
+    below = any(copied.target == place or copied.target.startswith(place + "/") for copied in reading.copies)
+    return not below and reading.in_context(place) is None
 
 
 def _is_harmless(reading: StageReading, step: Step, command: Command, install: Install) -> bool:

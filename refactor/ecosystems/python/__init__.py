@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from refactor.ecosystems.ecosystem import Ecosystem, Install, Rewrite, Slim, SplitPlan, Written
 from refactor.ecosystems.reading import Refused, StageReading, Step
+from refactor.shell import PackageCall
+
+if TYPE_CHECKING:
+    from refactor.context.python_manifests import Requirement
 
 _MANAGERS = frozenset({"pip", "poetry", "uv", "pdm", "pipenv"})
 
@@ -20,18 +25,27 @@ class Python(Ecosystem):
 
     def installs(self, reading: StageReading) -> Sequence[Install | tuple[Step, Refused]]:
         from refactor.ecosystems.python.installs import ReadInstall, read_installs
+        from refactor.ecosystems.python.metadata import dependencies_first
         from refactor.ecosystems.python.stage import PythonStage
 
         if reading.context.why_unknown is not None:
             return ()
+        stage = PythonStage.of(reading)
         answers: list[Install | tuple[Step, Refused]] = []
+        by_name: list[Install] = []
         apart: set[str] = set()
-        for read in read_installs(PythonStage.of(reading)):
+        for read in read_installs(stage):
             if not isinstance(read, ReadInstall):
                 answers.append((read[0].step, read[1]))
             elif read.sources is not None:
                 if read.call is not None and read.call.manager in apart:
                     # Its dependencies are there already: only the project itself is installed now.
+                    continue
+                first = dependencies_first(stage, read)
+                if first is not None:
+                    if isinstance(first, Install) and read.call is not None:
+                        apart.add(read.call.manager)
+                    answers.append(first)
                     continue
                 answers.append((read.act.step, Refused(read.sources, _hint(read))))
             elif read.manifests:
@@ -47,7 +61,13 @@ class Python(Ecosystem):
                         (f"the installation reads {names} and nothing of the sources",),
                     )
                 )
-        return answers
+            elif read.call is not None and _is_by_name(read.call, read.requirements):
+                named = " ".join(word.text for word in read.call.packages)
+                by_name.append(
+                    Install(read.act.step, (read.act.command,), read.folder, (), (f"{named} come from the index",))
+                )
+        # An install from manifests takes those before it along.
+        return [*answers, *by_name]
 
     def production_install(self, reading: StageReading) -> Sequence[Rewrite | tuple[Step, Refused]]:
         from refactor.ecosystems.python.installs import ReadInstall, read_installs
@@ -80,6 +100,17 @@ class Python(Ecosystem):
         from refactor.ecosystems.python.writing import written
 
         return written(reading)
+
+
+def _is_by_name(call: PackageCall, requirements: Sequence[Requirement]) -> bool:
+    """pip installs what it is told by name, from the index, into its own environment."""
+    return (
+        call.manager == "pip"
+        and call.action == "install"
+        and bool(requirements)
+        and all(need.name and need.path is None for need in requirements)
+        and not call.has("-t", "--target", "--prefix", "--root", "-f", "--find-links", "--no-index", "-r", "-c", "-e")
+    )
 
 
 def _hint(read: object) -> str:

@@ -176,7 +176,7 @@ def _pip(stage: PythonStage, act: Act, call: PackageCall, folder: str) -> ReadIn
     compiles: str | None = None
     for path, where, editable in local:
         place = join(folder, path.partition("[")[0])
-        inside = stage.reading.in_context(place, act.step.node)
+        inside = project_folder(stage, act, place)
         if inside is None and not any(sign in path for sign in "*?["):
             why = context.why_unknown
             if why is not None:
@@ -207,6 +207,16 @@ def _pip(stage: PythonStage, act: Act, call: PackageCall, folder: str) -> ReadIn
     return ReadInstall(
         act, tuple(manifests), tuple(requirements), (), sources, is_editable, project_found, folder, compiles
     )
+
+
+def project_folder(stage: PythonStage, act: Act, place: str) -> str | None:
+    """The context folder whose copy, or whose metadata, are at the absolute image path ``place``."""
+    found = stage.reading.in_context(place, act.step.node)
+    for name in () if found is not None else ("pyproject.toml", "setup.py"):
+        manifest = stage.reading.in_context(join(place, name), act.step.node)
+        if manifest is not None and posixpath.basename(manifest) == name:
+            return posixpath.dirname(manifest)
+    return found
 
 
 def _is_library(stage: PythonStage, folder: str) -> bool:
