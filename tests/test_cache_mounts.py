@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from refactor import Aspect, BuildContext, Change, Settings, fix
+from refactor.engine.run import Options, Worker
 from refactor.model.build_model import BuildModel
 from refactor.model.comparison import compare
 
@@ -157,3 +160,22 @@ def test_the_portable_builder() -> None:
     text = builder("COPY . .", "RUN go build -o /bin/server .").encode()
     change = fix(text, BuildContext.of(FILES), ["add-cache-mounts"], settings=Settings(builder="portable"))
     assert change.after == text
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        (".gitlab-ci.yml", "build:\n  image: gcr.io/kaniko-project/executor:debug\n  script: [/kaniko/executor]\n"),
+        (".github/workflows/ci.yml", 'env:\n  DOCKER_BUILDKIT: "0"\njobs: {}\n'),
+        ("Makefile", "image:\n\tDOCKER_BUILDKIT=0 docker build .\n"),
+        ("skaffold.yaml", "build:\n  cluster: {}\n  artifacts:\n  - image: a\n    kaniko: {}\n"),
+    ],
+)
+def test_a_repository_that_builds_without_buildkit(tmp_path: Path, path: str, text: str) -> None:
+    dockerfile = builder("COPY . .", "RUN go build -o /bin/server .")
+    for name, content in {**FILES, path: text, "Dockerfile": dockerfile}.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content)
+    record = Worker(Options(select=("add-cache-mounts",), is_isolated=True)).work(str(tmp_path / "Dockerfile"))
+    assert not record.applied
+    assert next(refusal.because for refusal in record.refused).startswith(f"{path} has ")

@@ -238,7 +238,7 @@ class AddCacheMounts(Codemod):
             caches = list(compile_caches(reading))
             for node in dict.fromkeys(c.step.node if isinstance(c, CompileCache) else c[0].node for c in caches):
                 own = [c for c in caches if isinstance(c, CompileCache) and c.step.node is node and not c.is_mounted]
-                why = self._why_not_mounted(file) if own else None
+                why = self._why_not_mounted(file, context) if own else None
                 if why is not None:
                     yield refuse(node, *why)
                 elif own:
@@ -249,13 +249,14 @@ class AddCacheMounts(Codemod):
                     if not isinstance(c, CompileCache) and c[0].node is node
                 )
 
-    def _why_not_mounted(self, file: Dockerfile) -> tuple[str, str] | None:
+    def _why_not_mounted(self, file: Dockerfile, context: BuildContext) -> tuple[str, str] | None:
         if self.settings.builder == "portable":
             return 'the configuration says builder = "portable": not every builder has cache mounts', ""
         frontend = file.directives.get("syntax", "")
         if OLD_FRONTEND.search(frontend):
             return f"{frontend} has no RUN --mount", "write # syntax=docker/dockerfile:1"
-        return None
+        other = context.deployment.other_builder
+        return (f"{other}: not every builder has cache mounts", "build with BuildKit") if other else None
 
 
 def _finding(caches: list[CompileCache]) -> Finding:

@@ -65,6 +65,8 @@ class Deployment(NamedTuple):
     """All uses of the image that were found. Empty is no proof that there are none."""
 
     services: tuple[Service, ...] = ()
+    other_builder: str = ""
+    """What says that images are built without BuildKit (``.gitlab-ci.yml has kaniko``); "" where nothing does."""
 
     @property
     def targets(self) -> tuple[str, ...]:

@@ -38,6 +38,11 @@ _CI = re.compile(
 _SCRIPT = re.compile(r"^(?:[^/]+/)?(?:[^/]+\.(?:sh|bash)|(?:GNU)?[Mm]akefile|Jenkinsfile)$")
 _BAKE = re.compile(r"(?:^|/)docker-bake(?:\.override)?\.(?:hcl|json)$")
 
+_OTHER_BUILDER = re.compile(
+    r"""\b(?:kaniko|makisu)\b|\bDOCKER_BUILDKIT["']?\s*[:=]\s*["']?(?:0|false)\b|\bbuildah:v?1\.(?:1?\d|2[0-3])\b"""
+)
+"""Builders without cache mounts: kaniko and makisu, Docker's classic one, buildah before 1.24."""
+
 _PUBLIC = frozenset(
     """postgres redis mysql mariadb mongo rabbitmq memcached nginx httpd haproxy traefik caddy busybox alpine debian
     ubuntu elasticsearch kibana logstash zookeeper kafka influxdb grafana prometheus vault consul etcd minio""".split()
@@ -86,7 +91,8 @@ class Repository:
         ours = _Image(dockerfile, self._all_compose, [one for _, one in self._scripts if isinstance(one, ImageBuild)])
         services = (*ours.services, *self._containers(ours), *self._processes(dockerfile, context), *self._ci(ours))
         return Deployment(
-            tuple(service._replace(source=posixpath.relpath(service.source, context or ".")) for service in services)
+            tuple(service._replace(source=posixpath.relpath(service.source, context or ".")) for service in services),
+            self._other_builder,
         )
 
     # Finding files
@@ -162,6 +168,18 @@ class Repository:
         for path in self._candidates.bake:
             found += [(path, build) for build in read_bake(path, self._text(path))]
         return tuple(found)
+
+    @cached_property
+    def _other_builder(self) -> str:
+        """What says that images are built without BuildKit, with its file; "" where nothing does."""
+        builds = [
+            path for path in self._candidates.manifests if re.match(r"cloudbuild|skaffold", posixpath.basename(path))
+        ]
+        for path in (*self._candidates.pipelines, *self._candidates.scripts, *builds, ".env"):
+            found = _OTHER_BUILDER.search(self._text(path))
+            if found is not None:
+                return f"{path} has {found[0]}"
+        return ""
 
     @cached_property
     def _manifests(self) -> tuple[Container, ...]:
