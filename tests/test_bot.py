@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import base64
+import os
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import git as gitpython
 import httpx
 import pytest
 
+from refactor.engine.configuration import load_configuration
+from refactor.engine.files import FileProblem
 from refactor.engine.run import Options
 from refactor.forge.bot import PREFIX, Bot, Item, Settings, State
 from refactor.forge.github import API, GitHub, headers
 from refactor.forge.http import Api
 from refactor.forge.marker import read_marker
-from refactor.forge.protocol import Forge, ForgeProblem
+from refactor.forge.protocol import Forge, ForgeProblem, RemoteRepository
 from refactor.forge.repository import Repository
+from refactor.forge.workplace import cloned, read_address, settings_at
 from tests.forge.fake import BOT, NAME, TOKEN, GitHubFake, Killed, Pull, World
 
 CHAIN = b"FROM debian:bookworm-slim\nRUN apt-get update\nRUN apt-get install -y curl\n"
@@ -495,3 +502,99 @@ def test_a_forge_that_refuses_is_said(place: Place, answer: httpx.Response, said
         place.run()
     assert said in str(problem.value)
     assert TOKEN not in str(problem.value)
+
+
+def dockerfix(place: Place, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """``dockerfix bot`` in a process of its own, with a forge that nobody answers for."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "DOCKERFIX_TOKEN": TOKEN, **more}
+    return subprocess.run(
+        [sys.executable, "-m", "refactor", "bot", *arguments],
+        cwd=place.person,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "more", "said"),
+    [
+        (("run",), {}, "name repositories with --repo or --repos"),
+        (("run", "--repo", "a/b", "--path", "."), {}, "name repositories with --repo or --repos"),
+        (("plan", "--repo", "a/b"), {"DOCKERFIX_TOKEN": "", "GH_TOKEN": "", "GITHUB_TOKEN": ""}, "there is no token"),
+        (("plan", "--repo", "https://user:secret@example.org/"), {}, "names no repository on a forge"),
+        (("plan", "--path", ".", "--remote", "nowhere"), {}, "has no remote 'nowhere'"),
+        (("plan", "--path", "/"), {}, "is in no git repository"),
+    ],
+)
+def test_mistakes_are_said(place: Place, arguments: tuple[str, ...], more: dict[str, str], said: str) -> None:
+    done = dockerfix(place, *arguments, **more)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "secret" not in done.stderr
+    assert TOKEN not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "name"),
+    [
+        ("octo/app", "github.com", "octo/app"),
+        ("git.example.org/octo/app", "git.example.org", "octo/app"),
+        ("https://user:secret@github.com/octo/app.git", "github.com", "octo/app"),
+        ("git@github.com:octo/app.git", "github.com", "octo/app"),
+        ("ssh://git@github.example.org/octo/app", "github.example.org", "octo/app"),
+        ("https://gitlab.com/group/sub/app", "gitlab.com", "group/sub/app"),
+    ],
+)
+def test_addresses(text: str, host: str, name: str) -> None:
+    assert read_address(text)[1:] == (host, name)
+
+
+def test_the_token_reaches_git_by_its_environment_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spy = tmp_path / "bin" / "git"
+    spy.parent.mkdir()
+    spy.write_text(
+        f'#!/bin/sh\necho "$@" >>{tmp_path}/arguments\nenv | grep GIT_CONFIG >>{tmp_path}/environment\n'
+        'while [ $# -gt 1 ]; do shift; done; mkdir -p "$1"; exec /usr/bin/env -i false\n'
+    )
+    spy.chmod(0o755)
+    monkeypatch.setattr(gitpython.Git, "GIT_PYTHON_GIT_EXECUTABLE", str(spy))
+    about = RemoteRepository("octo/app", "main", "https://git.invalid/octo/app.git")
+    with pytest.raises(FileProblem) as problem, cloned(about, ("x-access-token", TOKEN)):
+        pass
+    assert TOKEN not in str(problem.value)
+    encoded = base64.b64encode(f"x-access-token:{TOKEN}".encode()).decode()
+    assert encoded in (tmp_path / "environment").read_text()
+    arguments = (tmp_path / "arguments").read_text()
+    assert "https://git.invalid/octo/app.git" in arguments
+    assert TOKEN not in arguments
+    assert encoded not in arguments
+
+
+def test_a_clone_of_the_bots_own_works_like_the_one_that_is_there(place: Place) -> None:
+    place.commit(**{".dockerfix.toml": b'select = ["chain-runs"]\n[bot]\nlabels = ["docker"]\nmax-open = 1\n'})
+    with cloned(place.forge().repository(), place.forge().credentials()) as repository:
+        base = repository.fetch("origin", repository.remote_heads("origin", "main")["main"])
+        settings, _ = settings_at(repository, base)
+        assert settings == Settings(max_open=1, labels=("docker",))
+        bot = Bot(repository, place.forge(), settings, Options())
+        bot.run(bot.plan())
+    assert [(pull.branch, pull.labels) for pull in place.world.pulls] == [("dockerfix/chain-runs", ["docker"])]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("max-opne = 3", "did you mean 'max-open'?"),
+        ("max-open = -1", "it must be a whole number"),
+        ('per = "file"', "it must be codemod, folder or all"),
+        ("labels = [1]", "is not a list of text"),
+    ],
+)
+def test_a_wrong_configuration_is_said(tmp_path: Path, line: str, said: str) -> None:
+    path = tmp_path / "dockerfix.toml"
+    path.write_text(f"[bot]\n{line}\n")
+    with pytest.raises(FileProblem) as problem:
+        load_configuration(str(path))
+    assert said in str(problem.value)

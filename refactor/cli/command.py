@@ -16,6 +16,7 @@ Commands:
   dockerfix rules            list the codemods
   dockerfix explain ID       what a codemod does, why, and when it refuses
   dockerfix verify [PATHS]   build and start both versions and compare them
+  dockerfix bot plan|run     open and keep pull requests on a forge
 
 \b
 Exit status:

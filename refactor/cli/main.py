@@ -12,7 +12,7 @@ import os
 import sys
 from typing import NoReturn
 
-SUBCOMMANDS = ("rules", "explain", "verify")
+SUBCOMMANDS = ("rules", "explain", "verify", "bot")
 SWITCHES = ("--diff", "--write", "--check", "--safe", "--unsafe", "--isolated", "--explain-refusals", "--statistics")
 
 
@@ -95,6 +95,8 @@ def _run_click(given: list[str]) -> NoReturn:
     name = given.pop(0) if given and given[0] in SUBCOMMANDS else ""
     if name == "verify":
         from refactor.cli.verify import verify_command as command
+    elif name == "bot":
+        from refactor.cli.bot import bot_command as command
     elif name == "rules":
         from refactor.cli.rules import rules_command as command
     elif name == "explain":

@@ -22,6 +22,15 @@ KEYS: Mapping[str, str] = {
     "context": "text",
     "per-file-ignores": "table of lists of text",
     "codemods": "table of tables",
+    "bot": "table",
+}
+BOT_KEYS: Mapping[str, tuple[type, str]] = {
+    "per": (str, "codemod, folder or all"),
+    "max-open": (int, "a whole number"),
+    "new-per-run": (int, "a whole number"),
+    "labels": (list, "list of text"),
+    "stop-label": (str, "text"),
+    "account": (str, "text"),
 }
 
 
@@ -39,6 +48,8 @@ class Configuration(NamedTuple):
     context: str | None = None
     per_file_ignores: tuple[tuple[str, tuple[str, ...]], ...] = ()
     codemods: Mapping[str, Mapping[str, object]] = {}
+    bot: Mapping[str, Any] = {}
+    """The table ``[bot]``, checked."""
 
     @property
     def settings(self) -> Settings:
@@ -137,6 +148,17 @@ def _checked(path: str, data: Mapping[str, Any]) -> Configuration:
     for key in ("safe", "unsafe"):
         if not isinstance(data.get(key, False), bool):
             raise _wrong(path, key)
+    bot = data.get("bot", {})
+    if not isinstance(bot, dict):
+        raise _wrong(path, "bot")
+    for key, value in bot.items():
+        if key not in BOT_KEYS:
+            raise FileProblem(path, f"unknown key {key!r} in [bot]", _suggestion(key, BOT_KEYS))
+        kind, words = BOT_KEYS[key]
+        is_wrong = not isinstance(value, kind) or isinstance(value, bool) or (isinstance(value, int) and value < 0)
+        if is_wrong or (key == "per" and value not in {"codemod", "folder", "all"}):
+            raise FileProblem(path, f"[bot] {key} is {value!r}", f"it must be {words}")
+    _texts(path, "bot.labels", bot.get("labels", []))
     select = data.get("select")
     return Configuration(
         path,
@@ -150,6 +172,7 @@ def _checked(path: str, data: Mapping[str, Any]) -> Configuration:
         None if context is None else os.path.join(os.path.dirname(path), context),
         tuple((pattern, _texts(path, f"per-file-ignores.{pattern}", ids)) for pattern, ids in ignores.items()),
         tables,
+        bot,
     )
 
 

@@ -291,6 +291,10 @@ class Repository:
             "push", "--no-verify", "--porcelain", f"--force-with-lease={reference}:{seen}", remote, f":{reference}"
         )
 
+    def remote_url(self, remote: str) -> str:
+        self._known_remote(remote)
+        return str(next(self.repo.remote(remote).urls))
+
     def _known_remote(self, remote: str) -> None:
         names = [known.name for known in self.repo.remotes]
         if remote not in names:

@@ -1,0 +1,122 @@
+"""Where the bot works: which forge a repository is on, with which token, and a clone for as long as it is needed."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import git
+import httpx
+
+from refactor.engine.configuration import Configuration, closest_configuration
+from refactor.engine.files import FileProblem
+from refactor.forge import github
+from refactor.forge.bot import Settings
+from refactor.forge.branch import exported
+from refactor.forge.http import Api
+from refactor.forge.protocol import Forge, ForgeProblem, RemoteRepository
+from refactor.forge.repository import Repository
+
+TOKENS = {
+    "github": ("DOCKERFIX_TOKEN", "GH_TOKEN", "GITHUB_TOKEN"),
+}
+"""Environment variables that may hold the token, the first one that is set wins."""
+ACTIONS_ACCOUNT = "github-actions[bot]"
+
+
+class Address(NamedTuple):
+    """A repository on a forge."""
+
+    kind: str
+    host: str
+    name: str
+    """``owner/name``."""
+
+    def __str__(self) -> str:
+        return f"{self.host}/{self.name}"
+
+
+def read_address(text: str, kind: str | None = None) -> Address:
+    """``owner/name``, ``host/owner/name`` or the URL of a remote. Raises :class:`ForgeProblem`."""
+    scp = re.fullmatch(r"(?:[\w.-]+@)?([\w.-]+):(?!//)(.+)", text)
+    if scp is not None:
+        host, path = scp[1], scp[2]
+    elif "://" in text:
+        url = urlsplit(text)
+        host, path = url.hostname or "", url.path
+    else:
+        first, _, rest = text.partition("/")
+        host, path = (first, rest) if "." in first and "/" in rest else ("github.com", text)
+    name = path.strip("/").removesuffix(".git")
+    if not re.fullmatch(r"[\w.-]+(?:/[\w.-]+)+", name) or not host or ".." in name.split("/"):
+        raise ForgeProblem(f"{_without_secret(text)!r} names no repository on a forge", "write it as OWNER/NAME")
+    return Address(kind or "github", host, name)
+
+
+def find_token(kind: str, environment: Mapping[str, str] = os.environ) -> tuple[str, str]:
+    """The token of a kind of forge and the variable that holds it. Raises :class:`ForgeProblem`."""
+    for name in TOKENS[kind]:
+        if environment.get(name):
+            return environment[name], name
+    raise ForgeProblem(f"there is no token for {kind}", f"put one into the environment as {TOKENS[kind][0]}")
+
+
+def open_forge(address: Address, token: str, transport: httpx.BaseTransport | None = None) -> Forge:
+    """The repository on its forge."""
+    api = Api(github.api_url(address.host), github.headers(token), transport=transport)
+    return github.GitHub(api, address.name, token)
+
+
+def git_credentials(url: str, credentials: tuple[str, str]) -> dict[str, str]:
+    """Environment variables that give git the secret for one host; in no argument and in no stored URL is it seen."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"}:
+        return {}
+    secret = base64.b64encode(":".join(credentials).encode()).decode()
+    return {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"http.{parts.scheme}://{parts.netloc}/.extraHeader",
+        "GIT_CONFIG_VALUE_0": f"Authorization: Basic {secret}",
+    }
+
+
+@contextmanager
+def cloned(about: RemoteRepository, credentials: tuple[str, str]) -> Iterator[Repository]:
+    """A bare clone in a temporary folder. Raises :class:`FileProblem`."""
+    environment = git_credentials(about.clone_url, credentials)
+    with tempfile.TemporaryDirectory(prefix="dockerfix-") as folder:
+        try:
+            env = {"GIT_TERMINAL_PROMPT": "0", **environment}
+            git.Repo.clone_from(about.clone_url, folder, env=env, bare=True, no_tags=True).close()
+        except git.GitCommandError as error:
+            said = str(error.stderr).strip().splitlines()
+            what = f"cannot be cloned: {said[-1].strip(chr(39)) if said else error.status}"
+            raise FileProblem(about.name, what, "check the name and the token's rights") from None
+        with Repository(folder, environment) as repository:
+            yield repository
+
+
+def settings_at(repository: Repository, base: git.Commit) -> tuple[Settings, Configuration]:
+    """What ``[bot]`` says at the top of a commit. Raises :class:`FileProblem` for a broken configuration."""
+    with exported(repository, base) as folder:
+        found = closest_configuration(folder, {os.path.dirname(folder): Configuration()})
+    table, default = found.bot, Settings()
+    settings = Settings(
+        table.get("per", default.per),
+        table.get("max-open", default.max_open),
+        table.get("new-per-run", default.new_per_run),
+        tuple(table.get("labels", default.labels)),
+        table.get("stop-label", default.stop_label),
+        table.get("account"),
+    )
+    return settings, found
+
+
+def _without_secret(text: str) -> str:
+    return re.sub(r"//[^/@]*@", "//", text)
