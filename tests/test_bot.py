@@ -17,13 +17,11 @@ from refactor.engine.configuration import load_configuration
 from refactor.engine.files import FileProblem
 from refactor.engine.run import Options
 from refactor.forge.bot import PREFIX, Bot, Item, Settings, State
-from refactor.forge.github import API, GitHub, headers
-from refactor.forge.http import Api
 from refactor.forge.marker import read_marker
 from refactor.forge.protocol import Forge, ForgeProblem, RemoteRepository
 from refactor.forge.repository import Repository
-from refactor.forge.workplace import cloned, read_address, settings_at
-from tests.forge.fake import BOT, NAME, TOKEN, GitHubFake, Killed, Pull, World
+from refactor.forge.workplace import Address, cloned, open_forge, read_address, settings_at
+from tests.forge.fake import BOT, NAME, TOKEN, Fake, GiteaFake, GitHubFake, GitLabFake, Killed, Pull, World
 
 CHAIN = b"FROM debian:bookworm-slim\nRUN apt-get update\nRUN apt-get install -y curl\n"
 SEVERAL = CHAIN + b"CMD curl -V\n"
@@ -40,7 +38,7 @@ def git(folder: Path, *arguments: str) -> str:
 class Place:
     """A repository on a forge, a person's clone of it, and the bot's."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, kind: type[Fake] = GitHubFake) -> None:
         self.bare, self.person, self.clone = folder / "remote.git", folder / "person", folder / "bot.git"
         git(folder, "init", "-q", "--bare", str(self.bare))
         git(folder, "clone", "-q", str(self.bare), str(self.person))
@@ -50,7 +48,7 @@ class Place:
         git(self.clone, "config", "user.name", BOT)
         git(self.clone, "config", "user.email", "bot@example.org")
         self.world = World(self.bare)
-        self.fake = GitHubFake(self.world)
+        self.fake = kind(self.world)
         self.slept: list[float] = []
         self.settings = Settings(max_open=9, new_per_run=9)
         self.options = Options(select=("chain-runs",))
@@ -68,8 +66,9 @@ class Place:
         return git(self.person, "rev-parse", "HEAD")
 
     def forge(self) -> Forge:
-        api = Api(API, headers(TOKEN), transport=self.fake.transport(), sleep=self.slept.append)
-        return GitHub(api, NAME, TOKEN)
+        host = {"github": "github.com", "gitlab": "gitlab.com", "gitea": "gitea.com"}[self.fake.kind]
+        forge = open_forge(Address(self.fake.kind, host, NAME), TOKEN, self.fake.transport(), self.slept.append)
+        return forge
 
     def run(self, is_dry: bool = False) -> dict[str, Item]:
         """One run of the bot; what it planned, by branch without its prefix."""
@@ -122,9 +121,9 @@ class Place:
         pull.state, pull.is_merged = "closed", True
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path)
+@pytest.fixture(params=[GitHubFake, GitLabFake, GiteaFake], ids=lambda kind: kind.kind)
+def place(tmp_path: Path, request: pytest.FixtureRequest) -> Place:
+    return Place(tmp_path, request.param)
 
 
 def state(items: dict[str, Item], name: str = "chain-runs") -> State:
@@ -398,10 +397,14 @@ class Patient(Place):
             return super().run(is_dry)
 
 
-@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
-def test_killed_anywhere_it_converges(story: Callable[[Place], None], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("story", "kind"),
+    [*((story, GitHubFake) for story in STORIES), (story_stale, GitLabFake), (story_stale, GiteaFake)],
+    ids=lambda value: value.__name__,
+)
+def test_killed_anywhere_it_converges(story: Callable[[Place], None], kind: type[Fake], tmp_path: Path) -> None:
     (tmp_path / "whole").mkdir()
-    whole = Place(tmp_path / "whole")
+    whole = Place(tmp_path / "whole", kind)
     whole.settings = whole.settings._replace(labels=("docker",))
     dates = {"GIT_AUTHOR_DATE": "2024-01-01T00:00:00Z", "GIT_COMMITTER_DATE": "2024-01-01T00:00:00Z"}
     with pytest.MonkeyPatch.context() as patch:
@@ -412,7 +415,7 @@ def test_killed_anywhere_it_converges(story: Callable[[Place], None], tmp_path: 
             for is_before in (True, False):
                 folder = tmp_path / f"{number}-{is_before}"
                 folder.mkdir()
-                killed = Patient(folder)
+                killed = Patient(folder, kind)
                 killed.settings = whole.settings
                 killed.world.kill_at, killed.world.kill_before = number, is_before
                 story(killed)
@@ -461,7 +464,7 @@ def test_writes_are_paced(place: Place) -> None:
 
 
 def test_a_lost_answer_to_open_is_read_again(place: Place) -> None:
-    answer, lost = place.fake.answer, []
+    answer, lost = place.fake.answer, list[httpx.Request]()
 
     def lose(request: httpx.Request) -> httpx.Response:
         response = answer(request)

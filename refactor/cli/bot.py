@@ -26,6 +26,9 @@ from refactor.forge.workplace import ACTIONS_ACCOUNT, cloned, find_token, open_f
 @click.option("--repos", "listed", type=click.File(), metavar="FILE", help="A file with a repository a line.")
 @click.option("--path", "folder", metavar="DIR", help="A clone on this machine, and the forge of its remote.")
 @click.option("--remote", default="origin", show_default=True, help="With --path: the remote that is the forge's.")
+@click.option(
+    "--forge", "kind", type=click.Choice(["github", "gitlab", "gitea"]), help="Where the host's name does not tell."
+)
 @click.option("--dry-run", is_flag=True, help="Print the plan and write nothing; the same as `plan`.")
 @click.option("--format", "format_name", type=click.Choice(["text", "json"]), default="text", help="Form of the plan.")
 def bot_command(
@@ -34,13 +37,14 @@ def bot_command(
     listed: TextIO | None,
     folder: str | None,
     remote: str,
+    kind: str | None,
     dry_run: bool,
     format_name: str,
 ) -> NoReturn:
     """Opens and keeps pull requests: one for each codemod that finds something.
 
-    `plan` says what would be done, `run` does it. The token comes from the environment (DOCKERFIX_TOKEN, GH_TOKEN or
-    GITHUB_TOKEN). The repository's own configuration decides the rest in its table [bot].
+    `plan` says what would be done, `run` does it. The token comes from the environment (DOCKERFIX_TOKEN; GH_TOKEN,
+    GITHUB_TOKEN, GITLAB_TOKEN or GITEA_TOKEN). The repository's own configuration decides the rest in its table [bot].
     """
     wanted = [*names, *_lines(listed)]
     if bool(wanted) == (folder is not None):
@@ -50,7 +54,7 @@ def bot_command(
     status = 0
     for name in wanted or [""]:
         try:
-            with _opened(name, folder, remote) as (repository, forge):
+            with _opened(name, folder, remote, kind) as (repository, forge):
                 status = max(status, _keep(repository, forge, remote, is_dry, format_name, name or str(folder)))
         except (ForgeProblem, FileProblem) as problem:
             click.echo(f"dockerfix: {problem}", err=True)
@@ -66,18 +70,18 @@ def _lines(file: TextIO | None) -> Iterator[str]:
 
 
 @contextmanager
-def _opened(name: str, folder: str | None, remote: str) -> Iterator[tuple[Repository, Forge]]:
+def _opened(name: str, folder: str | None, remote: str, kind: str | None) -> Iterator[tuple[Repository, Forge]]:
     if folder is None:
-        forge = _forge(name)
+        forge = _forge(name, kind)
         with cloned(forge.repository(), forge.credentials()) as repository:
             yield repository, forge
         return
     with Repository(folder) as repository:
-        yield repository, _forge(repository.remote_url(remote))
+        yield repository, _forge(repository.remote_url(remote), kind)
 
 
-def _forge(name: str) -> Forge:
-    address = read_address(name)
+def _forge(name: str, kind: str | None) -> Forge:
+    address = read_address(name, kind)
     token, variable = find_token(address.kind)
     if variable == "GITHUB_TOKEN" and os.environ.get("GITHUB_ACTIONS") == "true":
         click.echo(

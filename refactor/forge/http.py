@@ -53,7 +53,7 @@ class Api:
 
     def pages(self, path: str, **parameters: str | int) -> Iterator[Any]:
         """The items of all pages, by the ``Link`` header (RFC 8288) that the three forges send."""
-        response = self.send("GET", path, parameters={**parameters, "per_page": 100})
+        response = self.send("GET", path, parameters={"per_page": 100, **parameters})
         for _ in range(PAGES):
             yield from response.json()
             following = response.links.get("next", {}).get("url")

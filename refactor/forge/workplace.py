@@ -6,9 +6,10 @@ import base64
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import git
@@ -16,7 +17,7 @@ import httpx
 
 from refactor.engine.configuration import Configuration, closest_configuration
 from refactor.engine.files import FileProblem
-from refactor.forge import github
+from refactor.forge import gitea, github, gitlab
 from refactor.forge.bot import Settings
 from refactor.forge.branch import exported
 from refactor.forge.http import Api
@@ -25,8 +26,16 @@ from refactor.forge.repository import Repository
 
 TOKENS = {
     "github": ("DOCKERFIX_TOKEN", "GH_TOKEN", "GITHUB_TOKEN"),
+    "gitlab": ("DOCKERFIX_TOKEN", "GITLAB_TOKEN"),
+    "gitea": ("DOCKERFIX_TOKEN", "GITEA_TOKEN"),
 }
 """Environment variables that may hold the token, the first one that is set wins."""
+_KNOWN = {"codeberg.org": "gitea", "salsa.debian.org": "gitlab"}
+_FORGES: Mapping[str, tuple[Any, Callable[[Api, str, str], Forge]]] = {
+    "github": (github, github.GitHub),
+    "gitlab": (gitlab, gitlab.GitLab),
+    "gitea": (gitea, gitea.Gitea),
+}
 ACTIONS_ACCOUNT = "github-actions[bot]"
 
 
@@ -43,7 +52,10 @@ class Address(NamedTuple):
 
 
 def read_address(text: str, kind: str | None = None) -> Address:
-    """``owner/name``, ``host/owner/name`` or the URL of a remote. Raises :class:`ForgeProblem`."""
+    """``owner/name``, ``host/owner/name`` or the URL of a remote; ``kind`` is the forge's where its name does not tell.
+
+    Raises :class:`ForgeProblem`.
+    """
     scp = re.fullmatch(r"(?:[\w.-]+@)?([\w.-]+):(?!//)(.+)", text)
     if scp is not None:
         host, path = scp[1], scp[2]
@@ -56,7 +68,12 @@ def read_address(text: str, kind: str | None = None) -> Address:
     name = path.strip("/").removesuffix(".git")
     if not re.fullmatch(r"[\w.-]+(?:/[\w.-]+)+", name) or not host or ".." in name.split("/"):
         raise ForgeProblem(f"{_without_secret(text)!r} names no repository on a forge", "write it as OWNER/NAME")
-    return Address(kind or "github", host, name)
+    return Address(kind or _kind(host), host, name)
+
+
+def _kind(host: str) -> str:
+    words = re.split(r"[.-]", host)
+    return next((kind for kind in ("gitlab", "gitea") if kind in words), _KNOWN.get(host, "github"))
 
 
 def find_token(kind: str, environment: Mapping[str, str] = os.environ) -> tuple[str, str]:
@@ -67,10 +84,16 @@ def find_token(kind: str, environment: Mapping[str, str] = os.environ) -> tuple[
     raise ForgeProblem(f"there is no token for {kind}", f"put one into the environment as {TOKENS[kind][0]}")
 
 
-def open_forge(address: Address, token: str, transport: httpx.BaseTransport | None = None) -> Forge:
+def open_forge(
+    address: Address,
+    token: str,
+    transport: httpx.BaseTransport | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Forge:
     """The repository on its forge."""
-    api = Api(github.api_url(address.host), github.headers(token), transport=transport)
-    return github.GitHub(api, address.name, token)
+    module, make = _FORGES[address.kind]
+    api = Api(module.api_url(address.host), module.headers(token), transport=transport, sleep=sleep)
+    return make(api, address.name, token)
 
 
 def git_credentials(url: str, credentials: tuple[str, str]) -> dict[str, str]:

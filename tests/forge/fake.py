@@ -1,14 +1,11 @@
-"""A forge that keeps its state in memory and its branches in a real bare repository, and checks every exchange.
-
-:class:`GitHubFake` answers GitHub's API; requests and answers are validated against GitHub's own OpenAPI document.
-"""
+"""Forges that keep their state in memory and their branches in a real bare repository, and check every exchange."""
 
 from __future__ import annotations
 
 import json
 import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +17,7 @@ from openapi_core.testing import MockRequest, MockResponse
 NAME = "octo/app"
 TOKEN = "t0ken-that-nobody-may-see"
 BOT = "dockerfix-bot"
+Answer = tuple[int, Any, dict[str, str]]
 
 
 class Killed(BaseException):
@@ -40,7 +38,7 @@ class Pull:
     labels: list[str] = field(default_factory=list)
     was_labelled: bool = False
 
-    def add_labels(self, labels: list[str]) -> None:
+    def add_labels(self, labels: Sequence[str]) -> None:
         self.labels += [label for label in labels if label not in self.labels]
         self.was_labelled = True
 
@@ -91,13 +89,20 @@ class World:
                 pull.head = heads.get(pull.branch, pull.head)
                 pull.state = "open" if pull.branch in heads else "closed"
 
-    def open(self, branch: str, base: str, title: str, body: str, author: str = BOT) -> Pull:
-        pull = Pull(len(self.pulls) + 1, branch, base, title, body, author, self.heads()[branch])
+    def open(self, branch: str, base: str, title: str, body: str, labels: Sequence[str] = (), **_: object) -> Pull:
+        pull = Pull(len(self.pulls) + 1, branch, base, title, body, BOT, self.heads()[branch])
+        if labels:
+            pull.add_labels(labels)
         self.pulls.append(pull)
         return pull
 
-    def has_open(self, branch: str) -> bool:
-        return any(pull.branch == branch and pull.state == "open" for pull in self.pulls)
+    def may_open(self, branch: str) -> bool:
+        has_one = any(pull.branch == branch and pull.state == "open" for pull in self.pulls)
+        return branch in self.heads() and not has_one
+
+    def of_branch(self, branch: str) -> list[Pull]:
+        self.look()
+        return [pull for pull in self.pulls if pull.branch == branch]
 
     def end(self) -> list[tuple[object, ...]]:
         """What is there in the end, for comparison: pull requests without their numbers, and branches."""
@@ -142,26 +147,95 @@ def sample(schema: dict[str, Any], document: dict[str, Any]) -> Any:
     return plain.get(schema.get("type", "string"), "")
 
 
-class GitHubFake:
-    """GitHub's API over a :class:`World`, as an httpx transport."""
+class Fake:
+    """What the three have in common: an httpx transport over a :class:`World`."""
+
+    kind = ""
+    authorization = ("", "")
+    """The header that carries the token."""
 
     def __init__(self, world: World) -> None:
         self.world = world
-        document = json.loads((Path(__file__).parent / "github.json").read_text())
-        self.document = document
-        self.openapi = OpenAPI.from_dict(document)
         self.faults: list[httpx.Response | Exception] = []
         """What the next requests get instead of an answer."""
         self.requests: list[httpx.Request] = []
         self.page_size = 100
 
     def transport(self) -> httpx.MockTransport:
-        return httpx.MockTransport(self.answer)
+        return httpx.MockTransport(lambda request: self.answer(request))
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
-        assert request.headers["authorization"] == f"Bearer {TOKEN}"
-        sent = MockRequest(
+        name, value = self.authorization
+        assert request.headers[name] == value
+        self.check_request(request)
+        if self.faults:
+            fault = self.faults.pop(0)
+            if isinstance(fault, Exception):
+                raise fault
+            return fault
+        body = json.loads(request.content) if request.content else {}
+        status, data, headers = self.route(request, body)
+        response = httpx.Response(status, json=data, headers=headers)
+        self.check_response(request, response)
+        return response
+
+    def check_request(self, request: httpx.Request) -> None:
+        raise NotImplementedError
+
+    def check_response(self, request: httpx.Request, response: httpx.Response) -> None:
+        """Nothing more than what the routes themselves say, where the forge has no document for it."""
+
+    def route(self, request: httpx.Request, body: dict[str, Any]) -> Answer:
+        raise NotImplementedError
+
+    def page(self, request: httpx.Request, items: list[Any], size_key: str = "per_page") -> Answer:
+        parameters = request.url.params
+        page, size = int(parameters.get("page", 1)), min(self.page_size, int(parameters[size_key]))
+        headers = {}
+        if page * size < len(items):
+            headers["link"] = f'<{request.url.copy_set_param("page", page + 1)}>; rel="next"'
+        return 200, items[(page - 1) * size : page * size], headers
+
+    def change(self, pull: Pull, title: str, body: str, is_closed: bool) -> None:
+        def act() -> None:
+            pull.title, pull.body = title, body
+            pull.state = "closed" if is_closed else pull.state
+
+        self.world.write("change", act)
+
+
+def renamed(values: dict[str, Any], **names: str) -> dict[str, Any]:
+    """``values`` with some keys by another name."""
+    return {names.get(key, key): value for key, value in values.items()}
+
+
+class GitHubFake(Fake):
+    """GitHub's API, every exchange validated against GitHub's document."""
+
+    kind = "github"
+    authorization = ("authorization", f"Bearer {TOKEN}")
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        document = json.loads((Path(__file__).parent / "github.json").read_text())
+        self.document = document
+        self.openapi = OpenAPI.from_dict(document)
+
+    def check_request(self, request: httpx.Request) -> None:
+        self.openapi.validate_request(self._sent(request))
+
+    def check_response(self, request: httpx.Request, response: httpx.Response) -> None:
+        answered = MockResponse(
+            response.content,
+            status_code=response.status_code,
+            content_type="application/json",
+            headers=dict(response.headers),
+        )
+        self.openapi.validate_response(self._sent(request), answered)
+
+    def _sent(self, request: httpx.Request) -> MockRequest:
+        return MockRequest(
             f"https://{request.url.host}",
             request.method.lower(),
             request.url.path,
@@ -169,20 +243,8 @@ class GitHubFake:
             data=request.content or None,
             content_type="application/json" if request.content else "",
         )
-        self.openapi.validate_request(sent)
-        if self.faults:
-            fault = self.faults.pop(0)
-            if isinstance(fault, Exception):
-                raise fault
-            return fault
-        status, data, headers = self._route(request)
-        body = json.dumps(data).encode()
-        answered = MockResponse(body, status_code=status, content_type="application/json", headers=dict(headers))
-        self.openapi.validate_response(sent, answered)
-        return httpx.Response(status, content=body, headers={**headers, "content-type": "application/json"})
 
-    def _route(self, request: httpx.Request) -> tuple[int, Any, dict[str, str]]:
-        body = json.loads(request.content) if request.content else {}
+    def route(self, request: httpx.Request, body: dict[str, Any]) -> Answer:
         path, method = request.url.path, request.method
         if path == "/user":
             return 200, {**self._sample(path, "get"), "login": BOT}, {}
@@ -191,54 +253,27 @@ class GitHubFake:
             about = {"full_name": NAME, "default_branch": "main", "clone_url": str(self.world.bare), "archived": False}
             return 200, {**self._sample("/repos/{owner}/{repo}", "get"), **about}, {}
         if rest == "/pulls" and method == "GET":
-            return self._list(request)
+            branch = request.url.params["head"].partition(":")[2]
+            found = self.world.of_branch(branch)
+            return self.page(request, [self._pull(pull, "/repos/{owner}/{repo}/pulls", "get") for pull in found])
         if rest == "/pulls":
             return self._open(body)
-        number = int(re.findall(r"/(\d+)", rest)[0])
+        pull = self.world.find(int(re.findall(r"/(\d+)", rest)[0]))
         if rest.endswith("/events"):
             event = self._sample("/repos/{owner}/{repo}/issues/{issue_number}/events", "get")
-            return 200, [{**event, "event": "labeled"}] if self.world.find(number).was_labelled else [], {}
+            return 200, [{**event, "event": "labeled"}] if pull.was_labelled else [], {}
         if rest.endswith("/labels"):
-            pull = self.world.find(number)
             self.world.write("label", lambda: pull.add_labels(body["labels"]))
             return 200, [], {}
-        pull = self.world.find(number)
-
-        def change() -> None:
-            pull.title, pull.body = body.get("title", pull.title), body.get("body", pull.body)
-            pull.state = body.get("state", pull.state)
-
-        self.world.write("change", change)
+        self.change(pull, body["title"], body["body"], body.get("state") == "closed")
         return 200, self._pull(pull, "/repos/{owner}/{repo}/pulls/{pull_number}", "patch"), {}
 
-    def _list(self, request: httpx.Request) -> tuple[int, Any, dict[str, str]]:
-        self.world.look()
-        parameters = request.url.params
-        branch = parameters["head"].partition(":")[2]
-        found = [pull for pull in self.world.pulls if pull.branch == branch]
-        page, size = int(parameters.get("page", 1)), min(self.page_size, int(parameters["per_page"]))
-        shown = found[(page - 1) * size : page * size]
-        headers = {}
-        if page * size < len(found):
-            following = request.url.copy_set_param("page", page + 1)
-            headers["link"] = f'<{following}>; rel="next"'
-        items = [self._pull(pull, "/repos/{owner}/{repo}/pulls", "get") for pull in shown]
-        return 200, items, headers
-
-    def _open(self, body: dict[str, Any]) -> tuple[int, Any, dict[str, str]]:
-        branch = body["head"]
-        if self.world.has_open(branch) or branch not in self.world.heads():
-            message = f"A pull request already exists for octo:{branch}."
-            return (
-                422,
-                {
-                    "message": "Validation Failed",
-                    "documentation_url": "x",
-                    "errors": [{"resource": "PullRequest", "code": "custom", "message": message}],
-                },
-                {},
-            )
-        pull = self.world.write("open", lambda: self.world.open(branch, body["base"], body["title"], body["body"]))
+    def _open(self, body: dict[str, Any]) -> Answer:
+        if not self.world.may_open(body["head"]):
+            message = f"A pull request already exists for octo:{body['head']}."
+            error = {"resource": "PullRequest", "code": "custom", "message": message}
+            return 422, {"message": "Validation Failed", "documentation_url": "x", "errors": [error]}, {}
+        pull = self.world.write("open", lambda: self.world.open(**renamed(body, head="branch")))
         return 201, self._pull(pull, "/repos/{owner}/{repo}/pulls", "post"), {}
 
     def _sample(self, path: str, method: str) -> Any:
@@ -264,3 +299,140 @@ class GitHubFake:
             labels = path and self.document["components"]["schemas"]["pull-request-simple"]["properties"]["labels"]
             data["labels"] = [{**sample(labels["items"], self.document), "name": name} for name in pull.labels]
         return data
+
+
+class GitLabFake(Fake):
+    """GitLab's API v4, as its documentation shows requests and answers ("Merge requests API", "Projects API")."""
+
+    kind = "gitlab"
+    authorization = ("private-token", TOKEN)
+    project = f"/api/v4/projects/{NAME.replace('/', '%2F')}"
+    allowed = {
+        "POST": {"source_branch", "target_branch", "title", "description", "labels"},
+        "PUT": {"title", "description", "state_event", "add_labels"},
+        "GET": set(),
+    }
+
+    def check_request(self, request: httpx.Request) -> None:
+        body = json.loads(request.content) if request.content else {}
+        assert set(body) <= self.allowed[request.method]
+        assert all(isinstance(value, str) for value in body.values())
+        assert set(request.url.params) <= {"source_branch", "state", "per_page", "page"}
+        assert request.url.params.get("state", "all") in {"opened", "closed", "locked", "merged", "all"}
+        assert body.get("state_event", "close") in {"close", "reopen"}
+
+    def route(self, request: httpx.Request, body: dict[str, Any]) -> Answer:
+        path = request.url.raw_path.decode().partition("?")[0]
+        if path == "/api/v4/user":
+            return 200, {"id": 7, "username": BOT}, {}
+        assert path.startswith(self.project), path
+        rest = path.removeprefix(self.project)
+        if rest == "":
+            return 200, self._project(), {}
+        if rest == "/merge_requests" and request.method == "GET":
+            found = self.world.of_branch(request.url.params["source_branch"])
+            return self.page(request, [self._merge_request(pull) for pull in found])
+        if rest == "/merge_requests":
+            branch = body["source_branch"]
+            if not self.world.may_open(branch):
+                return (
+                    409,
+                    {"message": [f"Another open merge request already exists for this source branch: {branch}"]},
+                    {},
+                )
+            labels = [label for label in body["labels"].split(",") if label]
+            new = renamed(body, source_branch="branch", target_branch="base", description="body")
+            pull = self.world.write("open", lambda: self.world.open(**{**new, "labels": labels}))
+            return 201, self._merge_request(pull), {}
+        pull = self.world.find(int(rest.rpartition("/")[2]))
+        self.change(pull, body["title"], body["description"], body.get("state_event") == "close")
+        return 200, self._merge_request(pull), {}
+
+    def _project(self) -> dict[str, Any]:
+        return {
+            "id": 3,
+            "path_with_namespace": NAME,
+            "default_branch": "main",
+            "http_url_to_repo": str(self.world.bare),
+            "archived": False,
+            "permissions": {"project_access": {"access_level": 30, "notification_level": 3}, "group_access": None},
+        }
+
+    def _merge_request(self, pull: Pull) -> dict[str, Any]:
+        return {
+            "id": 1000 + pull.number,
+            "iid": pull.number,
+            "project_id": 3,
+            "title": pull.title,
+            "description": pull.body,
+            "state": "merged" if pull.is_merged else "opened" if pull.state == "open" else "closed",
+            "merged_at": "2026-01-02T03:04:05.000Z" if pull.is_merged else None,
+            "source_branch": pull.branch,
+            "target_branch": pull.base,
+            "author": {"id": 7, "username": pull.author},
+            "labels": pull.labels,
+            "sha": pull.head,
+            "web_url": f"https://gitlab.com/{NAME}/-/merge_requests/{pull.number}",
+        }
+
+
+class GiteaFake(Fake):
+    """Gitea's API v1, as its Swagger document describes it."""
+
+    kind = "gitea"
+    authorization = ("authorization", f"token {TOKEN}")
+    allowed = {"POST": {"title", "body", "head", "base", "labels"}, "PATCH": {"title", "body", "state"}, "GET": set()}
+    known_labels = {"docker": 11, "other": 12}
+
+    def check_request(self, request: httpx.Request) -> None:
+        body = json.loads(request.content) if request.content else {}
+        assert set(body) <= self.allowed[request.method]
+        assert all(isinstance(number, int) for number in body.get("labels", ()))
+        assert set(request.url.params) <= {"state", "limit", "page", "per_page"}
+
+    def route(self, request: httpx.Request, body: dict[str, Any]) -> Answer:
+        path = request.url.path.removeprefix("/api/v1")
+        if path == "/user":
+            return 200, {"id": 7, "login": BOT, "username": BOT}, {}
+        rest = path.removeprefix(f"/repos/{NAME}")
+        if rest == "":
+            about = {"full_name": NAME, "default_branch": "main", "clone_url": str(self.world.bare), "archived": False}
+            return 200, {**about, "permissions": {"admin": False, "push": True, "pull": True}}, {}
+        if rest == "/labels":
+            return self.page(
+                request, [{"id": number, "name": name} for name, number in self.known_labels.items()], "limit"
+            )
+        if rest == "/pulls" and request.method == "GET":
+            self.world.look()
+            return self.page(request, [self._pull(pull) for pull in self.world.pulls], "limit")
+        if rest == "/pulls":
+            if not self.world.may_open(body["head"]):
+                return 409, {"message": "pull request already exists for these targets"}, {}
+            names = [name for name, number in self.known_labels.items() if number in body["labels"]]
+            new = renamed(body, head="branch")
+            pull = self.world.write("open", lambda: self.world.open(**{**new, "labels": names}))
+            return 201, self._pull(pull), {}
+        pull = self.world.find(int(rest.rpartition("/")[2]))
+        self.change(pull, body["title"], body["body"], body.get("state") == "closed")
+        return 201, self._pull(pull), {}
+
+    def _pull(self, pull: Pull) -> dict[str, Any]:
+        is_there = pull.branch in self.world.heads()
+        return {
+            "id": 1000 + pull.number,
+            "number": pull.number,
+            "html_url": f"https://gitea.com/{NAME}/pulls/{pull.number}",
+            "title": pull.title,
+            "body": pull.body,
+            "user": {"id": 7, "login": pull.author},
+            "state": pull.state,
+            "merged": pull.is_merged,
+            "merged_at": "2026-01-02T03:04:05Z" if pull.is_merged else None,
+            "labels": [{"id": self.known_labels.get(name, 99), "name": name} for name in pull.labels],
+            "base": {"label": pull.base, "ref": pull.base},
+            "head": {
+                "label": pull.branch,
+                "ref": pull.branch if is_there else f"refs/pull/{pull.number}/head",
+                "sha": pull.head,
+            },
+        }
