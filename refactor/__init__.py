@@ -32,6 +32,7 @@ from refactor.context import (
 )
 from refactor.ecosystems import (
     BuiltStart as BuiltStart,
+    Copied as Copied,
     Ecosystem as Ecosystem,
     Foreign as Foreign,
     Install as Install,

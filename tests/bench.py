@@ -62,6 +62,10 @@ SHAPES = {
         "FROM debian:bookworm AS b\nRUN touch /x\nFROM debian:bookworm\n", "COPY --from=b /x /y{n}\n"
     ),
     "RUNs of apt-get": _repeated("FROM debian:bookworm\n", "RUN apt-get update && apt-get install -y p{n}\n"),
+    "stages, each installing over the one before": _repeated(
+        "FROM debian:bookworm AS s0\n",
+        "FROM s{before} AS s{n}\nENV A{n}=b\nRUN apt-get update && apt-get install -y p{n}\n",
+    ),
     "heredocs": _repeated("FROM debian:bookworm\n", "RUN <<EOF\ntouch /f{n}\nEOF\n"),
 }
 _CHEAP = ("instructions in a file", "lines of one continued RUN", "comment lines inside a RUN")

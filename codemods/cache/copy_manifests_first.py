@@ -5,12 +5,14 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from refactor import (
     Aspect,
     BuildContext,
     Codemod,
     Command,
+    Copied,
     Dockerfile,
     Finding,
     Install,
@@ -343,18 +345,23 @@ def _stands_apart(file: Dockerfile, node: Node) -> bool:
     return index > 0 and _is_blank(file.nodes[index - 1])
 
 
+@lru_cache(maxsize=1)
+def _sources_copied(reading: StageReading) -> tuple[Copied, ...]:
+    return tuple(copied for copied in reading.copies if copied.is_folder or copied.source.endswith(SOURCE_SUFFIXES))
+
+
 def _first_broad_copy(reading: StageReading, step: Step, manifests: Sequence[str]) -> Instruction | None:
     """The first copy of sources before the install, None where only manifests are copied before it."""
     wanted = set(manifests)
     position = reading.position(step.node)
-    for copied in reading.copies:
+    for copied in _sources_copied(reading):
         if reading.position(copied.node) > position:
             break
         if copied.is_folder:
             files = reading.context.files(copied.source)
             if not isinstance(files, tuple) or not wanted.issuperset(files):
                 return copied.node
-        elif copied.source not in wanted and copied.source.endswith(SOURCE_SUFFIXES):
+        elif copied.source not in wanted:
             return copied.node
     return None
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from refactor import (
     CACHES,
@@ -315,7 +316,7 @@ class CleanPackageCache(Codemod):
                     c.action for c in own
                 }:
                     continue
-                reason = why_needed or _why_children_need_lists(file, context, stage)
+                reason = why_needed or _why_children_need_lists(file, context).get(stage.index)
                 if reason is not None:
                     return refuse(node, reason, "run apt-get update there")
                 behind.append(f"{_sudo(own)}{LISTS}")
@@ -450,15 +451,19 @@ def _why_needed(reading: StageReading, node: Instruction, script: ShellScript, a
     return min(uses)[1] if uses else after
 
 
-def _why_children_need_lists(file: Dockerfile, context: BuildContext, stage: Stage) -> str | None:
-    for child in file.stages[stage.index + 1 :]:
-        if file.stage_before(child.index, child.image) is stage:
+@lru_cache(maxsize=1)
+def _why_children_need_lists(file: Dockerfile, context: BuildContext) -> Mapping[int, str]:
+    """Why a stage that is built from another one needs its package lists, by the index of that other stage."""
+    found: dict[int, str] = {}
+    for child in reversed(file.stages):
+        parent = file.stage_before(child.index, child.image)
+        if parent is not None:
             runs = [(node, script_of(file, node)) for node in child.instructions if node.keyword == "RUN"]
             reading = StageReading.of(file, child, context)
-            reason = _lists_needed_after(reading, runs)[-1] or _why_children_need_lists(file, context, child)
+            reason = _lists_needed_after(reading, runs)[-1] or found.get(child.index)
             if reason is not None:
-                return reason
-    return None
+                found[parent.index] = reason
+    return found
 
 
 def _sudo(own: Sequence[PackageCall]) -> str:

@@ -105,8 +105,6 @@ class BuildBeforeStart(Codemod):
     def find(self, file: Dockerfile, context: BuildContext) -> Iterator[Finding | Refusal]:
         if context.why_unknown is not None:
             return
-        import json
-
         for stage in file.stages[-1:]:
             reading = StageReading.of(file, stage, context)
             last = next((step for step in reversed(reading.steps) if step.keyword in {"RUN", "COPY", "ADD"}), None)
@@ -115,6 +113,8 @@ class BuildBeforeStart(Codemod):
                 if isinstance(answer, Refused):
                     yield refuse(stage.from_, answer.because, answer.hint)
                 elif answer is not None and last is not None:
+                    import json
+
                     cmd = answer.cmd.with_argument(json.dumps(list(answer.words)))
                     build = [InsertAfter(last.node, [file.new(f"RUN {answer.build}")])] if answer.build else []
                     yield Finding(
