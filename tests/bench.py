@@ -28,7 +28,7 @@ RUN apt-get update \\
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
 COPY run.sh ./
-USER nobody
+USER 65534:65534
 ENTRYPOINT ["/app/run.sh"]
 """
 

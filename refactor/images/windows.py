@@ -16,12 +16,14 @@ _IMAGE = re.compile(
 _SHELLS = frozenset({"cmd", "powershell"})
 """Programs by which a command begins on Windows alone; PowerShell is `pwsh` elsewhere."""
 _DRIVE = re.compile(r"^[\"']?[A-Za-z]:(?:[\\/]|$)")
-_TEXT = re.compile(
-    r"(?:^|[\s\"'=;(\[,])[c-h]:\\+\w[^\s\"',]*|\bif\s+not\s+exist\b|\b(?:cmd|powershell)\.exe\b|\bcmd[\"',\s]+/[sc]\b",
-    re.I,
+_TEXT = (
+    r"(?i)(?:^|[\s\"'=;(\[,])[c-h]:\\+\w[^\s\"',]*|\bif\s+not\s+exist\b|\b(?:cmd|powershell)\.exe\b"
+    r"|\bcmd[\"',\s]+/[sc]\b"
 )
+_SIGNS = ("\\", "exist", "cmd", "powershell")
+"""One of them is in whatever `_TEXT` finds; it is compiled only then."""
 _PROGRAM = re.compile(r"[^\s\"']+\.(?:exe|ps1|bat|cmd|msi)$", re.I)
-_BACKSLASHES = re.compile(r"(?:^|[\s\"'])(?:\.{0,2}\\+)?[\w.-]+(?:\\+[\w.-]+)+")
+_BACKSLASHES = r"(?:^|[\s\"'])(?:\.{0,2}\\+)?[\w.-]+(?:\\+[\w.-]+)+"
 _POSIX = re.compile(
     r"\b(?:apt|apt-get|apk|yum|dnf|microdnf|zypper|chmod|chown|wine\d*|mono)\b|/bin/|/usr/|/etc/|\bsh -c\b"
 )
@@ -124,6 +126,7 @@ def _first_word(node: Instruction) -> str:
     return words[0] if words else ""
 
 
-def _found(pattern: re.Pattern[str], node: Instruction) -> str | None:
-    found = pattern.search(node.argument)
+def _found(pattern: str, node: Instruction) -> str | None:
+    text = node.argument.lower()
+    found = re.search(pattern, node.argument) if any(sign in text for sign in _SIGNS) else None
     return None if found is None else found[0].strip("\"' =;([,")
