@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -713,3 +714,64 @@ def test_values(body: str, expected: list[Text], is_open: bool) -> None:
     call = next(iter(source.calls(frozenset({"open"}))))
     values = evaluator.argument("main.go", call, 0)
     assert (list(values.known), values.is_open) == (expected, is_open)
+
+
+# Evidence is positive
+
+
+@pytest.mark.parametrize(
+    ("files", "because"),
+    [
+        ({"go.mod": MOD, "Dockerfile": NAIVE}, "no Go source of it is in the build context"),
+        ({"go.mod": MOD, "main.go": "(((\n"}, "main.go: it has no package clause"),
+        ({**SERVER, "bad.go": "package main\n\nfunc f() {\n"}, "bad.go: its brackets do not match"),
+        ({**SERVER, "large.go": b"package main\n\x00"}, "large.go"),
+        (
+            {"go.mod": MOD, "main.go": main("db.Open()", "example.org/shop/internal/db")},
+            "main.go imports example.org/shop/internal/db, and no Go source of it is in the build context",
+        ),
+    ],
+    ids=["none", "no-go", "cut", "no-text", "package-missing"],
+)
+def test_what_was_not_read_is_not_known(files: dict[str, str | bytes], because: str) -> None:
+    assert because in refusal(NAIVE, files)
+
+
+def test_a_copy_that_is_not_there_leaves_the_runner_unknown() -> None:
+    text = NAIVE.replace("COPY . .", "COPY go.mod main.go ./\nCOPY templates /app/templates")
+    assert "line 4 copies templates, which is not in the build context" in refusal(text, SERVER)
+
+
+def test_a_link_out_of_the_context_is_not_read(tmp_path: Path) -> None:
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    for name, text in SERVER.items():
+        (folder / name).write_text(text)
+    (tmp_path / "secret.go").write_text("package main\n")
+    (folder / "other.go").symlink_to(tmp_path / "secret.go")
+    change = fix(NAIVE.lstrip("\n").encode(), BuildContext.open(folder))
+    assert b"AS builder" not in change.after
+    assert any("other.go" in one.because for one in change.refused if one.codemod == "split-build-stage")
+
+
+def test_says_what_the_absence_of_cgo_rests_on() -> None:
+    evidence = [line for one in run(NAIVE, SERVER).applied for line in one.evidence]
+    assert any(
+        line.startswith("the only file of the program (main.go) needs no cgo, and go.mod requires no module")
+        for line in evidence
+    ), evidence
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"go.mod": MOD, "main.go": main("chi.NewRouter()", "github.com/go-chi/chi/v5")},
+        {"go.mod": MOD.replace("1.24", "1.16") + "require github.com/go-chi/chi/v5 v5.2.1\n",
+         "main.go": main("chi.NewRouter()", "github.com/go-chi/chi/v5")},
+    ],
+    ids=["not-required", "no-checksums"],
+)  # fmt: skip
+def test_packages_that_no_manifest_names_may_need_cgo(files: dict[str, str]) -> None:
+    builder, runner = split(NAIVE, files)
+    assert "CGO_ENABLED=0" not in builder
+    assert "FROM debian:" in runner

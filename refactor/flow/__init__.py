@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from refactor.flow.closure import Unseen, is_shell, named, unseen_copies, why_not_seen
+from refactor.flow.closure import Unseen, is_shell, named, unseen_copies, why_not_seen, why_unseen
 from refactor.flow.ownership import Ownership, ownership
 from refactor.flow.places import all_copies, origins, source_of
 from refactor.flow.ports import low_ports, only_docker
@@ -34,5 +34,6 @@ __all__ = [
     "user_ids",
     "why_not_seen",
     "why_root",
+    "why_unseen",
     "written_by_shell",
 ]

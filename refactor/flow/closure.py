@@ -80,17 +80,23 @@ def _why_unseen(reading: StageReading, raw: str, path: str | None) -> str | None
     return None
 
 
+def why_unseen(reading: StageReading) -> Refused | None:
+    """Why it is not known what the stage's copies bring; None where all that they copy is there."""
+    if reading.context.why_unknown is not None:
+        return Refused(f"the build context is not known: {reading.context.why_unknown}", "name it with --context")
+    unseen = unseen_copies(reading)
+    return Refused(f"line {unseen[0].line} copies {unseen[0].why}", _OTHER_FOLDER) if unseen else None
+
+
 def why_not_seen(reading: StageReading) -> Refused | None:
     """Why the files of what a container of the stage starts cannot all have been seen; None where nothing shows that.
 
     Knows no language: that the started file itself is there, and can be read, is asked of the language
     (:func:`refactor.ecosystems.program_of`).
     """
-    if reading.context.why_unknown is not None:
-        return Refused(f"the build context is not known: {reading.context.why_unknown}", "name it with --context")
-    unseen = unseen_copies(reading)
-    if unseen:
-        return Refused(f"line {unseen[0].line} copies {unseen[0].why}", _OTHER_FOLDER)
+    reason = why_unseen(reading)
+    if reason is not None:
+        return reason
     roots = roots_of(reading)
     if isinstance(roots, Refused):
         return roots
@@ -116,4 +122,4 @@ def named(files: Sequence[str]) -> str:
     )  # fmt: skip
 
 
-__all__ = ["Unseen", "is_shell", "named", "unseen_copies", "why_not_seen"]
+__all__ = ["Unseen", "is_shell", "named", "unseen_copies", "why_not_seen", "why_unseen"]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from refactor.context import Unknown
+from refactor.context.go_manifests import GoMod
 from refactor.ecosystems.go.program import Binary, GoStage, Module
-from refactor.ecosystems.go.source import GoSource, is_built, read_source
+from refactor.ecosystems.go.source import GoSource, is_built, may_be_built, read_source
 from refactor.ecosystems.reading import Refused
+from refactor.flow import named
 
 C_LIBRARY = frozenset(
     """github.com/mattn/go-sqlite3 gorm.io/driver/sqlite github.com/mutecomm/go-sqlcipher
@@ -79,11 +81,41 @@ def linking(stage: GoStage, binary: Binary, sources: Mapping[str, GoSource]) -> 
         known = _known(path)
         if known is not None:
             return Linking(f"{where} imports {path}, which needs cgo", known[1])
-    if module.manifest is not None:
-        found = _required(stage, module)
+    manifests = _manifests(stage, module)
+    for manifest in manifests:
+        found = _required(stage, manifest)
         if found is not None:
             return found
+    unnamed = next((path for path in imported if _is_unnamed(stage, binary, module, manifests, path)), None)
+    if unnamed is not None:
+        return Linking(f"{imported[unnamed]} imports {unnamed}, and no go.mod says what that needs", True)
     return Linking(None, False)
+
+
+def _manifests(stage: GoStage, module: Module) -> tuple[GoMod, ...]:
+    """Of the module, and of those that it shares a workspace with."""
+    found = (module, *stage.workspace(module)) if module.manifest is not None else ()
+    return tuple(one.manifest for one in found if one.manifest is not None)
+
+
+def why_no_cgo(stage: GoStage, binary: Binary, sources: Mapping[str, GoSource]) -> str:
+    """What the absence of cgo rests on, for :attr:`Linking.why_cgo` None: ``a.go needs no cgo, and ...``."""
+    module = stage.module_of(binary.go)
+    vendored = None if isinstance(module, Refused) else vendor_folder(stage, module)
+    names = [one.path for one in (() if isinstance(module, Refused) else _manifests(stage, module))]
+    if vendored is not None:
+        rest = f", and no package that they import from {vendored} does"
+    else:
+        rest = f", and {' and '.join(names)} requires no module that is known to" if names else ""
+    return f"{named(tuple(sources))} needs no cgo{rest}"
+
+
+def _is_unnamed(stage: GoStage, binary: Binary, module: Module, manifests: Sequence[GoMod], path: str) -> bool:
+    """A package of somebody else's that no manifest requires: what it imports in turn is not known."""
+    if "." not in path.partition("/")[0] or stage.is_own(path, module, binary.go):
+        return False
+    needs = (need.module for manifest in manifests for need in manifest.requires)
+    return not any((path + "/").startswith(need + "/") for need in needs)
 
 
 def vendor_folder(stage: GoStage, module: Module) -> str | None:
@@ -103,21 +135,22 @@ def _known(path: str) -> tuple[str, bool] | None:
     return None
 
 
-def _required(stage: GoStage, module: Module) -> Linking | None:
+def _required(stage: GoStage, manifest: GoMod) -> Linking | None:
     """By the requirements: from Go 1.17 on go.mod names every module that gives a package to the build; before, go.sum
     has a checksum of the content of each (go.dev/ref/mod, "Module graph pruning")."""
-    assert module.manifest is not None
-    for need in module.manifest.requires:
+    for need in manifest.requires:
         known = _known(need.module)
         if known is not None:
-            return Linking(f"{module.manifest.path} requires {need.module}, which needs cgo", known[1])
-    version = tuple(int(part) for part in re.findall(r"\d+", module.manifest.go or "1.16")[:2])
+            return Linking(f"{manifest.path} requires {need.module}, which needs cgo", known[1])
+    version = tuple(int(part) for part in re.findall(r"\d+", manifest.go or "1.16")[:2])
     if version >= (1, 17):
         return None
-    path = posixpath.join(module.folder, "go.sum")
+    path = posixpath.join(posixpath.dirname(manifest.path), "go.sum")
     text = stage.context.read(path)
     if isinstance(text, Unknown):
-        return None
+        if not manifest.requires:
+            return None
+        return Linking(f"which modules give packages to the build is not known: {text.reason}", True)
     for line in text.splitlines():
         words = line.split()
         if len(words) == 3 and not words[1].endswith("/go.mod"):
@@ -127,7 +160,9 @@ def _required(stage: GoStage, module: Module) -> Linking | None:
     return None
 
 
-def _vendored(stage: GoStage, binary: Binary, sources: Mapping[str, GoSource], vendor: str) -> Linking:
+def _vendored(
+    stage: GoStage, binary: Binary, sources: Mapping[str, GoSource], vendor: str
+) -> Linking | Refused:
     """Follows the imports into the vendor folder."""
     tags = stage.tags(binary.go)
     waiting = [path for source in sources.values() for _, path in source.imports]
@@ -139,17 +174,19 @@ def _vendored(stage: GoStage, binary: Binary, sources: Mapping[str, GoSource], v
         seen.add(path)
         folder = posixpath.join(vendor, path)
         names = stage.context.children(folder)
-        if isinstance(names, Unknown) or not names:
-            continue
         known = _known(path)
         if known is not None:
             return Linking(f"{folder} needs cgo", known[1])
+        if isinstance(names, Unknown) or not names:
+            continue
         plain = False
         cgo: str | None = None
         for name in names:
-            text = stage.context.read(posixpath.join(folder, name)) if name.endswith(".go") else None
-            if not isinstance(text, str):
+            if not may_be_built(name):
                 continue
+            text = stage.context.read(posixpath.join(folder, name))
+            if isinstance(text, Unknown):
+                return Refused(f"a source of the program cannot be read: {text.reason}")
             source = read_source(text)
             if not is_built(name, source, tags):
                 # A file for builds without cgo stands in for the one that needs it.
@@ -167,4 +204,4 @@ def _has_cpp(stage: GoStage, path: str) -> bool:
     return not isinstance(names, Unknown) and any(name.endswith((".cc", ".cpp", ".cxx", ".hpp")) for name in names)
 
 
-__all__ = ["Linking", "linking", "vendor_folder"]
+__all__ = ["Linking", "linking", "vendor_folder", "why_no_cgo"]

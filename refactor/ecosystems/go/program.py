@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from refactor.context import Unknown
 from refactor.context.go_manifests import GoMod, read_go_mod, read_go_work
-from refactor.ecosystems.go.source import GoSource, is_built, read_source
+from refactor.ecosystems.go.source import GoSource, is_built, may_be_built, read_source
 from refactor.ecosystems.reading import Copied, Refused, StageReading, Step, join
 from refactor.shell import Command
 
@@ -369,6 +369,9 @@ class GoStage:
             if isinstance(folders, Refused):
                 return folders
             for one in folders:
+                unread = self.why_not_read(one, go)
+                if unread is not None:
+                    return Refused(f"a source that line {line} builds cannot be read: {unread}")
                 if self.is_main(one, go):
                     found.append((self._name(one, module, go), one, ()))
                 elif not everything and not self.sources_of(one):
@@ -444,6 +447,25 @@ class GoStage:
                     found[path] = read_source(text)
         return found
 
+    def why_not_read(self, folder: str, go: GoCommand, only: Sequence[str] = ()) -> str | None:
+        """The first source of a folder that the go command may take, and that cannot be read as Go: ``a.go: ...``.
+        ``only`` are the files that it was given by name."""
+        names = self.context.children(folder)
+        if isinstance(names, Unknown):
+            return names.reason
+        for name in names:
+            path = posixpath.join(folder, name)
+            if only and path not in only or not may_be_built(name) or self.context.is_dir(path) is True:
+                continue
+            text = self.context.read(path)
+            if isinstance(text, Unknown):
+                return text.reason
+            source = read_source(text)
+            reason = source.why_not_go if is_built(name, source, self.tags(go)) else None
+            if reason is not None:
+                return f"{path}: {reason}"
+        return None
+
     def built_sources(self, folder: str, go: GoCommand, *, cgo: bool = True) -> dict[str, GoSource]:
         tags = self.tags(go)
         return {
@@ -465,20 +487,30 @@ class GoStage:
             sources = {path: source for path, source in self.sources_of(binary.package).items() if path in binary.files}
         else:
             sources = self.built_sources(binary.package, binary.go)
+        unread = self.why_not_read(binary.package, binary.go, binary.files)
         found = dict(sources)
         seen = {binary.package}
-        waiting = [path for source in sources.values() for _, path in source.imports]
-        while waiting:
-            folder = self._folder_of(waiting.pop(), roots)
-            if folder is None or folder in seen:
+        waiting = _imports(sources)
+        while waiting and unread is None:
+            where, path = waiting.pop()
+            folder = self._folder_of(path, roots)
+            if folder in seen:
+                continue
+            more = {} if folder is None else self.built_sources(folder, binary.go)
+            if not more and _is_own(path, module):
+                return Refused(
+                    f"{where} imports {path}, and no Go source of it is in the build context",
+                    "copy the sources from the context, or name the context with --context",
+                )
+            if folder is None:
                 continue
             seen.add(folder)
-            more = self.built_sources(folder, binary.go)
+            unread = self.why_not_read(folder, binary.go)
             found.update(more)
             if len(found) > MAX_SOURCES:
                 return Refused(f"the program has more than {MAX_SOURCES} source files")
-            waiting += [path for source in more.values() for _, path in source.imports]
-        return found
+            waiting += _imports(more)
+        return found if unread is None else Refused(f"a source of the program cannot be read: {unread}")
 
     def roots(self, module: Module, go: GoCommand) -> tuple[Module, ...]:
         """The module, those that local replaces and go.work add, and what is copied below GOPATH/src."""
@@ -512,6 +544,10 @@ class GoStage:
             if not folder:
                 return []
             folder = posixpath.dirname(folder)
+
+    def is_own(self, path: str, module: Module, go: GoCommand) -> bool:
+        """The package lies in the context: of the module, or of one that stands in for another."""
+        return self._folder_of(path, self.roots(module, go)) is not None
 
     def _folder_of(self, path: str, roots: Sequence[Module]) -> str | None:
         for root in roots:
@@ -551,6 +587,19 @@ class GoStage:
                         known.append(moved)
                         yield moved
                         break
+
+
+def _imports(sources: Mapping[str, GoSource]) -> list[tuple[str, str]]:
+    """The file and the package of each import."""
+    return [(where, path) for where, source in sources.items() for _, path in source.imports]
+
+
+def _is_own(path: str, module: Module) -> bool:
+    """The package is of the module itself, not of another one that is required below its name."""
+    manifest = module.manifest
+    if manifest is None or not (path + "/").startswith(manifest.module + "/"):
+        return False
+    return not any((path + "/").startswith(need.module + "/") for need in manifest.requires)
 
 
 _FOLDERS = frozenset({"/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/opt", "/go/bin"})

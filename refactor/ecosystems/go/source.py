@@ -18,6 +18,7 @@ _IMPORT = re.compile(r'(?:([\w.]+)[ \t]+)?("[^"\n]*"|`[^`\n]*`)')
 _EMBED = re.compile(r"^//go:embed[ \t]+(.+)$", re.MULTILINE)
 _CALL = re.compile(r"([A-Za-z_]\w*(?:\s*\.\s*[A-Za-z_]\w*)*|\.[A-Za-z_]\w*)\s*\(")
 _NESTING = re.compile(r"[()\[\]{},]")
+_BRACKET = re.compile(r"[()\[\]{}]")
 _FUNCTION = re.compile(r"^func\b[^\n]*", re.MULTILINE)
 _BUILD = re.compile(r"^//go:build\s+(.+)$", re.MULTILINE)
 _PLUS_BUILD = re.compile(r"^//\s*\+build\s+(.+)$", re.MULTILINE)
@@ -82,6 +83,21 @@ class GoSource(NamedTuple):
     """Strings outside of import declarations."""
     constraints: tuple[str, ...]
     """``//go:build`` expressions; ``// +build`` lines are written as one."""
+
+    @property
+    def why_not_go(self) -> str | None:
+        """Why the go command could not read the file; what it does is unknown then, not nothing."""
+        if re.search(r"[\0\ud800-\udfff]", self.text):
+            return "it is no text"
+        if not self.package:
+            return "it has no package clause"
+        open_: list[str] = []
+        for sign in _BRACKET.findall(self.code):
+            if sign in "([{":
+                open_.append(sign)
+            elif not open_ or open_.pop() + sign not in {"()", "[]", "{}"}:
+                return "its brackets do not match"
+        return "its brackets do not match" if open_ else None
 
     @property
     def uses_cgo(self) -> bool:
@@ -238,8 +254,8 @@ def _plus_build(line: str) -> str:
     return " || ".join("(" + " && ".join(group.split(",")) + ")" for group in line.split())
 
 
-def is_built(name: str, source: GoSource, tags: frozenset[str] = frozenset(), *, cgo: bool = True) -> bool:
-    """Whether the go command takes a file for linux on amd64 (``go/build``: names, constraints)."""
+def may_be_built(name: str) -> bool:
+    """Whether a file's name lets the go command take it for linux on amd64."""
     if not name.endswith(".go") or name.endswith("_test.go") or name.startswith(("_", ".")):
         return False
     words = name[:-3].split("_")[1:]
@@ -248,6 +264,13 @@ def is_built(name: str, source: GoSource, tags: frozenset[str] = frozenset(), *,
             return False
         words.pop()
     if words and words[-1] in _SYSTEMS and words[-1] != "linux":
+        return False
+    return True
+
+
+def is_built(name: str, source: GoSource, tags: frozenset[str] = frozenset(), *, cgo: bool = True) -> bool:
+    """Whether the go command takes a file for linux on amd64 (``go/build``: names, constraints)."""
+    if not may_be_built(name):
         return False
     return all(_holds(constraint, tags, cgo) for constraint in source.constraints)
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from refactor.ecosystems import system
 from refactor.ecosystems.deployed import why_other_start
 from refactor.ecosystems.ecosystem import Instead, SplitPlan
-from refactor.ecosystems.go.cgo import Linking, linking
+from refactor.ecosystems.go.cgo import Linking, linking, why_no_cgo
 from refactor.ecosystems.go.launch import Launch, launch
 from refactor.ecosystems.go.needs import Needs, Use, needs, tops
 from refactor.ecosystems.go.program import Binary, GoCommand, GoStage
@@ -21,7 +21,7 @@ from refactor.ecosystems.go.values import Evaluator
 from refactor.ecosystems.go.writing import program_of, written_by
 from refactor.ecosystems.reading import Copied, Refused, StageReading, Step, join
 from refactor.ecosystems.split import Role, assemble, builder_name
-from refactor.flow import low_ports, only_docker
+from refactor.flow import low_ports, only_docker, why_unseen
 from refactor.images import BaseImage, lookup
 from refactor.syntax import Instruction
 
@@ -148,7 +148,7 @@ class _Splitter:
         if image.family not in {"golang", "debian", "ubuntu", "alpine"}:
             return Refused(f"the base image {reading.stage.image} is no Go image: what else it brings is not known",
                            "build in a stage of its own, from golang:<version>")  # fmt: skip
-        refusal = why_other_start(reading)
+        refusal = why_unseen(reading) or why_other_start(reading)
         if refusal is not None:
             return refusal
         for step in reading.steps:
@@ -287,9 +287,10 @@ class _Splitter:
         shell = [*shell, *(f"{name} is installed" for name in left)]
         if not shell:
             if self.wish in {None, "distroless"}:
-                adds = any(program.adds_cgo for program in programs)
-                why = "no package needs cgo: " if adds else ""
-                self.evidence.append(f"{why}the program is linked statically and needs no C library")
+                self.evidence += [
+                    why_no_cgo(self.stage, one.binary, one.sources) for one in programs if one.adds_cgo
+                ]
+                self.evidence.append("the program is linked statically and needs no C library")
                 return _Choice(STATIC, None, False, True)
             if self.wish == "scratch":
                 self.evidence.append("the program is linked statically")

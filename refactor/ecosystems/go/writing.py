@@ -6,7 +6,6 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping
 
-from refactor.context import Unknown
 from refactor.ecosystems.ecosystem import Written
 from refactor.ecosystems.go.program import Binary, GoStage
 from refactor.ecosystems.go.source import Call, GoSource
@@ -110,18 +109,8 @@ def _programs(reading: StageReading, origin: StageReading | None) -> tuple[Mappi
             return sources
         if not sources:
             return Refused(f"no source of {posixpath.basename(binary.path)} is in the build context")
-        for folder in sorted({posixpath.dirname(path) for path in sources}):
-            listed = reading.context.children(folder)
-            for name in listed if not isinstance(listed, Unknown) else ():
-                text = reading.context.read(posixpath.join(folder, name)) if _is_source(name) else ""
-                if isinstance(text, Unknown):
-                    return Refused(f"a source of the program cannot be read: {text.reason}")
         found.append(sources)
     return tuple(found)
-
-
-def _is_source(name: str) -> bool:
-    return name.endswith(".go") and not name.endswith("_test.go") and not name.startswith(("_", "."))
 
 
 def _is_started(reading: StageReading, origin: StageReading | None, binary: Binary) -> bool:
