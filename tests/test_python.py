@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,7 @@ from refactor.ecosystems.python.stage import Action, PythonStage, distribution_n
 from refactor.ecosystems.reading import Refused
 
 FLASK = {"requirements.txt": "flask==3.0.0\n", "app.py": "import flask\n"}
-PSYCOPG = {"requirements.txt": "flask\npsycopg2==2.9.9\n", "app.py": "import flask\n"}
+PSYCOPG = {"requirements.txt": "flask\npsycopg2==2.9.9\n", "app.py": "import flask\n", "main.py": ""}
 SETUP = {"setup.py": "from setuptools import setup\nsetup()\n"}
 READING = "from setuptools import setup\nsetup(long_description=open('README.md').read())\n"
 POETRY = {
@@ -69,6 +70,7 @@ wheels = [{ url = "https://files.example/uvicorn-0.34.0-py3-none-any.whl", hash 
 """,
     "README.md": "",
     "src/links/__init__.py": "",
+    "src/links/web.py": "",
 }
 
 
@@ -203,7 +205,7 @@ def test_uwsgi_keeps_the_libraries_it_finds_on_the_full_image() -> None:
     text = (
         "FROM python:3.9-bookworm\nWORKDIR /app\nCOPY . .\nRUN pip install -r requirements.txt\nCMD uwsgi --ini a.ini\n"
     )
-    _, runner = stages(split(text, {"requirements.txt": "uwsgi\nflask\n", "a.ini": ""}))
+    _, runner = stages(split(text, {"requirements.txt": "uwsgi\nflask\n", "a.ini": "module = app", "app.py": ""}))
     assert "libxml2" in runner
 
 
@@ -263,7 +265,7 @@ def test_programs_of_the_project_run_in_the_runner() -> None:
     RUN pip install -r requirements.txt && python manage.py collectstatic --noinput
     CMD ["gunicorn", "shop.wsgi"]
     """
-    builder, runner = stages(split(text, {**PSYCOPG, "manage.py": ""}))
+    builder, runner = stages(split(text, {**PSYCOPG, "manage.py": "", "shop/wsgi.py": ""}))
     assert "collectstatic" not in builder
     assert runner.index("COPY . .") < runner.index("RUN python manage.py collectstatic --noinput")
 
@@ -278,7 +280,7 @@ def test_gettext_stays_where_messages_are_compiled() -> None:
     RUN python manage.py compilemessages
     CMD ["gunicorn", "shop.wsgi"]
     """
-    _, runner = stages(split(text, {**FLASK, "manage.py": ""}))
+    _, runner = stages(split(text, {**FLASK, "manage.py": "", "shop/wsgi.py": ""}))
     assert "apt-get install -y gettext" in runner
 
 
@@ -293,7 +295,7 @@ def test_programs_of_entrypoint_and_health_check_stay() -> None:
     ENTRYPOINT ["./entrypoint.sh"]
     CMD ["gunicorn", "shop.wsgi"]
     """
-    files = {**FLASK, "entrypoint.sh": '#!/bin/sh\npg_isready -h db\nexec "$@"\n'}
+    files = {**FLASK, "shop/wsgi.py": "", "entrypoint.sh": '#!/bin/sh\npg_isready -h db\nexec "$@"\n'}
     _, runner = stages(split(text, files))
     assert "postgresql-client curl" in runner
     assert "gcc" not in runner
@@ -972,3 +974,58 @@ def test_distribution_names(written_as: str, name: str) -> None:
 def test_the_version_of_poetry_may_be_a_variable() -> None:
     text = "FROM python:3.11\nENV POETRY_VERSION=1.1.4\nRUN pip install poetry==$POETRY_VERSION\n"
     assert poetry_version(PythonStage(reading(text, {}))) == (1, 1)
+
+
+# Evidence is positive
+
+SHOP = {"requirements.txt": "psycopg2\n", "app.py": "import psycopg2\n"}
+STARTED = """
+FROM python:3.11
+RUN apt-get update && apt-get install -y gcc libpq-dev
+WORKDIR /app
+COPY requirements.txt ./
+RUN pip install -r requirements.txt
+COPY . .
+CMD ["python", "app.py"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("files", "because"),
+    [
+        ({"requirements.txt": "psycopg2\n"}, "app.py, which CMD on line 7 starts, was not found in the build context"),
+        ({**SHOP, "app.py": "(((\n"}, "app.py: line 1 is not Python 3"),
+        ({**SHOP, "lib/shop.py": "def f(:\n"}, "lib/shop.py: line 1 is not Python 3"),
+    ],
+    ids=["none", "broken", "broken-beside"],
+)
+def test_what_was_not_read_is_not_known(files: dict[str, str], because: str) -> None:
+    assert because in refusal(STARTED, files)
+
+
+def test_a_copy_that_is_not_there_leaves_the_runner_unknown() -> None:
+    text = STARTED.replace("COPY . .", "COPY app.py ./\nCOPY helpers ./helpers")
+    assert "line 7 copies helpers, which is not in the build context" in refusal(text, SHOP)
+
+
+def test_a_link_out_of_the_context_is_not_read(tmp_path: Path) -> None:
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    (folder / "requirements.txt").write_text("psycopg2\n")
+    (tmp_path / "secret.py").write_text("import flask\n")
+    (folder / "app.py").symlink_to(tmp_path / "secret.py")
+    change = fix(STARTED.lstrip("\n").encode(), BuildContext.open(folder))
+    assert b"AS builder" not in change.after
+    assert any("app.py" in one.because for one in change.refused if one.codemod == "split-build-stage")
+
+
+def test_says_which_sources_call_no_other_program() -> None:
+    change = fix(STARTED.lstrip("\n").encode(), BuildContext.of(SHOP))
+    evidence = [line for one in change.applied for line in one.evidence]
+    assert "the programs that it calls were looked for in the only file of the program (app.py)" in evidence
+
+
+def test_settings_of_gunicorn_say_where_the_program_lies() -> None:
+    text = STARTED.replace('"python", "app.py"', '"gunicorn", "shop.wsgi", "-c", "settings.py"')
+    files = {"requirements.txt": "psycopg2\n", "src/shop/wsgi.py": "", "settings.py": "pythonpath = 'src'\n"}
+    assert split(text, files)

@@ -160,9 +160,7 @@ def _required(stage: GoStage, manifest: GoMod) -> Linking | None:
     return None
 
 
-def _vendored(
-    stage: GoStage, binary: Binary, sources: Mapping[str, GoSource], vendor: str
-) -> Linking | Refused:
+def _vendored(stage: GoStage, binary: Binary, sources: Mapping[str, GoSource], vendor: str) -> Linking | Refused:
     """Follows the imports into the vendor folder."""
     tags = stage.tags(binary.go)
     waiting = [path for source in sources.values() for _, path in source.imports]

@@ -455,7 +455,7 @@ class GoStage:
             return names.reason
         for name in names:
             path = posixpath.join(folder, name)
-            if only and path not in only or not may_be_built(name) or self.context.is_dir(path) is True:
+            if (only and path not in only) or not may_be_built(name) or self.context.is_dir(path) is True:
                 continue
             text = self.context.read(path)
             if isinstance(text, Unknown):

@@ -263,9 +263,7 @@ def may_be_built(name: str) -> bool:
         if words[-1] != "amd64":
             return False
         words.pop()
-    if words and words[-1] in _SYSTEMS and words[-1] != "linux":
-        return False
-    return True
+    return not (words and words[-1] in _SYSTEMS and words[-1] != "linux")
 
 
 def is_built(name: str, source: GoSource, tags: frozenset[str] = frozenset(), *, cgo: bool = True) -> bool:

@@ -287,9 +287,7 @@ class _Splitter:
         shell = [*shell, *(f"{name} is installed" for name in left)]
         if not shell:
             if self.wish in {None, "distroless"}:
-                self.evidence += [
-                    why_no_cgo(self.stage, one.binary, one.sources) for one in programs if one.adds_cgo
-                ]
+                self.evidence += [why_no_cgo(self.stage, one.binary, one.sources) for one in programs if one.adds_cgo]
                 self.evidence.append("the program is linked statically and needs no C library")
                 return _Choice(STATIC, None, False, True)
             if self.wish == "scratch":

@@ -27,6 +27,8 @@ SERVERS = frozenset(
 """Programs of distributions that load a module of the project, named by their arguments or the environment."""
 _MODULE = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)(?::[A-Za-z_][\w.]*(?:\(.*\))?)?")
 _FOLDER_OPTIONS = ("--chdir", "--app-dir", "--pythonpath", "--workdir", "--source")
+_FOLDER_SETTINGS = re.compile(r"""^(?:chdir|pythonpath)\s*=\s*["']([^"']+)["']""", re.MULTILINE)
+"""Of gunicorn's settings file, ``gunicorn.conf.py`` unless ``-c`` names another."""
 _DEFAULTS = {"flask": ("wsgi", "app"), "functions-framework": ("main",), "functions_framework": ("main",),
              "fastapi": ("main", "app", "api", "app.main", "app.app", "app.api"), "quart": ("app",)}  # fmt: skip
 _TOOL_FOLDERS = frozenset(
@@ -215,6 +217,11 @@ def _search_path(reading: StageReading, root: Root, words: tuple[str, ...]) -> l
         if option in _FOLDER_OPTIONS:
             given = given if equals else words[index + 1] if index + 1 < len(words) else ""
             folders.append(join(root.folder, given))
+    for word in (*words, "gunicorn.conf.py") if root.name == "gunicorn" else ():
+        settings = _file(reading, root, word.rpartition("=")[2]) if word.endswith(".py") else None
+        text = reading.context.read(settings) if settings is not None else None
+        if isinstance(text, str):
+            folders += [join(root.folder, one) for one in _FOLDER_SETTINGS.findall(text)]
     return folders
 
 

@@ -17,6 +17,7 @@ from refactor.ecosystems.python.environments import HOME, Environment, find_envi
 from refactor.ecosystems.python.installs import ReadInstall, read_installs
 from refactor.ecosystems.python.obstacles import why_not_moved
 from refactor.ecosystems.python.production import production
+from refactor.ecosystems.python.program import program
 from refactor.ecosystems.python.stage import (
     BUILDER_ACTIONS,
     RUNNER_ACTIONS,
@@ -30,6 +31,7 @@ from refactor.ecosystems.python.stage import (
 from refactor.ecosystems.python.starting import laid_out, started_directly
 from refactor.ecosystems.reading import Refused, StageReading, Step
 from refactor.ecosystems.split import Role, assemble, builder_name, variant_reference
+from refactor.flow import named, why_not_seen
 from refactor.images import BaseImage, lookup
 from refactor.syntax import Instruction
 
@@ -177,6 +179,11 @@ class _Plan:
         placed = self._place_runs(environment)
         if placed is not None:
             return placed
+        files = why_not_seen(self.reading) or program(self.reading)
+        if isinstance(files, Refused):
+            return files
+        if files:
+            self.evidence.append(f"the programs that it calls were looked for in {named(files)}")
         self.roles = system.narrow(self.reading, self.roles)
         CopyPlacing(self, self.stage, self.installs, environment).place()
         self._move_environment()
