@@ -8,7 +8,7 @@ from typing import NoReturn
 import click
 
 from refactor.cli.options import rewriting
-from refactor.report import FORMATS
+from refactor.report import FORMATS, WITH_DIFF, WITH_FIXES
 
 PER = ("codemod", "folder", "all")
 _EPILOG = """\b
@@ -94,10 +94,13 @@ def fix_command(
         _stop("--base, --per, --sign-off and --push go with --branch")
     if branch is not None and (write or diff or check or "-" in paths or format_name != "text" or output):
         _stop("--branch needs files, and goes with none of --write, --diff, --check, --format and --output")
+    if diff and format_name not in {"text", "concise", *WITH_DIFF}:
+        _stop(f"--diff goes with the formats text, concise, {', '.join(sorted(WITH_DIFF))}")
     from refactor.engine.run import Options
 
+    fixes = format_name in WITH_FIXES
     options = Options(
-        select or None, ignore, extend_select, safe, unsafe, runner, context, config, isolated, write, diff
+        select or None, ignore, extend_select, safe, unsafe, runner, context, config, isolated, write, diff, fixes=fixes
     )
     if branch is not None:
         from refactor.cli.branch import Wish, run_branch

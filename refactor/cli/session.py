@@ -86,7 +86,7 @@ def _print(
     out: Output,
 ) -> None:
     is_stdout = out.path is None
-    if options.diff and format_name != "json":
+    if options.diff and format_name in {"text", "concise"}:
         for record in records:
             text = record.diff
             if is_stdout:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from refactor.syntax.edits import common_ends
 
 if TYPE_CHECKING:
+    from difflib import SequenceMatcher
+
     from refactor.codemod import Finding, Refusal
     from refactor.syntax import Problem
 
@@ -66,19 +68,11 @@ def unified_diff(before: bytes, after: bytes, path: str) -> Iterator[str]:
 
     Lines alike at both ends are set aside first, so that the cost follows the change and not the file.
     """
-    from difflib import SequenceMatcher
-
-    old, new = _lines(before), _lines(after)
+    old, new, start, matcher = _compared(before, after)
     # Patch tools refuse absolute paths, and strip exactly one folder.
     path = path.removeprefix("./").lstrip("/")
-    head, tail = common_ends(old, new)
-    start = max(0, head - CONTEXT_LINES)
-    cut = max(0, tail - CONTEXT_LINES)
-    old, new = old[start : len(old) - cut], new[start : len(new) - cut]
     yield f"--- a/{path}\n"
     yield f"+++ b/{path}\n"
-    # Without the junk heuristic diffs of ordinary files read better; on huge ones it keeps the cost linear.
-    matcher = SequenceMatcher(None, old, new, autojunk=max(len(old), len(new)) > _MANY_LINES)
     for group in matcher.get_grouped_opcodes(CONTEXT_LINES):
         first, last = group[0], group[-1]
         old_range = _range(start + first[1], start + last[2])
@@ -93,6 +87,55 @@ def unified_diff(before: bytes, after: bytes, path: str) -> Iterator[str]:
                 yield _marked("-", line)
             for line in new[j1:j2]:
                 yield _marked("+", line)
+
+
+class Replacement(NamedTuple):
+    """Whole lines of the original file and the text that takes their place.
+
+    Neither side is empty: an insertion repeats the line beside it, and so does a removal.
+    """
+
+    first: int
+    """1-based, as is ``last``, which is replaced too."""
+    last: int
+    text: str
+    """Without the end of its last line. Bytes that are not UTF-8 are surrogate escapes."""
+
+
+def replacements(before: bytes, after: bytes) -> Iterator[Replacement]:
+    """What turns ``before`` into ``after``, from top to bottom; no two meet on a line, so each applies without the
+    others."""
+    old, new, start, matcher = _compared(before, after)
+    spans: list[tuple[int, int, int, int]] = []
+    for tag, i1, i2, j1, j2 in matcher.get_opcodes():
+        if tag == "equal":
+            continue
+        if i1 == i2 or j1 == j2:
+            if i2 < len(old):
+                i2, j2 = i2 + 1, j2 + 1
+            elif i1 and j1:
+                i1, j1 = i1 - 1, j1 - 1
+        if spans and i1 < spans[-1][1]:
+            i1, j1 = spans[-1][0], spans[-1][2]
+            spans.pop()
+        spans.append((i1, i2, j1, j2))
+    for i1, i2, j1, j2 in spans:
+        text = "".join(new[j1:j2])
+        text = text[:-2] if text.endswith("\r\n") else text.removesuffix("\n")
+        yield Replacement(start + i1 + 1, start + i2, text)
+
+
+def _compared(before: bytes, after: bytes) -> tuple[list[str], list[str], int, SequenceMatcher[str]]:
+    """The lines of both that matter, how many stand above them, and what compares them."""
+    from difflib import SequenceMatcher
+
+    old, new = _lines(before), _lines(after)
+    head, tail = common_ends(old, new)
+    start = max(0, head - CONTEXT_LINES)
+    cut = max(0, tail - CONTEXT_LINES)
+    old, new = old[start : len(old) - cut], new[start : len(new) - cut]
+    # Without the junk heuristic diffs of ordinary files read better; on huge ones it keeps the cost linear.
+    return old, new, start, SequenceMatcher(None, old, new, autojunk=max(len(old), len(new)) > _MANY_LINES)
 
 
 def _lines(data: bytes) -> list[str]:

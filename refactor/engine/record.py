@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from refactor.codemod import Finding, Refusal
-from refactor.engine.change import Change
+from refactor.engine.change import Change, Replacement, replacements
 
 
 class FindingRecord(NamedTuple):
@@ -63,10 +63,13 @@ class Record(NamedTuple):
     """The rewritten bytes, for standard input; None where they were not asked for."""
     is_changed: bool = False
     is_written: bool = False
+    replacements: tuple[Replacement, ...] = ()
+    """The rewrite as lines to replace, where they were asked for."""
 
 
-def record_of(path: str, change: Change, *, diff: bool, after: bool) -> Record:
-    """A Change in plain values; ``diff`` and ``after`` say whether those are wanted (they cost time and memory)."""
+def record_of(path: str, change: Change, *, diff: bool, after: bool, fixes: bool = False) -> Record:
+    """A Change in plain values; ``diff``, ``after`` and ``fixes`` (``replacements``) say whether those are wanted, as
+    they cost time and memory."""
     errors = [
         Message(
             f"{path}:{problem.line}", problem.reason, "BuildKit refuses this file, so it was left alone; mend the line"
@@ -89,6 +92,7 @@ def record_of(path: str, change: Change, *, diff: bool, after: bool) -> Record:
         change.diff(path) if diff else "",
         change.after if after else None,
         change.is_changed,
+        replacements=tuple(replacements(change.before, change.after)) if fixes and change.is_changed else (),
     )
 
 

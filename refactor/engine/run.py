@@ -36,6 +36,8 @@ class Options(NamedTuple):
     diff: bool = False
     rejected: frozenset[str] = frozenset()
     """Fingerprints of findings that people do not want."""
+    fixes: bool = False
+    """Whether records say which lines to replace."""
 
 
 class Worker:
@@ -104,7 +106,8 @@ class Worker:
             settings=Settings(options.runner or configuration.runner, configuration.codemods, configuration.builder),
             is_rejected=self._rejection(path) if options.rejected else None,
         )
-        return record_of(path, change, diff=options.diff, after=path == "-" or not options.write), change.after
+        wants_after = path == "-" or not options.write
+        return record_of(path, change, diff=options.diff, after=wants_after, fixes=options.fixes), change.after
 
     def _rejection(self, path: str) -> Callable[[Finding], bool]:
         place = path if self._top is None else os.path.relpath(path, self._top)

@@ -7,23 +7,28 @@ from collections.abc import Iterable, Iterator
 from refactor.engine.record import Record
 
 
-def render_json(records: Iterable[Record]) -> Iterator[str]:
-    import json
-
+def render(records: Iterable[Record]) -> Iterator[str]:
     yield '{"version": 1, "files": ['
     separator = "\n"
     for record in records:
-        entry = {
-            "path": record.path,
-            "changed": record.is_changed,
-            "written": record.is_written,
-            "findings": [finding._asdict() for finding in record.applied],
-            "suggestions": [finding._asdict() for finding in record.suggested],
-            "refusals": [refusal._asdict() for refusal in record.refused],
-            "errors": [error._asdict() for error in record.errors],
-        }
-        if record.diff:
-            entry["diff"] = record.diff.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-        yield separator + json.dumps(entry, ensure_ascii=True)
+        yield separator + entry(record)
         separator = ",\n"
     yield "\n]}\n"
+
+
+def entry(record: Record) -> str:
+    """What became of one file as a JSON object in one line."""
+    import json
+
+    about = {
+        "path": record.path,
+        "changed": record.is_changed,
+        "written": record.is_written,
+        "findings": [finding._asdict() for finding in record.applied],
+        "suggestions": [finding._asdict() for finding in record.suggested],
+        "refusals": [refusal._asdict() for refusal in record.refused],
+        "errors": [error._asdict() for error in record.errors],
+    }
+    if record.diff:
+        about["diff"] = record.diff.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return json.dumps(about, ensure_ascii=True)

@@ -17,6 +17,16 @@ def summary(cls: type[Codemod]) -> str:
     return (inspect.getdoc(cls) or "").partition("\n")[0].rstrip(".")
 
 
+def section(cls: type[Codemod], title: str) -> str:
+    """One of :data:`SECTIONS` of the docstring as a paragraph, "" where there is none."""
+    lines = (inspect.getdoc(cls) or "").split("\n")
+    starts = [at for at, line in enumerate(lines[1:]) if line.startswith("---") and lines[at] in SECTIONS]
+    for start, stop in zip(starts, [*starts[1:], len(lines)]):
+        if lines[start] == title:
+            return " ".join(" ".join(lines[start + 2 : stop]).split())
+    return ""
+
+
 def explain(cls: type[Codemod]) -> str:
     """The page of one codemod, in Markdown."""
     lines = [f"## {cls.id}", "", f"{summary(cls)}.", ""]
