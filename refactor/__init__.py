@@ -67,6 +67,8 @@ from refactor.engine.fix import (
     fix as fix,
 )
 from refactor.flow import (
+    goes_first as goes_first,
+    is_settings as is_settings,
     is_within as is_within,
     low_ports as low_ports,
     named as named,
@@ -74,6 +76,7 @@ from refactor.flow import (
     ownership as ownership,
     unseen_copies as unseen_copies,
     user_ids as user_ids,
+    why_no_sources as why_no_sources,
     why_not_seen as why_not_seen,
     why_root as why_root,
     written_by_shell as written_by_shell,

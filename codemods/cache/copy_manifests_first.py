@@ -27,16 +27,20 @@ from refactor import (
     Step,
     Trivia,
     foreign,
+    goes_first,
+    is_settings,
     leaves,
     mounts_for,
     recognise,
     refuse,
     rewrites,
+    why_no_sources,
 )
 
 Node = Instruction | Trivia
 SYSTEM_MANAGERS = frozenset({"apt", "apk", "dnf", "yum", "microdnf", "zypper", "corepack"})
 HARMLESS = frozenset({"echo", "true", "mkdir", "ls", "pwd", "useradd", "adduser", "groupadd", "addgroup", "date"})
+TRUSTS = frozenset({"update-ca-certificates", "update-ca-trust"})
 ON_PATHS = frozenset({"rm", "chmod", "chown", "touch"})
 NEEDED_TO_DOWNLOAD = (
     r"git config|go env|\.netrc|\.ssh|known_hosts|\.gitconfig|GOPRIVATE|GOPROXY|go mod (?:init|edit|tidy)"
@@ -217,6 +221,31 @@ class CopyManifestsFirst(Codemod):
             """,
             files={"shop.py": "import flask\napp = flask.Flask(__name__)\n"},
         ),
+        rewrites(
+            "settings of the package manager are copied in between",
+            before="""
+            FROM python:3.12-slim
+            WORKDIR /app
+            COPY . .
+            COPY pip.conf /etc/
+            COPY certificates/ /usr/local/share/ca-certificates/
+            RUN update-ca-certificates
+            RUN pip install -r requirements.txt
+            CMD ["python", "app.py"]
+            """,
+            after="""
+            FROM python:3.12-slim
+            WORKDIR /app
+            COPY pip.conf /etc/
+            COPY certificates/ /usr/local/share/ca-certificates/
+            RUN update-ca-certificates
+            COPY requirements.txt ./
+            RUN pip install -r requirements.txt
+            COPY . .
+            CMD ["python", "app.py"]
+            """,
+            files={"requirements.txt": "flask", "pip.conf": "", "certificates/own.crt": "", "app.py": "import flask"},
+        ),
         leaves(
             "manifests come first already",
             """
@@ -244,6 +273,18 @@ class CopyManifestsFirst(Codemod):
                 "shop/__main__.py": "",
             },
             because="flit_core.buildapi builds no project without its packages",
+        ),
+        leaves(
+            "the sources are not there",
+            """
+            FROM python:3.12-slim
+            WORKDIR /app
+            COPY . .
+            RUN pip install -r requirements.txt
+            CMD ["python", "app.py"]
+            """,
+            files={"requirements.txt": "flask", "README.md": ""},
+            because="nothing but manifests was found there",
         ),
         leaves(
             "installed packages lie in the build context",
@@ -281,6 +322,14 @@ class CopyManifestsFirst(Codemod):
         file, context, node = reading.file, reading.context, install.step.node
         if context.why_unknown is not None:
             return refuse(node, f"the build context is not known: {context.why_unknown}", "name it with --context")
+        unseen = why_no_sources(reading, broad, install.manifests)
+        if unseen is not None:
+            line = file.line_of(broad)
+            return refuse(
+                node,
+                f"which sources line {line} copies is not known: {unseen}",
+                "name the folder that is built from with --context",
+            )
         reason = _why_not_products(reading, install) or _why_not_written(install)
         parts = _apart_from_build(reading, install) if install.new_command else _take_apart(reading, install)
         if isinstance(parts, Refused):
@@ -295,7 +344,7 @@ class CopyManifestsFirst(Codemod):
         above: list[Node] = []
         below: list[Node] = []
         for instruction, trivia in segment[:-1]:
-            where = _place(reading, instruction, install)
+            where = instruction is not broad and _place(reading, instruction, broad, install)
             if isinstance(where, Refused) and install.new_command and instruction.keyword == "RUN":
                 # It worked on the sources before anything was installed, and still does.
                 where = False
@@ -359,7 +408,8 @@ def _first_broad_copy(reading: StageReading, step: Step, manifests: Sequence[str
             break
         if copied.is_folder:
             files = reading.context.files(copied.source)
-            if not isinstance(files, tuple) or not wanted.issuperset(files):
+            is_known = isinstance(files, tuple) and wanted.issuperset(files)
+            if not is_known and not is_settings(reading, copied):
                 return copied.node
         elif copied.source not in wanted:
             return copied.node
@@ -496,11 +546,11 @@ def _segment(
     return segment
 
 
-def _place(reading: StageReading, node: Instruction, install: Install) -> bool | Refused:
+def _place(reading: StageReading, node: Instruction, broad: Instruction, install: Install) -> bool | Refused:
     """Whether an instruction between the copy and the install goes above the manifests (True) or stays below."""
     line = reading.file.line_of(node)
     if node.keyword in {"COPY", "ADD"}:
-        return node.flag("from") is not None
+        return goes_first(reading, node, broad)
     if node.keyword in {"ENV", "ARG", "LABEL", "EXPOSE", "USER", "SHELL", "MAINTAINER", "STOPSIGNAL"}:
         return True
     if node.keyword == "WORKDIR":
@@ -551,7 +601,7 @@ def _is_system_command(reading: StageReading, step: Step, command: Command) -> b
         return (command.name == "mkdir" or "-d" in command.args) and all(_is_apart(reading, step, p) for p in paths)
     if command.name == "rm":
         return all(arg.startswith(("-", "/var/", "/tmp/", "/root/.cache")) for arg in command.args)
-    return command.name in HARMLESS - {"ls", "pwd"}
+    return command.name in TRUSTS | HARMLESS - {"ls", "pwd"}
 
 
 def _is_apart(reading: StageReading, step: Step, path: str | None) -> bool:

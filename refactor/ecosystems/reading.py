@@ -331,6 +331,14 @@ class StageReading:
             return self.copies
         return self.copies[: bisect_left(self.copies, self.position(before), key=lambda copy: self.position(copy.node))]
 
+    def copied_by(self, node: Instruction) -> tuple[Copied, ...]:
+        """What one instruction copies from the build context."""
+        position = self.position(node)
+        first, end = (
+            bisect_left(self.copies, at, key=lambda copy: self.position(copy.node)) for at in (position, position + 1)
+        )
+        return self.copies[first:end]
+
     @cached_property
     def _copies_by_source(self) -> dict[str, list[tuple[int, int]]]:
         """(position of the step, index in ``copies``) by the context path that is copied, in order."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from refactor.flow.between import goes_first, is_settings, why_no_sources
 from refactor.flow.closure import Unseen, is_shell, named, unseen_copies, why_not_seen, why_unseen
 from refactor.flow.ownership import Ownership, ownership
 from refactor.flow.places import all_copies, origins, source_of
@@ -20,6 +21,8 @@ __all__ = [
     "Root",
     "Unseen",
     "all_copies",
+    "goes_first",
+    "is_settings",
     "is_shell",
     "is_within",
     "low_ports",
@@ -32,6 +35,7 @@ __all__ = [
     "unknown_program",
     "unseen_copies",
     "user_ids",
+    "why_no_sources",
     "why_not_seen",
     "why_root",
     "why_unseen",

@@ -39,23 +39,31 @@ def unseen_copies(reading: StageReading) -> tuple[Unseen, ...]:
     known: what they would bring is unknown. In the order of the file; () where the context itself is unknown."""
     if reading.context.why_unknown is not None:
         return ()
-    found = [unseen for one in origins(reading) for unseen in _unseen(one)]
+    found = [unseen for one in origins(reading) for step in one.steps for unseen in _unseen(one, step.node)]
     return tuple(sorted(found, key=lambda unseen: unseen.line))
 
 
-def _unseen(reading: StageReading) -> Iterator[Unseen]:
-    for step in reading.steps:
-        node = step.node
-        if node.keyword not in {"COPY", "ADD"} or node.flag("from") is not None:
-            continue
-        expanded = [(raw, reading.expand(raw, node)) for raw in node.sources]
-        paths = [(raw, path) for raw, path in expanded if path is None or not re.match(r"\w+://|git@", path)]
-        whys = [(raw, _why_unseen(reading, raw, path)) for raw, path in paths]
-        # `package-lock.json*` beside package.json: the author says that it may be missing.
-        is_some_seen = any(why is None for _, why in whys)
-        for raw, why in whys:
-            if why is not None and not (is_some_seen and any(sign in raw for sign in "*?[")):
-                yield Unseen(node, reading.file.line_of(node), raw, why)
+def _unseen(reading: StageReading, node: Instruction) -> Iterator[Unseen]:
+    if node.keyword not in {"COPY", "ADD"} or node.flag("from") is not None:
+        return
+    expanded = [(raw, reading.expand(raw, node)) for raw in node.sources]
+    paths = [(raw, path) for raw, path in expanded if path is None or not re.match(r"\w+://|git@", path)]
+    whys = [(raw, _why_unseen(reading, raw, path)) for raw, path in paths]
+    # `package-lock.json*` beside package.json: the author says that it may be missing.
+    is_some_seen = any(why is None for _, why in whys)
+    for raw, why in whys:
+        if why is not None and not (is_some_seen and any(sign in raw for sign in "*?[")):
+            yield Unseen(node, reading.file.line_of(node), raw, why)
+
+
+def why_copy_unseen(reading: StageReading, node: Instruction) -> str | None:
+    """What one COPY or ADD copies that was not found, as :attr:`Unseen.why`; None where all is there."""
+    return next((unseen.why for unseen in _unseen(reading, node)), None)
+
+
+def is_of_program(name: str) -> bool:
+    """A file of this name may be a part of a program: not the Dockerfile itself, a README or a licence."""
+    return _NO_PROGRAM.fullmatch(name) is None
 
 
 def _why_unseen(reading: StageReading, raw: str, path: str | None) -> str | None:
@@ -75,7 +83,7 @@ def _why_unseen(reading: StageReading, raw: str, path: str | None) -> str | None
         names = reading.context.children(match)
         if isinstance(names, Unknown):
             return f"{raw}, which cannot be read: {names.reason}"
-        if not any(not _NO_PROGRAM.fullmatch(name) for name in names):
+        if not any(map(is_of_program, names)):
             return f"{raw}, which holds no program" if names else f"{raw}, which is empty"
     return None
 
@@ -122,4 +130,6 @@ def named(files: Sequence[str]) -> str:
     )  # fmt: skip
 
 
-__all__ = ["Unseen", "is_shell", "named", "unseen_copies", "why_not_seen", "why_unseen"]
+__all__ = [
+    "Unseen", "is_of_program", "is_shell", "named", "unseen_copies", "why_copy_unseen", "why_not_seen", "why_unseen",
+]  # fmt: skip
