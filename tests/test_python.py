@@ -216,6 +216,33 @@ def test_git_requirements_need_the_full_image_only_to_install() -> None:
     assert "git" not in runner
 
 
+GIT_ON_SLIM = """
+FROM python:3.11-slim
+RUN apt-get update && apt-get install -y --no-install-recommends git && rm -rf /var/lib/apt/lists/*
+WORKDIR /app
+COPY requirements.txt ./
+RUN pip install -r requirements.txt
+COPY app.py ./
+CMD ["python", "app.py"]
+"""
+
+
+def test_git_that_only_installs_is_a_build_tool() -> None:
+    files = {"requirements.txt": "git+https://example.org/a/b@v1#egg=b\n", "app.py": ""}
+    builder, runner = stages(split(GIT_ON_SLIM, files))
+    assert "git" in builder
+    assert runner.startswith("FROM python:3.11-slim AS runner\nCOPY --from=builder /opt/venv")
+    assert "apt-get" not in runner
+
+
+@pytest.mark.parametrize(
+    ("source", "wanted"), [("import subprocess\nsubprocess.run(['git', 'log'])\n", ""), ("", "gitpython\n")]
+)
+def test_git_that_the_program_calls_is_no_reason_to_split(source: str, wanted: str) -> None:
+    files = {"requirements.txt": "git+https://example.org/a/b@v1#egg=b\n" + wanted, "app.py": source}
+    assert "is called at run time as well" in refusal(GIT_ON_SLIM, files)
+
+
 def test_the_lockfile_says_what_has_no_wheel() -> None:
     lock = POETRY["poetry.lock"].replace("uvicorn-0.34.0-py3-none-any.whl", "uvicorn-0.34.0.tar.gz")
     files = {**POETRY, "poetry.lock": lock}
@@ -870,6 +897,44 @@ def test_temporary_files_are_no_matter() -> None:
 def test_computed_paths_are_named() -> None:
     answer = written("import os\nopen(os.environ['OUT'], 'w')\n")
     assert "app.py:2 writes to a path that is only known when it runs" in answer
+
+
+BEAM = """
+import argparse
+from beam import WriteToText
+def run(argv=None):
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--output', default='out')
+    known_args, rest = parser.parse_known_args(argv)
+    pipeline = read() | WriteToText(known_args.output)
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        (BEAM, 8),
+        ("import sys, store\nstore.save_all(sys.argv[1])\n", 2),
+        ("import os, store\nstore.exportTable(os.environ['OUT'])\n", 2),
+        ("import os, store\nout = os.getenv('OUT')\nstore.dump({}, target=out)\n", 3),
+        ("import click, store\n@click.command()\n@click.option('--to')\ndef main(to):\n    store.save(to)\n", 5),
+    ],
+)
+def test_writers_behind_an_option_are_named(source: str, line: int) -> None:
+    assert f"app.py:{line} writes to a path that is only known when it runs" in written(source)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import json, sys\nprint(json.dumps(sys.argv[1]))\n",
+        "import sys\nsys.stdout.write(sys.argv[1])\n",
+        "import os, store\nstore.save('x')\nstore.load(os.environ['IN'])\n",
+        "import store\ndef keep(to):\n    store.save(to)\n",
+    ],
+)
+def test_what_gets_an_option_and_is_no_writer_is_no_matter(source: str) -> None:
+    assert written(source) == ()
 
 
 def test_log_files_of_the_start_command_are_known() -> None:

@@ -25,7 +25,12 @@ from refactor.ecosystems.python.wheels import read_name, state_of
         # Pure, but each release wants one release of pydantic-core.
         ("pydantic", "==2.5.0", "3.13", "glibc", "unknown"),
         ("pydantic", "==1.10.2", "3.13", "glibc", "wheel"),
+        # Built without the C part where there is no compiler, in the releases whose setup.py says so.
         ("pyyaml", "==5.1", "3.12", "glibc", "wheel"),
+        ("pyyaml", "==3.13", "3.12", "glibc", "unknown"),
+        ("msgpack", "==1.0.5", "3.13", "glibc", "wheel"),
+        ("msgpack", "==1.0.7", "3.13", "glibc", "unknown"),
+        ("zope-interface", "", "3.12", "musl", "wheel"),
         ("not-in-the-table", "", "3.12", "glibc", "unknown"),
         ("numpy", "", "", "glibc", "unknown"),
     ],

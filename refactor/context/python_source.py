@@ -58,6 +58,9 @@ _TRIGGERS = re.compile(
     re.MULTILINE,
 )
 """What a source must hold to be worth parsing."""
+_OPTIONS = re.compile(r"\b(?:parse_(?:known_)?args|FLAGS|argv|environ|getenv|click|typer|docopt)\b")
+_WRITERS = re.compile(r"\b_*(?:[Ww]rite\w+|[Ss]ave\w*|[Dd]ump(?!s\b)\w*|[Ee]xport\w*|to_\w+)\(")
+"""Or both of these: options, and a call that writes by its name (see :mod:`refactor.context.python_options`)."""
 
 
 def facts(context: BuildContext, path: str) -> PythonFacts | Unknown:
@@ -69,7 +72,7 @@ def _facts(context: BuildContext, path: str) -> PythonFacts | Unknown:
     source = _source(context, path)
     if isinstance(source, Unknown):
         return source
-    if not _TRIGGERS.search(source):
+    if not _TRIGGERS.search(source) and not (_WRITERS.search(source) and _OPTIONS.search(source)):
         broken = why_not_python(source)
         return PythonFacts(clean(path)) if broken is None else Unknown(f"{clean(path)}: {broken}")
     from refactor.context.python_visitor import visit

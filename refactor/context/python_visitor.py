@@ -19,6 +19,7 @@ from libcst.metadata import (
 
 from refactor.context.dockerignore import clean
 from refactor.context.facts import Unknown
+from refactor.context.python_options import is_given, is_writer
 from refactor.context.python_use import Use, why_not_readable
 
 _ANCHOR = "\0"
@@ -160,6 +161,7 @@ class _Reader(cst.CSTVisitor):
         self.called_from: dict[str, set[str]] = {}
         """Function, "" for the module itself -> names of what it calls, methods too."""
         self.uses: list[_Pending] = []
+        self.writers: list[tuple[cst.Call, str, _Stack]] = []
         self.obstacles: list[tuple[_Stack, int, str]] = []
         self.imports: list[tuple[_Stack, str]] = []
 
@@ -282,6 +284,8 @@ class _Reader(cst.CSTVisitor):
                 self.seen.modules.append(module)
         elif method:
             self._method(node, method, name)
+        if name not in _WRITE_CALLS and method not in _DATA_WRITE | _PATH_WRITE and is_writer(method or plain):
+            self.writers.append((node, method or plain, tuple(self.functions)))
         if self.is_setup:
             self._setup_call(node, name)
 
@@ -380,6 +384,9 @@ class _Reader(cst.CSTVisitor):
 
         self.seen.imports += [name for functions, name in self.imports if is_live(functions)]
         self.seen.obstacles += [(line, what) for functions, line, what in self.obstacles if is_live(functions)]
+        for node, name, functions in self.writers:
+            if is_live(functions) and any(is_given(one.value, self.expressions, functions) for one in node.args):
+                self.seen.written.append(Use(None, self._line(node), name))
         for use in self.uses:
             if not is_live(use.functions):
                 continue

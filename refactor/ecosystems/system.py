@@ -145,6 +145,11 @@ def build_only(reading: StageReading) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def is_kept(reading: StageReading, package: str) -> bool:
+    """A RUN installs the package and does not remove it again, so that the image holds it."""
+    return any(one.name == package and not _is_removed_in(one.step, one) for one in _wanted(reading))
+
+
 def named(packages: Sequence[str]) -> str:
     """Packages in a message: the first few by name."""
     shown = ", ".join(packages[:4])

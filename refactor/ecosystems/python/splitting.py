@@ -63,6 +63,9 @@ def split(reading: StageReading, runner: str | None) -> SplitPlan | Refused | No
     known = tuple(answer for answer in read if isinstance(answer, ReadInstall))
     building = (*needs.built_from_source(known), *judge(known, image).built)
     reasons = _reasons(stage, builds, building, image)
+    git = None if image.variant == "fat" else _git(reading, known, building)
+    if isinstance(git, str):
+        reasons.append(git)
     if not reasons:
         if refused is not None and image.variant == "fat":
             return refused[1]
@@ -72,6 +75,8 @@ def split(reading: StageReading, runner: str | None) -> SplitPlan | Refused | No
                 f"{', '.join(gone)} {'is' if len(gone) == 1 else 'are'} removed in the RUN that installs "
                 f"{'it' if len(gone) == 1 else 'them'}: with a builder stage the image would not be smaller"
             )
+        if isinstance(git, Refused):
+            return git
         return Refused(
             "no compiler or build tool is installed, and what is installed comes as wheels: a virtual environment "
             "copied between slim stages would not be smaller"
@@ -108,6 +113,23 @@ def _reasons(
     if building and image.variant == "fat":
         reasons.append("; ".join(one.why for one in building))
     return reasons
+
+
+def _git(
+    reading: StageReading, installs: Sequence[ReadInstall], building: Sequence[needs.Building]
+) -> str | Refused | None:
+    """Why git is a build tool here, or why it is not; None where the stage installs no git, or installs nothing with
+    it."""
+    fetched = needs.is_git(building)
+    if not fetched or not system.is_kept(reading, "git"):
+        return None
+    called = {**needs.programs(installs, reading.context), **system.programs_started(reading)}.get("git")
+    if called is not None:
+        return Refused(
+            f"git, which fetches {', '.join(fetched)}, is called at run time as well ({called}): a virtual environment "
+            "copied between slim stages would not be smaller"
+        )
+    return f"git is there only to fetch {', '.join(fetched)}"
 
 
 class _Plan:

@@ -39,10 +39,19 @@ class Wheels(NamedTuple):
     rows: Mapping[str, Row]
 
 
-FALLS_BACK = frozenset(
-    "simplejson markupsafe pyyaml sqlalchemy wrapt coverage tornado msgpack charset-normalizer zope-interface".split()
-)
-"""Their set-up goes on without the C part where there is no compiler (an optional extension in their setup.py)."""
+FALLS_BACK: Mapping[str, tuple[str, str]] = {
+    "coverage": ("3.7", ""),  # coveragepy/coveragepy, setup.py: BuildFailed -> set up again without ext_modules
+    "markupsafe": ("0.9", ""),  # pallets/markupsafe, setup.py: BuildFailed -> run_setup(False)
+    "msgpack": ("0.3", "1.0.6"),  # msgpack/msgpack-python, setup.py: BuildExt; commit acd0684 (1.0.7) ended that
+    "pyyaml": ("5.1", ""),  # yaml/pyyaml, setup.py: "Error compiling module, falling back to pure Python"
+    "simplejson": ("2.0", ""),  # simplejson/simplejson, setup.py: BuildFailed -> run_setup(False)
+    "sqlalchemy": ("0.7", ""),  # sqlalchemy/sqlalchemy, setup.py: BuildFailed, since 2.0 Extension(optional=...)
+    "tornado": ("3.2", ""),  # tornadoweb/tornado, setup.py: custom_build_ext, since 6.2 Extension(optional=...)
+    "wrapt": ("1.0", ""),  # GrahamDumpleton/wrapt, setup.py: optional_build_ext, since 1.13 Extension(optional=...)
+    "zope-interface": ("3.5", ""),  # zopefoundation/zope.interface, setup.py: optional_build_ext
+}
+"""Distributions whose set-up goes on without the C part where there is no compiler -> first and last such release, read
+from the setup.py of each tag of the repository named beside it."""
 
 
 @cache
@@ -85,9 +94,11 @@ def state_of(name: str, specifier: str, python: str, libc: str = "glibc") -> Sta
     row = table().rows.get(name)
     if row is None:
         return "unknown"
-    if not row.ranges or name in FALLS_BACK:
+    if not row.ranges:
         return "wheel"
     spans = _spans(row, python, libc)
+    if name in FALLS_BACK:
+        spans.append(FALLS_BACK[name])
     exact = re.fullmatch(r"\s*===?\s*([^*,\s]+)\s*", specifier)
     if exact is not None:
         version = release_key(exact[1])
