@@ -6,17 +6,20 @@ import sys
 from typing import NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
+from refactor.cli import SUBCOMMANDS
 from refactor.cli.options import rewriting
+from refactor.engine.configuration import PER
 from refactor.report import FORMATS, WITH_DIFF, WITH_FIXES
 
-PER = ("codemod", "folder", "all")
 _EPILOG = """\b
 Commands:
   dockerfix rules            list the codemods
   dockerfix explain ID       what a codemod does, why, and when it refuses
   dockerfix verify [PATHS]   build and start both versions and compare them
   dockerfix bot plan|run     open and keep pull requests on a forge
+  dockerfix config show|schema   the configuration that holds for a path; its JSON Schema
 
 \b
 Exit status:
@@ -26,8 +29,15 @@ Exit status:
 """
 
 
+def _complete_path(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Paths, and before the first of them the names of subcommands."""
+    files = CompletionItem(incomplete, type="file")
+    is_first = not context.params.get("paths")
+    return [*(CompletionItem(name) for name in SUBCOMMANDS if is_first and name.startswith(incomplete)), files]
+
+
 @click.command("dockerfix", epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("paths", nargs=-1, metavar="[PATHS|-]")
+@click.argument("paths", nargs=-1, metavar="[PATHS|-]", shell_complete=_complete_path)
 @click.option("--diff", is_flag=True, help="Print the unified diff; `git apply` takes it.")
 @click.option("--write", is_flag=True, help="Rewrite the files in place, atomically.")
 @click.option("--check", is_flag=True, help="Report and exit with 1 if something would change (the default), for CI.")

@@ -12,7 +12,10 @@ import os
 import sys
 from typing import NoReturn
 
-SUBCOMMANDS = ("rules", "explain", "verify", "bot")
+from refactor.cli import SUBCOMMANDS
+
+_COMPLETE = "_DOCKERFIX_COMPLETE"
+"""Set by the completion of a shell, which asks through COMP_WORDS and COMP_CWORD."""
 SWITCHES = ("--diff", "--write", "--check", "--safe", "--unsafe", "--isolated", "--explain-refusals", "--statistics")
 
 
@@ -55,7 +58,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Runs one call and exits. A subcommand's name wins as the first word; ``./rules`` means the path."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        quick = read_quickly(given)
+        quick = None if _COMPLETE in os.environ else read_quickly(given)
         if quick is not None:
             _run(*quick)
         _run_click(given)
@@ -92,16 +95,35 @@ def _run_click(given: list[str]) -> NoReturn:
     from click import Command
 
     command: Command
-    name = given.pop(0) if given and given[0] in SUBCOMMANDS else ""
+    name = given.pop(0) if given and given[0] in SUBCOMMANDS else _completed()
     if name == "verify":
         from refactor.cli.verify import verify_command as command
     elif name == "bot":
         from refactor.cli.bot import bot_command as command
+    elif name == "config":
+        from refactor.cli.config import config_command as command
     elif name == "rules":
         from refactor.cli.rules import rules_command as command
     elif name == "explain":
         from refactor.cli.rules import explain_command as command
     else:
         from refactor.cli.command import fix_command as command
-    command.main(args=given, prog_name=f"dockerfix {name}".rstrip(), standalone_mode=True)
+    command.main(args=given, prog_name=f"dockerfix {name}".rstrip(), standalone_mode=True, complete_var=_COMPLETE)
     sys.exit(0)
+
+
+def _completed() -> str:
+    """The subcommand whose words a shell wants completed, taken out of what it asks; "" for none."""
+    kind, words = os.environ.get(_COMPLETE, ""), os.environ.get("COMP_WORDS", "").split()
+    if not kind.endswith("_complete") or len(words) < 2 or words[1] not in SUBCOMMANDS:
+        return ""
+    at = os.environ.get("COMP_CWORD", "")
+    # Fish gives the word that is being written, the others its number.
+    if kind != "fish_complete":
+        if not at.isdigit() or int(at) < 2:
+            return ""
+        os.environ["COMP_CWORD"] = str(int(at) - 1)
+    elif len(words) == 2 and at == words[1]:
+        return ""
+    os.environ["COMP_WORDS"] = " ".join([words[0], *words[2:]])
+    return words[1]

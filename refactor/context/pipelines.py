@@ -29,6 +29,8 @@ class ImageBuild(NamedTuple):
     """``--file`` as written, None for the default."""
     target: str | None
     names: tuple[str, ...]
+    context: str | None = None
+    """Folder as a Bake target writes it, None for its file's own."""
 
 
 class Use(NamedTuple):
@@ -197,10 +199,12 @@ def read_bake(path: str, text: str) -> Iterator[ImageBuild]:
             if isinstance(table, dict):
                 tags = table.get("tags")
                 names = tuple(str(tag) for tag in tags) if isinstance(tags, list) else ()
-                yield ImageBuild(_text(table.get("dockerfile")), _text(table.get("target")), names)
+                yield ImageBuild(
+                    _text(table.get("dockerfile")), _text(table.get("target")), names, _text(table.get("context"))
+                )
         return
     for block in re.findall(r'(?ms)^[ \t]*target[ \t]+"[^"]*"[ \t]*\{(.*?)^[ \t]*\}', text):
-        values = dict(re.findall(r'(?m)^[ \t]*(dockerfile|target)[ \t]*=[ \t]*"([^"$]*)"', block))
+        values = dict(re.findall(r'(?m)^[ \t]*(dockerfile|target|context)[ \t]*=[ \t]*"([^"$]*)"', block))
         tags = re.search(r"(?s)\btags[ \t]*=[ \t]*\[(.*?)\]", block)
         names = tuple(re.findall(r'"([^"]+)"', tags[1])) if tags else ()
-        yield ImageBuild(values.get("dockerfile"), values.get("target"), names)
+        yield ImageBuild(values.get("dockerfile"), values.get("target"), names, values.get("context"))

@@ -36,6 +36,7 @@ _CI = re.compile(
     r"|\.travis\.yml|azure-pipelines\.yml|bitbucket-pipelines\.yml)$"
 )
 _SCRIPT = re.compile(r"^(?:[^/]+/)?(?:[^/]+\.(?:sh|bash)|(?:GNU)?[Mm]akefile|Jenkinsfile)$")
+DEVCONTAINER = re.compile(r"(?:^|/)(?:\.devcontainer\.json|\.devcontainer/(?:[^/]+/)?devcontainer\.json)$")
 _BAKE = re.compile(r"(?:^|/)docker-bake(?:\.override)?\.(?:hcl|json)$")
 
 _OTHER_BUILDER = re.compile(
@@ -48,6 +49,11 @@ _PUBLIC = frozenset(
     ubuntu elasticsearch kibana logstash zookeeper kafka influxdb grafana prometheus vault consul etcd minio""".split()
 )
 """Last words of image names that are never what an application's own Dockerfile makes."""
+
+
+def names_dockerfiles(path: str) -> bool:
+    """Whether a file of this name says which files are Dockerfiles: Compose, Bake, devcontainer."""
+    return bool(COMPOSE_NAME.match(posixpath.basename(path)) or _BAKE.search(path) or DEVCONTAINER.search(path))
 
 
 class _Candidates(NamedTuple):
@@ -82,6 +88,22 @@ class Repository:
             folder = posixpath.dirname(folder)
             found += self.compose_in(folder)
         return tuple(built for built in found if built.dockerfile == dockerfile)
+
+    def dockerfiles_of(self, path: str) -> Iterator[str]:
+        """The Dockerfiles that a Compose, Bake or devcontainer file builds, as paths inside the repository."""
+        folder = posixpath.dirname(path)
+        if COMPOSE_NAME.match(posixpath.basename(path)):
+            named = [built.dockerfile for built in self._services(path) if built.dockerfile]
+        elif _BAKE.search(path):
+            builds = [build for build in read_bake(path, self._text(path)) if "://" not in (build.context or "")]
+            named = [posixpath.join(folder, build.context or "", build.file or "Dockerfile") for build in builds]
+        else:
+            # JSON with comments: only this one key is wanted, in either of its spellings.
+            text = re.sub(r"(?m)^\s*//.*$", "", self._text(path))
+            named = [posixpath.join(folder, name) for name in re.findall(r'"docker[fF]ile"\s*:\s*"([^"\\]+)"', text)]
+        for found in map(posixpath.normpath, named):
+            if not found.startswith(("../", "/")) and "$" not in found:
+                yield found
 
     def deployment(self, dockerfile: str, context: str) -> Deployment:
         """Who uses the image of ``dockerfile``; ``source`` of each service is relative to the folder ``context``.

@@ -24,6 +24,8 @@ KEYS: Mapping[str, str] = {
     "codemods": "table of tables",
     "bot": "table",
 }
+PER = ("codemod", "folder", "all")
+"""What a commit or a pull request is made for."""
 BOT_KEYS: Mapping[str, tuple[type, str]] = {
     "per": (str, "codemod, folder or all"),
     "max-open": (int, "a whole number"),
@@ -156,7 +158,7 @@ def _checked(path: str, data: Mapping[str, Any]) -> Configuration:
             raise FileProblem(path, f"unknown key {key!r} in [bot]", _suggestion(key, BOT_KEYS))
         kind, words = BOT_KEYS[key]
         is_wrong = not isinstance(value, kind) or isinstance(value, bool) or (isinstance(value, int) and value < 0)
-        if is_wrong or (key == "per" and value not in {"codemod", "folder", "all"}):
+        if is_wrong or (key == "per" and value not in PER):
             raise FileProblem(path, f"[bot] {key} is {value!r}", f"it must be {words}")
     _texts(path, "bot.labels", bot.get("labels", []))
     select = data.get("select")

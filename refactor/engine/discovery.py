@@ -1,4 +1,4 @@
-"""Which files are Dockerfiles, and which folder each one's build sees.
+"""Which files are Dockerfiles: those with such a name, and those that Compose, Bake or a devcontainer builds.
 
 Names: the pattern of ``.pre-commit-hooks.yaml`` (``Dockerfile``, ``Containerfile``, ``Dockerfile.dev``,
 ``Dockerfile-dev``, ``api.dockerfile``), without templates, notes and ignore files.
@@ -10,7 +10,8 @@ import os
 import re
 from collections.abc import Iterator
 
-from refactor.context.storage import SKIPPED_FOLDERS
+from refactor.context.repository import Repository, names_dockerfiles
+from refactor.context.storage import SKIPPED_FOLDERS, Folder
 from refactor.engine.files import FileProblem
 
 # Compiled where folders are searched only: a file that is named needs neither.
@@ -19,6 +20,10 @@ _NOT_A_NAME = (
     r"(?i)\.(?:dockerignore|containerignore|md|rst|txt|html?|j2|jinja2?|tmpl|tpl|template|erb|mustache|in|orig|rej|bak|swp"
     r"|py|go|js|ts|rb|java|sh|json|ya?ml|toml|lock)$|~$"
 )
+
+
+MAX_NAMING = 200
+"""Compose, Bake and devcontainer files that are read of one folder."""
 
 
 def is_dockerfile_name(name: str) -> bool:
@@ -33,10 +38,31 @@ def discover_files(folder: str) -> list[str]:
     cannot be listed or has no Dockerfile.
     """
     listed = _git_files(folder)
-    found = sorted(_walk(folder) if listed is None else listed)
-    if not found:
+    dockerfiles: set[str] = set()
+    naming: list[str] = []
+    for path in _walk(folder) if listed is None else listed:
+        if is_dockerfile_name(os.path.basename(path)):
+            dockerfiles.add(path)
+        elif names_dockerfiles(path.replace(os.sep, "/")):
+            naming.append(path)
+    known = {os.path.normpath(path) for path in dockerfiles}
+    dockerfiles.update(path for path in _named(folder, naming) if os.path.normpath(path) not in known)
+    if not dockerfiles:
         raise FileProblem(folder, "has no Dockerfile in it", "name the file itself if it is called something else")
-    return found
+    return sorted(dockerfiles)
+
+
+def _named(folder: str, naming: list[str]) -> Iterator[str]:
+    """What those files call Dockerfiles: regular files below the folder, through no link that leads out of it."""
+    if not naming:
+        return
+    repository, top = Repository(Folder(folder)), os.path.realpath(folder)
+    for path in sorted(naming)[:MAX_NAMING]:
+        for found in repository.dockerfiles_of(os.path.relpath(path, folder).replace(os.sep, "/")):
+            full = found if folder == "." else os.path.join(folder, found)
+            is_inside = os.path.realpath(full).startswith(top.rstrip(os.sep) + os.sep)
+            if is_inside and os.path.isfile(full) and SKIPPED_FOLDERS.isdisjoint(found.split("/")):
+                yield full
 
 
 def _walk(folder: str) -> Iterator[str]:
@@ -49,11 +75,15 @@ def _walk(folder: str) -> Iterator[str]:
                     if entry.is_dir(follow_symlinks=False):
                         if entry.name not in SKIPPED_FOLDERS:
                             pending.append(entry.path)
-                    elif is_dockerfile_name(entry.name) and entry.is_file():
+                    elif _is_wanted(entry.path) and entry.is_file():
                         yield entry.path[2:] if entry.path.startswith("./") else entry.path
         except OSError as error:
             if here == folder:
                 raise FileProblem(folder, f"cannot be listed: {error.strerror}", "check its permissions") from None
+
+
+def _is_wanted(path: str) -> bool:
+    return is_dockerfile_name(os.path.basename(path)) or names_dockerfiles(path.replace(os.sep, "/"))
 
 
 def _git_files(folder: str) -> list[str] | None:
@@ -72,8 +102,7 @@ def _git_files(folder: str) -> list[str] | None:
     found = []
     for raw in set(done.stdout.split(b"\0")):
         path = os.fsdecode(raw)
-        folders, name = os.path.split(path)
-        if is_dockerfile_name(name) and SKIPPED_FOLDERS.isdisjoint(folders.split("/")):
+        if _is_wanted(path) and SKIPPED_FOLDERS.isdisjoint(os.path.dirname(path).split("/")):
             full = path if folder == "." else os.path.join(folder, path)
             if os.path.isfile(full):
                 found.append(full)
