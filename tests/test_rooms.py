@@ -26,8 +26,11 @@ ROOMS = {
     "engine": {"syntax", "shell", "context", "flow", "ecosystems", "images", "model", "codemod", "yaml"},
     "report": {"engine", "codemod", "codemods"},
     "proof": {"engine", "codemod", "syntax", "context", "model", "shell"},
-    "forge": {"engine", "git", "gitdb", "httpx"},
-    "cli": {"engine", "codemod", "report", "proof", "forge", "context", "click", "rich"},
+    "forge": {"engine", "git", "gitdb", "httpx", "jwt"},
+    "cli": {
+        *("engine", "codemod", "report", "proof", "forge", "context"),
+        *("click", "rich", "git", "distributed", "pygls", "lsprotocol"),
+    },
 }
 
 

@@ -19,6 +19,7 @@ Commands:
   dockerfix explain ID       what a codemod does, why, and when it refuses
   dockerfix verify [PATHS]   build and start both versions and compare them
   dockerfix bot plan|run     open and keep pull requests on a forge
+  dockerfix campaign run     the same over many repositories
   dockerfix config show|schema   the configuration that holds for a path; its JSON Schema
 
 \b

@@ -12,6 +12,7 @@ MAX_LENGTH = 65_000
 MAX_REFUSALS = 20
 NOT_BUILT = "The image was **not built**: whoever merges this should build and start it once."
 CLOSED = "Nothing is left to do here: dockerfix closed this by itself."
+_MEASURED = ("<!-- measured -->", "<!-- /measured -->")
 RISKS = {
     "SAFE": "the built image behaves the same, by construction",
     "REVIEW": "the image changes on purpose; the evidence says what it rests on",
@@ -33,6 +34,13 @@ def render_body(records: Sequence[Record], marker: Marker, stop_label: str, comm
             break
         shown.append(line)
     return "\n".join([*shown, "", tail, "", str(marker)]) + "\n"
+
+
+def read_measured(body: str) -> str:
+    """The measured table that a body holds, "" where it holds none."""
+    _, start, rest = body.replace("\r\n", "\n").partition(f"{_MEASURED[0]}\n")
+    text, end, _ = rest.partition(f"\n{_MEASURED[1]}")
+    return text if start and end else ""
 
 
 def closed_body(body: str, marker: Marker) -> str:
@@ -64,7 +72,10 @@ def _changes(records: Sequence[Record]) -> Iterator[str]:
 
 
 def _tail(records: Sequence[Record], stop_label: str, command: str, measured: str) -> Iterator[str]:
-    yield measured or f"- {NOT_BUILT}"
+    if measured:
+        yield f"\n{_MEASURED[0]}\n{measured.strip()}\n{_MEASURED[1]}"
+    else:
+        yield f"- {NOT_BUILT}"
     yield ""
     yield "### Risk, and how to check"
     yield ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from refactor.forge.http import Api, status_of
+from refactor.forge.http import Api
 from refactor.forge.protocol import ForgeProblem, PullRequest, RemoteRepository
 
 
@@ -39,9 +39,12 @@ class Gitea:
         return self._account
 
     def pull_requests(self, branch: str) -> Sequence[PullRequest]:
+        return [pull for pull in self.pull_requests_below(branch) if pull.branch == branch]
+
+    def pull_requests_below(self, prefix: str) -> Sequence[PullRequest]:
         # The API has no filter for a branch.
         found = (_pull_request(item) for item in self._api.pages(f"{self._path}/pulls", state="all", limit=50))
-        return sorted((pull for pull in found if pull.branch == branch), key=lambda pull: -pull.number)
+        return sorted((pull for pull in found if pull.branch.startswith(prefix)), key=lambda pull: -pull.number)
 
     def open_pull_request(self, branch: str, base: str, title: str, body: str, labels: Sequence[str]) -> PullRequest:
         sent = {"title": title, "body": body, "head": branch, "base": base, "labels": self._label_numbers(labels)}
@@ -49,7 +52,7 @@ class Gitea:
             return _pull_request(self._api.write("POST", f"{self._path}/pulls", sent).json())
         except ForgeProblem as problem:
             # 409: there is one, of an earlier request whose answer was lost perhaps.
-            if status_of(problem) not in {409, None, 500, 502, 503, 504}:
+            if problem.status not in {409, None, 500, 502, 503, 504}:
                 raise
             there = [pull for pull in self.pull_requests(branch) if pull.is_open]
             if not there:

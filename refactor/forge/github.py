@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from refactor.forge.http import Api, status_of
+from refactor.forge.http import Api
 from refactor.forge.protocol import ForgeProblem, PullRequest, RemoteRepository
 
 API = "https://api.github.com"
@@ -30,9 +30,8 @@ def api_url(host: str) -> str:
 class GitHub:
     """One repository; ``name`` is ``owner/name``."""
 
-    def __init__(self, api: Api, name: str, token: str) -> None:
-        self._api, self._name, self._token = api, name, token
-        self._account: str | None = None
+    def __init__(self, api: Api, name: str, token: str, account: str | None = None) -> None:
+        self._api, self._name, self._token, self._account = api, name, token, account
 
     def repository(self) -> RemoteRepository:
         data = self._api.get(f"/repos/{self._name}")
@@ -47,7 +46,7 @@ class GitHub:
                 self._account = str(self._api.get("/user")["login"])
             except ForgeProblem as problem:
                 # Installation tokens (an App's, and Actions' GITHUB_TOKEN) are no user's.
-                if status_of(problem) != 403:
+                if problem.status != 403:
                     raise
                 self._account = ""
         return self._account
@@ -57,13 +56,17 @@ class GitHub:
         found = self._api.pages(f"/repos/{self._name}/pulls", head=f"{owner}:{branch}", state="all")
         return sorted((_pull_request(item) for item in found), key=lambda pull: -pull.number)
 
+    def pull_requests_below(self, prefix: str) -> Sequence[PullRequest]:
+        found = self._api.pages(f"/repos/{self._name}/pulls", state="all", sort="created", direction="desc")
+        return [pull for pull in map(_pull_request, found) if pull.branch.startswith(prefix)]
+
     def open_pull_request(self, branch: str, base: str, title: str, body: str, labels: Sequence[str]) -> PullRequest:
         sent = {"title": title, "body": body, "head": branch, "base": base, "maintainer_can_modify": True}
         try:
             opened = _pull_request(self._api.write("POST", f"/repos/{self._name}/pulls", sent).json())
         except ForgeProblem as problem:
             # 422 is also the answer where an earlier, lost request opened it: what is there decides.
-            if status_of(problem) not in {422, None, 500, 502, 503, 504}:
+            if problem.status not in {422, None, 500, 502, 503, 504}:
                 raise
             there = [pull for pull in self.pull_requests(branch) if pull.is_open]
             if not there:

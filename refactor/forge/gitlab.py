@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from refactor.forge.http import Api, status_of
+from refactor.forge.http import Api
 from refactor.forge.protocol import ForgeProblem, PullRequest, RemoteRepository
 
 DEVELOPER = 30
@@ -47,6 +47,10 @@ class GitLab:
         found = self._api.pages(f"{self._path}/merge_requests", source_branch=branch, state="all")
         return sorted((_pull_request(item) for item in found), key=lambda pull: -pull.number)
 
+    def pull_requests_below(self, prefix: str) -> Sequence[PullRequest]:
+        found = self._api.pages(f"{self._path}/merge_requests", state="all", order_by="created_at", sort="desc")
+        return [pull for pull in map(_pull_request, found) if pull.branch.startswith(prefix)]
+
     def open_pull_request(self, branch: str, base: str, title: str, body: str, labels: Sequence[str]) -> PullRequest:
         sent = {
             "source_branch": branch,
@@ -59,7 +63,7 @@ class GitLab:
             return _pull_request(self._api.write("POST", f"{self._path}/merge_requests", sent).json())
         except ForgeProblem as problem:
             # 409: there is one, of an earlier request whose answer was lost perhaps.
-            if status_of(problem) not in {409, None, 500, 502, 503, 504}:
+            if problem.status not in {409, None, 500, 502, 503, 504}:
                 raise
             there = [pull for pull in self.pull_requests(branch) if pull.is_open]
             if not there:

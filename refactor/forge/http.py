@@ -126,21 +126,15 @@ def _checked(response: httpx.Response, method: str, path: str) -> httpx.Response
     if status < 300:
         return response
     if status == 401:
-        raise ForgeProblem("the token is not valid", "make a new one and put it into the environment")
+        raise ForgeProblem("the token is not valid", "make a new one and put it into the environment", status)
     if status in {301, 302, 307, 308}:
-        raise ForgeProblem("the repository has moved", "name it by its new owner and name")
+        raise ForgeProblem("the repository has moved", "name it by its new owner and name", status)
     try:
         message = str(response.json().get("message", ""))
     except (ValueError, AttributeError):
         message = ""
-    problem = ForgeProblem(
+    raise ForgeProblem(
         f"{method} {path.partition('?')[0]} was refused ({status}{': ' + message if message else ''})",
         "check that the token may write contents and pull requests" if status in {403, 404} else "see the forge's log",
+        status,
     )
-    problem.args = (*problem.args, status)
-    raise problem
-
-
-def status_of(problem: ForgeProblem) -> int | None:
-    """The HTTP status behind a problem, None where there was no answer."""
-    return problem.args[1] if len(problem.args) > 1 else None

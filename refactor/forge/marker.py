@@ -43,11 +43,12 @@ class Marker:
 
 def read_marker(body: str, key: str) -> Marker | None:
     """The marker of a body, None where there is none for this branch, or none of this version."""
-    found = _PATTERN.search(body)
-    if found is None:
+    # The last one: it is at the end, below all words that come from the repository.
+    found = _PATTERN.findall(body)
+    if not found:
         return None
     try:
-        data = json.loads(found[1])
+        data = json.loads(found[-1])
     except (ValueError, RecursionError):
         return None
     texts = [data.get(name, "") for name in ("base", "head_sha", "replaces")]

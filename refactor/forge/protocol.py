@@ -8,12 +8,16 @@ from typing import Protocol
 
 
 class ForgeProblem(Exception):
-    """The forge refused, or did not answer: ``what`` and ``advice`` are words for the user, without any secret."""
+    """The forge refused, or did not answer: ``what`` and ``advice`` are words for the user, without any secret.
 
-    def __init__(self, what: str, advice: str) -> None:
+    ``status`` is the HTTP status behind it, None where there was no answer.
+    """
+
+    def __init__(self, what: str, advice: str, status: int | None = None) -> None:
         super().__init__(f"{what}; {advice}")
         self.what = what
         self.advice = advice
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,10 @@ class Forge(Protocol):
 
     def pull_requests(self, branch: str) -> Sequence[PullRequest]:
         """All of a branch of this repository, open or not, the newest first."""
+
+    def pull_requests_below(self, prefix: str) -> Sequence[PullRequest]:
+        """All of branches whose name begins so, open or not, the newest first; of a repository with thousands of pull
+        requests, those among the newest."""
 
     def open_pull_request(self, branch: str, base: str, title: str, body: str, labels: Sequence[str]) -> PullRequest:
         """Opens one; where the branch has an open one already, that."""

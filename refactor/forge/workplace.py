@@ -18,6 +18,7 @@ import httpx
 from refactor.engine.configuration import Configuration, closest_configuration
 from refactor.engine.files import FileProblem
 from refactor.forge import gitea, github, gitlab
+from refactor.forge.app import installation_token
 from refactor.forge.bot import Settings
 from refactor.forge.branch import exported
 from refactor.forge.http import Api
@@ -37,6 +38,17 @@ _FORGES: Mapping[str, tuple[Any, Callable[[Api, str, str], Forge]]] = {
     "gitea": (gitea, gitea.Gitea),
 }
 ACTIONS_ACCOUNT = "github-actions[bot]"
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+class Access(NamedTuple):
+    """How forges are reached, where the name of a repository does not tell."""
+
+    kind: str | None = None
+    api: str | None = None
+    """The URL that all API paths begin with (``https://github.example.org/api/v3``)."""
+    remote: str = "origin"
+    """With a clone that is there: the remote that is the forge's."""
 
 
 class Address(NamedTuple):
@@ -67,7 +79,7 @@ def read_address(text: str, kind: str | None = None) -> Address:
         host, path = (first, rest) if "." in first and "/" in rest else ("github.com", text)
     name = path.strip("/").removesuffix(".git")
     if not re.fullmatch(r"[\w.-]+(?:/[\w.-]+)+", name) or not host or ".." in name.split("/"):
-        raise ForgeProblem(f"{_without_secret(text)!r} names no repository on a forge", "write it as OWNER/NAME")
+        raise ForgeProblem(f"{without_secret(text)!r} names no repository on a forge", "write it as OWNER/NAME")
     return Address(kind or _kind(host), host, name)
 
 
@@ -89,11 +101,42 @@ def open_forge(
     token: str,
     transport: httpx.BaseTransport | None = None,
     sleep: Callable[[float], None] = time.sleep,
+    api: str | None = None,
+    account: str | None = None,
 ) -> Forge:
-    """The repository on its forge."""
+    """The repository on its forge. ``account`` is the token's where the forge does not say it (GitHub Apps)."""
     module, make = _FORGES[address.kind]
-    api = Api(module.api_url(address.host), module.headers(token), transport=transport, sleep=sleep)
-    return make(api, address.name, token)
+    client = Api(api or module.api_url(address.host), module.headers(token), transport=transport, sleep=sleep)
+    if address.kind == "github":
+        return github.GitHub(client, address.name, token, account)
+    return make(client, address.name, token)
+
+
+def forge_of(name: str, access: Access, environment: Mapping[str, str] = os.environ) -> Forge:
+    """The repository ``name`` on its forge, with the token of the environment. Raises :class:`ForgeProblem`."""
+    address = read_address(name, access.kind)
+    api = access.api or environment.get("DOCKERFIX_API_URL") or None
+    if api is not None:
+        _check_api(api)
+    if address.kind == "github" and environment.get("DOCKERFIX_APP_ID"):
+        base = api or github.api_url(address.host)
+        installation = installation_token(base, address.name, environment)
+        return open_forge(address, installation.token, api=api, account=installation.account)
+    token, variable = find_token(address.kind, environment)
+    is_actions = variable == "GITHUB_TOKEN" and environment.get("GITHUB_ACTIONS") == "true"
+    # The token of GitHub Actions may not ask whose it is.
+    return open_forge(address, token, api=api, account=ACTIONS_ACCOUNT if is_actions else None)
+
+
+def _check_api(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme == "https" and parts.hostname:
+        return
+    if parts.scheme != "http" or parts.hostname not in _LOOPBACK:
+        raise ForgeProblem(
+            f"{without_secret(url)!r} is no URL of an API to send a token to",
+            "give one that begins with https:// (http:// goes to this machine only)",
+        )
 
 
 def git_credentials(url: str, credentials: tuple[str, str]) -> dict[str, str]:
@@ -141,5 +184,17 @@ def settings_at(repository: Repository, base: git.Commit) -> tuple[Settings, Con
     return settings, found
 
 
-def _without_secret(text: str) -> str:
+def without_secret(text: str) -> str:
+    """A URL without its user's name and password."""
     return re.sub(r"//[^/@]*@", "//", text)
+
+
+def warn_of_actions_token(environment: Mapping[str, str], say: Callable[[str], None]) -> None:
+    """Says what the token of GitHub Actions cannot do, where it is the one that will be used."""
+    if environment.get("GITHUB_ACTIONS") != "true" or environment.get("DOCKERFIX_APP_ID"):
+        return
+    if next((name for name in TOKENS["github"] if environment.get(name)), "") == "GITHUB_TOKEN":
+        say(
+            "pull requests opened with the token of GitHub Actions start no workflows; "
+            "use an App's or a person's token as DOCKERFIX_TOKEN where their checks must run"
+        )

@@ -38,8 +38,9 @@ class Rewriter(Protocol):
     def __call__(self, only: Collection[str] | None = None) -> Rewrite: ...
 
 
-def rewriter_for(path: str, source: bytes, options: Options) -> Rewriter:
-    """Rewrites as the command line does, with the configuration that holds for ``path``.
+def rewriter_for(path: str, source: bytes, options: Options, top: str | None = None) -> Rewriter:
+    """Rewrites as the command line does, with the configuration that holds for ``path``; ``top`` is the folder to take
+    for its repository's top (:meth:`Worker.stay_below`).
 
     Raises :class:`refactor.engine.files.FileProblem` and :class:`refactor.engine.fix.UnknownCodemod`, as that
     does.
@@ -51,7 +52,10 @@ def rewriter_for(path: str, source: bytes, options: Options) -> Rewriter:
         if only is not None:
             left_out = tuple(id for id in known if id not in only)
             chosen = chosen._replace(select=tuple(only) or ("all",), ignore=(*options.ignore, *left_out))
-        record = Worker(chosen).work_on_text(source, path)
+        worker = Worker(chosen)
+        if top is not None:
+            worker.stay_below(top)
+        record = worker.work_on_text(source, path)
         ids = _once([finding.codemod for finding in record.applied])
         errors = () if record.is_changed else tuple(str(message) for message in record.errors)
         after = record.after if record.after is not None else source

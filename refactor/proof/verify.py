@@ -73,14 +73,16 @@ def verify_before_write(
     proof_options: ProofOptions,
     engine: Engine,
     *,
+    rewriter: Rewriter | None = None,
     is_bisecting: bool = True,
     say: Callable[[str], None] = lambda text: None,
 ) -> Verified:
     """Proves the rewrite of ``source``, the content of ``path``: ``after`` of the result may be written.
 
+    ``rewriter`` makes the version after where it is not to be what ``options`` lead to.
     Raises :class:`refactor.engine.files.FileProblem` for a broken configuration.
     """
-    rewriter = rewriter_for(path, source, options)
+    rewriter = rewriter or rewriter_for(path, source, options)
     root = options.context or Worker(options).configuration(path).context
     file = parse(source)
     context = ContextFinder().open(path, file, root)

@@ -7,6 +7,7 @@ import re
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,10 @@ class World:
         self.look()
         return [pull for pull in self.pulls if pull.branch == branch]
 
+    def newest(self) -> list[Pull]:
+        self.look()
+        return self.pulls[::-1]
+
     def end(self) -> list[tuple[object, ...]]:
         """What is there in the end, for comparison: pull requests without their numbers, and branches."""
         self.look()
@@ -154,8 +159,9 @@ class Fake:
     authorization = ("", "")
     """The header that carries the token."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, name: str = NAME) -> None:
         self.world = world
+        self.name = name
         self.faults: list[httpx.Response | Exception] = []
         """What the next requests get instead of an answer."""
         self.requests: list[httpx.Request] = []
@@ -210,17 +216,22 @@ def renamed(values: dict[str, Any], **names: str) -> dict[str, Any]:
     return {names.get(key, key): value for key, value in values.items()}
 
 
+@cache
+def github_document() -> tuple[dict[str, Any], OpenAPI]:
+    """GitHub's document, and what validates by it."""
+    document = json.loads((Path(__file__).parent / "github.json").read_text())
+    return document, OpenAPI.from_dict(document)
+
+
 class GitHubFake(Fake):
     """GitHub's API, every exchange validated against GitHub's document."""
 
     kind = "github"
     authorization = ("authorization", f"Bearer {TOKEN}")
 
-    def __init__(self, world: World) -> None:
-        super().__init__(world)
-        document = json.loads((Path(__file__).parent / "github.json").read_text())
-        self.document = document
-        self.openapi = OpenAPI.from_dict(document)
+    def __init__(self, world: World, name: str = NAME) -> None:
+        super().__init__(world, name)
+        self.document, self.openapi = github_document()
 
     def check_request(self, request: httpx.Request) -> None:
         self.openapi.validate_request(self._sent(request))
@@ -236,7 +247,7 @@ class GitHubFake(Fake):
 
     def _sent(self, request: httpx.Request) -> MockRequest:
         return MockRequest(
-            f"https://{request.url.host}",
+            "https://api.github.com",
             request.method.lower(),
             request.url.path,
             args=dict(request.url.params),
@@ -248,13 +259,14 @@ class GitHubFake(Fake):
         path, method = request.url.path, request.method
         if path == "/user":
             return 200, {**self._sample(path, "get"), "login": BOT}, {}
-        rest = path.removeprefix(f"/repos/{NAME}")
+        rest = path.removeprefix(f"/repos/{self.name}")
         if rest == "":
-            about = {"full_name": NAME, "default_branch": "main", "clone_url": str(self.world.bare), "archived": False}
+            about = {"default_branch": "main", "clone_url": str(self.world.bare), "archived": False}
+            about["full_name"] = self.name
             return 200, {**self._sample("/repos/{owner}/{repo}", "get"), **about}, {}
         if rest == "/pulls" and method == "GET":
-            branch = request.url.params["head"].partition(":")[2]
-            found = self.world.of_branch(branch)
+            branch = request.url.params.get("head", ":").partition(":")[2]
+            found = self.world.of_branch(branch) if branch else self.world.newest()
             return self.page(request, [self._pull(pull, "/repos/{owner}/{repo}/pulls", "get") for pull in found])
         if rest == "/pulls":
             return self._open(body)
@@ -287,7 +299,7 @@ class GitHubFake(Fake):
         user = sample(self.document["components"]["schemas"]["simple-user"], self.document)
         data.update(
             number=pull.number,
-            html_url=f"https://github.com/{NAME}/pull/{pull.number}",
+            html_url=f"https://github.com/{self.name}/pull/{pull.number}",
             title=pull.title,
             body=pull.body,
             state=pull.state,
@@ -317,7 +329,8 @@ class GitLabFake(Fake):
         body = json.loads(request.content) if request.content else {}
         assert set(body) <= self.allowed[request.method]
         assert all(isinstance(value, str) for value in body.values())
-        assert set(request.url.params) <= {"source_branch", "state", "per_page", "page"}
+        assert set(request.url.params) <= {"source_branch", "state", "per_page", "page", "order_by", "sort"}
+        assert request.url.params.get("order_by", "created_at") in {"created_at", "updated_at", "title"}
         assert request.url.params.get("state", "all") in {"opened", "closed", "locked", "merged", "all"}
         assert body.get("state_event", "close") in {"close", "reopen"}
 
@@ -330,7 +343,8 @@ class GitLabFake(Fake):
         if rest == "":
             return 200, self._project(), {}
         if rest == "/merge_requests" and request.method == "GET":
-            found = self.world.of_branch(request.url.params["source_branch"])
+            branch = request.url.params.get("source_branch")
+            found = self.world.newest() if branch is None else self.world.of_branch(branch)
             return self.page(request, [self._merge_request(pull) for pull in found])
         if rest == "/merge_requests":
             branch = body["source_branch"]
