@@ -1115,6 +1115,44 @@ def test_packages_that_are_compiled_in_the_stage_refuse_slim() -> None:
     assert "bcrypt may be compiled" in answer.because
 
 
+def test_the_lockfile_says_that_nothing_is_compiled() -> None:
+    manifest = package(dependencies={"own-lib": "1.0.0"}, scripts={"start": "node server.js"})
+    files = {"package.json": manifest, "package-lock.json": npm_lock({"own-lib": "1.0.0"}), "server.js": ""}
+    answer = slims(PLAIN, files)
+    assert isinstance(answer, Slim)
+    assert answer.evidence[0] == "read package-lock.json: of 1 packages that it lists, none runs an install script"
+
+
+SCRIPT = npm_lock({"own-lib": "1.0.0"}, more={"node_modules/own-lib": {"hasInstallScript": True}})
+
+
+@pytest.mark.parametrize(
+    "locked",
+    [{}, {"yarn.lock": yarn_lock({"own-lib": "1.0.0"})}, {"package-lock.json": SCRIPT}],
+)
+def test_what_is_not_known_to_be_plain_refuses_slim(locked: dict[str, str]) -> None:
+    manifest = package(dependencies={"own-lib": "1.0.0"}, scripts={"start": "node server.js"})
+    answer = slims(PLAIN, {"package.json": manifest, "server.js": "", **locked})
+    assert isinstance(answer, Refused)
+    assert "nothing says whether own-lib can be installed without a compiler" in answer.because
+
+
+def test_a_split_says_what_is_not_known_to_be_plain() -> None:
+    files = typescript_api()
+    del files["package-lock.json"]
+    files["yarn.lock"] = yarn_lock({**EXPRESS, "own-lib": "1.0.0", "typescript": "^5.0.0"})
+    change = fix(textwrap.dedent(TYPESCRIPT).lstrip().encode(), BuildContext.of(files), select=["split-build-stage"])
+    said = [line for one in change.applied for line in one.evidence]
+    assert any("nothing says whether own-lib can be installed without a compiler" in line for line in said), said
+
+
+def test_without_a_lockfile_the_table_decides() -> None:
+    manifest = package(dependencies={"express": "^4.0.0"}, scripts={"start": "node server.js"})
+    answer = slims(PLAIN, {"package.json": manifest, "server.js": ""})
+    assert isinstance(answer, Slim)
+    assert "all 1 packages that package.json names are known to install without a compiler" in answer.evidence[0]
+
+
 def test_a_dependency_from_git_needs_git() -> None:
     files = express(**{"package.json": package(dependencies={"a": "github:x/a"}, scripts={"start": "node server.js"})})
     answer = slims(PLAIN, files)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from refactor.context import BuildContext
 from refactor.context.node_manifests import NodeLock, PackageJson
 from refactor.context.tables import table
+from refactor.ecosystems.node.plain import DATE, PLAIN
 from refactor.ecosystems.node.tables import words
 
 NEVER_COMPILES = words(
@@ -84,29 +85,62 @@ class Native(NamedTuple):
     why: str
 
 
+class Judged(NamedTuple):
+    """What is known of the packages that an installation brings."""
+
+    compiled: tuple[Native, ...]
+    """Those that may need python3, make and a C++ compiler."""
+    unknown: tuple[str, ...]
+    """Names of those of which nothing says whether they need that."""
+    evidence: str
+    """What was read, for the rest."""
+
+    @property
+    def why_unknown(self) -> str:
+        """What is said of ``unknown``."""
+        shown = ", ".join(self.unknown[:3]) + (f" and {len(self.unknown) - 3} more" if self.unknown[3:] else "")
+        return f"nothing says whether {shown} can be installed without a compiler"
+
+
+def judge(context: BuildContext, lock: NodeLock | None, package: PackageJson, *, production: bool) -> Judged:
+    """Asks the lockfile which packages have an install script, else the table of plain packages."""
+    found: dict[str, str] = {}
+    unknown: list[str] = []
+    if lock is not None and lock.records_install_scripts and (lock.manager, lock.version) != ("npm", "1"):
+        installed = [one for one in lock.packages if not (production and one.is_dev)]
+        scripts = lock.with_install_scripts(production=production)
+        for locked in scripts:
+            if locked.name in COMPILES or (lock.manager == "npm" and _has_helper(context, lock.path, locked.location)):
+                found.setdefault(locked.name, f"{lock.path} says that {locked.name} has an install script")
+            elif locked.name not in NEVER_COMPILES and not locked.is_optional:
+                unknown.append(locked.name)
+        without = f"read {lock.path}: of {len(installed)} packages that it lists,"
+        named = ", ".join(dict.fromkeys(one.name for one in scripts))
+        evidence = f"{without} {f'only {named} run' if named else 'none runs'} an install script" + (
+            ", which compiles nothing" if named else ""
+        )
+        return Judged(tuple(Native(*one) for one in found.items()), tuple(dict.fromkeys(unknown)), evidence)
+    if lock is not None:
+        names = [one.name for one in lock.packages if not (one.is_link or (one.is_dev and production))]
+        read = lock.path
+    else:
+        wanted = {**package.dependencies, **package.optional_dependencies}
+        names = [*wanted, *(() if production else package.dev_dependencies)]
+        read = package.path
+    for name in dict.fromkeys(names):
+        if name in COMPILES:
+            found.setdefault(name, f"{name} in {read} is compiled where no prebuilt file fits")
+        elif name not in PLAIN and name not in NEVER_COMPILES and not name.startswith("@types/"):
+            unknown.append(name)
+    evidence = f"all {len(names)} packages that {read} names are known to install without a compiler (table of {DATE})"
+    return Judged(tuple(Native(*one) for one in found.items()), tuple(unknown), evidence)
+
+
 def compiled(
     context: BuildContext, lock: NodeLock | None, package: PackageJson, *, production: bool
 ) -> tuple[Native, ...]:
     """Packages whose installation may need python3, make and a C++ compiler."""
-    found: dict[str, str] = {}
-    if lock is not None and lock.records_install_scripts and lock.manager == "npm" and lock.version != "1":
-        for locked in lock.with_install_scripts(production=production):
-            if locked.name in COMPILES or _has_helper(context, lock.path, locked.location):
-                found.setdefault(locked.name, f"{lock.path} says that {locked.name} has an install script")
-    elif lock is not None:
-        for locked in lock.packages:
-            if locked.is_dev and production:
-                continue
-            if locked.name in COMPILES:
-                found.setdefault(locked.name, f"{locked.name} in {lock.path} is compiled where no prebuilt file fits")
-    else:
-        wanted = {**package.dependencies, **package.optional_dependencies}
-        if not production:
-            wanted.update(package.dev_dependencies)
-        for name in wanted:
-            if name in COMPILES:
-                found.setdefault(name, f"{name} in {package.path} is compiled where no prebuilt file fits")
-    return tuple(Native(name, why) for name, why in found.items())
+    return judge(context, lock, package, production=production).compiled
 
 
 def _has_helper(context: BuildContext, lock: str, location: str) -> bool:
@@ -136,4 +170,4 @@ def libraries(natives: tuple[Native, ...], distro: str, release: str | None) -> 
     return needed
 
 
-__all__ = ["COMPILES", "NEVER_COMPILES", "Native", "compiled", "libraries"]
+__all__ = ["COMPILES", "NEVER_COMPILES", "Judged", "Native", "compiled", "judge", "libraries"]

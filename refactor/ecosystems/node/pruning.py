@@ -10,7 +10,7 @@ from refactor.context import Unknown
 from refactor.context.node_manifests import NodeLock
 from refactor.ecosystems.node.case import Case
 from refactor.ecosystems.node.installing import is_production, node_env
-from refactor.ecosystems.node.native import compiled
+from refactor.ecosystems.node.native import judge
 from refactor.ecosystems.node.projects import Project, lock_path, members, npm_major, reads, why_not_frozen
 from refactor.ecosystems.reading import Refused
 from refactor.images import lookup
@@ -129,7 +129,8 @@ def _yarn_in_runner(
     if lock is None or has_members or image is None or not image.has_shell or "yarn" not in image.preinstalled:
         return None
     package = project.package
-    if compiled(case.context, lock, package, production=False) or package.install_scripts or package.local_dependencies:
+    judged = judge(case.context, lock, package, production=False)
+    if judged.compiled or judged.unknown or package.install_scripts or package.local_dependencies:
         return None
     if any(".git#" in (one.resolved or "") or (one.resolved or "").startswith("git") for one in lock.packages):
         return None

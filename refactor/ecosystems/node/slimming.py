@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 
 from refactor.context import Unknown
+from refactor.context.node_manifests import NodeLock
 from refactor.ecosystems.ecosystem import Slim
 from refactor.ecosystems.node.installing import is_production, node_env
 from refactor.ecosystems.node.layout import Layout
-from refactor.ecosystems.node.native import compiled
+from refactor.ecosystems.node.native import judge
 from refactor.ecosystems.node.needs import server_sources, start_unit, started
 from refactor.ecosystems.node.programs import Programs
 from refactor.ecosystems.node.projects import Project, any_lock, project_installs
@@ -40,19 +41,24 @@ def slim(reading: StageReading) -> Slim | Refused | None:
             return project[1]
         lock = any_lock(reading.context, project.unit, project.manager)
         production = is_production(project, node_env(reading, project))
-        natives = compiled(reading.context, lock, project.package, production=production)
-        if natives:
+        judged = judge(reading.context, lock, project.package, production=production)
+        if judged.compiled:
+            native = judged.compiled[0]
             return Refused(
-                f"{natives[0].name} may be compiled in this stage, with python3, make and g++, which"
-                f" {target.reference} has not:"
-                f" {natives[0].why}",
+                f"{native.name} may be compiled in this stage, with python3, make and g++, which {target.reference} has"
+                f" not: {native.why}",
                 "install it in a builder stage on the full image",
             )
-        if lock is None:
-            evidence.append(f"no package of {project.package.path} is known to be compiled when it is installed")
-        else:
-            evidence.append(f"no package in {lock.path} is compiled when it is installed")
         git = _git_dependency(project, lock)
+        unknown = judged._replace(
+            unknown=tuple(one for one in judged.unknown if not (git and git.startswith(f"{one} ")))
+        )
+        if unknown.unknown:
+            return Refused(
+                f"{unknown.why_unknown}: {_why_not_known(lock)}",
+                "commit a package-lock.json of version 2 or 3, or install in a builder stage on the full image",
+            )
+        evidence.append(judged.evidence)
         if git is not None:
             packages.update({"git": git, "ca-certificates": git})
     for step in reading.runs:
@@ -96,6 +102,14 @@ def slim(reading: StageReading) -> Slim | Refused | None:
     if not wanted:
         evidence.append("no source, script or health check calls a program that only the full image has")
     return Slim(tuple(wanted), tuple(evidence))
+
+
+def _why_not_known(lock: NodeLock | None) -> str:
+    if lock is None:
+        return "no lockfile says which packages run install scripts, and the table of plain packages does not have it"
+    if lock.manager == "npm" and lock.version != "1":
+        return f"{lock.path} says that an install script is run, and what that does is not known"
+    return f"{lock.path} does not say which packages run install scripts, and the table of plain packages lacks it"
 
 
 def _is_only_in(program: str, full: frozenset[str], small: frozenset[str]) -> bool:

@@ -16,7 +16,7 @@ from refactor.ecosystems.node.builds import build_of
 from refactor.ecosystems.node.case import Case
 from refactor.ecosystems.node.keeping import Keep, Tree, keep
 from refactor.ecosystems.node.layout import Layout, Unit, below
-from refactor.ecosystems.node.native import Native, compiled, libraries
+from refactor.ecosystems.node.native import Native, compiled, judge, libraries
 from refactor.ecosystems.node.needs import (
     STATIC_SERVERS,
     Server,
@@ -341,6 +341,14 @@ def _runner_image(case: Case, lock: NodeLock | None) -> str | Refused:
             f"the runner keeps {case.reading.stage.image}: which libraries of it {needed} is linked with is not known"
         )
         return case.reading.stage.image
+    for project in case.projects if image.variant == "fat" else ():
+        own = any_lock(case.context, project.unit, project.manager)
+        judged = judge(case.context, own, project.package, production=True)
+        if judged.unknown:
+            case.say.append(
+                f"{judged.why_unknown}: what is compiled is compiled on {case.reading.stage.image} and copied, with the"
+                " libraries that are known to be needed"
+            )
     return found
 
 
