@@ -13,10 +13,13 @@ import git as gitpython
 import httpx
 import pytest
 
+from refactor.cli.measure import measure_with_engine
 from refactor.engine.configuration import load_configuration
 from refactor.engine.files import FileProblem
 from refactor.engine.run import Options
-from refactor.forge.bot import PREFIX, Bot, Item, Settings, State
+from refactor.forge import github
+from refactor.forge.app import installation_token
+from refactor.forge.bot import PREFIX, Bot, Item, Measure, Measured, Settings, State, Wanted
 from refactor.forge.marker import read_marker
 from refactor.forge.protocol import Forge, ForgeProblem, RemoteRepository
 from refactor.forge.repository import Repository
@@ -52,6 +55,7 @@ class Place:
         self.slept: list[float] = []
         self.settings = Settings(max_open=9, new_per_run=9)
         self.options = Options(select=("chain-runs",))
+        self.measure: Measure | None = None
 
     def commit(self, message: str = "a person's", branch: str = "main", **files: bytes) -> str:
         """A person's commit, pushed."""
@@ -82,7 +86,7 @@ class Place:
                 self.world.write("delete", lambda: real_delete(remote, name, seen))
 
             repository.push, repository.delete = push, delete  # type: ignore[method-assign]
-            bot = Bot(repository, self.forge(), self.settings, self.options)
+            bot = Bot(repository, self.forge(), self.settings, self.options, measure=self.measure)
             items = bot.plan()
             if not is_dry:
                 bot.run(items)
@@ -340,6 +344,125 @@ def test_a_persons_branch_that_appears_before_the_first_push_is_kept(place: Plac
     with pytest.raises(Exception, match="somebody moved the branch meanwhile"):
         place.run()
     assert place.world.heads()["dockerfix/chain-runs"] == place.world.heads()["main"]
+
+
+class Scales:
+    """Measures as an engine would: other numbers each time."""
+
+    def __init__(self, problem: str = "") -> None:
+        self.count, self.problem = 0, problem
+
+    def __call__(self, base: gitpython.Commit, wanted: Wanted) -> Measured:
+        self.count += 1
+        assert {path for plan in wanted.plans for path in plan.files} == {"Dockerfile"}
+        return Measured("" if self.problem else f"| image size | {self.count} MB |", self.problem)
+
+
+def test_a_branch_is_measured_once(place: Place) -> None:
+    place.measure = scales = Scales()
+    place.run()
+    assert "| image size | 1 MB |" in place.pull().body
+    assert "not built" not in place.pull().body
+    assert state(place.quiet()) is State.CURRENT
+    place.measure = None
+    assert state(place.quiet()) is State.CURRENT
+    assert scales.count == 1
+    place.measure = scales
+    place.commit(Dockerfile=SEVERAL + b"RUN apt-get update\nRUN apt-get install -y wget\n")
+    assert state(place.run()) is State.STALE
+    assert "| image size | 2 MB |" in place.pull().body
+    assert state(place.quiet()) is State.CURRENT
+    assert scales.count == 2
+
+
+def test_what_was_not_built_is_measured_later(place: Place) -> None:
+    place.run()
+    assert "not built" in place.pull().body
+    place.measure = Scales()
+    assert state(place.run()) is State.STALE
+    assert "| image size | 1 MB |" in place.pull().body
+    assert state(place.quiet()) is State.CURRENT
+
+
+def test_what_fails_its_proof_is_not_proposed(place: Place) -> None:
+    place.measure = Scales("it does not start")
+    items = place.quiet()
+    assert (state(items), items["chain-runs"].why) == (State.UNPROVED, "it does not start")
+    assert place.world.pulls == []
+    place.measure = None
+    place.run()
+    head = place.pull().head
+    place.measure = Scales("it does not start")
+    place.commit(Dockerfile=SEVERAL + b"RUN apt-get update\nRUN apt-get install -y wget\n")
+    assert state(place.quiet()) is State.UNPROVED
+    assert place.world.heads()["dockerfix/chain-runs"] == head
+
+
+def test_what_the_limit_keeps_back_is_not_built(place: Place) -> None:
+    place.measure, place.settings = Scales(), Settings(max_open=0)
+    assert state(place.quiet()) is State.LIMITED
+    assert place.measure.count == 0
+
+
+def test_without_an_engine_nothing_is_built_and_the_body_says_so(
+    place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nobody.sock")
+    monkeypatch.setenv("DOCKERFIX_ENGINE", "docker")
+    with Repository(str(place.clone)) as repository:
+        place.measure = measure_with_engine(repository)
+        place.run()
+        assert "The image was **not built**" in place.pull().body
+        assert state(place.quiet()) is State.CURRENT
+
+
+def app_key() -> tuple[str, object]:
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    key = rsa.generate_private_key(65537, 2048)
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption())
+    return key.private_bytes(*form).decode(), key.public_key()
+
+
+def test_a_github_app_has_a_token_for_one_repository(tmp_path: Path) -> None:
+    jwt = pytest.importorskip("jwt")
+    place = Place(tmp_path)
+    pem, public = app_key()
+    assert isinstance(place.fake, GitHubFake)
+    place.fake.installations = [77]
+    signed: list[dict[str, object]] = []
+    place.fake.check_key = lambda text: signed.append(jwt.decode(text, public, algorithms=["RS256"], issuer="1234"))
+    file = tmp_path / "app.pem"
+    file.write_text(pem)
+    for key in (pem, pem.replace("\n", "\\n"), str(file)):
+        environment = {"DOCKERFIX_APP_ID": "1234", "DOCKERFIX_APP_KEY": key}
+        found = installation_token(github.API, NAME, environment, place.fake.transport())
+        assert found == (TOKEN, "tidy-docker[bot]")
+    assert all(set(claims) == {"iat", "exp", "iss"} for claims in signed)
+    asked = [request for request in place.fake.requests if request.method == "POST"]
+    assert all(b'"contents":"write"' in request.content for request in asked)
+    assert not any(b"workflow" in request.content for request in asked)
+    # The forge cannot be asked whose an installation's token is: the App's name says it.
+    forge = open_forge(Address("github", "github.com", NAME), TOKEN, place.fake.transport(), account=found.account)
+    assert forge.account() == "tidy-docker[bot]"
+    place.fake.installations = []
+    with pytest.raises(ForgeProblem, match=f"not installed on {NAME}"):
+        installation_token(github.API, NAME, environment, place.fake.transport())
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("", "neither a key nor a file"),
+        ("/nowhere/app.pem", "neither a key nor a file"),
+        ("-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----", "no RSA key"),
+    ],
+)
+def test_an_apps_key_that_is_none_is_said(key: str, said: str) -> None:
+    pytest.importorskip("jwt")
+    with pytest.raises(ForgeProblem, match=said):
+        installation_token(github.API, NAME, {"DOCKERFIX_APP_ID": "1", "DOCKERFIX_APP_KEY": key})
 
 
 # A story is what people do between runs of the bot; the bot is killed at each of its writes in turn.

@@ -172,8 +172,7 @@ class Fake:
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
-        name, value = self.authorization
-        assert request.headers[name] == value
+        self.check_authorization(request)
         self.check_request(request)
         if self.faults:
             fault = self.faults.pop(0)
@@ -185,6 +184,10 @@ class Fake:
         response = httpx.Response(status, json=data, headers=headers)
         self.check_response(request, response)
         return response
+
+    def check_authorization(self, request: httpx.Request) -> None:
+        name, value = self.authorization
+        assert request.headers[name] == value
 
     def check_request(self, request: httpx.Request) -> None:
         raise NotImplementedError
@@ -232,6 +235,17 @@ class GitHubFake(Fake):
     def __init__(self, world: World, name: str = NAME) -> None:
         super().__init__(world, name)
         self.document, self.openapi = github_document()
+        self.installations: list[int] = []
+        """Of the App on this repository; its token is no user's."""
+        self.check_key: Callable[[str], None] | None = None
+        """Judges what signs the App's own requests."""
+
+    def check_authorization(self, request: httpx.Request) -> None:
+        path = request.url.path
+        if self.check_key is not None and (path.startswith("/app") or path.endswith("/installation")):
+            self.check_key(request.headers["authorization"].removeprefix("Bearer "))
+        else:
+            super().check_authorization(request)
 
     def check_request(self, request: httpx.Request) -> None:
         self.openapi.validate_request(self._sent(request))
@@ -257,6 +271,10 @@ class GitHubFake(Fake):
 
     def route(self, request: httpx.Request, body: dict[str, Any]) -> Answer:
         path, method = request.url.path, request.method
+        if path in {"/app", f"/repos/{self.name}/installation"} or path.startswith("/app/"):
+            return self._app(path, body)
+        if path == "/user" and self.installations:
+            return 403, {"message": "Resource not accessible by integration"}, {}
         if path == "/user":
             return 200, {**self._sample(path, "get"), "login": BOT}, {}
         rest = path.removeprefix(f"/repos/{self.name}")
@@ -279,6 +297,20 @@ class GitHubFake(Fake):
             return 200, [], {}
         self.change(pull, body["title"], body["body"], body.get("state") == "closed")
         return 200, self._pull(pull, "/repos/{owner}/{repo}/pulls/{pull_number}", "patch"), {}
+
+    def _app(self, path: str, body: dict[str, Any]) -> Answer:
+        if path == "/app":
+            schema = {**self.document["components"]["schemas"]["integration"], "nullable": False}
+            return 200, {**sample(schema, self.document), "slug": "tidy-docker"}, {}
+        if path.endswith("/installation"):
+            if not self.installations:
+                return 404, {"message": "Not Found", "documentation_url": "x"}, {}
+            shown = self._sample("/repos/{owner}/{repo}/installation", "get")
+            return 200, {**shown, "id": self.installations[0]}, {}
+        assert path == f"/app/installations/{self.installations[0]}/access_tokens"
+        assert body["repositories"] == [self.name.partition("/")[2]]
+        given = self._sample("/app/installations/{installation_id}/access_tokens", "post")
+        return 201, {**given, "token": TOKEN}, {}
 
     def _open(self, body: dict[str, Any]) -> Answer:
         if not self.world.may_open(body["head"]):

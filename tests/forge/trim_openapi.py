@@ -14,6 +14,9 @@ from typing import Any
 
 CALLS = {
     "/user": ("get",),
+    "/app": ("get",),
+    "/repos/{owner}/{repo}/installation": ("get",),
+    "/app/installations/{installation_id}/access_tokens": ("post",),
     "/repos/{owner}/{repo}": ("get",),
     "/repos/{owner}/{repo}/pulls": ("get", "post"),
     "/repos/{owner}/{repo}/pulls/{pull_number}": ("patch",),
