@@ -775,3 +775,14 @@ def test_packages_that_no_manifest_names_may_need_cgo(files: dict[str, str]) -> 
     builder, runner = split(NAIVE, files)
     assert "CGO_ENABLED=0" not in builder
     assert "FROM debian:" in runner
+
+
+def test_a_module_in_a_folder_that_is_not_there_is_not_downloaded() -> None:
+    files = {
+        **SERVER,
+        "go.mod": f"{MOD}require example.org/lib v0.0.0\nreplace example.org/lib => ./lib\n",
+        "go.sum": SUM,
+    }
+    change = run(NAIVE, files)
+    assert b"go mod download" not in change.after
+    assert any("replaces example.org/lib by ./lib, whose go.mod is not" in one.because for one in change.refused)

@@ -19,7 +19,7 @@ _REFRESH = frozenset(("-U", "--update", "--update-cache"))
 _FETCHES = {"install": "install", "add": "add", "in": "install"}
 # A package that brings a repository, with which the next call finds more than this one (epel-release, *.rpm, URLs).
 # What one of Debian's brings is not seen before another `apt-get update`.
-_REPOSITORY = re.compile(r"release|repo|://|\.rpm$")
+_REPOSITORY = re.compile(r"(?:^|-)(?:release|repos?)(?:-|$)|^epel|://|\.rpm$")
 CACHES: Mapping[str, tuple[str, ...]] = {
     "apt": ("/var/lib/apt", "/var/cache/apt"),
     "apk": ("/var/cache/apk", "/etc/apk/cache"),

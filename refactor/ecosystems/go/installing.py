@@ -97,6 +97,12 @@ def _of(stage: GoStage, go: GoCommand, module: Module) -> Install | tuple[Step, 
                 return go.step, Refused(
                     f"{one.manifest.path} replaces {replace.module} by {replace.target}, outside of the build context"
                 )
+            if context.exists(posixpath.join(replace.folder, "go.mod")) is not True:
+                return go.step, Refused(
+                    f"{one.manifest.path} replaces {replace.module} by {replace.target}, whose go.mod is not in the"
+                    " build context",
+                    "name the folder that is built from with --context",
+                )
             for name in ("go.mod", "go.sum"):
                 path = posixpath.join(replace.folder, name)
                 if context.exists(path) is True and path not in read:
