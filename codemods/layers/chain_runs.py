@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import posixpath
+import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
@@ -45,6 +46,9 @@ MAX_DISTANCE = 10
 """RUNs between a thing and its removal: more of them, cached apart so far, are not one thing."""
 
 
+FOR_A_LINTER = re.compile(r"\s*#\s*(?:hadolint|tally|check|shellcheck)\b", re.IGNORECASE)
+
+
 class ChainRuns(Codemod):
     """Join consecutive RUN instructions that belong together into one layer.
 
@@ -63,7 +67,7 @@ class ChainRuns(Codemod):
 
     When it refuses
     ---------------
-    When a comment or another instruction stands between, or RUNs that have nothing to do with what is made and removed;
+    When another instruction stands between, or RUNs that have nothing to do with what is made and removed;
     when the flags (`--mount`, `--network`) differ, and when a construct would change the meaning of what it is joined
     to: `||`, a trailing `;` or `&`, variables, `set -e`, `exit`, a heredoc, a comment, a script that cannot be
     analysed.
@@ -246,15 +250,35 @@ class ChainRuns(Codemod):
             """,
             because="`PACKAGE=`",
         ),
-        leaves(
+        rewrites(
             "a comment between",
-            """
+            before="""
             FROM debian:bookworm
-            RUN apt-get update
-            # The client of the health check.
-            RUN apt-get install -y curl
+            RUN curl -o /tmp/go.tar.gz https://go.dev/dl/go1.24.0.linux-amd64.tar.gz
+
+            # The programs that the tests need.
+            RUN tar -C /usr/local -xzf /tmp/go.tar.gz && rm /tmp/go.tar.gz
+
+            CMD ["go", "version"]
             """,
-            because="a comment stands between",
+            after="""
+            FROM debian:bookworm
+            RUN curl -o /tmp/go.tar.gz https://go.dev/dl/go1.24.0.linux-amd64.tar.gz \\
+                # The programs that the tests need.
+                && tar -C /usr/local -xzf /tmp/go.tar.gz && rm /tmp/go.tar.gz
+
+            CMD ["go", "version"]
+            """,
+        ),
+        leaves(
+            "a comment for a linter between",
+            """
+            FROM alpine:3.20
+            RUN apk update
+            # hadolint ignore=DL3018
+            RUN apk add curl
+            """,
+            because="the comment above it is for a linter",
         ),
         leaves(
             "flags differ",
@@ -312,13 +336,13 @@ class ChainRuns(Codemod):
 
 
 class _Run:
-    """A RUN and whether a comment stands above it."""
+    """A RUN and the comments between it and the one before."""
 
-    __slots__ = ("has_comment", "node")
+    __slots__ = ("comments", "node")
 
-    def __init__(self, node: Instruction, has_comment: bool) -> None:
+    def __init__(self, node: Instruction, comments: Sequence[Trivia]) -> None:
         self.node = node
-        self.has_comment = has_comment
+        self.comments = comments
 
 
 class _Link:
@@ -328,6 +352,7 @@ class _Link:
 
     def __init__(self, file: Dockerfile, run: _Run, previous: _Run | None) -> None:
         self.node = run.node
+        self.comments = run.comments
         script = script_of(file, run.node)
         self.script = script
         self.reason = script if isinstance(script, str) else script.why_not_chainable()
@@ -370,25 +395,26 @@ class _Link:
 
 def _consecutive(nodes: Sequence[Instruction | Trivia]) -> Iterator[list[_Run]]:
     group: list[_Run] = []
-    has_comment = False
+    comments: list[Trivia] = []
     for node in nodes:
         if isinstance(node, Trivia):
-            has_comment = has_comment or node.kind == "comment"
+            if node.kind == "comment":
+                comments.append(node)
             continue
         if node.keyword == "RUN":
-            group.append(_Run(node, has_comment))
+            group.append(_Run(node, comments))
         else:
             if len(group) > 1:
                 yield group
             group = []
-        has_comment = False
+        comments = []
     if len(group) > 1:
         yield group
 
 
 def _why_not_neighbours(first: _Run, second: _Run) -> str | None:
-    if second.has_comment:
-        return "a comment stands between the two RUNs"
+    if any(FOR_A_LINTER.match(line.text) for line in second.comments):
+        return "the comment above it is for a linter, which looks for it above an instruction"
     if [flag.text for flag in first.node.flags] != [flag.text for flag in second.node.flags]:
         return "the flags differ: a mount or network holds for one of the RUNs only"
     return None
@@ -416,6 +442,9 @@ def _goes_on(first: _Link, second: _Link) -> bool:
     if manager is None or manager != _installer(first) or second.calls[0].action == "update":
         return False
     if isinstance(first.script, str) or is_cleaning(first.script.commands[-1]):
+        return False
+    if second.comments and any(call.action == "install" for call in first.calls):
+        # Two installs that the author explains apart.
         return False
     if manager == "apt":
         return True
@@ -527,13 +556,18 @@ def _join(links: Sequence[_Link]) -> Finding:
     # What keeps `cd` to itself costs a pair of brackets; the last command may leave its folder as it likes.
     grouped = [link.is_grouped and link is not links[-1] for link in links]
     bodies = [f"({link.node.raw_argument})" if group else link.node.raw_argument for link, group in zip(links, grouped)]
-    first = links[0].node
+    first = first_node = links[0].node
+    comments = [[line.text.strip() for line in link.comments] for link in links[1:]]
     if grouped[0]:
         size = len(first.argument)
         first = first.splice([(0, 0, "("), (size, size, ")")])
     return Finding(
         links[0].node,
         f"join {len(links)} RUN instructions into one layer",
-        [Replace(links[0].node, [first.chained(bodies[1:])]), *(Remove(link.node) for link in links[1:])],
+        [
+            Replace(first_node, [first.chained(bodies[1:], comments)]),
+            *(Remove(comment) for link in links[1:] for comment in link.comments),
+            *(Remove(link.node) for link in links[1:]),
+        ],
         why="what one of them leaves behind and another removes is no longer shipped, and they are cached as one",
     )

@@ -255,15 +255,23 @@ class Instruction:
         size = len(dissection.split.argument)
         return self.text[dissection.raw_start(start) : dissection.raw_end(start + size)] if size else ""
 
-    def chained(self, bodies: Sequence[str]) -> Instruction:
+    def chained(self, bodies: Sequence[str], comments: Sequence[Sequence[str]] = ()) -> Instruction:
         """Adds shell commands as they stand in a file (:attr:`raw_argument` of other RUNs), each
         behind ``&&`` on a line of its own, joined as this instruction's lines are, or those of the bodies or the file.
+
+        ``comments`` are the comment lines above each of them (``# why``), or none at all. BuildKit leaves comment lines
+        between continued lines out, whatever the escape character is.
         """
         dissection = self.dissection
         split, style = dissection.split, self._format.style
-        seam = self._seam(bodies).between(self.escape, style.newline)
+        seam = self._seam(bodies)
+        broken, newline, rest = seam.between(self.escape, style.newline).partition(style.newline)
         end = dissection.raw_end(split.argument_start + len(split.argument))
-        return self._with_raw([(end, end, "".join(seam + body for body in bodies))])
+        added = []
+        for body, lines in zip(bodies, comments or [()] * len(bodies), strict=True):
+            said = "".join(f"{seam.indent}{line}{newline}" for line in lines)
+            added.append(f"{broken}{newline}{said}{rest}{body}")
+        return self._with_raw([(end, end, "".join(added))])
 
     def _seam(self, bodies: Sequence[str] = ()) -> Seam:
         for text in (self.text, *bodies):
