@@ -46,7 +46,7 @@ MAX_DISTANCE = 10
 """RUNs between a thing and its removal: more of them, cached apart so far, are not one thing."""
 
 
-FOR_A_LINTER = re.compile(r"\s*#\s*(?:hadolint|tally|check|shellcheck)\b", re.IGNORECASE)
+FOR_A_LINTER = re.compile(r"\s*#\s*(?:dockerfix|hadolint|tally|check|shellcheck)\b", re.IGNORECASE)
 
 
 class ChainRuns(Codemod):
