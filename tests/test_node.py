@@ -978,7 +978,16 @@ def test_old_npm_has_another_option() -> None:
             PLAIN.replace(" package-lock.json", ""),
             "left out by .dockerignore",
         ),
-        ({}, PLAIN.replace(" package-lock.json", ""), "not copied before the install"),
+        (
+            {},
+            PLAIN.replace("COPY package.json package-lock.json ./", "COPY package.json /app/package.json"),
+            "not copied before the install",
+        ),
+        (
+            {"package-lock.json": npm_lock({"express": "^3.0.0"})},
+            PLAIN.replace(" package-lock.json", ""),
+            "does not match",
+        ),
         (
             {"package-lock.json": npm_lock(EXPRESS, {"nodemon": "^3.0.0"}, version=3)},
             PLAIN.replace("node:20", "node:14"),

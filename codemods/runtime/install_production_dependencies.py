@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from refactor import (
@@ -45,7 +46,8 @@ class InstallProductionDependencies(Codemod):
     What it does
     ------------
     Replaces an install by the reproducible one where a lockfile is there and matches (`npm ci`,
-    `yarn install --frozen-lockfile`, `pnpm install --frozen-lockfile`), and leaves development dependencies out where
+    `yarn install --frozen-lockfile`, `pnpm install --frozen-lockfile`), copies a lockfile that lies beside the manifest
+    together with it, and leaves development dependencies out where
     neither the build nor the start command needs them (`--omit=dev`, `--production`, `--prod`, `--only main`,
     `--no-dev`).
 
@@ -61,7 +63,7 @@ class InstallProductionDependencies(Codemod):
 
     phase = Phase.RUNTIME
     safety = Safety.REVIEW
-    may_change = frozenset({Aspect.COMMANDS})
+    may_change = frozenset({Aspect.COMMANDS, Aspect.COPIES})
     examples = (
         rewrites(
             "npm install with a lockfile",
@@ -79,6 +81,26 @@ class InstallProductionDependencies(Codemod):
             COPY package.json package-lock.json ./
             RUN npm ci --omit=dev
             COPY . .
+            CMD ["node", "server.js"]
+            """,
+            files={"package.json": MANIFEST, "package-lock.json": LOCK, "server.js": "require('express')\n"},
+        ),
+        rewrites(
+            "the lockfile lies beside the manifest and is not copied",
+            before="""
+            FROM node:20-slim
+            WORKDIR /app
+            COPY ./package.json /app
+            RUN npm install
+            COPY server.js ./
+            CMD ["node", "server.js"]
+            """,
+            after="""
+            FROM node:20-slim
+            WORKDIR /app
+            COPY ./package.json ./package-lock.json /app/
+            RUN npm ci --omit=dev
+            COPY server.js ./
             CMD ["node", "server.js"]
             """,
             files={"package.json": MANIFEST, "package-lock.json": LOCK, "server.js": "require('express')\n"},
@@ -145,10 +167,25 @@ class InstallProductionDependencies(Codemod):
                 yield Finding(
                     node,
                     "install with " + ", ".join(f"`{rewrite.text}`" for rewrite in rewrites_),
-                    [Replace(node, [_renewed(node, rewrites_)])],
+                    [*_copies(rewrites_), Replace(node, [_renewed(node, rewrites_)])],
                     why="the tested versions are installed, without what only development needs",
                     evidence=tuple(dict.fromkeys(line for rewrite in rewrites_ for line in rewrite.evidence)),
                 )
+
+
+def _copies(rewrites_: list[Rewrite]) -> Iterator[Replace]:
+    """The lockfile goes into the image together with its manifest."""
+    for node, word, more in dict.fromkeys(rewrite.copy for rewrite in rewrites_ if rewrite.copy is not None):
+        found = re.search(rf"(?<!\S){re.escape(word)}(?!\S)", node.argument)
+        if found is None:
+            continue
+        edits = [(found.end(), found.end(), f" {more}")]
+        destination = node.destination or ""
+        if not destination.endswith("/") and destination not in {".", ".."}:
+            # Of several files BuildKit wants a folder to be named as one.
+            end = len(node.argument.rstrip())
+            edits.append((end, end, "/"))
+        yield Replace(node, [node.splice(edits)])
 
 
 def _renewed(node: Instruction, rewrites_: list[Rewrite]) -> Instruction:

@@ -33,6 +33,8 @@ class Rewrite(NamedTuple):
     text: str
     """The shell text that takes the place of the command's span; "" removes it."""
     evidence: tuple[str, ...] = ()
+    copy: tuple[Instruction, str, str] | None = None
+    """A COPY, a source in it as written, and what is to be copied together with that, written the same way."""
 
 
 class BuiltStart(NamedTuple):

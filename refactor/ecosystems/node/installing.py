@@ -3,6 +3,7 @@ dependencies."""
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Sequence
 
@@ -15,7 +16,9 @@ from refactor.ecosystems.node.programs import MANAGERS, last_reading
 from refactor.ecosystems.node.projects import (
     Project,
     any_lock,
+    is_at,
     lock_path,
+    manifest_copy,
     members,
     npm_major,
     project_installs,
@@ -27,6 +30,7 @@ from refactor.ecosystems.node.steps import kind_of
 from refactor.ecosystems.reading import Refused, StageReading, Step
 from refactor.flow import named, why_not_seen
 from refactor.shell import Command
+from refactor.syntax import Instruction
 
 _PRODUCTION = ("--production", "--prod", "-P", "--omit=dev", "--only=production", "--only=prod")
 
@@ -112,15 +116,22 @@ def _one(layout: Layout, project: Project, final: StageReading) -> list[Rewrite 
     evidence: list[str] = []
     refused: list[Rewrite | tuple[Step, Refused]] = []
     frozen: bool | None = None
+    copy: tuple[Instruction, str, str] | None = None
     if _is_frozen(project):
         frozen = True
     else:
-        answer = why_not_frozen(layout, project)
+        answer = why_not_frozen(layout, project, may_copy=True)
+        found = manifest_copy(layout, project)
         if isinstance(answer, Refused):
             refused.append((project.step, answer))
-        else:
+        elif is_at(layout, answer, project) or found is None:
             frozen = True
             evidence.append(f"{answer} matches {project.package.path} and is copied before the install")
+        else:
+            frozen = True
+            node, word = found
+            copy = node, word, word.removesuffix("package.json") + posixpath.basename(answer)
+            evidence.append(f"{answer} matches {project.package.path}, which line {reading.file.line_of(node)} copies")
     drop, more = False, ""
     if not has_flag and env != "production":
         why = _why_keep_dev(layout, project, final)
@@ -142,7 +153,7 @@ def _one(layout: Layout, project: Project, final: StageReading) -> list[Rewrite 
     text = _text(layout, project, bool(frozen), drop, more)
     if text is None or text == _written(project):
         return refused
-    return [*refused, Rewrite(project.step, project.command, text, tuple(evidence))]
+    return [*refused, Rewrite(project.step, project.command, text, tuple(evidence), copy)]
 
 
 def _production_evidence(final: StageReading) -> str:

@@ -21,9 +21,10 @@ from refactor.context.node_manifests import (
 from refactor.ecosystems.node.layout import SKIPPED, Layout, Unit
 from refactor.ecosystems.node.programs import INSTALLING, MANAGERS, Programs, Ran, folder_of_call, node_entry
 from refactor.ecosystems.node.tables import words
-from refactor.ecosystems.reading import Refused, StageReading, Step
+from refactor.ecosystems.reading import Refused, StageReading, Step, join
 from refactor.images import BaseImage
 from refactor.shell import Command, PackageCall
+from refactor.syntax import Instruction
 
 Manager: TypeAlias = "Literal['npm', 'yarn', 'pnpm', 'bun']"
 LOCKFILES: dict[str, tuple[str, ...]] = {
@@ -178,8 +179,28 @@ def npm_major(image: BaseImage | None) -> int | None:
     return 6 if major >= 10 else 5 if major >= 8 else 3
 
 
-def why_not_frozen(layout: Layout, project: Project) -> Refused | str:
-    """The lockfile that a reproducible install takes, or why it would fail."""
+def manifest_copy(layout: Layout, project: Project) -> tuple[Instruction, str] | None:
+    """The COPY that puts package.json where the install runs, if another file can be added to it, and the word for
+    package.json in it."""
+    reading = layout.reading
+    for copied in reversed(reading.copies_before(project.step.node)):
+        node = copied.node
+        if copied.source != project.package.path or copied.target != posixpath.join(project.folder, "package.json"):
+            continue
+        written = reading.expand(node.destination or "", node)
+        step = next(step for step in reading.steps if step.node is node)
+        is_plain = node.json is None and node.keyword == "COPY" and not any("<<" in raw for raw in node.sources)
+        if not is_plain or written is None or join(step.workdir, written) != project.folder:
+            return None
+        return next(((node, raw) for raw in node.sources if posixpath.basename(raw) == "package.json"), None)
+    return None
+
+
+def why_not_frozen(layout: Layout, project: Project, *, may_copy: bool = False) -> Refused | str:
+    """The lockfile that a reproducible install takes, or why it would fail.
+
+    ``may_copy``: it may lie beside a package.json that is copied alone (see :func:`manifest_copy`).
+    """
     context, package, manager = layout.context, project.package, project.manager
     path = lock_path(context, project.source, manager)
     if path is None:
@@ -206,7 +227,7 @@ def why_not_frozen(layout: Layout, project: Project) -> Refused | str:
             f"{project.package.path} has no lockfile beside it, so versions are chosen anew at every build",
             f"commit the {LOCKFILES[manager][-1]} that `{manager} install` writes",
         )
-    if not _is_at(layout, path, project):
+    if not is_at(layout, path, project) and not (may_copy and manifest_copy(layout, project)):
         return Refused(
             f"{path} is not copied before the install",
             f"copy {posixpath.basename(path)} together with package.json",
@@ -298,13 +319,13 @@ def _resolves(location: str, name: str, packages: dict[object, object]) -> bool:
 
 def _setting(layout: Layout, project: Project, name: str) -> str | None:
     text = layout.context.read(beside(project.source, ".npmrc"))
-    if isinstance(text, Unknown) or not _is_at(layout, beside(project.source, ".npmrc"), project):
+    if isinstance(text, Unknown) or not is_at(layout, beside(project.source, ".npmrc"), project):
         return None
     found = re.search(rf"(?m)^\s*{re.escape(name)}\s*=\s*(\S+)", text)
     return found[1] if found else None
 
 
-def _is_at(layout: Layout, path: str, project: Project) -> bool:
+def is_at(layout: Layout, path: str, project: Project) -> bool:
     """The context's ``path`` is beside the project's package.json in the image when the install runs."""
     place = posixpath.join(project.folder, posixpath.relpath(path, project.source or "."))
     return layout.source(posixpath.normpath(place), project.step.node) == path
@@ -483,7 +504,9 @@ __all__ = [
     "Reads",
     "any_lock",
     "beside",
+    "is_at",
     "lock_path",
+    "manifest_copy",
     "members",
     "npm_major",
     "project_installs",
