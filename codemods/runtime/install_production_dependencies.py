@@ -63,7 +63,7 @@ class InstallProductionDependencies(Codemod):
 
     phase = Phase.RUNTIME
     safety = Safety.REVIEW
-    may_change = frozenset({Aspect.COMMANDS, Aspect.COPIES})
+    may_change = frozenset({Aspect.COMMANDS})
     examples = (
         rewrites(
             "npm install with a lockfile",
@@ -170,6 +170,7 @@ class InstallProductionDependencies(Codemod):
                     [*_copies(rewrites_), Replace(node, [_renewed(node, rewrites_)])],
                     why="the tested versions are installed, without what only development needs",
                     evidence=tuple(dict.fromkeys(line for rewrite in rewrites_ for line in rewrite.evidence)),
+                    may_change={Aspect.COPIES} if any(one.copy is not None for one in rewrites_) else (),
                 )
 
 
