@@ -11,8 +11,6 @@ from typing import Any, NamedTuple
 from refactor.context.deployment import Call, Mount, Service, Words
 from refactor.context.safe_yaml import load
 
-COMPOSE_NAME = re.compile(r"(?i)^(?:docker-)?compose(?:[._-].*)?\.ya?ml$")
-
 
 class Built(NamedTuple):
     """One service of a Compose file; paths are relative to the repository."""

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import NamedTuple
 
-from refactor.context.compose import COMPOSE_NAME, Built, read_compose
-from refactor.context.deployment import Deployment, Service
+from refactor.context.compose import Built, read_compose
+from refactor.context.deployment import BAKE, COMPOSE_NAME, Deployment, Service
 from refactor.context.facts import Unknown
 from refactor.context.kubernetes import Container, is_manifest, read_manifest
 from refactor.context.pipelines import (
@@ -36,8 +36,6 @@ _CI = re.compile(
     r"|\.travis\.yml|azure-pipelines\.yml|bitbucket-pipelines\.yml)$"
 )
 _SCRIPT = re.compile(r"^(?:[^/]+/)?(?:[^/]+\.(?:sh|bash)|(?:GNU)?[Mm]akefile|Jenkinsfile)$")
-DEVCONTAINER = re.compile(r"(?:^|/)(?:\.devcontainer\.json|\.devcontainer/(?:[^/]+/)?devcontainer\.json)$")
-_BAKE = re.compile(r"(?:^|/)docker-bake(?:\.override)?\.(?:hcl|json)$")
 
 _OTHER_BUILDER = re.compile(
     r"""\b(?:kaniko|makisu)\b|\bDOCKER_BUILDKIT["']?\s*[:=]\s*["']?(?:0|false)\b|\bbuildah:v?1\.(?:1?\d|2[0-3])\b"""
@@ -49,11 +47,6 @@ _PUBLIC = frozenset(
     ubuntu elasticsearch kibana logstash zookeeper kafka influxdb grafana prometheus vault consul etcd minio""".split()
 )
 """Last words of image names that are never what an application's own Dockerfile makes."""
-
-
-def names_dockerfiles(path: str) -> bool:
-    """Whether a file of this name says which files are Dockerfiles: Compose, Bake, devcontainer."""
-    return bool(COMPOSE_NAME.match(posixpath.basename(path)) or _BAKE.search(path) or DEVCONTAINER.search(path))
 
 
 class _Candidates(NamedTuple):
@@ -94,7 +87,7 @@ class Repository:
         folder = posixpath.dirname(path)
         if COMPOSE_NAME.match(posixpath.basename(path)):
             named = [built.dockerfile for built in self._services(path) if built.dockerfile]
-        elif _BAKE.search(path):
+        elif BAKE.search(path):
             builds = [build for build in read_bake(path, self._text(path)) if "://" not in (build.context or "")]
             named = [posixpath.join(folder, build.context or "", build.file or "Dockerfile") for build in builds]
         else:
@@ -130,7 +123,7 @@ class Repository:
                 found["pipelines"].append(path)
             elif _SCRIPT.match(path):
                 found["scripts"].append(path)
-            elif _BAKE.search(path):
+            elif BAKE.search(path):
                 found["bake"].append(path)
             elif name == "Procfile":
                 found["procfiles"].append(path)

@@ -7,12 +7,16 @@ only a folder above it holds what the Dockerfile copies.
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from refactor.context import BuildContext
-from refactor.context.repository import Repository
+from refactor.context.deployment import COMPOSE_NAME
 from refactor.context.storage import Folder
 from refactor.engine.discovery import repository_of
 from refactor.syntax import Dockerfile
+
+if TYPE_CHECKING:
+    from refactor.context.repository import Repository
 
 
 class ContextFinder:
@@ -21,21 +25,46 @@ class ContextFinder:
     def __init__(self) -> None:
         self._repositories: dict[str, Repository] = {}
         self._tops: dict[str, str] = {}
+        self._compose: dict[str, bool] = {}
 
     def open(self, path: str, file: Dockerfile, root: str | None = None) -> BuildContext:
         """The context of the Dockerfile at ``path``; it knows who uses the image. ``root`` decides if given."""
         absolute = os.path.abspath(path)
         top = self._top(os.path.dirname(absolute))
+        dockerfile = _relative(absolute, top)
+        folder = root or self._composed(dockerfile, top) or self._guess(absolute, file)
+        context = BuildContext.open(folder, absolute)
+        context.deployment = lambda: self._repository(top).deployment(dockerfile, _relative(folder, top))
+        return context
+
+    def _repository(self, top: str) -> Repository:
         repository = self._repositories.get(top)
         if repository is None:
+            # Most files of most runs have no question to it: its readers are loaded with the first.
+            from refactor.context.repository import Repository
+
             repository = self._repositories[top] = Repository(Folder(top))
-        dockerfile = _relative(absolute, top)
-        built = next(iter(repository.builds_of(dockerfile)), None)
-        composed = None if built is None else os.path.normpath(os.path.join(top, built.context or ""))
-        folder = root or composed or self._guess(absolute, file)
-        context = BuildContext.open(folder, absolute)
-        context.deployment = lambda: repository.deployment(dockerfile, _relative(folder, top))
-        return context
+        return repository
+
+    def _composed(self, dockerfile: str, top: str) -> str | None:
+        """The folder of the build context that a Compose file beside the Dockerfile or above names."""
+        folder = os.path.dirname(os.path.join(top, dockerfile))
+        while not self._has_compose(folder):
+            if folder == top or folder == os.path.dirname(folder):
+                return None
+            folder = os.path.dirname(folder)
+        built = next(iter(self._repository(top).builds_of(dockerfile)), None)
+        return None if built is None else os.path.normpath(os.path.join(top, built.context or ""))
+
+    def _has_compose(self, folder: str) -> bool:
+        found = self._compose.get(folder)
+        if found is None:
+            try:
+                found = any(COMPOSE_NAME.match(name) for name in os.listdir(folder))
+            except OSError:
+                found = False
+            self._compose[folder] = found
+        return found
 
     def _top(self, folder: str) -> str:
         top = self._tops.get(folder)

@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Iterator
 
-from refactor.context.repository import Repository, names_dockerfiles
+from refactor.context.deployment import names_dockerfiles
 from refactor.context.storage import SKIPPED_FOLDERS, Folder
 from refactor.engine.files import FileProblem
 
@@ -56,6 +56,8 @@ def _named(folder: str, naming: list[str]) -> Iterator[str]:
     """What those files call Dockerfiles: regular files below the folder, through no link that leads out of it."""
     if not naming:
         return
+    from refactor.context.repository import Repository
+
     repository, top = Repository(Folder(folder)), os.path.realpath(folder)
     for path in sorted(naming)[:MAX_NAMING]:
         for found in repository.dockerfiles_of(os.path.relpath(path, folder).replace(os.sep, "/")):
