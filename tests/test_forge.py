@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from refactor.engine.files import MAX_BYTES
+from refactor.forge.branch import exported
+from refactor.forge.repository import Repository
 from tests.conftest import CORPUS
 
 ROOT = Path(__file__).parents[1]
@@ -300,3 +303,18 @@ def test_a_clean_repository_gets_no_branch(make: Make) -> None:
     assert (done.returncode, done.stdout) == (0, "")
     assert "nothing to change" in done.stderr
     assert git(folder, "branch", "--list", "fix") == ""
+
+
+def test_what_is_built_from_a_commit_is_whole_and_can_be_started(make: Make, tmp_path: Path) -> None:
+    """Read only, a large file needs no content; a build may copy it, and start a script."""
+    large = b"x" * (MAX_BYTES + 1)
+    folder = make(**{"Dockerfile": NAIVE, "bin/start": b"#!/bin/sh\n", "model.bin": large})
+    git(folder, "update-index", "--chmod=+x", "bin/start")
+    git(folder, "commit", "-q", "-m", "can be started")
+    with Repository(str(folder)) as repository:
+        base = repository.commit("HEAD")
+        for is_whole, content in ((False, bytes(len(large))), (True, large)):
+            with exported(repository, base, is_whole=is_whole) as place:
+                assert Path(place, "model.bin").read_bytes() == content
+                assert os.access(Path(place, "bin/start"), os.X_OK)
+                assert not os.access(Path(place, "Dockerfile"), os.X_OK)

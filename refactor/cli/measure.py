@@ -36,7 +36,7 @@ def measure_with_engine(repository: Repository) -> Measure:
 
 def _measure(repository: Repository, engine: Engine, base: git.Commit, wanted: Wanted) -> Measured:
     contents = {path: data for plan in wanted.plans for path, data in plan.files.items()}
-    with exported(repository, base) as folder:
+    with exported(repository, base, is_whole=True) as folder:
         results = [_verified(folder, path, after, wanted, engine) for path, after in sorted(contents.items())]
     failed = [verified for verified in results if verified.status == 1]
     if failed:

@@ -42,10 +42,13 @@ class Rewrites:
 
 
 @contextmanager
-def exported(repository: Repository, base: git.Commit) -> Iterator[str]:
-    """A folder with the files of a commit, which looks like the top of a repository, for as long as it is needed."""
+def exported(repository: Repository, base: git.Commit, is_whole: bool = False) -> Iterator[str]:
+    """A folder with the files of a commit, which looks like the top of a repository, for as long as it is needed.
+
+    ``is_whole`` where something is built from it, and not only read (:meth:`Repository.export`).
+    """
     with tempfile.TemporaryDirectory(prefix="dockerfix-") as folder:
-        repository.export(base, folder)
+        repository.export(base, folder, is_whole)
         # Tells where the search for Compose files ends; git itself forbids a tracked file of that name.
         os.mkdir(os.path.join(folder, ".git"))
         yield folder

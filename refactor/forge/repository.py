@@ -142,10 +142,12 @@ class Repository:
             tree = entry
         return None
 
-    def export(self, commit: git.Commit, folder: str) -> None:
-        """Writes the files of a commit below ``folder``, byte for byte as they are stored; links stay links.
+    def export(self, commit: git.Commit, folder: str, is_whole: bool = False) -> None:
+        """Writes the files of a commit below ``folder``, byte for byte as they are stored; links stay links, and
+        programs can be started.
 
-        A file of more than 16 MiB keeps its size and has no content: nothing that dockerfix reads is that large.
+        A file of more than 16 MiB keeps its size and has no content, unless ``is_whole``: nothing that dockerfix reads
+        is that large, but a build may need it.
         """
         for entry in commit.tree.traverse():
             if not isinstance(entry, git.Blob | git.Tree):
@@ -158,10 +160,12 @@ class Repository:
                 os.symlink(entry.data_stream.read(), os.fsencode(target))
             else:
                 with open(target, "wb") as file:
-                    if entry.size > MAX_BYTES:
+                    if entry.size > MAX_BYTES and not is_whole:
                         file.truncate(entry.size)
                     else:
                         entry.stream_data(file)
+                if entry.mode & 0o111:
+                    os.chmod(target, 0o755)
 
     def build(
         self, base: git.Commit, plans: Sequence[CommitPlan], author: git.Actor | None = None, sign_off: bool = False
