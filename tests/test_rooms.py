@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -112,6 +113,41 @@ def test_start_up_loads_nothing_heavy() -> None:
     )
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert not heavy.intersection(loaded.split())
+
+
+@pytest.mark.parametrize(
+    ("app", "readers"),
+    [
+        ("", {"dockerfile_parse"}),
+        ("node-typescript-api", {"dockerfile_parse", "yaml"}),
+        ("go-embed", {"dockerfile_parse", "yaml"}),
+        ("python-flask", {"dockerfile_parse", "yaml", "libcst"}),
+    ],
+)
+def test_a_diff_of_one_file_loads_only_what_it_reads_with(app: str, readers: set[str], tmp_path: Path) -> None:
+    path = ROOT / "corpus" / "apps" / app / "Dockerfile"
+    if not app:
+        path = tmp_path / "Dockerfile"
+        path.write_text("FROM debian:12\nRUN apt-get update && apt-get install -y curl\nCMD curl example.org\n")
+    code = (
+        "import sys; before = set(sys.modules); from refactor.cli.main import main\n"
+        "try: main(sys.argv[1:])\n"
+        "except SystemExit: print(*(set(sys.modules) - before), file=sys.stderr)"
+    )
+    command = [sys.executable, "-c", code, "--diff", "--isolated", str(path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("--- a/")
+    loaded = set(done.stderr.split())
+    outside = {name.partition(".")[0] for name in loaded} - sys.stdlib_module_names - {"refactor", "codemods"}
+    parts = {name for name in outside if "cython" in name or name == "_yaml"}
+    assert outside - parts == readers
+    idle = {"asyncio", "email", "http", "multiprocessing", "socket", "sqlite3", "ssl", "unittest", "xml"}
+    assert not idle & loaded
+    assert not {
+        name for name in loaded if re.match(r"refactor\.(?:forge|proof|cli\.command|report\.(?!paint|text))", name)
+    }
+    if "libcst" not in readers:
+        assert "subprocess" not in loaded
 
 
 def test_every_file_has_its_room() -> None:

@@ -1,0 +1,170 @@
+"""Where people work: the hooks of pre-commit, the action, and the workflows of the documentation."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import yaml
+
+from refactor.cli.bot import bot_command
+from refactor.cli.command import fix_command
+from refactor.cli.config import config_command
+from refactor.cli.verify import verify_command
+from refactor.engine.discovery import is_dockerfile_name
+from tests.conftest import ROOT
+from tests.test_config_command import run as run_dockerfix
+
+PAGES = [ROOT / "refactor" / "report" / "README.md", ROOT / "refactor" / "forge" / "README.md"]
+BLOCKS = [
+    (f"{page.parent.name}-{at}", text)
+    for page in PAGES
+    for at, text in enumerate(re.findall(r"(?s)```yaml\n(.*?)```", page.read_text()))
+]
+WORKFLOWS = {name: text for name, text in BLOCKS if "\njobs:\n" in text}
+ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text())
+VULNERABLE = "FROM debian:12\nRUN apt-get update && apt-get install -y curl\nCMD curl example.org\n"
+
+
+def test_hooks_take_the_files_that_a_search_finds() -> None:
+    names = """Dockerfile dockerfile Containerfile Dockerfile.dev Dockerfile-dev api.dockerfile api.Containerfile
+        Dockerfile.dockerignore Dockerfile.j2 Dockerfile.md Dockerfile.tmpl Dockerfile.in Dockerfile.orig Dockerfile.sh
+        Dockerfile.py Dockerfile~ mydockerfile dockerfile_lint.go README.md docker-compose.yml""".split()
+    hooks = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+    assert [hook["id"] for hook in hooks] == ["dockerfix", "dockerfix-check"]
+    for hook in hooks:
+        assert hook["require_serial"] is True
+        for name in names:
+            # Pre-commit searches in the path.
+            path = f"some/folder/{name}"
+            is_taken = bool(re.search(hook["files"], path)) and not re.search(hook["exclude"], path)
+            assert is_taken == is_dockerfile_name(name), name
+
+
+def words_of_pages() -> list[list[str]]:
+    found = []
+    for _, text in BLOCKS:
+        for line in re.findall(r"(?m)(?:^|[ -])(?:pipx run )?(dockerfix (?:-|bot|config|verify).*)$", text):
+            found.append(shlex.split(line.partition("||")[0])[1:])
+    return found
+
+
+@pytest.mark.parametrize("words", words_of_pages(), ids=" ".join)
+def test_commands_of_the_pages_are_understood(words: list[str]) -> None:
+    commands: dict[str, click.Command] = {"bot": bot_command, "config": config_command, "verify": verify_command}
+    command = commands.get(words[0])
+    (command or fix_command).make_context("dockerfix", words[1:] if command else list(words))
+
+
+def test_pages_have_their_commands_and_workflows() -> None:
+    assert len(words_of_pages()) >= 5
+    assert len(WORKFLOWS) >= 5
+
+
+def test_workflows_pass_actionlint(tmp_path: Path) -> None:
+    actionlint = shutil.which("actionlint")
+    if actionlint is None:
+        pytest.skip("actionlint is not installed (pip install '.[workflows]', or its own packages)")
+    folder = tmp_path / ".github" / "workflows"
+    folder.mkdir(parents=True)
+    shutil.copy(ROOT / "action.yml", tmp_path)
+    for name, text in WORKFLOWS.items():
+        # The action beside the workflow, so that its inputs are checked too.
+        (folder / f"{name}.yml").write_text(re.sub(r"OWNER/dockerfix@\S+", "./", text))
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    done = subprocess.run([actionlint], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def script_of(name: str) -> dict[str, Any]:
+    (step,) = [step for step in ACTION["runs"]["steps"] if step.get("name") == name]
+    return dict(step)
+
+
+def test_no_expression_stands_in_a_script_of_the_action() -> None:
+    steps = [step for step in ACTION["runs"]["steps"] if "run" in step]
+    assert len(steps) == 2
+    assert not [step for step in steps if "${{" in step["run"]]
+    assert {word for step in steps for word in re.findall(r"inputs\.([\w-]+)", json.dumps(step))} == set(
+        ACTION["inputs"]
+    )
+
+
+def act(folder: Path, mode: str, args: str = "", stub: str = "") -> tuple[int, str, dict[str, str], str]:
+    """Runs the action's step as a runner would: status, log, outputs and summary."""
+    bin_folder = folder / "temp" / "dockerfix" / "bin"
+    bin_folder.mkdir(parents=True, exist_ok=True)
+    program = bin_folder / "dockerfix"
+    program.write_text(stub or f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m refactor "$@"\n')
+    program.chmod(0o755)
+    work = folder / "work"
+    (work / ".git").mkdir(parents=True, exist_ok=True)
+    if not (work / "Dockerfile").exists():
+        (work / "Dockerfile").write_text(VULNERABLE)
+    output, summary = folder / "output", folder / "summary"
+    for path in (output, summary):
+        path.write_text("")
+    environment = {
+        **os.environ,
+        "MODE": mode,
+        "ARGS": args,
+        "RUNNER_TEMP": str(folder / "temp"),
+        "GITHUB_OUTPUT": str(output),
+        "GITHUB_STEP_SUMMARY": str(summary),
+        "GITHUB_SERVER_URL": "https://github.com",
+        "GITHUB_REPOSITORY": "o/n",
+    }
+    script = folder / "script.sh"
+    script.write_text(script_of("Run dockerfix")["run"])
+    command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", str(script)]
+    done = subprocess.run(command, cwd=work, env=environment, capture_output=True, text=True, check=False)
+    outputs = dict(line.split("=", 1) for line in output.read_text().splitlines())
+    return done.returncode, done.stdout + done.stderr, outputs, summary.read_text()
+
+
+def test_action_reports(tmp_path: Path) -> None:
+    status, log, outputs, summary = act(tmp_path, "report", "--isolated")
+    assert (status, outputs) == (1, {"changed": "true"})
+    assert "::warning file=Dockerfile,line=2" in log
+    assert "| 2 |" in summary
+    assert (tmp_path / "work" / "Dockerfile").read_text() == VULNERABLE
+
+
+def test_action_fixes_and_then_finds_nothing(tmp_path: Path) -> None:
+    status, _, outputs, summary = act(tmp_path, "fix", "--safe")
+    assert (status, outputs) == (0, {"changed": "true"})
+    assert "| 2 |" in summary
+    assert (tmp_path / "work" / "Dockerfile").read_text() != VULNERABLE
+    for mode in ("fix", "report"):
+        assert act(tmp_path, mode, "--safe")[:3:2] == (0, {"changed": "false"})
+
+
+def test_action_says_errors_and_executes_no_argument(tmp_path: Path) -> None:
+    assert act(tmp_path, "report", "--no-such-option $(touch out) ; touch out")[0] == 2
+    assert not (tmp_path / "work" / "out").exists()
+    status, log, outputs, _ = act(tmp_path, "mend")
+    assert (status, outputs) == (2, {})
+    assert "::error::" in log
+
+
+def test_action_gives_the_addresses_of_pull_requests(tmp_path: Path) -> None:
+    rows = [{"url": "https://x/1", "steps": ["push"]}, {"url": "", "steps": []}, {"url": "https://x/2", "steps": []}]
+    lines = "\n".join(map(json.dumps, rows))
+    stub = f"#!/bin/sh\necho \"$*\" >&2\ncat <<'END'\n{lines}\nEND\n"
+    status, log, outputs, _ = act(tmp_path, "pull-request", stub=stub)
+    assert (status, outputs) == (0, {"changed": "true", "pr-url": "https://x/1 https://x/2"})
+    assert "bot run --repo https://github.com/o/n --format json" in log
+
+
+def test_the_help_names_every_subcommand() -> None:
+    shown = run_dockerfix("--help").stdout
+    assert all(f"dockerfix {name}" in shown for name in ("rules", "explain", "verify", "bot", "config"))
