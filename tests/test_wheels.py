@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
 import pytest
 
 from refactor import BuildContext, fix
 from refactor.ecosystems.python.make_wheels import rows
-from refactor.ecosystems.python.wheels import read_name, state_of
+from refactor.ecosystems.python.wheels import ask, read_name, state_of
+from refactor.engine.record import Record
+from refactor.engine.run import Options, Worker
 
 
 @pytest.mark.parametrize(
@@ -127,3 +135,78 @@ def test_requirements(wanted: str, because: str) -> None:
     change = fix(dockerfile, BuildContext.of({"a.py": ""}), select=["use-slim-base"])
     assert (b"slim" in change.after) is (because == "")
     assert because in " ".join(refusal.because for refusal in change.refused)
+
+
+@pytest.fixture
+def index() -> Iterator[str]:
+    """A package index on this machine: `speedy` has a wheel for CPython 3.11 alone, `plain` needs it."""
+    projects = {
+        "speedy": (["speedy-1.0-cp311-cp311-manylinux_2_17_x86_64.whl", "speedy-1.0.tar.gz"], []),
+        "plain-tool": (["plain_tool-2.0-py3-none-any.whl"], []),
+        "on-speedy": (["on_speedy-3.0-py3-none-any.whl"], ["speedy>=1.0", "pytest; extra == 'test'"]),
+    }
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            name = self.path.split("/")[2]
+            if name == "broken":
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(b"<html>")
+                return
+            self.send_response(200 if name in projects else 404)
+            self.end_headers()
+            if name in projects:
+                files, needs = projects[name]
+                releases = {"1": [{"filename": file} for file in files]}
+                self.wfile.write(json.dumps({"releases": releases, "info": {"requires_dist": needs}}).encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    ask(None)
+
+
+def online(folder: Path, index: str | None, python: str, requirement: str) -> Record:
+    (folder / "Dockerfile").write_text(
+        f"FROM python:{python}\nWORKDIR /app\nCOPY requirements.txt ./\nRUN pip install --no-cache-dir -r"
+        ' requirements.txt\nCOPY app.py ./\nCMD ["python", "app.py"]\n'
+    )
+    (folder / "requirements.txt").write_text(f"{requirement}\n")
+    (folder / "app.py").write_text("print('hello')\n")
+    options = Options(select=("use-slim-base",), is_isolated=True, diff=True, online=index)
+    return Worker(options).work(str(folder / "Dockerfile"))
+
+
+@pytest.mark.parametrize(
+    ("python", "requirement", "is_slim"),
+    [
+        ("3.11", "speedy==1.0", True),
+        ("3.12", "speedy==1.0", False),
+        ("3.12", "plain-tool", True),
+        ("3.11", "on-speedy", True),
+        ("3.12", "on-speedy", False),
+        ("3.11", "nobody-knows-it", False),
+    ],
+)
+def test_online_the_index_is_asked(tmp_path: Path, index: str, python: str, requirement: str, is_slim: bool) -> None:
+    offline = online(tmp_path, None, python, requirement)
+    assert not offline.is_changed
+    record = online(tmp_path, index, python, requirement)
+    assert not record.errors
+    assert record.is_changed == is_slim, record
+
+
+@pytest.mark.parametrize("path", ["", "/broken"])
+def test_an_index_that_does_not_answer_is_said_once(tmp_path: Path, index: str, path: str) -> None:
+    url = "http://127.0.0.1:1" if not path else index
+    record = online(tmp_path, url, "3.11", "broken" if path else "speedy")
+    assert not record.is_changed
+    (error,) = record.errors
+    assert "does not answer as a package index" in str(error)
+    assert "leave out --online" in str(error)

@@ -75,6 +75,7 @@ def fix_command(
     unsafe: bool,
     runner: str | None,
     context: str | None,
+    online: str | None,
     config: str | None,
     isolated: bool,
     stdin_filename: str | None,
@@ -112,7 +113,19 @@ def fix_command(
 
     fixes = format_name in WITH_FIXES
     options = Options(
-        select or None, ignore, extend_select, safe, unsafe, runner, context, config, isolated, write, diff, fixes=fixes
+        select or None,
+        ignore,
+        extend_select,
+        safe,
+        unsafe,
+        runner,
+        context,
+        config,
+        isolated,
+        write,
+        diff,
+        fixes=fixes,
+        online=online,
     )
     if branch is not None:
         from refactor.cli.branch import Wish, run_branch

@@ -28,6 +28,13 @@ _OPTIONS = (
     click.option(
         "--context", metavar="DIR", help="The build context; default: the Dockerfile's folder, or what Compose says."
     ),
+    click.option(
+        "--online",
+        is_flag=False,
+        flag_value="https://pypi.org",
+        metavar="[URL]",
+        help="Ask a package index (default: https://pypi.org) which Python packages come as wheels.",
+    ),
     click.option("--config", metavar="FILE", help="Use this configuration file."),
     click.option("--isolated", is_flag=True, help="Read no configuration file."),
 )

@@ -111,6 +111,7 @@ def verify_command(
     unsafe: bool,
     runner: str | None,
     context: str | None,
+    online: str | None,
     config: str | None,
     isolated: bool,
     format_name: str,
@@ -134,7 +135,9 @@ def verify_command(
     from refactor.engine.run import Options
     from refactor.proof import ProbeOptions, ProofOptions
 
-    options = Options(select or None, ignore, extend_select, safe, unsafe, runner, context, config, isolated)
+    options = Options(
+        select or None, ignore, extend_select, safe, unsafe, runner, context, config, isolated, online=online
+    )
     proof_options = ProofOptions(
         engine=engine,
         builder=builder,

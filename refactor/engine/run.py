@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from refactor.codemod import Finding, Safety, Settings
 from refactor.context import BuildContext
@@ -15,6 +15,9 @@ from refactor.engine.files import FileProblem, read_source, replace_atomically
 from refactor.engine.fix import choose, fix
 from refactor.engine.record import Message, Record, fingerprint, record_of
 from refactor.syntax import parse
+
+if TYPE_CHECKING:
+    from refactor.ecosystems.python.online import Index
 
 FILES_A_PROCESS = 100
 """Fewer files than this for each process do not pay for starting it (some 60 ms)."""
@@ -36,6 +39,8 @@ class Options(NamedTuple):
     diff: bool = False
     rejected: frozenset[str] = frozenset()
     """Fingerprints of findings that people do not want."""
+    online: str | None = None
+    """The package index to ask for what the tables lack; None: stay offline."""
     fixes: bool = False
     """Whether records say which lines to replace."""
 
@@ -53,6 +58,8 @@ class Worker:
             self._fixed = Configuration()
         elif options.config is not None:
             self._fixed = load_configuration(options.config) or Configuration()
+        self._is_index_told = False
+        self._index = None if options.online is None else _ask(options.online)
         # A misspelt id is the command line's mistake and not each file's: say it once, before any file.
         choose(options.select, options.ignore, options.extend_select)
 
@@ -70,6 +77,7 @@ class Worker:
         try:
             source = read_source(path)
             record, after = self._fix(path, source, None)
+            record = self._with_index(record)
             if self.options.write and record.is_changed:
                 replace_atomically(path, source, after)
                 record = record._replace(is_written=True)
@@ -80,9 +88,19 @@ class Worker:
     def work_on_text(self, source: bytes, name: str | None) -> Record:
         """Fixes a Dockerfile from standard input; ``name`` is the path it would have, which gives it a context."""
         try:
-            return self._fix(name or "-", source, None if name else BuildContext.unknown("read from standard input"))[0]
+            context = None if name else BuildContext.unknown("read from standard input")
+            return self._with_index(self._fix(name or "-", source, context)[0])
         except FileProblem as problem:
             return Record(name or "-", errors=(Message(problem.path, problem.what, problem.advice),))
+
+    def _with_index(self, record: Record) -> Record:
+        """Says once that the package index does not answer: what it would have said stays unknown."""
+        index = self._index
+        if index is None or not index.problem or self._is_index_told:
+            return record
+        self._is_index_told = True
+        message = Message(index.url, index.problem, "check the network and the address, or leave out --online")
+        return record._replace(errors=(*record.errors, message))
 
     def _fix(self, path: str, source: bytes, context: BuildContext | None) -> tuple[Record, bytes]:
         options, configuration = self.options, self.configuration(path)
@@ -112,6 +130,15 @@ class Worker:
     def _rejection(self, path: str) -> Callable[[Finding], bool]:
         place = path if self._top is None else os.path.relpath(path, self._top)
         return lambda finding: fingerprint(place, finding) in self.options.rejected
+
+
+def _ask(url: str) -> Index:
+    from refactor.ecosystems.python.online import Index
+    from refactor.ecosystems.python.wheels import ask
+
+    index = Index(url)
+    ask(index)
+    return index
 
 
 def expand_paths(paths: Sequence[str]) -> tuple[list[str], list[Message]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from refactor.context.python_manifests import LockedDistribution, Requirement
 from refactor.ecosystems.python.installs import ReadInstall
 from refactor.ecosystems.python.needs import PURE_SOURCES, SOURCE_ONLY, Building
-from refactor.ecosystems.python.wheels import State, key_fits, read_name, state_of, table
+from refactor.ecosystems.python.wheels import State, key_fits, read_name, row_of, state_of, table
 
 if TYPE_CHECKING:
     from refactor.images import BaseImage
@@ -73,7 +73,6 @@ def _of_locked(locked: LockedDistribution, python: str, libc: str) -> tuple[Stat
 
 def _of_requirements(requirements: Iterable[Requirement], python: str, libc: str) -> Iterator[tuple[str, str, State]]:
     """What is shown, the name and the state of each requirement and of the compiled distributions that it needs."""
-    rows = table().rows
     listed = [need for need in requirements if need.name and not _is_foreign(need.marker)]
     names = {need.name for need in listed}
     for need in listed:
@@ -82,9 +81,10 @@ def _of_requirements(requirements: Iterable[Requirement], python: str, libc: str
             continue
         shown = name + need.specifier
         yield shown, name, "wheel" if name in PURE_SOURCES else state_of(name, need.specifier, python, libc)
-        more = list(rows[name].needs) if name in rows else []
+        own = row_of(name)
+        more = [] if own is None else list(own.needs)
         for extra in need.extras:
-            row = rows.get(f"{name}[{extra}]")
+            row = row_of(f"{name}[{extra}]")
             if row is None:
                 yield f"{name}[{extra}]", f"{name}[{extra}]", "unknown"
             else:

@@ -17,7 +17,7 @@ class Project(NamedTuple):
     needs: frozenset[str]
 
 
-def read_project(name: str, index: str, timeout: float = 30) -> Project:
+def read_project(name: str, index: str, timeout: float = 10) -> Project:
     """Asks ``INDEX/pypi/NAME/json``. Raises OSError where the index cannot be reached or has no such project."""
     import json
     from urllib.parse import quote

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from refactor.context.python_manifests import normalise
+from refactor.ecosystems.python.index import read_project
 from refactor.ecosystems.python.wheels import read_name, release_key
 
 _FILE = re.compile(r"[\"'/]([A-Za-z0-9_.]+-\d[^\"'/\s]*\.(?:whl|tar\.gz|zip))[\"'#]")
@@ -43,13 +44,10 @@ def main() -> None:
         for name, wanted in _dependencies(text).items():
             needs[name] |= wanted
         pairs.update(_pairs(text))
-    if options.names:
-        from refactor.ecosystems.python.index import read_project
-
-        for name in options.names:
-            project = read_project(name, options.index)
-            files.update(project.files)
-            needs[name] |= project.needs
+    for name in options.names:
+        project = read_project(name, options.index)
+        files.update(project.files)
+        needs[name] |= project.needs
     print("\n".join(rows(files, needs, pairs, options.date)))
 
 

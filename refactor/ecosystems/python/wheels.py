@@ -9,7 +9,7 @@ newest version has its end behind a dash. A line without a range is pure Python:
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -63,18 +63,39 @@ def table() -> Wheels:
     first, *lines = text.splitlines()
     rows: dict[str, Row] = {}
     for line in lines:
-        name, newest, *fields = line.split(" ")
-        needs: tuple[str, ...] = ()
-        ranges: dict[str, tuple[str, str]] = {}
-        for field in fields:
-            if field.startswith(">"):
-                needs = tuple(field[1:].split(","))
-            else:
-                key, _, span = field.partition(":")
-                start, _, end = span.partition("-")
-                ranges[key] = (start, end)
-        rows[name] = Row(newest, ranges, needs)
+        name, row = read_row(line)
+        rows[name] = row
     return Wheels(first.removeprefix("date "), rows)
+
+
+def read_row(line: str) -> tuple[str, Row]:
+    """One line of the table."""
+    name, newest, *fields = line.split(" ")
+    needs: tuple[str, ...] = ()
+    ranges: dict[str, tuple[str, str]] = {}
+    for field in fields:
+        if field.startswith(">"):
+            needs = tuple(field[1:].split(","))
+        else:
+            key, _, span = field.partition(":")
+            start, _, end = span.partition("-")
+            ranges[key] = (start, end)
+    return name, Row(newest, ranges, needs)
+
+
+_ask: Callable[[str], Row | None] | None = None
+
+
+def ask(asker: Callable[[str], Row | None] | None) -> None:
+    """From now on this process asks ``asker`` for what the table lacks; None ends that."""
+    global _ask
+    _ask = asker
+
+
+def row_of(name: str) -> Row | None:
+    """What is known of a distribution, None for nothing."""
+    row = table().rows.get(name)
+    return row if row is not None or _ask is None else _ask(name)
 
 
 def release_key(version: str) -> tuple[int, ...]:
@@ -91,7 +112,7 @@ def state_of(name: str, specifier: str, python: str, libc: str = "glibc") -> Sta
 
     ``python`` is such as ``3.12``; ``specifier`` as pip takes it: of an open range pip takes the newest.
     """
-    row = table().rows.get(name)
+    row = row_of(name)
     if row is None:
         return "unknown"
     if not row.ranges:
