@@ -129,3 +129,10 @@ def test_a_codemod_that_raises_costs_only_its_file() -> None:
     assert change.after == SOURCE
     assert change.failure is not None
     assert "surprise" in change.failure
+
+
+def test_what_the_author_copied_from_a_stage_without_it_is_no_bug_of_ours() -> None:
+    source = b"FROM debian:12\nRUN touch /x\nFROM debian:12\nCOPY --from=0 /x0 /y\n"
+    change = fix(source, select=["name-stages"])
+    assert change.failure is None
+    assert b"COPY --from=builder /x0 /y\n" in change.after

@@ -249,7 +249,7 @@ def why_not_carried_out(before: BuildModel, after: BuildModel) -> str | None:
                     if (origin.name, source) in asked and (origin.name or same_count):
                         continue
                     reason = why_not_produced(after, origin, source)
-                    if reason:
+                    if reason and not _was_missing(before, source):
                         return f"COPY --from={origin.name or origin.index} {source}: {reason}"
                 elif copy.from_image is not None and _is_lost(copy.from_image, source, known):
                     return f"COPY --from={copy.from_image} names no earlier stage"
@@ -263,6 +263,16 @@ def why_not_carried_out(before: BuildModel, after: BuildModel) -> str | None:
     # What was missing before the rewrite (a file that the context does not show to this reader) is not its
     # fault.
     return None if first is not None and why_not_startable(before, first) == reason else reason
+
+
+def _was_missing(model: BuildModel, path: str) -> bool:
+    """A copy of the same path already asked a stage for what that does not make: not the rewrite's fault."""
+    return any(
+        path in copy.sources and why_not_produced(model, model.stages[copy.from_stage], path) is not None
+        for stage in model.stages
+        for copy in stage.copies
+        if copy.from_stage is not None and copy.from_stage < stage.index
+    )
 
 
 def _is_lost(image: str, source: str, known: set[tuple[str, str]]) -> bool:
