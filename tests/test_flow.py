@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from refactor import BuildContext, Refused, StageReading, parse, program_of, unseen_copies
+from refactor import BuildContext, Refused, StageReading, fix, parse, program_of, unseen_copies
 
 PYTHON = "FROM python:3.12-slim\nWORKDIR /code\nCOPY . .\n"
 
@@ -89,3 +89,23 @@ def test_copies_that_may_be_missing_and_copies_that_must_not() -> None:
     file = parse(text.encode())
     reading = StageReading.of(file, file.stages[-1], BuildContext.of({"package.json": "{}"}))
     assert [(unseen.line, unseen.source) for unseen in unseen_copies(reading)] == [(3, "lib?/")]
+
+
+@pytest.mark.parametrize(
+    ("file", "kilobytes", "copy", "run"),
+    [
+        ("app.db", 10, "COPY . .", "RUN chown app:app /code /code/app.db"),
+        ("app.db", 200, "COPY --chown=10001:10001 . .", "RUN chown app:app /code"),
+        ("data/app.db", 10, "COPY . .", "RUN chown -R app:app /code/data"),
+        ("data/app.db", 200, "COPY --chown=10001:10001 . .", None),
+    ],
+)
+def test_no_file_is_stored_twice_for_its_owner(file: str, kilobytes: int, copy: str, run: str | None) -> None:
+    program = f"import sqlite3\nsqlite3.connect('{file}').execute('insert into visits values (1)')\n"
+    files = {"app.py": program, file: "x" * (kilobytes << 10)}
+    dockerfile = PYTHON + 'CMD ["python", "app.py"]\n'
+    change = fix(dockerfile.encode(), BuildContext.of(files), select=["run-as-user"])
+    after = change.after.decode().splitlines()
+    assert "USER 10001:10001" in after, change.refused
+    assert copy in after
+    assert [line for line in after if "chown" in line and line.startswith("RUN")] == ([run] if run else [])

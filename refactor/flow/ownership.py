@@ -17,8 +17,8 @@ from refactor.flow.user import is_within
 from refactor.shell import Command
 from refactor.syntax import Instruction
 
-SMALL = 1 << 20
-"""Bytes that a chown may repeat in a layer: less than making a user costs in most images."""
+SMALL = 64 << 10
+"""Bytes that a chown may repeat in a layer; files that are larger get their owner from the COPY that brings them."""
 _MAX_FILES = 500
 _DATA = (".db", ".sqlite", ".sqlite3", ".log", ".csv", ".json.db")
 """Endings of files that programs change in place."""
@@ -73,14 +73,22 @@ def ownership(
             copies.update(dict.fromkeys(own))
             continue
         if folder == reading.final_workdir and folder not in filled:
-            flat += [folder, *_data_files(reading, folder, wanted)]
+            data = _data_files(reading, folder, wanted)
+            sources = [path for path in (source_of(reading, one) for one in data) if path is not None]
+            bringing = _bringing(reading, folder) if _is_large(reading, sources) else None
+            copies.update({bringing: None} if bringing is not None else {})
+            flat += [folder, *(() if bringing is not None else data)]
             continue
         source = source_of(reading, folder)
         if source is not None:
-            reason = _why_too_large(reading, folder, source)
-            if reason is not None:
-                return reason
-            deep.append(folder)
+            files = reading.context.files(source)
+            if isinstance(files, Unknown):
+                return Refused(f"what {folder} holds cannot be read: {files.reason}")
+            bringing = _bringing(reading, folder) if _is_large(reading, files) else None
+            if bringing is not None:
+                copies[bringing] = None
+            else:
+                deep.append(folder)
             continue
         filler = "a RUN as root" if folder in filled else _filler(reading, folder)
         if filler is not None:
@@ -108,23 +116,26 @@ def _copies_of(reading: StageReading, folder: str) -> list[Instruction]:
     return [] if folder == reading.final_workdir else found
 
 
-def _why_too_large(reading: StageReading, folder: str, source: str) -> Refused | None:
-    context = reading.context
-    files = context.files(source)
-    if isinstance(files, Unknown):
-        return Refused(f"what {folder} holds cannot be read: {files.reason}")
+def _is_large(reading: StageReading, paths: Sequence[str]) -> bool:
+    """Whether a chown of these files of the context would store more than :data:`SMALL` bytes twice."""
     size = 0
-    for path in files[: _MAX_FILES + 1]:
-        data = context.read_bytes(path)
-        size += SMALL if isinstance(data, Unknown) else len(data)
+    for path in paths[: _MAX_FILES + 1]:
+        data = reading.context.read_bytes(path)
+        size += SMALL + 1 if isinstance(data, Unknown) else len(data)
         if size > SMALL:
-            break
-    if size > SMALL or len(files) > _MAX_FILES:
-        return Refused(
-            f"the program writes to {folder}, which the build copies with more than 1 MB of files: a chown would store"
-            " them twice",
-            "copy that folder by a COPY of its own",
-        )
+            return True
+    return len(paths) > _MAX_FILES
+
+
+def _bringing(reading: StageReading, folder: str) -> Instruction | None:
+    """The last COPY or ADD from the context that puts files into a folder, among others perhaps."""
+    for step in reversed(reading.steps):
+        node = step.node
+        if node.keyword not in {"COPY", "ADD"} or node.destination is None or node.flag("from") is not None:
+            continue
+        target = join(step.workdir, reading.expand(node.destination, node) or node.destination)
+        if node.flag("chown") is None and is_within(folder, target):
+            return node
     return None
 
 
