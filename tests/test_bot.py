@@ -522,7 +522,7 @@ class Patient(Place):
 
 @pytest.mark.parametrize(
     ("story", "kind"),
-    [*((story, GitHubFake) for story in STORIES), (story_stale, GitLabFake), (story_stale, GiteaFake)],
+    [(story, kind) for kind in (GitHubFake, GitLabFake, GiteaFake) for story in STORIES],
     ids=lambda value: value.__name__,
 )
 def test_killed_anywhere_it_converges(story: Callable[[Place], None], kind: type[Fake], tmp_path: Path) -> None:

@@ -131,10 +131,11 @@ def test_a_cluster_of_two_workers(estate: Estate, monkeypatch: pytest.MonkeyPatc
         n_workers=2, threads_per_worker=1, dashboard_address=None, local_directory=str(estate.folder)
     ) as cluster:
         address = ("--scheduler", cluster.scheduler_address)
-        process = estate.start("run", *address)
-        wait_until(estate.server, COUNT // 4, process)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate(timeout=60)
+        for share in (0.25, 0.6):
+            process = estate.start("run", *address)
+            wait_until(estate.server, int(COUNT * share), process)
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate(timeout=60)
         out, _ = estate.run("run", *address)
         assert f"{COUNT} of {COUNT} repositories done" in out
         estate.check_one_each()
