@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 ACTIONS = ("plan", "run", "status", "close")
 BATCH = 8
 """Repositories that a cluster's worker gets at once: its scheduler costs little then."""
+SETTLING = 2.0
+"""Seconds before a repository in which git failed is looked at once more."""
 
 
 class Row(NamedTuple):
@@ -134,9 +136,21 @@ def work(names: Sequence[str], job: Job) -> tuple[Outcome, ...]:
     return tuple(outcomes)
 
 
+def _look_twice(name: str, job: Job) -> Outcome:
+    try:
+        return look_after(name, job)
+    except FileProblem:
+        # A run that was killed may have left a push under way, which moved a branch between our reading and writing.
+        time.sleep(SETTLING)
+        return look_after(name, job)
+
+
 def _attempt(name: str, job: Job) -> Outcome:
     try:
-        outcome = status_of_repository(name, job.access) if job.action == "status" else look_after(name, job)
+        if job.action == "status":
+            outcome = status_of_repository(name, job.access)
+        else:
+            outcome = _look_twice(name, job)
     except (ForgeProblem, FileProblem) as problem:
         return Outcome(name, problem=str(problem))
     except Exception as error:
