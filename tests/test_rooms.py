@@ -72,6 +72,16 @@ def test_codemod_imports_only_the_public_door(path: Path) -> None:
         assert name == "refactor" or (top in sys.stdlib_module_names and top not in outside), f"{path}: {name}"
 
 
+LANGUAGES = sorted(path.parent.name for path in (ROOT / "refactor" / "ecosystems").glob("*/__init__.py"))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_languages_do_not_import_each_other(language: str) -> None:
+    others = tuple(f"refactor.ecosystems.{other}" for other in LANGUAGES if other != language)
+    for path in modules(f"refactor/ecosystems/{language}"):
+        assert not [name for name in imports(path) if name.startswith(others)], path
+
+
 def module_of(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -16,13 +17,18 @@ import click
 import pytest
 import yaml
 
+from refactor.cli import SUBCOMMANDS
 from refactor.cli.bot import bot_command
+from refactor.cli.campaign import campaign_command
 from refactor.cli.command import fix_command
 from refactor.cli.config import config_command
+from refactor.cli.rules import explain_command, rules_command
 from refactor.cli.verify import verify_command
+from refactor.context import BuildContext
 from refactor.engine.discovery import is_dockerfile_name
 from tests.conftest import ROOT
 from tests.test_config_command import run as run_dockerfix
+from tests.test_rooms import ROOMS
 
 PAGES = [ROOT / "refactor" / "report" / "README.md", ROOT / "refactor" / "forge" / "README.md"]
 BLOCKS = [
@@ -32,6 +38,14 @@ BLOCKS = [
 ]
 WORKFLOWS = {name: text for name, text in BLOCKS if "\njobs:\n" in text}
 ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text())
+COMMANDS: dict[str, click.Command] = {
+    "bot": bot_command,
+    "campaign": campaign_command,
+    "config": config_command,
+    "explain": explain_command,
+    "rules": rules_command,
+    "verify": verify_command,
+}
 VULNERABLE = "FROM debian:12\nRUN apt-get update && apt-get install -y curl\nCMD curl example.org\n"
 
 
@@ -58,11 +72,41 @@ def words_of_pages() -> list[list[str]]:
     return found
 
 
+def understand(words: list[str]) -> None:
+    """Raises what click does where dockerfix cannot be called with these words."""
+    if words and words[0] in SUBCOMMANDS:
+        if words[0] in COMMANDS:
+            COMMANDS[words[0]].make_context("dockerfix", words[1:])
+    else:
+        fix_command.make_context("dockerfix", list(words))
+
+
+def lines_of_shell() -> list[str]:
+    """The commands of the pages for people, one a line, without their comments."""
+    pages = ["README.md", "codemods/README.md", *(f"refactor/{room}/README.md" for room in ("cli", "ecosystems"))]
+    blocks = [block for page in pages for block in re.findall(r"(?s)```sh\n(.*?)```", (ROOT / page).read_text())]
+    lines = [re.sub(r"(?:^|\s+)#.*", "", line) for block in blocks for line in block.splitlines()]
+    return list(dict.fromkeys(line for line in lines if line))
+
+
+@pytest.mark.parametrize("line", lines_of_shell())
+def test_commands_for_people_are_understood(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The list of repositories that README's example names.
+    (tmp_path / "F").touch()
+    monkeypatch.chdir(tmp_path)
+    parsed = subprocess.run(["bash", "-n"], input=line, capture_output=True, text=True, check=False)
+    assert parsed.returncode == 0, parsed.stderr
+    for called in re.findall(r"(?:^|&& |\| |uvx |docker run .* )dockerfix( [^|&>]*|$)", line):
+        understand(shlex.split(called))
+    for module in re.findall(r"python -m ([\w.]+)", line):
+        assert importlib.util.find_spec(module), module
+    for path in re.findall(r"(?<![\w./])((?:tests|corpus|\.ci)/[\w./-]+)", line):
+        assert (ROOT / path).exists(), path
+
+
 @pytest.mark.parametrize("words", words_of_pages(), ids=" ".join)
 def test_commands_of_the_pages_are_understood(words: list[str]) -> None:
-    commands: dict[str, click.Command] = {"bot": bot_command, "config": config_command, "verify": verify_command}
-    command = commands.get(words[0])
-    (command or fix_command).make_context("dockerfix", words[1:] if command else list(words))
+    understand(words)
 
 
 def test_pages_have_their_commands_and_workflows() -> None:
@@ -168,3 +212,26 @@ def test_action_gives_the_addresses_of_pull_requests(tmp_path: Path) -> None:
 def test_the_help_names_every_subcommand() -> None:
     shown = run_dockerfix("--help").stdout
     assert all(f"dockerfix {name}" in shown for name in ("rules", "explain", "verify", "bot", "config"))
+
+
+def test_dockerfix_finds_nothing_in_its_own_dockerfile() -> None:
+    done = run_dockerfix("--check", "--isolated", "--format", "json", "--context", ".", ".ci/Dockerfile")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (told,) = json.loads(done.stdout)["files"]
+    assert told["path"] == ".ci/Dockerfile"
+    assert not told["findings"] + told["suggestions"] + told["errors"]
+
+
+def test_the_own_image_is_sent_what_it_copies_and_nothing_else() -> None:
+    lines = (ROOT / ".ci" / "Dockerfile").read_text().splitlines()
+    copies = [line.split()[1:-1] for line in lines if line.startswith("COPY ") and "--from" not in line]
+    files = BuildContext.open(ROOT).files()
+    assert isinstance(files, tuple)
+    assert {name.partition("/")[0] for name in files} == {source for sources in copies for source in sources}
+    assert not [name for name in files if "__pycache__" in name]
+
+
+def test_the_page_for_authors_has_the_table_of_rooms() -> None:
+    page = (ROOT / "codemods" / "README.md").read_text()
+    rows = re.findall(r"(?m)^\| `(\w+)` \| [^|]+ \| (.*) \|$", page)
+    assert {room: set(re.findall(r"`([\w.]+)`", allowed)) for room, allowed in rows} == ROOMS
