@@ -23,7 +23,7 @@ from refactor import (
     rewrites,
 )
 
-OLD_FRONTEND = re.compile(r"docker/dockerfile(?:-upstream)?:(?:1\.[01](?:\.\d+)?|0\.\S*)\Z")
+OLD_FRONTEND = r"docker/dockerfile(?:-upstream)?:(?:1\.[01](?:\.\d+)?|0\.\S*)\Z"
 """`RUN --mount` is in the stable channel since docker/dockerfile 1.2."""
 
 
@@ -253,7 +253,7 @@ class AddCacheMounts(Codemod):
         if self.settings.builder == "portable":
             return 'the configuration says builder = "portable": not every builder has cache mounts', ""
         frontend = file.directives.get("syntax", "")
-        if OLD_FRONTEND.search(frontend):
+        if re.search(OLD_FRONTEND, frontend):
             return f"{frontend} has no RUN --mount", "write # syntax=docker/dockerfile:1"
         other = context.deployment.other_builder
         return (f"{other}: not every builder has cache mounts", "build with BuildKit") if other else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from fnmatch import fnmatchcase
 
 from refactor import (
     Aspect,
@@ -256,6 +255,8 @@ def _copies(
 
 def _kind(source: str, folders: Sequence[str]) -> str:
     """Whether a source lies within the packages, is a folder around them, or neither."""
+    from fnmatch import fnmatchcase
+
     parts = source.strip("/").split("/") if source.strip("/") else []
     for folder in folders:
         names = folder.strip("/").split("/")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
@@ -46,7 +45,7 @@ MAX_DISTANCE = 10
 """RUNs between a thing and its removal: more of them, cached apart so far, are not one thing."""
 
 
-FOR_A_LINTER = re.compile(r"\s*#\s*(?:dockerfix|hadolint|tally|check|shellcheck)\b", re.IGNORECASE)
+FOR_A_LINTER = r"(?i)\s*#\s*(?:dockerfix|hadolint|tally|check|shellcheck)\b"
 
 
 class ChainRuns(Codemod):
@@ -413,7 +412,7 @@ def _consecutive(nodes: Sequence[Instruction | Trivia]) -> Iterator[list[_Run]]:
 
 
 def _why_not_neighbours(first: _Run, second: _Run) -> str | None:
-    if any(FOR_A_LINTER.match(line.text) for line in second.comments):
+    if any(re.match(FOR_A_LINTER, line.text) for line in second.comments):
         return "the comment above it is for a linter, which looks for it above an instruction"
     if [flag.text for flag in first.node.flags] != [flag.text for flag in second.node.flags]:
         return "the flags differ: a mount or network holds for one of the RUNs only"
@@ -499,6 +498,8 @@ def _makes(link: _Link, gone: str) -> bool:
     if gone in link.made:
         return True
     if any(sign in gone for sign in "*?["):
+        import fnmatch
+
         return any(fnmatch.fnmatchcase(path, gone) for path in link.made)
     return any(path.startswith(gone + "/") for path in link.files.made)
 

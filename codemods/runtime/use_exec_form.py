@@ -35,7 +35,7 @@ BUILTINS = frozenset(
 )
 HANDS_ON = frozenset({"node", "php", "eclipse-temurin", "maven", "gradle"})
 """Families whose own entrypoint starts the words of CMD whatever they are (`exec "$@"`)."""
-PLAIN_SHELL = re.compile(r"-[ceux]+|-o|pipefail")
+PLAIN_SHELL = r"-[ceux]+|-o|pipefail"
 """Options of SHELL that are nothing to a single program."""
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -234,7 +234,7 @@ def _convert(reading: StageReading, node: Instruction, last: Mapping[str, Instru
 def _why_shell(reading: StageReading, node: Instruction) -> str | None:
     """What the shell in force does besides starting a program."""
     shell = shell_at(reading.file, node)
-    if shell is not None and not all(PLAIN_SHELL.fullmatch(word) for word in (shell.json or ("",))[1:]):
+    if shell is not None and not all(re.fullmatch(PLAIN_SHELL, word) for word in (shell.json or ("",))[1:]):
         return f"line {reading.file.line_of(shell)} sets a SHELL that may set up more than it starts"
     is_bash = shell is not None and "bash" in (shell.json or ("",))[0]
     if is_bash and "BASH_ENV" in reading.file.environment(node):

@@ -59,13 +59,13 @@ def called_scripts(
 
 _CONFIGURES = frozenset({"configure", "autogen.sh", "config", "gradlew", "mvnw"})
 """Scripts of build systems, which prepare a build and install no packages."""
-_INSTALLS = re.compile(r"\b(?:apt(?:-get)?|aptitude)\b[^\n;&|#]*\b(?:install|upgrade|dist-upgrade)\b")
-_UPDATES = re.compile(r"\b(?:apt(?:-get)?|aptitude)\b[^\n;&|#]*\bupdate\b")
+_INSTALLS = r"\b(?:apt(?:-get)?|aptitude)\b[^\n;&|#]*\b(?:install|upgrade|dist-upgrade)\b"
+_UPDATES = r"\b(?:apt(?:-get)?|aptitude)\b[^\n;&|#]*\bupdate\b"
 
 
 def lives_on_lists(text: str) -> bool:
     """Whether a shell script installs Debian packages before it updates the lists, as far as its text says."""
-    installs, updates = _INSTALLS.search(text), _UPDATES.search(text)
+    installs, updates = re.search(_INSTALLS, text), re.search(_UPDATES, text)
     return installs is not None and (updates is None or updates.start() > installs.start())
 
 

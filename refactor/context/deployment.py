@@ -6,9 +6,9 @@ import posixpath
 import re
 from typing import Literal, NamedTuple, TypeAlias
 
-COMPOSE_NAME = re.compile(r"(?i)^(?:docker-)?compose(?:[._-].*)?\.ya?ml$")
-BAKE = re.compile(r"(?:^|/)docker-bake(?:\.override)?\.(?:hcl|json)$")
-DEVCONTAINER = re.compile(r"(?:^|/)(?:\.devcontainer\.json|\.devcontainer/(?:[^/]+/)?devcontainer\.json)$")
+COMPOSE_NAME = r"(?i)^(?:docker-)?compose(?:[._-].*)?\.ya?ml$"
+BAKE = r"(?:^|/)docker-bake(?:\.override)?\.(?:hcl|json)$"
+DEVCONTAINER = r"(?:^|/)(?:\.devcontainer\.json|\.devcontainer/(?:[^/]+/)?devcontainer\.json)$"
 
 Words: TypeAlias = "tuple[str, ...] | str"
 """A command: its words, or the text that a shell gets."""
@@ -18,7 +18,7 @@ Kind: TypeAlias = Literal["compose", "kubernetes", "helm", "procfile", "ci"]
 
 def names_dockerfiles(path: str) -> bool:
     """Whether a file of this name says which files are Dockerfiles: Compose, Bake, devcontainer."""
-    return bool(COMPOSE_NAME.match(posixpath.basename(path)) or BAKE.search(path) or DEVCONTAINER.search(path))
+    return bool(re.match(COMPOSE_NAME, posixpath.basename(path)) or re.search(BAKE, path) or re.search(DEVCONTAINER, path))
 
 
 class Mount(NamedTuple):

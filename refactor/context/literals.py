@@ -20,11 +20,9 @@ _MAX_SOURCES = 2_000
 _MAX_SOURCE_BYTES = 512 * 1024
 _MAX_TOTAL_BYTES = 16 * 1024 * 1024
 
-_LITERAL = re.compile(
-    r'"((?:[^"\\\n]|\\.){1,256}?)"' r"|'((?:[^'\\\n]|\\.){1,256}?)'" r"|`((?:[^`\\$\n]|\\.){1,256}?)`"
-)
-_NAME = re.compile(r"[\w.@+\-~ ()\[\]/{}*?%$#]+\Z")
-_TEST = re.compile(
+_LITERAL = r'"((?:[^"\\\n]|\\.){1,256}?)"' r"|'((?:[^'\\\n]|\\.){1,256}?)'" r"|`((?:[^`\\$\n]|\\.){1,256}?)`"
+_NAME = r"[\w.@+\-~ ()\[\]/{}*?%$#]+\Z"
+_TEST = (
     r"(?:\A|/)(?:tests?|__tests__|spec|e2e|cypress|fixtures|testdata)/|_test\.go\Z|[._](?:test|spec)\.\w+\Z"
     r"|(?:\A|/)test_[^/]*\.py\Z|(?:\A|/)conftest\.py\Z"
 )
@@ -66,7 +64,7 @@ def paths_named(context: BuildContext, suffixes: tuple[str, ...]) -> Mapping[str
         if "\0" in text:
             continue
         imports = _import_spans(source, text)
-        for literal in _LITERAL.finditer(text):
+        for literal in re.finditer(_LITERAL, text):
             value = literal.group(1) or literal.group(2) or literal.group(3)
             named = _candidate(value)
             if named is None or named.rpartition("/")[2] not in last_names:
@@ -83,14 +81,14 @@ def paths_named(context: BuildContext, suffixes: tuple[str, ...]) -> Mapping[str
 
 def is_test(path: str) -> bool:
     """Whether a source is a test by the conventions of its language."""
-    return _TEST.search(path) is not None
+    return re.search(_TEST, path) is not None
 
 
 def _candidate(value: str) -> str | None:
     """The path a literal may name, without its wildcard part; None for what is no path."""
     if "\\" in value:
         value = value.replace("\\\\", "/")
-    if "://" in value or not _NAME.match(value):
+    if "://" in value or not re.match(_NAME, value):
         return None
     value = re.split(r"[*?\[{$%#]", value, maxsplit=1)[0] if re.search(r"[*?\[{$%#]", value) else value
     while value.startswith("./"):
@@ -111,14 +109,14 @@ def _places(named: str, source: str) -> list[str]:
         folder = folder.rpartition("/")[0]
 
 
-_SPECIFIER = re.compile(r"(?:\bfrom|\bimport|\brequire\s*\(|\bimport\s*\()\s*\Z")
-_GO_IMPORTS = re.compile(r"^import\s*\([^)]*\)", re.MULTILINE)
+_SPECIFIER = r"(?:\bfrom|\bimport|\brequire\s*\(|\bimport\s*\()\s*\Z"
+_GO_IMPORTS = r"(?m)^import\s*\([^)]*\)"
 
 
 def _import_spans(source: str, text: str) -> list[tuple[int, int]]:
-    return [found.span() for found in _GO_IMPORTS.finditer(text)] if source.endswith(".go") else []
+    return [found.span() for found in re.finditer(_GO_IMPORTS, text)] if source.endswith(".go") else []
 
 
 def _is_import(text: str, at: int, spans: list[tuple[int, int]]) -> bool:
     """Whether the literal at this offset is a module's name."""
-    return bool(_SPECIFIER.search(text[max(0, at - 24) : at])) or any(start < at < end for start, end in spans)
+    return bool(re.search(_SPECIFIER, text[max(0, at - 24) : at])) or any(start < at < end for start, end in spans)

@@ -70,7 +70,7 @@ class Repository:
         names = self._files.list(folder)
         if isinstance(names, Unknown):
             return ()
-        paths = [posixpath.join(folder, name) for name in names if COMPOSE_NAME.match(name) and names[name] == "file"]
+        paths = [posixpath.join(folder, name) for name in names if re.match(COMPOSE_NAME, name) and names[name] == "file"]
         return tuple(built for path in sorted(paths)[:_MAX_FILES] for built in self._services(path))
 
     def builds_of(self, dockerfile: str) -> tuple[Built, ...]:
@@ -85,9 +85,9 @@ class Repository:
     def dockerfiles_of(self, path: str) -> Iterator[str]:
         """The Dockerfiles that a Compose, Bake or devcontainer file builds, as paths inside the repository."""
         folder = posixpath.dirname(path)
-        if COMPOSE_NAME.match(posixpath.basename(path)):
+        if re.match(COMPOSE_NAME, posixpath.basename(path)):
             named = [built.dockerfile for built in self._services(path) if built.dockerfile]
-        elif BAKE.search(path):
+        elif re.search(BAKE, path):
             builds = [build for build in read_bake(path, self._text(path)) if "://" not in (build.context or "")]
             named = [posixpath.join(folder, build.context or "", build.file or "Dockerfile") for build in builds]
         else:
@@ -117,13 +117,13 @@ class Repository:
         found: dict[str, list[str]] = {name: [] for name in _Candidates._fields}
         for path in self._walk():
             name = posixpath.basename(path)
-            if COMPOSE_NAME.match(name):
+            if re.match(COMPOSE_NAME, name):
                 found["compose"].append(path)
             elif _CI.match(path):
                 found["pipelines"].append(path)
             elif _SCRIPT.match(path):
                 found["scripts"].append(path)
-            elif BAKE.search(path):
+            elif re.search(BAKE, path):
                 found["bake"].append(path)
             elif name == "Procfile":
                 found["procfiles"].append(path)

@@ -67,7 +67,7 @@ _TOOLS = {
     "cargo": _Tool("cargo", frozenset({"build"}), "CARGO_HOME", "~/.cargo", below="registry",
                    elsewhere=r"--offline|--frozen"),
 }  # fmt: skip
-_NO_CACHE = re.compile(r"(?<!\S)-a(?!\S)")
+_NO_CACHE = r"(?<!\S)-a(?!\S)"
 
 
 def compile_caches(reading: StageReading) -> Iterator[CompileCache | tuple[Step, Refused]]:
@@ -257,7 +257,7 @@ def _why_not_used(reading: StageReading, step: Step, manager: str, calls: Sequen
     found = re.search(rf"{elsewhere}|\b(?:HOME|XDG_CACHE_HOME)=", text)
     if found is not None:
         return Refused(f"line {line} has {found[0].strip()}: {tool.title} looks for its cache elsewhere, or for none")
-    if manager == "go" and any(_NO_CACHE.search(text[slice(*call.command.span)]) for call in calls):
+    if manager == "go" and any(re.search(_NO_CACHE, text[slice(*call.command.span)]) for call in calls):
         return Refused(
             f"`-a` on line {line} has every package compiled again, whatever a cache holds",
             "remove -a: go build knows by itself what changed",

@@ -6,7 +6,6 @@ asks a :class:`StageReading`; the rules are those of BuildKit's dispatchers (``d
 
 from __future__ import annotations
 
-import heapq
 import posixpath
 import re
 from bisect import bisect_left
@@ -291,6 +290,8 @@ class StageReading:
 
     def in_image(self, path: str, before: Instruction | None = None) -> tuple[str, ...]:
         """Absolute image paths at which the context's ``path`` is copied (before an instruction), latest last."""
+        import heapq
+
         end = len(self.steps) if before is None else self.position(before)
         keys = ["", *_folders_above(path), path]
         at = heapq.merge(*(self._copies_by_source.get(key, ()) for key in dict.fromkeys(keys)))
@@ -310,6 +311,8 @@ class StageReading:
 
         Only answers with paths that the context is known to hold.
         """
+        import heapq
+
         end = len(self.steps) if before is None else self.position(before)
         keys = [*_folders_above(path), path.rstrip("/")]
         places = (self._copies_by_target.get(key, []) for key in dict.fromkeys(keys))

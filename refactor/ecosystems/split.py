@@ -18,7 +18,7 @@ from refactor.syntax import Instruction
 _RUNNER_ONLY = frozenset({"LABEL", "EXPOSE", "VOLUME", "STOPSIGNAL", "HEALTHCHECK", "CMD", "ENTRYPOINT", "MAINTAINER"})
 _BOTH = frozenset({"ENV", "WORKDIR", "SHELL"})
 _SEEN_BY_RUN = frozenset({"ENV", "ARG", "USER", "SHELL", "RUN"})
-_VARIABLE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
+_VARIABLE = r"\$\{?([A-Za-z_][A-Za-z0-9_]*)"
 
 
 class Role(enum.Flag):
@@ -75,7 +75,7 @@ def assemble(
                 "say in the Dockerfile's own stage what is needed at run time, or move that step apart",
             )
         placed.append((step, role))
-    used = {name for step, role in placed if Role.RUNNER in role for name in _VARIABLE.findall(step.node.argument)}
+    used = {name for step, role in placed if Role.RUNNER in role for name in re.findall(_VARIABLE, step.node.argument)}
     builder: list[Instruction | str | Instead] = list(builder_head)
     runner: list[Instruction | str | Instead] = list(runner_head)
     waiting = list(artefacts)

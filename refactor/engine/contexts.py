@@ -7,6 +7,7 @@ only a folder above it holds what the Dockerfile copies.
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 from refactor.context import BuildContext
@@ -60,7 +61,7 @@ class ContextFinder:
         found = self._compose.get(folder)
         if found is None:
             try:
-                found = any(COMPOSE_NAME.match(name) for name in os.listdir(folder))
+                found = any(re.match(COMPOSE_NAME, name) for name in os.listdir(folder))
             except OSError:
                 found = False
             self._compose[folder] = found

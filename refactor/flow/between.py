@@ -14,8 +14,8 @@ from refactor.syntax import Instruction
 
 _SETTINGS = ("/etc", "/root", "/home", "/usr/local/etc", "/usr/local/share/ca-certificates", "/usr/share")
 """Where package managers look for settings, credentials and certificates."""
-_OF_THE_SYSTEM = re.compile(r"/(?:bin|etc|home|lib|opt|root|sbin|srv|tmp|usr|var)(?:/|\Z)")
-_CODE = re.compile(r".*\.(?:[cm]?[jt]sx?|cs|go|java|kt|php|py|rb|rs|scala)")
+_OF_THE_SYSTEM = r"/(?:bin|etc|home|lib|opt|root|sbin|srv|tmp|usr|var)(?:/|\Z)"
+_CODE = r".*\.(?:[cm]?[jt]sx?|cs|go|java|kt|php|py|rb|rs|scala)"
 _ABOVE = "move it above the copy of the sources, if the install needs it"
 
 
@@ -34,7 +34,7 @@ def goes_first(reading: StageReading, node: Instruction, sources: Instruction) -
     own = reading.copied_by(node)
     places = [one.target if one.is_folder else posixpath.dirname(one.target) for one in reading.copied_by(sources)]
     is_inside = any(
-        is_within(target, place) and not (place == "/" and _OF_THE_SYSTEM.match(target)) for place in places
+        is_within(target, place) and not (place == "/" and re.match(_OF_THE_SYSTEM, target)) for place in places
     )
     unseen = why_copy_unseen(reading, node)
     if unseen is not None:
@@ -79,9 +79,9 @@ def _ends(reading: StageReading, node: Instruction, written: str, target: str) -
 
 def _has_sources(reading: StageReading, copied: Copied) -> bool:
     if not copied.is_folder:
-        return _CODE.fullmatch(copied.source) is not None
+        return re.fullmatch(_CODE, copied.source) is not None
     files = reading.context.files(copied.source)
-    return isinstance(files, Unknown) or any(_CODE.fullmatch(path) for path in files)
+    return isinstance(files, Unknown) or any(re.fullmatch(_CODE, path) for path in files)
 
 
 def why_no_sources(reading: StageReading, node: Instruction, manifests: Sequence[str]) -> str | None:

@@ -14,10 +14,9 @@ from refactor.flow.roots import SHELLS, Root, roots_of
 from refactor.syntax import Instruction
 
 _OTHER_FOLDER = "check the path, or name the folder that is built from with --context"
-_NO_PROGRAM = re.compile(
-    r"\..*|.*Dockerfile.*|.*\.dockerfile|(?:docker-)?compose.*\.ya?ml|docker-bake.*|(?:README|LICEN[SC]E|CHANGELOG|"
-    r"CONTRIBUTING|NOTICE|CODEOWNERS|SECURITY|MAINTAINERS|AUTHORS).*",
-    re.IGNORECASE,
+_NO_PROGRAM = (
+    r"(?i)\..*|.*Dockerfile.*|.*\.dockerfile|(?:docker-)?compose.*\.ya?ml|docker-bake.*|(?:README|LICEN[SC]E|CHANGELOG|"
+    r"CONTRIBUTING|NOTICE|CODEOWNERS|SECURITY|MAINTAINERS|AUTHORS).*"
 )
 """Names beside a Dockerfile that make no program."""
 _SHOWN = 4
@@ -63,7 +62,7 @@ def why_copy_unseen(reading: StageReading, node: Instruction) -> str | None:
 
 def is_of_program(name: str) -> bool:
     """A file of this name may be a part of a program: not the Dockerfile itself, a README or a licence."""
-    return _NO_PROGRAM.fullmatch(name) is None
+    return re.fullmatch(_NO_PROGRAM, name) is None
 
 
 def _why_unseen(reading: StageReading, raw: str, path: str | None) -> str | None:

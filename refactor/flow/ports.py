@@ -10,8 +10,8 @@ from refactor.ecosystems.reading import StageReading
 FIRST_FREE = 1024
 """Linux lets every user listen on ports from here on (``net.ipv4.ip_unprivileged_port_start``); Docker has lowered that
 to 0 for its containers since 20.10, podman, CRI-O and containerd 1.x have not."""
-_PORT_NAME = re.compile(r"(?:.*_)?PORT")
-_ARGUMENT = re.compile(r"(?:[\w.*\[\]:]*:|--(?:port|http-port|listen|bind)[= ]\D{0,20})(\d{1,5})(?:/\w+)?")
+_PORT_NAME = r"(?:.*_)?PORT"
+_ARGUMENT = r"(?:[\w.*\[\]:]*:|--(?:port|http-port|listen|bind)[= ]\D{0,20})(\d{1,5})(?:/\w+)?"
 
 
 def low_ports(reading: StageReading, by_sources: Iterable[int] = ()) -> dict[int, str]:
@@ -24,7 +24,7 @@ def low_ports(reading: StageReading, by_sources: Iterable[int] = ()) -> dict[int
                 _add(found, reading.expand(word, step.node) or word, f"EXPOSE on line {line}")
         elif step.keyword == "ENV":
             for name, value in step.node.pairs:
-                if _PORT_NAME.fullmatch(name):
+                if re.fullmatch(_PORT_NAME, name):
                     _add(found, reading.expand(value, step.node) or value, f"{name} on line {line}")
     start = reading.start
     if start is not None:
@@ -33,7 +33,7 @@ def low_ports(reading: StageReading, by_sources: Iterable[int] = ()) -> dict[int
             words = [word.literal for command in start.script.commands for word in command.words]
         for word, following in zip(words, [*words[1:], ""]):
             for text in (word, f"{word} {following}"):
-                match = _ARGUMENT.fullmatch(text)
+                match = re.fullmatch(_ARGUMENT, text)
                 if match is not None:
                     _add(found, match[1], "the start command")
             if word in {"-p", "-b"}:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import posixpath
 import re
-import shlex
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -109,6 +108,8 @@ def _of_words(
         yield Root(words, folder, where, command)
         return
     path, text = file
+    import shlex
+
     # The words behind the script's name are what `exec "$@"` runs.
     rest = " ".join(shlex.quote(word) for word in words[at + 1 :])
     body = re.sub(r'"?\$(?:[@*]|\{@\})"?', lambda _: rest, text.replace("\r\n", "\n"))

@@ -25,7 +25,7 @@ _MAKES_FOLDERS = frozenset({"mkdir"})
 _CHANGES_FILES = frozenset({"touch", "tee", "truncate", "rm", "chmod"})
 _COPIES_FILES = frozenset({"cp", "mv", "ln", "install", "rsync"})
 _DOWNLOADS: Mapping[str, tuple[str, ...]] = {"curl": ("-o", "--output"), "wget": ("-O", "--output-document")}
-CALM = re.compile(r"^/(?:dev|proc|tmp|var/tmp)(?:/|$)")
+CALM = r"^/(?:dev|proc|tmp|var/tmp)(?:/|$)"
 """Folders that any user may write to."""
 
 
@@ -43,7 +43,7 @@ def written_by_shell(reading: StageReading) -> dict[str, str] | Refused:
         places = [join(root.folder, path.strip("\"'")) for path in folders]
         places += [posixpath.dirname(join(root.folder, path.strip("\"'"))) or "/" for path in files if path]
         for place in places:
-            if not CALM.match(place + "/"):
+            if not re.match(CALM, place + "/"):
                 found.setdefault(place, f"{root.where} writes to it ({root.name})")
     return found
 

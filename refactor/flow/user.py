@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import posixpath
 import re
-import shlex
 
 from refactor.context import Unknown
 from refactor.context.literals import NOT_SOURCES
@@ -24,18 +23,17 @@ _ONLY_ROOT_CAN = frozenset(
     "chown useradd adduser usermod groupadd addgroup groupmod mount umount iptables sysctl".split()
 )
 _ROOT_IMAGES = frozenset("nginx httpd mysql postgres redis mongo mariadb haproxy traefik".split())
-_HOME_DOWNLOADS = re.compile(
+_HOME_DOWNLOADS = (
     r"playwright install|nltk\.download|nltk\.downloader|huggingface-cli|puppeteer browsers install"
     r"|corepack (?:prepare|use|install)|pip3? install .*--user|spacy download .*--user|npx playwright"
 )
 _INSTALLS = frozenset("install update ci sync global-install".split())
-_NOT_SHIPPED = re.compile(
-    r"(?:.*[-_.])?(?:dev|devel|development|devcontainer|test|tests|testing|debug|debugger|ci|lint|linter|e2e|bench|"
-    r"benchmark|coverage)(?:[-_.].*|\d*)",
-    re.IGNORECASE,
+_NOT_SHIPPED = (
+    r"(?i)(?:.*[-_.])?(?:dev|devel|development|devcontainer|test|tests|testing|debug|debugger|ci|lint|linter|e2e|bench|"
+    r"benchmark|coverage)(?:[-_.].*|\d*)"
 )
 """Names of stages that people and pipelines work in (``dev-envs`` is Docker's own example for it)."""
-_TOLD = re.compile(r"(?:\A|/)(?:Makefile|[Jj]ustfile|Taskfile\.ya?ml|[^/]+\.(?:sh|bash|md|rst|txt|py|go|js|ts|toml))\Z")
+_TOLD = r"(?:\A|/)(?:Makefile|[Jj]ustfile|Taskfile\.ya?ml|[^/]+\.(?:sh|bash|md|rst|txt|py|go|js|ts|toml))\Z"
 _MAX_TOLD = 2_000
 _MAX_TOLD_BYTES = 256 * 1024
 _SOCKET = "docker.sock"
@@ -50,7 +48,7 @@ def why_not_shipped(reading: StageReading) -> Refused | None:
             f"{reading.context.deployment.named_by('target')} builds the stage {targets[0]}, not the last one",
             "write USER into the stage that is shipped",
         )
-    if name is not None and _NOT_SHIPPED.fullmatch(name) and name not in targets:
+    if name is not None and re.fullmatch(_NOT_SHIPPED, name) and name not in targets:
         return Refused(
             f"the last stage is called {name}: people and pipelines work in it, it is not what is shipped",
             "write USER into the stage that is shipped, or make that the last one",
@@ -96,7 +94,7 @@ def _socket_told(reading: StageReading) -> str | None:
     def look() -> str | None:
         files = context.files(without=NOT_SOURCES)
         for path in (
-            [path for path in files if _TOLD.search(path)][:_MAX_TOLD] if not isinstance(files, Unknown) else ()
+            [path for path in files if re.search(_TOLD, path)][:_MAX_TOLD] if not isinstance(files, Unknown) else ()
         ):
             data = context.read_bytes(path)
             if not isinstance(data, Unknown) and len(data) <= _MAX_TOLD_BYTES and _SOCKET.encode() in data:
@@ -148,7 +146,11 @@ def _why_root_program(root: Root) -> Refused | None:
         return Refused(f"{root.name} is meant to start as root and drops privileges itself")
     if root.name in _ONLY_ROOT_CAN:
         return Refused(f"{root.where}, which is started, calls {root.name}, which only root can do")
-    command = root.command or next(iter(read(shlex.join(root.words)).commands), None)
+    command = root.command
+    if command is None:
+        import shlex
+
+        command = next(iter(read(shlex.join(root.words)).commands), None)
     call = package_call(command) if command is not None else None
     if call is not None and call.action in _INSTALLS:
         return Refused(
@@ -170,7 +172,7 @@ def _why_home(reading: StageReading) -> Refused | None:
             return Refused(f"line {line} sets a variable to a path below /root, which only root can read")
         if node.keyword == "RUN" and ("/root/" in node.argument.replace("/root/.cache", "") or "~/" in node.argument):
             return Refused(f"line {line} uses root's home folder, which only root can read")
-        if node.keyword == "RUN" and _HOME_DOWNLOADS.search(node.argument):
+        if node.keyword == "RUN" and re.search(_HOME_DOWNLOADS, node.argument):
             return Refused(f"line {line} downloads into root's home folder, which only root can read")
     return None
 

@@ -9,14 +9,14 @@ from refactor.images.base_image import BaseImage
 from refactor.images.contents import DEBIAN_NUMBERS, PATH
 from refactor.images.reference import Reference
 
-_NAME = re.compile(r"(static|base-nossl|base|cc|java-base|java|nodejs|python3|python2\.7)(\d*)(?:-debian(\d+))?$")
+_NAME = r"(static|base-nossl|base|cc|java-base|java|nodejs|python3|python2\.7)(\d*)(?:-debian(\d+))?$"
 _ARCHITECTURES = frozenset(("amd64", "arm", "arm64", "ppc64le", "riscv64", "s390x"))
 _PYTHON = {"buster": "3.7", "bullseye": "3.9", "bookworm": "3.11", "trixie": "3.13"}
 _SOURCE = "https://github.com/GoogleContainerTools/distroless"
 
 
 def read_distroless(text: str, reference: Reference) -> BaseImage | None:
-    match = _NAME.match(reference.name.removeprefix("gcr.io/distroless/"))
+    match = re.match(_NAME, reference.name.removeprefix("gcr.io/distroless/"))
     if match is None:
         return None
     kind, version, number = match[1], match[2], match[3]

@@ -9,24 +9,22 @@ from refactor.syntax import Dockerfile, Instruction, Stage
 
 _NOT_KNOWN = "Windows' commands, paths and users are not known to dockerfix"
 # Microsoft's own repositories, and the words that the tags of all others have (library/golang, dotnet/sdk, ...).
-_IMAGE = re.compile(
+_IMAGE = (
     r"^mcr\.microsoft\.com/(?:windows|dotnet/framework)\b|^microsoft/(?:windows|iis|dotnet-framework)"
     r"|servercore|nanoserver|windows[-_:](?:ltsc)?\d{4}\b"
 )
 _SHELLS = frozenset({"cmd", "powershell"})
 """Programs by which a command begins on Windows alone; PowerShell is `pwsh` elsewhere."""
-_DRIVE = re.compile(r"^[\"']?[A-Za-z]:(?:[\\/]|$)")
+_DRIVE = r"^[\"']?[A-Za-z]:(?:[\\/]|$)"
 _TEXT = (
     r"(?i)(?:^|[\s\"'=;(\[,])[c-h]:\\+\w[^\s\"',]*|\bif\s+not\s+exist\b|\b(?:cmd|powershell)\.exe\b"
     r"|\bcmd[\"',\s]+/[sc]\b"
 )
 _SIGNS = ("\\", "exist", "cmd", "powershell")
 """One of them is in whatever `_TEXT` finds; it is compiled only then."""
-_PROGRAM = re.compile(r"[^\s\"']+\.(?:exe|ps1|bat|cmd|msi)$", re.I)
+_PROGRAM = r"(?i)[^\s\"']+\.(?:exe|ps1|bat|cmd|msi)$"
 _BACKSLASHES = r"(?:^|[\s\"'])(?:\.{0,2}\\+)?[\w.-]+(?:\\+[\w.-]+)+"
-_POSIX = re.compile(
-    r"\b(?:apt|apt-get|apk|yum|dnf|microdnf|zypper|chmod|chown|wine\d*|mono)\b|/bin/|/usr/|/etc/|\bsh -c\b"
-)
+_POSIX = r"\b(?:apt|apt-get|apk|yum|dnf|microdnf|zypper|chmod|chown|wine\d*|mono)\b|/bin/|/usr/|/etc/|\bsh -c\b"
 
 
 def why_windows(file: Dockerfile, stage: Stage) -> str | None:
@@ -63,7 +61,7 @@ def _all(file: Dockerfile) -> dict[int, str]:
 
 def _image(file: Dockerfile, stage: Stage) -> str | None:
     reference = file.expand(stage.image, stage.from_) or stage.image
-    return f"{stage.image} is a Windows image" if _IMAGE.search(reference.lower()) else None
+    return f"{stage.image} is a Windows image" if re.search(_IMAGE, reference.lower()) else None
 
 
 def _is_known(file: Dockerfile, stage: Stage) -> bool:
@@ -82,7 +80,7 @@ def _text(file: Dockerfile, stage: Stage, is_known: bool) -> str | None:
             sign = _possible(node)
             maybe = None if sign is None else (node, sign)
     # A program's name may end in .exe elsewhere as well: Mono, Wine, what is built for others.
-    if maybe is not None and not any(_POSIX.search(node.argument) for node in nodes):
+    if maybe is not None and not any(re.search(_POSIX, node.argument) for node in nodes):
         return _said(file, *maybe)
     return None
 
@@ -97,7 +95,7 @@ def _certain(node: Instruction) -> str | None:
         words = node.json or ()
         name = re.split(r"[\\/]", words[0].lower())[-1].removesuffix(".exe") if words else ""
         return words[0] if name in _SHELLS else None
-    if node.keyword == "WORKDIR" and _DRIVE.match(node.argument):
+    if node.keyword == "WORKDIR" and re.match(_DRIVE, node.argument):
         return node.argument
     return None
 
@@ -106,7 +104,7 @@ def _likely(node: Instruction) -> str | None:
     if node.keyword in {"RUN", "CMD", "ENTRYPOINT"}:
         first = _first_word(node)
         return first if first.lower().removesuffix(".exe") in _SHELLS else _found(_TEXT, node)
-    if node.keyword in {"COPY", "ADD"} and node.destination is not None and _DRIVE.match(node.destination):
+    if node.keyword in {"COPY", "ADD"} and node.destination is not None and re.match(_DRIVE, node.destination):
         return node.destination
     return _found(_TEXT, node) if node.keyword in {"ENV", "VOLUME", "HEALTHCHECK"} else None
 
@@ -114,7 +112,7 @@ def _likely(node: Instruction) -> str | None:
 def _possible(node: Instruction) -> str | None:
     if node.keyword in {"RUN", "CMD", "ENTRYPOINT"}:
         first = _first_word(node)
-        if _PROGRAM.fullmatch(first):
+        if re.fullmatch(_PROGRAM, first):
             return first
     if node.escape == "`" and node.keyword not in {"LABEL", "MAINTAINER"}:
         return _found(_BACKSLASHES, node)

@@ -13,7 +13,7 @@ from refactor.shell.script import ShellScript
 _NAMED_BY_OPERANDS = frozenset(("mkdir", "touch", "tee"))
 _NAMED_BY_THE_LAST = frozenset(("cp", "mv", "ln", "rsync"))
 _UNPACKERS = frozenset(("tar", "bsdtar", "unzip"))
-_ARCHIVE = re.compile(r"\.(?:tar(?:\.\w+)?|tgz|tbz2?|txz|zip)$")
+_ARCHIVE = r"\.(?:tar(?:\.\w+)?|tgz|tbz2?|txz|zip)$"
 
 
 class Files(NamedTuple):
@@ -108,8 +108,8 @@ def _made_by(command: Command) -> Iterator[str]:
             yield from own[source + 1 :] or [posixpath.basename(own[source].rstrip("/")).removesuffix(".git")]
     elif name in _UNPACKERS:
         folder = option(command, "-C", "--directory", "-d") or ""
-        archives = (word for word in words if _ARCHIVE.search(word))
-        yield from (posixpath.join(folder, _ARCHIVE.sub("", posixpath.basename(word))) for word in archives)
+        archives = (word for word in words if re.search(_ARCHIVE, word))
+        yield from (posixpath.join(folder, re.sub(_ARCHIVE, "", posixpath.basename(word))) for word in archives)
 
 
 def downloads(command: Command) -> Iterator[str]:

@@ -19,7 +19,7 @@ _REFRESH = frozenset(("-U", "--update", "--update-cache"))
 _FETCHES = {"install": "install", "add": "add", "in": "install"}
 # A package that brings a repository, with which the next call finds more than this one (epel-release, *.rpm, URLs).
 # What one of Debian's brings is not seen before another `apt-get update`.
-_REPOSITORY = re.compile(r"(?:^|-)(?:release|repos?)(?:-|$)|^epel|://|\.rpm$")
+_REPOSITORY = r"(?:^|-)(?:release|repos?)(?:-|$)|^epel|://|\.rpm$"
 CACHES: Mapping[str, tuple[str, ...]] = {
     "apt": ("/var/lib/apt", "/var/cache/apt"),
     "apk": ("/var/cache/apk", "/etc/apk/cache"),
@@ -48,7 +48,7 @@ def why_not_one_list(first: PackageCall, second: PackageCall) -> str | None:
             return "a package is removed"
     if first.program != second.program or _FETCHES[first.verb] != _FETCHES[second.verb]:
         return f"`{first.program}` and `{second.program}` are two programs"
-    if first.manager not in ("apt", "apk") and any(_REPOSITORY.search(word.literal) for word in first.packages):
+    if first.manager not in ("apt", "apk") and any(re.search(_REPOSITORY, word.literal) for word in first.packages):
         return "a package may bring the repository that the next one comes from"
     if _flags(first) != _flags(second):
         return "their flags differ"

@@ -86,7 +86,7 @@ def _by_sources(reading: StageReading, files: tuple[str, ...]) -> dict[str, str]
             if isinstance(places, Refused):
                 return places
             for place in places:
-                if not CALM.match(place):
+                if not re.match(CALM, place):
                     folder = place if _is_folder(reading, place, use) else posixpath.dirname(place) or "/"
                     folders.setdefault(folder, f"{path}:{use.line} writes to {place} ({use.call})")
     return folders
@@ -252,7 +252,7 @@ def _by_start(reading: StageReading) -> dict[str, str] | Refused:
             if "$" in value:
                 return Refused(f"{root.where} writes to {value}, which depends on a variable")
             folder = posixpath.dirname(join(root.folder, value)) or "/"
-            if not CALM.match(folder + "/"):
+            if not re.match(CALM, folder + "/"):
                 found[folder] = f"{root.where} writes to {value} ({name})"
         if "celery" in served and ("beat" in words or "-B" in words):
             found.setdefault(root.folder, f"{root.where} runs celery beat, which keeps celerybeat-schedule there")
