@@ -115,6 +115,9 @@ def test_start_up_loads_nothing_heavy() -> None:
         "subprocess",
         "json",
         "tomllib",
+        "heapq",
+        "shlex",
+        "fnmatch",
     }
     code = (
         "import sys, refactor.cli.main, refactor.cli.session;"
@@ -123,6 +126,22 @@ def test_start_up_loads_nothing_heavy() -> None:
     )
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert not heavy.intersection(loaded.split())
+    # Patterns that every file is read with; `re` compiles all others, which are plain strings, at their first use.
+    always = {f"refactor.{name}" for name in ("syntax.words", "syntax.expansion", "shell.fast", "shell.command")}
+    paths = {module_of(path): path for folder in ("refactor", "codemods") for path in modules(folder)}
+    assert {name for name in paths.keys() & set(loaded.split()) if compiles_at_import(paths[name])} == always
+
+
+def compiles_at_import(path: Path) -> bool:
+    """Whether a statement of the module itself compiles a pattern."""
+    calls = (
+        node
+        for outer in ast.parse(path.read_text()).body
+        if isinstance(outer, ast.Assign | ast.AnnAssign)
+        for node in ast.walk(outer)
+        if isinstance(node, ast.Call)
+    )
+    return any(ast.unparse(call.func) == "re.compile" for call in calls)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,9 @@ Kind: TypeAlias = Literal["compose", "kubernetes", "helm", "procfile", "ci"]
 
 def names_dockerfiles(path: str) -> bool:
     """Whether a file of this name says which files are Dockerfiles: Compose, Bake, devcontainer."""
-    return bool(re.match(COMPOSE_NAME, posixpath.basename(path)) or re.search(BAKE, path) or re.search(DEVCONTAINER, path))
+    return bool(
+        re.match(COMPOSE_NAME, posixpath.basename(path)) or re.search(BAKE, path) or re.search(DEVCONTAINER, path)
+    )
 
 
 class Mount(NamedTuple):

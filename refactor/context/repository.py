@@ -70,7 +70,9 @@ class Repository:
         names = self._files.list(folder)
         if isinstance(names, Unknown):
             return ()
-        paths = [posixpath.join(folder, name) for name in names if re.match(COMPOSE_NAME, name) and names[name] == "file"]
+        paths = [
+            posixpath.join(folder, name) for name in names if re.match(COMPOSE_NAME, name) and names[name] == "file"
+        ]
         return tuple(built for path in sorted(paths)[:_MAX_FILES] for built in self._services(path))
 
     def builds_of(self, dockerfile: str) -> tuple[Built, ...]:
