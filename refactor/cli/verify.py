@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from refactor.proof.prove import ProofOptions
     from refactor.proof.verify import Verified
 
-_FORMATS = ("text", "json", "markdown")
+_FORMATS = ("text", "json", "markdown", "html", "svg")
+_OF_ALL_FILES = ("json", "html", "svg")
 
 _EPILOG = """\b
 Exit status:
@@ -262,13 +263,13 @@ def run_verify(
                 if write is not None:
                     write(verified)
                 status = max(status, verified.status)
-                if format_name == "json":
+                if format_name in _OF_ALL_FILES:
                     results.append(as_json(verified))
                 else:
                     out.write(render_markdown(verified) + "\n" if format_name == "markdown" else render_text(verified))
                     out.flush()
-            if format_name == "json":
-                out.write(json.dumps({"engine": _engine(engine), "files": results}, indent=2) + "\n")
+            if format_name in _OF_ALL_FILES:
+                out.write(_render({"engine": _engine(engine), "files": results}, format_name))
     except FileProblem as problem:
         _complain(str(problem))
         return 2
@@ -277,6 +278,18 @@ def run_verify(
         name = str(error)
         return 128 + (getattr(signal, name, signal.SIGINT) if name.startswith("SIG") else signal.SIGINT)
     return status
+
+
+def _render(document: dict[str, Any], format_name: str) -> str:
+    if format_name == "html":
+        from refactor.proof.html import render_html
+
+        return render_html(document)
+    if format_name == "svg":
+        from refactor.proof.chart import render_svg
+
+        return render_svg(document)
+    return json.dumps(document, indent=2) + "\n"
 
 
 def _engine(engine: Engine) -> dict[str, str]:

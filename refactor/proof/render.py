@@ -269,6 +269,17 @@ def as_json(verified: Verified) -> dict[str, Any]:
         else "unchanged",
         "codemods": list(verified.codemods),
         "message": verified.message,
+        "findings": [
+            {
+                "codemod": finding.codemod,
+                "line": finding.line,
+                "message": finding.message,
+                "why": finding.why,
+                "evidence": list(finding.evidence),
+                "safety": finding.safety,
+            }
+            for finding in verified.findings
+        ],
     }
     if verified.proof is not None:
         result["proof"] = _proof(verified.proof)

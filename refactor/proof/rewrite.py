@@ -10,6 +10,7 @@ from refactor.codemod import Codemod, Safety
 from refactor.codemod.codemod import discover
 from refactor.context import BuildContext
 from refactor.engine.fix import fix
+from refactor.engine.record import FindingRecord, record_of
 from refactor.engine.run import Options, Worker
 from refactor.model.aspects import Aspect
 from refactor.model.build_model import BuildModel
@@ -30,6 +31,8 @@ class Rewrite:
     """Whether all that was applied is SAFE, so that no file of the image may differ."""
     errors: tuple[str, ...] = ()
     """Why there is none: the file's own faults, or a gate that stopped it."""
+    findings: tuple[FindingRecord, ...] = ()
+    """What was applied, with its evidence."""
 
 
 class Rewriter(Protocol):
@@ -60,7 +63,8 @@ def rewriter_for(path: str, source: bytes, options: Options, top: str | None = N
         errors = () if record.is_changed else tuple(str(message) for message in record.errors)
         after = record.after if record.after is not None else source
         is_safe = all(finding.safety == str(Safety.SAFE) for finding in record.applied)
-        return Rewrite(after, ids, _aspects([known[id] for id in ids], source, after), is_safe=is_safe, errors=errors)
+        aspects = _aspects([known[id] for id in ids], source, after)
+        return Rewrite(after, ids, aspects, is_safe=is_safe, errors=errors, findings=record.applied)
 
     return rewrite
 
@@ -75,7 +79,8 @@ def rewriter_with(source: bytes, context: BuildContext, codemods: Sequence[type[
         errors = (change.failure,) if change.failure else tuple(problem.reason for problem in change.problems)
         aspects = _aspects([cls for cls in chosen if cls.id in ids], source, change.after)
         is_safe = all(finding.safety is Safety.SAFE for finding in change.applied)
-        return Rewrite(change.after, ids, aspects, is_safe=is_safe, errors=errors)
+        findings = record_of("", change, diff=False, after=False).applied
+        return Rewrite(change.after, ids, aspects, is_safe=is_safe, errors=errors, findings=findings)
 
     return rewrite
 

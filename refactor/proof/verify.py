@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from refactor.context import BuildContext
 from refactor.engine.contexts import ContextFinder
 from refactor.engine.files import FileProblem, read_source
+from refactor.engine.record import FindingRecord
 from refactor.engine.run import Options, Worker
 from refactor.proof.bisect import Culprit, bisect
 from refactor.proof.engine import Engine, EngineProblem
@@ -36,6 +37,8 @@ class Verified:
     message: str = ""
     """Why there is no proof."""
     is_error: bool = False
+    findings: tuple[FindingRecord, ...] = ()
+    """What the whole rewrite applied, with its evidence."""
 
     @property
     def status(self) -> int:
@@ -132,7 +135,7 @@ def _verify(
     say: Callable[[str], None],
 ) -> Verified:
     proof = prover.judge(rewrite.after, rewrite.may_change, rewrite.files, is_safe=rewrite.is_safe)
-    verified = Verified(path, proof, rewrite.codemods)
+    verified = Verified(path, proof, rewrite.codemods, findings=rewrite.findings)
     if proof.is_proved:
         return replace(verified, after=rewrite.after, kept=rewrite.codemods)
     if proof.verdict is Verdict.UNJUDGED or not is_bisecting:
