@@ -12,6 +12,7 @@ from refactor import BuildContext, Refused, Rewrite, Slim, StageReading, Written
 from refactor.codemod import Settings
 from refactor.ecosystems import Install
 from refactor.ecosystems.node import Node
+from refactor.ecosystems.node.programs import Ran
 from refactor.ecosystems.node.sources import facts_of
 
 TSCONFIG = '{"compilerOptions": {"outDir": "./dist", "rootDir": "src"}, "include": ["src"]}'
@@ -1356,3 +1357,15 @@ def test_broken_manifests_are_no_exception(broken: str) -> None:
 )
 def test_sources_made_to_cost_time_are_read(text: str) -> None:
     assert facts_of(text + "\n").packages == {}
+
+
+@pytest.mark.parametrize(
+    ("program", "args", "shown"),
+    [
+        ("npm ci", ("ci", "--omit=dev"), "`npm ci --omit=dev`"),
+        ("yarn install", (), "`yarn install`"),
+        ("tsc", (), "`tsc`"),
+    ],
+)
+def test_a_command_is_shown_as_it_was_written(program: str, args: tuple[str, ...], shown: str) -> None:
+    assert Ran(program, args, "/app", ()).shown == shown

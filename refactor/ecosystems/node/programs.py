@@ -111,7 +111,10 @@ class Ran(NamedTuple):
     @property
     def shown(self) -> str:
         """For messages: the command with the scripts that lead to it."""
-        text = self.text if len(self.text) <= 60 else self.text[:57] + "..."
+        manager, _, action = self.program.partition(" ")
+        # The arguments of a package manager's call have its verb, as it was written.
+        text = " ".join((manager, *self.args)) if action and self.args else self.text
+        text = text if len(text) <= 60 else text[:57] + "..."
         return f"`{text}`" if not self.via else f"`{self.via[0]}` (`{text}`)"
 
 
