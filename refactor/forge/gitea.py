@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from refactor.forge.http import Api
-from refactor.forge.protocol import ForgeProblem, PullRequest, RemoteRepository
+from refactor.forge.protocol import ForgeProblem, PullRequest, RemoteRepository, open_or_find
 
 
 def headers(token: str) -> Mapping[str, str]:
@@ -48,16 +48,8 @@ class Gitea:
 
     def open_pull_request(self, branch: str, base: str, title: str, body: str, labels: Sequence[str]) -> PullRequest:
         sent = {"title": title, "body": body, "head": branch, "base": base, "labels": self._label_numbers(labels)}
-        try:
-            return _pull_request(self._api.write("POST", f"{self._path}/pulls", sent).json())
-        except ForgeProblem as problem:
-            # 409: there is one, of an earlier request whose answer was lost perhaps.
-            if problem.status not in {409, None, 500, 502, 503, 504}:
-                raise
-            there = [pull for pull in self.pull_requests(branch) if pull.is_open]
-            if not there:
-                raise
-            return there[0]
+        path = f"{self._path}/pulls"
+        return open_or_find(self, branch, lambda: _pull_request(self._api.write("POST", path, sent).json()), 409)
 
     def missing_labels(self, pull: PullRequest, labels: Sequence[str]) -> Sequence[str]:
         # They are given with the request that opens it.

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from refactor.forge.http import Api
-from refactor.forge.protocol import ForgeProblem, PullRequest, RemoteRepository
+from refactor.forge.protocol import ForgeProblem, PullRequest, RemoteRepository, open_or_find
 
 API = "https://api.github.com"
 
@@ -62,16 +62,8 @@ class GitHub:
 
     def open_pull_request(self, branch: str, base: str, title: str, body: str, labels: Sequence[str]) -> PullRequest:
         sent = {"title": title, "body": body, "head": branch, "base": base, "maintainer_can_modify": True}
-        try:
-            opened = _pull_request(self._api.write("POST", f"/repos/{self._name}/pulls", sent).json())
-        except ForgeProblem as problem:
-            # 422 is also the answer where an earlier, lost request opened it: what is there decides.
-            if problem.status not in {422, None, 500, 502, 503, 504}:
-                raise
-            there = [pull for pull in self.pull_requests(branch) if pull.is_open]
-            if not there:
-                raise
-            opened = there[0]
+        path = f"/repos/{self._name}/pulls"
+        opened = open_or_find(self, branch, lambda: _pull_request(self._api.write("POST", path, sent).json()), 422)
         if labels and not set(labels).issubset(opened.labels):
             self.label(opened.number, labels)
         return opened

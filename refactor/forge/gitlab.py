@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from refactor.forge.http import Api
-from refactor.forge.protocol import ForgeProblem, PullRequest, RemoteRepository
+from refactor.forge.protocol import PullRequest, RemoteRepository, open_or_find
 
 DEVELOPER = 30
 """The least access level that may push to unprotected branches (GitLab's "Members API")."""
@@ -59,16 +59,8 @@ class GitLab:
             "description": body,
             "labels": ",".join(labels),
         }
-        try:
-            return _pull_request(self._api.write("POST", f"{self._path}/merge_requests", sent).json())
-        except ForgeProblem as problem:
-            # 409: there is one, of an earlier request whose answer was lost perhaps.
-            if problem.status not in {409, None, 500, 502, 503, 504}:
-                raise
-            there = [pull for pull in self.pull_requests(branch) if pull.is_open]
-            if not there:
-                raise
-            return there[0]
+        path = f"{self._path}/merge_requests"
+        return open_or_find(self, branch, lambda: _pull_request(self._api.write("POST", path, sent).json()), 409)
 
     def missing_labels(self, pull: PullRequest, labels: Sequence[str]) -> Sequence[str]:
         # They are given with the request that opens it.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -79,3 +79,19 @@ class Forge(Protocol):
 
     def credentials(self) -> tuple[str, str]:
         """User name and secret for git over HTTP."""
+
+
+def open_or_find(forge: Forge, branch: str, request: Callable[[], PullRequest], already: int) -> PullRequest:
+    """What ``request`` opens, or the open one that is there: of an earlier request, perhaps, whose answer was lost.
+
+    ``already`` is the status with which a forge says that there is one.
+    """
+    try:
+        return request()
+    except ForgeProblem as problem:
+        if problem.status not in {already, None, 500, 502, 503, 504}:
+            raise
+        there = [pull for pull in forge.pull_requests(branch) if pull.is_open]
+        if not there:
+            raise
+        return there[0]
