@@ -13,7 +13,7 @@ from refactor.ecosystems.ecosystem import Install, Rewrite
 from refactor.ecosystems.python import Python
 from refactor.ecosystems.python.production import poetry_version
 from refactor.ecosystems.python.stage import Action, PythonStage, distribution_name
-from refactor.ecosystems.reading import Refused
+from refactor.flow.reading import Refused
 
 FLASK = {"requirements.txt": "flask==3.0.0\n", "app.py": "import flask\n"}
 PSYCOPG = {"requirements.txt": "flask\npsycopg2==2.9.9\n", "app.py": "import flask\n", "main.py": ""}

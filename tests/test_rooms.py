@@ -18,8 +18,7 @@ ROOMS = {
     "shell": {"tree_sitter", "tree_sitter_bash"},
     "context": {"syntax", "shell", "libcst", "yaml", "defusedxml"},
     "images": {"syntax", "shell"},
-    # The reading of a stage knows no language either: it is flow's, in the room where all look for it.
-    "flow": {"syntax", "shell", "context", "images", "ecosystems.reading"},
+    "flow": {"syntax", "shell", "context", "images"},
     "ecosystems": {"syntax", "shell", "context", "images", "flow"},
     # Aspect, the vocabulary in which codemods declare and gates judge, lives with the model.
     "model": {"shell", "dockerfile_parse"},
@@ -29,7 +28,7 @@ ROOMS = {
     "proof": {"engine", "codemod", "syntax", "context", "model", "shell"},
     "forge": {"engine", "git", "gitdb", "httpx", "jwt"},
     "cli": {
-        *("engine", "codemod", "report", "proof", "forge", "context"),
+        *("engine", "codemod", "report", "proof", "forge", "context", "flow", "ecosystems", "syntax"),
         *("click", "rich", "git", "distributed", "pygls", "lsprotocol"),
     },
 }

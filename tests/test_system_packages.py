@@ -9,9 +9,9 @@ import pytest
 
 from refactor import BuildContext, StageReading, lookup, parse
 from refactor.ecosystems import system
-from refactor.ecosystems.reading import Refused
 from refactor.ecosystems.split import Role
 from refactor.ecosystems.system import RunnerPackages
+from refactor.flow.reading import Refused
 
 
 def reading(text: str, files: Mapping[str, str] | None = None) -> StageReading:

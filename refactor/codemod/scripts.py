@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from refactor.context import Unknown
-from refactor.ecosystems.reading import StageReading, join
+from refactor.flow.reading import StageReading, join
 from refactor.images import why_windows
 from refactor.shell import Command, ShellScript, read
 from refactor.syntax import Dockerfile, Instruction

@@ -14,7 +14,7 @@ from refactor.ecosystems.ecosystem import (
     Written,
 )
 from refactor.ecosystems.foreign import Foreign, foreign
-from refactor.ecosystems.reading import Copied, Refused, StageReading, Start, Step, join
+from refactor.flow.reading import Copied, Refused, StageReading, Start, Step, join
 from refactor.images import why_windows
 
 _known: tuple[Ecosystem, ...] = ()

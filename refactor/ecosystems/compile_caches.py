@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from refactor.context import BuildContext
-from refactor.ecosystems.reading import Refused, StageReading, Step, join
+from refactor.flow.reading import Refused, StageReading, Step, join
 from refactor.images import BaseImage
 from refactor.shell import Command, PackageCall
 from refactor.syntax import Dockerfile, Instruction, Stage

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from refactor.context.deployment import Service, Words
-from refactor.ecosystems.reading import Refused, StageReading
+from refactor.flow.reading import Refused, StageReading
 from refactor.shell import read
 
 _SHELLS = frozenset({"sh", "bash", "ash", "dash"})

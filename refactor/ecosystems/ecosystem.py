@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from refactor.ecosystems.reading import Refused, StageReading, Step
+from refactor.flow.reading import Refused, StageReading, Step
 from refactor.shell import Command, PackageCall
 from refactor.syntax import Instruction
 

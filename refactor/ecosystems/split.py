@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 
 from refactor.ecosystems.ecosystem import Instead, SplitPlan
-from refactor.ecosystems.reading import Refused, StageReading, Step
+from refactor.flow.reading import Refused, StageReading, Step
 from refactor.images import lookup
 from refactor.syntax import Instruction
 

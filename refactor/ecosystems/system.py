@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from refactor.context import Unknown
 from refactor.context.deployment import Words
-from refactor.ecosystems.reading import Refused, StageReading, Start, Step
 from refactor.ecosystems.split import Role
+from refactor.flow.reading import Refused, StageReading, Start, Step
 from refactor.shell import SYSTEM_MANAGERS, Command, PackageCall, ShellScript, read
 from refactor.syntax import Instruction
 
@@ -639,7 +639,7 @@ def _in_script(reading: StageReading, word: str, depth: int) -> Iterator[tuple[s
 
 def script_path(reading: StageReading, word: str) -> str | None:
     """The context path of a file that a start command names, None where it is not copied from the context."""
-    from refactor.ecosystems.reading import join
+    from refactor.flow.reading import join
 
     if not word or word.startswith("-") or "$" in word:
         return None

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from refactor.context import Unknown
-from refactor.ecosystems.reading import Copied, Refused, StageReading, join
 from refactor.flow.closure import is_of_program, why_copy_unseen
+from refactor.flow.reading import Copied, Refused, StageReading, join
 from refactor.flow.user import is_within
 from refactor.syntax import Instruction
 

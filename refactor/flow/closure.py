@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from refactor.context import Unknown
-from refactor.ecosystems.reading import Refused, StageReading
 from refactor.flow.places import origins
+from refactor.flow.reading import Refused, StageReading
 from refactor.flow.roots import SHELLS, Root, roots_of
 from refactor.syntax import Instruction
 

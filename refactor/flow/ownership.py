@@ -11,8 +11,8 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from refactor.context import Unknown
-from refactor.ecosystems.reading import Refused, StageReading, Step, join
 from refactor.flow.places import origins, source_of
+from refactor.flow.reading import Refused, StageReading, Step, join
 from refactor.flow.user import is_within
 from refactor.shell import Command
 from refactor.syntax import Instruction

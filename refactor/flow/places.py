@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from refactor.ecosystems.reading import Copied, StageReading, join
+from refactor.flow.reading import Copied, StageReading, join
 
 _DEPTH = 20
 """Stages that a file is followed through; more of them in a row are made by a machine."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from refactor.ecosystems.reading import StageReading
+from refactor.flow.reading import StageReading
 
 FIRST_FREE = 1024
 """Linux lets every user listen on ports from here on (``net.ipv4.ip_unprivileged_port_start``); Docker has lowered that

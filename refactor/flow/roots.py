@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from refactor.context import Unknown
-from refactor.ecosystems.reading import Refused, StageReading, join
 from refactor.flow.places import source_of
+from refactor.flow.reading import Refused, StageReading, join
 from refactor.shell import Command, ShellScript, read
 
 SHELLS = frozenset("sh bash ash dash zsh ksh fish busybox".split())

@@ -6,7 +6,7 @@ import posixpath
 import re
 from collections.abc import Mapping
 
-from refactor.ecosystems.reading import Refused, StageReading, join
+from refactor.flow.reading import Refused, StageReading, join
 from refactor.flow.roots import SHELLS, Root, roots_of
 
 QUIET = frozenset(

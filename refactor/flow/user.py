@@ -7,7 +7,7 @@ import re
 
 from refactor.context import Unknown
 from refactor.context.literals import NOT_SOURCES
-from refactor.ecosystems.reading import Refused, StageReading, join
+from refactor.flow.reading import Refused, StageReading, join
 from refactor.flow.roots import Root, roots_of
 from refactor.shell import package_call, read
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from refactor.ecosystems.reading import Refused, StageReading
+from refactor.flow.reading import Refused, StageReading
 from refactor.shell import Command, read
 
 _MAKE_USER = frozenset({"useradd", "adduser"})

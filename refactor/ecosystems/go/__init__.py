@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from refactor.ecosystems.ecosystem import Ecosystem, Install, SplitPlan, Written
-from refactor.ecosystems.reading import Refused, StageReading, Step
+from refactor.flow.reading import Refused, StageReading, Step
 
 
 class Go(Ecosystem):

@@ -11,8 +11,8 @@ from refactor.context import Unknown
 from refactor.context.go_manifests import GoMod
 from refactor.ecosystems.go.program import Binary, GoStage, Module
 from refactor.ecosystems.go.source import GoSource, is_built, may_be_built, read_source
-from refactor.ecosystems.reading import Refused
 from refactor.flow import named
+from refactor.flow.reading import Refused
 
 C_LIBRARY = frozenset(
     """github.com/mattn/go-sqlite3 gorm.io/driver/sqlite github.com/mutecomm/go-sqlcipher

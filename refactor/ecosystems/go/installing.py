@@ -10,7 +10,7 @@ from refactor.context.go_manifests import read_go_mod, read_go_work
 from refactor.ecosystems.ecosystem import Install
 from refactor.ecosystems.go.cgo import vendor_folder
 from refactor.ecosystems.go.program import GoCommand, GoStage, Module
-from refactor.ecosystems.reading import Refused, StageReading, Step
+from refactor.flow.reading import Refused, StageReading, Step
 
 _NEEDS_MODULES = frozenset(
     {"build", "install", "run", "get", "test", "vet", "generate", "list", "mod tidy", "mod vendor", "mod verify"}

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from refactor.context import Unknown
 from refactor.ecosystems.go.program import Binary, GoCommand, GoStage
 from refactor.ecosystems.go.steps import Effect, Made
-from refactor.ecosystems.reading import Refused, StageReading, Start, join
 from refactor.ecosystems.system import script_path
+from refactor.flow.reading import Refused, StageReading, Start, join
 from refactor.shell import ShellScript, read
 from refactor.syntax import Instruction
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from refactor.context import Unknown
 from refactor.ecosystems.go.source import Call, GoSource
 from refactor.ecosystems.go.values import Evaluator
-from refactor.ecosystems.reading import StageReading, join
+from refactor.flow.reading import StageReading, join
 
 _READS: Mapping[str, tuple[int, ...]] = {
     "os.Open": (0,), "os.ReadFile": (0,), "ioutil.ReadFile": (0,), "os.ReadDir": (0,), "ioutil.ReadDir": (0,),

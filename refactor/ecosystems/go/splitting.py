@@ -19,9 +19,9 @@ from refactor.ecosystems.go.source import GoSource
 from refactor.ecosystems.go.steps import Effect, Made, is_kept, made
 from refactor.ecosystems.go.values import Evaluator
 from refactor.ecosystems.go.writing import program_of, written_by
-from refactor.ecosystems.reading import Copied, Refused, StageReading, Step, join
 from refactor.ecosystems.split import Role, assemble, builder_name
 from refactor.flow import low_ports, only_docker, why_unseen
+from refactor.flow.reading import Copied, Refused, StageReading, Step, join
 from refactor.images import BaseImage, lookup
 from refactor.syntax import Instruction
 

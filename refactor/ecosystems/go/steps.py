@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from refactor.ecosystems import system
 from refactor.ecosystems.go.program import GoStage
-from refactor.ecosystems.reading import Refused, Step, join
+from refactor.flow.reading import Refused, Step, join
 from refactor.shell import Command
 from refactor.shell.files import downloads, option
 

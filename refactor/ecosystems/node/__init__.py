@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from refactor.ecosystems.ecosystem import BuiltStart, Ecosystem, Install, Pruned, Rewrite, Slim, SplitPlan, Written
-from refactor.ecosystems.reading import Refused, StageReading, Step
+from refactor.flow.reading import Refused, StageReading, Step
 
 _MANAGERS = frozenset({"npm", "yarn", "pnpm", "bun", "corepack"})
 _PROGRAMS = frozenset(

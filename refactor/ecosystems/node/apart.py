@@ -12,7 +12,7 @@ from refactor.ecosystems.node.layout import Layout, below
 from refactor.ecosystems.node.programs import INSTALLING, MANAGERS, Programs, Ran, folder_of_call
 from refactor.ecosystems.node.projects import LOCKFILES, Project, members, project_installs, reads, without_scripts
 from refactor.ecosystems.node.tables import words
-from refactor.ecosystems.reading import Refused, StageReading, Step, join
+from refactor.flow.reading import Refused, StageReading, Step, join
 
 _QUIET_CALLS = words("cache clean config set audit ls list run exec start test version --version why outdated")
 """What package managers do without a change of installed packages."""

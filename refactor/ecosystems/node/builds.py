@@ -13,7 +13,7 @@ from refactor.context.tables import items, table, text, texts
 from refactor.ecosystems.node.layout import Layout, Unit
 from refactor.ecosystems.node.programs import MANAGERS, Ran
 from refactor.ecosystems.node.tables import words
-from refactor.ecosystems.reading import join
+from refactor.flow.reading import join
 
 NEUTRAL = words(
     """

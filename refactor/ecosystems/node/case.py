@@ -11,7 +11,7 @@ from refactor.ecosystems.node.native import Native
 from refactor.ecosystems.node.needs import Started
 from refactor.ecosystems.node.projects import Project
 from refactor.ecosystems.node.steps import Kind
-from refactor.ecosystems.reading import StageReading
+from refactor.flow.reading import StageReading
 from refactor.images import BaseImage
 
 

@@ -27,8 +27,8 @@ from refactor.ecosystems.node.projects import (
 )
 from refactor.ecosystems.node.scripts import lifecycle_needs_dev, only_hooks, why_scripts_needed
 from refactor.ecosystems.node.steps import kind_of
-from refactor.ecosystems.reading import Refused, StageReading, Step
 from refactor.flow import named, why_not_seen
+from refactor.flow.reading import Refused, StageReading, Step
 from refactor.shell import Command
 from refactor.syntax import Instruction
 

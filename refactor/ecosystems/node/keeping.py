@@ -22,7 +22,7 @@ from refactor.ecosystems.node.projects import any_lock
 from refactor.ecosystems.node.sources import COMPILED, SUFFIXES, facts, is_test
 from refactor.ecosystems.node.steps import Kind
 from refactor.ecosystems.node.tables import words
-from refactor.ecosystems.reading import Refused, StageReading, join
+from refactor.flow.reading import Refused, StageReading, join
 
 _BUILD_FILES = re.compile(
     r"""(?:package-lock\.json|npm-shrinkwrap\.json|yarn\.lock|pnpm-lock\.yaml|pnpm-workspace\.yaml|bun\.lockb?|bunfig\.toml

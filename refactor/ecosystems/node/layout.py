@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from refactor.context import Unknown
 from refactor.context.node_manifests import PackageJson, read_package_json
-from refactor.ecosystems.reading import StageReading, join
+from refactor.flow.reading import StageReading, join
 from refactor.syntax import Instruction
 
 SKIPPED = ("node_modules", ".git")

@@ -28,7 +28,7 @@ from refactor.ecosystems.node.sources import (
     resolve_path,
 )
 from refactor.ecosystems.node.tables import words
-from refactor.ecosystems.reading import StageReading, join
+from refactor.flow.reading import StageReading, join
 
 _SYSTEM = words(
     """

@@ -12,7 +12,7 @@ from refactor.context import Unknown
 from refactor.context.node_manifests import PackageJson, workspace_members
 from refactor.ecosystems.node.layout import Layout, Unit
 from refactor.ecosystems.node.tables import words
-from refactor.ecosystems.reading import StageReading, Start, Step, join
+from refactor.flow.reading import StageReading, Start, Step, join
 from refactor.shell import Command, PackageCall, package_call, read
 from refactor.syntax import Instruction
 

@@ -21,7 +21,7 @@ from refactor.context.node_manifests import (
 from refactor.ecosystems.node.layout import SKIPPED, Layout, Unit
 from refactor.ecosystems.node.programs import INSTALLING, MANAGERS, Programs, Ran, folder_of_call, node_entry
 from refactor.ecosystems.node.tables import words
-from refactor.ecosystems.reading import Refused, StageReading, Step, join
+from refactor.flow.reading import Refused, StageReading, Step, join
 from refactor.images import BaseImage
 from refactor.shell import Command, PackageCall
 from refactor.syntax import Instruction

@@ -12,7 +12,7 @@ from refactor.ecosystems.node.case import Case
 from refactor.ecosystems.node.installing import is_production, node_env
 from refactor.ecosystems.node.native import judge
 from refactor.ecosystems.node.projects import Project, lock_path, members, npm_major, reads, why_not_frozen
-from refactor.ecosystems.reading import Refused
+from refactor.flow.reading import Refused
 from refactor.images import lookup
 
 

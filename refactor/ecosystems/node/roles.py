@@ -10,9 +10,9 @@ from refactor.ecosystems.node.keeping import Keep
 from refactor.ecosystems.node.layout import below
 from refactor.ecosystems.node.programs import MANAGERS
 from refactor.ecosystems.node.steps import FETCHES, FILES, QUIET
-from refactor.ecosystems.reading import Refused, Step, join
 from refactor.ecosystems.split import Role
 from refactor.ecosystems.system import MANAGERS as SYSTEM_MANAGERS, RunnerPackages, is_set_up, narrow, system_role
+from refactor.flow.reading import Refused, Step, join
 from refactor.shell import Command
 from refactor.syntax import Instruction
 

@@ -23,7 +23,7 @@ from refactor.ecosystems.node.projects import (
 )
 from refactor.ecosystems.node.sources import facts, script_files
 from refactor.ecosystems.node.tables import words
-from refactor.ecosystems.reading import Refused, StageReading, Step
+from refactor.flow.reading import Refused, StageReading, Step
 
 _HOOKS = words("husky husky-run simple-git-hooks lefthook pinst is-ci skip-ci git true echo exit : test [ only-allow")
 """Programs that set up hooks of a developer's clone, and what guards them; an image has no use for them."""

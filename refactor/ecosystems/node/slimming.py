@@ -14,8 +14,8 @@ from refactor.ecosystems.node.needs import server_sources, start_unit, started
 from refactor.ecosystems.node.programs import Programs
 from refactor.ecosystems.node.projects import Project, any_lock, project_installs
 from refactor.ecosystems.node.runtime import called_programs, needed_packages
-from refactor.ecosystems.reading import Refused, StageReading
 from refactor.ecosystems.system import MANAGERS as SYSTEM_MANAGERS, PROVIDERS, is_package_step, programs_started
+from refactor.flow.reading import Refused, StageReading
 from refactor.images import lookup
 
 

@@ -36,10 +36,10 @@ from refactor.ecosystems.node.sources import facts
 from refactor.ecosystems.node.steps import kind_of
 from refactor.ecosystems.node.tables import words
 from refactor.ecosystems.node.writing import written
-from refactor.ecosystems.reading import Refused, StageReading, Step, join
 from refactor.ecosystems.split import Role, assemble, builder_name, variant_reference
 from refactor.ecosystems.system import RunnerPackages, build_only, programs_started, runner_packages
 from refactor.flow import named, why_not_seen
+from refactor.flow.reading import Refused, StageReading, Step, join
 from refactor.images import lookup
 from refactor.syntax import Instruction
 

@@ -10,7 +10,7 @@ from refactor.ecosystems.node.needs import WATCHERS, start_unit, started
 from refactor.ecosystems.node.programs import Programs, Ran, node_entry
 from refactor.ecosystems.node.projects import Project, project_installs
 from refactor.ecosystems.node.steps import kind_of
-from refactor.ecosystems.reading import Refused, StageReading, join
+from refactor.flow.reading import Refused, StageReading, join
 
 _STARTS_BUILT = ("start:prod", "start:production")
 _WATCHES = {"--watch", "-w", "--watchAssets", "--debug", "-d"}

@@ -8,8 +8,8 @@ from refactor.ecosystems.node.builds import COPIERS, Built, build_of
 from refactor.ecosystems.node.layout import Layout
 from refactor.ecosystems.node.programs import MANAGERS, Programs
 from refactor.ecosystems.node.tables import words
-from refactor.ecosystems.reading import StageReading, Step, join
 from refactor.ecosystems.system import MANAGERS as SYSTEM_MANAGERS, is_set_up
+from refactor.flow.reading import StageReading, Step, join
 from refactor.shell import Command
 
 QUIET = words("echo true ls pwd cat which cd set export printf test [ : id du sleep")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from refactor.ecosystems.ecosystem import Ecosystem, Install, Rewrite, Slim, SplitPlan, Written
-from refactor.ecosystems.reading import Refused, StageReading, Step
+from refactor.flow.reading import Refused, StageReading, Step
 from refactor.shell import PackageCall
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from refactor.ecosystems.python.environments import Environment
 from refactor.ecosystems.python.installs import ReadInstall
 from refactor.ecosystems.python.stage import PythonStage, is_uv_copy
 from refactor.ecosystems.python.starting import laid_out
-from refactor.ecosystems.reading import Copied, Step, join
 from refactor.ecosystems.split import Role
+from refactor.flow.reading import Copied, Step, join
 from refactor.syntax import Instruction
 
 _MANIFEST_NAMES = frozenset({"pyproject.toml", "setup.py", "setup.cfg"})

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from refactor.context import Unknown
 from refactor.ecosystems.python.installs import ReadInstall
 from refactor.ecosystems.python.stage import PythonStage
-from refactor.ecosystems.reading import Refused, join
+from refactor.flow.reading import Refused, join
 from refactor.images import BaseImage
 
 HOME = "/opt/venv"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from refactor.context import Unknown
 from refactor.ecosystems.python.stage import Act, PythonStage
-from refactor.ecosystems.reading import Refused, join
+from refactor.flow.reading import Refused, join
 from refactor.shell import PackageCall
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from refactor.context import Unknown
 from refactor.ecosystems.ecosystem import Install
 from refactor.ecosystems.python.installs import ReadInstall, project_folder
 from refactor.ecosystems.python.stage import PythonStage
-from refactor.ecosystems.reading import Refused, Step
+from refactor.flow.reading import Refused, Step
 
 _FINDS = re.compile(r"\bpackages\s*=\s*(?:setuptools\.)?find_(?:namespace_)?packages\(([^)]*)\)")
 _FILES = re.compile(r"\b(py_modules|scripts|data_files|package_dir|cmdclass|use_scm_version|setup_requires)\s*=")

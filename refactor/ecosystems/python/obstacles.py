@@ -14,7 +14,7 @@ from refactor.ecosystems.python import needs
 from refactor.ecosystems.python.environments import HOME
 from refactor.ecosystems.python.installs import ReadInstall
 from refactor.ecosystems.python.stage import PythonStage
-from refactor.ecosystems.reading import Refused, StageReading
+from refactor.flow.reading import Refused, StageReading
 from refactor.images import BaseImage
 
 _NAMES_PROGRAMS = (".sh", ".conf", ".cfg", ".ini", ".cron", ".service", ".py")

@@ -11,8 +11,8 @@ from refactor.context.literals import NOT_SOURCES, is_test
 from refactor.ecosystems.ecosystem import Rewrite
 from refactor.ecosystems.python.installs import ReadInstall
 from refactor.ecosystems.python.stage import Action, PythonStage, distribution_name, pinned_version
-from refactor.ecosystems.reading import Refused, StageReading, Step
 from refactor.ecosystems.system import programs_started
+from refactor.flow.reading import Refused, StageReading, Step
 from refactor.shell import PackageCall
 
 if TYPE_CHECKING:

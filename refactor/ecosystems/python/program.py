@@ -9,8 +9,8 @@ from refactor.context import Unknown
 from refactor.context.literals import NOT_SOURCES, is_test
 from refactor.ecosystems.python.installs import ReadInstall, read_installs
 from refactor.ecosystems.python.stage import PythonStage
-from refactor.ecosystems.reading import Refused, StageReading, join
 from refactor.flow import Root, all_copies, roots_of, source_of
+from refactor.flow.reading import Refused, StageReading, join
 
 _PYTHON = re.compile(r"(?:python|pypy)[0-9.]*")
 _FLAGS = re.compile(r"-[bBdEhiIOPqsSuvVx]+")

@@ -10,7 +10,7 @@ from refactor.ecosystems.python import needs
 from refactor.ecosystems.python.compiled import Verdict, judge
 from refactor.ecosystems.python.installs import ReadInstall, read_installs
 from refactor.ecosystems.python.stage import Action, PythonStage, why_not_read
-from refactor.ecosystems.reading import Refused, StageReading
+from refactor.flow.reading import Refused, StageReading
 from refactor.images import lookup
 
 _COMPILERS = frozenset({"gcc", "g++", "cc", "make", "cmake", "cython", "autoconf", "rustc", "cargo"})

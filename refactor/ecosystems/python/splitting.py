@@ -29,9 +29,9 @@ from refactor.ecosystems.python.stage import (
     why_not_read,
 )
 from refactor.ecosystems.python.starting import laid_out, started_directly
-from refactor.ecosystems.reading import Refused, StageReading, Step
 from refactor.ecosystems.split import Role, assemble, builder_name, variant_reference
 from refactor.flow import named, why_not_seen
+from refactor.flow.reading import Refused, StageReading, Step
 from refactor.images import BaseImage, lookup
 from refactor.syntax import Instruction
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from refactor.ecosystems import system
-from refactor.ecosystems.reading import Refused, StageReading, Step, join
+from refactor.flow.reading import Refused, StageReading, Step, join
 from refactor.shell import Command, PackageCall
 from refactor.syntax import Instruction
 

@@ -10,7 +10,7 @@ from refactor.context.literals import NOT_SOURCES
 from refactor.ecosystems import system
 from refactor.ecosystems.python.installs import ReadInstall
 from refactor.ecosystems.python.stage import Action, PythonStage
-from refactor.ecosystems.reading import Refused
+from refactor.flow.reading import Refused
 from refactor.shell import Command, read
 from refactor.syntax import Instruction
 
