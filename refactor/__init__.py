@@ -67,6 +67,7 @@ from refactor.engine.fix import (
     fix as fix,
 )
 from refactor.flow import (
+    above_sources as above_sources,
     goes_first as goes_first,
     is_settings as is_settings,
     is_within as is_within,

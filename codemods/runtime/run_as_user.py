@@ -25,6 +25,7 @@ from refactor import (
     StageReading,
     Trivia,
     Written,
+    above_sources,
     is_within,
     leaves,
     low_ports,
@@ -156,9 +157,9 @@ class RunAsUser(Codemod):
             RUN groupadd -r -g 10001 app \\
                 && useradd --no-log-init -r -u 10001 -g app app
             WORKDIR /app
-            COPY . .
             RUN mkdir -p /data \\
                 && chown app:app /data
+            COPY . .
             VOLUME /data
             USER 10001:10001
             CMD ["python", "app.py"]
@@ -167,6 +168,56 @@ class RunAsUser(Codemod):
                 "requirements.txt": "",
                 "app.py": "with open('/data/log.txt', 'a') as log:\n    log.write('started')\n",
             },
+        ),
+        rewrites(
+            "the folder stands above the sources, so that an edit of them does not make it again",
+            before="""
+            FROM python:3.11-slim
+            WORKDIR /app
+            COPY requirements.txt ./
+            RUN pip install --no-cache-dir -r requirements.txt
+            # The program
+            COPY . .
+            RUN python manage.py collectstatic --noinput
+            CMD ["python", "app.py"]
+            """,
+            after="""
+            FROM python:3.11-slim
+            RUN groupadd -r -g 10001 app \\
+                && useradd --no-log-init -r -u 10001 -g app app
+            WORKDIR /app
+            COPY requirements.txt ./
+            RUN pip install --no-cache-dir -r requirements.txt
+            RUN chown app:app /app
+
+            # The program
+            COPY . .
+            RUN python manage.py collectstatic --noinput
+            USER 10001:10001
+            CMD ["python", "app.py"]
+            """,
+            files={"requirements.txt": "", "app.py": "open('log.txt', 'a').write('started')\n", "manage.py": ""},
+        ),
+        rewrites(
+            "a RUN behind the sources that names the folder keeps its place",
+            before="""
+            FROM node:20-slim
+            WORKDIR /app
+            COPY . .
+            RUN mkdir /app/data
+            CMD ["node", "app.js"]
+            """,
+            after="""
+            FROM node:20-slim
+            WORKDIR /app
+            COPY . .
+            RUN mkdir /app/data
+            RUN mkdir -p /app/data \\
+                && chown node:node /app/data
+            USER 1000:1000
+            CMD ["node", "app.js"]
+            """,
+            files={"app.js": "require('fs').appendFileSync('data/visits.txt', 'one')\n", "package.json": "{}"},
         ),
         rewrites(
             "files of a folder are not stored twice",
@@ -470,16 +521,21 @@ def _add_user(reading: StageReading, written: Written, is_docker: bool) -> Findi
         # Where the author sets what follows apart, the new step stands apart as well.
         head.insert(0, file.blank())
     line = file.new(f"USER {user}")
-    before_user = [file.new(f"RUN {command}")] if command else []
-    volume = _first_volume(reading, written.paths)
-    if volume is not None and before_user:
-        # What is changed in a volume after VOLUME is lost on builders other than BuildKit.
-        comments = file.comments_above(volume)
-        edits.append(InsertBefore(comments[0] if comments else volume, before_user))
-        before_user = []
     place = _place_of_user(reading, written.fillers)
     if isinstance(place, Refused):
         return place
+    before_user: list[Instruction | Trivia] = []
+    if command:
+        # What is changed in a volume after VOLUME is lost on builders other than BuildKit.
+        volume = _first_volume(reading, written.paths)
+        above = above_sources(reading, plan, volume or place)
+        target = above or volume
+        if above is not None and creation and _follows(reading, above, anchor):
+            head[-1] = file.new(f"RUN {creation} \\\n    && {command}")
+        elif target is not None:
+            edits.append(_before(file, target, [file.new(f"RUN {command}")]))
+        else:
+            before_user.append(file.new(f"RUN {command}"))
     last = reading.stage.instructions[-1]
     if place is None and head and last is anchor:
         edits.append(InsertAfter(last, [*head, *before_user, line]))
@@ -489,9 +545,7 @@ def _add_user(reading: StageReading, written: Written, is_docker: bool) -> Findi
         if place is None:
             edits.append(InsertAfter(last, [*before_user, line]))
         else:
-            above = file.comments_above(place)
-            apart = [file.blank()] if above else []
-            edits.append(InsertBefore(above[0] if above else place, [*before_user, line, *apart]))
+            edits.append(_before(file, place, [*before_user, line]))
     what = f"run as {user}" if creation is None else f"run as a user of its own ({user})"
     owned = f", who owns {', '.join(written.paths)}" if written.paths else ""
     safety, said, evidence = _ports(reading, written, is_docker)
@@ -533,6 +587,18 @@ def _first_volume(reading: StageReading, folders: tuple[str, ...]) -> Instructio
         if step.keyword == "VOLUME" and any(is_within(folder, path) for path in step.node.words for folder in folders):
             return step.node
     return None
+
+
+def _before(file: Dockerfile, node: Instruction, new: list[Instruction | Trivia]) -> InsertBefore:
+    """In front of an instruction and the comment that it has, a blank line apart from that."""
+    comments = file.comments_above(node)
+    return InsertBefore(comments[0], [*new, file.blank()]) if comments else InsertBefore(node, new)
+
+
+def _follows(reading: StageReading, node: Instruction, other: Instruction) -> bool:
+    """Whether ``node`` is the instruction right behind ``other``."""
+    instructions = reading.stage.instructions
+    return instructions.index(node) == instructions.index(other) + 1
 
 
 def _is_blank_below(file: Dockerfile, node: Instruction) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from refactor.flow.above import above_sources
 from refactor.flow.between import goes_first, is_settings, why_no_sources
 from refactor.flow.closure import Unseen, is_shell, named, unseen_copies, why_not_seen, why_unseen
 from refactor.flow.ownership import Ownership, ownership
@@ -20,6 +21,7 @@ __all__ = [
     "Ownership",
     "Root",
     "Unseen",
+    "above_sources",
     "all_copies",
     "goes_first",
     "is_settings",

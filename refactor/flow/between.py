@@ -84,6 +84,15 @@ def _has_sources(reading: StageReading, copied: Copied) -> bool:
     return isinstance(files, Unknown) or any(re.fullmatch(_CODE, path) for path in files)
 
 
+def brings_sources(reading: StageReading, node: Instruction) -> bool:
+    """Whether an edit of the sources may change what an instruction copies: code of the context, or what an earlier
+    stage made."""
+    name = node.flag("from")
+    if node.keyword == "COPY" and name is not None:
+        return reading.file.stage(name) is not None
+    return node.keyword in {"COPY", "ADD"} and any(_has_sources(reading, one) for one in reading.copied_by(node))
+
+
 def why_no_sources(reading: StageReading, node: Instruction, manifests: Sequence[str]) -> str | None:
     """Why a copy is not known to bring sources beside the manifests: a folder that holds nothing else is hardly the one
     that is built from, and what an install reads of it proves nothing. None where a source was seen."""
@@ -96,4 +105,4 @@ def why_no_sources(reading: StageReading, node: Instruction, manifests: Sequence
     return "nothing but manifests was found there"
 
 
-__all__ = ["goes_first", "is_settings", "why_no_sources"]
+__all__ = ["brings_sources", "goes_first", "is_settings", "why_no_sources"]

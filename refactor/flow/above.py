@@ -1,0 +1,106 @@
+"""Where a RUN that makes folders the user's stands above the copy of the sources, so that an edit does not repeat it.
+
+A COPY onto a folder that is there keeps that folder's owner and mode: BuildKit's fsutil writes those of the copied
+folder only where it made the target, but always to the folders below it (``copy.go``, ``overwriteTargetMetadata``).
+``--link`` makes the target in a layer of its own, whose folders may win.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Sequence
+
+from refactor.flow.between import brings_sources
+from refactor.flow.ownership import Ownership
+from refactor.flow.reading import StageReading, Step, join
+from refactor.flow.user import is_within
+from refactor.shell import package_call
+from refactor.syntax import Instruction
+
+_OF_NO_MEANING = frozenset("ARG CMD ENTRYPOINT ENV EXPOSE HEALTHCHECK LABEL MAINTAINER STOPSIGNAL VOLUME".split())
+_RUNS_PROGRAMS = r"(?:node|nodejs|python[\d.]*|flask|django-admin)"
+"""What runs a file of the sources: it may make folders, but changes no owner."""
+
+
+def above_sources(reading: StageReading, plan: Ownership, end: Instruction | None) -> Instruction | None:
+    """The copy of sources in front of which the plan's RUN means the same as in front of ``end`` (None: at the end of
+    the stage); None where it has to stay. The highest one, where sources come in several copies."""
+    if plan.deep or any(path != reading.final_workdir for path in plan.flat):
+        return None  # files get an owner, which the copy brings
+    steps = reading.steps if end is None else reading.steps[: reading.position(end)]
+    found = None
+    for step in reversed(steps):
+        if not _passes(reading, step, plan):
+            break
+        if brings_sources(reading, step.node):
+            found = step.node
+    return found
+
+
+def _passes(reading: StageReading, step: Step, plan: Ownership) -> bool:
+    """Whether the RUN may change places with a step in front of it."""
+    if step.keyword in _OF_NO_MEANING:
+        return True
+    if step.keyword == "WORKDIR":
+        folder = reading.expand(step.node.argument, step.node)
+        return folder is not None and not any(is_within(join(step.workdir, folder), path) for path in plan.flat)
+    if step.keyword == "RUN":
+        return _is_run_apart(step, plan)
+    return step.keyword in {"COPY", "ADD"} and all(
+        _keeps_owner(reading, step, path) for path in (*plan.made, *plan.flat)
+    )
+
+
+def _is_run_apart(step: Step, plan: Ownership) -> bool:
+    """Neither removes a folder or gives it an owner, nor would end where the folder is there already."""
+    script = step.script
+    if script is None or script.opaque is not None or not script.commands:
+        return False
+    calls = [(command, package_call(command)) for command in script.commands]
+    if plan.made and any(call is None or call.script is not None for _, call in calls):
+        return False
+    return all(
+        call is not None or re.fullmatch(_RUNS_PROGRAMS, posixpath.basename(command.name or ""))
+        for command, call in calls
+    )
+
+
+def _keeps_owner(reading: StageReading, step: Step, path: str) -> bool:
+    """Whether a folder that is there has the same owner behind a COPY or ADD."""
+    node = step.node
+    written = None if node.destination is None else reading.expand(node.destination, node)
+    if written is None:
+        return False
+    target = join(step.workdir, written)
+    if not is_within(path, target) and not is_within(target, path):
+        return True
+    if node.flag("link") is not None or node.flag("parents") is not None or node.heredocs:
+        return False
+    if not is_within(path, target):
+        return True
+    if node.flag("from") is not None:
+        return path == target
+    copied = reading.copied_by(node)
+    return (
+        len(copied) >= len(node.sources)
+        and all(
+            # An archive is unpacked by ADD, and what comes from an address is not known.
+            one.is_folder or node.keyword == "COPY" or not is_within(path, one.target)
+            for one in copied
+        )
+        and (
+            path == target
+            or _is_missing(
+                reading,
+                [posixpath.join(one.source, posixpath.relpath(path, one.target)) for one in copied if one.is_folder],
+            )
+        )
+    )
+
+
+def _is_missing(reading: StageReading, paths: Sequence[str]) -> bool:
+    return all(reading.context.exists(path) is False for path in paths)
+
+
+__all__ = ["above_sources"]
