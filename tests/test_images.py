@@ -82,6 +82,12 @@ def test_odd_references_do_not_raise(text: str) -> None:
         "scratch:latest",
         "golang:1.22-slim",
         "mysql:8",
+        # A Perl before 5.34 started elsewhere, a Tomcat before 2022 stood on Debian, oraclelinux has no latest.
+        "perl:5.30",
+        "tomcat:9.0.8-jre8",
+        "oraclelinux",
+        "elixir:1.99",
+        "caddy:2-windowsservercore",
     ],
 )
 def test_what_is_not_known_is_none(text: str) -> None:
@@ -154,6 +160,30 @@ def test_what_is_not_known_is_none(text: str) -> None:
         ("mcr.microsoft.com/dotnet/sdk:8.0", "bookworm", False),
         ("mcr.microsoft.com/dotnet/aspnet:6.0", "bullseye", False),
         ("mcr.microsoft.com/dotnet/aspnet:8.0-jammy", "jammy", False),
+        ("mcr.microsoft.com/dotnet/core/sdk:3.1", "buster", False),
+        ("erlang:27", "bookworm", True),
+        ("erlang:23-slim", "buster", False),
+        ("erlang:27.3.4.16", None, False),
+        ("elixir:1.17", "bookworm", True),
+        ("elixir:1.18-otp-27-slim", "bookworm", True),
+        ("elixir:1.14-alpine", None, True),
+        ("perl:5.40-slim-bookworm", "bookworm", False),
+        ("perl:5.42", "trixie", True),
+        ("haskell:9.6-slim-bullseye", "bullseye", False),
+        ("swift:5.6", "bionic", True),
+        ("swift:5.9.1-slim", "jammy", False),
+        ("swift", "noble", True),
+        ("swift:6.0-amazonlinux2", "2", False),
+        ("gcc:13", "bookworm", True),
+        ("amazoncorretto:17", None, True),
+        ("amazoncorretto:17-al2023-headless", "2023", False),
+        ("amazoncorretto:8u402-alpine3.19-jre", "3.19", False),
+        ("tomcat:10.1-jre17-temurin-jammy", "jammy", False),
+        ("caddy:2.8-alpine", None, True),
+        ("oraclelinux:8-slim", "8", False),
+        ("registry.access.redhat.com/ubi9/ubi-minimal:9.4", "9", False),
+        ("eclipse-temurin:8u302-b08-jre-focal", "focal", False),
+        ("eclipse-temurin:17-jdk-alpine-3.22", "3.22", False),
     ],
 )
 def test_release_of_a_tag(reference: str, release: str | None, floating: bool) -> None:
@@ -214,6 +244,14 @@ def test_release_of_a_tag(reference: str, release: str | None, floating: bool) -
         ("eclipse-temurin:21-jre", "alpine", "eclipse-temurin:21-jre-alpine"),
         ("nginx:1.25", "alpine", "nginx:1.25-alpine"),
         ("nginxinc/nginx-unprivileged", "alpine", "nginxinc/nginx-unprivileged:alpine"),
+        ("erlang:27", "slim", "erlang:27-slim"),
+        ("elixir:1.18-otp-27", "slim", "elixir:1.18-otp-27-slim"),
+        ("swift:6.0-jammy", "slim", "swift:6.0-jammy-slim"),
+        ("swift", "slim", "swift:slim"),
+        ("perl:5.40-threaded-bookworm", "slim", "perl:5.40-slim-threaded-bookworm"),
+        ("perl:stable", "slim", "perl:stable-slim"),
+        ("tomcat:10.1-jdk17-temurin-jammy", "jre", "tomcat:10.1-jre17-temurin-jammy"),
+        ("tomcat:10", "jre", None),
         ("alpine", "slim", None),
         ("ubuntu:22.04", "slim", None),
         ("scratch", "slim", None),
@@ -257,6 +295,21 @@ def test_users() -> None:
     assert known("gradle:8-jdk17").users["gradle"] == (1000, 1000)
     assert known("oven/bun:1").users["bun"] == (1000, 1000)
     assert "python" not in known("python:3.11").users
+    assert known("erlang:27").users["www-data"] == (33, 33)
+    assert "www-data" not in known("amazoncorretto:17").users
+    assert "www-data" not in known("caddy:2").users
+
+
+def test_servers_and_further_languages() -> None:
+    assert (known("tomcat:10").cmd, known("tomcat:10").ports) == (("catalina.sh", "run"), (8080,))
+    assert known("caddy:2").ports == (80, 443, 2019)
+    assert known("caddy:2").workdir == "/srv"
+    assert known("perl:5.40").workdir == "/usr/src/app"
+    assert known("elixir:1.17").cmd == ("iex",)
+    managers = {"oraclelinux:7-slim": "yum", "oraclelinux:9": "dnf", "oraclelinux:9-slim": "microdnf"}
+    assert {name: known(name).package_manager for name in managers} == managers
+    assert "g++" in known("erlang:27").preinstalled
+    assert "g++" not in known("erlang:27-slim").preinstalled
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from refactor.images import contents
 from refactor.images.base_image import BaseImage
 from refactor.images.distroless import read_distroless
 from refactor.images.history import default_release, is_floating, is_known, version_of
-from refactor.images.more_families import read_more
+from refactor.images.more_families import MORE_NAMES, read_more
 from refactor.images.reference import Reference, parse_reference
 from refactor.images.tag import Tag, read_tag
 
@@ -40,7 +40,10 @@ def lookup(reference: str) -> BaseImage | None:
         return None if parsed.digest and not parsed.tag else read(text, parsed)
     if parsed.name.startswith("gcr.io/distroless/"):
         return read_distroless(text, parsed)
-    return None
+    from refactor.images.language_images import READERS
+
+    reader = READERS.get(parsed.name)
+    return None if reader is None or (parsed.digest and not parsed.tag) else reader(text, parsed)
 
 
 def _scratch(text: str) -> BaseImage:
@@ -552,21 +555,5 @@ _READERS = {
     "buildpack-deps": _buildpack_deps,
     "nginx": _nginx,
     "nginxinc/nginx-unprivileged": _nginx_unprivileged,
-    "eclipse-temurin": read_more,
-    "openjdk": read_more,
-    "maven": read_more,
-    "gradle": read_more,
-    "composer": read_more,
-    "httpd": read_more,
-    "oven/bun": read_more,
-    "denoland/deno": read_more,
-    "fedora": read_more,
-    "centos": read_more,
-    "rockylinux": read_more,
-    "almalinux": read_more,
-    "amazonlinux": read_more,
-    "mcr.microsoft.com/dotnet/sdk": read_more,
-    "mcr.microsoft.com/dotnet/aspnet": read_more,
-    "mcr.microsoft.com/dotnet/runtime": read_more,
-    "mcr.microsoft.com/dotnet/runtime-deps": read_more,
+    **dict.fromkeys(MORE_NAMES, read_more),
 }

@@ -71,7 +71,8 @@ def _java_system(tag: Tag, words: list[str], default: dict[str, Any]) -> dict[st
 
 
 def _temurin(text: str, reference: Reference, tag: Tag) -> BaseImage | None:
-    words = [word for word in tag.words if word not in ("latest",)]
+    # Java 8 has its build in a word of its own: 8u302-b08-jre.
+    words = [word for word in tag.words if word != "latest" and not (word[:1] == "b" and word[1:].isdigit())]
     kind = "jre" if "jre" in words else "jdk"
     rest = [word for word in words if word not in ("jdk", "jre")]
     if any(not word.startswith(("ubi", "centos")) and word != "minimal" for word in rest) or tag.is_slim:
@@ -429,4 +430,10 @@ _READERS: dict[str, Callable[[str, Reference, Tag], BaseImage | None]] = {
     "mcr.microsoft.com/dotnet/aspnet": _dotnet("aspnet"),
     "mcr.microsoft.com/dotnet/runtime": _dotnet("runtime"),
     "mcr.microsoft.com/dotnet/runtime-deps": _dotnet("runtime-deps"),
+    # .NET Core up to 3.1 had a folder of its own.
+    "mcr.microsoft.com/dotnet/core/sdk": _dotnet("sdk"),
+    "mcr.microsoft.com/dotnet/core/aspnet": _dotnet("aspnet"),
+    "mcr.microsoft.com/dotnet/core/runtime": _dotnet("runtime"),
+    "mcr.microsoft.com/dotnet/core/runtime-deps": _dotnet("runtime-deps"),
 }
+MORE_NAMES = tuple(_READERS)

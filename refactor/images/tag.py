@@ -34,6 +34,9 @@ def read_tag(tag: str) -> Tag:
             is_slim = True
         elif word.startswith("alpine") and (word == "alpine" or version_of(word[6:]) is not None):
             alpine = word[6:]
+        elif alpine == "" and version_of(word) is not None:
+            # Temurin writes alpine-3.22.
+            alpine = word
         elif word in contents.DEBIAN_RELEASES or word in contents.UBUNTU_RELEASES:
             release = word
         else:

@@ -153,6 +153,32 @@ def _debian(image: Image, tag: Tag, lead: str, variant: str) -> str | None:
     return image.parsed.with_tag(f"{whole}-slim") if variant == "slim" and "backports" not in whole else None
 
 
+def _slim_last(image: Image, tag: Tag, lead: str, variant: str) -> str | None:
+    """erlang, elixir and swift: `1.18-otp-27-slim`, `6.0-jammy-slim`."""
+    words = "-".join((tag.version, *[word for word in tag.words if word != "latest"])).strip("-")
+    if variant not in ("fat", "slim") or (tag.alpine is not None and image.release):
+        return None
+    return image.parsed.with_tag(_join(words, tag.release, "slim" if variant == "slim" else ""))
+
+
+def _perl(image: Image, tag: Tag, lead: str, variant: str) -> str | None:
+    """perl: `5.40-slim-threaded-bookworm`."""
+    words = "-".join(word for word in tag.words if word not in ("latest", "stable"))
+    stable = "stable" if "stable" in tag.words else ""
+    if variant not in ("fat", "slim"):
+        return None
+    return image.parsed.with_tag(_join(tag.version or stable, "slim" if variant == "slim" else "", words, tag.release))
+
+
+def _tomcat(image: Image, tag: Tag, lead: str, variant: str) -> str | None:
+    """tomcat: `10.1-jre17-temurin-jammy`; without a word the Java version changes with time."""
+    kind = next((word for word in tag.words if word[:3] in ("jdk", "jre")), None)
+    if kind is None or variant not in ("jdk", "jre"):
+        return None
+    words = [variant + kind[3:] if word == kind else word for word in (image.parsed.tag or "").split("-")]
+    return image.parsed.with_tag("-".join(words))
+
+
 def _temurin(image: Image, tag: Tag, lead: str, variant: str) -> str | None:
     number = version_of(image.version.split("_")[0].split("u")[0]) if image.version else None
     kind, _, flavour = variant.partition("-")
@@ -188,6 +214,11 @@ _NAMES = {
     "ruby": _slim_before_release,
     "debian": _debian,
     "eclipse-temurin": _temurin,
+    "erlang": _slim_last,
+    "elixir": _slim_last,
+    "swift": _slim_last,
+    "perl": _perl,
+    "tomcat": _tomcat,
     "nginx": _nginx,
     "nginx-unprivileged": _nginx,
 }
