@@ -63,8 +63,10 @@ from refactor.engine.change import (
     Change as Change,
 )
 from refactor.engine.fix import (
-    UnknownCodemod as UnknownCodemod,
     fix as fix,
+)
+from refactor.engine.selection import (
+    UnknownCodemod as UnknownCodemod,
 )
 from refactor.flow import (
     above_sources as above_sources,

@@ -440,3 +440,143 @@ class TestSuppression:
     def test_hadolint_and_check_comments_count(self, folder: Path) -> None:
         text = NAIVE.replace("RUN apt-get install", "# hadolint ignore=DL3009\nRUN apt-get install")
         assert "rm -rf" not in self.after(folder, text)
+
+    @pytest.mark.parametrize(
+        "comment",
+        [
+            "# dockerfix: ignore=clean-package-cache",
+            "# dockerfix: ignore=chain-runs, clean-package-cache # why",
+            "# dockerfix: ignore=layers",
+            "# dockerfix: ignore",
+            "# hadolint ignore=DL3008,DL3009",
+            "# hadolint ignore=DL3009 # why",
+            "# hadolint ignore=DL3009 because lists are wanted",
+        ],
+    )
+    def test_above_an_instruction_and_between_its_lines(self, folder: Path, comment: str) -> None:
+        install = "RUN apt-get update \\\n{}    && apt-get install -y curl\n"
+        above = f"FROM debian:bookworm-slim\n{comment}\n{install.format('')}"
+        between = f"FROM debian:bookworm-slim\n{install.format(f'    {comment}' + chr(10))}"
+        assert "rm -rf" in self.after(folder, above.replace(comment, "# why"))
+        assert self.after(folder, above) == above
+        assert self.after(folder, between) == between
+
+    @pytest.mark.parametrize(
+        "comment",
+        ["# hadolint global ignore=DL3009", "# dockerfix: ignore-file=clean-package-cache", "# dockerfix: IGNORE-FILE"],
+    )
+    def test_file_wide_wherever_it_stands(self, folder: Path, comment: str) -> None:
+        text = f"FROM debian:bookworm-slim\nRUN apt-get update && apt-get install -y curl\n{comment}\n"
+        assert self.after(folder, text) == text
+
+    def test_a_global_comment_of_hadolint_names_codes(self, folder: Path) -> None:
+        text = "FROM debian:bookworm-slim\nRUN apt-get update && apt-get install -y curl\n"
+        assert "rm -rf" in self.after(folder, text + "# hadolint global ignore=DL3008\n")
+
+    def test_check_skip(self, folder: Path) -> None:
+        text = "# check=skip=JSONArgsRecommended,StageNameCasing;error=true\nFROM debian:bookworm-slim\nCMD curl -V\n"
+        assert self.after(folder, text) == text
+        assert "CMD [" in self.after(folder, text.replace("JSONArgsRecommended,", ""))
+
+    @pytest.mark.parametrize(
+        ("comment", "what"),
+        [
+            ("# dockerfix: ignore=chain-rums", "did you mean 'chain-runs'?"),
+            ("# dockerfix: ignore=chain-runs because it is slow", "unknown codemod 'chain-runs because it is slow'"),
+            ("# dockerfix: ignore-file=", "names no codemod"),
+            ("# dockerfix: disable=chain-runs", "no comment that dockerfix knows"),
+            ("# dockerfix: ignore the next line", "no comment that dockerfix knows"),
+        ],
+    )
+    def test_a_comment_that_cannot_be_followed_is_told_and_nothing_is_done(
+        self, folder: Path, comment: str, what: str
+    ) -> None:
+        text = NAIVE.replace("RUN apt-get install", f"{comment}\nRUN apt-get install")
+        (folder / "Dockerfile").write_text(text)
+        done = run("--write", cwd=folder)
+        assert done.returncode == 2
+        assert what in done.stderr.decode()
+        assert "Dockerfile:3: " in done.stderr.decode()
+        assert (folder / "Dockerfile").read_text() == text
+
+    def test_what_a_comment_keeps_is_said_where_refusals_are(self, folder: Path) -> None:
+        text = NAIVE.replace("RUN apt-get install", "# dockerfix: ignore=clean-package-cache\nRUN apt-get install")
+        (folder / "Dockerfile").write_text(text)
+        said = run("--explain-refusals", cwd=folder).stdout.decode()
+        assert "the comment in line 3 switches it off" in said
+
+
+class TestSelection:
+    TEXT = """FROM debian:bookworm
+RUN apt-get update && apt-get install -y curl
+RUN apt-get install -y git
+"""
+
+    def ids(self, folder: Path, *words: str) -> set[str]:
+        done = run("--format", "json", *words, cwd=folder)
+        assert done.returncode in (0, 1), done.stderr
+        return {finding["codemod"] for finding in json.loads(done.stdout)["files"][0]["findings"]}
+
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        (tmp_path / "Dockerfile").write_text(self.TEXT)
+        return tmp_path
+
+    def test_presets(self, folder: Path) -> None:
+        usual = self.ids(folder)
+        safe = self.ids(folder, "--safe")
+        assert safe < usual
+        assert self.ids(folder, "--preset", "safe") == safe
+        assert self.ids(folder, "--preset", "default") == usual
+        assert self.ids(folder, "--preset", "modern") >= usual
+
+    def test_a_configured_preset_gives_way_to_the_command_line(self, folder: Path) -> None:
+        usual, safe = self.ids(folder), self.ids(folder, "--safe")
+        (folder / ".dockerfix.toml").write_text('preset = "safe"\n')
+        assert self.ids(folder) == safe
+        assert self.ids(folder, "--preset", "default") == usual
+        assert self.ids(folder, "--unsafe") >= usual
+
+    def test_presets_that_contradict_a_level(self, folder: Path) -> None:
+        done = run("--preset", "safe", "--unsafe", cwd=folder)
+        assert (done.returncode, b"exclude each other" in done.stderr) == (2, True)
+        (folder / ".dockerfix.toml").write_text('preset = "safe"\nunsafe = true\n')
+        done = run(cwd=folder)
+        assert (done.returncode, b"leave one of them out" in done.stderr) == (2, True)
+
+    def test_modern_takes_in_what_declares_itself_modern(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        from refactor.codemod import Settings
+        from refactor.engine.selection import choose
+
+        (tmp_path / "own" / "style").mkdir(parents=True)
+        for name, lines in (("new_way", "opt_in = modern = True"), ("rare", "opt_in = True"), ("usual", "")):
+            text = (
+                "from refactor import Codemod, Option, Phase, Safety\nclass It(Codemod):\n    phase = Phase.STYLE\n"
+                "    safety = Safety.SAFE\n    options = {'how': Option('old', '', ('old', 'new'), modern='new')}\n"
+            )
+            (tmp_path / "own" / "style" / f"{name}.py").write_text(f"{text}    {lines}\n")
+        monkeypatch.syspath_prepend(str(tmp_path))
+        chosen = {preset: choose(packages=("own",), preset=preset) for preset in ("safe", "default", "modern")}
+        assert {preset: [cls.id for cls in found] for preset, found in chosen.items()} == {
+            "safe": ["usual"],
+            "default": ["usual"],
+            "modern": ["new-way", "usual"],
+        }
+        usual = chosen["modern"][1]
+        assert usual(Settings(preset="modern")).option("how") == "new"
+        assert usual(Settings()).option("how") == "old"
+        assert usual(Settings(preset="modern", tables={"usual": {"how": "old"}})).option("how") == "old"
+
+    def test_ignores_for_some_files(self, folder: Path) -> None:
+        for name in ("legacy/old", "legacy", "app"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+            (folder / name / "Dockerfile").write_text(self.TEXT)
+        (folder / ".dockerfix.toml").write_text(
+            '[per-file-ignores]\n"legacy/*" = ["layers"]\n"!app/*" = ["join-installs"]\n'
+        )
+        report = json.loads(run("--format", "json", cwd=folder).stdout)
+        found = {one["path"]: {finding["codemod"] for finding in one["findings"]} for one in report["files"]}
+        assert "join-installs" in found["app/Dockerfile"]
+        assert "join-installs" not in found["Dockerfile"] | found["legacy/Dockerfile"]
+        assert "chain-runs" in found["Dockerfile"] & found["app/Dockerfile"]
+        assert "chain-runs" not in found["legacy/Dockerfile"] | found["legacy/old/Dockerfile"]

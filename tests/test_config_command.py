@@ -51,6 +51,8 @@ def test_readme_example_is_valid_by_schema_and_reader(tmp_path: Path) -> None:
         "safe = 1",
         'runner = "fat"',
         'builder = "make"',
+        'preset = "newest"',
+        "[codemods.chain-runs]\nchain = true",
         "context = 1",
         "per-file-ignores = 1",
         "[codemods.chain-rums]",
@@ -94,6 +96,24 @@ def test_show_tells_a_broken_file(tmp_path: Path) -> None:
     done = run("config", "show", cwd=tmp_path)
     assert done.returncode == 2
     assert "did you mean 'ignore'?" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ('ignore = ["chain-rums"]', "unknown codemod 'chain-rums' in ignore; did you mean 'chain-runs'?"),
+        ('per-file-ignores = { "old/*" = ["layer"] }', "in per-file-ignores.\"old/*\"; did you mean 'layers'?"),
+        ("unsafe = true\nsafe = true", "unsafe = true and safe = true exclude each other; leave one of them out"),
+        ('unsafe = true\npreset = "safe"', 'unsafe = true and preset = "safe" exclude each other'),
+        ('preset = "new"', "preset is 'new'; it must be one of safe, default, modern"),
+    ],
+)
+def test_what_no_schema_can_say_is_told_with_the_file_and_what_to_do(text: str, what: str, tmp_path: Path) -> None:
+    (tmp_path / "dockerfix.toml").write_text(text)
+    with pytest.raises(FileProblem) as told:
+        load_configuration(str(tmp_path / "dockerfix.toml"))
+    assert what in str(told.value)
+    assert "dockerfix.toml" in str(told.value)
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

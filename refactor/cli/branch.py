@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from refactor.cli.session import complain
 from refactor.engine.files import FileProblem
-from refactor.engine.fix import UnknownCodemod
 from refactor.engine.run import Options
+from refactor.engine.selection import UnknownCodemod
 from refactor.forge.branch import plan_commits, rewrite_commit
 from refactor.forge.repository import Branch, Repository
 

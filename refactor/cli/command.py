@@ -9,7 +9,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from refactor.cli import SUBCOMMANDS
-from refactor.cli.options import rewriting
+from refactor.cli.options import rewriting, why_not_together
 from refactor.engine.configuration import PER
 from refactor.report import FORMATS, WITH_DIFF, WITH_FIXES
 
@@ -71,6 +71,7 @@ def fix_command(
     select: tuple[str, ...],
     ignore: tuple[str, ...],
     extend_select: tuple[str, ...],
+    preset: str | None,
     safe: bool,
     unsafe: bool,
     runner: str | None,
@@ -91,8 +92,9 @@ def fix_command(
     """
     if write and (diff or check):
         _stop(f"--write and {'--diff' if diff else '--check'} exclude each other")
-    if safe and unsafe:
-        _stop("--safe and --unsafe exclude each other")
+    clash = why_not_together(safe, unsafe, preset)
+    if clash is not None:
+        _stop(clash)
     if isolated and config:
         _stop("--isolated and --config exclude each other")
     if stdin_filename is not None and paths != ("-",):
@@ -126,6 +128,7 @@ def fix_command(
         diff,
         fixes=fixes,
         online=online,
+        preset=preset,
     )
     if branch is not None:
         from refactor.cli.branch import Wish, run_branch

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from refactor.codemod.codemod import RUNNERS
+from refactor.codemod.codemod import PRESETS, RUNNERS, SAFE_ONLY
 
 
 def _ids(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -19,6 +19,11 @@ _OPTIONS = (
     click.option("--ignore", multiple=True, callback=_ids, metavar="IDS", help="Leave these codemods out."),
     click.option(
         "--extend-select", multiple=True, callback=_ids, metavar="IDS", help="Run these as well (opt-in ones)."
+    ),
+    click.option(
+        "--preset",
+        type=click.Choice(PRESETS),
+        help="safe: as --safe. modern: add cache mounts and the other opt-in ones that need a current builder.",
     ),
     click.option("--safe", is_flag=True, help="Only rewrites after which the image behaves the same by construction."),
     click.option("--unsafe", is_flag=True, help="Also rewrites for which a fact is missing."),
@@ -38,6 +43,13 @@ _OPTIONS = (
     click.option("--config", metavar="FILE", help="Use this configuration file."),
     click.option("--isolated", is_flag=True, help="Read no configuration file."),
 )
+
+
+def why_not_together(safe: bool, unsafe: bool, preset: str | None) -> str | None:
+    """Which two of these contradict each other, in words; None where they go together."""
+    if unsafe and (safe or preset == SAFE_ONLY):
+        return f"{'--safe' if safe else '--preset safe'} and --unsafe exclude each other"
+    return None
 
 
 def rewriting(command: Any) -> Any:

@@ -11,8 +11,8 @@ from refactor.cli.colour import painter
 from refactor.cli.output import Output
 from refactor.codemod.codemod import discover
 from refactor.engine.files import FileProblem
-from refactor.engine.fix import UnknownCodemod, choose
-from refactor.report.rules import explain, summary
+from refactor.engine.selection import UnknownCodemod, choose
+from refactor.report.rules import explain, opt_in, summary
 
 
 @click.command("rules", context_settings={"help_option_names": ["-h", "--help"]})
@@ -22,7 +22,8 @@ def rules_command() -> None:
     classes = discover()
     width = max((len(cls.id) for cls in classes), default=0)
     _print(
-        f"{paint(cls.id.ljust(width), bold=True)}  {cls.safety!s:6}  {summary(cls)}{' (opt-in)' if cls.opt_in else ''}"
+        f"{paint(cls.id.ljust(width), bold=True)}  {cls.safety!s:6}  {summary(cls)}"
+        + (f" ({opt_in(cls)})" if cls.opt_in else "")
         for cls in classes
     )
 

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from refactor.cli.colour import painter
 from refactor.cli.output import Output
 from refactor.engine.files import FileProblem
-from refactor.engine.fix import UnknownCodemod
 from refactor.engine.record import Message, Record
 from refactor.engine.run import Options, Worker, expand_paths, work_on_files
+from refactor.engine.selection import UnknownCodemod
 from refactor.report import render
 from refactor.report.text import refusals
 

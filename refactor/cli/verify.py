@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from refactor.cli.options import rewriting
+from refactor.cli.options import rewriting, why_not_together
 from refactor.cli.output import Output
 from refactor.proof.engine import NAMES
 
@@ -108,6 +108,7 @@ def verify_command(
     select: tuple[str, ...],
     ignore: tuple[str, ...],
     extend_select: tuple[str, ...],
+    preset: str | None,
     safe: bool,
     unsafe: bool,
     runner: str | None,
@@ -124,8 +125,9 @@ def verify_command(
     Nothing is written but the report. Containers have no network unless --network gives them one; what was
     made is removed at the end, after Ctrl-C too.
     """
-    if safe and unsafe:
-        _stop("--safe and --unsafe exclude each other")
+    clash = why_not_together(safe, unsafe, preset)
+    if clash is not None:
+        _stop(clash)
     if "-" in paths:
         _stop("a Dockerfile from standard input has no build context to build with; name a file")
     if not url_path.startswith("/") or any(sign in url_path for sign in " \r\n"):
@@ -137,7 +139,17 @@ def verify_command(
     from refactor.proof import ProbeOptions, ProofOptions
 
     options = Options(
-        select or None, ignore, extend_select, safe, unsafe, runner, context, config, isolated, online=online
+        select or None,
+        ignore,
+        extend_select,
+        safe,
+        unsafe,
+        runner,
+        context,
+        config,
+        isolated,
+        online=online,
+        preset=preset,
     )
     proof_options = ProofOptions(
         engine=engine,
@@ -236,8 +248,8 @@ def run_verify(
     ``write`` gets each result before it is printed.
     """
     from refactor.engine.files import FileProblem
-    from refactor.engine.fix import UnknownCodemod
     from refactor.engine.run import Worker, expand_paths
+    from refactor.engine.selection import UnknownCodemod
     from refactor.proof.engine import EngineProblem
     from refactor.proof.engines import find_engine
     from refactor.proof.render import as_json, render_markdown, render_text

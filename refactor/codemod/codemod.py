@@ -32,33 +32,47 @@ class Phase(enum.IntEnum):
 
 
 class Option:
-    """One configuration key of a codemod (``[codemods.<id>]``): allowed values (empty: any string) and the default."""
+    """One configuration key of a codemod (``[codemods.<id>]``): allowed values (empty: any string), the default, and
+    what the preset ``modern`` takes in its place (None: the default, too)."""
 
-    __slots__ = ("default", "doc", "values")
+    __slots__ = ("default", "doc", "modern", "values")
 
-    def __init__(self, default: object, doc: str, values: Sequence[str] = ()) -> None:
+    def __init__(
+        self, default: object, doc: str, values: Sequence[str | bool] = (), modern: str | bool | None = None
+    ) -> None:
         self.default = default
         self.doc = doc
         self.values = tuple(values)
+        self.modern = modern
+
+    def is_allowed(self, value: object) -> bool:
+        """Whether a configuration may say so; 1 is not true."""
+        if not self.values:
+            return isinstance(value, str)
+        return any(type(value) is type(one) and value == one for one in self.values)
 
 
+SAFE_ONLY, MODERN = "safe", "modern"
+PRESETS = (SAFE_ONLY, "default", MODERN)
 RUNNERS = ("slim", "alpine", "distroless", "scratch")
 BUILDERS = ("buildkit", "portable")
 
 
 class Settings:
     """What the user configured for codemods: the wanted ``runner``, the ``builder`` that images are built with
-    ("portable": any, so nothing that only BuildKit has) and the tables ``[codemods.<id>]``."""
+    ("portable": any, so nothing that only BuildKit has), the tables ``[codemods.<id>]`` and the preset."""
 
-    __slots__ = ("builder", "runner", "tables")
+    __slots__ = ("builder", "preset", "runner", "tables")
 
     def __init__(
         self,
         runner: str | None = None,
         tables: Mapping[str, Mapping[str, object]] | None = None,
         builder: str | None = None,
+        preset: str | None = None,
     ) -> None:
         self.runner = runner
+        self.preset = preset
         self.tables: Mapping[str, Mapping[str, object]] = tables or {}
         self.builder = builder
 
@@ -78,6 +92,8 @@ class Codemod:
     options: ClassVar[Mapping[str, Option]] = {}
     opt_in: ClassVar[bool] = False
     """Runs only when it is selected by name."""
+    modern: ClassVar[bool] = False
+    """Opt-in, and one of those that ``--preset modern`` selects: it takes up what current builders can do."""
     hadolint: ClassVar[tuple[str, ...]] = ()
     """Codes whose ``# hadolint ignore=`` comment also silences this codemod."""
     checks: ClassVar[tuple[str, ...]] = ()
@@ -92,8 +108,10 @@ class Codemod:
         self.settings = settings or Settings()
 
     def option(self, name: str) -> object:
-        """The configured value of one of this codemod's options, or its default."""
-        return self.settings.tables.get(self.id, {}).get(name, self.options[name].default)
+        """The configured value of one of this codemod's options, else the preset's, else its default."""
+        option = self.options[name]
+        is_modern = self.settings.preset == MODERN and option.modern is not None
+        return self.settings.tables.get(self.id, {}).get(name, option.modern if is_modern else option.default)
 
     def find(self, file: Dockerfile, context: BuildContext) -> Iterator[Finding | Refusal]:
         """What this codemod would change in ``file``, and what it looked at and refuses to change.

@@ -24,7 +24,7 @@ class Change:
     a gate stopped the rewrite (``failure``, always a bug of ours).
     """
 
-    __slots__ = ("after", "applied", "before", "broken", "failure", "problems", "refused", "suggested")
+    __slots__ = ("after", "applied", "before", "broken", "failure", "misread", "problems", "refused", "suggested")
 
     def __init__(
         self,
@@ -37,6 +37,7 @@ class Change:
         problems: Sequence[Problem] = (),
         failure: str | None = None,
         broken: Sequence[tuple[str, str]] = (),
+        misread: Sequence[tuple[int, str, str]] = (),
     ) -> None:
         self.before = before
         self.after = after
@@ -50,6 +51,8 @@ class Change:
         """Why a gate refused the rewrite, None where it holds."""
         self.broken = tuple(broken)
         """Manifests of the build context that were read and do not parse: (path, reason)."""
+        self.misread = tuple(misread)
+        """Comments that switch off what is not known, so that nothing was done: (line, what is wrong, what to do)."""
 
     @property
     def is_changed(self) -> bool:

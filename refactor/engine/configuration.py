@@ -7,14 +7,16 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from refactor.codemod.codemod import BUILDERS, RUNNERS, Settings, discover
+from refactor.codemod.codemod import BUILDERS, PRESETS, RUNNERS, SAFE_ONLY, Settings, discover
 from refactor.engine.files import FileProblem
+from refactor.engine.selection import UnknownCodemod, ids_of
 
 NAMES = (".dockerfix.toml", "dockerfix.toml", "pyproject.toml")
 KEYS: Mapping[str, str] = {
     "select": "list of text",
     "ignore": "list of text",
     "extend-select": "list of text",
+    "preset": "one of " + ", ".join(PRESETS),
     "safe": "true or false",
     "unsafe": "true or false",
     "runner": "one of " + ", ".join(RUNNERS),
@@ -43,6 +45,7 @@ class Configuration(NamedTuple):
     select: tuple[str, ...] | None = None
     ignore: tuple[str, ...] = ()
     extend_select: tuple[str, ...] = ()
+    preset: str | None = None
     safe: bool = False
     unsafe: bool = False
     runner: str | None = None
@@ -55,11 +58,11 @@ class Configuration(NamedTuple):
 
     @property
     def settings(self) -> Settings:
-        return Settings(self.runner, self.codemods, self.builder)
+        return Settings(self.runner, self.codemods, self.builder, self.preset)
 
     def ignored_for(self, path: str) -> tuple[str, ...]:
-        """Ids that ``per-file-ignores`` switches off for a file; patterns see the path from the configuration's folder
-        and the bare name."""
+        """Ids that ``per-file-ignores`` switches off for a file, as Ruff reads it: patterns see the path from the
+        configuration's folder and the bare name, ``*`` crosses folders, and ``!`` in front means all other files."""
         if not self.per_file_ignores:
             return ()
         from fnmatch import fnmatchcase
@@ -67,12 +70,12 @@ class Configuration(NamedTuple):
         folder = os.path.dirname(os.path.abspath(self.path)) if self.path else os.getcwd()
         relative = os.path.relpath(os.path.abspath(path), folder).replace(os.sep, "/")
         name = os.path.basename(relative)
-        return tuple(
-            id_
-            for pattern, ids in self.per_file_ignores
-            if fnmatchcase(relative, pattern) or fnmatchcase(name, pattern)
-            for id_ in ids
-        )
+
+        def holds(pattern: str) -> bool:
+            bare = pattern.removeprefix("!").removeprefix("./")
+            return (fnmatchcase(relative, bare) or fnmatchcase(name, bare)) != pattern.startswith("!")
+
+        return tuple(id_ for pattern, ids in self.per_file_ignores if holds(pattern) for id_ in ids)
 
 
 def closest_configuration(folder: str, known: dict[str, Configuration]) -> Configuration:
@@ -138,10 +141,11 @@ def _checked(path: str, data: Mapping[str, Any]) -> Configuration:
                 raise FileProblem(
                     path, f"unknown key {key!r} in [codemods.{id_}]", _suggestion(key, known[id_].options)
                 )
-            if option.values and value not in option.values:
-                allowed = ", ".join(map(repr, option.values))
-                raise FileProblem(path, f"[codemods.{id_}] {key} is {value!r}", f"it must be one of {allowed}")
-    for name, values in (("runner", RUNNERS), ("builder", BUILDERS)):
+            if not option.is_allowed(value):
+                allowed = ", ".join(map(_toml, option.values))
+                advice = f"it must be one of {allowed}" if allowed else "it must be text"
+                raise FileProblem(path, f"[codemods.{id_}] {key} is {_toml(value)}", advice)
+    for name, values in (("runner", RUNNERS), ("builder", BUILDERS), ("preset", PRESETS)):
         if data.get(name) is not None and data[name] not in values:
             raise FileProblem(path, f"{name} is {data[name]!r}", f"it must be one of {', '.join(values)}")
     context = data.get("context")
@@ -150,6 +154,9 @@ def _checked(path: str, data: Mapping[str, Any]) -> Configuration:
     for key in ("safe", "unsafe"):
         if not isinstance(data.get(key, False), bool):
             raise _wrong(path, key)
+    if data.get("unsafe") and (data.get("safe") or data.get("preset") == SAFE_ONLY):
+        other = "safe = true" if data.get("safe") else f'preset = "{SAFE_ONLY}"'
+        raise FileProblem(path, f"unsafe = true and {other} exclude each other", "leave one of them out")
     bot = data.get("bot", {})
     if not isinstance(bot, dict):
         raise _wrong(path, "bot")
@@ -164,15 +171,16 @@ def _checked(path: str, data: Mapping[str, Any]) -> Configuration:
     select = data.get("select")
     return Configuration(
         path,
-        None if select is None else _texts(path, "select", select),
-        _texts(path, "ignore", data.get("ignore", [])),
-        _texts(path, "extend-select", data.get("extend-select", [])),
+        None if select is None else _ids(path, "select", select),
+        _ids(path, "ignore", data.get("ignore", [])),
+        _ids(path, "extend-select", data.get("extend-select", [])),
+        data.get("preset"),
         data.get("safe", False),
         data.get("unsafe", False),
         data.get("runner"),
         data.get("builder"),
         None if context is None else os.path.join(os.path.dirname(path), context),
-        tuple((pattern, _texts(path, f"per-file-ignores.{pattern}", ids)) for pattern, ids in ignores.items()),
+        tuple((pattern, _ids(path, f'per-file-ignores."{pattern}"', ids)) for pattern, ids in ignores.items()),
         tables,
         bot,
     )
@@ -182,6 +190,21 @@ def _texts(path: str, key: str, value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise FileProblem(path, f"{key} is not a list of text", f'write it as {key} = ["chain-runs"]')
     return tuple(value)
+
+
+def _ids(path: str, key: str, value: object) -> tuple[str, ...]:
+    found = _texts(path, key, value)
+    try:
+        ids_of(found, discover())
+    except UnknownCodemod as error:
+        what, _, advice = str(error).partition("; ")
+        raise FileProblem(path, f"{what} in {key}", advice) from None
+    return found
+
+
+def _toml(value: object) -> str:
+    """A value as the file spells it, for messages."""
+    return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
 def _wrong(path: str, key: str) -> FileProblem:

@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from refactor.codemod import Codemod, Finding, Refusal, Safety, Settings, refuse
-from refactor.codemod.codemod import discover
+from refactor.codemod.codemod import SAFE_ONLY, discover
 from refactor.context import BuildContext
 from refactor.engine.change import Change
+from refactor.engine.selection import choose
 from refactor.engine.suppression import Suppressions
 from refactor.model.aspects import Aspect
 from refactor.syntax import Dockerfile, EditConflict, parse
@@ -17,44 +18,6 @@ MAX_PASSES = 10
 """Passes over all codemods; corpus and real files settle within four."""
 MAX_ROUNDS = 50
 """Times that one codemod is asked again within a pass; what it finds at once it should report at once."""
-
-
-class UnknownCodemod(ValueError):
-    """A codemod id that does not exist; the text suggests the nearest ones."""
-
-
-def choose(
-    select: Iterable[str] | None = None,
-    ignore: Iterable[str] = (),
-    extend_select: Iterable[str] = (),
-    packages: tuple[str, ...] = ("codemods",),
-) -> tuple[type[Codemod], ...]:
-    """The codemods to run: all that are not opt-in, or those of ``select``, plus ``extend_select``, minus ``ignore``.
-
-    An id, or the name of a phase's folder (``layers``) for all in it. Raises :class:`UnknownCodemod`.
-    """
-    known = discover(packages)
-    if select is None:
-        chosen = {cls.id for cls in known if not cls.opt_in}
-    else:
-        chosen = _ids(select, known)
-    chosen |= _ids(extend_select, known)
-    chosen -= _ids(ignore, known)
-    return tuple(cls for cls in known if cls.id in chosen)
-
-
-def _ids(names: Iterable[str], known: Sequence[type[Codemod]]) -> set[str]:
-    ids: set[str] = set()
-    for name in names:
-        found = {cls.id for cls in known if name in {cls.id, "all", cls.__module__.split(".")[-2]}}
-        if not found:
-            from difflib import get_close_matches
-
-            near = get_close_matches(name, [cls.id for cls in known], 1)
-            hint = f"did you mean {near[0]!r}?" if near else "see `dockerfix rules`"
-            raise UnknownCodemod(f"unknown codemod {name!r}; {hint}")
-        ids |= found
-    return ids
 
 
 def fix(
@@ -72,19 +35,23 @@ def fix(
     """Rewrites one Dockerfile. Never raises for anything that is in ``source``.
 
     ``context`` is the folder that the build sees (None: unknown), ``safety`` the least safe level that is applied,
-    ``codemods`` overrides the choice by ids, ``is_rejected`` says of a finding that people do not want it. Raises
-    :class:`UnknownCodemod` for an id that does not exist.
+    ``codemods`` overrides the choice by ids, ``is_rejected`` says of a finding that people do not want it. The preset
+    of ``settings`` counts: ``safe`` is the level SAFE, ``modern`` adds opt-in codemods. Raises
+    :class:`~refactor.engine.selection.UnknownCodemod` for an id that does not exist.
     """
-    chosen = choose(select, ignore, extend_select) if codemods is None else tuple(codemods)
+    preset = None if settings is None else settings.preset
+    chosen = choose(select, ignore, extend_select, preset=preset) if codemods is None else tuple(codemods)
     before = parse(source)
     if before.problems:
         return Change(source, source, problems=before.problems)
     if context is None:
         context = BuildContext.unknown("no build context was given")
-    off = Suppressions(before)
-    if off.is_all:
-        return Change(source, source)
+    off = Suppressions(before, discover() if codemods is None else (*discover(), *chosen))
+    if off.is_all or off.problems:
+        return Change(source, source, misread=off.problems)
     wanted = [cls(settings) for cls in chosen if not off.silences(cls)]
+    if preset == SAFE_ONLY:
+        safety = Safety.SAFE
     loop = _Loop(before, context, wanted, safety, off, is_rejected)
     failure = loop.run()
     if failure is None and loop.file is not before:
@@ -198,17 +165,24 @@ class _Loop:
         for result in codemod.find(self.file, self.context):
             result.codemod = codemod.id
             result.line = self.file.line_of(result.node)
+            why = None
+            comment = self.off.line_against(type(codemod), result, self.file)
             if isinstance(result, Finding):
                 result.safety = codemod.safety if result.safety is None else max(codemod.safety, result.safety)
                 result.place = " ".join(result.node.text.split())
                 result.ordinal = places[result.place]
                 places[result.place] += 1
-                if self.off.silences_finding(type(codemod), result, self.file):
+                if comment is not None:
+                    why = f"the comment in line {comment} switches it off: {result.message}"
+                elif self.is_rejected is not None and self.is_rejected(result):
+                    why = f"it was proposed and rejected: {result.message}"
+                if why is None:
+                    yield result
                     continue
-                if self.is_rejected is not None and self.is_rejected(result):
-                    result = refuse(result.node, f"it was proposed and rejected: {result.message}")
-                    result.codemod, result.line = codemod.id, self.file.line_of(result.node)
-                yield result
-            elif (result.line, result.because) not in seen:
+                result = refuse(result.node, why)
+                result.codemod, result.line = codemod.id, self.file.line_of(result.node)
+            elif comment is not None:
+                continue
+            if (result.line, result.because) not in seen:
                 seen.add((result.line, result.because))
                 yield result

@@ -76,6 +76,9 @@ def record_of(path: str, change: Change, *, diff: bool, after: bool, fixes: bool
         )
         for problem in change.problems
     ]
+    errors += [
+        Message(f"{path}:{line}", what, f"{advice}; the file was left alone") for line, what, advice in change.misread
+    ]
     if change.failure is not None:
         advice = "the file was left alone; this is a bug of dockerfix, please report it with the file"
         errors.append(Message(path, change.failure, advice))

@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from refactor.codemod import Finding, Safety, Settings
+from refactor.codemod.codemod import SAFE_ONLY
 from refactor.context import BuildContext
 from refactor.engine.configuration import Configuration, closest_configuration, load_configuration
 from refactor.engine.contexts import ContextFinder
 from refactor.engine.discovery import discover_files
 from refactor.engine.files import FileProblem, read_source, replace_atomically
-from refactor.engine.fix import choose, fix
+from refactor.engine.fix import fix
 from refactor.engine.record import Message, Record, fingerprint, record_of
+from refactor.engine.selection import choose
 from refactor.syntax import parse
 
 if TYPE_CHECKING:
@@ -43,6 +45,8 @@ class Options(NamedTuple):
     """The package index to ask for what the tables lack; None: stay offline."""
     fixes: bool = False
     """Whether records say which lines to replace."""
+    preset: str | None = None
+    """One of :data:`~refactor.codemod.codemod.PRESETS`."""
 
 
 class Worker:
@@ -111,9 +115,7 @@ class Worker:
             context = self._contexts.open(
                 path if path != "-" else os.path.join(root or ".", "Dockerfile"), parse(source), root
             )
-        safety = Safety.SAFE if options.safe else Safety.UNSAFE if options.unsafe else Safety.REVIEW
-        if safety is Safety.REVIEW:
-            safety = Safety.SAFE if configuration.safe else Safety.UNSAFE if configuration.unsafe else safety
+        safety, preset = _level(options, configuration)
         change = fix(
             source,
             context,
@@ -121,7 +123,9 @@ class Worker:
             ignore=(*configuration.ignore, *options.ignore, *configuration.ignored_for(path)),
             extend_select=(*configuration.extend_select, *options.extend_select),
             safety=safety,
-            settings=Settings(options.runner or configuration.runner, configuration.codemods, configuration.builder),
+            settings=Settings(
+                options.runner or configuration.runner, configuration.codemods, configuration.builder, preset
+            ),
             is_rejected=self._rejection(path) if options.rejected else None,
         )
         wants_after = path == "-" or not options.write
@@ -130,6 +134,19 @@ class Worker:
     def _rejection(self, path: str) -> Callable[[Finding], bool]:
         place = path if self._top is None else os.path.relpath(path, self._top)
         return lambda finding: fingerprint(place, finding) in self.options.rejected
+
+
+def _level(options: Options, configuration: Configuration) -> tuple[Safety, str | None]:
+    """The least safe level to apply, and the preset: what the command line says goes before the configuration."""
+    preset = options.preset or configuration.preset
+    if options.safe:
+        return Safety.SAFE, preset
+    if options.unsafe:
+        # A configured preset `safe` is what the flag overrides.
+        return Safety.UNSAFE, options.preset or (preset if preset != SAFE_ONLY else None)
+    if configuration.safe:
+        return Safety.SAFE, preset
+    return Safety.UNSAFE if configuration.unsafe else Safety.REVIEW, preset
 
 
 def _ask(url: str) -> Index:

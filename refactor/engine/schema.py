@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from refactor.codemod.codemod import BUILDERS, RUNNERS, Option, discover
+from refactor.codemod.codemod import BUILDERS, PRESETS, RUNNERS, Option, discover
 from refactor.engine.configuration import BOT_KEYS, KEYS, PER
 
 _TEXTS: Mapping[str, Any] = {"type": "array", "items": {"type": "string"}}
@@ -21,6 +21,7 @@ def configuration_schema() -> dict[str, Any]:
     """What ``.dockerfix.toml``, ``dockerfix.toml`` and ``[tool.dockerfix]`` may hold (JSON Schema 2020-12)."""
     keys: dict[str, Mapping[str, Any]] = {key: _TYPES[words] for key, words in KEYS.items() if words in _TYPES}
     keys["runner"] = {"enum": list(RUNNERS)}
+    keys["preset"] = {"enum": list(PRESETS)}
     keys["builder"] = {"enum": list(BUILDERS)}
     keys["codemods"] = _table(
         {cls.id: _table({name: _option(one) for name, one in cls.options.items()}) for cls in discover()}
@@ -38,7 +39,7 @@ def _table(properties: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _option(option: Option) -> dict[str, Any]:
-    allowed = {"enum": list(option.values)} if option.values else {}
+    allowed = {"enum": list(option.values)} if option.values else {"type": "string"}
     return {"description": option.doc, "default": option.default, **allowed}
 
 

@@ -17,6 +17,11 @@ def summary(cls: type[Codemod]) -> str:
     return (inspect.getdoc(cls) or "").partition("\n")[0].rstrip(".")
 
 
+def opt_in(cls: type[Codemod]) -> str:
+    """How a codemod that does not run by default is selected; "" for those that do."""
+    return "" if not cls.opt_in else "opt-in, --preset modern" if cls.modern else "opt-in"
+
+
 def section(cls: type[Codemod], title: str) -> str:
     """One of :data:`SECTIONS` of the docstring as a paragraph, "" where there is none."""
     lines = (inspect.getdoc(cls) or "").split("\n")
@@ -30,7 +35,8 @@ def section(cls: type[Codemod], title: str) -> str:
 def explain(cls: type[Codemod]) -> str:
     """The page of one codemod, in Markdown."""
     lines = [f"## {cls.id}", "", f"{summary(cls)}.", ""]
-    lines.append(f"Safety: **{cls.safety}** · phase: {cls.phase.name.lower()}{' · opt-in' if cls.opt_in else ''}")
+    how = opt_in(cls).replace("--preset modern", "`--preset modern`")
+    lines.append(f"Safety: **{cls.safety}** · phase: {cls.phase.name.lower()}{f' · {how}' if how else ''}")
     body = (inspect.getdoc(cls) or "").partition("\n")[2].strip("\n").split("\n")
     for number, line in enumerate(body):
         underlined = number + 1 < len(body) and body[number + 1].startswith("---")
@@ -43,8 +49,9 @@ def explain(cls: type[Codemod]) -> str:
     if cls.options:
         lines += ["", f"### Options of `[codemods.{cls.id}]`", ""]
         for name, option in cls.options.items():
-            allowed = f" ({', '.join(f'`{value}`' for value in option.values)})" if option.values else ""
-            lines.append(f"- `{name}`{allowed}, default `{option.default}`: {option.doc}")
+            allowed = f" ({', '.join(f'`{_toml(value)}`' for value in option.values)})" if option.values else ""
+            modern = "" if option.modern is None else f", `{_toml(option.modern)}` with `--preset modern`"
+            lines.append(f"- `{name}`{allowed}, default `{_toml(option.default)}`{modern}: {option.doc}")
     shown = next((example for example in cls.examples if example.after is not None), None)
     if shown is not None:
         lines += ["", f"### Example: {shown.name}", "", "```diff", *_diff(shown), "```"]
@@ -55,12 +62,16 @@ def explain(cls: type[Codemod]) -> str:
     return "\n".join(lines).replace("\n\n\n", "\n\n")
 
 
+def _toml(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def rules_table(classes: Sequence[type[Codemod]], page: str = "") -> str:
     """The codemods as a table; ``page`` is the path of RULES.md as seen from where the table stands."""
     rows = ["| id | safety | what |", "|---|---|---|"]
     for cls in classes:
-        opt_in = " (opt-in)" if cls.opt_in else ""
-        rows.append(f"| [{cls.id}]({page}#{cls.id}) | {cls.safety}{opt_in} | {summary(cls)} |")
+        how = f" ({opt_in(cls)})" if cls.opt_in else ""
+        rows.append(f"| [{cls.id}]({page}#{cls.id}) | {cls.safety}{how} | {summary(cls)} |")
     return "\n".join(rows)
 
 
