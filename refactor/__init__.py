@@ -119,6 +119,7 @@ from refactor.syntax import (
     Replace as Replace,
     Stage as Stage,
     Trivia as Trivia,
+    is_same_word as is_same_word,
     parse as parse,
 )
 

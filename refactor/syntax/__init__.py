@@ -15,6 +15,7 @@ from refactor.syntax.edits import (
     Remove,
     Replace,
 )
+from refactor.syntax.expansion import is_same_word
 from refactor.syntax.flags import Flag
 from refactor.syntax.heredoc import Heredoc
 from refactor.syntax.nodes import Instruction, Node, Trivia
@@ -40,5 +41,6 @@ __all__ = [
     "Stage",
     "Style",
     "Trivia",
+    "is_same_word",
     "parse",
 ]

@@ -37,6 +37,15 @@ def expand_words(text: str, lookup: Lookup, escape: str = "\\") -> list[str]:
     return _Lexer(text, escape, lookup).read("")[1]
 
 
+def is_same_word(one: str, other: str, escape: str = "\\") -> bool:
+    """Whether two words come to the same value, whatever their variables hold; False where one cannot be expanded."""
+    lookups: tuple[Lookup, ...] = (lambda name: f"<{name}>", lambda name: "", lambda name: None)
+    try:
+        return all(expand_word(one, lookup, escape) == expand_word(other, lookup, escape) for lookup in lookups)
+    except (ExpansionError, RecursionError):
+        return False
+
+
 def split_words(text: str, *, raw_quotes: bool = False, raw_escapes: bool = False) -> list[str]:
     """Splits into words with variables left as they are; quotes and escapes are kept where asked for."""
     return _Lexer(text, "\\", None, raw_quotes, raw_escapes).read("")[1]

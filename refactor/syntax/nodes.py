@@ -288,6 +288,17 @@ class Instruction:
         """Keeps keyword, flags, line ending and heredoc bodies, replaces the rest; comments inside it go."""
         return self.splice([(0, len(self.argument), argument)])
 
+    def with_keyword(self, keyword: str) -> Instruction:
+        """The same under another keyword, written as it is given."""
+        split = self.dissection.split
+        start, end = split.keyword_start, split.keyword_start + len(split.keyword_text)
+        return self._with_raw([(self.dissection.raw_start(start), self.dissection.raw_end(end), keyword)])
+
+    def wrapping(self, trigger: Instruction) -> Instruction:
+        """This ONBUILD with another instruction in it, made from its own (:attr:`onbuild`)."""
+        dissection = self.dissection
+        return self._with_raw([(dissection.raw_start(dissection.split.argument_start), len(self.text), trigger.text)])
+
     def with_flag(self, name: str, value: str | None) -> Instruction:
         """Sets ``--name=value`` (``--name`` for None): in place of the flag of that name, else behind the
         other flags.
