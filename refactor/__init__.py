@@ -33,6 +33,7 @@ from refactor.context import (
 from refactor.ecosystems import (
     BuiltStart as BuiltStart,
     Copied as Copied,
+    DirectStart as DirectStart,
     Ecosystem as Ecosystem,
     Foreign as Foreign,
     Install as Install,

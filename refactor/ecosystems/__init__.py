@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from refactor.ecosystems.ecosystem import (
     BuiltStart,
+    DirectStart,
     Ecosystem,
     Install,
     Instead,
@@ -74,6 +75,7 @@ def program_of(reading: StageReading) -> tuple[str, ...] | Refused:
 __all__ = [
     "BuiltStart",
     "Copied",
+    "DirectStart",
     "Ecosystem",
     "Foreign",
     "Install",

@@ -49,6 +49,16 @@ class BuiltStart(NamedTuple):
     evidence: tuple[str, ...] = ()
 
 
+class DirectStart(NamedTuple):
+    """The program that a script of the project starts, without the tool that runs scripts."""
+
+    node: Instruction
+    """The CMD or ENTRYPOINT that calls the tool."""
+    words: tuple[str, ...]
+    """What it starts instead."""
+    evidence: tuple[str, ...] = ()
+
+
 class Pruned(NamedTuple):
     """A command that takes development dependencies away again, behind a build that does not concern it."""
 
@@ -128,6 +138,10 @@ class Ecosystem:
         """How the final stage starts what a build of its own makes, where it compiles at every start today."""
         return None
 
+    def direct_start(self, reading: StageReading) -> DirectStart | Refused | None:
+        """The program behind a script that CMD or ENTRYPOINT of the stage calls by a package manager."""
+        return None
+
     def own_scripts(self, reading: StageReading) -> Sequence[Rewrite | tuple[Step, Refused]]:
         """Installations that run scripts of the project, which need its sources: rewritten into one that reads the
         manifests alone, and the scripts after it."""
@@ -167,6 +181,7 @@ class Ecosystem:
 
 __all__ = [
     "BuiltStart",
+    "DirectStart",
     "Ecosystem",
     "Install",
     "Instead",

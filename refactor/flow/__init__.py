@@ -8,13 +8,14 @@ from refactor.flow.closure import Unseen, is_shell, named, unseen_copies, why_no
 from refactor.flow.ownership import Ownership, ownership
 from refactor.flow.places import all_copies, origins, source_of
 from refactor.flow.ports import low_ports, only_docker
-from refactor.flow.roots import SHELLS, Root, roots_of
+from refactor.flow.roots import INITS, SHELLS, Root, peeled, roots_of
 from refactor.flow.shell_writes import CALM, QUIET, unknown_program, written_by_shell
 from refactor.flow.user import is_within, why_root
 from refactor.flow.user_ids import Ids, user_ids
 
 __all__ = [
     "CALM",
+    "INITS",
     "QUIET",
     "SHELLS",
     "Ids",
@@ -32,6 +33,7 @@ __all__ = [
     "only_docker",
     "origins",
     "ownership",
+    "peeled",
     "roots_of",
     "source_of",
     "unknown_program",

@@ -13,7 +13,7 @@ from refactor.flow.reading import Refused, StageReading, join
 from refactor.shell import Command, ShellScript, read
 
 SHELLS = frozenset("sh bash ash dash zsh ksh fish busybox".split())
-_INITS = frozenset("tini dumb-init docker-init catatonit".split())
+INITS = frozenset("tini dumb-init docker-init catatonit".split())
 _WITH_USER = frozenset("gosu su-exec".split())
 _PLAIN = frozenset("env exec nice nohup time setsid ionice command".split())
 _DEPTH = 4
@@ -90,7 +90,7 @@ def _of_script(
 def _of_words(
     reading: StageReading, words: Sequence[str], folder: str, where: str, depth: int, command: Command | None = None
 ) -> Iterator[Root | Refused]:
-    words = _peeled(tuple(words))
+    words = peeled(tuple(words))
     if not words:
         return
     if depth > _DEPTH:
@@ -116,11 +116,11 @@ def _of_words(
     yield from _of_script(reading, read(body), folder, path, depth + 1)
 
 
-def _peeled(words: tuple[str, ...]) -> tuple[str, ...]:
+def peeled(words: tuple[str, ...]) -> tuple[str, ...]:
     """Without the wrappers that run the rest of the words."""
     while words:
         name, rest = posixpath.basename(words[0]), list(words[1:])
-        if name in _INITS:
+        if name in INITS:
             if "--" in rest:
                 rest = rest[rest.index("--") + 1 :]
             while rest and rest[0].startswith("-"):

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from refactor.ecosystems.ecosystem import BuiltStart, Ecosystem, Install, Pruned, Rewrite, Slim, SplitPlan, Written
+from refactor.ecosystems.ecosystem import (
+    BuiltStart,
+    DirectStart,
+    Ecosystem,
+    Install,
+    Pruned,
+    Rewrite,
+    Slim,
+    SplitPlan,
+    Written,
+)
 from refactor.flow.reading import Refused, StageReading, Step
 
 _MANAGERS = frozenset({"npm", "yarn", "pnpm", "bun", "corepack"})
@@ -37,6 +47,11 @@ class Node(Ecosystem):
         from refactor.ecosystems.node.starting import built_start
 
         return built_start(reading)
+
+    def direct_start(self, reading: StageReading) -> DirectStart | Refused | None:
+        from refactor.ecosystems.node.direct import direct_start
+
+        return direct_start(reading)
 
     def own_scripts(self, reading: StageReading) -> Sequence[Rewrite | tuple[Step, Refused]]:
         from refactor.ecosystems.node.scripts import own_scripts
