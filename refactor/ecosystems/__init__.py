@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from refactor.ecosystems import registry
 from refactor.ecosystems.ecosystem import (
     BuiltStart,
     DirectStart,
@@ -18,19 +21,21 @@ from refactor.ecosystems.foreign import Foreign, foreign
 from refactor.flow.reading import Copied, Refused, StageReading, Start, Step, join
 from refactor.images import why_windows
 
-_known: tuple[Ecosystem, ...] = ()
+if TYPE_CHECKING:
+    from refactor.context import BuildContext
+    from refactor.flow.graph import Flow
+    from refactor.syntax import Dockerfile
 
 
 def ecosystems() -> tuple[Ecosystem, ...]:
     """Every known language, imported at the first call."""
-    global _known
-    if not _known:
+    if not registry.known:
         from refactor.ecosystems.go import Go
         from refactor.ecosystems.node import Node
         from refactor.ecosystems.python import Python
 
-        _known = (Node(), Python(), Go())
-    return _known
+        registry.known = (Node(), Python(), Go())
+    return registry.known
 
 
 def recognise(reading: StageReading) -> tuple[Ecosystem, ...]:
@@ -44,6 +49,12 @@ def recognise(reading: StageReading) -> tuple[Ecosystem, ...]:
         reading.languages = tuple([ecosystem.name for ecosystem in ecosystems() if ecosystem.recognises(reading)])
     names = reading.languages
     return tuple([ecosystem for ecosystem in ecosystems() if ecosystem.name in names]) if names else ()
+
+
+def flow_of(file: Dockerfile, context: BuildContext) -> Flow:
+    """The graph of a file over its context, with the tools of all languages."""
+    ecosystems()
+    return registry.flow_of(file, context)
 
 
 def program_of(reading: StageReading) -> tuple[str, ...] | Refused:
@@ -90,6 +101,7 @@ __all__ = [
     "Step",
     "Written",
     "ecosystems",
+    "flow_of",
     "foreign",
     "join",
     "program_of",

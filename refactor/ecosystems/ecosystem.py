@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from refactor.flow.reading import Refused, StageReading, Step
 from refactor.shell import Command, PackageCall
 from refactor.syntax import Instruction
+
+if TYPE_CHECKING:
+    from refactor.flow.effects import Effect, Invocation
 
 
 class Install(NamedTuple):
@@ -125,6 +128,12 @@ class Ecosystem:
     """One language. Every answer is a fact with its evidence, a :class:`Refused`, or None: nothing of mine here."""
 
     name = ""
+    programs: frozenset[str] = frozenset()
+    """Names of its tools and interpreters; :meth:`effect` is asked about commands that call one."""
+
+    def effect(self, call: Invocation) -> Effect | None:
+        """What one of its tools does to the files of the image; None where that is none of its own."""
+        return None
 
     def recognises(self, reading: StageReading) -> bool:
         """Whether this stage installs, builds or runs programs of the language. Reads no file of the context."""

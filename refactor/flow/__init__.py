@@ -6,7 +6,7 @@ from refactor.flow.above import above_sources
 from refactor.flow.between import goes_first, is_settings, why_no_sources
 from refactor.flow.closure import Unseen, is_shell, named, unseen_copies, why_not_seen, why_unseen
 from refactor.flow.ownership import Ownership, ownership
-from refactor.flow.places import all_copies, origins, source_of
+from refactor.flow.places import all_copies, origin_of, origins, source_of
 from refactor.flow.ports import low_ports, only_docker
 from refactor.flow.roots import INITS, SHELLS, Root, peeled, roots_of
 from refactor.flow.shell_writes import CALM, QUIET, unknown_program, written_by_shell
@@ -31,6 +31,7 @@ __all__ = [
     "low_ports",
     "named",
     "only_docker",
+    "origin_of",
     "origins",
     "ownership",
     "peeled",

@@ -22,7 +22,7 @@ def _source_of(reading: StageReading, path: str, left: int) -> str | None:
         return found
     for step in reversed(reading.steps):
         node = step.node
-        origin = _origin(reading, node.flag("from")) if node.keyword == "COPY" else None
+        origin = origin_of(reading, node.flag("from")) if node.keyword == "COPY" else None
         if origin is None or node.destination is None:
             continue
         target = join(step.workdir, reading.expand(node.destination, node) or node.destination)
@@ -42,7 +42,7 @@ def _source_of(reading: StageReading, path: str, left: int) -> str | None:
     return None if parent is None else _source_of(_read(reading, parent.index), path, left - 1)
 
 
-def _origin(reading: StageReading, name: str | None) -> StageReading | None:
+def origin_of(reading: StageReading, name: str | None) -> StageReading | None:
     """The reading of the earlier stage that ``COPY --from=name`` means, None for an image."""
     stage = reading.file.stage(name) if name else None
     return None if stage is None or stage.index >= reading.stage.index else _read(reading, stage.index)
@@ -62,7 +62,7 @@ def origins(reading: StageReading) -> Iterator[StageReading]:
             continue
         seen.add(one.stage.index)
         yield one
-        found = [_origin(one, step.node.flag("from")) for step in one.steps if step.keyword == "COPY"]
+        found = [origin_of(one, step.node.flag("from")) for step in one.steps if step.keyword == "COPY"]
         if one.parent is not None:
             found.append(_read(one, one.parent.index))
         waiting += [each for each in found if each is not None]
@@ -82,7 +82,7 @@ def _all_copies(reading: StageReading, left: int) -> Iterator[Copied]:
     yield from reading.copies
     for step in reading.steps:
         node = step.node
-        origin = _origin(reading, node.flag("from")) if node.keyword == "COPY" else None
+        origin = origin_of(reading, node.flag("from")) if node.keyword == "COPY" else None
         if origin is None or node.destination is None:
             continue
         target = join(step.workdir, reading.expand(node.destination, node) or node.destination)
@@ -98,4 +98,4 @@ def _all_copies(reading: StageReading, left: int) -> Iterator[Copied]:
                         yield Copied(node, inside, target, reading.context.is_dir(inside) is True)
 
 
-__all__ = ["all_copies", "origins", "source_of"]
+__all__ = ["all_copies", "origin_of", "origins", "source_of"]

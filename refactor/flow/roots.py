@@ -157,3 +157,28 @@ def shell_file(reading: StageReading, word: str, folder: str) -> tuple[str, str]
         ):
             return path, text
     return None
+
+
+def files_started(reading: StageReading) -> dict[str, str]:
+    """Absolute paths of files of the context that the start command and its scripts name, as far as they are read: the
+    scripts themselves, and files among the arguments -> where."""
+    start = reading.start
+    roots = roots_of(reading)
+    if start is None or isinstance(roots, Refused):
+        return {}
+    where = " and ".join(f"{node.keyword} on line {reading.file.line_of(node)}" for node in start.nodes)
+    words = [word.literal for one in start.script.commands for word in one.words] if start.script is not None else [
+        *start.argv
+    ]  # fmt: skip
+    named = [(word, reading.final_workdir, where) for word in words]
+    named += [(word, root.folder, root.where) for root in roots for word in root.words]
+    found: dict[str, str] = {}
+    for word, folder, place in named:
+        for text in {word, word.partition("=")[2]} - {""}:
+            path = join(folder, text) if "/" in text or "." in text else None
+            if path is None or text.startswith("-") or path == reading.final_workdir:
+                continue
+            source = source_of(reading, path)
+            if source and reading.context.is_dir(source) is False:
+                found.setdefault(path, f"{place} names it")
+    return found

@@ -1,7 +1,7 @@
 """RUN bodies: shell scripts as commands and connectors with spans, and the package managers they call."""
 
 from refactor.shell.command import Command, Word
-from refactor.shell.files import Files, files_of
+from refactor.shell.files import Files, downloads, files_of, operands, option, with_folders
 from refactor.shell.installs import CACHES, SYSTEM_MANAGERS, is_cleaning, only_cleans, why_not_one_list
 from refactor.shell.managers import PackageCall, package_call, package_calls
 from refactor.shell.reader import read
@@ -16,11 +16,15 @@ __all__ = [
     "PackageCall",
     "ShellScript",
     "Word",
+    "downloads",
     "files_of",
     "is_cleaning",
     "only_cleans",
+    "operands",
+    "option",
     "package_call",
     "package_calls",
     "read",
     "why_not_one_list",
+    "with_folders",
 ]

@@ -33,7 +33,7 @@ def files_of(script: ShellScript, workdir: str, expand: Callable[[str], str | No
     """
     made: set[str] = set()
     removed: set[str] = set()
-    for command, folder in _with_folders(script, workdir, expand):
+    for command, folder in with_folders(script, workdir, expand):
         place = _Place(folder, expand)
         made.update(place.paths(_made_by(command)))
         if (command.name or "").rpartition("/")[2] in ("rm", "rmdir", "unlink"):
@@ -59,7 +59,7 @@ class _Place(NamedTuple):
         return (path for path in map(self.path, words) if path not in (None, "/"))
 
 
-def _with_folders(
+def with_folders(
     script: ShellScript, workdir: str, expand: Callable[[str], str | None]
 ) -> Iterator[tuple[Command, str | None]]:
     """Each command with the folder it runs in, None where that is unknown. A subshell keeps its ``cd`` to itself."""

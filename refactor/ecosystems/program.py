@@ -1,0 +1,76 @@
+"""A started program, what it needs, and what a language has to say for its stage to be taken apart."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from refactor.flow.reading import Refused, StageReading
+from refactor.flow.roots import Root
+
+if TYPE_CHECKING:
+    from refactor.ecosystems.runners import Runner
+    from refactor.flow.graph import Act, Flow
+
+
+class Program(NamedTuple):
+    """What a container starts, seen as a program of the language."""
+
+    root: Root
+    path: str
+    """Absolute, where it is started."""
+    act: Act | None
+    """The command of the language that made it; None for a file of the build context."""
+    made: str
+    """Absolute path that ``act`` made it at; the context path where there is none."""
+    reading: StageReading
+    """The stage of the start command."""
+    flow: Flow
+
+    @property
+    def origin(self) -> StageReading:
+        """The stage that it is made in."""
+        return self.reading if self.act is None else self.act.step.reading
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """Context folders (and files) that the command which made it reads; its own folder where there is none."""
+        return (posixpath.dirname(self.made),) if self.act is None else self.flow.sources(self.act)
+
+
+class Needs(NamedTuple):
+    """What a program needs when it runs, besides the system's C library."""
+
+    paths: Mapping[str, str] = {}
+    """Absolute paths in the image of the stage that starts it -> why."""
+    programs: Mapping[str, str] = {}
+    """Programs that it calls by name -> where."""
+    packages: Mapping[str, str] = {}
+    """System packages of the runner's distribution -> why."""
+    is_static: bool = False
+    """It needs no C library either."""
+    evidence: tuple[str, ...] = ()
+
+
+class Sliced(Protocol):
+    """What :func:`refactor.ecosystems.slicing.split` asks of a language."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def programs(self) -> frozenset[str]: ...
+    @property
+    def sources(self) -> str: ...
+    @property
+    def build_packages(self) -> frozenset[str]: ...
+    def flow(self, reading: StageReading) -> Flow: ...
+    def acts(self, reading: StageReading) -> tuple[Act, ...]: ...
+    def roots(self, reading: StageReading) -> tuple[Root, ...] | Refused: ...
+    def programs_of(self, reading: StageReading) -> tuple[Program, ...] | Refused: ...
+    def needs(self, program: Program) -> Needs | Refused: ...
+    def runner(self, reading: StageReading, needs: Needs, wish: str | None) -> Runner | Refused: ...
+    def why_not_split(self, reading: StageReading, program: Program) -> Refused | None: ...
+
+
+__all__ = ["Needs", "Program", "Sliced"]

@@ -1,0 +1,38 @@
+"""The languages that are known, and the graph of a file with the tools of all of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from refactor.ecosystems.ecosystem import Ecosystem
+
+if TYPE_CHECKING:
+    from refactor.context import BuildContext
+    from refactor.flow.effects import Effect, Invocation
+    from refactor.flow.graph import Flow
+    from refactor.syntax import Dockerfile
+
+known: tuple[Ecosystem, ...] = ()
+"""In the order in which they are asked; () before :func:`refactor.ecosystems.ecosystems` was called."""
+_last: tuple[Dockerfile, BuildContext, tuple[Ecosystem, ...], Flow] | None = None
+
+
+def flow_of(file: Dockerfile, context: BuildContext) -> Flow:
+    """The graph of a file over its context, made once for all who ask about the same two."""
+    global _last
+    if _last is None or _last[0] is not file or _last[1] is not context or _last[2] is not known:
+        from refactor.flow.graph import Flow
+
+        _last = (file, context, known, Flow(file, context, _effect))
+    return _last[3]
+
+
+def _effect(call: Invocation) -> Effect | None:
+    for language in known:
+        effect = language.effect(call) if call.name in language.programs else None
+        if effect is not None:
+            return effect._replace(by=language.name)
+    return None
+
+
+__all__ = ["flow_of"]

@@ -1,0 +1,291 @@
+"""A stage taken apart by the flow: the runner gets what the program's closure needs, all else stays in the builder."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from refactor.ecosystems import system
+from refactor.ecosystems.deployed import why_other_start
+from refactor.ecosystems.ecosystem import SplitPlan
+from refactor.ecosystems.program import Needs, Program, Sliced
+from refactor.ecosystems.split import Role, assemble, builder_name
+from refactor.flow.closure import why_unseen
+from refactor.flow.effects import SYSTEM
+from refactor.flow.reading import Refused, StageReading, Step
+from refactor.flow.roots import SHELLS, Root, files_started
+from refactor.flow.shell_writes import QUIET
+from refactor.flow.user import is_within
+from refactor.images import lookup
+from refactor.syntax import Instruction
+
+if TYPE_CHECKING:
+    from refactor.ecosystems.runners import Runner
+    from refactor.flow.graph import Act, Flow
+
+_SCRATCH = r"/(?:tmp|var/tmp|var/cache|var/lib/apt|var/log|proc|sys|dev|root/\.[\w.-]+)(?:/|\Z)"
+"""Where builds keep their own things."""
+
+
+def split(language: Sliced, reading: StageReading, wish: str | None) -> SplitPlan | Refused | None:
+    """See :meth:`Ecosystem.split`; None where nothing of the language is built or installed in the stage."""
+    if reading.context.why_unknown is not None:
+        is_at_work = any((step.script is not None and any(
+            posixpath.basename(command.name or "") in language.programs for command in step.commands
+        )) for step in reading.runs)  # fmt: skip
+        because = f"the build context is not known: {reading.context.why_unknown}"
+        return Refused(because, "name it with --context") if is_at_work else None
+    programs = language.programs_of(reading)
+    acts = language.acts(reading)
+    if not acts:
+        # What is started may compile at every start (`cargo run`): that is worth a word.
+        return programs if isinstance(programs, Refused) and _is_of(language, reading) else None
+    return _Slicer(language, reading, wish, acts).plan(programs)
+
+
+def _is_of(language: Sliced, reading: StageReading) -> bool:
+    start = reading.start
+    return start is not None and posixpath.basename(start.program) in language.programs
+
+
+class _Slicer:
+    def __init__(self, language: Sliced, reading: StageReading, wish: str | None, acts: Sequence[Act]) -> None:
+        self.language = language
+        self.reading = reading
+        self.wish = wish
+        self.flow: Flow = language.flow(reading)
+        self.acts = acts
+        self.evidence: list[str] = []
+        self.last_build = max(reading.position(act.step.step.node) for act in acts)
+
+    def plan(self, programs: tuple[Program, ...] | Refused) -> SplitPlan | Refused | None:
+        refused = self._obstacle()
+        if refused is not None:
+            return refused
+        if isinstance(programs, Refused):
+            return programs
+        refused = self._why_other_programs(programs)
+        if refused is not None:
+            return refused
+        wanted = self._needs(programs)
+        if isinstance(wanted, Refused):
+            return wanted
+        runner = self.language.runner(self.reading, wanted, self.wish)
+        if isinstance(runner, Refused):
+            return runner
+        packages = self._packages(wanted, runner)
+        if isinstance(packages, Refused):
+            return packages
+        return self._assembled(programs, wanted, runner, packages)
+
+    def _obstacle(self) -> Refused | None:
+        reading = self.reading
+        if reading.image is None:
+            name = reading.image_reference or reading.stage.image
+            return Refused(f"the base image {name} is not in the catalogue", "start from an official image")
+        refused = why_unseen(reading) or why_other_start(reading)
+        if refused is not None:
+            return refused
+        for step in reading.steps:
+            if step.keyword == "ONBUILD":
+                line = reading.file.line_of(step.node)
+                return Refused(f"ONBUILD on line {line} is for images built from this one, which would get the runner")
+        unknown = self.flow.why_unknown(reading)
+        if unknown is not None:
+            shown = unknown.text if len(unknown.text) <= 60 else unknown.text[:59] + "…"
+            return Refused(
+                f"line {unknown.step.line} runs `{shown}`: {unknown.effect.why_unknown}",
+                "call what it does in the Dockerfile, or move that step into a stage of its own",
+            )
+        return None
+
+    # What the container needs
+
+    def _why_other_programs(self, programs: Sequence[Program]) -> Refused | None:
+        """A program that is neither the language's nor a usual one of a shell script, nor of an installed package."""
+        roots = self.language.roots(self.reading)
+        if isinstance(roots, Refused):
+            return roots
+        own = {program.root for program in programs}
+        if not own:
+            shown = " ".join(roots[0].words) if roots else "nothing"
+            return Refused(
+                f"{roots[0].where if roots else 'CMD'} starts {shown}, which is no {self.language.name} program that"
+                " this stage is known to build",
+                "start the program itself in CMD",
+            )
+        for root in roots:
+            if root not in own and not self._is_of_system(root):
+                return Refused(f"{root.where} starts {root.name}, and what that needs is not known", "split by hand")
+        return None
+
+    def _is_of_system(self, root: Root) -> bool:
+        """The runner has it: an everyday program of the shell, or one that a package of its own brings."""
+        installed = {word.literal for _, call in self.reading.calls if call.manager in system.MANAGERS
+                     for word in call.packages}  # fmt: skip
+        is_usual = root.name in QUIET or root.name in SHELLS
+        return is_usual or system.PROVIDERS.get(root.name, root.name) in installed
+
+    def _needs(self, programs: Sequence[Program]) -> Needs | Refused:
+        paths: dict[str, str] = dict(files_started(self.reading))
+        called: dict[str, str] = {}
+        packages: dict[str, str] = {}
+        is_static = True
+        for program in programs:
+            refused = self.language.why_not_split(self.reading, program)
+            answer = refused or self.language.needs(program)
+            if isinstance(answer, Refused):
+                return answer
+            paths.update(answer.paths)
+            called.update(answer.programs)
+            packages.update(answer.packages)
+            is_static = is_static and answer.is_static
+            self.evidence += answer.evidence
+            if program.act is not None:
+                self.evidence.append(f"`{program.act.text}` on line {program.act.step.line} makes {program.made}")
+        paths.update({path: why for path, why in self._kept().items() if path not in paths})
+        # Programs change most often: they are copied last.
+        for program in programs:
+            paths.pop(program.path, None)
+            paths[program.path] = f"{program.root.where} starts it"
+        return Needs(_tops(paths), called, packages, is_static)
+
+    def _kept(self) -> dict[str, str]:
+        """Files and folders that a RUN makes outside of the sources, or a COPY puts there: made on purpose."""
+        reading = self.reading
+        trees = self._trees()
+        found: dict[str, str] = {}
+        for act in self.flow.acts(reading):
+            package = None if act.call is None else act.call.package
+            if act.effect.by or act.step.step.keyword == "WORKDIR" or (package and package.manager in system.MANAGERS):
+                continue
+            if act.call is not None and system.is_set_up(act.call.command):
+                continue
+            for path in act.effect.writes:
+                if not isinstance(path, str) or path == "/" or re.match(_SCRATCH, path) or act.step.is_hidden(path):
+                    continue
+                inside = any(is_within(path, tree) or is_within(tree, path) for tree in trees)
+                is_late = reading.position(act.step.step.node) > self.last_build and act.call is None
+                if not inside and not is_late and self.flow.makers(reading, path) and path not in SYSTEM:
+                    found[path] = f"line {act.step.line} makes it"
+        return found
+
+    def _trees(self) -> tuple[str, ...]:
+        """Where the sources lie, and where the language's tools work."""
+        folders = {self.reading.final_workdir}
+        for act in self.acts:
+            folders.update(path for path in (act.call.folder if act.call else None,) if path)
+        for copied in self.reading.copies:
+            files = self.reading.context.files(copied.source) if copied.is_folder else (copied.source,)
+            if isinstance(files, tuple) and any(re.search(self.language.sources, path) for path in files):
+                folders.add(copied.target if copied.is_folder else posixpath.dirname(copied.target))
+        return tuple(folder for folder in folders if folder != "/")
+
+    def _packages(self, wanted: Needs, runner: Runner) -> system.RunnerPackages | Refused:
+        image = lookup(runner.image)
+        if not runner.has_shell:
+            image = None
+        return system.runner_packages(
+            self.reading,
+            image,
+            needed=wanted.packages,
+            programs=wanted.programs,
+            build_only=dict.fromkeys(self.language.build_packages, f"{self.language.name} programs are built with it"),
+            not_called=self.language.programs,
+        )
+
+    # The two stages
+
+    def _assembled(
+        self, programs: Sequence[Program], wanted: Needs, runner: Runner, packages: system.RunnerPackages
+    ) -> SplitPlan | Refused:
+        reading = self.reading
+        roles = self._roles(packages)
+        if isinstance(roles, Refused):
+            return roles
+        late = {copied.target for copied in reading.copies if roles[copied.node] == Role.RUNNER}
+        artefacts: list[str] = []
+        for path, why in wanted.paths.items():
+            if any(is_within(path, target) for target in late):
+                continue
+            if not self.flow.makers(reading, path):
+                return Refused(
+                    f"{path} is needed ({why}), and no step of the stage is known to make it", "split by hand"
+                )
+            artefacts.append(self._artefact(path))
+            self.evidence.append(f"{path} is in the runner: {why}")
+        self.evidence += [*packages.evidence, *runner.evidence]
+        narrowed = system.narrow(reading, roles)
+        plan = assemble(
+            reading,
+            narrowed,
+            runner_image=runner.image,
+            artefacts=artefacts,
+            runner_head=[*packages.before, *([packages.install] if packages.install else [])],
+            is_artefact_absolute=reading.last("WORKDIR") is None,
+            evidence=tuple(dict.fromkeys(self.evidence)),
+        )
+        return plan if isinstance(plan, Refused) else plan._replace(builder_image=runner.builder)
+
+    def _artefact(self, path: str) -> str:
+        """The COPY that brings a path from the builder to the same place."""
+        home = self.reading.final_workdir
+        is_home = self.reading.last("WORKDIR") is not None
+        target = path
+        if is_home and path == home:
+            target = "."
+        elif is_home and is_within(path, home) and home != "/":
+            target = "./" + path[len(home.rstrip("/")) + 1 :]
+        if re.search(r"[*?\[]", path):
+            target = posixpath.dirname(target) + "/"
+        return f"COPY --from={builder_name(self.reading)} {path} {target}"
+
+    def _roles(self, packages: system.RunnerPackages) -> dict[Instruction, Role] | Refused:
+        reading = self.reading
+        roles: dict[Instruction, Role] = dict(packages.roles)
+        last_run = max((at for at, step in enumerate(reading.steps) if step.keyword == "RUN"), default=-1)
+        for index, step in enumerate(reading.steps):
+            node = step.node
+            if step.keyword in {"COPY", "ADD"}:
+                roles[node] = Role.RUNNER if index > max(self.last_build, last_run) else Role.BUILDER
+            elif step.keyword == "RUN" and node not in roles:
+                shared = [command for command in packages.shared.get(node, ()) if system.is_set_up(command)]
+                if shared and any(command.name not in {"mkdir", "chmod", "chown"} for command in shared):
+                    line = reading.file.line_of(node)
+                    return Refused(
+                        f"line {line} installs packages and also sets the system up ({shared[0].name})",
+                        "give each a RUN of its own",
+                    )
+                roles[node] = (Role.BUILDER if shared else None) or self._set_up(step) or Role.BUILDER
+        return roles
+
+    def _set_up(self, step: Step) -> Role | None:
+        role = system.system_role(step)
+        if role != Role.BOTH:
+            return role
+        names = {posixpath.basename(command.name or "") for command in step.commands}
+        if names <= {"chmod", "chown", "touch", "ln", "install", "mkdir"} and not self._is_apart(step):
+            # It works on files that the builder has: with these it comes over.
+            return Role.BUILDER
+        return role
+
+    def _is_apart(self, step: Step) -> bool:
+        """Nothing that it works on is made by another step, or lies among the sources."""
+        flow_step = next(one for one in self.flow.steps(self.reading) if one.step is step)
+        for act in flow_step.acts:
+            for path in (*act.effect.reads, *(path for path, _ in act.effect.carries)):
+                if isinstance(path, str) and self.flow.makers(self.reading, path, flow_step.acts[0]):
+                    return False
+        return True
+
+
+def _tops(paths: Mapping[str, str]) -> dict[str, str]:
+    """Without paths that lie in another one of them."""
+    return {
+        path: why for path, why in paths.items() if not any(path != other and is_within(path, other) for other in paths)
+    }
+
+
+__all__ = ["split"]

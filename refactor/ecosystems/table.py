@@ -1,0 +1,229 @@
+"""A language as a table on the flow: the base of every language that is written down by its tools and its needs alone.
+
+What a language says: the images that are made for it, the effects of its commands, which word of a start command is a
+program of its own, and what such a program needs when it runs. What follows from that for any language (manifests
+first, split, the program's sources, rebuilds) is here and in :mod:`refactor.ecosystems.slicing`.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from refactor.context import Unknown
+from refactor.ecosystems import registry
+from refactor.ecosystems.ecosystem import Ecosystem, Install, SplitPlan, Written
+from refactor.ecosystems.program import Needs, Program
+from refactor.flow.places import origins
+from refactor.flow.reading import Refused, StageReading, Step, join
+from refactor.flow.roots import Root, roots_of
+
+if TYPE_CHECKING:
+    from refactor.ecosystems.runners import Runner
+    from refactor.flow.effects import Effect, Invocation
+    from refactor.flow.graph import Act, Flow
+
+_MAX_SOURCES = 5_000
+
+
+class Language(Ecosystem):
+    """One language on the flow; see README.md beside this file for how to write one."""
+
+    families: frozenset[str] = frozenset()
+    """Base images that are made for it, by :attr:`BaseImage.family`."""
+    programs: frozenset[str] = frozenset()
+    """Names of its tools and interpreters; a RUN or a start command that calls one is of this language."""
+    sources: str = r"(?!)"
+    """Pattern of the context paths of source files, without those that only its tests use."""
+    build_packages: frozenset[str] = frozenset()
+    """System packages that only its builds use."""
+
+    # What each language says
+
+    def effect(self, call: Invocation) -> Effect | None:
+        """The effect of one of its tools; None for commands that are none.
+
+        An install is a command that needs the ``network`` and reads files, each by name; one that reads a folder
+        builds. Paths come from ``call.path``, which follows ``cd`` and variables. Leave out what goes to caches.
+        """
+        raise NotImplementedError
+
+    def roots(self, reading: StageReading) -> tuple[Root, ...] | Refused:
+        """What a container starts. To be widened where the base image's own CMD starts programs of the language."""
+        return roots_of(reading)
+
+    def entry(self, root: Root) -> str | None:
+        """The file that a started command runs as a program of the language, as written (``java -jar app.jar``); the
+        program itself for compiled ones. None where it cannot be one."""
+        raise NotImplementedError
+
+    def needs(self, program: Program) -> Needs | Refused:
+        """What the program needs at run time, its own file aside."""
+        raise NotImplementedError
+
+    def writes(self, program: Program, files: Sequence[str]) -> Written | Refused:
+        """Where it writes; ``files`` are the context paths of its sources."""
+        return Refused(f"where {self.name} programs write is not read from their sources yet")
+
+    def runner(self, reading: StageReading, needs: Needs, wish: str | None) -> Runner | Refused:
+        """The image that carries it; by default the small one of the same distribution and release."""
+        from refactor.ecosystems.runners import small_system
+
+        return small_system(reading, wish)
+
+    def why_not_split(self, reading: StageReading, program: Program) -> Refused | None:
+        """What of the project keeps its stage from being taken apart, such as a plugin that starts a server."""
+        return None
+
+    # What follows
+
+    def recognises(self, reading: StageReading) -> bool:
+        return any(self._is_at_work(one) for one in origins(reading))
+
+    def _is_at_work(self, reading: StageReading) -> bool:
+        if reading.image is not None and reading.image.family in self.families:
+            return True
+        names = (posixpath.basename(command.name or "") for step in reading.runs for command in step.commands)
+        start = reading.start
+        return any(name in self.programs for name in names) or (
+            start is not None and posixpath.basename(start.program) in self.programs
+        )
+
+    def flow(self, reading: StageReading) -> Flow:
+        """The graph of the file that a stage is of."""
+        return registry.flow_of(reading.file, reading.context)
+
+    def acts(self, reading: StageReading) -> tuple[Act, ...]:
+        """The commands of the stage that are the language's."""
+        return tuple(act for act in self.flow(reading).acts(reading) if act.effect.by == self.name)
+
+    def installs(self, reading: StageReading) -> Sequence[Install | tuple[Step, Refused]]:
+        if reading.context.why_unknown is not None:
+            return ()
+        return tuple(self._installs(reading))
+
+    def _installs(self, reading: StageReading) -> Iterator[Install | tuple[Step, Refused]]:
+        flow = self.flow(reading)
+        for step in flow.steps(reading):
+            own = [act for act in step.acts if act.effect.by == self.name]
+            first = next((at for at, act in enumerate(own) if "network" in act.effect.needs), None)
+            if first is None or any(self._is_build(flow, act) for act in own[: first + 1]):
+                continue
+            acts = [own[first]]
+            unknown = next((path for act in acts for path in act.effect.reads if isinstance(path, Unknown)), None)
+            if unknown is not None:
+                hint = "name the files as text"
+                yield step.step, Refused(f"what line {step.line} reads is not known: {unknown.reason}", hint)
+                continue
+            # Settings of the tool (`bundle config`) that stand in front belong to the install.
+            calls = [act.call for act in own[: first + 1] if act.call is not None]
+            manifests = tuple(dict.fromkeys(path for act in acts for path in flow.sources(act)))
+            if manifests:
+                commands = tuple(call.command for call in calls)
+                read = f"`{own[first].text}` on line {step.line} reads {', '.join(manifests)}"
+                yield Install(step.step, commands, calls[-1].folder or "/", manifests, (read,))
+
+    def _is_build(self, flow: Flow, act: Act) -> bool:
+        return any(flow.context.is_dir(path) is True or path == "" for path in flow.sources(act))
+
+    def programs_of(self, reading: StageReading) -> tuple[Program, ...] | Refused:
+        """The programs of the language that a container of the stage starts."""
+        roots = self.roots(reading)
+        if isinstance(roots, Refused):
+            return roots
+        found: list[Program] = []
+        for root in roots:
+            word = self.entry(root)
+            program = None if word is None else self._program(reading, root, word)
+            if isinstance(program, Refused):
+                return program
+            if program is not None:
+                found.append(program)
+        return tuple(found)
+
+    def _program(self, reading: StageReading, root: Root, word: str) -> Program | Refused | None:
+        flow = self.flow(reading)
+        for place in places_of(reading, root, word):
+            maker = flow.trace(reading, place)
+            if maker is None:
+                continue
+            if maker.kind == "context":
+                if re.search(self.sources, maker.path) is not None:
+                    return Program(root, place, None, maker.path, reading, flow)
+            elif maker.act is not None and maker.act.effect.by == self.name:
+                return Program(root, place, maker.act, maker.path, reading, flow)
+        if root.name in self.programs:
+            return Refused(
+                f"{root.where} starts {word}, which no command of the Dockerfile is known to make",
+                "build it in a RUN of this Dockerfile",
+            )
+        return None
+
+    def program(self, reading: StageReading) -> tuple[str, ...] | Refused:
+        programs = self.programs_of(reading)
+        if isinstance(programs, Refused):
+            return programs
+        found: dict[str, None] = {}
+        for program in programs:
+            files = self.sources_of(program)
+            if isinstance(files, Refused):
+                return files
+            found.update(dict.fromkeys(files))
+        return tuple(found)
+
+    def sources_of(self, program: Program) -> tuple[str, ...] | Refused:
+        """The context paths of the sources of a program."""
+        context = program.reading.context
+        found: dict[str, None] = {}
+        for folder in program.folders:
+            files = (folder,) if context.is_dir(folder) is False else context.files(folder)
+            if isinstance(files, Unknown):
+                return Refused(f"the sources of {program.path} cannot be read: {files.reason}")
+            found.update(dict.fromkeys(path for path in files if re.search(self.sources, path)))
+        if not found:
+            return Refused(
+                f"no source of {program.path} is in the build context",
+                "name the folder that is built from with --context",
+            )
+        if len(found) > _MAX_SOURCES:
+            return Refused(f"{program.path} has more than {_MAX_SOURCES} source files")
+        return tuple(found)
+
+    def written(self, reading: StageReading) -> Written | Refused:
+        programs = self.programs_of(reading)
+        if isinstance(programs, Refused):
+            return programs
+        answers: list[Written] = []
+        for program in programs:
+            files = self.sources_of(program)
+            answer = files if isinstance(files, Refused) else self.writes(program, files)
+            if isinstance(answer, Refused):
+                return answer
+            answers.append(answer)
+        return Written(
+            tuple(dict.fromkeys(path for answer in answers for path in answer.paths)),
+            tuple(dict.fromkeys(line for answer in answers for line in answer.evidence)),
+            tuple(dict.fromkeys(path for answer in answers for path in answer.filled)),
+            tuple(dict.fromkeys(node for answer in answers for node in answer.fillers)),
+            tuple(dict.fromkeys(port for answer in answers for port in answer.ports)),
+        )
+
+    def split(self, reading: StageReading, runner: str | None) -> SplitPlan | Refused | None:
+        from refactor.ecosystems.slicing import split
+
+        return split(self, reading, runner)
+
+
+def places_of(reading: StageReading, root: Root, word: str) -> tuple[str, ...]:
+    """Absolute paths at which a started program may lie: by its folder, or along PATH."""
+    if "/" in word or root.words[0] != word:
+        return (join(root.folder, word),)
+    last = reading.steps[-1].node if reading.steps else reading.stage.from_
+    path = reading.expand("$PATH", last)
+    folders = (path or "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin").split(":")
+    return tuple(join(folder, word) for folder in folders if folder.startswith("/"))
+
+
+__all__ = ["Language", "Needs", "Program", "places_of"]

@@ -1,0 +1,415 @@
+"""The graph of a Dockerfile: what each step of all stages does to the files of its image, and what that means.
+
+Questions that codemods have are questions to it: who makes a path (:meth:`Flow.makers`), what a program's files come
+from (:meth:`Flow.slice`), which steps a builder runs again after an edit (:meth:`Flow.reached`).
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+from refactor.context import BuildContext, Unknown
+from refactor.flow.effects import SYSTEM, Effect, Invocation, Tools, effects_of
+from refactor.flow.places import origin_of
+from refactor.flow.reading import StageReading, Step, join
+from refactor.flow.user import is_within
+from refactor.shell import Command, read
+from refactor.syntax import Dockerfile
+
+_DEPTH = 50
+"""Steps that a path is followed back through; more of them make a chain that only a machine writes."""
+
+
+class Act(NamedTuple):
+    """One command of a RUN, or a COPY, ADD or WORKDIR as a whole."""
+
+    step: FlowStep
+    effect: Effect
+    call: Invocation | None = None
+    """None for what is no command."""
+
+    @property
+    def text(self) -> str:
+        """The command as it is written, in one line."""
+        if self.call is None:
+            return self.step.text
+        return " ".join(word.text for word in self.call.command.words)
+
+
+class FlowStep:
+    """An instruction with its effects."""
+
+    __slots__ = ("acts", "hidden", "line", "reading", "step")
+
+    def __init__(self, reading: StageReading, step: Step, tools: Tools) -> None:
+        self.reading = reading
+        self.step = step
+        self.line = reading.file.line_of(step.node)
+        self.hidden = tuple(_hidden(reading, step))
+        """Folders that a mount hides while a RUN goes: what is written there is not in the image."""
+        self.acts: tuple[Act, ...] = tuple(Act(self, effect, call) for effect, call in _effects(self, tools))
+
+    @property
+    def text(self) -> str:
+        """The instruction as it is written, in one line."""
+        node = self.step.node
+        return " ".join((node.keyword, *(flag.text for flag in node.flags), *node.argument.split()))
+
+    def is_hidden(self, path: str) -> bool:
+        return any(is_within(path, folder) for folder in self.hidden)
+
+
+class Maker(NamedTuple):
+    """Who makes a path, or a part of what is in it."""
+
+    kind: str
+    """"command", "context" (a COPY or ADD of the build context), "copy" (from another stage or image), "package" (an
+    install of the system), "image" (it comes with the base image)."""
+    path: str
+    """The path that is made: absolute in the image; in the context for "context"."""
+    act: Act | None = None
+    """None for "image"."""
+
+
+class Flow:
+    """All effects of a file over its context."""
+
+    def __init__(self, file: Dockerfile, context: BuildContext, tools: Tools) -> None:
+        self.file = file
+        self.context = context
+        self.tools = tools
+        self.readings = tuple(StageReading.of(file, stage, context) for stage in file.stages)
+        self._steps: dict[int, tuple[FlowStep, ...]] = {}
+
+    def steps(self, reading: StageReading) -> tuple[FlowStep, ...]:
+        """The steps of one stage."""
+        index = reading.stage.index
+        if index not in self._steps:
+            self._steps[index] = tuple(FlowStep(reading, step, self.tools) for step in reading.steps)
+        return self._steps[index]
+
+    def acts(self, reading: StageReading) -> Iterator[Act]:
+        """The commands and copies of one stage, in order."""
+        return (act for step in self.steps(reading) for act in step.acts)
+
+    def why_unknown(self, reading: StageReading) -> Act | None:
+        """The first command of the stage of which it is not known what it writes; None where all are known."""
+        return next((act for act in self.acts(reading) if act.effect.why_unknown is not None), None)
+
+    def makers(self, reading: StageReading, path: str, before: Act | None = None) -> tuple[Maker, ...]:
+        """Who makes ``path`` (absolute, or with wildcards) and what lies in it, as it is at the end of a stage, or just
+        before an act of it; the last one first, () where nobody is known to."""
+        found: list[Maker] = []
+        for act in self._back(reading, before):
+            for kind, made in _made_by(act, path):
+                found.append(Maker(kind, made, act))
+                is_whole = not self._is_folder(made) if kind == "context" else _covers(made, path)
+                if is_whole and kind != "package":
+                    return tuple(found)
+            if any(isinstance(gone, str) and _covers(gone, path) for gone in act.effect.removes):
+                return tuple(found)
+        if not found and any(is_within(path, folder) for folder in SYSTEM) and reading.image is not None:
+            found.append(Maker("image", path))
+        return tuple(found)
+
+    def _is_folder(self, path: str) -> bool:
+        return path == "" or self.context.is_dir(path) is True
+
+    def _back(self, reading: StageReading, before: Act | None) -> Iterator[Act]:
+        """Acts from the last one back, those of the stages that this one is built from behind them."""
+        waiting = before is not None
+        one: StageReading | None = reading
+        while one is not None:
+            for step in reversed(self.steps(one)):
+                for act in reversed(step.acts):
+                    if waiting:
+                        waiting = act is not before
+                    else:
+                        yield act
+            one = None if one.parent is None else self.readings[one.parent.index]
+
+    def slice(self, reading: StageReading, paths: Iterable[str]) -> tuple[tuple[Act, ...], tuple[str, ...]]:
+        """The acts, of this stage and of others, that ``paths`` come from; and those paths of which the maker is not
+        known. Files of the base image have none."""
+        found: dict[int, Act] = {}
+        lost: list[str] = []
+        waiting: list[tuple[StageReading, str, Act | None]] = [(reading, path, None) for path in paths]
+        seen: set[tuple[int, str, int]] = set()
+        while waiting:
+            where, path, at = waiting.pop()
+            key = (where.stage.index, path, id(at))
+            if key in seen:
+                continue
+            seen.add(key)
+            makers = self.makers(where, path, at)
+            if not makers and at is None:
+                lost.append(path)
+            for maker in makers:
+                if maker.act is None or id(maker.act) in found:
+                    continue
+                found[id(maker.act)] = maker.act
+                origin = self.origin(maker.act.step)
+                if origin is not None:
+                    waiting += [(origin, read_path, None) for read_path in _known(maker.act.effect.reads)]
+                elif maker.kind == "command":
+                    waiting += [(where_of(maker.act), one, maker.act) for one in _known(maker.act.effect.reads)]
+        return tuple(sorted(found.values(), key=lambda act: act.step.line)), tuple(lost)
+
+    def trace(self, reading: StageReading, path: str) -> Maker | None:
+        """Who made a file that is there at the end of a stage, before it was carried (``cp``, ``COPY --from``) and
+        changed in place (``chmod``, ``strip``), and under which path; None where that is not known."""
+        where, before = reading, None
+        for _ in range(_DEPTH):
+            maker = next(iter(self.makers(where, path, before)), None)
+            if maker is None or maker.act is None or maker.kind == "context":
+                return maker
+            act = maker.act
+            carried = next((pair for pair in act.effect.carries if _covers(pair[1], path)), None)
+            origin = self.origin(act.step)
+            if carried is not None:
+                path = _back_through(carried, path)
+                where, before = (act.step.reading, act) if origin is None else (origin, None)
+            elif act.effect.reads == act.effect.writes and not act.effect.by:
+                where, before = act.step.reading, act
+            else:
+                return maker._replace(path=path)
+        return None
+
+    def origin(self, step: FlowStep) -> StageReading | None:
+        """The stage of the file that a ``COPY --from`` copies out of."""
+        if step.step.keyword != "COPY":
+            return None
+        return origin_of(step.reading, step.step.node.flag("from"))
+
+    def sources(self, act: Act) -> tuple[str, ...]:
+        """Context paths that an act reads, as they are there when it runs; folders where it reads all of one."""
+        found: dict[str, None] = {}
+        for path in _known(act.effect.reads):
+            for maker in self.makers(where_of(act), path, act):
+                if maker.kind == "context":
+                    found[maker.path] = None
+        return tuple(found)
+
+    def reached(self, path: str) -> tuple[FlowStep, ...]:
+        """The RUN, COPY, ADD and WORKDIR that BuildKit runs again after an edit of a context path, in order.
+
+        BuildKit looks a step up by its text, the step before it and, for COPY, ADD and bind mounts, the content of what
+        is read (moby/buildkit, ``solver/llbsolver/ops/file.go``, ``exec.go``): so a stage runs again from the first
+        step on that sees another content. What a RUN makes counts as new only if it read something new.
+        """
+        if self.context.is_ignored(path) is True:
+            return ()
+        new: dict[int, list[str]] = {}
+        again: dict[int, bool] = {}
+        found: list[FlowStep] = []
+        for reading in self._used:
+            index = reading.stage.index
+            parent = None if reading.parent is None else reading.parent.index
+            new[index] = list(new.get(parent, ())) if parent is not None else []
+            is_again = parent is not None and again.get(parent, False)
+            for step in self.steps(reading):
+                hits = list(self._hits(step, path, new))
+                is_linked = any(flag.name == "link" for flag in step.step.node.flags)
+                if hits or (is_again and not is_linked and step.step.keyword in {"RUN", "COPY", "ADD", "WORKDIR"}):
+                    found.append(step)
+                    is_again = True
+                    if step.step.keyword == "RUN":
+                        new[index] += _renewed(step, [*new[index], *hits])
+                    else:
+                        new[index] += hits
+            again[index] = is_again
+        return tuple(found)
+
+    def _hits(self, step: FlowStep, path: str, new: Mapping[int, Sequence[str]]) -> Iterator[str]:
+        """Image paths at which a step brings something new in by itself."""
+        node, keyword = step.step.node, step.step.keyword
+        if keyword == "RUN":
+            for target, source, origin in _binds(step):
+                if (origin is None and (is_within(f"/{path}", source) or is_within(source, f"/{path}"))) or (
+                    origin is not None and any(_meets(source, one) for one in new.get(origin.stage.index, ()))
+                ):
+                    yield target
+            return
+        if keyword not in {"COPY", "ADD"}:
+            return
+        for copied in step.reading.copied_by(node):
+            if copied.source == path or (
+                copied.is_folder and (not copied.source or path.startswith(copied.source + "/"))
+            ):
+                rest = path[len(copied.source) :].lstrip("/") if copied.is_folder else ""
+                yield join(copied.target, rest or ".")
+        origin = self.origin(step)
+        if origin is not None:
+            for act in step.acts:
+                for source, target in act.effect.carries:
+                    if any(_meets(source, one) for one in new.get(origin.stage.index, ())):
+                        yield target
+
+    @cached_property
+    def _used(self) -> tuple[StageReading, ...]:
+        """The stages that the last one needs, in the order of the file."""
+        needed: set[int] = set()
+        waiting = [self.readings[-1]] if self.readings else []
+        while waiting:
+            one = waiting.pop()
+            if one.stage.index in needed:
+                continue
+            needed.add(one.stage.index)
+            if one.parent is not None:
+                waiting.append(self.readings[one.parent.index])
+            for step in one.steps:
+                names = [step.node.flag("from"), *(_options(value).get("from") for value in
+                                                   step.node.flag_values("mount"))]  # fmt: skip
+                waiting += [origin for name in names if (origin := origin_of(one, name)) is not None]
+        return tuple(reading for reading in self.readings if reading.stage.index in needed)
+
+
+def where_of(act: Act) -> StageReading:
+    """The stage that an act is in."""
+    return act.step.reading
+
+
+def _known(paths: Iterable[str | Unknown]) -> list[str]:
+    return [path for path in paths if isinstance(path, str)]
+
+
+def _effects(step: FlowStep, tools: Tools) -> Iterator[tuple[Effect, Invocation | None]]:
+    node, reading, one = step.step.node, step.reading, step.step
+    if node.keyword == "WORKDIR":
+        value = reading.expand(node.argument, node)
+        path = Unknown(f"{node.argument} depends on a variable") if value is None else join(one.workdir, value)
+        yield Effect(writes=(path,)), None
+    elif node.keyword in {"COPY", "ADD"}:
+        yield _copy_effect(step), None
+    elif node.keyword == "RUN":
+        scripts = [one.script] if one.script is not None else [read(heredoc.body) for heredoc in node.heredocs]
+        blank = Command(None, (), (), (), (), (0, 0), 0, False, False, False)
+        for script in scripts:
+            for call, effect in effects_of(Invocation(blank, reading, one, one.workdir, {}), script, tools):
+                yield effect, call
+
+
+def _copy_effect(step: FlowStep) -> Effect:
+    """COPY and ADD; what is read of the context is no path of the image, so ``reads`` has those of stages alone."""
+    node, reading = step.step.node, step.reading
+    written = None if node.destination is None else reading.expand(node.destination, node)
+    if written is None:
+        return Effect(writes=(Unknown(f"where line {step.line} copies to depends on a variable"),))
+    target = join(step.step.workdir, written)
+    if node.flag("from") is None:
+        own = tuple(dict.fromkeys(copied.target for copied in reading.copied_by(node)))
+        return Effect(writes=own or (target,))
+    is_folder = written.endswith("/") or written in {".", ".."} or len(node.sources) > 1
+    is_folder = is_folder or is_within(step.step.workdir, target)
+    carries = []
+    for raw in node.sources:
+        source = join("/", reading.expand(raw, node) or raw)
+        name = posixpath.basename(source)
+        # Of a folder the content is copied; a name with an ending is taken for a file's.
+        is_file = re.search(r"[*?\[]", name) is None and "." in name.strip(".")
+        carries.append((source, join(target, name) if is_folder and is_file else target))
+    return Effect(tuple(source for source, _ in carries), tuple(to for _, to in carries), carries=tuple(carries))
+
+
+def _made_by(act: Act, path: str) -> Iterator[tuple[str, str]]:
+    """What an act makes of a path: kind and the path that is made."""
+    step = act.step
+    if act.call is None and step.step.keyword in {"COPY", "ADD"} and step.step.node.flag("from") is None:
+        for copied in step.reading.copied_by(step.step.node):
+            if is_within(copied.target, path):
+                yield "context", copied.source
+            elif copied.is_folder and is_within(path, copied.target):
+                inside = posixpath.join(copied.source, path[len(copied.target.rstrip("/")) + 1 :])
+                if _is_there(step.reading.context, inside):
+                    yield "context", inside
+        return
+    if act.call is None and step.step.keyword == "WORKDIR":
+        return
+    package = act.call.package if act.call is not None else None
+    is_system = package is not None and act.effect.writes == SYSTEM
+    for made in _known(act.effect.writes):
+        if step.is_hidden(made) or not _meets(made, path):
+            continue
+        yield ("package" if is_system else "command" if act.call is not None else "copy"), made
+
+
+def _is_there(context: BuildContext, path: str) -> bool:
+    if re.search(r"[*?\[]", path):
+        found = context.glob(path)
+        return bool(found)
+    return context.exists(path) is True
+
+
+def _base(path: str) -> str:
+    """The part of a path in front of its first wildcard."""
+    found = re.search(r"/[^/]*[*?\[]", path)
+    return path if found is None else path[: found.start()] or "/"
+
+
+def _meets(one: str, other: str) -> bool:
+    """Whether one of two paths may lie in the other."""
+    first, second = _base(one), _base(other)
+    if first != one and first == second and other != second and one != other:
+        # Two patterns of one folder: by their ends (`*.jar` and `*.war` are not the same files).
+        return posixpath.splitext(one)[1] == posixpath.splitext(other)[1]
+    return is_within(first, second) or is_within(second, first)
+
+
+def _covers(made: str, path: str) -> bool:
+    """Whether what is made is the whole of a path."""
+    return made == path or (_base(made) == made and is_within(path, made))
+
+
+def _back_through(carried: tuple[str, str], path: str) -> str:
+    """Where a path came from, by the pair (from, to) that it was carried by."""
+    source, target = carried
+    rest = path[len(target) :].lstrip("/")
+    if not rest:
+        return source
+    return join(source if _base(source) == source else posixpath.dirname(source), rest)
+
+
+def _renewed(step: FlowStep, new: Sequence[str]) -> Iterator[str]:
+    """What a RUN that is run again makes anew."""
+    fresh = list(new)
+    for act in step.acts:
+        reads = act.effect.reads
+        is_new = any(isinstance(path, Unknown) or any(_meets(path, one) for one in fresh) for path in reads)
+        if is_new:
+            for path in _known(act.effect.writes):
+                fresh.append(path)
+                if not step.is_hidden(path):
+                    yield path
+
+
+def _options(mount: str) -> dict[str, str]:
+    return dict(part.partition("=")[::2] for part in mount.split(","))
+
+
+def _hidden(reading: StageReading, step: Step) -> Iterator[str]:
+    for value in step.node.flag_values("mount"):
+        options = _options(value)
+        target = options.get("target") or options.get("dst") or options.get("destination")
+        if target is not None and options.get("type", "bind") in {"cache", "tmpfs", "bind"}:
+            yield join(step.workdir, reading.expand(target, step.node) or target)
+
+
+def _binds(step: FlowStep) -> Iterator[tuple[str, str, StageReading | None]]:
+    """Bind mounts: target, source (from the root of the context or of the stage), the stage (None: the context)."""
+    for value in step.step.node.flag_values("mount"):
+        options = _options(value)
+        target = options.get("target") or options.get("dst") or options.get("destination")
+        if options.get("type", "bind") != "bind" or target is None:
+            continue
+        source = options.get("source") or options.get("src") or "/"
+        name = options.get("from")
+        origin = origin_of(step.reading, name)
+        if name is None or origin is not None:
+            yield join(step.step.workdir, target), join("/", source), origin
+
+
+__all__ = ["Act", "Flow", "FlowStep", "Maker", "where_of"]
