@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from refactor.codemod import (
     Aspect as Aspect,
+    Body as Body,
     Codemod as Codemod,
     Example as Example,
     Finding as Finding,
@@ -16,6 +17,7 @@ from refactor.codemod import (
     Refusal as Refusal,
     Safety as Safety,
     Settings as Settings,
+    body_of as body_of,
     called_scripts as called_scripts,
     leaves as leaves,
     lives_on_lists as lives_on_lists,
@@ -98,6 +100,7 @@ from refactor.shell import (
     PackageCall as PackageCall,
     ShellScript as ShellScript,
     Word as Word,
+    asks as asks,
     files_of as files_of,
     is_cleaning as is_cleaning,
     only_cleans as only_cleans,

@@ -31,6 +31,25 @@ def test_every_pair_settles_in_both_orders(first: type[Codemod]) -> None:
                 assert bytes(parse(change.after)) == change.after
 
 
+WITH_APT = (
+    "FROM debian:bookworm\nRUN apt update\nENV A=1\nRUN apt install curl\nRUN apt install -y git\n",
+    "FROM debian:bookworm\nRUN apt update && apt upgrade\nRUN apt-get install -y git && apt install -y curl\n",
+    "FROM ubuntu:22.04\nRUN apt-get update\nRUN apt install -y git # why\nRUN rm -rf /var/lib/apt/lists/*\n",
+    "FROM debian:bookworm\nRUN set -e; apt update; apt install curl\nRUN apt update; apt install git; git --version\n",
+)
+
+
+@pytest.mark.parametrize("source", WITH_APT)
+@pytest.mark.parametrize("first", ["use-apt-get", "assume-yes"])
+def test_what_packages_are_installed_with_makes_no_difference_to_the_order(first: str, source: str) -> None:
+    known = {cls.id: cls for cls in discover()}
+    for second in ("pair-apt-update", "chain-runs", "clean-package-cache", "join-installs", "use-apt-get"):
+        if second != first:
+            orders = permutations((known[first], known[second]))
+            results = {fix(source.encode(), codemods=order).after for order in orders}
+            assert len(results) == 1, (second, results)
+
+
 @pytest.mark.parametrize("path", SYSTEM, ids=lambda path: path.parent.name)
 def test_system_files_settle(path: Path) -> None:
     change = fix(path.read_bytes())

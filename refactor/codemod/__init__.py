@@ -5,11 +5,12 @@ from __future__ import annotations
 from refactor.codemod.codemod import Codemod, Option, Phase, Settings
 from refactor.codemod.example import Example, leaves, rewrites
 from refactor.codemod.finding import Finding, Refusal, Safety, refuse
-from refactor.codemod.scripts import called_scripts, lives_on_lists, script_of, shell_at, why_not_posix
+from refactor.codemod.scripts import Body, body_of, called_scripts, lives_on_lists, script_of, shell_at, why_not_posix
 from refactor.model.aspects import Aspect
 
 __all__ = [
     "Aspect",
+    "Body",
     "Codemod",
     "Example",
     "Finding",
@@ -18,6 +19,7 @@ __all__ = [
     "Refusal",
     "Safety",
     "Settings",
+    "body_of",
     "called_scripts",
     "leaves",
     "lives_on_lists",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from refactor.context import Unknown
 from refactor.flow.reading import StageReading, join
@@ -29,6 +30,35 @@ def script_of(file: Dockerfile, node: Instruction) -> ShellScript | str:
         return reason
     script = read(node.argument)
     return script if script.opaque is None else f"the shell script cannot be analysed: {script.opaque}"
+
+
+class Body(NamedTuple):
+    """What a RUN gives to a POSIX shell, on its own lines or in a heredoc."""
+
+    node: Instruction
+    script: ShellScript
+    is_heredoc: bool
+
+    def splice(self, changes: Sequence[tuple[int, int, str]]) -> Instruction:
+        """The RUN with spans of the script replaced, (start, end, new text) each. No new text may hold a line break."""
+        return self.node.splice_body(changes) if self.is_heredoc else self.node.splice(changes)
+
+
+def body_of(file: Dockerfile, node: Instruction) -> Body | str:
+    """As :func:`script_of`, also for ``RUN <<EOF``, whose body is the script: for changes within its commands."""
+    if not node.heredocs:
+        found = script_of(file, node)
+        return found if isinstance(found, str) else Body(node, found, False)
+    if len(node.heredocs) > 1 or re.fullmatch(r"<<-?[ \t]*([\"']?)\w+\1", node.argument) is None:
+        return "a heredoc is given to a program"
+    reason = why_not_posix(file, node)
+    if reason is not None:
+        return reason
+    text = node.heredocs[0].body
+    if "\r" in text:
+        return "its body is a heredoc with carriage returns"
+    script = read(text)
+    return Body(node, script, True) if script.opaque is None else f"the heredoc cannot be analysed: {script.opaque}"
 
 
 def called_scripts(

@@ -2,7 +2,7 @@
 
 from refactor.shell.command import Command, Word
 from refactor.shell.files import Files, downloads, files_of, operands, option, with_folders
-from refactor.shell.installs import CACHES, SYSTEM_MANAGERS, is_cleaning, only_cleans, why_not_one_list
+from refactor.shell.installs import CACHES, SYSTEM_MANAGERS, asks, is_cleaning, only_cleans, why_not_one_list
 from refactor.shell.managers import PackageCall, package_call, package_calls
 from refactor.shell.reader import read
 from refactor.shell.script import Item, ShellScript
@@ -16,6 +16,7 @@ __all__ = [
     "PackageCall",
     "ShellScript",
     "Word",
+    "asks",
     "downloads",
     "files_of",
     "is_cleaning",

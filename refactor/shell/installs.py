@@ -16,6 +16,22 @@ _WITH_LISTS = frozenset(("apt", "apk", "dnf", "yum", "microdnf"))
 _QUIET = frozenset(("-q", "--quiet"))
 _YES = frozenset(("-y", "--yes", "--assume-yes", "--assumeyes"))
 _REFRESH = frozenset(("-U", "--update", "--update-cache"))
+_NO_ANSWER_NEEDED = {
+    "apt": frozenset(
+        "--assume-no --trivial-only --print-uris --help -s --simulate --just-print --dry-run --recon --no-act".split()
+    ),
+    "dnf": frozenset(("--assumeno", "--help", "-h")),
+    "yum": frozenset(("--assumeno", "--help", "-h")),
+    "zypper": frozenset(("-n", "--non-interactive", "--no-confirm", "-D", "--dry-run", "--help", "-h")),
+    "pip": frozenset(("--help", "-h")),
+}
+_ASKING = {
+    "apt": frozenset(("install", "upgrade", "remove", "autoremove", "build-dep")),
+    "dnf": frozenset(("install", "upgrade", "remove", "autoremove", "build-dep", "enable", "disable", "reset")),
+    "yum": frozenset(("install", "upgrade", "remove", "autoremove", "build-dep", "enable", "disable", "reset")),
+    "zypper": frozenset(("install", "upgrade", "remove", "build-dep")),
+    "pip": frozenset(("remove",)),
+}
 _FETCHES = {"install": "install", "add": "add", "in": "install"}
 # A package that brings a repository, with which the next call finds more than this one (epel-release, *.rpm, URLs).
 # What one of Debian's brings is not seen before another `apt-get update`.
@@ -57,9 +73,34 @@ def why_not_one_list(first: PackageCall, second: PackageCall) -> str | None:
     return None
 
 
+def asks(call: PackageCall) -> bool:
+    """Whether the call may ask on its standard input before it goes on, and nothing in it gives the answer (`-y`).
+
+    apt-get asks where it is to do more than it was told (apt-get(8), `--assume-yes`), dnf, yum and zypper always do.
+    """
+    needless = _NO_ANSWER_NEEDED.get(call.manager)
+    if needless is None or call.action not in _ASKING[call.manager]:
+        return False
+    if call.action in ("enable", "disable", "reset") and not call.verb.startswith("module "):
+        return False
+    if call.manager == "apt" and (_is_very_quiet(call) or "assume-" in " ".join(call.values("-o", "--option")).lower()):
+        return False
+    return not (_is_assumed(call) or call.has(*needless) or "assumeyes" in " ".join(call.values("--setopt")))
+
+
+def _is_assumed(call: PackageCall) -> bool:
+    return any(name in _YES for name, _ in call.options)
+
+
+def _is_very_quiet(call: PackageCall) -> bool:
+    """`-qq`, which implies `-y` for apt-get and apt (apt-get(8))."""
+    quiet = [value for name, value in call.options if name in _QUIET]
+    return call.program != "aptitude" and (len(quiet) > 1 or any(value not in (None, "0", "1") for value in quiet))
+
+
 def _flags(call: PackageCall) -> tuple[Counter[tuple[str, str | None]], bool]:
     names = Counter(name for name, _ in call.options)
-    is_assumed = not _YES.isdisjoint(names) or (names["-q"] > 1 and call.manager == "apt")  # -qq implies -y
+    is_assumed = not _YES.isdisjoint(names) or (call.manager == "apt" and _is_very_quiet(call))
     ignored = _QUIET | _YES | (_REFRESH if call.manager == "apk" else frozenset())
     return Counter(pair for pair in call.options if pair[0] not in ignored), is_assumed
 

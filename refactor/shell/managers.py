@@ -41,6 +41,12 @@ class PackageCall(NamedTuple):
     """Option names and their values; letters of a cluster (`-yqq`) one by one."""
     command: Command
 
+    @property
+    def verb_word(self) -> Word:
+        """The word that says what to do, as `install` in `pip --quiet install`; the program's where there is none."""
+        verb = self.verb.rpartition(" ")[2]
+        return next((word for word in self.command.words[1:] if word.value == verb), self.command.words[0])
+
     def option(self, *names: str) -> str | None:
         """The last value given to one of `names` (`option("-r", "--requirement")`); None if there is none."""
         values = self.values(*names)

@@ -96,11 +96,27 @@ class ShellScript(NamedTuple):
         """What a further command is joined with so that it runs only where what stands before it went well: ";" in a
         list of lines under ``set -e``, else "&&".
         """
+        is_flat = all(item.connector_before in (";", "\n") for item in self.top[1:])
+        return ";" if self.is_strict and is_flat and len(self.top) > 1 else "&&"
+
+    @property
+    def is_strict(self) -> bool:
+        """It begins with ``set -e``."""
         first = self.top[0].command if self.top else None
-        if first is None or first.name != "set" or len(self.top) < 2:
-            return "&&"
-        is_strict = any(re.fullmatch(r"-[a-df-zA-Z]*e[a-zA-Z]*|errexit", arg) for arg in first.args)
-        return ";" if is_strict and all(item.connector_before in (";", "\n") for item in self.top[1:]) else "&&"
+        if first is None or first.name != "set":
+            return False
+        return any(re.fullmatch(r"-[a-df-zA-Z]*e[a-zA-Z]*|errexit", arg) for arg in first.args)
+
+    def is_fatal(self, command: Command) -> bool:
+        """Whether the script fails wherever ``command`` is run and fails; False where that is not certain.
+
+        Under ``set -e`` a command in front of ``&&`` may fail (POSIX.1 XCU 2.14, set).
+        """
+        at = next((index for index, item in enumerate(self.top) if item.command is command), None)
+        if at is None or self.trailing == "&":
+            return False
+        behind = [item.connector_before for item in self.top[at + 1 :]]
+        return all(connector == "&&" for connector in behind) or (self.is_strict and behind[0] in (";", "\n"))
 
     def why_not_chainable(self) -> str | None:
         """The construct that keeps this script from being joined to another RUN with `&&`; None if it can be.

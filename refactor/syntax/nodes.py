@@ -239,6 +239,11 @@ class Instruction:
                 raw.append((dissection.raw_start(base + start), dissection.raw_end(base + end), new))
         return self._checked(self._with_raw(raw), "".join(expected) + argument[reached:])
 
+    def splice_body(self, changes: Sequence[tuple[int, int, str]]) -> Instruction:
+        """As :meth:`splice`, for spans of the body of the first heredoc; new text goes in as it is."""
+        start = self.dissection.head.end
+        return self._with_raw([(start + begin, start + end, new) for begin, end, new in sorted(changes)])
+
     def raw(self, start: int, end: int) -> str:
         """A span of ``argument`` as it stands in the file: continuations and comments inside it included."""
         dissection = self.dissection
