@@ -24,6 +24,7 @@ from refactor.cli.command import fix_command
 from refactor.cli.config import config_command
 from refactor.cli.rules import explain_command, rules_command
 from refactor.cli.verify import verify_command
+from refactor.cli.workflow import workflow_command
 from refactor.context import BuildContext
 from refactor.engine.discovery import is_dockerfile_name
 from tests.conftest import ROOT
@@ -45,6 +46,7 @@ COMMANDS: dict[str, click.Command] = {
     "explain": explain_command,
     "rules": rules_command,
     "verify": verify_command,
+    "workflow": workflow_command,
 }
 VULNERABLE = "FROM debian:12\nRUN apt-get update && apt-get install -y curl\nCMD curl example.org\n"
 
@@ -83,7 +85,8 @@ def understand(words: list[str]) -> None:
 
 def lines_of_shell() -> list[str]:
     """The commands of the pages for people, one a line, without their comments."""
-    pages = ["README.md", "codemods/README.md", *(f"refactor/{room}/README.md" for room in ("cli", "ecosystems"))]
+    rooms = ("cli", "ecosystems", "forge")
+    pages = ["README.md", "codemods/README.md", *(f"refactor/{room}/README.md" for room in rooms)]
     blocks = [block for page in pages for block in re.findall(r"(?s)```sh\n(.*?)```", (ROOT / page).read_text())]
     lines = [re.sub(r"(?:^|\s+)#.*", "", line) for block in blocks for line in block.splitlines()]
     return list(dict.fromkeys(line for line in lines if line))

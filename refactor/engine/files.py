@@ -85,6 +85,25 @@ def replace_atomically(path: str, before: bytes, after: bytes) -> None:
     _sync_folder(folder)
 
 
+def create_file(path: str, data: bytes) -> None:
+    """Writes a new file, and the folders above it where they are missing. Raises :class:`FileProblem`, also where there
+    is one already."""
+    try:
+        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666)
+    except OSError as error:
+        raise _problem(path, error, "created") from None
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        os.unlink(path)
+        raise _problem(path, error, "written") from None
+    _sync_folder(os.path.dirname(path) or ".")
+
+
 def _keep_owner(handle: int, info: os.stat_result) -> None:
     own = os.fstat(handle)
     if (own.st_uid, own.st_gid) != (info.st_uid, info.st_gid):
