@@ -32,6 +32,10 @@ from refactor.context import (
     Deployment as Deployment,
     Unknown as Unknown,
 )
+from refactor.context.archives import (
+    is_archive as is_archive,
+    is_archive_name as is_archive_name,
+)
 from refactor.ecosystems import (
     BuiltStart as BuiltStart,
     Copied as Copied,
