@@ -358,6 +358,19 @@ def test_a_rebuild_that_becomes_slower_is_a_warning(app: Path) -> None:
     ]
 
 
+def test_what_was_rebuilt_is_started_where_the_time_until_it_answers_is_wanted(app: Path) -> None:
+    engine = SlowEngine()
+    proof = prove(FAT, SLIM, str(app), ProofOptions(rebuilds=3, has_restart=True), may_change=ALL, engine=engine)
+    assert proof.after is not None
+    for rebuild in (proof.before.rebuild, proof.after.rebuild):
+        assert rebuild is not None
+        assert rebuild.answered is not None
+        assert rebuild.seconds <= rebuild.answered < rebuild.seconds + 1
+    edited = [request.image for request in engine.started if request.image.endswith("-edited")]
+    assert len(edited) == 6
+    assert engine.containers == {}
+
+
 def test_each_rebuild_is_of_another_edit_and_none_is_left(app: Path) -> None:
     engine, seen = PaperEngine(), []
     engine.on_build = lambda request: seen.append((Path(request.context) / "main.py").read_text())

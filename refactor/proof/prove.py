@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from statistics import median
 from typing import Any
 
 from refactor.context import BuildContext
@@ -55,6 +54,8 @@ class ProofOptions:
     """Measure a rebuild after a source edit."""
     rebuilds: int = 1
     """How often: each time after another edit of the same file, and the median counts."""
+    has_restart: bool = False
+    """Start what was rebuilt as well, and measure until it answers or ends."""
     has_contents: bool = True
     """List the images' files: packages, folders, set-uid programs, shells; and compare them one by one where only SAFE
     codemods were applied."""
@@ -422,23 +423,22 @@ class Prover:
         path = path or choose_source(self.context, None)
         if path is None:
             return replace(proof, notes=(*proof.notes, "no source file to edit was found, so no rebuild was measured"))
-        found: dict[str, list[Rebuild]] = {"before": [], "after": []}
+        built: dict[str, list[Built]] = {"before": [], "after": []}
+        started: dict[str, list[Outcome]] = {"before": [], "after": []}
         for number in range(self.options.rebuilds):
-            for version, rebuilds in zip((proof.before, proof.after), found.values()):
-                built = self._rebuild_after_edit(version, path, f"dockerfix {self.run} {number}")
-                if isinstance(built, str):
-                    return replace(proof, notes=(*proof.notes, built))
-                rebuilds.append(rebuild_of(built))
-        for version, rebuilds in zip((proof.before, proof.after), found.values()):
-            version.rebuild = replace(rebuilds[0], seconds=median(rebuild.seconds for rebuild in rebuilds))
-        assert proof.before.rebuild is not None
-        assert proof.after.rebuild is not None
+            for when, version in (("before", proof.before), ("after", proof.after)):
+                one = self._rebuild_after_edit(version, path, f"dockerfix {self.run} {number}", started[when])
+                if isinstance(one, str):
+                    return replace(proof, notes=(*proof.notes, one))
+                built[when].append(one)
+        proof.before.rebuild = rebuild_of(built["before"], started["before"])
+        proof.after.rebuild = rebuild_of(built["after"], started["after"])
         warnings = slower(proof.before.rebuild, proof.after.rebuild, path)
         return replace(proof, edited=path, notes=(*proof.notes, *warnings))
 
-    def _rebuild_after_edit(self, version: Version, path: str, mark: str) -> Built | str:
+    def _rebuild_after_edit(self, version: Version, path: str, mark: str, started: list[Outcome]) -> Built | str:
         """A build from the warm cache with one file edited, which is as before in the end. A text says why there is
-        none."""
+        none. ``started`` gets what came of starting its image, where that is wanted."""
         ignore = self._ignore_file(version.folder)
         if self.engine.is_cache_ambiguous:
             self._run_build(version, version.image, is_cold=False, ignore_file=ignore)
@@ -454,6 +454,9 @@ class Prover:
             put(version.folder, path, original)
         if built.problem is not None:
             return f"after an edit of {path} the version {name} does not build: {built.problem}"
+        if self.options.has_restart and self._starter is not None and version.described is not None:
+            self.say(f"starting the rebuilt version {name}")
+            started.append(self._starter.observe(image, version.described.configuration, version.outcome))
         self.engine.remove_image(image)
         return built
 

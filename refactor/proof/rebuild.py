@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from refactor.context import BuildContext
 from refactor.proof.engine import Built
+from refactor.proof.probe import Outcome
 from refactor.proof.progress import reinstalled
 from refactor.syntax import parse
 
 SLOWER = 1.2
 """Rebuilds whose time is below this ratio to the one before differ by noise."""
 SLOWER_SECONDS = 1.0
+_ANSWERED = frozenset({"exit", "healthy", "http", "probe", "tcp"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +28,24 @@ class Rebuild:
     cached: int
     installs: tuple[str, ...]
     """The steps that installed dependencies once more."""
+    answered: float | None = None
+    """Seconds from the edit until the started program answered or ended: build and start, the median; None where that
+    was not measured, or nothing of the kind happened."""
 
 
-def rebuild_of(built: Built) -> Rebuild:
-    cached = sum(step.is_cached for step in built.steps)
-    installs = tuple(step.text for step in reinstalled(built.steps))
-    return Rebuild(built.seconds, len(built.steps) - cached, cached, installs)
+def rebuild_of(built: Sequence[Built], started: Sequence[Outcome]) -> Rebuild:
+    """Medians over the builds after each edit, and over what came of starting their images (() where none was)."""
+    first = built[0].steps
+    cached = sum(step.is_cached for step in first)
+    installs = tuple(step.text for step in reinstalled(first))
+    is_answered = bool(started) and all(outcome.kind in _ANSWERED for outcome in started)
+    return Rebuild(
+        median(one.seconds for one in built),
+        len(first) - cached,
+        cached,
+        installs,
+        median(one.seconds + outcome.seconds for one, outcome in zip(built, started)) if is_answered else None,
+    )
 
 
 def is_slower(was: float, now: float) -> bool:
