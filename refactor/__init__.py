@@ -11,6 +11,7 @@ from refactor.codemod import (
     Body as Body,
     Codemod as Codemod,
     Example as Example,
+    FileEdit as FileEdit,
     Finding as Finding,
     Option as Option,
     Phase as Phase,

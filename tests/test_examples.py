@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -13,8 +13,9 @@ from refactor.report.rules import SECTIONS
 EXAMPLES = [(cls, example) for cls in discover() for example in cls.examples]
 
 
-def run(cls: type[Codemod], source: bytes, example: Example) -> Change:
-    context = BuildContext.unknown("the example has none") if example.files is None else BuildContext.of(example.files)
+def run(cls: type[Codemod], source: bytes, example: Example, written: Mapping[str, str] | None = None) -> Change:
+    files = example.files
+    context = BuildContext.unknown("none") if files is None else BuildContext.of({**files, **(written or {})})
     tables = {cls.id: {key: value for key, value in example.settings.items() if key not in {"runner", "builder"}}}
     runner, builder = (str(example.settings[key]) if key in example.settings else None for key in ("runner", "builder"))
     settings = Settings(runner, tables, builder)
@@ -75,7 +76,8 @@ def test_example(cls: type[Codemod], example: Example, variant: Callable[[str], 
             assert any(example.because in reason for reason in reasons), reasons
     else:
         assert all(finding.codemod == cls.id and finding.message and finding.why for finding in change.applied)
-        again = run(cls, change.after, example)
+        assert {file.path: file.after.decode() for file in change.files} == example.written
+        again = run(cls, change.after, example, example.written)
         assert not again.applied, "a second run finds something"
         assert bytes(parse(change.after)) == change.after
 

@@ -38,7 +38,7 @@ def told(record: Record, path: Path) -> str:
     lines = [f"# error: {error.what}" for error in record.errors]
     lines += [f"# refused: {refusal.codemods}: {refusal.because}" for refusal in record.refused]
     lines += [f"# {finding.codemod} [{finding.safety}] {finding.message}" for finding in record.applied]
-    diff = record.diff.replace(str(path).lstrip("/"), path.name)
+    diff = record.diff.replace(f"{path.parent}/".lstrip("/"), "")
     return "".join(f"{line}\n" for line in lines) + diff
 
 

@@ -35,7 +35,9 @@ def measure_with_engine(repository: Repository) -> Measure:
 
 
 def _measure(repository: Repository, engine: Engine, base: git.Commit, wanted: Wanted) -> Measured:
-    contents = {path: data for plan in wanted.plans for path, data in plan.files.items()}
+    dockerfiles = {record.path for record in wanted.records}
+    written = {path: data for plan in wanted.plans for path, data in plan.files.items()}
+    contents = {path: data for path, data in written.items() if path in dockerfiles}
     with exported(repository, base, is_whole=True) as folder:
         results = [_verified(folder, path, after, wanted, engine) for path, after in sorted(contents.items())]
     failed = [verified for verified in results if verified.status == 1]

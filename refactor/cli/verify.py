@@ -210,7 +210,7 @@ def run_write(paths: tuple[str, ...], options: Options, format_name: str, output
     Returns the exit status: 0 where everything that was to be written was, 1 where something failed its
     proof, 2 for what could not be judged.
     """
-    from refactor.engine.files import FileProblem, replace_atomically
+    from refactor.engine.files import FileProblem, Write, write_together
     from refactor.proof.prove import ProofOptions
 
     failed = False
@@ -220,7 +220,10 @@ def run_write(paths: tuple[str, ...], options: Options, format_name: str, output
         if verified.after is None or verified.proof is None:
             return
         try:
-            replace_atomically(verified.path, verified.proof.before.source, verified.after)
+            edits = [Write(*edit) for edit in verified.edits]
+            source = verified.proof.before.source
+            own = [Write(verified.path, source, verified.after)] if verified.after != source else []
+            write_together([*edits, *own])
         except FileProblem as problem:
             failed = True
             _complain(str(problem))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from refactor.codemod.codemod import Codemod, Option, Phase, Settings
 from refactor.codemod.example import Example, leaves, rewrites
-from refactor.codemod.finding import Finding, Refusal, Safety, refuse
+from refactor.codemod.finding import FileEdit, Finding, Refusal, Safety, refuse
 from refactor.codemod.scripts import Body, body_of, called_scripts, lives_on_lists, script_of, shell_at, why_not_posix
 from refactor.model.aspects import Aspect
 
@@ -13,6 +13,7 @@ __all__ = [
     "Body",
     "Codemod",
     "Example",
+    "FileEdit",
     "Finding",
     "Option",
     "Phase",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from refactor.syntax import Edit, Instruction, Trivia
 
@@ -26,18 +26,30 @@ class Safety(enum.IntEnum):
         return self.name
 
 
+class FileEdit(NamedTuple):
+    """Another file of the repository that a finding writes, whole."""
+
+    path: str
+    """Relative to the build context; it may lead out of it (``../compose.yaml``), not out of the repository."""
+    before: bytes | None
+    """What it holds now, as :meth:`refactor.BuildContext.stored` gives it; None for one that is created."""
+    after: bytes
+
+
 class Finding:
     """A place that a codemod can improve, with the edits that do it.
 
     ``message`` says what changes, ``why`` what it buys (one sentence each), ``evidence`` names the facts of the
     build context that justify it. ``safety`` may be less safe than the codemod's own level, never safer.
-    ``may_change`` is what this one changes beyond what its codemod declares for every file.
+    ``may_change`` is what this one changes beyond what its codemod declares for every file, ``files`` what else it
+    writes: all of it or nothing is applied.
     """
 
     __slots__ = (
         "codemod",
         "edits",
         "evidence",
+        "files",
         "line",
         "may_change",
         "message",
@@ -58,6 +70,7 @@ class Finding:
         evidence: Sequence[str] = (),
         safety: Safety | None = None,
         may_change: Iterable[Aspect] = (),
+        files: Sequence[FileEdit] = (),
     ) -> None:
         self.node = node
         self.message = message
@@ -66,6 +79,7 @@ class Finding:
         self.evidence = tuple(evidence)
         self.safety = safety
         self.may_change = frozenset(may_change)
+        self.files = tuple(files)
         self.codemod = ""
         self.line = 0
         self.place = ""

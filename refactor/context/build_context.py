@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 from refactor.context.deployment import Deployment
 from refactor.context.dockerignore import BadPattern, DockerIgnore, clean, match
 from refactor.context.facts import Unknown
-from refactor.context.storage import MAX_ENTRIES, Folder, Kind, Listing, Memory, read_file
+from refactor.context.storage import MAX_ENTRIES, Folder, Kind, Listing, Memory, Overlay, Source, read_file
 
 if TYPE_CHECKING:
     _T = TypeVar("_T")
@@ -39,6 +39,7 @@ class BuildContext:
         "_deployment",
         "_dockerfile",
         "_documents",
+        "_edits",
         "_files",
         "_ignore",
         "_ignore_file",
@@ -49,14 +50,17 @@ class BuildContext:
         "_texts",
         "_why_unknown",
         "root",
+        "top",
     )
 
     root: str | None
     """Absolute path of the folder; None when the files are in memory or unknown."""
+    top: str | None
+    """Absolute path of the folder above which nothing is changed: the repository's, where the caller knows it."""
 
     def __init__(
         self,
-        source: Folder | Memory | None,
+        source: Source | None,
         *,
         why_unknown: str | None = None,
         root: str | None = None,
@@ -64,7 +68,8 @@ class BuildContext:
         outside_ignore: str | None = None,
     ) -> None:
         """For the class methods; use those."""
-        self.root = root
+        self.root = self.top = root
+        self._edits: dict[str, bytes] = {}
         self._deployment: Deployment | Callable[[], Deployment] | None = None
         self._source = source
         self._why_unknown = why_unknown
@@ -112,6 +117,50 @@ class BuildContext:
     def unknown(cls, reason: str) -> BuildContext:
         """A context nothing is known about: every question is answered with ``Unknown(reason)``."""
         return cls(None, why_unknown=reason)
+
+    def with_files(self, edits: Mapping[str, bytes]) -> BuildContext:
+        """The same context once these files are written: paths as :meth:`stored` takes them."""
+        if self._source is None:
+            return self
+        below = Overlay(self._source, {path: data for path, data in edits.items() if not path.startswith("../")})
+        after = BuildContext(below, root=self.root, dockerfile=self.dockerfile, outside_ignore=self._outside_ignore)
+        after.top = self.top
+        after._edits = {**self._edits, **edits}
+        after._deployment = self._deployment or (lambda: self.deployment)
+        return after
+
+    def stored(self, path: str) -> bytes | Unknown | None:
+        """What a file of the repository holds, ignored or not; None where there is none in a folder that is there.
+
+        ``path`` is relative to the context, and may lead out of it (``../compose.yaml``) as far as to :attr:`top`.
+        Unknown for what is no regular file, and wherever a link is on the way: an edit must not follow it.
+        """
+        if self._source is None:
+            return Unknown(self._why_unknown or "the build context is unknown")
+        path, source = clean(path), self._source
+        edited = self._edits.get(path)
+        if edited is not None:
+            return edited
+        if path.startswith(("../", "/")):
+            where = None if self.root is None or self.top is None else os.path.join(self.root, path)
+            inside = "../" if where is None else os.path.relpath(where, self.top).replace(os.sep, "/")
+            if inside.startswith("../") or self.top is None:
+                return Unknown(f"{path} lies outside of the repository")
+            source, path = Folder(self.top), inside
+        folder, _, name = path.rpartition("/")
+        at = ""
+        for part in folder.split("/") if folder else ():
+            listing = source.list(at)
+            if isinstance(listing, Unknown):
+                return listing
+            at = _join(at, part)
+            if listing.get(part) != "folder":
+                return Unknown(f"{at} is no folder")
+        listing = source.list(folder)
+        if isinstance(listing, Unknown):
+            return listing
+        kind = listing.get(name)
+        return None if kind is None else source.read(path) if kind == "file" else Unknown(f"{path} is no regular file")
 
     @property
     def why_unknown(self) -> str | None:

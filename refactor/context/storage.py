@@ -66,6 +66,30 @@ class Folder:
         return read_file(self._absolute(path), path)
 
 
+class Overlay:
+    """Files as they will be: those of ``below``, some of them with another content, and new ones in its folders."""
+
+    __slots__ = ("_below", "_edits")
+
+    def __init__(self, below: Folder | Memory | Overlay, edits: Mapping[str, bytes]) -> None:
+        self._below = below
+        self._edits = edits
+
+    def list(self, path: str) -> Listing | Unknown:
+        listing = self._below.list(path)
+        new = [edited for edited in self._edits if edited.rpartition("/")[0] == path]
+        if isinstance(listing, Unknown) or not new:
+            return listing
+        return {**listing, **{edited.rpartition("/")[2]: "file" for edited in new}}
+
+    def link(self, path: str) -> str | Unknown:
+        return self._below.link(path)
+
+    def read(self, path: str) -> bytes | Unknown:
+        edited = self._edits.get(path)
+        return self._below.read(path) if edited is None else edited
+
+
 class Memory:
     """Files given as a mapping; a path that ends in a slash is an empty folder."""
 
@@ -108,6 +132,9 @@ class Memory:
         if len(data) > MAX_BYTES:
             return Unknown(f"{path} is larger than {MAX_BYTES // 1048576} MiB")
         return data
+
+
+Source: TypeAlias = Folder | Memory | Overlay
 
 
 def _why(error: Exception) -> str:

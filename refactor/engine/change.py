@@ -1,8 +1,9 @@
-"""What a run makes of one file: before and after, what was applied, what was refused, and the diff."""
+"""What a run makes of one Dockerfile: before and after of every file touched, what was applied, and the diff."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import posixpath
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from refactor.syntax.edits import common_ends
@@ -10,7 +11,7 @@ from refactor.syntax.edits import common_ends
 if TYPE_CHECKING:
     from difflib import SequenceMatcher
 
-    from refactor.codemod import Finding, Refusal
+    from refactor.codemod import FileEdit, Finding, Refusal
     from refactor.syntax import Problem
 
 CONTEXT_LINES = 3
@@ -24,7 +25,7 @@ class Change:
     a gate stopped the rewrite (``failure``, always a bug of ours).
     """
 
-    __slots__ = ("after", "applied", "before", "broken", "failure", "misread", "problems", "refused", "suggested")
+    __slots__ = tuple("after applied before broken failure files misread problems refused suggested".split())
 
     def __init__(
         self,
@@ -38,6 +39,7 @@ class Change:
         failure: str | None = None,
         broken: Sequence[tuple[str, str]] = (),
         misread: Sequence[tuple[int, str, str]] = (),
+        files: Sequence[FileEdit] = (),
     ) -> None:
         self.before = before
         self.after = after
@@ -53,28 +55,41 @@ class Change:
         """Manifests of the build context that were read and do not parse: (path, reason)."""
         self.misread = tuple(misread)
         """Comments that switch off what is not known, so that nothing was done: (line, what is wrong, what to do)."""
+        self.files = tuple(files)
+        """The other files that change, with paths relative to the build context: all are written, or none."""
 
     @property
     def is_changed(self) -> bool:
-        return self.after != self.before
+        return self.after != self.before or bool(self.files)
 
-    def diff(self, path: str = "Dockerfile") -> str:
+    def diff(self, path: str = "Dockerfile", folder: str | None = None) -> str:
         """The unified diff that ``git apply`` and ``patch -p1`` take; "" where nothing changed.
 
-        Bytes that are not UTF-8 are surrogate escapes: encode with ``errors="surrogateescape"``.
+        ``folder`` is the build context as ``path`` would name it; None: the Dockerfile's own. Bytes that are not UTF-8
+        are surrogate escapes: encode with ``errors="surrogateescape"``.
         """
-        return "".join(unified_diff(self.before, self.after, path)) if self.is_changed else ""
+        folder = posixpath.dirname(path) if folder is None else folder
+        moved = [file._replace(path=posixpath.normpath(posixpath.join(folder, file.path))) for file in self.files]
+        return diff_of(self.before, self.after, path, moved)
 
 
-def unified_diff(before: bytes, after: bytes, path: str) -> Iterator[str]:
-    """Unified diff of two versions of one file, split at line feeds only (a lone CR is part of its line).
+def diff_of(before: bytes, after: bytes, path: str, files: Iterable[FileEdit]) -> str:
+    """One diff of a Dockerfile and the files that change with it, whose paths are as ``path`` is."""
+    parts = [unified_diff(before, after, path)] if after != before else []
+    parts += [unified_diff(file.before, file.after, file.path) for file in files]
+    return "".join(line for part in parts for line in part)
+
+
+def unified_diff(before: bytes | None, after: bytes, path: str) -> Iterator[str]:
+    """Unified diff of two versions of one file, split at line feeds only (a lone CR is part of its line); ``before`` is
+    None for one that is created.
 
     Lines alike at both ends are set aside first, so that the cost follows the change and not the file.
     """
-    old, new, start, matcher = _compared(before, after)
+    old, new, start, matcher = _compared(before or b"", after)
     # Patch tools refuse absolute paths, and strip exactly one folder.
     path = path.removeprefix("./").lstrip("/")
-    yield f"--- a/{path}\n"
+    yield "--- /dev/null\n" if before is None else f"--- a/{path}\n"
     yield f"+++ b/{path}\n"
     for group in matcher.get_grouped_opcodes(CONTEXT_LINES):
         first, last = group[0], group[-1]

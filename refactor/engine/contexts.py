@@ -35,6 +35,8 @@ class ContextFinder:
         dockerfile = _relative(absolute, top)
         folder = root or self._composed(dockerfile, top) or self._guess(absolute, file)
         context = BuildContext.open(folder, absolute)
+        if context.root is not None and f"{context.root}/".startswith(f"{top.rstrip('/')}/"):
+            context.top = top
         context.deployment = lambda: self._repository(top).deployment(dockerfile, _relative(folder, top))
         return context
 

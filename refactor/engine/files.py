@@ -5,6 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import NamedTuple
 
 MAX_BYTES = 16 * 1024 * 1024
 """A Dockerfile larger than this is not read; BuildKit's own limit is 64 KiB a line, and the largest file seen in
@@ -48,41 +51,102 @@ def read_source(path: str) -> bytes:
     return data
 
 
-def replace_atomically(path: str, before: bytes, after: bytes) -> None:
-    """Puts ``after`` in the place of ``before``: a temporary file beside it, fsync, rename.
+class Write(NamedTuple):
+    """One file to write: ``after`` in the place of ``before``, which is None for a file that is created."""
 
-    Whatever happens, the file is the old one or the new one, whole. Mode, owner and extended attributes are kept; a
-    symbolic link stays one and its target is replaced. Raises :class:`FileProblem`, also where the file is no longer
-    what was read.
+    path: str
+    before: bytes | None
+    after: bytes
+
+
+def replace_atomically(path: str, before: bytes, after: bytes) -> None:
+    """:func:`write_together` for one file that is there."""
+    write_together([Write(path, before, after)])
+
+
+def write_together(writes: Sequence[Write]) -> None:
+    """Writes all of these files or none: temporary files beside them, fsync, and only then one rename after the other.
+
+    Whatever happens, each file is the old one or the new one, whole; where a rename fails, those before it are taken
+    back. Mode, owner and extended attributes are kept; a symbolic link stays one and its target is replaced. Raises
+    :class:`FileProblem`, also where a file is no longer what was read.
     """
-    target = os.path.realpath(path)
-    if read_source(target) != before:
+    staged: list[tuple[Write, str, str]] = []
+    done: list[tuple[Write, str]] = []
+    try:
+        for write in writes:
+            target = os.path.realpath(write.path) if write.before is not None else write.path
+            staged.append((write, target, _stage(write, target)))
+        while staged:
+            write, target, temporary = staged[0]
+            _put(write, target, temporary)
+            done.append((write, target))
+            del staged[0]
+    except BaseException:
+        for write, target in reversed(done):
+            _take_back(write, target)
+        raise
+    finally:
+        for _, _, temporary in staged:
+            with suppress(FileNotFoundError):
+                os.unlink(temporary)
+    for folder in dict.fromkeys(os.path.dirname(target) or "." for _, target in done):
+        _sync_folder(folder)
+
+
+def _stage(write: Write, target: str) -> str:
+    """Writes the new content beside the file. Returns the temporary file's path."""
+    path = write.path
+    if write.before is None:
+        if os.path.lexists(target):
+            raise FileProblem(path, "was made while dockerfix was at work", "it was left as it is; run dockerfix again")
+    elif read_source(target) != write.before:
         raise FileProblem(path, "changed while dockerfix was at work", "it was left as it is now; run dockerfix again")
     folder, name = os.path.split(target)
     temporary = os.path.join(folder, f".{name[:200]}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
     try:
-        info = os.stat(target)
-        if not os.access(target, os.W_OK):
+        info = None if write.before is None else os.stat(target)
+        if info is not None and not os.access(target, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), target)
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600)
-    except OSError as error:
-        raise _problem(path, error, "rewritten") from None
-    try:
+        mode = 0o666 if info is None else 0o600
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), mode)
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(after)
+                file.write(write.after)
                 file.flush()
-                _keep_owner(file.fileno(), info)
-                os.fchmod(file.fileno(), stat.S_IMODE(info.st_mode))
-                _keep_attributes(target, temporary)
+                if info is not None:
+                    _keep_owner(file.fileno(), info)
+                    os.fchmod(file.fileno(), stat.S_IMODE(info.st_mode))
+                    _keep_attributes(target, temporary)
                 os.fsync(file.fileno())
-            os.replace(temporary, target)
         except BaseException:
             os.unlink(temporary)
             raise
     except OSError as error:
-        raise _problem(path, error, "rewritten") from None
-    _sync_folder(folder)
+        raise _problem(path, error, "created" if write.before is None else "rewritten") from None
+    return temporary
+
+
+def _put(write: Write, target: str, temporary: str) -> None:
+    try:
+        if write.before is not None:
+            os.replace(temporary, target)
+            return
+        # Unlike a rename, a link does not take the place of a file that somebody made meanwhile.
+        os.link(temporary, target, follow_symlinks=False)
+        os.unlink(temporary)
+    except OSError as error:
+        raise _problem(write.path, error, "rewritten") from None
+
+
+def _take_back(write: Write, target: str) -> None:
+    try:
+        if write.before is None:
+            os.unlink(target)
+        else:
+            os.replace(_stage(Write(write.path, write.after, write.before), target), target)
+    except OSError as error:
+        raise _problem(write.path, error, "put back as it was") from None
 
 
 def create_file(path: str, data: bytes) -> None:

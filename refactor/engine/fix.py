@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from refactor.codemod import Codemod, Finding, Refusal, Safety, Settings, refuse
+from refactor.codemod import Codemod, FileEdit, Finding, Refusal, Safety, Settings, refuse
 from refactor.codemod.codemod import SAFE_ONLY, discover
-from refactor.context import BuildContext
+from refactor.context import BuildContext, Unknown
 from refactor.engine.change import Change
 from refactor.engine.selection import choose
 from refactor.engine.suppression import Suppressions
@@ -31,12 +31,14 @@ def fix(
     settings: Settings | None = None,
     codemods: Sequence[type[Codemod]] | None = None,
     is_rejected: Callable[[Finding], bool] | None = None,
+    is_alone: bool = False,
 ) -> Change:
     """Rewrites one Dockerfile. Never raises for anything that is in ``source``.
 
     ``context`` is the folder that the build sees (None: unknown), ``safety`` the least safe level that is applied,
-    ``codemods`` overrides the choice by ids, ``is_rejected`` says of a finding that people do not want it. The preset
-    of ``settings`` counts: ``safe`` is the level SAFE, ``modern`` adds opt-in codemods. Raises
+    ``codemods`` overrides the choice by ids, ``is_rejected`` says of a finding that people do not want it, ``is_alone``
+    that no other file can be written, so that findings which write one are only suggested. The preset of ``settings``
+    counts: ``safe`` is the level SAFE, ``modern`` adds opt-in codemods. Raises
     :class:`~refactor.engine.selection.UnknownCodemod` for an id that does not exist.
     """
     preset = None if settings is None else settings.preset
@@ -52,12 +54,13 @@ def fix(
     wanted = [cls(settings) for cls in chosen if not off.silences(cls)]
     if preset == SAFE_ONLY:
         safety = Safety.SAFE
-    loop = _Loop(before, context, wanted, safety, off, is_rejected)
+    loop = _Loop(before, context, wanted, safety, off, is_rejected, is_alone)
     failure = loop.run()
-    if failure is None and loop.file is not before:
-        from refactor.engine.gates import why_not_sound
+    files = loop.written(context)
+    if failure is None and (loop.file is not before or files):
+        from refactor.engine.gates import why_not_sound, why_not_written
 
-        failure = why_not_sound(before, loop.file, loop.may_change)
+        failure = why_not_sound(before, loop.file, loop.may_change) or why_not_written(files, context, loop.may_change)
     if failure is not None:
         names = ", ".join(sorted(loop.used))
         return Change(
@@ -69,7 +72,8 @@ def fix(
         applied=loop.applied,
         refused=_said_once(loop.refused),
         suggested=loop.suggested,
-        broken=context.broken,
+        broken=tuple(dict.fromkeys((*context.broken, *loop.context.broken))),
+        files=files,
     )
 
 
@@ -96,6 +100,7 @@ class _Loop:
         safety: Safety,
         off: Suppressions,
         is_rejected: Callable[[Finding], bool] | None,
+        is_alone: bool,
     ) -> None:
         self.file = file
         self.context = context
@@ -103,6 +108,9 @@ class _Loop:
         self.safety = safety
         self.off = off
         self.is_rejected = is_rejected
+        self.is_alone = is_alone
+        self.files: dict[str, bytes] = {}
+        """What the applied findings write beside the Dockerfile, by path from the context."""
         self.applied: list[Finding] = []
         self.refused: list[Refusal] = []
         self.suggested: list[Finding] = []
@@ -115,7 +123,7 @@ class _Loop:
         """Runs to the fixed point. Returns why that failed (a bug of a codemod), None where it settled."""
         for _ in range(MAX_PASSES):
             self.refused, self.suggested = [], []
-            start = self.file
+            start = len(self.applied)
             for codemod in self.codemods:
                 try:
                     failure = self._exhaust(codemod)
@@ -124,7 +132,7 @@ class _Loop:
                     failure = f"{codemod.id} failed: {type(error).__name__}: {error}"
                 if failure is not None:
                     return failure
-            if self.file is start:
+            if len(self.applied) == start:
                 return None
         return f"the codemods do not settle within {MAX_PASSES} passes"
 
@@ -135,7 +143,7 @@ class _Loop:
             for result in self._ask(codemod):
                 if isinstance(result, Refusal):
                     self.refused.append(result)
-                elif (result.safety or Safety.SAFE) > self.safety:
+                elif (result.safety or Safety.SAFE) > self.safety or (self.is_alone and result.files):
                     self.suggested.append(result)
                 else:
                     findings.append(result)
@@ -143,21 +151,56 @@ class _Loop:
                 return None
             # What is said of this state is said again of the next one.
             del self.refused[kept_refusals:], self.suggested[kept_suggestions:]
-            try:
-                after = self.file.apply([edit for finding in findings for edit in finding.edits])
-            except EditConflict as error:
-                return f"{codemod.id}: {error}"
-            if after.problems:
-                problem = after.problems[0]
-                return f"{codemod.id} would break the file: line {problem.line}: {problem.reason}"
-            if bytes(after) == bytes(self.file):
-                return f"{codemod.id} reports an edit that changes nothing: {findings[0].message}"
-            after.follow(self.file, sorted(finding.line for finding in findings))
-            self.file = after
+            failure = self._edit(codemod, findings) or self._write(codemod, findings)
+            if failure is not None:
+                return failure
             self.applied.extend(findings)
             self.used.add(codemod.id)
             self.may_change.update(codemod.may_change, *(finding.may_change for finding in findings))
         return f"{codemod.id} does not settle within {MAX_ROUNDS} rounds"
+
+    def _edit(self, codemod: Codemod, findings: Sequence[Finding]) -> str | None:
+        edits = [edit for finding in findings for edit in finding.edits]
+        if not edits and all(finding.files for finding in findings):
+            return None
+        try:
+            after = self.file.apply(edits)
+        except EditConflict as error:
+            return f"{codemod.id}: {error}"
+        if after.problems:
+            problem = after.problems[0]
+            return f"{codemod.id} would break the file: line {problem.line}: {problem.reason}"
+        if bytes(after) == bytes(self.file):
+            return f"{codemod.id} reports an edit that changes nothing: {findings[0].message}"
+        after.follow(self.file, sorted(finding.line for finding in findings))
+        self.file = after
+        return None
+
+    def _write(self, codemod: Codemod, findings: Sequence[Finding]) -> str | None:
+        """Lets the codemods that are asked next see the files that ``findings`` write."""
+        files = [file for finding in findings for file in finding.files]
+        if not files:
+            return None
+        written: dict[str, bytes] = {}
+        for file in files:
+            stored = self.context.stored(file.path)
+            if isinstance(stored, Unknown):
+                return f"{codemod.id} cannot write {file.path}: {stored.reason}"
+            if stored != file.before or file.path in written or file.after == file.before:
+                return f"{codemod.id} writes {file.path} twice, or not from what it holds"
+            written[file.path] = file.after
+        self.files |= written
+        self.context = self.context.with_files(written)
+        return None
+
+    def written(self, context: BuildContext) -> list[FileEdit]:
+        """All files that were written, from what they hold in ``context``, where the loop began."""
+        held = {path: context.stored(path) for path in self.files}
+        return [
+            FileEdit(path, before, self.files[path])
+            for path, before in held.items()
+            if not isinstance(before, Unknown) and before != self.files[path]
+        ]
 
     def _ask(self, codemod: Codemod) -> Iterator[Finding | Refusal]:
         seen: set[tuple[int, str]] = set()

@@ -5,8 +5,10 @@ A gate that fails is a bug of a codemod; the original bytes stay, and the reason
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from refactor.codemod import FileEdit
+from refactor.context import BuildContext, Unknown
 from refactor.model.aspects import Aspect
 from refactor.model.build_model import BuildModel
 from refactor.model.comparison import compare
@@ -24,6 +26,20 @@ def why_not_sound(before: Dockerfile, after: Dockerfile, may_change: Iterable[As
         or _why_not_read_alike(after, printed)
         or _why_changed(before, after, printed, frozenset(may_change))
     )
+
+
+def why_not_written(files: Sequence[FileEdit], context: BuildContext, may_change: Iterable[Aspect]) -> str | None:
+    """Why other files must not be written: not as they were read, not in the repository, reached by a link, or not
+    announced. None where all may be."""
+    if files and Aspect.FILES not in may_change:
+        return f"the rewrite would change other files: {files[0].path}"
+    for file in files:
+        stored = context.stored(file.path)
+        if isinstance(stored, Unknown):
+            return f"{file.path} cannot be written: {stored.reason}"
+        if stored != file.before:
+            return f"{file.path} is not as it was read" if stored is not None else f"{file.path} does not exist"
+    return None
 
 
 def _why_not_printed(tree: Dockerfile, printed: bytes) -> str | None:

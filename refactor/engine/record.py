@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import NamedTuple
 
-from refactor.codemod import Finding, Refusal
-from refactor.engine.change import Change, Replacement, replacements
+from refactor.codemod import FileEdit, Finding, Refusal
+from refactor.engine.change import Change, Replacement, diff_of, replacements
 
 
 class FindingRecord(NamedTuple):
@@ -21,6 +22,10 @@ class FindingRecord(NamedTuple):
     """The instruction's text with its blanks folded."""
     ordinal: int = 0
     """How many findings of the same codemod on the same text stand above it."""
+    files: tuple[str, ...] = ()
+    """The other files that it writes, relative to the build context."""
+    is_joint: bool = False
+    """It changes the Dockerfile as well as other files: neither goes without the other."""
 
 
 class RefusalRecord(NamedTuple):
@@ -65,11 +70,18 @@ class Record(NamedTuple):
     is_written: bool = False
     replacements: tuple[Replacement, ...] = ()
     """The rewrite as lines to replace, where they were asked for."""
+    files: tuple[FileEdit, ...] = ()
+    """The other files that change with it; their paths are relative to the same folder as ``path``, or absolute."""
+    root: str = ""
+    """The build context's folder, "" where there is none."""
 
 
-def record_of(path: str, change: Change, *, diff: bool, after: bool, fixes: bool = False) -> Record:
+def record_of(
+    path: str, change: Change, root: str | None = None, *, diff: bool, after: bool, fixes: bool = False
+) -> Record:
     """A Change in plain values; ``diff``, ``after`` and ``fixes`` (``replacements``) say whether those are wanted, as
-    they cost time and memory."""
+    they cost time and memory. ``root`` is the build context's folder; None: the Dockerfile's own."""
+    files = tuple(file._replace(path=_beside(path, root, file.path)) for file in change.files)
     errors = [
         Message(
             f"{path}:{problem.line}", problem.reason, "BuildKit refuses this file, so it was left alone; mend the line"
@@ -92,11 +104,19 @@ def record_of(path: str, change: Change, *, diff: bool, after: bool, fixes: bool
         tuple(_refusal(refusal) for refusal in change.refused),
         tuple(_finding(finding) for finding in change.suggested),
         tuple(errors),
-        change.diff(path) if diff else "",
+        diff_of(change.before, change.after, path, files) if diff else "",
         change.after if after else None,
         change.is_changed,
         replacements=tuple(replacements(change.before, change.after)) if fixes and change.is_changed else (),
+        files=files,
+        root=root or "",
     )
+
+
+def _beside(path: str, root: str | None, file: str) -> str:
+    """A path from the build context as ``path`` would name it."""
+    found = os.path.normpath(os.path.join(os.path.dirname(path) if root is None else root, file))
+    return found if os.path.isabs(path) or not os.path.isabs(found) else os.path.relpath(found)
 
 
 def _finding(finding: Finding) -> FindingRecord:
@@ -109,6 +129,8 @@ def _finding(finding: Finding) -> FindingRecord:
         str(finding.safety),
         finding.place,
         finding.ordinal,
+        tuple(file.path for file in finding.files),
+        bool(finding.files and finding.edits),
     )
 
 

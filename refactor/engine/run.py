@@ -12,7 +12,7 @@ from refactor.context import BuildContext
 from refactor.engine.configuration import Configuration, closest_configuration, load_configuration
 from refactor.engine.contexts import ContextFinder
 from refactor.engine.discovery import discover_files
-from refactor.engine.files import FileProblem, read_source, replace_atomically
+from refactor.engine.files import FileProblem, Write, read_source, write_together
 from refactor.engine.fix import fix
 from refactor.engine.record import Message, Record, fingerprint, record_of
 from refactor.engine.selection import choose
@@ -52,8 +52,10 @@ class Options(NamedTuple):
 class Worker:
     """Does files one after another, sharing what they have in common (configuration, Compose files)."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, *, is_helper: bool = False) -> None:
+        """``is_helper``: another worker does again what writes more than its Dockerfile."""
         self.options = options
+        self._is_helper = is_helper
         self._configurations: dict[str, Configuration] = {}
         self._contexts = ContextFinder()
         self._fixed: Configuration | None = None
@@ -62,6 +64,8 @@ class Worker:
             self._fixed = Configuration()
         elif options.config is not None:
             self._fixed = load_configuration(options.config) or Configuration()
+        self._made: dict[str, bytes] = {}
+        """What files would hold that were to be written, by absolute path: the next Dockerfiles are asked with them."""
         self._is_index_told = False
         self._index = None if options.online is None else _ask(options.online)
         # A misspelt id is the command line's mistake and not each file's: say it once, before any file.
@@ -82,18 +86,21 @@ class Worker:
             source = read_source(path)
             record, after = self._fix(path, source, None)
             record = self._with_index(record)
-            if self.options.write and record.is_changed:
-                replace_atomically(path, source, after)
+            if self.options.write and record.is_changed and not (self._is_helper and record.files):
+                # The Dockerfile last: the other files do no harm without it.
+                own = [Write(path, source, after)] if after != source else []
+                write_together([*(Write(*file) for file in record.files), *own])
                 record = record._replace(is_written=True)
             return record
         except FileProblem as problem:
             return Record(path, errors=(Message(problem.path, problem.what, problem.advice),))
 
-    def work_on_text(self, source: bytes, name: str | None) -> Record:
-        """Fixes a Dockerfile from standard input; ``name`` is the path it would have, which gives it a context."""
+    def work_on_text(self, source: bytes, name: str | None, *, is_alone: bool = True) -> Record:
+        """Fixes a Dockerfile from standard input; ``name`` is the path it would have, which gives it a context.
+        ``is_alone``: whoever gets the result can take no other file."""
         try:
             context = None if name else BuildContext.unknown("read from standard input")
-            return self._with_index(self._fix(name or "-", source, context)[0])
+            return self._with_index(self._fix(name or "-", source, context, is_alone)[0])
         except FileProblem as problem:
             return Record(name or "-", errors=(Message(problem.path, problem.what, problem.advice),))
 
@@ -106,7 +113,9 @@ class Worker:
         message = Message(index.url, index.problem, "check the network and the address, or leave out --online")
         return record._replace(errors=(*record.errors, message))
 
-    def _fix(self, path: str, source: bytes, context: BuildContext | None) -> tuple[Record, bytes]:
+    def _fix(
+        self, path: str, source: bytes, context: BuildContext | None, is_alone: bool = False
+    ) -> tuple[Record, bytes]:
         options, configuration = self.options, self.configuration(path)
         root = options.context or configuration.context
         if context is None or root is not None:
@@ -115,6 +124,7 @@ class Worker:
             context = self._contexts.open(
                 path if path != "-" else os.path.join(root or ".", "Dockerfile"), parse(source), root
             )
+            context = self._with_made(context)
         safety, preset = _level(options, configuration)
         change = fix(
             source,
@@ -127,9 +137,25 @@ class Worker:
                 options.runner or configuration.runner, configuration.codemods, configuration.builder, preset
             ),
             is_rejected=self._rejection(path) if options.rejected else None,
+            is_alone=is_alone,
         )
         wants_after = path == "-" or not options.write
-        return record_of(path, change, diff=options.diff, after=wants_after, fixes=options.fixes), change.after
+        record = record_of(path, change, context.root, diff=options.diff, after=wants_after, fixes=options.fixes)
+        if not (options.write or self._is_helper):
+            self._made.update((os.path.abspath(file.path), file.after) for file in record.files)
+        return record, change.after
+
+    def _with_made(self, context: BuildContext) -> BuildContext:
+        """The context with what earlier Dockerfiles of this run write into it: two of one folder share a file."""
+        if context.root is None or context.top is None:
+            return context
+        above = context.top.rstrip(os.sep) + os.sep
+        files = {
+            os.path.relpath(path, context.root).replace(os.sep, "/"): data
+            for path, data in self._made.items()
+            if path.startswith(above)
+        }
+        return context.with_files(files) if files else context
 
     def _rejection(self, path: str) -> Callable[[Finding], bool]:
         place = path if self._top is None else os.path.relpath(path, self._top)
@@ -184,7 +210,9 @@ def work_on_files(files: Sequence[str], options: Options, jobs: int | None = Non
     import multiprocessing
 
     with multiprocessing.get_context("spawn").Pool(jobs, _start_worker, (options,)) as pool:
-        yield from pool.imap(_work, files, chunksize=16)
+        for path, record in zip(files, pool.imap(_work, files, chunksize=16)):
+            # Two Dockerfiles of one folder share its files: those are done here, one after the other.
+            yield worker.work(path) if record.files else record
 
 
 _worker: Worker | None = None
@@ -192,7 +220,7 @@ _worker: Worker | None = None
 
 def _start_worker(options: Options) -> None:
     global _worker
-    _worker = Worker(options)
+    _worker = Worker(options, is_helper=True)
 
 
 def _work(path: str) -> Record:

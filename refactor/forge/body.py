@@ -54,7 +54,8 @@ def _changes(records: Sequence[Record]) -> Iterator[str]:
     yield "| where | what | safety |"
     yield "|---|---|---|"
     for path, finding in findings:
-        yield f"| `{_cell(path)}:{finding.line}` | {_cell(finding.message)} (`{finding.codemod}`) | {finding.safety} |"
+        what = f"{_cell(finding.message)}{''.join(f', with `{_cell(name)}`' for name in finding.files)}"
+        yield f"| `{_cell(path)}:{finding.line}` | {what} (`{finding.codemod}`) | {finding.safety} |"
     yield ""
     yield "### Why"
     yield ""

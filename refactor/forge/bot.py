@@ -77,7 +77,7 @@ class Wanted:
     def title(self) -> str:
         if len(self.plans) == 1:
             return self.plans[0].subject
-        files = sorted({path for plan in self.plans for path in plan.files})
+        files = sorted(record.path for record in self.records if record.is_changed)
         where = files[0] if len(files) == 1 else f"{len(files)} Dockerfiles"
         return f"{where}: apply {len(self.plans)} refactorings"
 

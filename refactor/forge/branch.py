@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from refactor.engine.record import FindingRecord, Message, Record
@@ -30,6 +30,13 @@ class Step:
     codemod: str
     after: bytes
     findings: tuple[FindingRecord, ...]
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """What it adds to other files."""
+
+    @property
+    def written(self) -> dict[str, bytes]:
+        """All files as they are after it."""
+        return {**self.files, self.path: self.after}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +72,7 @@ def rewrite_commit(repository: Repository, base: git.Commit, paths: Sequence[str
         records = []
         for file in files:
             record = workers.of(None).work(file)
-            steps += _steps(workers, file, os.path.relpath(file, folder), record)
+            steps += _steps(workers, file, folder, record)
             records.append(_moved(record, folder))
         return Rewrites(tuple(steps), tuple(records), tuple(_told(error, folder) for error in errors))
 
@@ -86,25 +93,32 @@ class _Workers:
         return worker
 
 
-def _steps(workers: _Workers, file: str, path: str, record: Record) -> Iterator[Step]:
+def _steps(workers: _Workers, file: str, folder: str, record: Record) -> Iterator[Step]:
     """The codemods of one file in the order of their first finding, each with what the file is once it is there too."""
     if not record.is_changed or record.after is None:
         return
     ids = tuple(dict.fromkeys(finding.codemod for finding in record.applied))
     with open(file, "rb") as source:
         before = source.read()
+    written: dict[str, bytes] = {}
+    path = os.path.relpath(file, folder)
     for count, id_ in enumerate(ids, 1):
-        after = record.after if count == len(ids) else workers.of(ids[:count]).work(file).after
+        reached = record if count == len(ids) else workers.of(ids[:count]).work(file)
+        after = reached.after
+        files = {os.path.relpath(edit.path, folder): edit.after for edit in reached.files}
+        new = {name: data for name, data in files.items() if written.get(name) != data}
         # A codemod whose finding is another one's consequence has nothing to show by itself.
-        if after is not None and after != before:
-            yield Step(path, id_, after, tuple(finding for finding in record.applied if finding.codemod == id_))
+        if after is not None and (after != before or new):
+            yield Step(path, id_, after, tuple(finding for finding in record.applied if finding.codemod == id_), new)
             before = after
+            written |= new
 
 
 def _moved(record: Record, folder: str) -> Record:
     diff = record.diff.replace(folder.lstrip("/") + "/", "")
     errors = tuple(_told(error, folder) for error in record.errors)
-    return record._replace(path=os.path.relpath(record.path, folder), diff=diff, errors=errors)
+    files = tuple(edit._replace(path=os.path.relpath(edit.path, folder)) for edit in record.files)
+    return record._replace(path=os.path.relpath(record.path, folder), diff=diff, errors=errors, files=files)
 
 
 def _told(message: Message, folder: str) -> Message:
@@ -132,11 +146,11 @@ def _by_codemod(groups: dict[str, list[Step]], order: dict[str, int]) -> tuple[C
     for step in (step for group in groups.values() for step in group):
         sequence[step.path].append(step)
     for id_ in sorted(groups, key=order.__getitem__):
-        files = {}
+        files: dict[str, bytes] = {}
         for step in groups[id_]:
             position = sequence[step.path].index(step)
             if position >= reached.get(step.path, 0):
-                files[step.path] = step.after
+                files |= step.written
                 reached[step.path] = position + 1
         if files:
             plans.append(_plan(groups[id_], files))
@@ -149,7 +163,7 @@ def _plan(group: Sequence[Step], files: dict[str, bytes] | None = None) -> Commi
     return CommitPlan(
         _subject(findings, ids),
         _body(findings),
-        files or {step.path: step.after for step in group},
+        files or {path: data for step in group for path, data in step.written.items()},
         ids,
     )
 

@@ -36,5 +36,7 @@ class Aspect(Enum):
     ONBUILD = "onbuild"
     MOUNTS = "mounts"
     """RUN --mount (but of caches), --network, --security."""
+    FILES = "other files"
+    """Files of the repository beside the Dockerfile, such as ``.dockerignore``."""
     CACHE_MOUNTS = "cache mounts"
     """RUN --mount=type=cache: what a build machine keeps between builds, and no part of an image."""

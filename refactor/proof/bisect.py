@@ -39,16 +39,16 @@ def bisect(
     which the proof fails. It is left out and the rest judged again, until a set proves. With n codemods each
     culprit costs about log2(n) + 1 builds from a warm cache.
     """
-    judged: dict[bytes, tuple[str, ...]] = {prover.source: (), failed.after: proof.problems}
+    judged = {(prover.source, ()): (), failed.key: proof.problems}
 
     def problems(ids: tuple[str, ...]) -> tuple[str, ...]:
         candidate = rewrite(frozenset(ids))
-        if candidate.after not in judged:
+        if candidate.key not in judged:
             say(f"trying {', '.join(candidate.codemods)}")
-            judged[candidate.after] = prover.judge(
+            judged[candidate.key] = prover.judge(
                 candidate.after, candidate.may_change, candidate.files, is_safe=candidate.is_safe, is_short=True
             ).problems
-        return judged[candidate.after]
+        return judged[candidate.key]
 
     ids, culprits, current = failed.codemods, [], proof.problems
     while current:
@@ -64,7 +64,7 @@ def bisect(
         ids = ids[: bad - 1] + ids[bad:]
         current = problems(ids) if ids else ()
     kept = rewrite(frozenset(ids)) if ids else None
-    if kept is None or kept.after == prover.source:
+    if kept is None or (kept.after == prover.source and not kept.edits):
         return Bisection(tuple(culprits), None, None)
     proof = prover.judge(kept.after, kept.may_change, kept.files, is_safe=kept.is_safe)
     return Bisection(tuple(culprits), kept, proof)

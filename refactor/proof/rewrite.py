@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from refactor.codemod import Codemod, Safety
+from refactor.codemod import Codemod, FileEdit, Safety
 from refactor.codemod.codemod import discover
 from refactor.context import BuildContext
 from refactor.engine.fix import fix
@@ -26,7 +27,15 @@ class Rewrite:
     """Ids of those that were applied, each once, in the order of their first finding."""
     may_change: frozenset[Aspect]
     files: Mapping[str, bytes] = field(default_factory=dict)
-    """Other files of the context that belong to the rewrite."""
+    """Other files of the context that belong to the rewrite, by path in it."""
+    edits: tuple[FileEdit, ...] = ()
+    """All other files that it writes, to be written with it; as :attr:`Record.files`."""
+
+    @property
+    def key(self) -> tuple[bytes, tuple[tuple[str, bytes], ...]]:
+        """What tells the versions of a build apart."""
+        return self.after, tuple(sorted(self.files.items()))
+
     is_safe: bool = False
     """Whether all that was applied is SAFE, so that no file of the image may differ."""
     errors: tuple[str, ...] = ()
@@ -58,13 +67,14 @@ def rewriter_for(path: str, source: bytes, options: Options, top: str | None = N
         worker = Worker(chosen)
         if top is not None:
             worker.stay_below(top)
-        record = worker.work_on_text(source, path)
+        record = worker.work_on_text(source, path, is_alone=False)
         ids = _once([finding.codemod for finding in record.applied])
         errors = () if record.is_changed else tuple(str(message) for message in record.errors)
         after = record.after if record.after is not None else source
         is_safe = all(finding.safety == str(Safety.SAFE) for finding in record.applied)
         aspects = _aspects([known[id] for id in ids], source, after)
-        return Rewrite(after, ids, aspects, is_safe=is_safe, errors=errors, findings=record.applied)
+        files = {name: edit.after for edit in record.files if (name := _inside(edit.path, record.root))}
+        return Rewrite(after, ids, aspects, files, record.files, is_safe, errors, record.applied)
 
     return rewrite
 
@@ -80,9 +90,16 @@ def rewriter_with(source: bytes, context: BuildContext, codemods: Sequence[type[
         aspects = _aspects([cls for cls in chosen if cls.id in ids], source, change.after)
         is_safe = all(finding.safety is Safety.SAFE for finding in change.applied)
         findings = record_of("", change, diff=False, after=False).applied
-        return Rewrite(change.after, ids, aspects, is_safe=is_safe, errors=errors, findings=findings)
+        files = {edit.path: edit.after for edit in change.files if not edit.path.startswith("../")}
+        return Rewrite(change.after, ids, aspects, files, change.files, is_safe, errors, findings)
 
     return rewrite
+
+
+def _inside(path: str, root: str) -> str:
+    """A path from the build context, "" for one outside: no build sees it."""
+    found = os.path.relpath(path, root).replace(os.sep, "/")
+    return "" if found.startswith("../") else found
 
 
 def _once(ids: Sequence[str]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from refactor.codemod import FileEdit
 from refactor.context import BuildContext
 from refactor.engine.contexts import ContextFinder
 from refactor.engine.files import FileProblem, read_source
@@ -34,6 +35,8 @@ class Verified:
     kept: tuple[str, ...] = ()
     kept_proof: Proof | None = None
     after: bytes | None = None
+    edits: tuple[FileEdit, ...] = ()
+    """Other files to be written with ``after``."""
     message: str = ""
     """Why there is no proof."""
     is_error: bool = False
@@ -109,7 +112,7 @@ def verify(
 ) -> Verified:
     """Proves what ``rewriter`` makes of ``source``."""
     rewrite = rewriter()
-    if rewrite.after == source and not rewrite.files:
+    if rewrite.after == source and not rewrite.edits:
         if rewrite.errors:
             return Verified(path, message="; ".join(rewrite.errors), is_error=True)
         return Verified(path, message="nothing to rewrite")
@@ -137,7 +140,7 @@ def _verify(
     proof = prover.judge(rewrite.after, rewrite.may_change, rewrite.files, is_safe=rewrite.is_safe)
     verified = Verified(path, proof, rewrite.codemods, findings=rewrite.findings)
     if proof.is_proved:
-        return replace(verified, after=rewrite.after, kept=rewrite.codemods)
+        return replace(verified, after=rewrite.after, edits=rewrite.edits, kept=rewrite.codemods)
     if proof.verdict is Verdict.UNJUDGED or not is_bisecting:
         return verified
     found = bisect(prover, rewriter, rewrite, proof, say)
@@ -148,4 +151,5 @@ def _verify(
         kept=kept.codemods if kept is not None else (),
         kept_proof=found.proof,
         after=kept.after if kept is not None else None,
+        edits=kept.edits if kept is not None else (),
     )

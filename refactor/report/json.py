@@ -28,6 +28,7 @@ def entry(record: Record) -> str:
         "suggestions": [finding._asdict() for finding in record.suggested],
         "refusals": [refusal._asdict() for refusal in record.refused],
         "errors": [error._asdict() for error in record.errors],
+        "files": [{"path": file.path, "created": file.before is None} for file in record.files],
     }
     if record.diff:
         about["diff"] = record.diff.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -54,7 +54,9 @@ def details(note: Note) -> str:
     parts = [note.message]
     if note.finding is not None:
         parts += [note.finding.why, *note.finding.evidence]
-        if note.level == "note":
+        if note.finding.files:
+            parts.append(f"It writes {', '.join(note.finding.files)}, too")
+        if note.level == "note" and note.finding.safety == "UNSAFE":
             parts.append("Not applied without --unsafe, as a fact is missing")
     return " ".join(_sentence(part) for part in parts if part)
 
@@ -69,6 +71,11 @@ def dumps(value: object) -> str:
     import json
 
     return json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def place_of(path: str) -> str:
+    """A file of a record from the top of its repository, with slashes."""
+    return _inside(path, {})
 
 
 def _sentence(text: str) -> str:

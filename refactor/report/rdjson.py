@@ -19,13 +19,15 @@ def render(records: Iterable[Record]) -> Iterator[str]:
     separator = "\n"
     for record, notes in notes_of(records):
         for note in notes:
-            yield separator + dumps(_diagnostic(note, len(record.replacements)))
+            # A click takes the lines of this file alone: none where they need another one.
+            is_whole = not any(finding.is_joint for finding in record.applied)
+            yield separator + dumps(_diagnostic(note, len(record.replacements) if is_whole else 0))
             separator = ",\n"
     yield "\n]}\n"
 
 
 def _diagnostic(note: Note, parts: int) -> dict[str, object]:
-    offered = [part for part in note.replacements if readable(part.text)]
+    offered = [part for part in note.replacements if parts and readable(part.text)]
     text = details(note)
     if offered and parts > 1:
         text += f" The file changes in {parts} places that belong together: take all of them."

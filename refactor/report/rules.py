@@ -96,8 +96,16 @@ _END = "<!-- end of codemods -->"
 
 def _diff(example: Example) -> list[str]:
     assert example.after is not None
-    text = "".join(unified_diff(example.before.encode(), example.after.encode(), "Dockerfile"))
-    return [line for line in text.split("\n")[2:] if line and not line.startswith("@@")]
+    files = example.files or {}
+    versions = [("Dockerfile", example.before, example.after)]
+    versions += [(path, files.get(path, ""), text) for path, text in example.written.items()]
+    changed = [version for version in versions if version[1] != version[2]]
+    lines: list[str] = []
+    for path, before, after in changed:
+        text = "".join(unified_diff(before.encode(), after.encode(), path))
+        lines += [f"# {path}"] if len(changed) > 1 or path != "Dockerfile" else []
+        lines += [line for line in text.split("\n")[2:] if line and not line.startswith("@@")]
+    return lines
 
 
 def _renew() -> None:

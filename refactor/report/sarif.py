@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from refactor.codemod import Codemod
+from refactor.codemod import Codemod, FileEdit
 from refactor.codemod.codemod import discover
+from refactor.engine.change import Replacement, replacements
 from refactor.engine.record import Record
-from refactor.report.notes import ERROR, HOME, Note, details, dumps, notes_of, readable
+from refactor.report.notes import ERROR, HOME, Note, details, dumps, notes_of, place_of, readable
 from refactor.report.rules import explain, section, summary
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -95,16 +96,31 @@ def _artifact(path: str) -> dict[str, str]:
 
 
 def _fixes(record: Record, notes: tuple[Note, ...]) -> list[dict[str, Any]]:
-    if not notes or not record.replacements or not all(readable(part.text) for part in record.replacements):
+    changes = [(notes[0].path, _replaced(record.replacements))] if notes and record.replacements else []
+    changes += [(place_of(file.path), _replacements(file)) for file in record.files]
+    texts = [part["insertedContent"]["text"] for _, parts in changes for part in parts]
+    if not notes or not changes or not all(map(readable, texts)):
         return []
-    parts = [
-        # Without columns a region reaches to the end of its last line, and not over the line's end.
-        {"deletedRegion": {"startLine": part.first, "endLine": part.last}, "insertedContent": {"text": part.text}}
-        for part in record.replacements
-    ]
     return [
         {
-            "description": {"text": "All that dockerfix changes in this file."},
-            "artifactChanges": [{"artifactLocation": _artifact(notes[0].path), "replacements": parts}],
+            "description": {"text": "All that dockerfix changes for this file."},
+            "artifactChanges": [
+                {"artifactLocation": _artifact(path), "replacements": parts} for path, parts in changes
+            ],
         }
+    ]
+
+
+def _replacements(file: FileEdit) -> list[dict[str, Any]]:
+    if file.before is not None:
+        return _replaced(replacements(file.before, file.after))
+    text = file.after.decode("utf-8", "surrogateescape")
+    return [{"deletedRegion": {"charOffset": 0, "charLength": 0}, "insertedContent": {"text": text}}]
+
+
+def _replaced(parts: Iterable[Replacement]) -> list[dict[str, Any]]:
+    return [
+        # Without columns a region reaches to the end of its last line, and not over the line's end.
+        {"deletedRegion": {"startLine": part.first, "endLine": part.last}, "insertedContent": {"text": part.text}}
+        for part in parts
     ]

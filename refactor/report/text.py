@@ -32,6 +32,8 @@ def _finding(record: Record, finding: FindingRecord, paint: Paint, prefix: str) 
     safety = paint(finding.safety, fg=_COLOURS[finding.safety])
     name = paint(finding.codemod, bold=True)
     yield f"{record.path}:{finding.line}: {name} [{safety}] {prefix}{finding.message}\n"
+    if finding.files:
+        yield f"    with: {', '.join(finding.files)}\n"
     if finding.why:
         yield f"    why: {finding.why}\n"
     for evidence in finding.evidence:
