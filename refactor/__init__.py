@@ -77,6 +77,7 @@ from refactor.engine.selection import (
     UnknownCodemod as UnknownCodemod,
 )
 from refactor.flow import (
+    QUIET as QUIET,
     above_sources as above_sources,
     goes_first as goes_first,
     is_settings as is_settings,
@@ -99,6 +100,7 @@ from refactor.images import (
 )
 from refactor.shell import (
     CACHES as CACHES,
+    SHELL_BUILTINS as SHELL_BUILTINS,
     SYSTEM_MANAGERS as SYSTEM_MANAGERS,
     Command as Command,
     Files as Files,

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from refactor import (
+    SHELL_BUILTINS,
     Aspect,
     BuildContext,
     Codemod,
@@ -28,11 +29,6 @@ from refactor import (
     why_not_posix,
 )
 
-BUILTINS = frozenset(
-    """source . cd export set unset ulimit umask trap eval exit return read alias unalias type command builtin wait jobs
-    bg fg times shift hash getopts : let local declare typeset readonly pushd popd shopt history help if then else for
-    while until case do done fi function time { } ! [[""".split()
-)
 HANDS_ON = frozenset({"node", "php", "eclipse-temurin", "maven", "gradle"})
 """Families whose own entrypoint starts the words of CMD whatever they are (`exec "$@"`)."""
 PLAIN_SHELL = r"-[ceux]+|-o|pipefail"
@@ -246,6 +242,9 @@ def _words(node: Instruction, script: ShellScript) -> list[str] | Refusal:
     """The words of the only command, or what a shell is needed for."""
     hint = "`exec` in front of the program lets it take the shell's place, so that signals reach it"
     if len(script.top) != 1 or script.trailing:
+        last = script.top[-1].command if script.top else None
+        if last is not None and last.wrappers[:1] == ("exec",):
+            return refuse(node, "`exec` replaces the shell already")
         sign = next((item.connector_before for item in script.top if item.connector_before), script.trailing)
         return refuse(
             node, f"the command needs a shell: `{sign}` joins several", "put them into a script that ends in `exec`"
@@ -268,7 +267,7 @@ def _words(node: Instruction, script: ShellScript) -> list[str] | Refusal:
             shown = next((part for part in word.text.split() if "$" in part), word.text)
             return refuse(node, f"`{shown.strip(chr(34))}` {what}", hint)
         words.append(word.value)
-    if not words or words[0] in BUILTINS:
+    if not words or words[0] in SHELL_BUILTINS:
         return refuse(node, f"`{words[0] if words else script.text}` is a builtin of the shell")
     if words[0] == "echo" and any("\\" in word or word.startswith("-") for word in words[1:]):
         return refuse(node, "`echo` is a builtin of the shell, and /bin/echo takes options and escapes differently")

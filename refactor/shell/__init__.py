@@ -5,10 +5,11 @@ from refactor.shell.files import Files, downloads, files_of, operands, option, w
 from refactor.shell.installs import CACHES, SYSTEM_MANAGERS, asks, is_cleaning, only_cleans, why_not_one_list
 from refactor.shell.managers import PackageCall, package_call, package_calls
 from refactor.shell.reader import read
-from refactor.shell.script import Item, ShellScript
+from refactor.shell.script import SHELL_BUILTINS, Item, ShellScript
 
 __all__ = [
     "CACHES",
+    "SHELL_BUILTINS",
     "SYSTEM_MANAGERS",
     "Command",
     "Files",

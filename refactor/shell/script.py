@@ -34,6 +34,13 @@ _IN_LOOPS = frozenset(("break", "continue"))
 # `A=1 cmd` outlives the command where that is a special built-in (POSIX.1 XCU 2.14).
 _SPECIAL_BUILTINS = frozenset((":", "times"))
 
+SHELL_BUILTINS = frozenset(
+    """source . cd export set unset ulimit umask trap eval exit return read alias unalias type command builtin wait jobs
+    bg fg times shift hash getopts : let local declare typeset readonly pushd popd shopt history help if then else for
+    while until case do done fi function time { } ! [[""".split()
+)
+"""Words that a shell takes for itself: no program of that name is started."""
+
 _ASSIGNING_EXPANSION = r"\$\{[A-Za-z_]\w*:?="
 _ARITHMETIC = r"(?s)\$\(\(((?:(?!\)\)).)*)\)\)"
 _ASSIGNING_ARITHMETIC = r"(?<![=!<>])=(?!=)|<<=|>>=|\+\+|--"
