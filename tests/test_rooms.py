@@ -17,7 +17,7 @@ ROOMS = {
     "syntax": set(),
     "shell": {"tree_sitter", "tree_sitter_bash"},
     "context": {"syntax", "shell", "libcst", "yaml", "defusedxml"},
-    "images": {"syntax", "shell"},
+    "images": {"syntax", "shell", "httpx"},
     "flow": {"syntax", "shell", "context", "images"},
     "ecosystems": {"syntax", "shell", "context", "images", "flow"},
     # Aspect, the vocabulary in which codemods declare and gates judge, lives with the model.
@@ -25,10 +25,10 @@ ROOMS = {
     "codemod": {"syntax", "shell", "context", "flow", "ecosystems", "images", "model.aspects"},
     "engine": {"syntax", "shell", "context", "flow", "ecosystems", "images", "model", "codemod", "yaml"},
     "report": {"engine", "codemod", "codemods"},
-    "proof": {"engine", "codemod", "syntax", "context", "model", "shell"},
+    "proof": {"engine", "codemod", "syntax", "context", "images", "model", "shell"},
     "forge": {"engine", "git", "gitdb", "httpx", "jwt"},
     "cli": {
-        *("engine", "codemod", "report", "proof", "forge", "context", "flow", "ecosystems", "syntax"),
+        *("engine", "codemod", "report", "proof", "forge", "context", "flow", "ecosystems", "images", "syntax"),
         *("click", "rich", "git", "distributed", "pygls", "lsprotocol"),
     },
 }
