@@ -58,6 +58,7 @@ from refactor.ecosystems import (
     join as join,
     program_of as program_of,
     recognise as recognise,
+    version_named as version_named,
 )
 from refactor.ecosystems.compile_caches import (
     CompileCache as CompileCache,
@@ -95,8 +96,13 @@ from refactor.flow import (
 )
 from refactor.images import (
     BaseImage as BaseImage,
+    ask_registry as ask_registry,
+    is_known_tag as is_known_tag,
     lookup as lookup,
+    moves as moves,
+    parse_reference as parse_reference,
     why_windows as why_windows,
+    with_version as with_version,
 )
 from refactor.shell import (
     CACHES as CACHES,

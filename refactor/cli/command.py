@@ -20,7 +20,6 @@ Commands:
   dockerfix verify [PATHS]   build and start both versions and compare them
   dockerfix bot plan|run     open and keep pull requests on a forge
   dockerfix campaign run     the same over many repositories
-  dockerfix size IMAGE       how large an image is, against a budget and the last time
   dockerfix workflow         a GitHub Actions workflow that builds and publishes the image
   dockerfix lsp              a language server for editors
   dockerfix config show|schema   the configuration that holds for a path; its JSON Schema
@@ -79,6 +78,7 @@ def fix_command(
     runner: str | None,
     context: str | None,
     online: str | None,
+    registry: str | None,
     config: str | None,
     isolated: bool,
     stdin_filename: str | None,
@@ -131,6 +131,7 @@ def fix_command(
         fixes=fixes,
         online=online,
         preset=preset,
+        registry=registry,
     )
     if branch is not None:
         from refactor.cli.branch import Wish, run_branch

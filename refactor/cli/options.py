@@ -38,8 +38,10 @@ _OPTIONS = (
         is_flag=False,
         flag_value="https://pypi.org",
         metavar="[URL]",
-        help="Ask a package index (default: https://pypi.org) which Python packages come as wheels.",
+        help="Ask a package index (default: https://pypi.org) which Python packages come as wheels, and the images'"
+        " registries which tags there are.",
     ),
+    click.option("--registry", metavar="URL", help="With --online: the registry to ask instead of Docker Hub."),
     click.option("--config", metavar="FILE", help="Use this configuration file."),
     click.option("--isolated", is_flag=True, help="Read no configuration file."),
 )

@@ -114,6 +114,7 @@ def verify_command(
     runner: str | None,
     context: str | None,
     online: str | None,
+    registry: str | None,
     config: str | None,
     isolated: bool,
     format_name: str,
@@ -150,6 +151,7 @@ def verify_command(
         isolated,
         online=online,
         preset=preset,
+        registry=registry,
     )
     proof_options = ProofOptions(
         engine=engine,

@@ -23,6 +23,7 @@ from refactor.images import why_windows
 
 if TYPE_CHECKING:
     from refactor.context import BuildContext
+    from refactor.ecosystems.versions import Named
     from refactor.flow.graph import Flow
     from refactor.syntax import Dockerfile
 
@@ -83,6 +84,22 @@ def program_of(reading: StageReading) -> tuple[str, ...] | Refused:
     return tuple(files)
 
 
+def version_named(reading: StageReading) -> Named | Refused | None:
+    """The version of the base image's language that the project of a stage names, or why that is not known; None for
+    an image whose tags are no versions of a language."""
+    family = "" if reading.image is None else reading.image.family
+    naming = next((found for language in ecosystems() if (found := language.naming(family)) is not None), None)
+    if naming is None:
+        from refactor.ecosystems.other_versions import OTHERS
+
+        naming = OTHERS.get(family)
+    if naming is None:
+        return None
+    from refactor.ecosystems.versions import decide
+
+    return decide(naming, reading)
+
+
 __all__ = [
     "BuiltStart",
     "Copied",
@@ -106,4 +123,5 @@ __all__ = [
     "join",
     "program_of",
     "recognise",
+    "version_named",
 ]

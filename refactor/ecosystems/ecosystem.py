@@ -10,6 +10,7 @@ from refactor.shell import Command, PackageCall
 from refactor.syntax import Instruction
 
 if TYPE_CHECKING:
+    from refactor.ecosystems.versions import Naming
     from refactor.flow.effects import Effect, Invocation
 
 
@@ -174,6 +175,11 @@ class Ecosystem:
 
         None where the stage neither builds nor holds build-only packages.
         """
+        return None
+
+    def naming(self, family: str) -> Naming | None:
+        """How the version of a base image of that family is found in a project; None where its tags are no versions of
+        the language."""
         return None
 
     def program(self, reading: StageReading) -> tuple[str, ...] | Refused:

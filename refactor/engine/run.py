@@ -20,6 +20,7 @@ from refactor.syntax import parse
 
 if TYPE_CHECKING:
     from refactor.ecosystems.python.online import Index
+    from refactor.images.registry import Registry
 
 FILES_A_PROCESS = 100
 """Fewer files than this for each process do not pay for starting it (some 60 ms)."""
@@ -43,6 +44,8 @@ class Options(NamedTuple):
     """Fingerprints of findings that people do not want."""
     online: str | None = None
     """The package index to ask for what the tables lack; None: stay offline."""
+    registry: str | None = None
+    """The registry to ask instead of Docker Hub, with ``online``."""
     fixes: bool = False
     """Whether records say which lines to replace."""
     preset: str | None = None
@@ -66,8 +69,8 @@ class Worker:
             self._fixed = load_configuration(options.config) or Configuration()
         self._made: dict[str, bytes] = {}
         """What files would hold that were to be written, by absolute path: the next Dockerfiles are asked with them."""
-        self._is_index_told = False
-        self._index = None if options.online is None else _ask(options.online)
+        self._asked = () if options.online is None else _ask(options.online, options.registry)
+        self._told: set[str] = set()
         # A misspelt id is the command line's mistake and not each file's: say it once, before any file.
         choose(options.select, options.ignore, options.extend_select)
 
@@ -85,7 +88,7 @@ class Worker:
         try:
             source = read_source(path)
             record, after = self._fix(path, source, None)
-            record = self._with_index(record)
+            record = self._with_silence(record)
             if self.options.write and record.is_changed and not (self._is_helper and record.files):
                 # The Dockerfile last: the other files do no harm without it.
                 own = [Write(path, source, after)] if after != source else []
@@ -100,18 +103,18 @@ class Worker:
         ``is_alone``: whoever gets the result can take no other file."""
         try:
             context = None if name else BuildContext.unknown("read from standard input")
-            return self._with_index(self._fix(name or "-", source, context, is_alone)[0])
+            return self._with_silence(self._fix(name or "-", source, context, is_alone)[0])
         except FileProblem as problem:
             return Record(name or "-", errors=(Message(problem.path, problem.what, problem.advice),))
 
-    def _with_index(self, record: Record) -> Record:
-        """Says once that the package index does not answer: what it would have said stays unknown."""
-        index = self._index
-        if index is None or not index.problem or self._is_index_told:
-            return record
-        self._is_index_told = True
-        message = Message(index.url, index.problem, "check the network and the address, or leave out --online")
-        return record._replace(errors=(*record.errors, message))
+    def _with_silence(self, record: Record) -> Record:
+        """Says once of each server that does not answer: what it would have said stays unknown."""
+        for asked in self._asked:
+            if asked.problem and asked.problem not in self._told:
+                self._told.add(asked.problem)
+                message = Message(asked.url, asked.problem, "check the network and the address, or leave out --online")
+                record = record._replace(errors=(*record.errors, message))
+        return record
 
     def _fix(
         self, path: str, source: bytes, context: BuildContext | None, is_alone: bool = False
@@ -175,13 +178,15 @@ def _level(options: Options, configuration: Configuration) -> tuple[Safety, str 
     return Safety.UNSAFE if configuration.unsafe else Safety.REVIEW, preset
 
 
-def _ask(url: str) -> Index:
+def _ask(index_url: str, registry_url: str | None) -> tuple[Index | Registry, ...]:
     from refactor.ecosystems.python.online import Index
     from refactor.ecosystems.python.wheels import ask
+    from refactor.images import registry
 
-    index = Index(url)
+    index, images = Index(index_url), registry.Registry(registry_url or registry.DOCKER_HUB)
     ask(index)
-    return index
+    registry.ask(images)
+    return index, images
 
 
 def expand_paths(paths: Sequence[str]) -> tuple[list[str], list[Message]]:

@@ -47,7 +47,7 @@ _PHP = """
 8.2.29 trixie 8.3.0 bookworm 8.3.24 trixie 8.4.1 bookworm 8.4.11 trixie 8.5.0 trixie
 """
 
-_RUNS = {"node": _NODE, "python": _PYTHON, "golang": _GOLANG, "rust": _RUST, "ruby": _RUBY, "php": _PHP}
+RUNS = {"node": _NODE, "python": _PYTHON, "golang": _GOLANG, "rust": _RUST, "ruby": _RUBY, "php": _PHP}
 _LINE_LENGTH = {"node": 1, "python": 2, "golang": 2, "rust": 1, "ruby": 2, "php": 2}
 """How many numbers name a release line: node 20, python 3.11."""
 
@@ -76,7 +76,7 @@ def _lines(family: str) -> dict[Version, list[tuple[Version, str]]]:
     lines = _parsed.get(family)
     if lines is None:
         lines = {}
-        words = _RUNS[family].split()
+        words = RUNS[family].split()
         depth = _LINE_LENGTH[family]
         for text, release in zip(words[::2], words[1::2]):
             version = version_of(text)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from refactor.ecosystems.ecosystem import Ecosystem, Install, SplitPlan, Written
 from refactor.flow.reading import Refused, StageReading, Step
+
+if TYPE_CHECKING:
+    from refactor.ecosystems.versions import Naming
 
 
 class Go(Ecosystem):
@@ -53,3 +57,8 @@ class Go(Ecosystem):
         from refactor.ecosystems.go.writing import written
 
         return written(reading, self._origin(reading))
+
+    def naming(self, family: str) -> Naming | None:
+        from refactor.ecosystems.go.version import NAMING
+
+        return NAMING if family == "golang" else None

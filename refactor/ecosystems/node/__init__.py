@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from refactor.ecosystems.ecosystem import (
     BuiltStart,
@@ -16,6 +17,9 @@ from refactor.ecosystems.ecosystem import (
     Written,
 )
 from refactor.flow.reading import Refused, StageReading, Step
+
+if TYPE_CHECKING:
+    from refactor.ecosystems.versions import Naming
 
 _MANAGERS = frozenset({"npm", "yarn", "pnpm", "bun", "corepack"})
 _PROGRAMS = frozenset(
@@ -87,3 +91,8 @@ class Node(Ecosystem):
         from refactor.ecosystems.node.writing import written
 
         return written(reading)
+
+    def naming(self, family: str) -> Naming | None:
+        from refactor.ecosystems.node.version import NAMING
+
+        return NAMING if family == "node" else None

@@ -11,6 +11,7 @@ from refactor.shell import PackageCall
 
 if TYPE_CHECKING:
     from refactor.context.python_manifests import Requirement
+    from refactor.ecosystems.versions import Naming
 
 _MANAGERS = frozenset({"pip", "poetry", "uv", "pdm", "pipenv"})
 
@@ -100,6 +101,11 @@ class Python(Ecosystem):
         from refactor.ecosystems.python.writing import written
 
         return written(reading)
+
+    def naming(self, family: str) -> Naming | None:
+        from refactor.ecosystems.python.version import NAMING
+
+        return NAMING if family == "python" else None
 
 
 def _is_by_name(call: PackageCall, requirements: Sequence[Requirement]) -> bool:
