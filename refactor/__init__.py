@@ -80,6 +80,7 @@ from refactor.engine.selection import (
 from refactor.flow import (
     QUIET as QUIET,
     above_sources as above_sources,
+    follows_its_words as follows_its_words,
     goes_first as goes_first,
     is_settings as is_settings,
     is_within as is_within,
@@ -114,6 +115,7 @@ from refactor.shell import (
     ShellScript as ShellScript,
     Word as Word,
     asks as asks,
+    changes_shell as changes_shell,
     files_of as files_of,
     is_cleaning as is_cleaning,
     only_cleans as only_cleans,

@@ -253,6 +253,14 @@ _TOOLS = {
         }
     ),
 }
+_OF_THE_SYSTEM = frozenset((_makes, _copies, _removes, _changes, _in_place, _edits, _unpacks, _users, _settings))
+
+
+def is_of_the_system(name: str) -> bool:
+    """Whether a program only does to files what its words say (``mkdir``, ``useradd``), and starts no other."""
+    return _TOOLS.get(name) in _OF_THE_SYSTEM
+
+
 _DEPTH = 3
 
 

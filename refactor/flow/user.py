@@ -177,9 +177,16 @@ def _why_home(reading: StageReading) -> Refused | None:
     return None
 
 
+def follows_its_words(name: str) -> bool:
+    """Whether a program does what its words say whatever variables are set, so that sudo hides none that matter."""
+    from refactor.flow.effects import is_of_the_system
+
+    return is_of_the_system(name)
+
+
 def is_within(path: str, folder: str) -> bool:
     """Whether an absolute path is a folder or lies in it."""
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
-__all__ = ["DROPS", "is_within", "why_not_shipped", "why_root"]
+__all__ = ["DROPS", "follows_its_words", "is_within", "why_not_shipped", "why_root"]

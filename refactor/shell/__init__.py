@@ -5,7 +5,7 @@ from refactor.shell.files import Files, downloads, files_of, operands, option, w
 from refactor.shell.installs import CACHES, SYSTEM_MANAGERS, asks, is_cleaning, only_cleans, why_not_one_list
 from refactor.shell.managers import PackageCall, package_call, package_calls
 from refactor.shell.reader import read
-from refactor.shell.script import SHELL_BUILTINS, Item, ShellScript
+from refactor.shell.script import SHELL_BUILTINS, Item, ShellScript, changes_shell
 
 __all__ = [
     "CACHES",
@@ -18,6 +18,7 @@ __all__ = [
     "ShellScript",
     "Word",
     "asks",
+    "changes_shell",
     "downloads",
     "files_of",
     "is_cleaning",

@@ -151,6 +151,11 @@ class ShellScript(NamedTuple):
         return _why_text_leaks(self.text)
 
 
+def changes_shell(name: str) -> bool:
+    """Whether this is a builtin that changes the shell itself (``cd``, ``export``): no program can do what it does."""
+    return name in _LEAKS
+
+
 def _why_leaky(command: Command) -> str | None:
     if any(redirect.startswith("&>") for redirect in command.redirects):
         return "`&>` puts the command into the background in a POSIX shell"
