@@ -25,10 +25,10 @@ ROOMS = {
     "codemod": {"syntax", "shell", "context", "flow", "ecosystems", "images", "model.aspects"},
     "engine": {"syntax", "shell", "context", "flow", "ecosystems", "images", "model", "codemod", "yaml"},
     "report": {"engine", "codemod", "codemods"},
-    "proof": {"engine", "codemod", "syntax", "context", "model", "shell"},
+    "proof": {"engine", "codemod", "syntax", "context", "images", "model", "shell"},
     "forge": {"engine", "git", "gitdb", "httpx", "jwt"},
     "cli": {
-        *("engine", "codemod", "report", "proof", "forge", "context", "flow", "ecosystems", "syntax"),
+        *("engine", "codemod", "report", "proof", "forge", "context", "flow", "ecosystems", "images", "syntax"),
         *("click", "rich", "git", "distributed", "pygls", "lsprotocol"),
     },
 }

@@ -23,6 +23,7 @@ from refactor.cli.campaign import campaign_command
 from refactor.cli.command import fix_command
 from refactor.cli.config import config_command
 from refactor.cli.rules import explain_command, rules_command
+from refactor.cli.size import size_command
 from refactor.cli.verify import verify_command
 from refactor.cli.workflow import workflow_command
 from refactor.context import BuildContext
@@ -45,6 +46,7 @@ COMMANDS: dict[str, click.Command] = {
     "config": config_command,
     "explain": explain_command,
     "rules": rules_command,
+    "size": size_command,
     "verify": verify_command,
     "workflow": workflow_command,
 }
@@ -85,7 +87,7 @@ def understand(words: list[str]) -> None:
 
 def lines_of_shell() -> list[str]:
     """The commands of the pages for people, one a line, without their comments."""
-    rooms = ("cli", "ecosystems", "forge")
+    rooms = ("cli", "ecosystems", "forge", "proof")
     pages = ["README.md", "codemods/README.md", *(f"refactor/{room}/README.md" for room in rooms)]
     blocks = [block for page in pages for block in re.findall(r"(?s)```sh\n(.*?)```", (ROOT / page).read_text())]
     lines = [re.sub(r"(?:^|\s+)#.*", "", line) for block in blocks for line in block.splitlines()]

@@ -20,6 +20,7 @@ Commands:
   dockerfix verify [PATHS]   build and start both versions and compare them
   dockerfix bot plan|run     open and keep pull requests on a forge
   dockerfix campaign run     the same over many repositories
+  dockerfix size IMAGE       how large an image is, against a budget and the last time
   dockerfix workflow         a GitHub Actions workflow that builds and publishes the image
   dockerfix lsp              a language server for editors
   dockerfix config show|schema   the configuration that holds for a path; its JSON Schema
