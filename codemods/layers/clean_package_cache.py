@@ -9,6 +9,7 @@ from functools import lru_cache
 from refactor import (
     CACHES,
     Aspect,
+    Body,
     BuildContext,
     Codemod,
     Dockerfile,
@@ -21,16 +22,16 @@ from refactor import (
     Replace,
     Safety,
     ShellScript,
-    Stage,
     StageReading,
+    body_of,
     called_scripts,
+    is_cleaning,
     leaves,
     lives_on_lists,
     only_cleans,
     package_calls,
     refuse,
     rewrites,
-    script_of,
 )
 
 CLEANINGS = {
@@ -45,6 +46,8 @@ PLACES = {
     "npm": ("/root/.npm", "~/.npm", "$HOME/.npm"),
     "yarn": ("/usr/local/share/.cache", "/root/.cache", "~/.cache"),
 }
+INDEXLESS = frozenset(("update", "install", "upgrade", "remove", "clean"))
+"""What apk does without an index on disk."""
 LISTS = "rm -rf /var/lib/apt/lists/*"
 
 
@@ -58,15 +61,16 @@ class CleanPackageCache(Codemod):
 
     What it does
     ------------
-    In the RUN that installs: `rm -rf /var/lib/apt/lists/*` behind apt-get, `apk add --no-cache`, `dnf clean all` (yum,
+    In the RUN that installs: `rm -rf /var/lib/apt/lists/*` behind apt-get; `apk add --no-cache`, which needs no `apk
+    update` before it and leaves nothing that an `rm` behind it would remove; `dnf clean all` (yum,
     microdnf, zypper alike), `pip install --no-cache-dir`; in the stage that is shipped also `npm cache clean --force`
     and `yarn cache clean` (yarn 1). A later RUN that does nothing but clean the package lists once more goes.
 
     When it refuses
     ---------------
     When a later install relies on the package lists, or a script that is called later may (the build context does not
-    hold it); when the RUN is a heredoc or in exec form, or ends so that nothing can be put behind it. Caches that are a
-    mount, are switched off by a variable, or are removed already are left as they are.
+    hold it); when the RUN is in exec form, a heredoc without `set -e`, or ends so that nothing can be put behind it.
+    Caches that are a mount, are switched off by a variable, or are removed already are left as they are.
 
     Safety
     ------
@@ -155,6 +159,23 @@ class CleanPackageCache(Codemod):
             """,
             because="relies on the package lists",
         ),
+        rewrites(
+            "a later install brings its own lists under its condition",
+            before="""
+            FROM debian:bookworm-slim
+            RUN apt-get update && apt-get install -y curl
+            ARG DEBUG
+            RUN test -z "$DEBUG" || (apt-get update && apt-get install -y gdb)
+            """,
+            after="""
+            FROM debian:bookworm-slim
+            RUN apt-get update && apt-get install -y curl \\
+                && rm -rf /var/lib/apt/lists/*
+            ARG DEBUG
+            RUN test -z "$DEBUG" || (apt-get update && apt-get install -y gdb) \\
+                && rm -rf /var/lib/apt/lists/*
+            """,
+        ),
         leaves(
             "a script that is not there may need the lists",
             """
@@ -237,6 +258,59 @@ class CleanPackageCache(Codemod):
             RUN apk add --no-cache curl && apk add --no-cache git
             """,
         ),
+        rewrites(
+            "an index that nothing needs",
+            before="""
+            FROM alpine:3.20
+            RUN apk update && apk upgrade && apk add curl jq \\
+                && rm -rf /var/cache/apk/*
+            RUN apk --update add \\
+                git && \\
+                rm -rf /var/cache/apk/*
+            """,
+            after="""
+            FROM alpine:3.20
+            RUN apk upgrade --no-cache && apk add --no-cache curl jq
+            RUN apk --no-cache add \\
+                git
+            """,
+        ),
+        rewrites(
+            "heredocs",
+            before="""
+            # syntax=docker/dockerfile:1
+            FROM alpine:3.20
+            RUN <<EOF
+            apk update
+            apk add git
+            EOF
+            RUN <<EOF
+              set -e
+              dnf install -y nginx
+              pip install flask
+            EOF
+            """,
+            after="""
+            # syntax=docker/dockerfile:1
+            FROM alpine:3.20
+            RUN <<EOF
+            apk add --no-cache git
+            EOF
+            RUN <<EOF
+              set -e
+              dnf install -y nginx
+              pip install --no-cache-dir flask
+              dnf clean all
+            EOF
+            """,
+        ),
+        leaves(
+            "an apk that has no --no-cache",
+            """
+            FROM alpine:3.2
+            RUN apk update && apk add curl && rm -rf /var/cache/apk/*
+            """,
+        ),
         leaves(
             "dist-clean takes the lists too",
             """
@@ -280,61 +354,55 @@ class CleanPackageCache(Codemod):
     def find(self, file: Dockerfile, context: BuildContext) -> Iterator[Finding | Refusal]:
         for stage in file.stages:
             reading = StageReading.of(file, stage, context)
-            runs = [(node, script_of(file, node)) for node in stage.instructions if node.keyword == "RUN"]
+            runs = [(node, body_of(file, node)) for node in stage.instructions if node.keyword == "RUN"]
             needed = _lists_needed_after(reading, runs)
             results = []
-            for (node, script), reason in zip(runs, needed):
-                if isinstance(script, str):
-                    result: Finding | Refusal | None = _unreadable(node, script)
+            for (node, body), reason in zip(runs, needed):
+                if isinstance(body, str):
+                    result: Finding | Refusal | None = _unreadable(node, body)
                 else:
-                    result = self._clean(file, context, node, script, stage, reason)
+                    result = self._clean(reading, body, reason)
                 if result is not None:
                     results.append(result)
             yield from results or _late_cleanings(file, runs)
 
-    def _clean(
-        self,
-        file: Dockerfile,
-        context: BuildContext,
-        node: Instruction,
-        script: ShellScript,
-        stage: Stage,
-        why_needed: str | None,
-    ) -> Finding | Refusal | None:
-        is_shipped = stage.index in file.shipped
+    def _clean(self, reading: StageReading, body: Body, why_needed: str | None) -> Finding | Refusal | None:
+        file, context, node, script = reading.file, reading.context, body.node, body.script
+        is_shipped = reading.stage.index in file.shipped
         calls = package_calls(script)
         changes: list[tuple[int, int, str]] = []
         behind: list[str] = []
         names: list[str] = []
         for manager in dict.fromkeys(call.manager for call in calls):
             own = [call for call in calls if call.manager == manager]
-            if manager not in PLACES or _is_cleaned(node, script, manager, own):
+            if manager not in PLACES or _is_mounted(node, manager):
                 continue
-            if manager == "apt":
+            if manager == "apk":
+                found = _without_index(body, own) if _has_no_cache(reading) else []
+                changes += found
+                has_index = not found and any(call.action == "update" for call in own)
+                if has_index and not _is_cleaned(script, manager, own):
+                    behind.append(f"{_sudo(own)}rm -rf /var/cache/apk/*")
+                elif not found:
+                    continue
+            elif _is_cleaned(script, manager, own):
+                continue
+            elif manager == "apt":
                 # Without an update of its own the RUN adds no lists, and removing those of a layer below frees nothing.
                 if not {"update"} <= {call.action for call in own} or not {"install", "upgrade"} & {
                     c.action for c in own
                 }:
                     continue
-                reason = why_needed or _why_children_need_lists(file, context).get(stage.index)
+                reason = why_needed or _why_children_need_lists(file, context).get(reading.stage.index)
                 if reason is not None:
                     return refuse(node, reason, "run apt-get update there")
                 behind.append(f"{_sudo(own)}{LISTS}")
-            elif manager == "apk":
-                if any(call.action == "update" for call in own):
-                    behind.append(f"{_sudo(own)}rm -rf /var/cache/apk/*")
-                else:
-                    changes += [
-                        _behind_action(call, "--no-cache")
-                        for call in own
-                        if call.action == "install" and not call.has("--no-cache")
-                    ]
             elif manager in CLEANINGS and any(call.action in {"install", "upgrade", "update"} for call in own):
                 behind.append(_sudo(own) + CLEANINGS[manager])
             elif manager == "pip":
                 if not _is_switched_off(file, node, "PIP_NO_CACHE_DIR"):
                     changes += [
-                        _behind_action(call, "--no-cache-dir")
+                        _behind_verb(call, "--no-cache-dir")
                         for call in own
                         if call.action == "install" and not call.has("--no-cache-dir", "--cache-dir")
                     ]
@@ -350,27 +418,71 @@ class CleanPackageCache(Codemod):
         if not changes and not behind:
             return None
         if behind:
-            reason = _why_not_behind(script)
+            reason = _why_not_behind(body)
             if reason is not None:
                 if not changes:
                     return refuse(node, reason, f"put `{' && '.join(behind)}` before that")
                 behind = []
         if behind:
-            changes.append(_behind(node, script, behind))
+            changes.append(_behind(body, behind))
         return Finding(
             node,
             f"leave the cache of {' and '.join(names)} out of the layer",
-            [Replace(node, [node.splice(changes)])],
+            [Replace(node, [body.splice(changes)])],
             why="a cache is of no use in an image, and a later RUN cannot take it out again",
         )
 
 
-def _behind(node: Instruction, script: ShellScript, commands: Sequence[str]) -> tuple[int, int, str]:
+def _behind(body: Body, commands: Sequence[str]) -> tuple[int, int, str]:
     """The change that puts commands behind the last one, in front of a comment, in the place of a last `;`."""
-    seam = "; \\\n    " if script.joint == ";" else " \\\n    && "
+    script = body.script
     start = script.top[-1].span[1]
-    end = len(node.argument) if script.trailing == ";" else start
+    if body.is_heredoc:
+        line = script.text[script.text.rfind("\n", 0, script.top[-1].span[0]) + 1 :]
+        indent = line[: len(line) - len(line.lstrip(" \t"))]
+        return start, start, "".join((f"\n{indent}" if script.joint == ";" else " && ") + each for each in commands)
+    seam = "; \\\n    " if script.joint == ";" else " \\\n    && "
+    end = len(script.text) if script.trailing == ";" else start
     return start, end, "".join(seam + command for command in commands)
+
+
+def _has_no_cache(reading: StageReading) -> bool:
+    """Whether apk knows `--no-cache`, as far as the base image's release is known: since Alpine 3.3."""
+    image = reading.image
+    release = image.release if image is not None and image.distro == "alpine" else None
+    return release is None or tuple(int(part) for part in release.split(".") if part.isdigit()) >= (3, 3)
+
+
+def _without_index(body: Body, own: Sequence[PackageCall]) -> list[tuple[int, int, str]]:
+    """The changes that have apk keep no index: `apk add --no-cache`, and no `apk update` before or `rm` behind it.
+
+    `--no-cache` reads the index anew without a file for it (apk(8)), so an update is of no use to it.
+    """
+    updates = [call for call in own if call.action == "update"]
+    fetching = [call for call in own if call.action == "install" and not call.has("--cache-dir")]
+    gone: list[tuple[int, int, str]] = []
+    if updates:
+        first = updates[0].command.span
+        if not any(call.command.span > first for call in fetching) or any(call.action not in INDEXLESS for call in own):
+            return []
+        if (found := body.removal([call.command for call in updates])) is None:
+            return []
+        gone = found
+        fetching += [call for call in own if call.action == "upgrade" and call.command.span > first]
+    flags = [_no_cache(call) for call in fetching if not call.has("--no-cache")]
+    names = {(command.name or "sh").rpartition("/")[2] for command in body.script.commands}
+    if not (flags or gone) or any(name.endswith("sh") for name in names):
+        return [*gone, *flags]
+    cleanings = [command for command in body.script.commands if is_cleaning(command, "apk")]
+    last = max(call.command.span for call in own)
+    late = [command for command in cleanings if command.span > last or not updates]
+    both = body.removal([*(call.command for call in updates), *late])
+    return [*(gone if both is None else both), *flags]
+
+
+def _no_cache(call: PackageCall) -> tuple[int, int, str]:
+    updating = next((word for word in call.command.words if word.value in {"-U", "--update", "--update-cache"}), None)
+    return _behind_verb(call, "--no-cache") if updating is None else (*updating.span, "--no-cache")
 
 
 def _unreadable(node: Instruction, reason: str) -> Refusal | None:
@@ -380,12 +492,13 @@ def _unreadable(node: Instruction, reason: str) -> Refusal | None:
     return refuse(node, reason, f"add `{LISTS}` behind the install") if is_open else None
 
 
-def _late_cleanings(file: Dockerfile, runs: Sequence[tuple[Instruction, ShellScript | str]]) -> Iterator[Finding]:
+def _late_cleanings(file: Dockerfile, runs: Sequence[tuple[Instruction, Body | str]]) -> Iterator[Finding]:
     """RUNs that clean what the RUNs before them have cleaned themselves by now."""
     is_filled = False
-    for node, script in runs:
-        if isinstance(script, str) or any((command.name or "").endswith(".sh") for command in script.commands):
+    for node, body in runs:
+        if isinstance(body, str) or any((command.name or "").endswith(".sh") for command in body.script.commands):
             return
+        script = body.script
         if any(call.manager == "apt" and call.action == "update" for call in package_calls(script)):
             is_filled = True
         elif is_filled and only_cleans(script, "apt") and not node.flags and not file.comments_above(node):
@@ -397,10 +510,12 @@ def _late_cleanings(file: Dockerfile, runs: Sequence[tuple[Instruction, ShellScr
             )
 
 
-def _is_cleaned(node: Instruction, script: ShellScript, manager: str, own: Sequence[PackageCall]) -> bool:
+def _is_mounted(node: Instruction, manager: str) -> bool:
+    return any(place in mount for mount in node.flag_values("mount") for place in PLACES[manager])
+
+
+def _is_cleaned(script: ShellScript, manager: str, own: Sequence[PackageCall]) -> bool:
     places = PLACES[manager]
-    if any(place in mount for mount in node.flag_values("mount") for place in places):
-        return True
     # Lists come with the update, all other caches with the installs.
     fills = {"update"} if manager == "apt" else {"install", "upgrade", "update", "ci", "add"}
     last = max((call.command.span for call in own if call.action in fills), default=(0, 0))
@@ -417,18 +532,14 @@ def _is_cleaned(node: Instruction, script: ShellScript, manager: str, own: Seque
     if manager == "apt":
         # `apt-get clean` leaves the lists, `distclean` takes them too (apt-get(8)).
         return any(call.verb in {"distclean", "dist-clean"} for call in cleanings)
-    if cleanings:
-        return True
-    return manager == "apk" and all(call.has("--no-cache") for call in own if call.action == "install")
+    return bool(cleanings)
 
 
-def _lists_needed_after(
-    reading: StageReading, runs: Sequence[tuple[Instruction, ShellScript | str]]
-) -> list[str | None]:
+def _lists_needed_after(reading: StageReading, runs: Sequence[tuple[Instruction, Body | str]]) -> list[str | None]:
     """For each RUN, and before them all as the last entry, why a later one needs the lists that are there, if so."""
     needed: list[str | None] = [None]
-    for node, script in reversed(runs):
-        needed.append(needed[-1] if isinstance(script, str) else _why_needed(reading, node, script, needed[-1]))
+    for node, body in reversed(runs):
+        needed.append(needed[-1] if isinstance(body, str) else _why_needed(reading, node, body.script, needed[-1]))
     before = needed.pop()
     return [*reversed(needed), before]
 
@@ -440,7 +551,7 @@ def _why_needed(reading: StageReading, node: Instruction, script: ShellScript, a
     for call in package_calls(script):
         if call.manager == "apt" and call.action == "update" and not call.command.is_conditional:
             uses.append((call.command.span, None))
-        elif call.manager == "apt" and call.action in {"install", "upgrade"}:
+        elif call.manager == "apt" and call.action in {"install", "upgrade"} and not _is_paired(script, call):
             uses.append((call.command.span, f"the RUN on line {line} relies on the package lists of this one"))
     for command, path, text in called_scripts(reading, node, script):
         if text is None:
@@ -451,6 +562,13 @@ def _why_needed(reading: StageReading, node: Instruction, script: ShellScript, a
     return min(uses)[1] if uses else after
 
 
+def _is_paired(script: ShellScript, install: PackageCall) -> bool:
+    """Whether an update stands right in front of the install, under the same condition if there is one."""
+    start = install.command.span[0]
+    ends = (call.command.span[1] for call in package_calls(script) if call.manager == "apt" and call.action == "update")
+    return any(script.text[end:start].strip() in {"&&", ";"} for end in ends if end < start)
+
+
 @lru_cache(maxsize=1)
 def _why_children_need_lists(file: Dockerfile, context: BuildContext) -> Mapping[int, str]:
     """Why a stage that is built from another one needs its package lists, by the index of that other stage."""
@@ -458,7 +576,7 @@ def _why_children_need_lists(file: Dockerfile, context: BuildContext) -> Mapping
     for child in reversed(file.stages):
         parent = file.stage_before(child.index, child.image)
         if parent is not None:
-            runs = [(node, script_of(file, node)) for node in child.instructions if node.keyword == "RUN"]
+            runs = [(node, body_of(file, node)) for node in child.instructions if node.keyword == "RUN"]
             reading = StageReading.of(file, child, context)
             reason = _lists_needed_after(reading, runs)[-1] or found.get(child.index)
             if reason is not None:
@@ -470,11 +588,10 @@ def _sudo(own: Sequence[PackageCall]) -> str:
     return "sudo " if any("sudo" in call.command.wrappers for call in own) else ""
 
 
-def _behind_action(call: PackageCall, flag: str) -> tuple[int, int, str]:
+def _behind_verb(call: PackageCall, flag: str) -> tuple[int, int, str]:
     """Right behind the word that says what to do: `pip install` takes options there whatever follows."""
-    names = {"add", "install"}
-    word = next((word for word in call.command.words[1:] if word.value in names), call.command.words[0])
-    return word.span[1], word.span[1], f" {flag}"
+    end = call.verb_word.span[1]
+    return end, end, f" {flag}"
 
 
 def _is_switched_off(file: Dockerfile, node: Instruction, variable: str) -> bool:
@@ -487,7 +604,10 @@ def _is_yarn_1(context: BuildContext) -> bool:
     return isinstance(lock, str) and "# yarn lockfile v1" in lock[:500]
 
 
-def _why_not_behind(script: ShellScript) -> str | None:
+def _why_not_behind(body: Body) -> str | None:
+    script = body.script
+    if body.is_heredoc and script.joint == "&&" and not script.is_and_list:
+        return "its body is a heredoc that goes on after a command that failed: it has no `set -e`"
     if script.trailing == "&":
         return "the script ends in a `&`"
     if script.has_heredoc:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from refactor import (
@@ -32,6 +33,8 @@ from refactor import (
     script_of,
 )
 
+BEGINS_A_LIST = r"(?:^|&&|;|[({]|\b(?:then|else|do))$"
+
 
 class PairAptUpdate(Codemod):
     """Run apt-get update in the RUN that installs.
@@ -49,8 +52,8 @@ class PairAptUpdate(Codemod):
 
     When it refuses
     ---------------
-    When the install is inside an `if`, a loop or beside a `||`, or the script cannot be analysed. A RUN that only
-    updates stays where a script that is called later may live on its lists.
+    When the install stands beside `||` or in a pipe, is what an `if` asks, or the script cannot be analysed. A RUN that
+    only updates stays where a script that is called later may live on its lists.
 
     Safety
     ------
@@ -162,15 +165,42 @@ class PairAptUpdate(Codemod):
             RUN apt-get update && apt-get install -y curl
             """,
         ),
-        leaves(
+        rewrites(
             "the install is conditional",
+            before="""
+            FROM debian:bookworm-slim
+            RUN apt-get update && apt-get install -y curl
+            ARG DEBUG
+            RUN if [ -n "$DEBUG" ]; then apt-get install -y gdb; fi
+            RUN test -z "$DEBUG" || (apt-get install -f -y && rm -f /tmp/a.deb)
+            """,
+            after="""
+            FROM debian:bookworm-slim
+            RUN apt-get update && apt-get install -y curl
+            ARG DEBUG
+            RUN if [ -n "$DEBUG" ]; then apt-get update && apt-get install -y gdb; fi
+            RUN test -z "$DEBUG" || (apt-get update && apt-get install -f -y && rm -f /tmp/a.deb)
+            """,
+        ),
+        leaves(
+            "another command stands in for the install",
             """
             FROM debian:bookworm-slim
             RUN apt-get update
             ARG DEBUG
-            RUN if [ -n "$DEBUG" ]; then apt-get install -y gdb; fi
+            RUN test -z "$DEBUG" || apt-get install -y gdb
             """,
-            because="runs only under a condition",
+            because="stands beside `||`",
+        ),
+        leaves(
+            "the install is asked",
+            """
+            FROM debian:bookworm-slim
+            RUN apt-get update
+            ENV LANG=C.UTF-8
+            RUN if apt-get install -y gdb; then echo there; fi
+            """,
+            because="what a condition asks",
         ),
     )
 
@@ -244,12 +274,14 @@ def _without(file: Dockerfile, update: Instruction, successor: Instruction) -> l
 
 
 def _why_not_inserted(script: ShellScript, install: PackageCall) -> str | None:
-    item = next((i for i, item in enumerate(script.top) if item.command is install.command), None)
-    if item is None:
-        return "the install runs only under a condition, or beside other commands"
-    after = script.top[item + 1].connector_before if item + 1 < len(script.top) else ""
-    if script.top[item].connector_before in {"||", "&"} or after in {"||", "&"}:
-        return "the install stands beside `||` or `&`"
+    start, end = install.command.span
+    before, after = script.text[:start].rstrip(), script.text[end:].lstrip()
+    if install.command.in_pipeline or (before.endswith(("||", "!", "&")) and not before.endswith("&&")):
+        return "the install stands beside `||`, `&`, `!` or in a pipe"
+    if after.startswith(("||", "|")) or (after.startswith("&") and not after.startswith("&&")):
+        return "the install stands beside `||`, `&`, `!` or in a pipe"
+    if re.search(BEGINS_A_LIST, before) is None:
+        return "the install is what a condition asks"
     return None
 
 
@@ -260,5 +292,8 @@ def _paired(node: Instruction, script: ShellScript, install: PackageCall) -> Ins
         install.program if install.program in {"apt", "apt-get"} else "apt-get",
         "update",
     ]
-    seam = "; \\\n    " if script.joint == ";" else " \\\n    && "
+    if install.command.depth:
+        seam = " && "
+    else:
+        seam = "; \\\n    " if script.joint == ";" else " \\\n    && "
     return node.splice([(start, start, " ".join(words) + seam)])

@@ -43,6 +43,31 @@ class Body(NamedTuple):
         """The RUN with spans of the script replaced, (start, end, new text) each. No new text may hold a line break."""
         return self.node.splice_body(changes) if self.is_heredoc else self.node.splice(changes)
 
+    def removal(self, commands: Sequence[Command]) -> list[tuple[int, int, str]] | None:
+        """The changes that take commands out of the list that the script is.
+
+        None where one of them is no member of the list, beside `||`, redirected, or has a comment; or where nothing
+        would be left.
+        """
+        items = self.script.top
+        gone = [at for at, item in enumerate(items) if any(item.command is command for command in commands)]
+        if len(gone) < len(commands) or len(gone) == len(items):
+            return None
+        changes = []
+        for at in gone:
+            joints = {items[index].connector_before for index in (at, at + 1) if 0 < index < len(items)}
+            is_head = all(index in gone for index in range(at))
+            start, end = (items[at - 1].span[1], items[at].span[1])
+            if is_head:
+                start, end = items[at].span[0], items[at + 1].span[0]
+                joints = {items[at + 1].connector_before}
+            raw = self.script.text[start:end] if self.is_heredoc else self.node.raw(start, end)
+            command = items[at].command
+            if not joints <= {"&&", ";", "\n"} or len(joints) > 1 or "#" in raw or (command and command.redirects):
+                return None
+            changes.append((start, end, ""))
+        return changes
+
 
 def body_of(file: Dockerfile, node: Instruction) -> Body | str:
     """As :func:`script_of`, also for ``RUN <<EOF``, whose body is the script: for changes within its commands."""
@@ -84,11 +109,29 @@ def called_scripts(
         if value is not None and (folder is not None or value.startswith("/")):
             found = reading.in_context(join(folder or "/", value), node)
         text = reading.context.read(found) if found else None
+        if not found and _is_known_to_bring_lists(reading, path):
+            continue
         yield command, path, None if isinstance(text, Unknown) else text
 
 
 _CONFIGURES = frozenset({"configure", "autogen.sh", "config", "gradlew", "mvnw"})
 """Scripts of build systems, which prepare a build and install no packages."""
+_SETTINGS = frozenset({"nvm.sh", ".bashrc", ".bash_profile", ".profile", ".zshrc", "conda.sh", "activate", "env"})
+"""Files that a shell reads for functions and variables; they install no packages."""
+
+
+def _is_known_to_bring_lists(reading: StageReading, path: str) -> bool:
+    """Whether a script from outside the build context needs no package lists: of known names what they all do.
+
+    NodeSource's setup script updates the lists before it installs anything, and once more behind that
+    (https://github.com/nodesource/distributions, ``scripts/deb/setup_20.x``).
+    """
+    name = path.rpartition("/")[2]
+    if name == "nodesource_setup.sh":
+        return any("deb.nodesource.com/setup_" in node.argument for node in reading.stage.instructions)
+    return name in _SETTINGS
+
+
 _INSTALLS = r"\b(?:apt(?:-get)?|aptitude)\b[^\n;&|#]*\b(?:install|upgrade|dist-upgrade)\b"
 _UPDATES = r"\b(?:apt(?:-get)?|aptitude)\b[^\n;&|#]*\bupdate\b"
 
