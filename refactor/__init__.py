@@ -91,6 +91,7 @@ from refactor.flow import (
     unseen_copies as unseen_copies,
     user_ids as user_ids,
     why_no_sources as why_no_sources,
+    why_not_moved as why_not_moved,
     why_not_seen as why_not_seen,
     why_root as why_root,
     written_by_shell as written_by_shell,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from refactor.flow.above import above_sources
 from refactor.flow.between import goes_first, is_settings, why_no_sources
 from refactor.flow.closure import Unseen, is_shell, named, unseen_copies, why_not_seen, why_unseen
+from refactor.flow.moving import why_not_moved
 from refactor.flow.ownership import Ownership, ownership
 from refactor.flow.places import all_copies, origin_of, origins, source_of
 from refactor.flow.ports import low_ports, only_docker
@@ -42,6 +43,7 @@ __all__ = [
     "unseen_copies",
     "user_ids",
     "why_no_sources",
+    "why_not_moved",
     "why_not_seen",
     "why_root",
     "why_unseen",
