@@ -109,7 +109,6 @@ FOREIGN = {
     "Java": 'FROM maven:3.9\nCOPY . /app\nRUN cd /app && mvn package\nCMD ["java", "-jar", "/app/target/a.jar"]\n',
     "PHP": "FROM composer:2\nCOPY . .\nRUN composer install\nCMD php -S 0.0.0.0:80\n",
     ".NET": "FROM mcr.microsoft.com/dotnet/sdk:8.0\nCOPY . .\nRUN dotnet publish -o /out\nCMD dotnet /out/a.dll\n",
-    "Rust": 'FROM rust:1.75\nCOPY . .\nRUN cargo build --release\nCMD ["./target/release/a"]\n',
     "C or C++": 'FROM debian:bookworm\nCOPY . .\nRUN make && make install\nCMD ["a"]\n',
 }
 

@@ -34,8 +34,9 @@ def ecosystems() -> tuple[Ecosystem, ...]:
         from refactor.ecosystems.go import Go
         from refactor.ecosystems.node import Node
         from refactor.ecosystems.python import Python
+        from refactor.ecosystems.rust import Rust
 
-        registry.known = (Node(), Python(), Go())
+        registry.known = (Node(), Python(), Go(), Rust())
     return registry.known
 
 

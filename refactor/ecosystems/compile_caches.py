@@ -189,7 +189,8 @@ def _of(reading: StageReading, step: Step, manager: str, calls: Sequence[Package
     mount = f"type=cache,target={folder}{owner}{',sharing=locked' if tool.is_locked else ''}"
     if not is_mounted:
         reason = (
-            _why_not_used(reading, step, manager, calls)
+            _why_in_a_layer(reading, step)
+            or _why_not_used(reading, step, manager, calls)
             or _why_not_hidden(reading, step, manager, folder)
             or _why_not_shipped(reading, step)
         )
@@ -262,6 +263,18 @@ def _why_not_used(reading: StageReading, step: Step, manager: str, calls: Sequen
             f"`-a` on line {line} has every package compiled again, whatever a cache holds",
             "remove -a: go build knows by itself what changed",
         )
+    return None
+
+
+def _why_in_a_layer(reading: StageReading, step: Step) -> Refused | None:
+    """The dependencies are fetched and built in a layer of their own, which a mount would hide."""
+    from refactor.ecosystems import Install, recognise
+
+    for language in recognise(reading):
+        for install in language.installs(reading) if language.has_dependency_layers else ():
+            if isinstance(install, Install) and install.new_command and install.step is step:
+                line = reading.file.line_of(step.node)
+                return Refused(f"what line {line} fetches goes to a layer of its own, from the manifests alone")
     return None
 
 

@@ -131,6 +131,8 @@ class Ecosystem:
     name = ""
     programs: frozenset[str] = frozenset()
     """Names of its tools and interpreters; :meth:`effect` is asked about commands that call one."""
+    has_dependency_layers = False
+    """A new command that :meth:`installs` names builds the dependencies, so that no cache is of use beside it."""
 
     def effect(self, call: Invocation) -> Effect | None:
         """What one of its tools does to the files of the image; None where that is none of its own."""

@@ -12,7 +12,6 @@ from refactor.shell import Command, package_call
 _OF_MANAGER = {
     "gem": "Ruby",
     "bundle": "Ruby",
-    "cargo": "Rust",
     "mvn": "Java",
     "gradle": "Java",
     "dotnet": ".NET",
@@ -20,7 +19,6 @@ _OF_MANAGER = {
 }
 _OF_FAMILY = {
     "ruby": "Ruby",
-    "rust": "Rust",
     "maven": "Java",
     "gradle": "Java",
     "eclipse-temurin": "Java",
@@ -43,7 +41,6 @@ _OF_PROGRAM = _programs(
         "Ruby": "ruby rails rake puma unicorn rackup",
         "PHP": "php php-fpm docker-php-ext-install pecl frankenphp",
         ".NET": "mono msbuild xbuild nuget",
-        "Rust": "rustc rustup",
         "C or C++": "gcc g++ cc c++ clang clang++ make gmake cmake ninja meson scons bazel configure autoreconf",
         "Perl": "perl cpan cpanm plackup",
         "Elixir or Erlang": "mix elixir iex rebar3 erl erlc",
@@ -69,7 +66,6 @@ _BY_HAND = {
     "Ruby": f"{_APART} the bundle (/usr/local/bundle) and the sources into ruby:<version>-slim",
     "PHP": "by hand: run composer in a stage of its own (FROM composer), and copy vendor/ from there",
     ".NET": f"{_APART} what `dotnet publish` makes into mcr.microsoft.com/dotnet/aspnet, or runtime",
-    "Rust": f"{_APART} the binary into debian:<release>-slim",
     "C or C++": f"{_APART} the program, and the libraries that `ldd` shows for it, into a smaller image",
 }
 

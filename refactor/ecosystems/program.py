@@ -10,7 +10,6 @@ from refactor.flow.reading import Refused, StageReading
 from refactor.flow.roots import Root
 
 if TYPE_CHECKING:
-    from refactor.ecosystems.runners import Runner
     from refactor.flow.graph import Act, Flow
 
 
@@ -50,6 +49,18 @@ class Needs(NamedTuple):
     """System packages of the runner's distribution -> why."""
     is_static: bool = False
     """It needs no C library either."""
+    shell: tuple[str, ...] = ()
+    """Why the runner has to have a shell, as far as the stage says so; filled in where a stage is taken apart."""
+    evidence: tuple[str, ...] = ()
+
+
+class Runner(NamedTuple):
+    """The image of a runner stage."""
+
+    image: str
+    builder: str | None = None
+    """Another name for the builder's image, so that both stay on one release; None for the one written."""
+    has_shell: bool = True
     evidence: tuple[str, ...] = ()
 
 
@@ -73,4 +84,4 @@ class Sliced(Protocol):
     def why_not_split(self, reading: StageReading, program: Program) -> Refused | None: ...
 
 
-__all__ = ["Needs", "Program", "Sliced"]
+__all__ = ["Needs", "Program", "Runner", "Sliced"]

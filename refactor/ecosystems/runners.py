@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from refactor.ecosystems.program import Needs, Runner
 from refactor.flow.reading import Refused, StageReading
 from refactor.images import BaseImage, lookup
 
+_PRESENT = frozenset({"ca-certificates", "tzdata"})
+"""What the static image of distroless has."""
 STATIC = "gcr.io/distroless/static-debian12"
 
 
-class Runner(NamedTuple):
-    """The image of a runner stage."""
-
-    image: str
-    builder: str | None = None
-    """Another name for the builder's image, so that both stay on one release; None for the one written."""
-    has_shell: bool = True
-    evidence: tuple[str, ...] = ()
+def for_program(reading: StageReading, needs: Needs, wish: str | None = None) -> Runner | Refused:
+    """The smallest image for a compiled program: without a distribution where it needs no C library, no shell and no
+    package."""
+    if not needs.is_static:
+        return small_system(reading, wish)
+    reasons = [*needs.shell, *(f"{package} is needed" for package in needs.packages if package not in _PRESENT)]
+    reasons += [f"{where} calls {name}" for name, where in needs.programs.items()]
+    if wish in {"scratch", "distroless"} and reasons:
+        return Refused(f"{wish} has no shell and installs nothing, but {'; '.join(reasons)}", 'use runner = "slim"')
+    if wish == "scratch":
+        if "ca-certificates" in needs.packages:
+            return Refused("the program looks for certificates, and scratch has none", 'use runner = "distroless"')
+        return Runner("scratch", has_shell=False)
+    if not reasons and wish in {None, "distroless"}:
+        return Runner(STATIC, has_shell=False, evidence=("the program is linked statically and needs no C library",))
+    image = reading.image
+    is_alpine = image is not None and image.distro == "alpine"
+    why = (f"the runner has a shell: {'; '.join(reasons)}",) if reasons else ()
+    if is_alpine if wish is None else wish == "alpine":
+        release = image.release if image is not None and is_alpine else None
+        return Runner(f"alpine:{release or '3'}", evidence=why)
+    release = image.release if image is not None and image.distro == "debian" else None
+    return Runner(f"debian:{release or 'bookworm'}-slim", evidence=why)
 
 
 def small_system(reading: StageReading, wish: str | None = None) -> Runner | Refused:
@@ -66,4 +82,4 @@ def _pinned(reading: StageReading, image: BaseImage, runner: str) -> Runner | Re
     return Runner(runner, found, evidence=(f"{written} moves to newer releases: the builder names its own",))
 
 
-__all__ = ["STATIC", "Runner", "small_system"]
+__all__ = ["STATIC", "for_program", "small_system"]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from refactor.ecosystems import system
 from refactor.ecosystems.deployed import why_other_start
 from refactor.ecosystems.ecosystem import SplitPlan
-from refactor.ecosystems.program import Needs, Program, Sliced
+from refactor.ecosystems.program import Needs, Program, Runner, Sliced
 from refactor.ecosystems.split import Role, assemble, builder_name
 from refactor.flow.closure import why_unseen
 from refactor.flow.effects import SYSTEM
@@ -22,9 +22,9 @@ from refactor.images import lookup
 from refactor.syntax import Instruction
 
 if TYPE_CHECKING:
-    from refactor.ecosystems.runners import Runner
     from refactor.flow.graph import Act, Flow
 
+_ON_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 _SCRATCH = r"/(?:tmp|var/tmp|var/cache|var/lib/apt|var/log|proc|sys|dev|root/\.[\w.-]+)(?:/|\Z)"
 """Where builds keep their own things."""
 
@@ -72,6 +72,11 @@ class _Slicer:
         wanted = self._needs(programs)
         if isinstance(wanted, Refused):
             return wanted
+        asked = self._packages(wanted, None)
+        if isinstance(asked, Refused):
+            return asked
+        more = {package: "the stage installs it" for package in asked.packages if package not in wanted.packages}
+        wanted = wanted._replace(packages={**wanted.packages, **more}, shell=tuple(self._shell(asked)))
         runner = self.language.runner(self.reading, wanted, self.wish)
         if isinstance(runner, Refused):
             return runner
@@ -183,18 +188,51 @@ class _Slicer:
                 folders.add(copied.target if copied.is_folder else posixpath.dirname(copied.target))
         return tuple(folder for folder in folders if folder != "/")
 
-    def _packages(self, wanted: Needs, runner: Runner) -> system.RunnerPackages | Refused:
-        image = lookup(runner.image)
-        if not runner.has_shell:
-            image = None
+    def _packages(self, wanted: Needs, runner: Runner | None) -> system.RunnerPackages | Refused:
+        """What the runner installs; for None what it would on an image that has nothing."""
+        built_with = dict.fromkeys(self.language.build_packages, f"{self.language.name} programs are built with it")
+        if wanted.is_static:
+            names = [word.literal.partition("=")[0] for _, call in self.reading.calls if call.manager in system.MANAGERS
+                     for word in call.packages]  # fmt: skip
+            why = "the program is linked statically"
+            built_with.update({name: why for name in names if name.endswith(("-dev", "-devel"))})
         return system.runner_packages(
             self.reading,
-            image,
-            needed=wanted.packages,
+            None if runner is None else lookup(runner.image),
+            needed={} if runner is None else wanted.packages,
             programs=wanted.programs,
-            build_only=dict.fromkeys(self.language.build_packages, f"{self.language.name} programs are built with it"),
+            build_only=built_with,
             not_called=self.language.programs,
         )
+
+    def _shell(self, packages: system.RunnerPackages) -> Iterator[str]:
+        """Why the runner has to have a shell."""
+        reading, start = self.reading, self.reading.start
+        if start is not None and start.is_shell and self._exec_form() is None:
+            yield f"{start.nodes[-1].keyword} on line {reading.file.line_of(start.nodes[-1])} is a shell script"
+        roots = self.language.roots(reading)
+        for root in roots if not isinstance(roots, Refused) else ():
+            if root.name in QUIET or root.name in SHELLS or (root.command is not None and start and not start.is_shell):
+                yield f"{root.where} starts {root.name}"
+        health = reading.last("HEALTHCHECK")
+        if health is not None and health.argument.upper() != "NONE":
+            yield f"HEALTHCHECK on line {reading.file.line_of(health)} calls programs"
+        for step in reading.runs:
+            if step.node not in packages.roles and self._set_up(step) == Role.BOTH:
+                yield f"line {reading.file.line_of(step.node)} sets the system up"
+
+    def _exec_form(self) -> tuple[Instruction, str] | None:
+        """A CMD in shell form that uses nothing of a shell, and its exec form."""
+        start = self.reading.start
+        if start is None or not start.is_shell or len(start.nodes) != 1 or not start.argv or start.script is None:
+            return None
+        node, command = start.nodes[0], start.script.commands[0]
+        is_plain = all(word.value is not None for word in command.words)
+        if node.keyword != "CMD" or not is_plain or command.redirects or command.assignments or command.wrappers:
+            return None
+        import json
+
+        return node, f"CMD {json.dumps(list(start.argv), ensure_ascii=False)}"
 
     # The two stages
 
@@ -214,26 +252,39 @@ class _Slicer:
                 return Refused(
                     f"{path} is needed ({why}), and no step of the stage is known to make it", "split by hand"
                 )
-            artefacts.append(self._artefact(path))
+            artefacts.append(self._artefact(path, self._place(path, programs)))
             self.evidence.append(f"{path} is in the runner: {why}")
         self.evidence += [*packages.evidence, *runner.evidence]
         narrowed = system.narrow(reading, roles)
+        plain = None if runner.has_shell else self._exec_form()
+        if not runner.has_shell:
+            narrowed = {node: Role.BUILDER if node.keyword == "RUN" else role for node, role in narrowed.items()}
+        head = [*packages.before, *([packages.install] if packages.install else [])] if runner.has_shell else []
         plan = assemble(
             reading,
             narrowed,
             runner_image=runner.image,
             artefacts=artefacts,
-            runner_head=[*packages.before, *([packages.install] if packages.install else [])],
+            runner_head=head,
+            instead_in_runner=None if plain is None else dict([plain]),
             is_artefact_absolute=reading.last("WORKDIR") is None,
             evidence=tuple(dict.fromkeys(self.evidence)),
         )
         return plan if isinstance(plan, Refused) else plan._replace(builder_image=runner.builder)
 
-    def _artefact(self, path: str) -> str:
-        """The COPY that brings a path from the builder to the same place."""
+    def _place(self, path: str, programs: Sequence[Program]) -> str:
+        """Where a path goes in the runner: where it is, but for a program that is found along a PATH which only the
+        builder's image has (/usr/local/cargo/bin)."""
+        program = next((one for one in programs if one.path == path and "/" not in one.root.words[0]), None)
+        own = [step.node.argument for step in self.reading.steps if step.keyword == "ENV"]
+        folder = posixpath.dirname(path)
+        is_usual = folder in _ON_PATH or any(folder in text for text in own)
+        return path if program is None or is_usual else f"/usr/local/bin/{posixpath.basename(path)}"
+
+    def _artefact(self, path: str, target: str) -> str:
+        """The COPY that brings a path from the builder."""
         home = self.reading.final_workdir
         is_home = self.reading.last("WORKDIR") is not None
-        target = path
         if is_home and path == home:
             target = "."
         elif is_home and is_within(path, home) and home != "/":

@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING
 from refactor.context import Unknown
 from refactor.ecosystems import registry
 from refactor.ecosystems.ecosystem import Ecosystem, Install, SplitPlan, Written
-from refactor.ecosystems.program import Needs, Program
+from refactor.ecosystems.program import Needs, Program, Runner
 from refactor.flow.places import origins
 from refactor.flow.reading import Refused, StageReading, Step, join
 from refactor.flow.roots import Root, roots_of
 
 if TYPE_CHECKING:
-    from refactor.ecosystems.runners import Runner
     from refactor.flow.effects import Effect, Invocation
     from refactor.flow.graph import Act, Flow
 
@@ -54,9 +53,9 @@ class Language(Ecosystem):
         """What a container starts. To be widened where the base image's own CMD starts programs of the language."""
         return roots_of(reading)
 
-    def entry(self, root: Root) -> str | None:
+    def entry(self, root: Root) -> str | Refused | None:
         """The file that a started command runs as a program of the language, as written (``java -jar app.jar``); the
-        program itself for compiled ones. None where it cannot be one."""
+        program itself for compiled ones. None where it cannot be one, refused where it must not be split."""
         raise NotImplementedError
 
     def needs(self, program: Program) -> Needs | Refused:
@@ -136,7 +135,7 @@ class Language(Ecosystem):
         found: list[Program] = []
         for root in roots:
             word = self.entry(root)
-            program = None if word is None else self._program(reading, root, word)
+            program = self._program(reading, root, word) if isinstance(word, str) else word
             if isinstance(program, Refused):
                 return program
             if program is not None:

@@ -1,0 +1,160 @@
+"""Calls in sources that name files: for languages that write strings in double quotes and comments with ``//``.
+
+A call whose argument is a string, or a constant that is one, names its file; any other only the running program knows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from refactor.context import BuildContext, Unknown
+from refactor.context.literals import is_test, paths_named
+from refactor.ecosystems.program import Program
+from refactor.flow.reading import join
+from refactor.flow.user import is_within
+
+_STRING = r'"(?:[^"\\\n]|\\.)*"'
+_ONE_STRING = rf"(?s)[&\s]*(?:[\w:.<>]+\s*\(\s*&?)*({_STRING})\s*\)*\s*(?:\.\w+\(\)\s*)*"
+"""``"a"``, ``Path::new("a")``, ``new File("a")`` without its ``new``, ``"a".to_string()``."""
+_CONSTANT = rf"\b(?:const|static|final|let|val|private|public)\b[^=;(){{}}]*?\b(\w+)\s*(?::[^=;]*)?=\s*({_STRING})\s*;?"
+_NOT_DATA = (
+    r"(?i)(?:^|/)(?:\.git|\.github|\.gitlab|\.idea|\.vscode|node_modules|target|build|tests?|benches|examples)/"
+    r"|(?:^|/)(?:readme|licen[cs]e|changelog|contributing|notice|authors|codeowners|todo|security)[^/]*$"
+    r"|(?:^|/)(?:Makefile|Jenkinsfile|Procfile|justfile|Tiltfile|skaffold\.ya?ml|rustfmt\.toml|clippy\.toml|deny\.toml)$"
+    r"|(?:^|/)(?:(?:docker-)?compose[^/]*\.ya?ml|[^/]*Dockerfile[^/]*|\.[^/]+)$"
+)
+_MAX_BYTES = 1 << 20
+
+
+class Found(NamedTuple):
+    """A call."""
+
+    name: str
+    value: str | None
+    """The file or folder that its argument names; None where only the running program knows."""
+    where: str
+    """``src/main.rs:12``"""
+
+
+def sources(context: BuildContext, files: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Path and text, comments blanked out, of the sources that are no tests."""
+    for path in files:
+        text = None if is_test(path) else context.read(path)
+        if isinstance(text, str) and len(text) <= _MAX_BYTES:
+            yield path, without_comments(text)
+
+
+def without_comments(text: str) -> str:
+    """The same text with blanks in place of ``//`` and ``/* */`` comments; strings and lines stay where they are."""
+
+    def blank(found: re.Match[str]) -> str:
+        return found[0] if found[0][0] in "\"'" else re.sub(r"[^\n]", " ", found[0])
+
+    return re.sub(rf"{_STRING}|'(?:[^'\\\n]|\\.)'|//[^\n]*|/\*(?s:.*?)(?:\*/|\Z)", blank, text)
+
+
+def calls(texts: Mapping[str, str], names: Mapping[str, int]) -> Iterator[Found]:
+    """Calls of functions: pattern of the name -> index of the argument that names a file (negative: from the end)."""
+    constants = {found[1]: found[2] for text in texts.values() for found in re.finditer(_CONSTANT, text)}
+    pattern = "|".join(f"(?P<n{at}>{name})" for at, name in enumerate(names))
+    indices = list(names.values())
+    for path, text in texts.items():
+        for found in re.finditer(rf"(?<![\w.:])(?:{pattern})\s*\(", text):
+            kind = next(at for at in range(len(indices)) if found[f"n{at}"] is not None)
+            arguments = list(_arguments(text, found.end()))
+            at = indices[kind] if indices[kind] >= 0 else len(arguments) + indices[kind]
+            raw = arguments[at].strip() if 0 <= at < len(arguments) else ""
+            value = _value(raw, constants)
+            yield Found(found[0].rstrip("( \n"), value, f"{path}:{text.count(chr(10), 0, found.start()) + 1}")
+
+
+def _value(raw: str, constants: Mapping[str, str]) -> str | None:
+    raw = re.sub(r"^new\s+", "", raw.lstrip("&"))
+    named = re.fullmatch(r"(?:[\w:]+[.:])?(\w+)(?:\.\w+\(\))*", raw)
+    if named is not None and named[1] in constants:
+        raw = constants[named[1]]
+    found = re.fullmatch(_ONE_STRING, raw)
+    if found is None:
+        return None
+    text = found[1][1:-1]
+    return None if "\\" in text or "{" in text else text
+
+
+def _arguments(text: str, start: int) -> Iterator[str]:
+    """The arguments of a call that opens just before ``start``."""
+    depth, begin = 0, start
+    for piece in re.finditer(rf"{_STRING}|[()\[\]{{}},]", text[start : start + 4_000]):
+        sign, at = piece[0], start + piece.start()
+        if sign[0] == '"':
+            continue
+        if sign in "([{":
+            depth += 1
+        elif sign in ")]}":
+            if depth == 0:
+                if text[begin:at].strip():
+                    yield text[begin:at]
+                return
+            depth -= 1
+        elif depth == 0:
+            yield text[begin:at]
+            begin = at + 1
+
+
+def opened(program: Program, files: Sequence[str], readers: Mapping[str, int], suffixes: tuple[str, ...]) -> (
+    dict[str, str]
+):  # fmt: skip
+    """Absolute paths of what a program opens by path, each there in its image -> why.
+
+    Named by a call of ``readers``, or by any string of its sources that is the path of a file of the context. Where a
+    call's argument is only known when it runs, all files beside the sources that are none are kept.
+    """
+    reading, context, flow = program.reading, program.reading.context, program.flow
+    texts = dict(sources(context, files))
+    found: dict[str, str] = {}
+    wide: str | None = None
+    for call in calls(texts, readers):
+        if call.value is None:
+            wide = wide or f"{call.where} ({call.name}) opens what only the running program knows"
+            continue
+        path = join(reading.final_workdir, call.value.split("*")[0] or ".")
+        if path not in {"/", reading.final_workdir} and any(
+            maker.kind != "image" for maker in flow.makers(reading, path)
+        ):
+            found.setdefault(path, f"{call.where} opens it")
+    named = paths_named(context, suffixes)
+    if isinstance(named, Unknown):
+        wide = wide or named.reason
+    else:
+        for source, where in named.items():
+            if where.rpartition(":")[0] in texts and not re.search(_NOT_DATA, source) and not source.endswith(suffixes):
+                for path in reading.in_image(source)[-1:]:
+                    if path != reading.final_workdir and not _is_of_build(context, source, suffixes):
+                        found.setdefault(path, f"{where} names it")
+    if wide is not None:
+        for path in _data(program, suffixes):
+            found.setdefault(path, wide)
+    return {path: why for path, why in found.items()
+            if not any(path != other and is_within(path, other) for other in found)}  # fmt: skip
+
+
+def _is_of_build(context: BuildContext, path: str, suffixes: tuple[str, ...]) -> bool:
+    """A folder of sources is no data."""
+    if context.is_dir(path) is not True:
+        return False
+    files = context.files(path)
+    return isinstance(files, Unknown) or any(one.endswith(suffixes) for one in files)
+
+
+def _data(program: Program, suffixes: tuple[str, ...]) -> Iterator[str]:
+    """Where the files of the context that may be data lie in the image."""
+    reading = program.reading
+    for copied in reading.copies:
+        files = reading.context.files(copied.source) if copied.is_folder else (copied.source,)
+        for path in files if not isinstance(files, Unknown) else ():
+            if not path.endswith((*suffixes, ".toml", ".lock", ".gradle", ".kts")) and not re.search(_NOT_DATA, path):
+                yield from reading.in_image(path)[-1:]
+
+
+__all__ = ["Found", "calls", "opened", "sources", "without_comments"]

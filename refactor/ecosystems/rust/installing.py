@@ -1,0 +1,201 @@
+"""Rust's dependencies in a layer of their own: built once for empty programs, from the manifests alone.
+
+cargo has no command for it (rust-lang/cargo issue 2644), so everybody builds the project with empty sources first.
+`cargo clean -p` then forgets the project's own packages: BuildKit keeps the files' times, and cargo would take the
+empty programs, which are younger, for the real ones.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+
+from refactor.context.tables import items, table, text
+from refactor.ecosystems.ecosystem import BuiltStart, Install
+from refactor.ecosystems.rust.manifests import Package, Workspace, workspace
+from refactor.ecosystems.rust.tools import manifests, programs_of, triple
+from refactor.flow.effects import Invocation
+from refactor.flow.graph import Act
+from refactor.flow.reading import Refused, StageReading, Step, join
+from refactor.shell import PackageCall, package_call, read
+
+_BY_HAND = "copy the manifests and build the dependencies by hand, with cargo-chef say"
+
+
+def installs(reading: StageReading, acts: tuple[Act, ...]) -> Iterator[Install | tuple[Step, Refused]]:
+    """See :meth:`Ecosystem.installs`: what the first build of the stage would else compile after every edit."""
+    first = next((act for act in acts if act.call is not None and act.call.name in {"cargo", "cargo-chef"}), None)
+    package = first.call.package if first is not None and first.call is not None else None
+    if first is None or first.call is None or package is None:
+        return
+    if package.verb not in {"build", "b"} and not (package.option("--path") and package.has("--locked")):
+        # `cargo install` without --locked takes other versions than those of the lockfile.
+        return
+    answer = _install(first, first.call, package)
+    if answer is not None:
+        yield answer if isinstance(answer, Install) else (first.step.step, answer)
+
+
+def _install(act: Act, call: Invocation, package: PackageCall) -> Install | Refused | None:
+    context, reading = call.reading.context, call.reading
+    root = next((path for path in act.effect.reads if isinstance(path, str)), None)
+    folder = None if root is None else reading.in_context(root, call.step.node)
+    space = Refused("") if folder is None else workspace(context, folder)
+    if root is None or call.folder != root or isinstance(space, Refused):
+        return None
+    if not any(one.dependencies for one in space.packages):
+        return None
+    if context.exists(posixpath.join(space.root, "Cargo.lock")) is not True:
+        return Refused(
+            f"{posixpath.join(space.root, 'Cargo.lock')} is not in the build context, and the versions that are built"
+            " ahead would not be those of the build",
+            "commit Cargo.lock",
+        )
+    outside = _path_outside(call, space)
+    if outside is not None:
+        return Refused(f"{outside} names a package outside of the workspace, whose sources the build reads", _BY_HAND)
+    if package.values("--bin", "--example", "--test", "--bench") and not programs_of(package, space.packages):
+        return None
+    files = {}
+    for one in space.packages:
+        found = _targets(call, one)
+        if isinstance(found, Refused):
+            return found
+        files.update(found)
+    commands = [*_empty(space, files), _ahead(act, package), _forget(call, package, space)]
+    paths = tuple(dict.fromkeys(manifests(call, space)))
+    evidence = f"`{act.text}` on line {act.step.line} would compile all crates again after every edit"
+    return Install(act.step.step, (), root, paths, (evidence,), " \\\n    && ".join(commands))
+
+
+def act_text(act: Act) -> str:
+    """The command as it is written, its variables included."""
+    script, call = act.step.step.script, act.call
+    if script is None or call is None:
+        return act.text
+    return " ".join(script.text[slice(*call.command.span)].split())
+
+
+def _ahead(act: Act, package: PackageCall) -> str:
+    """The build of the empty programs; `cargo install` goes on from what `cargo build` left in target/."""
+    if package.action != "install":
+        return act_text(act)
+    more = [f"{name} {value}" for name in ("--features", "-F", "--target", "--profile")
+            for value in package.values(name)]  # fmt: skip
+    more += [name for name in ("--all-features", "--no-default-features") if package.has(name)]
+    return " ".join(["cargo build", *(() if package.option("--profile") else ["--release"]), "--locked", *more])
+
+
+def _empty(space: Workspace, files: dict[str, bool]) -> Iterator[str]:
+    """Shell commands that make empty sources; paths are from the workspace's root."""
+    relative = {posixpath.relpath(path, space.root or "."): has_main for path, has_main in files.items()}
+    folders = sorted({posixpath.dirname(path) for path in relative} - {""})
+    if folders:
+        yield f"mkdir -p {' '.join(folders)}"
+    mains = [path for path, has_main in relative.items() if has_main]
+    if len(mains) == 1:
+        yield f'echo "fn main() {{}}" > {mains[0]}'
+    elif mains:
+        yield f'echo "fn main() {{}}" | tee {" ".join(mains)} > /dev/null'
+    libraries = [path for path, has_main in relative.items() if not has_main]
+    if libraries:
+        yield f"touch {' '.join(libraries)}"
+
+
+def _targets(call: Invocation, package: Package) -> dict[str, bool] | Refused:
+    """Context paths of the sources that cargo looks for -> whether each has a ``main``."""
+    context = call.reading.context
+    manifest = table(context.toml(posixpath.join(package.folder, "Cargo.toml")))
+    found = dict.fromkeys(package.programs.values(), True)
+    library = table(manifest.get("lib"))
+    path = posixpath.join(package.folder, text(library.get("path")) or "src/lib.rs")
+    if library or context.exists(path) is True:
+        if library.get("proc-macro") is True:
+            return Refused(f"{package.name} is a procedural macro, which must be there to build the others", _BY_HAND)
+        found[path] = False
+    script = text(table(manifest.get("package")).get("build"))
+    if script is not None:
+        found[posixpath.join(package.folder, script)] = True
+    for kind, folder in (("test", "tests"), ("bench", "benches"), ("example", "examples")):
+        for item in items(manifest.get(kind)):
+            named = text(table(item).get("name"))
+            own = text(table(item).get("path")) or f"{folder}/{named}.rs"
+            found[posixpath.join(package.folder, own)] = True
+    if any(re.search(r"[^\w./-]", one) for one in found):
+        return Refused(f"a source of {package.name} has a name that the shell treats specially", _BY_HAND)
+    return found
+
+
+def _path_outside(call: Invocation, space: Workspace) -> str | None:
+    """The manifest that depends on a package by a path which is no member's."""
+    members = {package.folder for package in space.packages}
+    for package in space.packages:
+        path = posixpath.join(package.folder, "Cargo.toml")
+        manifest = table(call.reading.context.toml(path))
+        tables = [table(manifest.get(name)) for name in ("dependencies", "build-dependencies", "dev-dependencies")]
+        tables += [table(one) for one in table(manifest.get("patch")).values()]
+        for one in tables:
+            for value in one.values():
+                own = text(table(value).get("path"))
+                if own is not None and posixpath.normpath(posixpath.join(package.folder, own)) not in members:
+                    return path
+    return None
+
+
+def _forget(call: Invocation, package: PackageCall, space: Workspace) -> str:
+    """The command that removes what was built of the empty sources, and nothing else."""
+    words = ["cargo clean", *(f"-p {one.name}" for one in space.packages)]
+    if package.has("--release", "-r") or (package.action == "install" and not package.option("--profile")):
+        words.append("--release")
+    named = package.option("--profile")
+    if named is not None:
+        words.append(f"--profile {named}")
+    asked = package.option("--target")
+    if asked is not None and triple(call, package) is not None:
+        words.append(f"--target {asked}")
+    return " ".join(words)
+
+
+def built_start(reading: StageReading) -> BuiltStart | Refused | None:
+    """`cargo run` as CMD: build it once, and start the program. See :meth:`Ecosystem.built_start`."""
+    cmd, start = reading.last("CMD"), reading.start
+    if cmd is None or start is None or reading.last("ENTRYPOINT") is not None or start.argv[:1] != ("cargo",):
+        return None
+    import shlex
+
+    commands = read(shlex.join(start.argv)).commands
+    package = package_call(commands[0]) if commands else None
+    if package is None or package.action != "run" or reading.context.deployment.has_own_command:
+        return None
+    shown = f"`{' '.join(start.argv)}` compiles at every start"
+    folder = reading.in_context(reading.final_workdir)
+    space = Refused("its Cargo.toml is not in the context") if folder is None else workspace(reading.context, folder)
+    if isinstance(space, Refused):
+        return Refused(f"{shown}, and which program it is is not known: {space.because}")
+    if package.option("--target") or package.option("--target-dir") or package.option("--manifest-path"):
+        return Refused(f"{shown}, and where it puts the program depends on its options", "build it in a RUN")
+    wanted = package.option("--bin")
+    own = [name for one in space.packages for name in one.programs
+           if one.name in (package.option("-p", "--package") or space.default)]  # fmt: skip
+    manifest = table(reading.context.toml(posixpath.join(space.root, "Cargo.toml")))
+    default = text(table(manifest.get("package")).get("default-run"))
+    names = [wanted] if wanted else [default] if default else own
+    if len(names) != 1 or names[0] not in own:
+        return Refused(f"{shown}, and which program it is is not known", "name it with --bin")
+    at = start.argv.index("run")
+    rest = list(start.argv[at + 1 :])
+    cut = rest.index("--") if "--" in rest else len(rest)
+    options = rest[:cut] if "--" in rest else [word for word in rest if word.startswith("-")]
+    if "--" not in rest and any(not word.startswith("-") and word != wanted for word in rest):
+        return Refused(f"{shown}, and which words are for the program is not seen", "write `--` before them")
+    if "--" not in rest and wanted:
+        options = rest
+    profile = "release" if package.has("--release", "-r") else package.option("--profile") or "debug"
+    path = posixpath.relpath(join("/" + space.root, f"target/{profile}/{names[0]}"), "/" + (folder or ""))
+    build = " ".join(["cargo build", *options])
+    words = (f"./{path}" if not path.startswith(".") else path, *rest[cut + 1 :])
+    return BuiltStart(cmd, build, words, (f"{shown}; `{build}` makes {path}",))
+
+
+__all__ = ["built_start", "installs"]

@@ -1,0 +1,209 @@
+"""Rust stages: what they become, and what is refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from refactor import BuildContext, Settings, fix
+from refactor.engine.change import Change
+
+MANIFEST = '[package]\nname = "shop"\nversion = "0.1.0"\n'
+ALONE = {
+    "Cargo.toml": MANIFEST,
+    "Cargo.lock": 'version = 3\n[[package]]\nname = "shop"\nversion = "0.1.0"\n',
+    "src/main.rs": 'fn main() { let _ = std::net::TcpListener::bind("0.0.0.0:8080"); }\n',
+}
+NAIVE = """
+FROM rust:1.80
+WORKDIR /app
+COPY . .
+RUN cargo build --release
+CMD ["./target/release/shop"]
+"""
+
+
+def lock(*crates: str) -> str:
+    """``lock("shop: openssl", "openssl: openssl-sys")``"""
+    parts = ["version = 3"]
+    for crate in crates:
+        name, _, needs = crate.partition(": ")
+        listed = ", ".join(f'"{need}"' for need in needs.split())
+        parts.append(f'[[package]]\nname = "{name}"\nversion = "1.0.0"\ndependencies = [{listed}]')
+    return "\n".join(parts) + "\n"
+
+
+def needing(*crates: str, **files: str) -> dict[str, str]:
+    needs = crates[0].partition(": ")[2].split()
+    manifest = MANIFEST + "[dependencies]\n" + "".join(f'{need} = "1"\n' for need in needs)
+    return {**ALONE, "Cargo.toml": manifest, "Cargo.lock": lock(*crates), **files}
+
+
+def run(text: str, files: Mapping[str, str], runner: str | None = None) -> Change:
+    context = BuildContext.of(files)
+    change = fix(text.lstrip("\n").encode(), context, settings=Settings(runner, builder="portable"))
+    assert change.failure is None
+    again = fix(change.after, context, settings=Settings(runner, builder="portable"))
+    assert again.after == change.after, "a second run finds something"
+    return change
+
+
+def stages(text: str, files: Mapping[str, str], runner: str | None = None) -> tuple[str, str]:
+    """Builder and runner of the result."""
+    change = run(text, files, runner)
+    after = change.after.decode()
+    assert after.count("FROM ") == 2, [refusal.because for refusal in change.refused]
+    builder, final = after.split("\n\nFROM ", 1)
+    return builder, "FROM " + final
+
+
+def refusal(text: str, files: Mapping[str, str], runner: str | None = None) -> str:
+    change = run(text, files, runner)
+    assert change.after.decode().count("FROM ") == 1
+    return next(one.because for one in change.refused if one.codemod == "split-build-stage")
+
+
+def test_a_program_without_crates_goes_to_the_same_release() -> None:
+    builder, runner = stages(NAIVE, ALONE)
+    assert builder == NAIVE.strip().rpartition("\n")[0].replace("rust:1.80", "rust:1.80 AS builder")
+    assert runner.startswith("FROM debian:bookworm-slim AS runner\nRUN groupadd")
+    assert "COPY --from=builder /app/target/release/shop ./target/release/shop\n" in runner
+
+
+def test_an_image_that_moves_on_is_pinned_to_its_release() -> None:
+    builder, runner = stages(NAIVE.replace("1.80", "latest"), ALONE)
+    assert builder.startswith("FROM rust:trixie AS builder")
+    assert "FROM debian:trixie-slim" in runner
+
+
+@pytest.mark.parametrize(
+    ("crates", "packages"),
+    [
+        (("shop: reqwest", "reqwest: native-tls", "native-tls: openssl", "openssl: openssl-sys", "openssl-sys: cc"),
+         "libssl3 ca-certificates"),
+        (("shop: openssl", "openssl: openssl-sys", "openssl-sys: cc openssl-src", "openssl-src: cc", "cc"),
+         "ca-certificates"),
+        (("shop: diesel", "diesel: pq-sys", "pq-sys"), "libpq5"),
+        (("shop: rusqlite", "rusqlite: libsqlite3-sys", "libsqlite3-sys: cc pkg-config", "cc", "pkg-config"), ""),
+        (("shop: rusqlite", "rusqlite: libsqlite3-sys", "libsqlite3-sys: pkg-config", "pkg-config"), "libsqlite3-0"),
+        (("shop: ureq", "ureq: rustls-native-certs", "rustls-native-certs"), "ca-certificates"),
+        (("shop: serde", "serde", "native-tls: openssl-sys", "openssl-sys"), ""),
+    ],
+)  # fmt: skip
+def test_what_the_lockfile_links_is_installed(crates: tuple[str, ...], packages: str) -> None:
+    _, runner = stages(NAIVE, needing(*crates))
+    assert (f"--no-install-recommends {packages} \\" in runner) if packages else ("apt-get" not in runner)
+
+
+def test_dependencies_are_built_in_a_layer_of_their_own() -> None:
+    builder, _ = stages(NAIVE, needing("shop: serde", "serde"))
+    assert builder.endswith(
+        """\
+COPY Cargo.toml Cargo.lock ./
+RUN mkdir -p src \\
+    && echo "fn main() {}" > src/main.rs \\
+    && cargo build --release \\
+    && cargo clean -p shop --release
+COPY . .
+RUN cargo build --release"""
+    )
+
+
+def test_cargo_install_is_found_where_the_runner_looks() -> None:
+    text = NAIVE.replace("cargo build --release", "cargo install --path .").replace("./target/release/shop", "shop")
+    _, runner = stages(text, ALONE)
+    assert "COPY --from=builder /usr/local/cargo/bin/shop /usr/local/bin/shop" in runner
+
+
+WORKSPACE = {
+    "Cargo.toml": '[workspace]\nmembers = ["crates/*"]\n',
+    "Cargo.lock": lock("shop: serde prices", "prices", "serde"),
+    "crates/shop/Cargo.toml": MANIFEST + '[dependencies]\nserde = "1"\nprices = {path = "../prices"}\n',
+    "crates/shop/src/main.rs": "fn main() {}",
+    "crates/shop/src/bin/tool.rs": "fn main() { }",
+    "crates/prices/Cargo.toml": '[package]\nname = "prices"\n',
+    "crates/prices/src/lib.rs": "",
+}
+
+
+def test_a_workspace_with_several_programs() -> None:
+    builder, runner = stages(NAIVE.replace("--release\n", "--release -p shop\n"), WORKSPACE)
+    assert "COPY crates/shop/Cargo.toml crates/shop/\nCOPY crates/prices/Cargo.toml crates/prices/" in builder or (
+        "COPY crates/prices/Cargo.toml crates/prices/\nCOPY crates/shop/Cargo.toml crates/shop/" in builder
+    )
+    assert "tee crates/shop/src/main.rs crates/shop/src/bin/tool.rs > /dev/null" in builder
+    assert "tool" not in runner
+
+
+@pytest.mark.parametrize(("image", "target"), [("rust:1.80-alpine", ""), ("rust:1.80", "x86_64-unknown-linux-musl")])
+def test_musl_needs_no_distribution(image: str, target: str) -> None:
+    text = NAIVE.replace("rust:1.80", image)
+    if target:
+        text = text.replace("--release\n", f"--release --target {target}\n").replace("target/", f"target/{target}/")
+    _, runner = stages(text, ALONE)
+    assert "FROM gcr.io/distroless/static-debian12 AS runner" in runner
+    assert "USER 65532:65532" in runner
+    _, bare = stages(text, ALONE, "scratch")
+    assert "FROM scratch AS runner" in bare
+
+
+def test_a_health_check_needs_a_shell() -> None:
+    text = NAIVE.replace("rust:1.80", "rust:1.80-alpine").replace(
+        "CMD", "HEALTHCHECK CMD wget -qO- localhost:8080\nCMD"
+    )
+    _, runner = stages(text, ALONE)
+    assert "FROM alpine:3 AS runner" in runner
+
+
+def test_cargo_run_is_built_once() -> None:
+    builder, runner = stages(
+        NAIVE.replace("RUN cargo build --release\n", "").replace(
+            '"./target/release/shop"', '"cargo", "run", "--release", "--", "--port", "1"'
+        ),
+        ALONE,
+    )
+    assert builder.endswith("RUN cargo build --release")
+    assert runner.endswith('CMD ["./target/release/shop", "--port", "1"]\n')
+
+
+def main(body: str) -> dict[str, str]:
+    return {**ALONE, "src/main.rs": f"fn main() {{ {body} }}\n", "data/a.json": "{}", "pages/b.html": ""}
+
+
+def test_files_that_it_opens_come_along() -> None:
+    _, runner = stages(NAIVE, main('std::fs::read("data/a.json");'))
+    assert "/app/data/a.json ./data/a.json" in runner
+    assert "pages" not in runner
+
+
+def test_a_path_that_only_the_running_program_knows_keeps_all_data() -> None:
+    _, runner = stages(NAIVE, main("std::fs::read(path);"))
+    assert "/app/data/a.json" in runner
+    assert "/app/pages/b.html" in runner
+    assert ".rs" not in runner
+
+
+def test_a_folder_that_it_writes_to_becomes_its_users() -> None:
+    _, runner = stages(NAIVE, main('std::fs::create_dir_all("logs"); std::fs::write("logs/a.txt", "x");'))
+    assert "mkdir -p /app/logs \\\n    && chown app:app /app/logs" in runner
+
+
+@pytest.mark.parametrize(
+    ("text", "files", "because"),
+    [
+        (NAIVE, main("Command::new(tool).spawn();"), "may start a program whose name is only known when it runs"),
+        (NAIVE, needing("shop: odd", "odd: odd-sys", "odd-sys"), "whether odd-sys links a library"),
+        (NAIVE, {**needing("shop: serde"), "Cargo.lock": "("}, "which libraries the program is linked with"),
+        (NAIVE.replace("release/shop", "debug/shop"), ALONE, "./target/debug/shop"),
+        (NAIVE.replace("RUN cargo", "RUN make && cargo"), ALONE, "what make reads and writes is not known"),
+        (NAIVE.replace('"./target/release/shop"', '"cargo", "watch"'), ALONE, "no Rust program"),
+    ],
+)
+def test_refusals(text: str, files: Mapping[str, str], because: str) -> None:
+    assert because in refusal(text, files)
+
+
+@pytest.mark.parametrize("wish", ["alpine", "scratch", "distroless"])
+def test_a_program_that_needs_glibc_stays_with_it(wish: str) -> None:
+    assert "is linked with" in refusal(NAIVE, ALONE, wish)
