@@ -855,12 +855,31 @@ def test_an_install_reads_patches_the_prisma_schema_and_scripts_that_open_nothin
         ({"postinstall": "npm run build", "build": "vite build"}, "runs `vite build`"),
         ({"prepare": "node tools/build.js"}, "runs tools/build.js, which reads other files"),
         ({"preinstall": "node missing.js"}, "missing.js, which is not in the build context"),
+        (
+            {"postinstall": "node tools/broken.js"},
+            "tools/broken.js, which cannot be read: `(` and `)` do not match",
+        ),
+        ({"postinstall": "node tools/binary.js"}, "which cannot be read: tools/binary.js is no source"),
+        ({"postinstall": "node tools/hidden.js"}, "runs tools/hidden.js, which "),
+        ({"prepare": "node tools/far.js"}, "runs tools/far.js, whose tools/broken.js cannot be read"),
+        (
+            {"prepare": "node tools/foreign.js"},
+            "tools/foreign.js, which uses svgo, and what that reads is not known",
+        ),
+        ({"prepare": "node tools/first.coffee"}, "tools/first.coffee, which is in a language that is not read"),
+        ({"prepare": "node -e \"require('fs').copyFileSync('a', 'b')\""}, "which may read the sources"),
     ],
 )
 def test_install_scripts_that_read_sources_are_refused(scripts: dict[str, str], because: str) -> None:
     files = {
         "package.json": package(scripts=scripts),
         "tools/build.js": "require('fs').readFileSync('x')\n",
+        "tools/broken.js": "(((",
+        "tools/binary.js": "\0",
+        "tools/hidden.js": "name.replace(/\\/*$/, '')\nrequire('fs').readFileSync('x')\n",
+        "tools/far.js": "require('./broken')\n",
+        "tools/foreign.js": "require('svgo').optimize()\n",
+        "tools/first.coffee": "console.log 1\n",
         "server.js": "",
     }
     assert because in str(manifests(COPY_FIRST, files))

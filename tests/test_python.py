@@ -856,6 +856,15 @@ def test_the_slim_base_cannot_build(requirement: str, because: str) -> None:
     assert because in answer.because
 
 
+def test_sources_that_were_not_all_read_are_no_evidence() -> None:
+    text = "FROM python:3.11\nWORKDIR /app\nCOPY . .\nRUN pip install -r requirements.txt\nCMD python app.py\n"
+    many = {f"parts/part{number}.py": "" for number in range(2_000)}
+    for more, because in ((many, "there are more than 2000 Python sources"), ({}, None)):
+        change = fix(text.encode(), BuildContext.of({**FLASK, **more}), select=["use-slim-base"])
+        assert (b"slim" not in change.after) is (because is not None)
+        assert because is None or any(because in refused.because for refused in change.refused)
+
+
 def test_wheels_with_their_own_libraries_need_nothing() -> None:
     text = "FROM python:3.11\nWORKDIR /a\nCOPY . .\nRUN pip install -r requirements.txt\nCMD python app.py\n"
     answer = Python().slim(reading(text, {"requirements.txt": "psycopg[binary]\nlxml\npillow\n", "app.py": ""}))

@@ -98,6 +98,16 @@ def test_opened(source: str, expected: list[tuple[str | None, bool]]) -> None:
         ("model.save()", []),
         ("connect('sqlite:///:memory:')", []),
         ("import os\nos.makedirs(os.environ['OUT'])", [None]),
+        # what a management command of Django is given
+        ("def handle(self, **options):\n    options['output'].open('w').write('x')", [None]),
+        ("def handle(self, *args, **options):\n    out = options['output']\n    out.open(mode='wb')", [None]),
+        ("def handle(self, **options):\n    export_rows(options['output'])", [None]),
+        ("def handle(self, **options):\n    dump_rows(options.get('output'))", [None]),
+        ("def handle(self, output, **options):\n    write_rows(output)", [None]),
+        ("import zipfile\ndef handle(self, **options):\n    zipfile.ZipFile(options['o'], 'w')", [None]),
+        ("import argparse\nargparse.ArgumentParser().add_argument('o', type=argparse.FileType('w'))", [None]),
+        ("import argparse\nargparse.ArgumentParser().add_argument('o', type=argparse.FileType())", []),
+        ("archive.open('name.txt')", []),
     ],
 )
 def test_written(source: str, expected: list[str | None]) -> None:

@@ -40,9 +40,10 @@ def is_given(
     if depth > 5:
         return False
     if isinstance(node, cst.Subscript):
-        return _dotted(node.value) in {"sys.argv", "argv", "os.environ", "environ"}
+        return _holds_options(_dotted(node.value))
     if isinstance(node, cst.Call):
-        return _dotted(node.func) in {"os.getenv", "getenv", "os.environ.get", "environ.get"}
+        holder, _, method = _dotted(node.func).rpartition(".")
+        return method == "getenv" or (method in {"get", "pop"} and _holds_options(holder))
     if isinstance(node, cst.Attribute) and isinstance(node.value, cst.Name):
         base = bound.get(node.value.value)
         called = base.func if isinstance(base, cst.Call) else None
@@ -51,10 +52,20 @@ def is_given(
         )
     if not isinstance(node, cst.Name):
         return False
-    if any(_is_command(one) and node.value in _parameters(one) for one in functions):
+    if any((_is_command(one) or _is_django(one)) and node.value in _parameters(one) for one in functions):
         return True
     value = bound.get(node.value)
     return value is not None and is_given(value, bound, functions, depth + 1)
+
+
+def _holds_options(name: str) -> bool:
+    """A mapping of what the program was given: ``os.environ``, docopt's, or what Django hands to ``handle``."""
+    return name in {"sys.argv", "argv", "os.environ", "environ"} or _OPTIONS.match(name.rpartition(".")[2]) is not None
+
+
+def _is_django(function: cst.FunctionDef) -> bool:
+    """``handle(self, output, **options)`` of a management command."""
+    return function.name.value == "handle" and function.params.star_kwarg is not None
 
 
 def _is_command(function: cst.FunctionDef) -> bool:

@@ -54,11 +54,13 @@ _TRIGGERS = re.compile(
     r"to_(?:csv|excel|json|parquet|pickle)|read_(?:csv|json|excel)|run_app|run_simple|run_module|run_path|urlretrieve|"
     r"make_server|\w*HTTPServer|\w*(?:TCP|UDP|WSGI)Server|start_http_server|start_server|create_server|"
     r"add_(?:in)?secure_port|load_dotenv|FileSystemLoader|StaticFiles|Jinja2Templates|sqlite\w*|shutil|joblib|shelve|"
-    r"MEDIA_ROOT|UPLOAD_FOLDER|subprocess)\b",
+    r"MEDIA_ROOT|UPLOAD_FOLDER|subprocess|ZipFile|FileType)\b|\bclick\.File\b",
     re.MULTILINE,
 )
 """What a source must hold to be worth parsing."""
-_OPTIONS = re.compile(r"\b(?:parse_(?:known_)?args|FLAGS|argv|environ|getenv|click|typer|docopt)\b")
+_OPTIONS = re.compile(
+    r"\b(?:parse_(?:known_)?args|FLAGS|argv|environ|getenv|click|typer|docopt)\b|\*\*options\b|\boptions\["
+)
 _WRITERS = re.compile(r"\b_*(?:[Ww]rite\w+|[Ss]ave\w*|[Dd]ump(?!s\b)\w*|[Ee]xport\w*|to_\w+)\(")
 """Or both of these: options, and a call that writes by its name (see :mod:`refactor.context.python_options`)."""
 

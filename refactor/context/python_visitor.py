@@ -87,11 +87,12 @@ _RUNS = frozenset((
     "asyncio.create_subprocess_shell",
 ))  # fmt: skip
 
+_WRITE_MODE = re.compile(r"[wax][bt]?\+?[bt]?|r[bt]?\+[bt]?")
 _LISTS_FOLDERS = frozenset(("os.listdir", "os.scandir", "os.walk"))
 
 _TAILS = frozenset(
     name.rpartition(".")[2] for names in (_READ_CALLS, _ONLY_READ, _WRITE_CALLS, _SERVERS, _RUNS) for name in names
-) | {"basicConfig", "run_module", "setup", "iter_modules", "import_module", "__import__"}
+) | {"FileType", "File", "basicConfig", "run_module", "setup", "iter_modules", "import_module", "__import__"}
 """Last components of all names that are looked for: only these are worth a look at the scope."""
 
 _DATABASE = re.compile(r"(?:sqlite(?:\+\w+)?:///)(.+)\Z|(.+\.(?:sqlite3?|db))\Z")
@@ -274,6 +275,9 @@ class _Reader(cst.CSTVisitor):
             self._serve(node, *_SERVERS[name])
         elif name in _RUNS:
             self._runs(node, name)
+        elif name in ("argparse.FileType", "click.File"):
+            # What the option names is opened; a path that is read is no fact either.
+            self._open(node, None, 0, name)
         elif name == "logging.basicConfig":
             target = _keyword(node, "filename")
             if target is not None:
@@ -297,7 +301,7 @@ class _Reader(cst.CSTVisitor):
         elif method in _PATH_WRITE:
             if method != "touch" or not node.args:
                 self._later("write", receiver, node, f"pathlib.Path.{method}")
-        elif method == "open" and self._is_path(receiver):
+        elif method == "open" and (self._is_path(receiver) or self._is_mode(node)):
             self._open(node, receiver, 0, "pathlib.Path.open")
         elif node.args and (method in _DATA_WRITE or (method == "save" and self._is_path(node.args[0].value))):
             self._later("write", node.args[0].value, node, method)
@@ -575,6 +579,11 @@ class _Reader(cst.CSTVisitor):
             bound = self.expressions.get(node.value)
             return bound is not None and not isinstance(bound, cst.Name) and self._is_path(bound)
         return isinstance(node, cst.SimpleString) and "/" in node.raw_value
+
+    def _is_mode(self, node: cst.Call) -> bool:
+        """Whether a call of some ``open`` has a mode where ``Path.open`` has it: ``options["output"].open("w")``."""
+        mode = self.value(_keyword(node, "mode") or _positional(node, 0))
+        return isinstance(mode, str) and len(node.args) < 3 and _WRITE_MODE.fullmatch(mode) is not None
 
     def _class(self, node: cst.BaseExpression) -> str:
         """Qualified name of what made an object: of ``Flask`` for ``app`` after ``app = Flask(__name__)``."""

@@ -34,9 +34,10 @@ _NOT_SHIPPED = (
 )
 """Names of stages that people and pipelines work in (``dev-envs`` is Docker's own example for it)."""
 _TOLD = r"(?:\A|/)(?:Makefile|[Jj]ustfile|Taskfile\.ya?ml|[^/]+\.(?:sh|bash|md|rst|txt|py|go|js|ts|toml))\Z"
-_MAX_TOLD = 2_000
+_MAX_TOLD = 10_000
 _MAX_TOLD_BYTES = 256 * 1024
 _SOCKET = "docker.sock"
+BY_HAND = "write USER with an id in front of CMD, and give that user the folders that the program writes to"
 
 
 def why_not_shipped(reading: StageReading) -> Refused | None:
@@ -83,22 +84,26 @@ def _why_run_so(reading: StageReading) -> Refused | None:
                     f"{service.source} mounts {mount.source} of the host, whose files may be readable by root alone",
                     "check the owner of those files, then write USER by hand",
                 )
-    where = _socket_told(reading)
-    return Refused(f"{where} names the engine's socket, which only root can open") if where is not None else None
+    return _why_socket_told(reading)
 
 
-def _socket_told(reading: StageReading) -> str | None:
+def _why_socket_told(reading: StageReading) -> Refused | None:
     """The first file of the repository (script, test, source, documentation) that names the engine's socket."""
     context = reading.context
 
-    def look() -> str | None:
+    def look() -> Refused | None:
         files = context.files(without=NOT_SOURCES)
-        for path in (
-            [path for path in files if re.search(_TOLD, path)][:_MAX_TOLD] if not isinstance(files, Unknown) else ()
-        ):
+        told = [path for path in files if re.search(_TOLD, path)] if not isinstance(files, Unknown) else []
+        if len(told) > _MAX_TOLD:
+            return Refused(
+                f"whether one of {len(told)} scripts, sources and documents has the container use the engine's socket"
+                " was not looked up: they are too many",
+                BY_HAND,
+            )
+        for path in told:
             data = context.read_bytes(path)
             if not isinstance(data, Unknown) and len(data) <= _MAX_TOLD_BYTES and _SOCKET.encode() in data:
-                return path
+                return Refused(f"{path} names the engine's socket, which only root can open")
         return None
 
     return context.remember("engine-socket", look)

@@ -466,12 +466,12 @@ def _one_script(
             evidence.append(f"`{name}` runs prisma, which reads {schema}")
             return None
     if ran.program == "node":
-        from refactor.ecosystems.node.sources import reads_files, script_files
+        from refactor.ecosystems.node.sources import opens_files, script_files, why_reads
 
         entry = node_entry(ran.args)
         if entry is None and ("-e" in ran.args or "--eval" in ran.args):
             code = " ".join(ran.args)
-            if not re.search(r"require\(\s*['\"]\.|readFile|createReadStream|import\(", code):
+            if not re.search(r"require\(\s*['\"]\.|import\(", code) and not opens_files(code):
                 return None
         elif entry is not None:
             path = layout.source(posixpath.normpath(posixpath.join(ran.folder, entry)), project.step.node)
@@ -481,11 +481,14 @@ def _one_script(
                     f"`{name}` of {manifest.path} runs {entry}, which is not in the build context as named",
                     hint,
                 )
-            if not any(reads_files(context, file) for file in files):
-                found.update(dict.fromkeys(files))
-                evidence.append(f"`{name}` runs {', '.join(files)}, which opens no other file")
-                return None
-            return Refused(f"`{name}` of {manifest.path} runs {entry}, which reads other files", hint)
+            for file in files:
+                why = why_reads(context, file)
+                if why is not None:
+                    what = f"which {why}" if file == files[0] else f"whose {file} {why}"
+                    return Refused(f"`{name}` of {manifest.path} runs {entry}, {what}", hint)
+            found.update(dict.fromkeys(files))
+            evidence.append(f"`{name}` runs {', '.join(files)}, which opens no other file")
+            return None
     if ran.program.split(" ")[-1] in INSTALLING and ran.program.split(" ")[0] in MANAGERS and depth < 3:
         nested = layout.unit(ran.folder, project.step.node)
         if nested is not None and nested.folder != unit.folder:

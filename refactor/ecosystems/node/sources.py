@@ -45,10 +45,12 @@ _SPAWN = re.compile(
     r"\(\s*([\"'`])([^\"'`\n]+)\1?"
 )
 _READS = re.compile(
-    r"\b(?:readFile|readFileSync|createReadStream|readdir|readdirSync|openSync|opendir|glob|globSync|fast-glob|statSync"
-    r"|existsSync|copyFile|copyFileSync|cpSync|copySync|readJson|readJsonSync|execSync|exec|spawn|spawnSync|execFileSync"
-    r"|execFile|fork|execa)\s*\("
+    r"\b(?:readFile|createReadStream|readdir|open|openAsBlob|opendir|glob|fast-glob|stat|lstat|exists|access|readlink"
+    r"|realpath|copyFile|cp|copy|rename|readJson|readJSON|exec|spawn|execFile|execa|execaCommand)(?:Sync)?\s*\("
+    r"|\bfork\s*\(|\bnew\s+Worker\s*\("
 )
+_REGULAR = re.compile(r"(?<=[=(,:;!&|?\[{}\n])\s*/(?![/*])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n\[])+/")
+"""A regular expression, where no division can stand."""
 _NODE_ENV = re.compile(r"\bNODE_ENV\b")
 _MAX_FILES = 2_000
 MAX_CHARACTERS = 1_000_000
@@ -70,17 +72,21 @@ class Facts(NamedTuple):
     """First line that reads NODE_ENV."""
     text: str
     """The source without comments."""
+    why_unread: str | None = None
+    """Why nothing is known of it."""
 
 
 def facts(context: BuildContext, path: str) -> Facts:
-    """The facts of one file; empty ones where it cannot be read."""
+    """The facts of one file; empty ones, with the reason, where it cannot be read."""
     return context.remember(f"node-facts:{path}", lambda: _facts(context, path))
 
 
 def _facts(context: BuildContext, path: str) -> Facts:
     text = context.read(path)
-    if isinstance(text, Unknown) or "\0" in text or len(text) > MAX_CHARACTERS:
-        return Facts({}, (), False, {}, None, "")
+    if isinstance(text, Unknown):
+        return Facts({}, (), False, {}, None, "", text.reason)
+    if "\0" in text or len(text) > MAX_CHARACTERS:
+        return Facts({}, (), False, {}, None, "", f"{path} is no source that people write")
     return facts_of(text)
 
 
@@ -206,7 +212,7 @@ class Graph(NamedTuple):
 
     files: tuple[str, ...]
     dynamic: str | None
-    """A file that loads modules by computed names, so that more may be reached."""
+    """A file that loads modules by computed names, or is one too many to follow, so that more may be reached."""
     missing: tuple[str, ...]
     """Imports that name no file of the context (made by a build, or left out)."""
 
@@ -230,6 +236,8 @@ def graph(context: BuildContext, entries: Iterable[str]) -> Graph:
             elif target not in seen:
                 seen[target] = None
                 waiting.append(target)
+    if waiting and dynamic is None:
+        dynamic = waiting[-1]
     return Graph(tuple(seen), dynamic, tuple(missing))
 
 
@@ -242,10 +250,41 @@ def script_files(context: BuildContext, path: str) -> tuple[str, ...] | None:
     return None if reached.dynamic is not None or reached.missing else reached.files
 
 
-def reads_files(context: BuildContext, path: str) -> bool:
-    """Whether a source may open files, or start programs that do."""
-    text = facts(context, path).text
-    return _READS.search(text) is not None or ("process.argv" in text and "fs" in text)
+def why_reads(context: BuildContext, path: str) -> str | None:
+    """Why a source may open files, or start programs that do; None where all of it was read and nothing does.
+
+    What other people's packages do is not read.
+    """
+    if path.endswith(".json"):
+        return None
+    about = facts(context, path)
+    if about.why_unread is not None:
+        return f"cannot be read: {about.why_unread}"
+    if not path.endswith(SUFFIXES) and not re.match(r"#!.*\bnode\b", about.text):
+        return "is in a language that is not read"
+    code = context.read(path)
+    unclosed = _why_unclosed(about.text)
+    if unclosed is not None:
+        return f"cannot be read: {unclosed}"
+    # Comments count as well: what a regular expression with `/*` in it hides looks like one.
+    if isinstance(code, Unknown) or opens_files(code):
+        return "reads other files"
+    package = next(iter(about.packages), None)
+    return None if package is None else f"uses {package}, and what that reads is not known"
+
+
+def opens_files(code: str) -> bool:
+    """Whether code may open files, or start programs that do, by the calls that it has."""
+    return _READS.search(code) is not None or ("process.argv" in code and "fs" in code)
+
+
+def _why_unclosed(code: str) -> str | None:
+    """Brackets that do not close, outside of strings and regular expressions, as far as a look at the text tells."""
+    bare = _REGULAR.sub(" ", _TOKEN.sub(" ", code))
+    for first, last in ("()", "[]", "{}"):
+        if bare.count(first) != bare.count(last):
+            return f"`{first}` and `{last}` do not match"
+    return None
 
 
 _TEST = re.compile(
@@ -287,10 +326,11 @@ __all__ = [
     "graph",
     "is_test",
     "is_tool_config",
+    "opens_files",
     "packages_of",
-    "reads_files",
     "resolve",
     "resolve_path",
     "script_files",
+    "why_reads",
     "without_comments",
 ]

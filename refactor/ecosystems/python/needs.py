@@ -54,6 +54,7 @@ _WHEELS_THAT_LOAD: Mapping[str, tuple[str, ...]] = {
     "opencv-contrib-python-headless": ("libglib2.0-dev",),
     "ibm-db": ("libxml2-dev",),
 }
+_MAX_SOURCES = 2_000
 _LOADS_OPENMP = frozenset({"lightgbm", "implicit", "pycaret", "lightfm"})
 
 
@@ -175,9 +176,10 @@ def why_library_unknown(image: BaseImage, building: Iterable[Building]) -> str |
     return None
 
 
-def programs(installs: Iterable[ReadInstall], context: BuildContext) -> Mapping[str, str]:
-    """Programs that the project starts at run time -> where: its sources and the distributions that it
-    installs.
+def programs(installs: Iterable[ReadInstall], context: BuildContext) -> dict[str, str] | Unknown:
+    """Programs that the project starts at run time -> where: its sources and the distributions that it installs.
+
+    Unknown where not all sources were read.
     """
     found: dict[str, str] = {}
     for install in installs:
@@ -185,8 +187,17 @@ def programs(installs: Iterable[ReadInstall], context: BuildContext) -> Mapping[
             program = PROGRAMS.get(need.name or "")
             if program is not None:
                 found.setdefault(program, f"the distribution {need.name}")
-    found.update(_called_by_sources(context))
-    return found
+    called = _called_by_sources(context)
+    return called if isinstance(called, Unknown) else {**found, **called}
+
+
+def sources(context: BuildContext) -> tuple[str, ...] | Unknown:
+    """Paths of the Python sources, without tests and other people's code; Unknown where they are too many to read."""
+    files = context.files(without=NOT_SOURCES)
+    if isinstance(files, Unknown):
+        return files
+    found = tuple(path for path in files if path.endswith(".py") and not is_test(path))
+    return Unknown(f"there are more than {_MAX_SOURCES} Python sources") if len(found) > _MAX_SOURCES else found
 
 
 _CALL = re.compile(
@@ -196,21 +207,21 @@ _CALL = re.compile(
 )
 
 
-def _called_by_sources(context: BuildContext) -> Mapping[str, str]:
+def _called_by_sources(context: BuildContext) -> Mapping[str, str] | Unknown:
     def read() -> Mapping[str, str] | Unknown:
-        files = context.files(without=NOT_SOURCES)
+        files = sources(context)
         if isinstance(files, Unknown):
             return files
         found: dict[str, str] = {}
-        for path in [path for path in files if path.endswith(".py") and not is_test(path)][:2_000]:
-            text = context.read(path)
-            if isinstance(text, Unknown) or "(" not in text:
-                continue
+        for path in files:
+            data = context.read_bytes(path)
+            if isinstance(data, Unknown):
+                return data
+            text = data.decode("utf-8", "replace")
             for match in _CALL.finditer(text):
                 name = match[1].rpartition("/")[2]
                 if name in system.PROVIDERS:
                     found.setdefault(name, f"{path}:{text.count(chr(10), 0, match.start()) + 1}")
         return found
 
-    answer = context.remember("python-programs", read)
-    return {} if isinstance(answer, Unknown) else answer
+    return context.remember("python-programs", read)

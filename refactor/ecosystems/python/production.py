@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from refactor.context import BuildContext, Unknown
-from refactor.context.literals import NOT_SOURCES, is_test
 from refactor.ecosystems.ecosystem import Rewrite
 from refactor.ecosystems.python.installs import ReadInstall
+from refactor.ecosystems.python.needs import sources
 from refactor.ecosystems.python.stage import Action, PythonStage, distribution_name, pinned_version
 from refactor.ecosystems.system import programs_started
 from refactor.flow.reading import Refused, StageReading, Step
@@ -142,6 +142,8 @@ def _why_needed(stage: PythonStage, development: frozenset[str]) -> Refused | No
         if used:
             return Refused(f"the start command runs {used[0]}, a development dependency")
     imported = _imported(reading.context, frozenset(development))
+    if isinstance(imported, Unknown):
+        return Refused(f"whether the program imports a development dependency is not known: {imported.reason}")
     if imported is not None:
         name, where = imported
         return Refused(f"{where} imports {name}, a development dependency", "move it to the run-time dependencies")
@@ -151,15 +153,16 @@ def _why_needed(stage: PythonStage, development: frozenset[str]) -> Refused | No
 _IMPORT = re.compile(r"^\s*(?:from|import)\s+([A-Za-z_][\w]*(?:\s*,\s*[A-Za-z_]\w*)*)", re.MULTILINE)
 
 
-def _imported(context: BuildContext, development: frozenset[str]) -> tuple[str, str] | None:
+def _imported(context: BuildContext, development: frozenset[str]) -> tuple[str, str] | Unknown | None:
     modules = {_IMPORT_NAMES.get(name, name.replace("-", "_")): name for name in development}
-    files = context.files(without=NOT_SOURCES)
+    files = sources(context)
     if isinstance(files, Unknown):
-        return None
-    for path in [path for path in files if path.endswith(".py") and not is_test(path)][:2_000]:
-        text = context.read(path)
-        if isinstance(text, Unknown):
-            continue
+        return files
+    for path in files:
+        data = context.read_bytes(path)
+        if isinstance(data, Unknown):
+            return data
+        text = data.decode("utf-8", "replace")
         for match in _IMPORT.finditer(text):
             for module in re.split(r"\s*,\s*", match[1]):
                 if module in modules:

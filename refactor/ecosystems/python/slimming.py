@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from refactor.context import Unknown
 from refactor.ecosystems import system
 from refactor.ecosystems.ecosystem import Slim
 from refactor.ecosystems.python import needs
@@ -71,7 +72,9 @@ def slim(reading: StageReading) -> Slim | Refused | None:
     for name, why in needs.libraries(installs, image, needs.built_from_source(installs)).items():
         if name not in target.preinstalled:
             packages[name] = why
-    called = dict(needs.programs(installs, reading.context))
+    called = needs.programs(installs, reading.context)
+    if isinstance(called, Unknown):
+        return Refused(f"which programs of the full image the sources start is not known: {called.reason}")
     called.update(system.programs_started(reading))
     for act in stage.acts:
         name = (act.command.name or "").rpartition("/")[2]

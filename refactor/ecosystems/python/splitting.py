@@ -123,7 +123,10 @@ def _git(
     fetched = needs.is_git(building)
     if not fetched or not system.is_kept(reading, "git"):
         return None
-    called = {**needs.programs(installs, reading.context), **system.programs_started(reading)}.get("git")
+    by_sources = needs.programs(installs, reading.context)
+    if isinstance(by_sources, Unknown):
+        return Refused(f"which programs the sources start is not known: {by_sources.reason}")
+    called = {**by_sources, **system.programs_started(reading)}.get("git")
     if called is not None:
         return Refused(
             f"git, which fetches {', '.join(fetched)}, is called at run time as well ({called}): a virtual environment "
@@ -181,7 +184,9 @@ class _Plan:
         libraries = needs.libraries(self.installs, self.image, self.building) if self.image.distro else {}
         build_only = dict.fromkeys(_SYSTEM_PYTHON, "Python comes with the base image")
         fetched = needs.is_git(self.building)
-        called = dict(needs.programs(self.installs, context))
+        called = needs.programs(self.installs, context)
+        if isinstance(called, Unknown):
+            return Refused(f"which programs the sources start is not known: {called.reason}")
         messages = self._compiles_messages()
         if messages is not None:
             called["msgfmt"] = messages
