@@ -287,7 +287,7 @@ def test_a_silent_registry_is_said_once_and_the_table_decides(tmp_path: Path, re
     record = online(tmp_path, "http://127.0.0.1:1", "FROM node\nCOPY . .\n", **{".nvmrc": "20.11.1"})
     assert "+FROM node:20.11.1\n" in (record.diff or "")
     (error,) = record.errors
-    assert "does not answer as a registry" in str(error)
+    assert "the registry http://127.0.0.1:1 does not answer" in str(error)
 
 
 def test_a_host_that_only_the_file_names_is_not_asked(tmp_path: Path, registry: str) -> None:

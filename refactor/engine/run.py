@@ -183,7 +183,7 @@ def _ask(index_url: str, registry_url: str | None) -> tuple[Index | Registry, ..
     from refactor.ecosystems.python.wheels import ask
     from refactor.images import registry
 
-    index, images = Index(index_url), registry.Registry(registry_url or registry.DOCKER_HUB)
+    index, images = Index(index_url), registry.Registry(registry_url)
     ask(index)
     registry.ask(images)
     return index, images

@@ -48,31 +48,51 @@ class Distribution:
 
     def get(self, repository: str, kind: str, name: str, accept: Sequence[str] = ()) -> bytes:
         """A manifest (``kind`` "manifests", by tag or digest) or a blob ("blobs"). Raises :class:`RegistryProblem`."""
-        path = f"{self.base}/v2/{repository}/{kind}/{name}"
-        try:
-            status, headers, data = self._ask(path, accept, self._tokens.get(repository))
-            if status == 401:
-                token = self._token(headers.get("www-authenticate", ""))
-                if token is not None:
-                    self._tokens[repository] = token
-                    status, headers, data = self._ask(path, accept, token)
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-            why = str(error) or type(error).__name__
-            raise RegistryProblem(f"the registry {self.base} does not answer: {why}", "check the network") from None
+        status, _, data = self._authorised("GET", repository, kind, name, accept)
         if status == 200:
             return data
         if status in {401, 403, 404}:
             what = f"the registry {self.base} has no {repository} {name} for everyone to read ({status})"
             raise RegistryProblem(what, "check the name; an image behind a login is measured once it is pulled")
-        if status == 429:
-            raise RegistryProblem(f"the registry {self.base} has had enough requests ({status})", "try again later")
-        raise RegistryProblem(f"the registry {self.base} answers with status {status}", "try again later")
+        raise self._overdone(status)
 
-    def _ask(self, url: str, accept: Sequence[str], token: str | None) -> tuple[int, httpx.Headers, bytes]:
+    def digest(self, repository: str, tag: str) -> str | None:
+        """The digest that a tag stands for, "" where there is no such tag, None for a repository that is not for
+        everyone (or is not there: both are answered alike). Raises :class:`RegistryProblem`."""
+        status, headers, _ = self._authorised("HEAD", repository, "manifests", tag, (*INDEXES, *MANIFESTS))
+        if status in {401, 403, 404}:
+            return "" if status == 404 else None
+        digest = str(headers.get("docker-content-digest", ""))
+        if status != 200 or not re.fullmatch("sha256:[0-9a-f]{64}", digest):
+            raise self._overdone(status)
+        return digest
+
+    def _overdone(self, status: int) -> RegistryProblem:
+        if status == 429:
+            return RegistryProblem(f"the registry {self.base} has had enough requests ({status})", "try again later")
+        return RegistryProblem(f"the registry {self.base} answers with status {status}", "try again later")
+
+    def _authorised(
+        self, method: str, repository: str, kind: str, name: str, accept: Sequence[str]
+    ) -> tuple[int, httpx.Headers, bytes]:
+        path = f"{self.base}/v2/{repository}/{kind}/{name}"
+        try:
+            status, headers, data = self._ask(method, path, accept, self._tokens.get(repository))
+            if status == 401:
+                token = self._token(headers.get("www-authenticate", ""))
+                if token is not None:
+                    self._tokens[repository] = token
+                    status, headers, data = self._ask(method, path, accept, token)
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+            why = str(error) or type(error).__name__
+            raise RegistryProblem(f"the registry {self.base} does not answer: {why}", "check the network") from None
+        return status, headers, data
+
+    def _ask(self, method: str, url: str, accept: Sequence[str], token: str | None) -> tuple[int, httpx.Headers, bytes]:
         headers = {"Accept": ", ".join(accept)} if accept else {}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
-        with self._client.stream("GET", url, headers=headers) as answer:
+        with self._client.stream(method, url, headers=headers) as answer:
             data = b""
             for part in answer.iter_bytes():
                 data += part
