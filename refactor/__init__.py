@@ -65,6 +65,9 @@ from refactor.ecosystems.compile_caches import (
     compile_caches as compile_caches,
     mounts_for as mounts_for,
 )
+from refactor.ecosystems.serving import (
+    Serving as Serving,
+)
 from refactor.ecosystems.split import (
     variant_reference as variant_reference,
 )

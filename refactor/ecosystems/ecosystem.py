@@ -10,6 +10,7 @@ from refactor.shell import Command, PackageCall
 from refactor.syntax import Instruction
 
 if TYPE_CHECKING:
+    from refactor.ecosystems.serving import Serving
     from refactor.ecosystems.versions import Naming
     from refactor.flow.effects import Effect, Invocation
 
@@ -190,6 +191,10 @@ class Ecosystem:
         () where nothing that is started is of this language.
         """
         return ()
+
+    def serving(self, reading: StageReading) -> Serving | Refused | None:
+        """The route by which the started program tells that it is well; None where it is not of this language."""
+        return None
 
     def written(self, reading: StageReading) -> Written | Refused:
         """Where the program writes at run time, inside the image."""

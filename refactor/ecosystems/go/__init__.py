@@ -9,6 +9,7 @@ from refactor.ecosystems.ecosystem import Ecosystem, Install, SplitPlan, Written
 from refactor.flow.reading import Refused, StageReading, Step
 
 if TYPE_CHECKING:
+    from refactor.ecosystems.serving import Serving
     from refactor.ecosystems.versions import Naming
 
 
@@ -52,6 +53,11 @@ class Go(Ecosystem):
         from refactor.ecosystems.go.writing import program
 
         return program(reading, self._origin(reading))
+
+    def serving(self, reading: StageReading) -> Serving | Refused | None:
+        from refactor.ecosystems.go.health import serving
+
+        return serving(reading, self.program(reading))
 
     def written(self, reading: StageReading) -> Written | Refused:
         from refactor.ecosystems.go.writing import written

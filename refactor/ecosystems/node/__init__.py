@@ -19,6 +19,7 @@ from refactor.ecosystems.ecosystem import (
 from refactor.flow.reading import Refused, StageReading, Step
 
 if TYPE_CHECKING:
+    from refactor.ecosystems.serving import Serving
     from refactor.ecosystems.versions import Naming
 
 _MANAGERS = frozenset({"npm", "yarn", "pnpm", "bun", "corepack"})
@@ -86,6 +87,11 @@ class Node(Ecosystem):
         from refactor.ecosystems.node.program import program
 
         return program(reading)
+
+    def serving(self, reading: StageReading) -> Serving | Refused | None:
+        from refactor.ecosystems.node.health import serving
+
+        return serving(reading)
 
     def written(self, reading: StageReading) -> Written | Refused:
         from refactor.ecosystems.node.writing import written

@@ -11,6 +11,7 @@ from refactor.shell import PackageCall
 
 if TYPE_CHECKING:
     from refactor.context.python_manifests import Requirement
+    from refactor.ecosystems.serving import Serving
     from refactor.ecosystems.versions import Naming
 
 _MANAGERS = frozenset({"pip", "poetry", "uv", "pdm", "pipenv"})
@@ -96,6 +97,11 @@ class Python(Ecosystem):
         from refactor.ecosystems.python.program import program
 
         return program(reading)
+
+    def serving(self, reading: StageReading) -> Serving | Refused | None:
+        from refactor.ecosystems.python.health import serving
+
+        return serving(reading)
 
     def written(self, reading: StageReading) -> Written | Refused:
         from refactor.ecosystems.python.writing import written

@@ -1,0 +1,68 @@
+"""The route by which a Go server tells that it is well, and its port: ``net/http``, gin, echo, fiber, chi, gorilla."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from refactor.context import Unknown
+from refactor.ecosystems.serving import BY_HAND, ROUTE, Port, Serving, best_route, only_port, settled
+from refactor.flow.reading import Refused, StageReading
+
+_ROUTERS = (
+    r"(?:http\.NewServeMux|gin\.(?:Default|New)|echo\.New|fiber\.New|chi\.New(?:Router|Mux)|mux\.NewRouter"
+    r"|httprouter\.New)\("
+)
+_PREFIXED = r"\bStripPrefix\(|\.Mount\(|\bListenAndServeTLS\b|\bRunTLS\("
+_ADDRESS = r'(?:ListenAndServe|Run|Start|Listen)\(\s*"[\w.]*:(\d{1,5})"|\bAddr:\s*"[\w.]*:(\d{1,5})"'
+_FROM_ENVIRONMENT = r"(\w+)\s*:?=\s*os\.Getenv\(\"(\w*PORT)\"\)"
+
+
+def serving(reading: StageReading, files: tuple[str, ...] | Refused) -> Serving | Refused | None:
+    """See :meth:`Ecosystem.serving`; ``files`` are the program's sources."""
+    if isinstance(files, Refused):
+        return files
+    if not files:
+        return None
+    texts: dict[str, str] = {}
+    for path in files:
+        text = reading.context.read(path)
+        if isinstance(text, Unknown):
+            return Refused(f"a source of the program cannot be read: {text.reason}")
+        texts[path] = re.sub(r"(?m)^\s*//.*$", "", text)
+    prefixed = next((path for path, text in texts.items() if re.search(_PREFIXED, text)), None)
+    if prefixed is not None:
+        return Refused(f"{prefixed} serves below a prefix or by TLS, so the whole address is not known", BY_HAND)
+    route = best_route(one for path, text in texts.items() for one in _routes(path, text))
+    if route is None:
+        return Refused(
+            f"no route of the {len(files)} sources of the program tells that it is well",
+            "answer to GET /health, or write the HEALTHCHECK by hand",
+        )
+    found = only_port(port for path, text in texts.items() for port in _ports(path, text))
+    port = settled(reading, found) if isinstance(found, Port) else found
+    if port is None:
+        return Refused("no source of the program spells out the port that it listens on", BY_HAND)
+    if isinstance(port, Refused):
+        return port
+    shown = f"${port.variable} ({port.number})" if port.variable else str(port.number)
+    return Serving(route[0], port, (f"{route[1]} answers to {route[0]}", f"{port.by} listens on port {shown}"))
+
+
+def _routes(path: str, text: str) -> Iterator[tuple[str, str]]:
+    names = {"http", *re.findall(rf"(\w+)\s*:?=\s*{_ROUTERS}", text)}
+    for name in names:
+        pattern = rf'\b{name}\.(?:HandleFunc|Handle|GET|Get)\(\s*"(?:GET )?({ROUTE})"'
+        for found in re.finditer(pattern, text):
+            yield found[1], f"{path}:{text.count(chr(10), 0, found.start()) + 1}"
+
+
+def _ports(path: str, text: str) -> Iterator[Port]:
+    for found in re.finditer(_ADDRESS, text):
+        yield Port(int(found[1] or found[2]), by=path)
+    for name, variable in re.findall(_FROM_ENVIRONMENT, text):
+        default = re.search(rf'\b{name}\s*=\s*":?(\d{{1,5}})"', text)
+        yield Port(int(default[1]) if default else None, variable, path)
+
+
+__all__ = ["serving"]

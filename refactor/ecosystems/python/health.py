@@ -1,0 +1,187 @@
+"""The route by which a Python web application tells that it is well, and its port: Flask, FastAPI and their kin."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+
+from refactor.context import BuildContext, Unknown
+from refactor.ecosystems.python.program import SERVERS, entries, program
+from refactor.ecosystems.serving import (
+    BY_HAND,
+    ROUTE,
+    Port,
+    Serving,
+    argument_port,
+    best_route,
+    only_port,
+    settled,
+    started_roots,
+)
+from refactor.flow.reading import Refused, StageReading
+
+_APPS = frozenset({"Flask", "FastAPI", "Quart", "Starlette", "Sanic", "Litestar", "Bottle", "Robyn"})
+_GETS = frozenset({"get", "route", "api_route"})
+_DEFAULT_PORTS = {"uvicorn": 8000, "gunicorn": 8000, "hypercorn": 8000, "flask": 5000, "fastapi": 8000, "daphne": 8000,
+                  "waitress-serve": 8080, "granian": 8000, "quart": 5000, "sanic": 8000}  # fmt: skip
+"""What these listen on without an option. Sources: their documentation of ``--port`` and ``--bind``."""
+_OWN_VARIABLES = {"gunicorn": "PORT", "uvicorn": "UVICORN_PORT", "flask": "FLASK_RUN_PORT", "quart": "QUART_RUN_PORT"}
+_SECURE = r"--(?:ssl-)?(?:certfile|keyfile)\b|--cert\b|\bssl_context\s*=|\bssl_certfile\s*="
+_ENVIRONMENT = r"(?:environ\.get|getenv|environ\.setdefault)\(\s*[\"'](\w*PORT)[\"']\s*,\s*[\"']?(\d{1,5})\b"
+_REQUIRED = r"environ\[\s*[\"'](\w*PORT)[\"']\s*\]"
+_MAX_CHARACTERS = 200_000
+
+
+def serving(reading: StageReading) -> Serving | Refused | None:
+    """See :meth:`Ecosystem.serving`."""
+    files = program(reading)
+    if isinstance(files, Refused):
+        return files
+    if not files:
+        return None
+    texts = {path: _text(reading.context, path) for path in files}
+    argv = " ".join(word for root in started_roots(reading) for word in root.words)
+    secure = next((path for path, text in (("the start", argv), *texts.items()) if re.search(_SECURE, text)), None)
+    if secure is not None:
+        return Refused(f"{secure} serves by TLS, and no certificate is known to the check", BY_HAND)
+    route = _route(reading, texts)
+    if isinstance(route, Refused):
+        return route
+    found = _port(reading, texts)
+    port = settled(reading, found) if isinstance(found, Port) else found
+    if isinstance(port, Refused):
+        return port
+    shown = f"${port.variable} ({port.number})" if port.variable else str(port.number)
+    evidence = (f"{route[1]} answers to {route[0]}", f"{port.by} listens on port {shown}")
+    return Serving(route[0], port, evidence, _probe(reading, route[0], port))
+
+
+def _text(context: BuildContext, path: str) -> str:
+    text = context.read(path)
+    return "" if isinstance(text, Unknown) or len(text) > _MAX_CHARACTERS else text
+
+
+def _route(reading: StageReading, texts: dict[str, str]) -> tuple[str, str] | Refused:
+    """A route of the application that is started: one of a router stands below a prefix, and a second application in
+    the project may be another program."""
+    routes: list[tuple[str, str]] = []
+    makers = []
+    started = entries(reading)
+    first = set(started) if not isinstance(started, Refused) else set()
+    for path, text in texts.items():
+        apps, found = _routes(path, text)
+        makers += [path] if apps else []
+        routes += found
+    if len(makers) > 1:
+        routes = [one for one in routes if one[1].rpartition(":")[0] in first]
+    best = best_route(routes)
+    if best is not None:
+        return best
+    if any("django" in text for text in texts.values()):
+        return Refused(
+            "Django answers only hosts that ALLOWED_HOSTS names, and its routes are put together when it runs", BY_HAND
+        )
+    return Refused(
+        f"no route of the {len(texts)} sources of the program tells that it is well",
+        "answer to GET /health on the application itself, or write the HEALTHCHECK by hand",
+    )
+
+
+def _routes(path: str, text: str) -> tuple[set[str], list[tuple[str, str]]]:
+    """Names of applications that a source makes, and the routes that it adds to them."""
+    if not any(name in text for name in _APPS):
+        return set(), []
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set(), []
+    apps: set[str] = set()
+    mounted: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and _last(node.value.func) in _APPS:
+            apps |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+        elif isinstance(node, ast.Call) and _last(node.func) == "mount":
+            mounted |= {one.id for one in node.args if isinstance(one, ast.Name)}
+    found = []
+    for node in ast.walk(tree):
+        for call in node.decorator_list if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else ():
+            route = _decorated(call, apps - mounted)
+            if route is not None:
+                found.append((route, f"{path}:{call.lineno}"))
+    return apps, found
+
+
+def _decorated(call: ast.expr, apps: set[str]) -> str | None:
+    """The route of ``@app.get("/health")``; None for other methods, arguments and receivers."""
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute) or not call.args:
+        return None
+    receiver, first = call.func.value, call.args[0]
+    if not isinstance(receiver, ast.Name) or receiver.id not in apps or call.func.attr not in _GETS:
+        return None
+    methods = next((word.value for word in call.keywords if word.arg == "methods"), None)
+    if methods is not None and "GET" not in ast.dump(methods):
+        return None
+    text = first.value if isinstance(first, ast.Constant) else None
+    return text if isinstance(text, str) and re.fullmatch(ROUTE, text) else None
+
+
+def _last(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def _port(reading: StageReading, texts: dict[str, str]) -> Port | Refused:
+    for root in started_roots(reading):
+        server = next((word for word in root.words if word.rpartition("/")[2] in SERVERS), None)
+        given = argument_port(root)
+        if given is not None:
+            return given
+        if server is not None:
+            name = server.rpartition("/")[2]
+            if name == "gunicorn" and any(path.rpartition("/")[2].startswith("gunicorn") for path in texts):
+                return Refused("gunicorn's settings file may name the port", "name it in CMD: --bind 0.0.0.0:8000")
+            if name not in _DEFAULT_PORTS:
+                return Refused(f"where {name} listens is in its settings, which are not read for it", BY_HAND)
+            return Port(_DEFAULT_PORTS[name], _OWN_VARIABLES.get(name, ""), f"{name} without --port")
+    found = only_port(_listened(reading.context, list(texts)))
+    if isinstance(found, Refused):
+        return found
+    return found or Refused("neither CMD nor a source of the program spells out its port", BY_HAND)
+
+
+def _listened(context: BuildContext, files: Sequence[str]) -> Iterator[Port]:
+    from refactor.context.python_source import facts
+
+    for path in files:
+        one = facts(context, path)
+        if isinstance(one, Unknown):
+            continue
+        text = _text(context, path)
+        variables = {int(number): name for name, number in re.findall(_ENVIRONMENT, text)}
+        for number in one.ports:
+            yield Port(number, variables.get(number, ""), path)
+        if one.computed_ports:
+            required = re.findall(_REQUIRED, text)
+            yield from (Port(None, name, path) for name in dict.fromkeys(required))
+
+
+def _probe(reading: StageReading, route: str, port: Port) -> tuple[str, ...]:
+    image = reading.image
+    program = "python"
+    if image is not None and image.family == "distroless" and image.entrypoint:
+        program = image.entrypoint[0]
+    elif image is None or image.family not in {"python", "pypy"}:
+        return ()
+    elif image.family == "pypy":
+        program = "pypy3"
+    number = f"int(os.environ.get('{port.variable}') or {port.number})" if port.variable else str(port.number)
+    imports = "http.client, os" if port.variable else "http.client"
+    # Not urllib: it would ask a proxy that the environment names.
+    code = (
+        f"import {imports}; c = http.client.HTTPConnection('127.0.0.1', {number}, timeout=4); "
+        f"c.request('GET', '{route}'); exit(c.getresponse().status >= 400)"
+    )
+    return program, "-c", code
+
+
+__all__ = ["serving"]
