@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import permutations
+from itertools import combinations, permutations
 from pathlib import Path
 
 import pytest
@@ -11,8 +11,22 @@ from refactor import BuildContext, Codemod, fix, parse
 from refactor.codemod.codemod import discover
 from tests.conftest import CORPUS
 
+SPLIT_FIRST = "a codemod that comes first works on the stage that is split afterwards: the phases order them"
+ORDER_MATTERS = {
+    ("chain-runs", "pair-apt-update"): "an install that is joined already has its update",
+    ("chain-runs", "clean-package-cache"): "what is joined first is cleaned once, at the end",
+    ("chain-runs", "join-installs"): "the one that joins first sets the indentation",
+    ("clean-package-cache", "join-installs"): "the one that adds a line first sets the indentation",
+    ("clean-package-cache", "split-build-stage"): SPLIT_FIRST,
+    ("run-as-user", "split-build-stage"): SPLIT_FIRST,
+    ("run-program-directly", "split-build-stage"): SPLIT_FIRST,
+    ("split-build-stage", "use-slim-base"): SPLIT_FIRST,
+}
+"""Pairs that give another file in the other order than the one they run in, and why that is no fault."""
+
 APPS = sorted(path.parent for path in (CORPUS / "apps").glob("*/Dockerfile"))
 SYSTEM = sorted((CORPUS / "dockerfiles" / "system").glob("*/Dockerfile"))
+ALONE = sorted((CORPUS / "dockerfiles").rglob("Dockerfile*"))
 
 
 @pytest.mark.parametrize("first", discover(), ids=lambda cls: cls.id)
@@ -48,6 +62,22 @@ def test_what_packages_are_installed_with_makes_no_difference_to_the_order(first
             orders = permutations((known[first], known[second]))
             results = {fix(source.encode(), codemods=order).after for order in orders}
             assert len(results) == 1, (second, results)
+
+
+def test_pairs_give_the_same_file_in_both_orders() -> None:
+    files = [((app / "Dockerfile").read_bytes(), BuildContext.open(str(app))) for app in APPS[::4]]
+    files += [(path.read_bytes(), BuildContext.unknown("it lies alone")) for path in ALONE]
+    differ = set()
+    for source, context in files:
+        acting = {cls for cls in discover() if fix(source, context, codemods=[cls]).applied}
+        for pair in combinations(discover(), 2):
+            if acting.isdisjoint(pair):
+                continue
+            changes = [fix(source, context, codemods=order) for order in permutations(pair)]
+            assert [change.failure for change in changes] == [None, None], [cls.id for cls in pair]
+            if changes[0].after != changes[1].after:
+                differ.add(tuple(sorted(cls.id for cls in pair)))
+    assert differ <= ORDER_MATTERS.keys()
 
 
 @pytest.mark.parametrize("path", SYSTEM, ids=lambda path: path.parent.name)
