@@ -222,6 +222,24 @@ class CopyManifestsFirst(Codemod):
             files={"shop.py": "import flask\napp = flask.Flask(__name__)\n"},
         ),
         rewrites(
+            "programs that are installed for the whole image",
+            before="""
+            FROM node:20-slim
+            WORKDIR /app
+            COPY . .
+            RUN npm install -g pm2@5 && npm cache clean --force
+            CMD ["pm2-runtime", "server.js"]
+            """,
+            after="""
+            FROM node:20-slim
+            WORKDIR /app
+            RUN npm install -g pm2@5 && npm cache clean --force
+            COPY . .
+            CMD ["pm2-runtime", "server.js"]
+            """,
+            files={"server.js": "require('http')\n", "node_modules/left/index.js": ""},
+        ),
+        rewrites(
             "settings of the package manager are copied in between",
             before="""
             FROM python:3.12-slim
@@ -417,9 +435,9 @@ def _first_broad_copy(reading: StageReading, step: Step, manifests: Sequence[str
 
 
 def _why_not_products(reading: StageReading, install: Install) -> Refused | None:
-    if install.new_command:
+    folder = reading.in_context(install.folder, install.step.node)
+    if install.new_command or folder is None:
         return None
-    folder = reading.in_context(install.folder, install.step.node) or ""
     for name in PRODUCTS:
         path = posixpath.join(folder, name)
         if reading.context.exists(path) is True:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from refactor.context import Unknown
 from refactor.ecosystems.ecosystem import Install, Rewrite
@@ -50,7 +50,20 @@ def installs(reading: StageReading) -> Sequence[Install | tuple[Step, Refused]]:
         found.append(
             Install(project.step, _with_preparation(project), project.folder, answer.manifests, answer.evidence)
         )
-    return found
+    found += _global_installs(reading)
+    return sorted(found, key=lambda one: reading.position(one[0].node))
+
+
+_GLOBAL = "/usr/local/lib/node_modules"
+
+
+def _global_installs(reading: StageReading) -> Iterator[Install]:
+    """Programs that are installed by name for the whole image: nothing of the context is read for them."""
+    for step, call in reading.calls:
+        plain = all(word.value and not word.value.startswith((".", "/", "file:")) for word in call.packages)
+        if call.manager in MANAGERS and call.action == "global-install" and call.packages and plain:
+            names = ", ".join(word.literal for word in call.packages)
+            yield Install(step, (call.command,), _GLOBAL, (), (f"{names}: installed by name, for the whole image",))
 
 
 def _with_preparation(project: Project) -> tuple[Command, ...]:
