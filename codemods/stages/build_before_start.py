@@ -29,6 +29,11 @@ FILES = {
     "tsconfig.json": '{"compilerOptions": {"outDir": "./dist"}}',
     "src/main.ts": "console.log(1)\n",
 }
+NEXT = {
+    "package.json": '{"scripts": {"dev": "next dev", "build": "next build", "start": "next start"},'
+    ' "dependencies": {"next": "15"}}',
+    "pages/index.js": "export default () => 'hello'\n",
+}
 
 
 class BuildBeforeStart(Codemod):
@@ -36,18 +41,21 @@ class BuildBeforeStart(Codemod):
 
     Why
     ---
-    A container that compiles when it starts (`nest start`, `ts-node`, `tsx`) is up late, and ships
-    compilers and sources.
+    A container that compiles when it starts (`nest start`, `ts-node`, `tsx`), or runs a development server
+    (`next dev`, `nodemon`), is up late, and ships compilers and sources.
 
     What it does
     ------------
-    Where the project has a script that builds and one that starts what was built (`build` and `start:prod`), the
-    build becomes a RUN after the last copy, and CMD starts its result. `split-build-stage` can then do its part.
+    Where the project has a script that builds and one that starts what was built (`build` and `start:prod`, or
+    `start` beside `dev`), or where tsconfig.json says what becomes of the started source, the build becomes a RUN after
+    the last copy, and CMD starts its result. `split-build-stage` can then do its part. A plain file that is only
+    watched (`nodemon app.js`) is started as the `start` script does.
 
     When it refuses
     ---------------
     When it is not known that the build makes the file that is started, when the install leaves out what the build
-    needs, and when the program is watched for changes, which is meant for development.
+    needs, when a source opens other sources as it runs or reads a value that a build would write into its result, and
+    where Compose mounts the sources, which is meant for development.
 
     Safety
     ------
@@ -89,16 +97,124 @@ class BuildBeforeStart(Codemod):
             files={**FILES, "package.json": '{"scripts": {' + SCRIPTS % "out/main" + "}}"},
             because="is not known to make out/main",
         ),
-        leaves(
-            "watched for changes",
-            """
+        rewrites(
+            "compiled and watched for changes",
+            before="""
             FROM node:20
             WORKDIR /app
             COPY . .
             RUN npm install
             CMD ["npx", "nest", "start", "--watch"]
             """,
+            after="""
+            FROM node:20
+            WORKDIR /app
+            COPY . .
+            RUN npm install
+            RUN npm run build
+            CMD ["node", "dist/main"]
+            """,
             files=FILES,
+        ),
+        rewrites(
+            "a plain file that is watched for changes",
+            before="""
+            FROM node:20
+            WORKDIR /app
+            COPY . .
+            RUN npm install
+            CMD ["npm", "run", "dev"]
+            """,
+            after="""
+            FROM node:20
+            WORKDIR /app
+            COPY . .
+            RUN npm install
+            CMD ["node", "app.js"]
+            """,
+            files={
+                "package.json": '{"scripts": {"start": "node app.js", "dev": "nodemon --watch . app.js"}}',
+                "app.js": "require('http')\n",
+            },
+        ),
+        rewrites(
+            "ts-node, and a script that compiles",
+            before="""
+            FROM node:20
+            WORKDIR /app
+            COPY . .
+            RUN npm install
+            CMD ["npm", "start"]
+            """,
+            after="""
+            FROM node:20
+            WORKDIR /app
+            COPY . .
+            RUN npm install
+            RUN npm run compile
+            CMD ["node", "lib/index.js"]
+            """,
+            files={
+                "package.json": '{"scripts": {"start": "ts-node src/index", "compile": "shx rm -rf lib/ && tsc"}}',
+                "tsconfig.json": '{"compilerOptions": {"module": "commonjs", "rootDir": "./src", "outDir": "./lib"}}',
+                "src/index.ts": "import app from './app'\napp()\n",
+                "src/app.ts": "export default () => console.log(1)\n",
+            },
+        ),
+        rewrites(
+            "Next's development server",
+            before="""
+            FROM node:20
+            WORKDIR /app
+            COPY . .
+            RUN npm install
+            CMD ["npm", "run", "dev"]
+            """,
+            after="""
+            FROM node:20
+            WORKDIR /app
+            COPY . .
+            RUN npm install
+            RUN npm run build
+            CMD ["npm", "run", "start"]
+            """,
+            files=NEXT,
+        ),
+        leaves(
+            "a value that only the running container has would be built in",
+            """
+            FROM node:20
+            WORKDIR /app
+            COPY . .
+            RUN npm install
+            CMD ["npm", "run", "dev"]
+            """,
+            files={**NEXT, "pages/index.js": "export default () => process.env.NEXT_PUBLIC_API\n"},
+            because="pages/index.js reads NEXT_PUBLIC_API, which a build writes into its result",
+        ),
+        leaves(
+            "a source looks for other sources when it runs",
+            """
+            FROM node:20
+            WORKDIR /app
+            COPY . .
+            RUN npm install
+            CMD ["npm", "start"]
+            """,
+            files={**FILES, "src/main.ts": "load({\n  entities: ['src/entities/*.ts'],\n})\n"},
+            because="src/main.ts names src/entities/*.ts, which it may read when it runs",
+        ),
+        leaves(
+            "Compose mounts the sources",
+            """
+            FROM node:20
+            WORKDIR /app
+            COPY . .
+            RUN npm install
+            CMD ["npm", "start"]
+            """,
+            files={**FILES, "compose.yaml": "services:\n  web:\n    build: .\n    volumes: ['.:/app']\n"},
+            because="the image is meant for development",
         ),
     )
 
@@ -115,11 +231,14 @@ class BuildBeforeStart(Codemod):
                 elif answer is not None and last is not None:
                     import json
 
+                    shown = " ".join(answer.words)
                     cmd = answer.cmd.with_argument(json.dumps(list(answer.words)))
                     build = [InsertAfter(last.node, [file.new(f"RUN {answer.build}")])] if answer.build else []
                     yield Finding(
                         answer.cmd,
-                        f"start what `{answer.build}` builds" if answer.build else "start what is built already",
+                        f"start what `{answer.build}` builds"
+                        if answer.build
+                        else f"start `{shown}`, which is there already",
                         [*build, Replace(answer.cmd, [cmd])],
                         why="the container starts at once, and needs neither compiler nor sources",
                         evidence=answer.evidence,
