@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from refactor import BuildContext, Refused, StageReading, fix, parse, program_of, unseen_copies
+from refactor import BuildContext, Refused, StageReading, fix, low_ports, parse, program_of, unseen_copies
 
 PYTHON = "FROM python:3.12-slim\nWORKDIR /code\nCOPY . .\n"
 
@@ -109,3 +109,36 @@ def test_no_file_is_stored_twice_for_its_owner(file: str, kilobytes: int, copy: 
     assert "USER 10001:10001" in after, change.refused
     assert copy in after
     assert [line for line in after if "chown" in line and line.startswith("RUN")] == ([run] if run else [])
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "files", "low"),
+    [
+        (PYTHON + 'CMD ["gunicorn", "web:app"]\n', {}, {}),
+        (PYTHON + 'CMD ["gunicorn", "-b", ":80", "web:app"]\n', {}, {80: "the start command"}),
+        (PYTHON + "ENV LISTEN=0.0.0.0:443\nCMD python web.py\n", {}, {443: "LISTEN on line 4"}),
+        (PYTHON + "ENV API_URL=http://api:80\nCMD python web.py\n", {}, {}),
+        (PYTHON + 'CMD ["lighttpd", "-D", "-f", "/etc/web.conf"]\n', {}, {80: "what lighttpd listens on by default"}),
+        (PYTHON + 'CMD ["lighttpd", "-D", "-p", "8080"]\n', {}, {}),
+        (
+            'FROM mcr.microsoft.com/dotnet/aspnet:7.0\nCMD ["dotnet", "a.dll"]\n',
+            {},
+            {80: "ASPNETCORE_URLS of mcr.microsoft.com/dotnet/aspnet:7.0"},
+        ),
+        (
+            'FROM mcr.microsoft.com/dotnet/aspnet:7.0\nENV ASPNETCORE_URLS=http://+:5000\nCMD ["dotnet", "a.dll"]\n',
+            {},
+            {},
+        ),
+        ('FROM mcr.microsoft.com/dotnet/aspnet:8.0\nCMD ["dotnet", "a.dll"]\n', {}, {}),
+        (
+            PYTHON + 'CMD ["python", "web.py"]\n',
+            {"compose.yaml": "services:\n  web:\n    build: .\n    ports: ['8080:81']\n"},
+            {81: "compose.yaml"},
+        ),
+    ],
+)
+def test_ports_below_1024(dockerfile: str, files: dict[str, str], low: dict[int, str]) -> None:
+    file = parse(dockerfile.encode())
+    context = BuildContext.of({"Dockerfile": dockerfile, "web.py": "", **files})
+    assert low_ports(StageReading.of(file, file.stages[-1], context)) == low

@@ -548,3 +548,64 @@ def test_npm_packages_built_from_source() -> None:
 def test_importing_the_room_is_cheap() -> None:
     code = "import sys, refactor.images; assert not {'json', 'subprocess', 'tempfile'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[1], check=True)
+
+
+@pytest.mark.parametrize(
+    ("reference", "entrypoint"),
+    [
+        ("node:8.15.1", ()),
+        ("node:8", ("docker-entrypoint.sh",)),
+        ("node:10.15.3-alpine", ()),
+        ("node:10.16.0", ("docker-entrypoint.sh",)),
+        ("node:12.3.1", ()),
+        ("node:12.4.0-slim", ("docker-entrypoint.sh",)),
+        ("nginx:1.17.10", ()),
+        ("nginx:1.18-alpine", ("/docker-entrypoint.sh",)),
+        ("nginx", ("/docker-entrypoint.sh",)),
+        ("php:7.0.13-cli", ()),
+        ("php:7.1.0-cli", ("docker-php-entrypoint",)),
+        ("php:5.6-apache", ("docker-php-entrypoint",)),
+        ("eclipse-temurin:17.0.7_7-jdk-jammy", ()),
+        ("eclipse-temurin:17.0.8_7-jdk-jammy", ("/__cacert_entrypoint.sh",)),
+        ("eclipse-temurin:8u372-b07-jre", ()),
+        ("eclipse-temurin:8u382-b05-jre", ("/__cacert_entrypoint.sh",)),
+        ("eclipse-temurin:18-jdk", ()),
+        ("eclipse-temurin:17", ("/__cacert_entrypoint.sh",)),
+        ("maven:3.3.3-jdk-8", ()),
+        ("maven:3.9-eclipse-temurin-21", ("/usr/local/bin/mvn-entrypoint.sh",)),
+        ("denoland/deno:0.40.0", ()),
+        ("denoland/deno:1.12.0", ("docker-entrypoint.sh",)),
+        ("denoland/deno:alpine-1.20.0", ("/tini", "--", "docker-entrypoint.sh")),
+        ("denoland/deno:distroless-1.13.0", ("/bin/deno",)),
+        ("denoland/deno:distroless", ("/tini", "--", "/bin/deno")),
+    ],
+)
+def test_an_entrypoint_is_known_from_the_version_that_brought_it(reference: str, entrypoint: tuple[str, ...]) -> None:
+    assert known(reference).entrypoint == entrypoint
+
+
+@pytest.mark.parametrize(
+    ("reference", "name", "ids"),
+    [
+        ("nginx:1.15", "nginx", None),
+        ("nginx:1.16", "nginx", (101, 101)),
+        ("denoland/deno:0.6.0", "deno", None),
+        ("denoland/deno:alpine-1.10.0", "deno", (1993, 1993)),
+        ("denoland/deno:alpine-1.10.1", "deno", None),
+        ("denoland/deno:alpine-1.10.2", "deno", (1000, 1000)),
+        ("denoland/deno:debian-1.20.0", "deno", (1993, 1993)),
+        ("mcr.microsoft.com/dotnet/aspnet:6.0-jammy-chiseled", "app", (1654, 1654)),
+        ("mcr.microsoft.com/dotnet/aspnet:6.0", "app", None),
+    ],
+)
+def test_a_user_is_known_from_the_version_that_brought_it(
+    reference: str, name: str, ids: tuple[int, int] | None
+) -> None:
+    assert known(reference).users.get(name) == ids
+
+
+def test_chiseled_images_listen_as_a_user() -> None:
+    image = known("mcr.microsoft.com/dotnet/aspnet:6.0-jammy-chiseled")
+    assert (image.default_user, image.ports) == ("1654", (8080,))
+    assert image.env["ASPNETCORE_URLS"] == "http://+:8080"
+    assert known("denoland/deno:alpine-1.20.0").release is None

@@ -11,6 +11,7 @@ from refactor.images.distroless import read_distroless
 from refactor.images.history import default_release, is_floating, is_known, version_of
 from refactor.images.more_families import MORE_NAMES, read_more
 from refactor.images.reference import Reference, parse_reference
+from refactor.images.since import has_come
 from refactor.images.tag import Tag, read_tag
 
 _HUB = "https://github.com/docker-library/official-images/blob/master/library/"
@@ -133,29 +134,15 @@ def _node(text: str, reference: Reference) -> BaseImage | None:
         "node",
         version,
         _variant(tag),
-        users=_users(tag, {"node": (1000, 1000)} if number is None or _has_node_user(number) else None),
-        # The entrypoint script runs `node` when the command is a flag or no program; it came with Node
-        # 10.16/12.
-        entrypoint=("docker-entrypoint.sh",) if major is None or major >= 10 else (),
+        users=_users(tag, {"node": (1000, 1000)} if has_come("node user", version) else None),
+        # The script runs `node` when the command is a flag or no program.
+        entrypoint=("docker-entrypoint.sh",) if has_come("node entrypoint", version) else (),
         cmd=("node",),
         env={"PATH": contents.PATH},
         preinstalled=frozenset(holds | tools),
         sources=("https://github.com/nodejs/docker-node", _HUB + "node"),
         **system,
     )
-
-
-def _has_node_user(version: tuple[int, ...]) -> bool:
-    """nodejs/docker-node made the user in November 2016 (b18c441d) for the lines 0.10, 0.12, 4.6, 6.9 and 7.0; a tag of
-    a line stands for the last image of that line."""
-    first = {0: {10: 48, 12: 17}, 4: {6: 2}, 6: {9: 1}, 7: {0: 0}}
-    major, minor = version[0], version[1] if len(version) > 1 else None
-    lines = first.get(major)
-    if lines is None:
-        return major > 7
-    if minor is None or minor in lines:
-        return len(version) < 3 or version[2] >= lines.get(minor or 0, 0)
-    return major > 0 and minor > max(lines)
 
 
 def _python(text: str, reference: Reference) -> BaseImage | None:
@@ -328,7 +315,7 @@ def _php(text: str, reference: Reference) -> BaseImage | None:
         tag.version,
         f"{kind}-alpine" if tag.alpine is not None else kind,
         users={**_users(tag), "www-data": www},
-        entrypoint=("docker-php-entrypoint",),
+        entrypoint=("docker-php-entrypoint",) if has_come("php entrypoint", tag.version) else (),
         cmd=commands.get(kind, ("apache2-foreground",)),
         ports={"fpm": (9000,), "apache": (80,)}.get(kind, ()),
         workdir="/var/www/html" if kind in ("fpm", "apache") else "/",
@@ -507,7 +494,6 @@ def _nginx_like(text: str, reference: Reference, family: str) -> BaseImage | Non
     words = [word for word in tag.words if word not in ("latest", "stable", "mainline")]
     if not set(words) <= {"perl", "otel"}:
         return None
-    number = version_of(tag.version) if tag.version else None
     alpine = tag.alpine is not None
     if alpine:
         holds = contents.ALPINE if tag.is_slim else contents.ALPINE | {"ca-certificates", "curl", "tzdata"}
@@ -525,10 +511,9 @@ def _nginx_like(text: str, reference: Reference, family: str) -> BaseImage | Non
         not tag.release and not tag.alpine,
         contents.ALPINE_SHELLS if alpine else contents.DEBIAN_SHELLS,
         "apk" if alpine else "apt",
-        # Before 1.16 the numbers were those that were free when the image was built.
-        {**({"nginx": (101, 101)} if not number or number >= (1, 16) else {}), **_users(tag)},
+        {**({"nginx": (101, 101)} if has_come("nginx user", tag.version) else {}), **_users(tag)},
         "101" if family == "nginx-unprivileged" else "root",
-        ("/docker-entrypoint.sh",),
+        ("/docker-entrypoint.sh",) if has_come("nginx entrypoint", tag.version) else (),
         ("nginx", "-g", "daemon off;"),
         (8080,) if family == "nginx-unprivileged" else (80,),
         env={"PATH": contents.PATH},

@@ -9,6 +9,7 @@ from refactor.images import contents
 from refactor.images.base_image import BaseImage
 from refactor.images.history import version_of
 from refactor.images.reference import Reference
+from refactor.images.since import has_come
 from refactor.images.tag import Tag, read_tag
 
 _HUB = "https://github.com/docker-library/official-images/blob/master/library/"
@@ -95,7 +96,7 @@ def _temurin(text: str, reference: Reference, tag: Tag) -> BaseImage | None:
         tag.version,
         f"{kind}-alpine" if tag.alpine is not None else kind,
         users=users,
-        entrypoint=("/__cacert_entrypoint.sh",),
+        entrypoint=("/__cacert_entrypoint.sh",) if has_come("eclipse-temurin entrypoint", tag.version) else (),
         cmd=("jshell",) if kind == "jdk" and not tag.version.startswith("8") else (),
         env={"JAVA_HOME": "/opt/java/openjdk", "PATH": f"/opt/java/openjdk/bin:{contents.PATH}"},
         preinstalled=holds | ({"java", "javac"} if kind == "jdk" else {"java"}),
@@ -156,8 +157,9 @@ def _openjdk(text: str, reference: Reference, tag: Tag) -> BaseImage | None:
 
 
 def _maven(text: str, reference: Reference, tag: Tag) -> BaseImage | None:
+    entrypoint = ("/usr/local/bin/mvn-entrypoint.sh",) if has_come("maven entrypoint", tag.version) else ()
     return _java_builder(
-        text, tag, "maven", ("/usr/local/bin/mvn-entrypoint.sh",), ("mvn",), "mvn",
+        text, tag, "maven", entrypoint, ("mvn",), "mvn",
         {"MAVEN_HOME": "/usr/share/maven", "MAVEN_CONFIG": "/root/.m2"}, "/", {},
     )  # fmt: skip
 
@@ -304,7 +306,8 @@ def _deno(text: str, reference: Reference, tag: Tag) -> BaseImage | None:
     is_alpine = tag.alpine is not None
     system: dict[str, Any]
     if is_alpine:
-        system = _apk(tag)
+        # alpine-1.20.0 names the version of Deno.
+        version, system = tag.alpine or "", _apk(tag._replace(alpine=""))
     elif kind == "distroless":
         system = {"distro": "debian", "release": None, "libc": "glibc", "is_floating": True}
     else:
@@ -314,13 +317,30 @@ def _deno(text: str, reference: Reference, tag: Tag) -> BaseImage | None:
         "deno",
         version,
         "alpine" if is_alpine else kind if kind != "debian" else "fat",
-        users={} if kind == "distroless" else {"deno": (1993, 1993)},
-        entrypoint=("/bin/deno",) if kind == "distroless" else ("/tini", "--", "docker-entrypoint.sh"),
+        users={} if kind == "distroless" else _deno_user(version, is_alpine),
+        entrypoint=_deno_entrypoint(version, kind),
         env={"DENO_DIR": "/deno-dir/"},
         preinstalled=frozenset(("deno", "ca-certificates")),
         sources=("https://github.com/denoland/deno_docker",),
         **system,
     )
+
+
+def _deno_user(version: str, is_alpine: bool) -> dict[str, tuple[int, int]]:
+    if is_alpine and has_come("deno alpine user of 1000", version):
+        return {"deno": (1000, 1000)}
+    # Which of the two 1.10.1 has is not known.
+    is_known = has_come("deno user", version) and not (is_alpine and version == "1.10.1")
+    return {"deno": (1993, 1993)} if is_known else {}
+
+
+def _deno_entrypoint(version: str, kind: str) -> tuple[str, ...]:
+    """() where it is not known: before 1.3 it changed with nearly each version."""
+    if kind == "distroless":
+        return ("/tini", "--", "/bin/deno") if has_come("deno tini", version) else ("/bin/deno",)
+    if has_come("deno tini", version):
+        return ("/tini", "--", "docker-entrypoint.sh")
+    return ("docker-entrypoint.sh",) if has_come("deno entrypoint", version) else ()
 
 
 def _dotnet(kind: str) -> Callable[[str, Reference, Tag], BaseImage | None]:
@@ -353,15 +373,17 @@ def _dotnet(kind: str) -> Callable[[str, Reference, Tag], BaseImage | None]:
             system = _apt("debian", release, False) if major < 10 else _apt("ubuntu", "noble", major > 10)
         if is_chiseled or "distroless" in words:
             system = {**system, "shells": (), "package_manager": None}
-        own = {"app": (1654, 1654)} if major is None or major >= 8 else {}
+        # The chiseled images of .NET 6 and 7 had another id at first (101), those of their lines end with this one.
+        has_user = has_come("dotnet user", tag.version) or (is_chiseled and len(number or ()) < 3)
+        own = {"app": (1654, 1654)} if has_user else {}
         common = contents.ALPINE_USERS if tag.alpine is not None else contents.DEBIAN_USERS
-        port = 8080 if major is None or major >= 8 else 80
+        port = 8080 if is_chiseled or has_come("dotnet user", tag.version) else 80
         env = {"DOTNET_RUNNING_IN_CONTAINER": "true"}
         if kind in ("aspnet", "runtime", "runtime-deps"):
-            if port == 8080:
+            if has_come("dotnet user", tag.version):
                 env |= {"ASPNETCORE_HTTP_PORTS": "8080", "APP_UID": "1654"}
             elif kind == "aspnet":
-                env |= {"ASPNETCORE_URLS": "http://+:80"}
+                env |= {"ASPNETCORE_URLS": f"http://+:{port}"}
         holds = {"ca-certificates", "tzdata"} | (set() if kind == "runtime-deps" else {"dotnet"})
         if kind == "sdk":
             holds |= {"curl", "git", "wget"}
@@ -371,7 +393,7 @@ def _dotnet(kind: str) -> Callable[[str, Reference, Tag], BaseImage | None]:
             tag.version,
             f"{kind}-chiseled" if is_chiseled else f"{kind}-alpine" if tag.alpine is not None else kind,
             users={**own, **common},
-            default_user="1654" if is_chiseled and own else "root",
+            default_user=("1654" if own else "app") if is_chiseled else "root",
             entrypoint=(),
             cmd=() if tag.alpine is None else ("/bin/sh",),
             ports=(port,) if kind == "aspnet" else (),
