@@ -40,6 +40,7 @@ from refactor.context.archives import (
 from refactor.ecosystems import (
     BuiltStart as BuiltStart,
     Copied as Copied,
+    Crossing as Crossing,
     DirectStart as DirectStart,
     Ecosystem as Ecosystem,
     Foreign as Foreign,

@@ -26,9 +26,10 @@ class Phase(enum.IntEnum):
     LAYERS = 2
     RUNTIME = 3
     BASE = 4
-    SECRETS = 5
-    CONTEXT = 6
-    STYLE = 7
+    PLATFORM = 5
+    SECRETS = 6
+    CONTEXT = 7
+    STYLE = 8
 
 
 class Option:

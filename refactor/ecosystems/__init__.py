@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from refactor.ecosystems import registry
 from refactor.ecosystems.ecosystem import (
     BuiltStart,
+    Crossing,
     DirectStart,
     Ecosystem,
     Install,
@@ -104,6 +105,7 @@ def version_named(reading: StageReading) -> Named | Refused | None:
 __all__ = [
     "BuiltStart",
     "Copied",
+    "Crossing",
     "DirectStart",
     "Ecosystem",
     "Foreign",

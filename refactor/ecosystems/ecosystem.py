@@ -113,6 +113,17 @@ class SplitPlan(NamedTuple):
     """The runner names the working directory that the stage had from its base image."""
 
 
+class Crossing(NamedTuple):
+    """How a builder compiles on its own platform for the one that the image is built for."""
+
+    commands: tuple[tuple[Step, Command, str], ...]
+    """Those that compile, each with the shell text to put in front of it: variables of the compiler by BuildKit's
+    TARGETOS and TARGETARCH, and a blank."""
+    outputs: tuple[str, ...]
+    """Absolute image paths of what is made for the other platform: it cannot run in the builder."""
+    evidence: tuple[str, ...] = ()
+
+
 class Written(NamedTuple):
     """Absolute image paths that the program writes to when it runs."""
 
@@ -169,6 +180,10 @@ class Ecosystem:
         """Packages that a builder prunes at each build, though only the manifests decide on them."""
         return None
 
+    def crossing(self, reading: StageReading) -> Crossing | Refused | None:
+        """How a stage that builds programs compiles them for another platform than it runs on."""
+        return None
+
     def slim(self, reading: StageReading) -> Slim | Refused | None:
         """What the program of the final stage needs from a smaller variant of its base image."""
         return None
@@ -203,6 +218,7 @@ class Ecosystem:
 
 __all__ = [
     "BuiltStart",
+    "Crossing",
     "DirectStart",
     "Ecosystem",
     "Install",

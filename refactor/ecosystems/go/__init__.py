@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from refactor.ecosystems.ecosystem import Ecosystem, Install, SplitPlan, Written
+from refactor.ecosystems.ecosystem import Crossing, Ecosystem, Install, SplitPlan, Written
 from refactor.flow.reading import Refused, StageReading, Step
 
 if TYPE_CHECKING:
@@ -43,6 +43,11 @@ class Go(Ecosystem):
         if reading.context.why_unknown is not None:
             return ()
         return tuple(installs(reading))
+
+    def crossing(self, reading: StageReading) -> Crossing | Refused | None:
+        from refactor.ecosystems.go.crossing import crossing
+
+        return crossing(reading)
 
     def split(self, reading: StageReading, runner: str | None) -> SplitPlan | Refused | None:
         from refactor.ecosystems.go.splitting import split

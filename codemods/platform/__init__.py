@@ -1,0 +1,1 @@
+"""Codemods that build for several platforms."""
