@@ -106,7 +106,6 @@ def test_an_entrypoint_of_compose_takes_its_own_arguments(tmp_path: Path) -> Non
 
 FOREIGN = {
     "Ruby": 'FROM ruby:3.2\nWORKDIR /app\nCOPY . .\nRUN bundle install\nCMD ["ruby", "app.rb"]\n',
-    "Java": 'FROM maven:3.9\nCOPY . /app\nRUN cd /app && mvn package\nCMD ["java", "-jar", "/app/target/a.jar"]\n',
     "PHP": "FROM composer:2\nCOPY . .\nRUN composer install\nCMD php -S 0.0.0.0:80\n",
     ".NET": "FROM mcr.microsoft.com/dotnet/sdk:8.0\nCOPY . .\nRUN dotnet publish -o /out\nCMD dotnet /out/a.dll\n",
     "C or C++": 'FROM debian:bookworm\nCOPY . .\nRUN make && make install\nCMD ["a"]\n',

@@ -75,9 +75,10 @@ class SplitBuildStage(Codemod):
     ------------
     The stage becomes `builder`. A second stage, `runner`, starts from the smallest image of the same distribution that
     carries the program, and copies what the program needs to run: the compiled output and production dependencies
-    (Node), the virtual environment (Python), the binary and the files it opens by path (Go). ENV, LABEL, EXPOSE,
-    VOLUME, USER, WORKDIR, ENTRYPOINT and CMD are carried over; system packages are installed again only where the
-    program needs them at run time. `runner = "alpine" | "distroless" | "scratch"` asks for another runner.
+    (Node), the virtual environment (Python), the binary and the files that it opens by path (Go, Rust), the jar on a
+    JRE (Java). ENV, LABEL, EXPOSE, VOLUME, USER, WORKDIR, ENTRYPOINT and CMD are carried over; system packages are
+    installed again only where the program needs them at run time. `runner = "alpine" | "distroless" | "scratch"` asks
+    for another runner.
 
     When it refuses
     ---------------
@@ -196,12 +197,12 @@ class SplitBuildStage(Codemod):
         leaves(
             "a language that is not known yet",
             """
-            FROM maven:3.9
+            FROM haskell:9
             COPY . .
-            RUN mvn package
-            CMD ["java", "-jar", "target/app.jar"]
+            RUN cabal build
+            CMD ["dist-newstyle/app"]
             """,
-            because="how Java programs are built, and what they need at run time, is not known",
+            because="how Haskell programs are built, and what they need at run time, is not known",
         ),
         leaves(
             "split already",

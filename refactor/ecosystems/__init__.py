@@ -33,11 +33,12 @@ def ecosystems() -> tuple[Ecosystem, ...]:
     """Every known language, imported at the first call."""
     if not registry.known:
         from refactor.ecosystems.go import Go
+        from refactor.ecosystems.java import Java
         from refactor.ecosystems.node import Node
         from refactor.ecosystems.python import Python
         from refactor.ecosystems.rust import Rust
 
-        registry.known = (Node(), Python(), Go(), Rust())
+        registry.known = (Node(), Python(), Go(), Rust(), Java())
     return registry.known
 
 

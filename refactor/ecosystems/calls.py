@@ -102,13 +102,14 @@ def _arguments(text: str, start: int) -> Iterator[str]:
             begin = at + 1
 
 
-def opened(program: Program, files: Sequence[str], readers: Mapping[str, int], suffixes: tuple[str, ...]) -> (
-    dict[str, str]
-):  # fmt: skip
+def opened(
+    program: Program, files: Sequence[str], readers: Mapping[str, int], suffixes: tuple[str, ...], packed: str = r"(?!)"
+) -> dict[str, str]:
     """Absolute paths of what a program opens by path, each there in its image -> why.
 
     Named by a call of ``readers``, or by any string of its sources that is the path of a file of the context. Where a
-    call's argument is only known when it runs, all files beside the sources that are none are kept.
+    call's argument is only known when it runs, all files beside the sources that are none are kept. Context paths that
+    match ``packed`` are in the program itself.
     """
     reading, context, flow = program.reading, program.reading.context, program.flow
     texts = dict(sources(context, files))
@@ -128,12 +129,13 @@ def opened(program: Program, files: Sequence[str], readers: Mapping[str, int], s
         wide = wide or named.reason
     else:
         for source, where in named.items():
-            if where.rpartition(":")[0] in texts and not re.search(_NOT_DATA, source) and not source.endswith(suffixes):
+            is_data = not re.search(_NOT_DATA, source) and not re.search(packed, source)
+            if where.rpartition(":")[0] in texts and is_data and not source.endswith(suffixes):
                 for path in reading.in_image(source)[-1:]:
                     if path != reading.final_workdir and not _is_of_build(context, source, suffixes):
                         found.setdefault(path, f"{where} names it")
     if wide is not None:
-        for path in _data(program, suffixes):
+        for path in _data(program, suffixes, packed):
             found.setdefault(path, wide)
     return {path: why for path, why in found.items()
             if not any(path != other and is_within(path, other) for other in found)}  # fmt: skip
@@ -147,13 +149,14 @@ def _is_of_build(context: BuildContext, path: str, suffixes: tuple[str, ...]) ->
     return isinstance(files, Unknown) or any(one.endswith(suffixes) for one in files)
 
 
-def _data(program: Program, suffixes: tuple[str, ...]) -> Iterator[str]:
+def _data(program: Program, suffixes: tuple[str, ...], packed: str) -> Iterator[str]:
     """Where the files of the context that may be data lie in the image."""
     reading = program.reading
     for copied in reading.copies:
         files = reading.context.files(copied.source) if copied.is_folder else (copied.source,)
         for path in files if not isinstance(files, Unknown) else ():
-            if not path.endswith((*suffixes, ".toml", ".lock", ".gradle", ".kts")) and not re.search(_NOT_DATA, path):
+            is_code = path.endswith((*suffixes, ".toml", ".lock", ".gradle", ".kts")) or re.search(packed, path)
+            if not is_code and not re.search(_NOT_DATA, path):
                 yield from reading.in_image(path)[-1:]
 
 

@@ -12,17 +12,11 @@ from refactor.shell import Command, package_call
 _OF_MANAGER = {
     "gem": "Ruby",
     "bundle": "Ruby",
-    "mvn": "Java",
-    "gradle": "Java",
     "dotnet": ".NET",
     "composer": "PHP",
 }
 _OF_FAMILY = {
     "ruby": "Ruby",
-    "maven": "Java",
-    "gradle": "Java",
-    "eclipse-temurin": "Java",
-    "openjdk": "Java",
     "dotnet": ".NET",
     "php": "PHP",
     "composer": "PHP",
@@ -37,7 +31,7 @@ def _programs(table: Mapping[str, str]) -> dict[str, str]:
 
 _OF_PROGRAM = _programs(
     {
-        "Java": "java javac sbt lein mill ant kotlinc scala",
+        "Java": "sbt lein mill ant scala",
         "Ruby": "ruby rails rake puma unicorn rackup",
         "PHP": "php php-fpm docker-php-ext-install pecl frankenphp",
         ".NET": "mono msbuild xbuild nuget",

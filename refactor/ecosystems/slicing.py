@@ -41,13 +41,27 @@ def split(language: Sliced, reading: StageReading, wish: str | None) -> SplitPla
     acts = language.acts(reading)
     if not acts:
         # What is started may compile at every start (`cargo run`): that is worth a word.
-        return programs if isinstance(programs, Refused) and _is_of(language, reading) else None
+        if not isinstance(programs, Refused) or not _is_of(language, reading):
+            return None
+        return _why_unknown(language.flow(reading), reading) or programs
     return _Slicer(language, reading, wish, acts).plan(programs)
 
 
 def _is_of(language: Sliced, reading: StageReading) -> bool:
     start = reading.start
     return start is not None and posixpath.basename(start.program) in language.programs
+
+
+def _why_unknown(flow: Flow, reading: StageReading) -> Refused | None:
+    """The first command of which it is not known what it writes."""
+    unknown = flow.why_unknown(reading)
+    if unknown is None:
+        return None
+    shown = unknown.text if len(unknown.text) <= 60 else unknown.text[:59] + "…"
+    return Refused(
+        f"line {unknown.step.line} runs `{shown}`: {unknown.effect.why_unknown}",
+        "call what it does in the Dockerfile, or move that step into a stage of its own",
+    )
 
 
 class _Slicer:
@@ -97,14 +111,7 @@ class _Slicer:
             if step.keyword == "ONBUILD":
                 line = reading.file.line_of(step.node)
                 return Refused(f"ONBUILD on line {line} is for images built from this one, which would get the runner")
-        unknown = self.flow.why_unknown(reading)
-        if unknown is not None:
-            shown = unknown.text if len(unknown.text) <= 60 else unknown.text[:59] + "…"
-            return Refused(
-                f"line {unknown.step.line} runs `{shown}`: {unknown.effect.why_unknown}",
-                "call what it does in the Dockerfile, or move that step into a stage of its own",
-            )
-        return None
+        return _why_unknown(self.flow, reading)
 
     # What the container needs
 
@@ -254,6 +261,9 @@ class _Slicer:
                 )
             artefacts.append(self._artefact(path, self._place(path, programs)))
             self.evidence.append(f"{path} is in the runner: {why}")
+        user = self._user(roles, runner)
+        if isinstance(user, Refused):
+            return user
         self.evidence += [*packages.evidence, *runner.evidence]
         narrowed = system.narrow(reading, roles)
         plain = None if runner.has_shell else self._exec_form()
@@ -266,11 +276,46 @@ class _Slicer:
             runner_image=runner.image,
             artefacts=artefacts,
             runner_head=head,
-            instead_in_runner=None if plain is None else dict([plain]),
+            instead_in_runner={**user, **({} if plain is None else dict([plain]))},
             is_artefact_absolute=reading.last("WORKDIR") is None,
             evidence=tuple(dict.fromkeys(self.evidence)),
         )
-        return plan if isinstance(plan, Refused) else plan._replace(builder_image=runner.builder)
+        if isinstance(plan, Refused):
+            return plan
+        sets_user = bool(user) or any(narrowed.get(step.node) == Role.BUILDER for step in reading.steps
+                                      if step.keyword == "USER")  # fmt: skip
+        return plan._replace(builder_image=runner.builder, sets_user=sets_user)
+
+    def _user(self, roles: dict[Instruction, Role], runner: Runner) -> dict[Instruction, str] | Refused:
+        """The last USER as the runner has to write it, where its name is one of the builder's image; users that were
+        set for the build alone stay there."""
+        reading, image, base = self.reading, lookup(runner.image), self.reading.image
+        users = [step for step in reading.steps if step.keyword == "USER"]
+        runs = [step for step in reading.steps if Role.RUNNER in roles.get(step.node, Role.BUILDER)
+                and step.keyword == "RUN"]  # fmt: skip
+        for at, step in enumerate(users):
+            position = reading.position(step.node)
+            is_root = step.node.argument.partition(":")[0] in {"root", "0"}
+            is_last = at == len(users) - 1
+            if position > self.last_build or any(reading.position(run.node) > position for run in runs):
+                continue
+            if not is_last or (is_root and image is not None and image.default_user in {"root", "0", ""}):
+                roles[step.node] = Role.BUILDER
+        if not users or roles.get(users[-1].node) == Role.BUILDER:
+            return {}
+        node = users[-1].node
+        name = node.argument.partition(":")[0]
+        known = image.users if image is not None else {}
+        if name.isdigit() or name == "root" or "$" in name or name in known or reading.why_no_new_user is not None:
+            return {}
+        if base is None or name not in base.users:
+            return Refused(
+                f"the user {name} of line {reading.file.line_of(node)} is none that {runner.image} has",
+                "make it in a RUN, with fixed numbers",
+            )
+        uid, gid = base.users[name]
+        self.evidence.append(f"{name} is a user of {base.reference} alone: the runner has it by its numbers")
+        return {node: f"USER {uid}:{gid}"}
 
     def _place(self, path: str, programs: Sequence[Program]) -> str:
         """Where a path goes in the runner: where it is, but for a program that is found along a PATH which only the

@@ -166,6 +166,11 @@ def _why_root_program(root: Root) -> Refused | None:
 
 def _why_home(reading: StageReading) -> Refused | None:
     """Files that only root can reach: the home of root has mode 0700 on every distribution."""
+    roots = roots_of(reading)
+    for root in roots if not isinstance(roots, Refused) else ():
+        named = next((word for word in root.words if re.search(r"(?:^|[=:,])/root/", word)), None)
+        if named is not None:
+            return Refused(f"{root.where} names a file below /root, which only root can read", "use another folder")
     for step in reading.steps:
         node, line = step.node, reading.file.line_of(step.node)
         if node.keyword == "WORKDIR" and is_within(join(step.workdir, node.argument), "/root"):

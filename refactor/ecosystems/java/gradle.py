@@ -1,0 +1,158 @@
+"""Gradle builds, read as text: projects, plugins, and the names of what they pack.
+
+A build script is a program; what it spells out is read, all else is left open (a pattern, or not known). Source:
+docs.gradle.org, "The Java Plugin", "The Application Plugin"; the plugins of Spring Boot, Shadow and Ktor.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from refactor.context import BuildContext, Unknown
+from refactor.context.build_context import remembered
+
+_SCRIPTS = ("build.gradle", "build.gradle.kts")
+_SETTINGS = ("settings.gradle", "settings.gradle.kts")
+_BESIDE = (
+    "gradle.properties",
+    "gradlew",
+    "gradle/wrapper/gradle-wrapper.jar",
+    "gradle/wrapper/gradle-wrapper.properties",
+    "gradle/libs.versions.toml",
+    "gradle/verification-metadata.xml",
+)
+_BOOT = r"org\.springframework\.boot"
+_SHADOW = r"com\.github\.johnrengelman\.shadow|com\.gradleup\.shadow|(?<=[\"' (])shadow(?=[\"')])|\bshadowJar\b"
+_FAT = r"zipTree|runtimeClasspath\s*\.\s*(?:get\(\)\.)?(?:map|collect|filter)|configurations\.compile\s*\.\s*collect"
+
+
+class Project(NamedTuple):
+    """One Gradle project: a folder with a build script."""
+
+    folder: str
+    name: str
+    version: str
+    """"*" where the script does not spell it out, "" where there is none."""
+    text: str
+    """Its build script, and those parts of the root's that hold for all projects."""
+    script: str
+    """Context path of the build script."""
+
+    @property
+    def is_boot(self) -> bool:
+        return re.search(_BOOT, self.text) is not None
+
+    @property
+    def is_shadow(self) -> bool:
+        return re.search(_SHADOW, self.text) is not None
+
+    @property
+    def is_fat(self) -> bool:
+        """Its jar holds what it needs, by a script of its own."""
+        return re.search(_FAT, self.text) is not None
+
+    @property
+    def has_dependencies(self) -> bool:
+        return re.search(r"\b(?:implementation|api|runtimeOnly|compile)\b\s*[(\"'\w]", self.text) is not None
+
+    def jars(self, task: str) -> tuple[str, ...]:
+        """Names of the jars that a task packs into build/libs; () where it packs none."""
+        base = _setting(self.text, "archiveBaseName", "archivesBaseName", "baseName") or self.name
+        version = _setting(self.text, "archiveVersion") if "archiveVersion" in self.text else self.version
+        stem = f"{base}-{version}" if version else base
+        own = _setting(self.text, "archiveFileName", "archiveName")
+        if task in {"shadowJar", "buildFatJar"}:
+            classifier = _setting(self.text, "archiveClassifier", "classifier")
+            cleared = re.search(r"archiveClassifier\S*\s*[=(]\s*(?:\(?\s*)?(?:null|['\"]['\"])", self.text)
+            return (own or (f"{stem}.jar" if cleared else f"{stem}-{classifier or 'all'}.jar"),)
+        if task == "bootJar":
+            return (own or f"{stem}.jar",)
+        if task == "bootWar":
+            return (own or f"{stem}.war",)
+        if task not in {"jar", "build", "assemble", "war"}:
+            return ()
+        found = [own or f"{stem}.{'war' if task == 'war' else 'jar'}"]
+        if self.is_boot and not re.search(r"jar\s*\{[^}]*enabled\s*=?\s*false|named\(.jar.\)[^}]*enabled", self.text):
+            found.append(f"{stem}-plain.jar")
+        if self.is_shadow and task != "jar":
+            found += self.jars("shadowJar")
+        return tuple(dict.fromkeys(found))
+
+
+@remembered
+def projects(context: BuildContext, root: str) -> tuple[Project, ...] | Unknown:
+    """The projects of the build whose root is a folder of the context, the root's own first."""
+    settings = _first(context, root, _SETTINGS)
+    text = "" if settings is None else _read(context, settings)
+    name = _setting(text, "rootProject.name", r"rootProject\.setName") or "*"
+    found = [one for one in (_project(context, root, name, ""),) if one is not None]
+    shared = "".join(re.findall(r"(?s)\b(?:allprojects|subprojects)\s*\{.*", found[0].text)) if found else ""
+    for call in re.finditer(r"(?s)\binclude\s*\(?((?:\s*['\"][^'\"]+['\"]\s*,?)+)", text):
+        for path in re.findall(r"['\"]([^'\"]+)['\"]", call[1]):
+            parts = [part for part in path.split(":") if part]
+            one = _project(context, posixpath.join(root, *parts), parts[-1] if parts else "*", shared)
+            if one is not None:
+                found.append(one)
+    return tuple(found) or Unknown(f"{posixpath.join(root, 'build.gradle')} is not in the build context")
+
+
+def manifests(context: BuildContext, root: str) -> tuple[str, ...]:
+    """Context paths of what decides on the dependencies of a build."""
+    own = projects(context, root)
+    paths = [posixpath.join(root, name) for name in (*_SETTINGS, *_BESIDE)]
+    paths += [] if isinstance(own, Unknown) else [one.script for one in own]
+    return tuple(dict.fromkeys(path for path in paths if context.exists(path) is True))
+
+
+def _project(context: BuildContext, folder: str, name: str, shared: str) -> Project | None:
+    script = _first(context, folder, _SCRIPTS)
+    if script is None:
+        return None
+    text = _read(context, script) + "\n" + shared
+    # `id 'plugin' version '1'` is another one's.
+    own = re.search(r"(?m)^\s*(?:project\.)?version\s*(?:=|\s)\s*['\"]([^'\"]*)['\"]", text)
+    version = None if own is None else re.sub(r"\$\{[^}]*\}|\$\w+", "*", own[1])
+    if version is None:
+        properties = context.read(posixpath.join(folder, "gradle.properties"))
+        written = re.search(r"(?m)^version\s*=\s*(\S+)", properties) if isinstance(properties, str) else None
+        version = written[1] if written else "*" if re.search(r"(?m)^\s*version\b", text) else ""
+    return Project(folder, name, version, text, script)
+
+
+def _first(context: BuildContext, folder: str, names: tuple[str, ...]) -> str | None:
+    return next((path for name in names if context.exists(path := posixpath.join(folder, name)) is True), None)
+
+
+def _read(context: BuildContext, path: str) -> str:
+    text = context.read(path)
+    return re.sub(r"(?m)(?<![:\w])//[^\n]*$", "", text) if isinstance(text, str) else ""
+
+
+def _setting(text: str, *names: str) -> str | None:
+    """The string that a property is set to: ``version = '1'``, ``version("1")``, ``archiveFileName.set("a.jar")``."""
+    for name in names:
+        pattern = name if "\\" in name else re.escape(name)
+        found = re.search(rf"(?m)(?<![\w.]){pattern}(?:\.set)?\s*(?:=|\(|\s)\s*['\"]([^'\"]*)['\"]", text)
+        if found is None:
+            found = re.search(rf"(?m)\.{pattern}(?:\.set)?\s*(?:=|\()\s*['\"]([^'\"]*)['\"]", text)
+        if found is not None:
+            return re.sub(r"\$\{[^}]*\}|\$\w+", "*", found[1])
+    return None
+
+
+def install_name(project: Project) -> str:
+    """The folder that installDist makes below build/install."""
+    return _setting(project.text, "applicationName") or project.name
+
+
+def tasks_of(words: Iterator[str]) -> Iterator[tuple[str | None, str]]:
+    """(project path or None for all, task) of the tasks that a call names."""
+    for word in words:
+        path, _, task = word.rpartition(":")
+        yield (path.strip(":") if path.strip(":") else None), task
+
+
+__all__ = ["Project", "install_name", "manifests", "projects", "tasks_of"]

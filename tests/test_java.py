@@ -1,0 +1,227 @@
+"""Java and Kotlin stages: what they become, and what is refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from refactor import BuildContext, Settings, fix
+from refactor.engine.change import Change
+
+NAIVE = """
+FROM maven:3.9-eclipse-temurin-21
+WORKDIR /app
+COPY . .
+RUN mvn -B package
+EXPOSE 8080
+CMD ["java", "-jar", "target/shop-1.0.jar"]
+"""
+
+
+def pom(inside: str = "", plugins: str = "", parent: str = "", packaging: str = "jar") -> str:
+    built = "".join(f"<plugin><artifactId>{name}</artifactId></plugin>" for name in plugins.split())
+    return (
+        f'<project xmlns="http://maven.apache.org/POM/4.0.0">{parent}<artifactId>shop</artifactId><version>1.0</version>'
+        f"<packaging>{packaging}</packaging>{inside}<build><plugins>{built}</plugins></build></project>"
+    )
+
+
+LIBRARY = "<dependencies><dependency><artifactId>gson</artifactId></dependency></dependencies>"
+TESTED = LIBRARY.replace("</dependency>", "<scope>test</scope></dependency>")
+BOOT = "spring-boot-maven-plugin"
+MAIN = "class Main { public static void main(String[] a) { %s } }"
+ALONE = {"pom.xml": pom(), "src/main/java/Main.java": MAIN % ""}
+
+
+def main(body: str, **files: str) -> dict[str, str]:
+    return {**ALONE, "src/main/java/Main.java": MAIN % body, **files}
+
+
+def run(text: str, files: Mapping[str, str], runner: str | None = None) -> Change:
+    context = BuildContext.of(files)
+    change = fix(text.lstrip("\n").encode(), context, settings=Settings(runner, builder="portable"))
+    assert change.failure is None
+    again = fix(change.after, context, settings=Settings(runner, builder="portable"))
+    assert again.after == change.after, "a second run finds something"
+    return change
+
+
+def stages(text: str, files: Mapping[str, str], runner: str | None = None) -> tuple[str, str]:
+    """Builder and runner of the result."""
+    change = run(text, files, runner)
+    after = change.after.decode()
+    assert after.count("FROM ") == 2, [refusal.because for refusal in change.refused]
+    builder, final = after.split("\n\nFROM ", 1)
+    return builder, "FROM " + final
+
+
+def refusal(text: str, files: Mapping[str, str], runner: str | None = None) -> str:
+    change = run(text, files, runner)
+    assert change.after.decode().count("FROM ") == 1
+    return next(one.because for one in change.refused if one.codemod == "split-build-stage")
+
+
+def test_the_runner_has_the_same_java_without_its_compiler() -> None:
+    builder, runner = stages(NAIVE, ALONE)
+    assert builder == "FROM maven:3.9-eclipse-temurin-21 AS builder\nWORKDIR /app\nCOPY . .\nRUN mvn -B package"
+    assert (
+        runner
+        == """FROM eclipse-temurin:21-jre AS runner
+RUN groupadd -r -g 10001 app \\
+    && useradd --no-log-init -r -u 10001 -g app app
+WORKDIR /app
+COPY --from=builder /app/target/shop-1.0.jar ./target/shop-1.0.jar
+EXPOSE 8080
+USER 10001:10001
+CMD ["java", "-jar", "target/shop-1.0.jar"]
+"""
+    )
+
+
+@pytest.mark.parametrize(
+    ("image", "runner"),
+    [
+        ("eclipse-temurin:17-jdk-jammy", "eclipse-temurin:17-jre-jammy"),
+        ("eclipse-temurin:21-jdk-alpine", "eclipse-temurin:21-jre-alpine"),
+        ("openjdk:11-jdk-slim", "eclipse-temurin:11-jre"),
+        ("amazoncorretto:17", "eclipse-temurin:17-jre"),
+        ("maven:3.8.5-openjdk-17", "eclipse-temurin:17-jre"),
+    ],
+)
+def test_images_of_a_jdk(image: str, runner: str) -> None:
+    text = NAIVE.replace("maven:3.9-eclipse-temurin-21", image).replace("mvn", "./mvnw")
+    assert f"FROM {runner} AS runner" in stages(text, {**ALONE, "mvnw": "#!/bin/sh\n"})[1]
+
+
+def test_the_release_that_is_compiled_for_names_the_jre() -> None:
+    named = pom("<properties><java.version>17</java.version></properties>")
+    _, runner = stages(NAIVE.replace("-eclipse-temurin-21", ""), {**ALONE, "pom.xml": named})
+    assert "FROM eclipse-temurin:17-jre AS runner" in runner
+    assert "which Java maven:3.9 has is not known" in refusal(NAIVE.replace("-eclipse-temurin-21", ""), ALONE)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [pom(LIBRARY, BOOT), pom(LIBRARY, "maven-shade-plugin"), pom(TESTED)],
+)
+def test_jars_that_hold_what_they_need(text: str) -> None:
+    stages(NAIVE, {**ALONE, "pom.xml": text})
+
+
+def test_a_jar_without_its_libraries_is_refused() -> None:
+    assert "needs gson" in refusal(NAIVE, {**ALONE, "pom.xml": pom(LIBRARY)})
+
+
+def test_libraries_beside_the_jar_come_along() -> None:
+    text = pom(LIBRARY, "maven-dependency-plugin").replace(
+        "<artifactId>maven-dependency-plugin</artifactId>",
+        "<artifactId>maven-dependency-plugin</artifactId><configuration><outputDirectory>${project.build.directory}/lib"
+        "</outputDirectory><addClasspath>true</addClasspath><classpathPrefix>lib/</classpathPrefix></configuration>",
+    )
+    _, runner = stages(NAIVE, {**ALONE, "pom.xml": text})
+    assert "COPY --from=builder /app/target/lib ./target/lib" in runner
+
+
+def test_modules_and_the_parent_that_packs_them() -> None:
+    parent = (
+        "<project><artifactId>all</artifactId><version>2.0</version><packaging>pom</packaging>"
+        "<modules><module>web</module></modules></project>"
+    )
+    web = (
+        "<project><parent><artifactId>all</artifactId><version>2.0</version></parent><artifactId>web</artifactId>"
+        f"{LIBRARY}<build><finalName>${{project.artifactId}}-app</finalName><plugins><plugin><artifactId>{BOOT}"
+        "</artifactId></plugin></plugins></build></project>"
+    )
+    files = {"pom.xml": parent, "web/pom.xml": web, "web/src/main/java/Main.java": MAIN % ""}
+    text = NAIVE.replace("COPY . .\n", "COPY . .\nRUN mvn dependency:go-offline\n")
+    builder, runner = stages(text.replace("target/shop-1.0.jar", "web/target/web-app.jar"), files)
+    assert "COPY pom.xml ./\nCOPY web/pom.xml web/\nRUN mvn dependency:go-offline\nCOPY . ." in builder
+    assert "COPY --from=builder /app/web/target/web-app.jar ./web/target/web-app.jar" in runner
+
+
+BOOT_GRADLE = "plugins {\n id 'org.springframework.boot' version '3.2.0'\n}\nversion = '1.0'\ndependencies { implementation 'a:b:1' }\n"  # noqa: E501
+GRADLE = {"settings.gradle": "rootProject.name = 'shop'\n", "build.gradle": BOOT_GRADLE, "src/main/java/Main.java": ""}
+GRADLED = """
+FROM gradle:8-jdk17
+WORKDIR /app
+COPY . .
+RUN gradle bootJar
+CMD ["java", "-jar", "build/libs/shop-1.0.jar"]
+"""
+
+
+def test_gradle_and_spring_boot() -> None:
+    _, runner = stages(GRADLED, GRADLE)
+    assert "FROM eclipse-temurin:17-jre AS runner" in runner
+    assert "COPY --from=builder /app/build/libs/shop-1.0.jar ./build/libs/shop-1.0.jar" in runner
+
+
+def test_what_install_dist_makes_is_copied_as_a_whole() -> None:
+    files = {**GRADLE, "build.gradle": "plugins { id 'application' }\ndependencies { implementation 'a:b:1' }\n"}
+    text = GRADLED.replace("bootJar", "installDist").replace(
+        '"java", "-jar", "build/libs/shop-1.0.jar"', '"build/install/shop/bin/shop"'
+    )
+    _, runner = stages(text, files)
+    assert "COPY --from=builder /app/build/install/shop ./build/install/shop" in runner
+
+
+def test_the_plain_jar_is_refused() -> None:
+    text = GRADLED.replace("bootJar", "build").replace("shop-1.0.jar", "shop-1.0-plain.jar")
+    assert "without what the program needs" in refusal(text, GRADLE)
+
+
+def test_a_user_of_the_builder_alone_is_named_by_numbers() -> None:
+    builder, runner = stages(GRADLED.replace("WORKDIR", "USER gradle\nWORKDIR"), GRADLE)
+    assert "USER gradle" in builder
+    assert "USER 1000:1000" in runner
+    builder, runner = stages(GRADLED.replace("WORKDIR", "USER root\nWORKDIR"), GRADLE)
+    assert "USER root" in builder
+    assert "USER 10001:10001" in runner
+
+
+def test_spring_boot_run_is_built_once() -> None:
+    files = {**ALONE, "pom.xml": pom(LIBRARY, BOOT)}
+    text = NAIVE.replace("RUN mvn -B package\n", "").replace(
+        '"java", "-jar", "target/shop-1.0.jar"', '"mvn", "spring-boot:run"'
+    )
+    builder, runner = stages(text, files)
+    assert builder.endswith("RUN mvn package -DskipTests")
+    assert runner.endswith('CMD ["java", "-jar", "target/shop-1.0.jar"]\n')
+
+
+def test_files_that_it_opens_come_along() -> None:
+    files = main('new Scanner(new File("data/a.txt")); Path.of("pages/x");', **{"data/a.txt": "", "pages/x": ""})
+    _, runner = stages(NAIVE, {**files, "config/application.yml": "a: 1"})
+    for path in ("data/a.txt", "pages/x", "config/application.yml"):
+        assert f"COPY --from=builder /app/{path} ./{path}\n" in runner
+
+
+def test_folders_that_it_writes_to_become_its_users() -> None:
+    settings = {"src/main/resources/application.properties": "logging.file.name=logs/shop.log\n"}
+    _, runner = stages(NAIVE, {**ALONE, **settings})
+    assert "chown app:app /app/logs" in runner
+
+
+@pytest.mark.parametrize(
+    ("text", "files", "because"),
+    [
+        (NAIVE, main("Runtime.getRuntime().exec(tool);"), "may start a program whose name is only known when it runs"),
+        (NAIVE, main("javax.tools.ToolProvider.getSystemJavaCompiler();"), "calls the compiler"),
+        (NAIVE.replace('"java"', '"/usr/bin/java"'), ALONE, "the place of java in the base image"),
+        (NAIVE.replace("shop-1.0", "other"), ALONE, "which no command of the Dockerfile is known to make"),
+        (NAIVE.replace("mvn -B package", "ant"), ALONE, "ant"),
+        (NAIVE.replace("RUN mvn -B package\n", ""), ALONE, "which no command of the Dockerfile is known to make"),
+        ("FROM tomcat:10-jdk17\nCOPY . /src\nRUN cd /src && ./mvnw package && cp target/shop-1.0.war webapps/\n",
+         {**ALONE, "pom.xml": pom(packaging="war"), "mvnw": "#!/bin/sh\n"}, "it is not known what the container runs"),
+    ],
+)  # fmt: skip
+def test_refusals(text: str, files: Mapping[str, str], because: str) -> None:
+    assert because in refusal(text, files)
+
+
+def test_a_class_path_below_root_keeps_root() -> None:
+    text = NAIVE.replace('"-jar", "target/shop-1.0.jar"', '"-cp", "target/classes:/root/.m2/a.jar", "Main"')
+    change = run(text, ALONE)
+    assert any("names a file below /root" in one.because for one in change.refused)
+    assert b"USER" not in change.after
