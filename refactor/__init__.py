@@ -110,6 +110,20 @@ from refactor.images import (
     why_windows as why_windows,
     with_version as with_version,
 )
+from refactor.images.package_names import (
+    is_in_all_releases as is_in_all_releases,
+)
+from refactor.images.retired import (
+    end_of as end_of,
+    kept_line as kept_line,
+    next_debian as next_debian,
+    release_end as release_end,
+    repository_end as repository_end,
+    version_end as version_end,
+)
+from refactor.images.temurin import (
+    temurin_of as temurin_of,
+)
 from refactor.shell import (
     CACHES as CACHES,
     SHELL_BUILTINS as SHELL_BUILTINS,

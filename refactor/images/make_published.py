@@ -10,17 +10,21 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 
+RELEASES = "buster|bullseye|bookworm|trixie"
 REPOSITORIES = "amazoncorretto eclipse-temurin elixir erlang golang node openjdk perl php python ruby rust".split()
 
 
-def versions(log: str) -> set[tuple[int, ...]]:
-    """The versions that the added lines of a ``git log -p`` name, in both forms that the files have had."""
-    found = set()
+def versions(log: str) -> dict[str, set[tuple[int, ...]]]:
+    """The versions that the added lines of a ``git log -p`` name, in both forms that the files have had: those of bare
+    tags under "", those of tags with a Debian release under ``@bookworm``."""
+    found: dict[str, set[tuple[int, ...]]] = {}
     for line in log.splitlines():
         tags = re.match(r"\+(?:Shared)?Tags:\s*(.*)", line) or re.match(r"\+([\w.-]+):\s*git", line)
         for tag in tags[1].split(",") if tags else ():
-            if re.fullmatch(r"\d+(?:\.\d+)*", tag.strip()):
-                found.add(tuple(map(int, tag.strip().split("."))))
+            parts = re.fullmatch(rf"(\d+(?:\.\d+)*)(?:-({RELEASES}))?", tag.strip())
+            if parts:
+                place = f"@{parts[2]}" if parts[2] else ""
+                found.setdefault(place, set()).add(tuple(map(int, parts[1].split("."))))
     return found
 
 
@@ -44,4 +48,6 @@ if __name__ == "__main__":
     for name in REPOSITORIES:
         command = ["git", "-C", sys.argv[1], "log", "-p", "--format=", "--", f"library/{name}"]
         log = subprocess.run(command, capture_output=True, text=True, errors="replace", check=True).stdout
-        print(*lines(name, versions(log)), sep="\n")
+        for place, found in sorted(versions(log).items()):
+            if not place or name not in {"openjdk", "perl"}:
+                print(*lines(name + place, found), sep="\n")
