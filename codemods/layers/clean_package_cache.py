@@ -471,13 +471,12 @@ def _without_index(body: Body, own: Sequence[PackageCall]) -> list[tuple[int, in
         fetching += [call for call in own if call.action == "upgrade" and call.command.span > first]
     flags = [_no_cache(call) for call in fetching if not call.has("--no-cache")]
     names = {(command.name or "sh").rpartition("/")[2] for command in body.script.commands}
-    if not (flags or gone) or any(name.endswith("sh") for name in names):
-        return [*gone, *flags]
-    cleanings = [command for command in body.script.commands if is_cleaning(command, "apk")]
-    last = max(call.command.span for call in own)
-    late = [command for command in cleanings if command.span > last or not updates]
-    both = body.removal([*(call.command for call in updates), *late])
-    return [*(gone if both is None else both), *flags]
+    others = [call for call in own if call.action not in ("remove", "update", "clean") and call not in fetching]
+    if fetching and not any(name.endswith("sh") for name in names) and all(call.has("--no-cache") for call in others):
+        cleanings = [command for command in body.script.commands if is_cleaning(command, "apk")]
+        both = body.removal([*(call.command for call in updates), *cleanings])
+        gone = gone if both is None else both
+    return [*gone, *flags]
 
 
 def _no_cache(call: PackageCall) -> tuple[int, int, str]:
