@@ -135,6 +135,7 @@ from refactor.shell import (
     Word as Word,
     asks as asks,
     changes_shell as changes_shell,
+    earnest as earnest,
     files_of as files_of,
     is_cleaning as is_cleaning,
     only_cleans as only_cleans,
@@ -142,6 +143,8 @@ from refactor.shell import (
     package_calls as package_calls,
     read as read,
     why_not_one_list as why_not_one_list,
+    why_not_pipefail as why_not_pipefail,
+    why_other_in_bash as why_other_in_bash,
 )
 from refactor.syntax import (
     Dockerfile as Dockerfile,

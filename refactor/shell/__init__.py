@@ -4,6 +4,7 @@ from refactor.shell.command import Command, Word
 from refactor.shell.files import Files, downloads, files_of, operands, option, with_folders
 from refactor.shell.installs import CACHES, SYSTEM_MANAGERS, asks, is_cleaning, only_cleans, why_not_one_list
 from refactor.shell.managers import PackageCall, package_call, package_calls
+from refactor.shell.pipes import earnest, why_not_pipefail, why_other_in_bash
 from refactor.shell.reader import read
 from refactor.shell.script import SHELL_BUILTINS, Item, ShellScript, changes_shell
 
@@ -20,6 +21,7 @@ __all__ = [
     "asks",
     "changes_shell",
     "downloads",
+    "earnest",
     "files_of",
     "is_cleaning",
     "only_cleans",
@@ -29,5 +31,7 @@ __all__ = [
     "package_calls",
     "read",
     "why_not_one_list",
+    "why_not_pipefail",
+    "why_other_in_bash",
     "with_folders",
 ]
