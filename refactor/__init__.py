@@ -162,6 +162,8 @@ from refactor.syntax import (
     Trivia as Trivia,
     is_same_word as is_same_word,
     parse as parse,
+    stage_references as stage_references,
+    with_stage_reference as with_stage_reference,
 )
 
 __version__ = "0.1.0"

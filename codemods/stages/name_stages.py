@@ -18,6 +18,8 @@ from refactor import (
     Stage,
     leaves,
     rewrites,
+    stage_references,
+    with_stage_reference,
 )
 
 
@@ -105,7 +107,7 @@ class NameStages(Codemod):
         edits: dict[Instruction, Instruction] = {}
         for stage, node in users:
             renewed = node
-            for reference in _references(node):
+            for reference in stage_references(node):
                 source = _by_number(file, reference, stage)
                 if source is None:
                     continue
@@ -116,7 +118,7 @@ class NameStages(Codemod):
                         edits[source.from_] = source.from_.splice(
                             [(len(argument), len(argument), f" AS {names[source.index]}")]
                         )
-                renewed = _renamed(renewed, reference, names[source.index])
+                renewed = with_stage_reference(renewed, reference, names[source.index])
             if renewed is not node:
                 edits[node] = renewed
         if edits:
@@ -130,20 +132,8 @@ class NameStages(Codemod):
             )
 
 
-def _references(node: Instruction) -> Iterator[str]:
-    if node.keyword in {"COPY", "ADD"}:
-        value = node.flag("from")
-        if value is not None:
-            yield value
-    elif node.keyword == "RUN":
-        for mount in node.flag_values("mount"):
-            for part in mount.split(","):
-                if part.startswith("from="):
-                    yield part[5:]
-
-
 def _calls_by_number(node: Instruction) -> bool:
-    return any(reference.isascii() and reference.isdigit() for reference in _references(node))
+    return any(reference.isascii() and reference.isdigit() for reference in stage_references(node))
 
 
 def _by_number(file: Dockerfile, reference: str, user: Stage) -> Stage | None:
@@ -152,19 +142,6 @@ def _by_number(file: Dockerfile, reference: str, user: Stage) -> Stage | None:
     found = file.stage(reference)
     # A stage may be named "0": then that is its name, and nothing is by number.
     return None if found is None or found.index >= user.index or found.name == reference else found
-
-
-def _renamed(node: Instruction, reference: str, name: str) -> Instruction:
-    if node.keyword != "RUN":
-        return node.with_flag("from", name)
-    mounts = [
-        ",".join(f"from={name}" if part == f"from={reference}" else part for part in mount.split(","))
-        for mount in node.flag_values("mount")
-    ]
-    renewed = node.without_flag("mount")
-    for mount in mounts:
-        renewed = renewed.with_flag("mount", mount)
-    return renewed
 
 
 def _free(taken: set[str]) -> str:

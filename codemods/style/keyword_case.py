@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from refactor import (
     Aspect,
@@ -16,37 +16,42 @@ from refactor import (
     Replace,
     Safety,
     leaves,
+    refuse,
     rewrites,
+    stage_references,
+    with_stage_reference,
 )
 
 
 class KeywordCase(Codemod):
-    """Write all instructions of a file in one case.
+    """Write all instructions of a file in one case, and names of stages in small letters.
 
     Why
     ---
     `from`, `RUN` and `Copy` in one file are hard to scan, and every build warns about them
-    (`ConsistentInstructionCasing`, `FromAsCasing`).
+    (`ConsistentInstructionCasing`, `FromAsCasing`), and about names of stages that are not in small letters
+    (`StageNameCasing`).
 
     What it does
     ------------
     Takes the case that most instructions of the file have, capitals where there is a draw, for all of them, for the
-    `AS` of FROM, and for what ONBUILD holds.
+    `AS` of FROM, and for what ONBUILD holds. Names of stages are written in small letters, where they are given and
+    where they are used: FROM, `COPY --from`, `RUN --mount=from=`.
 
     When it refuses
     ---------------
     It leaves a file alone that is written in small letters throughout: that is a style, too. The CMD of HEALTHCHECK
-    stays as it is written.
+    stays as it is written, and so does the name of a stage that a Compose file or a pipeline asks for.
 
     Safety
     ------
-    SAFE: the case of a keyword means nothing.
+    SAFE: the case of a keyword means nothing, and stages are found by their names in any case.
     """
 
     phase = Phase.STYLE
     safety = Safety.SAFE
-    may_change = frozenset({Aspect.STAGES})
-    checks = ("ConsistentInstructionCasing", "FromAsCasing")
+    may_change = frozenset({Aspect.STAGES, Aspect.MOUNTS})
+    checks = ("ConsistentInstructionCasing", "FromAsCasing", "StageNameCasing")
     examples = (
         rewrites(
             "most are in capitals",
@@ -80,6 +85,39 @@ class KeywordCase(Codemod):
             copy . .
             """,
         ),
+        rewrites(
+            "the name of a stage and all that use it",
+            before="""
+            # syntax=docker/dockerfile:1
+            FROM debian:bookworm-slim AS Base
+            FROM Base AS Build
+            RUN --mount=type=bind,from=BASE,target=/base \\
+                --network=none \\
+                # what was made before
+                make
+            FROM scratch
+            COPY --from=Build /app /app
+            """,
+            after="""
+            # syntax=docker/dockerfile:1
+            FROM debian:bookworm-slim AS base
+            FROM base AS build
+            RUN --mount=type=bind,from=base,target=/base \\
+                --network=none \\
+                # what was made before
+                make
+            FROM scratch
+            COPY --from=build /app /app
+            """,
+        ),
+        leaves(
+            "Compose asks for the stage by its name",
+            """
+            FROM debian:bookworm-slim AS Dev
+            """,
+            files={"compose.yaml": "services:\n  app:\n    build:\n      context: .\n      target: Dev\n"},
+            because="asks for the stage Dev",
+        ),
         leaves(
             "small letters throughout",
             """
@@ -100,26 +138,55 @@ class KeywordCase(Codemod):
         written = [node.keyword_text for node in file.instructions]
         is_lower = sum(map(str.islower, written)) > sum(map(str.isupper, written))
         cased = str.lower if is_lower else str.upper
-        as_ = cased("AS")
+        names = []
+        for stage in file.stages:
+            if stage.name and stage.name != stage.name.lower():
+                if stage.name in context.deployment.targets:
+                    asks = context.deployment.named_by("target")
+                    yield refuse(stage.from_, f"{asks} asks for the stage {stage.name}", "rename it there, too")
+                else:
+                    names.append(stage.name.lower())
         for node in file.instructions:
-            keyword = cased(node.keyword_text)
-            made = _in_case(node, keyword, as_)
-            trigger = made.onbuild
-            if trigger is not None and trigger.keyword_text != cased(trigger.keyword_text):
-                made = made.wrapping(trigger.with_keyword(cased(trigger.keyword_text)))
+            made = _with_names(_in_case(node, cased), names)
             if made is not node:
                 yield Finding(
                     node,
-                    f"write {as_ if node.keyword == 'FROM' and node.keyword_text == keyword else keyword}"
-                    " as the other keywords are written",
+                    f"write {_what(node, made)} as it is written elsewhere",
                     [Replace(node, [made])],
-                    why="builds warn about instructions in several cases",
-                    may_change=() if trigger is None else (Aspect.ONBUILD,),
+                    why="builds warn about keywords in several cases and about names of stages in capitals",
+                    may_change=() if node.onbuild is None else (Aspect.ONBUILD,),
                 )
 
 
-def _in_case(node: Instruction, keyword: str, as_: str) -> Instruction:
-    words = node.words if node.keyword == "FROM" else ()
+def _what(node: Instruction, made: Instruction) -> str:
+    if node.keyword_text != made.keyword_text:
+        return made.keyword_text
+    changed = [word for was, word in zip(node.text.split(), made.text.split(), strict=True) if was != word]
+    return ", ".join(changed)
+
+
+def _in_case(node: Instruction, cased: Callable[[str], str]) -> Instruction:
+    words, as_ = node.words if node.keyword == "FROM" else (), cased("AS")
+    trigger = node.onbuild
     if len(words) == 3 and words[1].upper() == "AS" and words[1] != as_:
         node = node.splice([(*node.word_spans[1], as_)])
+    elif trigger is not None and trigger.keyword_text != cased(trigger.keyword_text):
+        node = node.wrapping(trigger.with_keyword(cased(trigger.keyword_text)))
+    keyword = cased(node.keyword_text)
     return node.with_keyword(keyword) if node.keyword_text != keyword else node
+
+
+def _with_names(node: Instruction, names: list[str]) -> Instruction:
+    """``node`` with the names of these stages, whatever case they are written in, in small letters."""
+    if node.keyword == "FROM":
+        spans = zip(node.words, node.word_spans, strict=True)
+        own = [(start, end, word.lower()) for word, (start, end) in spans if _is_to_lower(word, names)]
+        return node.splice(own) if own else node
+    for reference in stage_references(node):
+        if _is_to_lower(reference, names):
+            node = with_stage_reference(node, reference, reference.lower())
+    return node
+
+
+def _is_to_lower(word: str, names: list[str]) -> bool:
+    return word != word.lower() and word.lower() in names

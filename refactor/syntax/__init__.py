@@ -20,7 +20,7 @@ from refactor.syntax.flags import Flag
 from refactor.syntax.heredoc import Heredoc
 from refactor.syntax.nodes import Instruction, Node, Trivia
 from refactor.syntax.problems import Problem
-from refactor.syntax.stage import Stage
+from refactor.syntax.stage import Stage, stage_references, with_stage_reference
 from refactor.syntax.style import Style
 
 __all__ = [
@@ -43,4 +43,6 @@ __all__ = [
     "Trivia",
     "is_same_word",
     "parse",
+    "stage_references",
+    "with_stage_reference",
 ]

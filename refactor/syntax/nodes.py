@@ -326,6 +326,17 @@ class Instruction:
             at = dissection.raw_end(dissection.split.keyword_start + len(dissection.split.keyword_text))
         return self._checked(self._with_raw([(at, at, f" {text}")]), self.argument)
 
+    def with_flag_values(self, name: str, values: Sequence[str]) -> Instruction:
+        """The flags ``--name`` with other values, one for each of them, each where it stands."""
+        dissection = self.dissection
+        same = [span for span in dissection.split.flag_spans if span[0].name == name]
+        raw = [
+            (dissection.raw_start(start), dissection.raw_end(end), flag_text(name, value, self.escape))
+            for (flag, start, end), value in zip(same, values, strict=True)
+            if flag.value != value
+        ]
+        return self._checked(self._with_raw(raw), self.argument)
+
     def without_flag(self, name: str) -> Instruction:
         """Drops all flags ``--name``; a comment line behind one stays."""
         dissection = self.dissection

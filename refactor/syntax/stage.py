@@ -30,3 +30,25 @@ class Stage:
     def platform(self) -> str | None:
         """Value of ``--platform``, variables not expanded."""
         return self.from_.flag("platform")
+
+
+def stage_references(node: Instruction) -> tuple[str, ...]:
+    """Names or numbers of stages (or images) that ``COPY --from``, ``ADD --from`` and ``RUN --mount=from=`` name."""
+    if node.keyword in {"COPY", "ADD"}:
+        value = node.flag("from")
+        return () if value is None else (value,)
+    if node.keyword != "RUN":
+        return ()
+    parts = (part for mount in node.flag_values("mount") for part in mount.split(","))
+    return tuple(part[5:] for part in parts if part.startswith("from="))
+
+
+def with_stage_reference(node: Instruction, reference: str, name: str) -> Instruction:
+    """``node`` with one of its :func:`stage_references` under another name."""
+    if node.keyword != "RUN":
+        return node.with_flag("from", name)
+    mounts = [
+        ",".join(f"from={name}" if part == f"from={reference}" else part for part in mount.split(","))
+        for mount in node.flag_values("mount")
+    ]
+    return node.with_flag_values("mount", mounts)
