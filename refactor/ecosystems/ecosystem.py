@@ -55,7 +55,7 @@ class BuiltStart(NamedTuple):
 
 
 class DirectStart(NamedTuple):
-    """The program that a script of the project starts, without the tool that runs scripts."""
+    """What a container starts by itself, in place of a tool that runs it."""
 
     node: Instruction
     """The CMD or ENTRYPOINT that calls the tool."""
@@ -164,6 +164,10 @@ class Ecosystem:
 
     def direct_start(self, reading: StageReading) -> DirectStart | Refused | None:
         """The program behind a script that CMD or ENTRYPOINT of the stage calls by a package manager."""
+        return None
+
+    def production_server(self, reading: StageReading) -> DirectStart | Refused | None:
+        """What serves the application that CMD or ENTRYPOINT starts by a development server, or with reloading."""
         return None
 
     def own_scripts(self, reading: StageReading) -> Sequence[Rewrite | tuple[Step, Refused]]:

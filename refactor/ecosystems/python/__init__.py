@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from refactor.ecosystems.ecosystem import Ecosystem, Install, Rewrite, Slim, SplitPlan, Written
+from refactor.ecosystems.ecosystem import DirectStart, Ecosystem, Install, Rewrite, Slim, SplitPlan, Written
 from refactor.flow.reading import Refused, StageReading, Step
 from refactor.shell import PackageCall
 
@@ -82,6 +82,11 @@ class Python(Ecosystem):
         stage = PythonStage.of(reading)
         reads = [read for read in read_installs(stage) if isinstance(read, ReadInstall)]
         return [answer for read in reads for answer in production(stage, read)]
+
+    def production_server(self, reading: StageReading) -> DirectStart | Refused | None:
+        from refactor.ecosystems.python.production_server import production_server
+
+        return None if reading.context.why_unknown is not None else production_server(reading)
 
     def slim(self, reading: StageReading) -> Slim | Refused | None:
         from refactor.ecosystems.python.slimming import slim

@@ -1,0 +1,288 @@
+"""Development servers (``flask run``, ``runserver``, ``--reload``) and what serves the same application instead."""
+
+from __future__ import annotations
+
+import ast
+import posixpath
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from refactor.context import Unknown
+from refactor.ecosystems.ecosystem import DirectStart
+from refactor.ecosystems.python.installs import ReadInstall, read_installs
+from refactor.ecosystems.python.program import entries, program
+from refactor.ecosystems.python.stage import PythonStage
+from refactor.flow import Root, roots_of
+from refactor.flow.reading import Refused, StageReading, Start, join
+from refactor.syntax import Instruction
+
+_RELOADING = frozenset("uvicorn gunicorn hypercorn granian daphne quart sanic fastapi".split())
+_RELOADS = {"--reload": 0, "--debug": 0, "--reload-dir": 1, "--reload-include": 1, "--reload-exclude": 1,
+            "--reload-engine": 1, "--reload-extra-file": 1, "--autoreload": 0, "--auto-reload": 0}  # fmt: skip
+"""Options that restart on changes of the sources -> words behind them (``uvicorn --help``, gunicorn's settings)."""
+_FLASK = {"--debug": 0, "--reload": 0, "--no-debugger": 0, "--no-reload": 0, "--with-threads": 0, "--host": 1, "-h": 1,
+          "--port": 1, "-p": 1, "--app": 1, "-A": 1, "--no-debug": 0, "--debugger": 0}  # fmt: skip
+_SERVERS = ("gunicorn", "waitress")
+_OWN_SERVERS = ("flask-socketio", "channels", "daphne", "uwsgi")
+_THREADS = "8"
+"""One process, as the development server is, so that what it keeps in memory stays one; requests beside each other."""
+
+
+class _App(NamedTuple):
+    host: str
+    port: str
+    target: str
+    """``module:name`` as WSGI servers take it."""
+    where: str
+
+
+def production_server(reading: StageReading) -> DirectStart | Refused | None:
+    """See :meth:`Ecosystem.production_server`."""
+    roots = roots_of(reading)
+    start = reading.start
+    if isinstance(roots, Refused) or start is None:
+        return None
+    found = next(((root, words) for root in roots if (words := _development(reading, root)) is not None), None)
+    if found is None:
+        return None
+    root, words = found
+    shown = " ".join(root.words)
+    node = start.nodes[-1]
+    reason = _why_not_alone(reading, start, root, len(roots))
+    if reason is not None:
+        return Refused(f"`{shown}` is a development server; {reason}", "start a server for production by hand")
+    if words[0] in _RELOADING:
+        return _without_reload(node, words, shown, start.argv[1:] if len(start.nodes) > 1 else start.argv)
+    answer = _django(reading, words) if "runserver" in words else _flask(reading, words)
+    if isinstance(answer, Refused):
+        return Refused(f"`{shown}` is a development server; {answer.because}", answer.hint)
+    server = _installed_server(reading, answer)
+    if isinstance(server, Refused):
+        return Refused(f"`{shown}` is a development server; {server.because}", server.hint)
+    command, told = server
+    if len(start.nodes) > 1:
+        command = ("-m", command[0].removesuffix("-serve"), *command[1:])
+    return DirectStart(
+        node,
+        command,
+        (
+            f"{answer.where} has the application, and `{shown}` listens on {answer.host}:{answer.port}",
+            told,
+            "one process with threads, as before; more workers need what they share outside of the process",
+        ),
+    )
+
+
+def _why_not_alone(reading: StageReading, start: Start, root: Root, count: int) -> str | None:
+    """What else the start does, that new words would leave out."""
+    if count > 1:
+        return "it is started together with other programs"
+    is_own = all(reading.step(node) is not None for node in start.nodes)
+    if not is_own or (len(start.nodes) > 1 and not _is_interpreter(start)):
+        return "it is put together from several instructions"
+    command = root.command
+    if command is not None and (command.redirects or command.assignments or command.wrappers):
+        return "the shell does something beside it"
+    if not start.argv or any(sign in word for word in start.argv for sign in "$`*"):
+        return "its words are put together by the shell"
+    return None
+
+
+def _is_interpreter(start: Start) -> bool:
+    """``ENTRYPOINT ["python"]`` before a CMD with the file."""
+    entrypoint = start.nodes[0]
+    return len(entrypoint.json or ()) == 1 and re.fullmatch(r"(?:.*/)?python[\d.]*", start.argv[0]) is not None
+
+
+def _development(reading: StageReading, root: Root) -> tuple[str, ...] | None:
+    """The words of a development server, ``python -m`` and the folder taken away; None for any other program."""
+    words = (root.name, *root.words[1:])
+    if re.fullmatch(r"python[\d.]*", words[0]):
+        rest = [word for word in words[1:] if word not in {"-u", "-B", "-O"}]
+        words = tuple(rest[1:] if rest[:1] == ["-m"] else rest)
+    if not words:
+        return None
+    if words[0] in _RELOADING:
+        is_dev = words[:2] == ("fastapi", "dev")
+        return words if is_dev or any(word in _RELOADS for word in words[1:]) else None
+    if posixpath.basename(words[0]) in {"manage.py", "django-admin"} and "runserver" in words[1:2]:
+        return words
+    if words[0] == "flask" and "run" in words[1:]:
+        return words
+    if words[0].endswith(".py") and len(words) == 1:
+        place = reading.in_context(join(root.folder, words[0]))
+        text = reading.context.read(place) if place else None
+        if isinstance(text, str) and re.search(r"\bflask\b", text) and re.search(r"(?m)^\s+\w+\.run\(", text):
+            return words
+    return None
+
+
+def _without_reload(
+    node: Instruction, words: tuple[str, ...], shown: str, argv: tuple[str, ...]
+) -> DirectStart | Refused:
+    if any(sign in word for word in argv for sign in "$`*"):
+        return Refused(f"`{shown}` restarts on changes of the sources", "leave that option out")
+    kept: list[str] = []
+    skip = 0
+    for word in argv:
+        if skip:
+            skip -= 1
+        elif word.partition("=")[0] in _RELOADS:
+            skip = 0 if "=" in word else _RELOADS[word.partition("=")[0]]
+        else:
+            kept.append(word)
+    if words[:2] == ("fastapi", "dev"):
+        kept[kept.index("dev")] = "run"
+    evidence = (f"`{shown}` watches sources, which do not change in an image", "all other words stay as they are")
+    return DirectStart(node, tuple(kept), evidence)
+
+
+def _flask(reading: StageReading, words: tuple[str, ...]) -> _App | Refused:
+    environment = reading.file.environment(reading.steps[-1].node)
+    host, port = environment.get("FLASK_RUN_HOST") or "127.0.0.1", environment.get("FLASK_RUN_PORT") or "5000"
+    found = entries(reading)
+    if isinstance(found, Refused) or not found:
+        return found if isinstance(found, Refused) else Refused("its application was not found")
+    loaded = next((name for name in (".flaskenv", ".env") if reading.context.exists(name) is True), None)
+    if loaded is not None:
+        return Refused(f"flask also loads {loaded}, which a WSGI server does not", "set these variables with ENV")
+    named = environment.get("FLASK_APP") or ""
+    if ":" in named or "(" in named:
+        return Refused(f"FLASK_APP names {named}", "give that to a server for production by hand")
+    tree = _tree(reading, found[0])
+    if tree is None:
+        return Refused(f"{found[0]} cannot be read")
+    if words[0] == "flask":
+        rest = list(words[1:])
+        while rest:
+            option, equals, value = rest.pop(0).partition("=")
+            if option != "run" and option not in _FLASK:
+                return Refused(f"{option} has no counterpart that is known", "start a server for production by hand")
+            if _FLASK.get(option) and not equals:
+                value = rest.pop(0) if rest else ""
+            host = value if option in {"--host", "-h"} else host
+            port = value if option in {"--port", "-p"} else port
+    else:
+        called = _run_call(tree, _application(tree))
+        if isinstance(called, Refused):
+            return called
+        host, port = called
+    name = _application(tree)
+    module = _module(reading, found[0])
+    if name is None or module is None:
+        return Refused(
+            f"{found[0]} makes no application at its top that could be named", "name it for a server by hand"
+        )
+    return _App(host, port, f"{module}:{name}", found[0])
+
+
+def _tree(reading: StageReading, path: str) -> ast.Module | None:
+    text = reading.context.read(path)
+    try:
+        return None if isinstance(text, Unknown) else ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _application(tree: ast.Module) -> str | None:
+    """``app`` of ``app = Flask(__name__)``, ``create_app()`` of a factory that needs no arguments."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and isinstance(node.targets[0], ast.Name):
+            function = node.value.func
+            if getattr(function, "id", getattr(function, "attr", "")) in {"Flask", "create_app"}:
+                return node.targets[0].id
+    for node in tree.body:
+        if not isinstance(node, ast.FunctionDef) or node.name not in {"create_app", "make_app"}:
+            continue
+        if len(node.args.args) == len(node.args.defaults) and not node.args.kwonlyargs:
+            return f"{node.name}()"
+    return None
+
+
+def _run_call(tree: ast.Module, name: str | None) -> tuple[str, str] | Refused:
+    """Host and port of ``app.run(...)``, where the program does nothing else when it is started."""
+    last = tree.body[-1] if tree.body else None
+    body = last.body if isinstance(last, ast.If) and "__main__" in ast.dump(last.test) else []
+    call = body[0].value if len(body) == 1 and isinstance(body[0], ast.Expr) else None
+    if (
+        not isinstance(call, ast.Call)
+        or not isinstance(call.func, ast.Attribute)
+        or call.func.attr != "run"
+        or call.args
+    ):
+        return Refused("the file does more than run the application when it is started", "name the application by hand")
+    given = {word.arg: word.value for word in call.keywords}
+    values = {name: value.value for name, value in given.items() if isinstance(value, ast.Constant)}
+    other = next((name for name in given if name not in {"host", "port", "debug", "threaded", "use_reloader"}), None)
+    if other is not None or any(name in given and name not in values for name in ("host", "port")):
+        return Refused(
+            "where it listens is not spelled out", "write host and port as literals, or start a server by hand"
+        )
+    return str(values.get("host", "127.0.0.1")), str(values.get("port", 5000))
+
+
+def _module(reading: StageReading, path: str) -> str | None:
+    """The dotted name of a source, as seen from the folder that the container starts in."""
+    for place in reading.in_image(path):
+        folder = reading.final_workdir.rstrip("/") + "/"
+        if place.startswith(folder):
+            name = place[len(folder) :].removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+            return name if re.fullmatch(r"[A-Za-z_][\w.]*", name) else None
+    return None
+
+
+def _django(reading: StageReading, words: tuple[str, ...]) -> _App | Refused:
+    files = program(reading)
+    if isinstance(files, Refused):
+        return files
+    place = next((word for word in words[2:] if not word.startswith("-")), "127.0.0.1:8000")
+    if any(word.startswith("-") and word not in {"--noreload", "--nothreading", "--insecure"} for word in words[2:]):
+        return Refused("its options have no counterpart that is known", "start a server for production by hand")
+    host, _, port = place.rpartition(":")
+    texts = {path: str(reading.context.read(path)) for path in files}
+    made = [path for path, text in texts.items() if path.endswith("wsgi.py") and "get_wsgi_application" in text]
+    module = _module(reading, made[0]) if len(made) == 1 else None
+    if module is None:
+        return Refused("which wsgi.py it serves is not known", "start a server for production by hand")
+    settings = " ".join(text for path, text in texts.items() if "settings" in path)
+    collects = any("collectstatic" in step.node.argument for step in reading.runs)
+    if "django.contrib.staticfiles" in settings and not ("whitenoise" in settings and collects):
+        return Refused(
+            "it also serves the files of django.contrib.staticfiles, which a WSGI server does not",
+            "add whitenoise to the settings and `RUN python manage.py collectstatic --noinput`, or serve them by nginx",
+        )
+    return _App(host or "127.0.0.1", port, f"{module}:application", made[0])
+
+
+def _installed_server(reading: StageReading, app: _App) -> tuple[tuple[str, ...], str] | Refused:
+    names: dict[str, str] = {}
+    for read in read_installs(PythonStage.of(reading)):
+        if not isinstance(read, ReadInstall):
+            return Refused(f"what is installed is not known: {read[1].because}", read[1].hint)
+        names.update(_distributions(read))
+    own = next((name for name in _OWN_SERVERS if name in names), None)
+    if own is not None:
+        return Refused(f"{own} is installed, which brings a server of its own", "start that one")
+    server = next((name for name in _SERVERS if name in names), None)
+    bind = f"{app.host}:{app.port}"
+    if server is None:
+        return Refused(
+            "no server for production is installed",
+            f"add gunicorn to what is installed, and start `gunicorn --bind {bind} --threads {_THREADS} {app.target}`",
+        )
+    told = f"{names[server]} installs {server}"
+    if server == "waitress":
+        factory = ("--call",) if app.target.endswith("()") else ()
+        return ("waitress-serve", f"--listen={bind}", *factory, app.target.removesuffix("()")), told
+    return ("gunicorn", "--bind", bind, "--threads", _THREADS, app.target), told
+
+
+def _distributions(read: ReadInstall) -> Iterator[tuple[str, str]]:
+    where = ", ".join(read.manifests) or f"`{' '.join(read.act.command.args)}`"
+    for name in (*(need.name for need in read.requirements), *(one.name for one in read.locked)):
+        if name:
+            yield re.sub(r"[-_.]+", "-", name).lower(), where
+
+
+__all__ = ["production_server"]
