@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from refactor import (
     Aspect,
     BuildContext,
     Codemod,
     Dockerfile,
+    Ecosystem,
     Finding,
     Instead,
     Instruction,
+    Option,
     Phase,
     Refusal,
     Refused,
@@ -30,6 +32,7 @@ from refactor import (
 )
 
 Node = Instruction | Trivia
+Entry = Instruction | str
 
 TYPESCRIPT = {
     "package.json": """{
@@ -58,7 +61,11 @@ FASTAPI = {
     "requirements.txt": "fastapi==0.115.0\npsycopg2==2.9.9\nuvicorn==0.30.0\n",
     "main.py": "import fastapi\n\napp = fastapi.FastAPI()\n",
 }
-
+TESTED = {
+    **TYPESCRIPT,
+    "package.json": TYPESCRIPT["package.json"].replace('"tsc"', '"tsc", "test": "node --test"'),
+    "test/index.test.js": "require('node:test')\n",
+}
 
 STARTS = frozenset({Aspect.CMD, Aspect.ENTRYPOINT})
 
@@ -79,6 +86,9 @@ class SplitBuildStage(Codemod):
     JRE (Java). ENV, LABEL, EXPOSE, VOLUME, USER, WORKDIR, ENTRYPOINT and CMD are carried over; system packages are
     installed again only where the program needs them at run time. `runner = "alpine" | "distroless" | "scratch"` asks
     for another runner.
+
+    With `test-stage = true` a stage `test` from the builder runs the project's tests: `npm test`, `pytest`, `go test`.
+    `docker build --target test` builds it; the image itself does without, as BuildKit builds only what it needs.
 
     When it refuses
     ---------------
@@ -104,6 +114,11 @@ class SplitBuildStage(Codemod):
         }
     )
 
+    options = {
+        "test-stage": Option(
+            False, "a stage `test` that runs the project's tests, where there are some: `--target test`", (True, False)
+        )
+    }
     examples = (
         rewrites(
             "TypeScript",
@@ -168,6 +183,130 @@ class SplitBuildStage(Codemod):
             CMD ["uvicorn", "main:app"]
             """,
             files=FASTAPI,
+        ),
+        rewrites(
+            "a stage for the tests, too",
+            before="""
+            FROM node:20
+            WORKDIR /app
+            COPY . .
+            RUN npm ci
+            RUN npm run build
+            CMD ["node", "dist/index.js"]
+            """,
+            after="""
+            FROM node:20 AS builder
+            WORKDIR /app
+            COPY . .
+            RUN npm ci
+            RUN npm run build
+            RUN npm prune --omit=dev
+
+            FROM builder AS test
+            RUN npm ci
+            RUN npm test
+
+            FROM node:20-slim AS runner
+            ENV NODE_ENV=production
+            WORKDIR /app
+            COPY --from=builder /app/package.json ./
+            COPY --from=builder /app/node_modules ./node_modules
+            COPY --from=builder /app/dist ./dist
+            CMD ["node", "dist/index.js"]
+            """,
+            files=TESTED,
+            settings={"test-stage": True},
+        ),
+        rewrites(
+            "pytest gets the sources that the builder does without",
+            before="""
+            FROM python:3.11
+            RUN apt-get update && apt-get install -y gcc libpq-dev
+            WORKDIR /app
+            COPY requirements.txt ./
+            RUN pip install -r requirements.txt
+            COPY . .
+            CMD ["uvicorn", "main:app"]
+            """,
+            after="""
+            FROM python:3.11 AS builder
+            RUN apt-get update && apt-get install -y gcc libpq-dev
+            WORKDIR /app
+            RUN python -m venv /opt/venv
+            ENV VIRTUAL_ENV=/opt/venv \\
+                PATH="/opt/venv/bin:$PATH"
+            COPY requirements.txt ./
+            RUN pip install -r requirements.txt
+
+            FROM builder AS test
+            COPY . .
+            RUN pip install --no-cache-dir -r /app/requirements-dev.txt
+            RUN python -m pytest
+
+            FROM python:3.11-slim AS runner
+            RUN apt-get update \\
+                && apt-get install -y --no-install-recommends libpq5 \\
+                && rm -rf /var/lib/apt/lists/*
+            COPY --from=builder /opt/venv /opt/venv
+            ENV VIRTUAL_ENV=/opt/venv \\
+                PATH="/opt/venv/bin:$PATH"
+            WORKDIR /app
+            COPY . .
+            CMD ["uvicorn", "main:app"]
+            """,
+            files={**FASTAPI, "requirements-dev.txt": "-r requirements.txt\npytest==8.3.3\n", "tests/test_main.py": ""},
+            settings={"test-stage": True},
+        ),
+        rewrites(
+            "Go's tests",
+            before="""
+            FROM golang:1.22
+            WORKDIR /src
+            COPY . .
+            RUN go build -o /hello .
+            CMD ["/hello"]
+            """,
+            after="""
+            FROM golang:1.22 AS builder
+            WORKDIR /src
+            COPY . .
+            RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o /hello .
+
+            FROM builder AS test
+            RUN go test ./...
+
+            FROM gcr.io/distroless/static-debian12:nonroot AS runner
+            WORKDIR /src
+            COPY --from=builder /hello /
+            USER 65532:65532
+            CMD ["/hello"]
+            """,
+            files={**SERVER, "main_test.go": "package main\n"},
+            settings={"test-stage": True},
+        ),
+        rewrites(
+            "no tests, no stage for them",
+            before="""
+            FROM golang:1.22
+            WORKDIR /src
+            COPY . .
+            RUN go build -o /hello .
+            CMD ["/hello"]
+            """,
+            after="""
+            FROM golang:1.22 AS builder
+            WORKDIR /src
+            COPY . .
+            RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o /hello .
+
+            FROM gcr.io/distroless/static-debian12:nonroot AS runner
+            WORKDIR /src
+            COPY --from=builder /hello /
+            USER 65532:65532
+            CMD ["/hello"]
+            """,
+            files=SERVER,
+            settings={"test-stage": True},
         ),
         leaves(
             "the build context is not known",
@@ -251,13 +390,24 @@ class SplitBuildStage(Codemod):
             names = " and ".join(language.name for language, _ in plans)
             yield refuse(stage.from_, f"the stage builds with {names}; only one language at a time is split")
             return
-        plan = plans[0][1]
+        language, plan = plans[0]
         if isinstance(plan, Refused):
             yield refuse(stage.from_, plan.because, plan.hint)
         elif isinstance(plan, SplitPlan):
-            yield self._finding(file, stage, plan)
+            tests = self._tests(reading, language, plan) if self.option("test-stage") else ()
+            yield self._finding(file, stage, plan, tests)
 
-    def _finding(self, file: Dockerfile, stage: Stage, plan: SplitPlan) -> Finding:
+    def _tests(self, reading: StageReading, language: Ecosystem, plan: SplitPlan) -> tuple[Entry, ...] | Refused:
+        other = reading.context.deployment.other_builder
+        if self.settings.builder == "portable" or other:
+            return Refused(
+                f"{other or 'any builder is to be served'}: not every one leaves out what the image does without"
+            )
+        if (reading.stage.name or "").lower() == "test":
+            return Refused("the builder is called test already")
+        return language.tests(reading, plan)
+
+    def _finding(self, file: Dockerfile, stage: Stage, plan: SplitPlan, tests: tuple[Entry, ...] | Refused) -> Finding:
         may_change = set()
         if plan.sets_user:
             # A runner without a shell gets its user here, as no RUN can make one there.
@@ -272,17 +422,21 @@ class SplitBuildStage(Codemod):
         }
         may_change.update(aspect for aspect in STARTS if aspect.name in anew)
         old = stage.nodes
+        evidence = list(plan.evidence)
+        if isinstance(tests, Refused):
+            evidence.append(f"no stage for the tests: {tests.because}{f' ({tests.hint})' if tests.hint else ''}")
+            tests = ()
         return Finding(
             stage.from_,
             f"split into a builder and a runner on {plan.runner_image}",
-            [Replace(old[0], _render(file, stage, plan)), *(Remove(node) for node in old[1:])],
+            [Replace(old[0], _render(file, stage, plan, tests)), *(Remove(node) for node in old[1:])],
             why="what only the build needs stays out of the image that is shipped",
-            evidence=plan.evidence,
+            evidence=evidence,
             may_change=may_change,
         )
 
 
-def _render(file: Dockerfile, stage: Stage, plan: SplitPlan) -> list[Node]:
+def _render(file: Dockerfile, stage: Stage, plan: SplitPlan, tests: Sequence[Entry]) -> list[Node]:
     """The nodes of both stages; each instruction keeps the comments above it, the blank lines before it stay."""
     leading, trailing = _trivia_before(stage)
     platform = f"--platform={stage.platform} " if stage.platform else ""
@@ -300,6 +454,9 @@ def _render(file: Dockerfile, stage: Stage, plan: SplitPlan) -> list[Node]:
         result += leading.get(id(node), ())
         result.append(_new(file, entry) if isinstance(entry, Instead) else node)
         in_builder.add(id(node))
+    if tests:
+        result += [file.blank(), file.new(f"FROM {stage.name or 'builder'} AS test")]
+        result += [file.new(one) if isinstance(one, str) else one for one in tests]
     result += [file.blank(), file.new(f"FROM {platform}{plan.runner_image} AS {_free_name(file)}")]
     start = len(result)
     for entry in plan.runner:

@@ -204,6 +204,11 @@ class Ecosystem:
         the language."""
         return None
 
+    def tests(self, reading: StageReading, plan: SplitPlan) -> tuple[Instruction | str, ...] | Refused:
+        """What a stage from the builder of ``plan`` does to run the project's tests: instructions of the stage that is
+        split, or canonical text of new ones."""
+        return Refused("how tests are run is not known for this language")
+
     def program(self, reading: StageReading) -> tuple[str, ...] | Refused:
         """Context paths of the sources of what a container of the stage starts, each found and read without a fault.
 

@@ -11,6 +11,7 @@ from refactor.flow.reading import Refused, StageReading, Step
 if TYPE_CHECKING:
     from refactor.ecosystems.serving import Serving
     from refactor.ecosystems.versions import Naming
+    from refactor.syntax import Instruction
 
 
 class Go(Ecosystem):
@@ -53,6 +54,11 @@ class Go(Ecosystem):
         from refactor.ecosystems.go.splitting import split
 
         return split(reading, runner)
+
+    def tests(self, reading: StageReading, plan: SplitPlan) -> tuple[Instruction | str, ...] | Refused:
+        from refactor.ecosystems.go.testing import tests
+
+        return tests(reading, plan)
 
     def program(self, reading: StageReading) -> tuple[str, ...] | Refused:
         from refactor.ecosystems.go.writing import program

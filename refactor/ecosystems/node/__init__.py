@@ -21,6 +21,7 @@ from refactor.flow.reading import Refused, StageReading, Step
 if TYPE_CHECKING:
     from refactor.ecosystems.serving import Serving
     from refactor.ecosystems.versions import Naming
+    from refactor.syntax import Instruction
 
 _MANAGERS = frozenset({"npm", "yarn", "pnpm", "bun", "corepack"})
 _PROGRAMS = frozenset(
@@ -82,6 +83,11 @@ class Node(Ecosystem):
         from refactor.ecosystems.node.splitting import split
 
         return split(reading, runner)
+
+    def tests(self, reading: StageReading, plan: SplitPlan) -> tuple[Instruction | str, ...] | Refused:
+        from refactor.ecosystems.node.testing import tests
+
+        return tests(reading, plan)
 
     def program(self, reading: StageReading) -> tuple[str, ...] | Refused:
         from refactor.ecosystems.node.program import program

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from refactor.context.python_manifests import Requirement
     from refactor.ecosystems.serving import Serving
     from refactor.ecosystems.versions import Naming
+    from refactor.syntax import Instruction
 
 _MANAGERS = frozenset({"pip", "poetry", "uv", "pdm", "pipenv"})
 
@@ -97,6 +98,11 @@ class Python(Ecosystem):
         from refactor.ecosystems.python.splitting import split
 
         return split(reading, runner)
+
+    def tests(self, reading: StageReading, plan: SplitPlan) -> tuple[Instruction | str, ...] | Refused:
+        from refactor.ecosystems.python.testing import tests
+
+        return tests(reading, plan)
 
     def program(self, reading: StageReading) -> tuple[str, ...] | Refused:
         from refactor.ecosystems.python.program import program

@@ -1,0 +1,27 @@
+"""The test stage of a Go project: ``go test ./...`` in the module that is built."""
+
+from __future__ import annotations
+
+from refactor.ecosystems.ecosystem import SplitPlan
+from refactor.ecosystems.go.program import GoStage
+from refactor.ecosystems.testing import why_no_tests
+from refactor.flow.reading import Refused, StageReading
+from refactor.syntax import Instruction
+
+
+def tests(reading: StageReading, plan: SplitPlan) -> tuple[Instruction | str, ...] | Refused:
+    """See :meth:`Ecosystem.tests`."""
+    del plan
+    why = why_no_tests(reading, ("_test.go",))
+    if why is not None:
+        return why
+    stage = GoStage(reading)
+    if not stage.builds:
+        return Refused("no go build is found")
+    module = stage.module_of(stage.builds[0])
+    if isinstance(module, Refused):
+        return module
+    return ("RUN go test ./...",)
+
+
+__all__ = ["tests"]
