@@ -86,6 +86,7 @@ from refactor.flow import (
     above_sources as above_sources,
     follows_its_words as follows_its_words,
     goes_first as goes_first,
+    installs_as_root as installs_as_root,
     is_settings as is_settings,
     is_within as is_within,
     low_ports as low_ports,

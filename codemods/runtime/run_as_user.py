@@ -26,6 +26,7 @@ from refactor import (
     Trivia,
     Written,
     above_sources,
+    installs_as_root,
     is_within,
     leaves,
     low_ports,
@@ -45,6 +46,7 @@ UID = 10001
 """Fixed, so that volumes keep their owner from build to build; above the range that distributions hand out."""
 BUILT_IN = {"node": "node"}
 BY_HAND = "write USER with an id in front of CMD, and give that user the folders that the program writes to"
+GO = {"go.mod": "module app\n\ngo 1.24\n", "main.go": "package main\n\nfunc main() {}\n"}
 FLASK = {"requirements.txt": "flask==3.0.0\n", "app.py": "from flask import Flask\napp = Flask(__name__)\n"}
 
 
@@ -257,6 +259,46 @@ class RunAsUser(Codemod):
             CMD ["python", "app.py"]
             """,
             files=FLASK,
+        ),
+        rewrites(
+            "a base image of which only its own user is known",
+            before="""
+            FROM golang:1.24 AS builder
+            WORKDIR /src
+            COPY . .
+            RUN CGO_ENABLED=0 go build -o /out/app .
+            FROM registry.example.com/base:1
+            RUN apk add --no-cache ca-certificates
+            COPY --from=builder /out/app /usr/local/bin/app
+            ENTRYPOINT ["/usr/local/bin/app"]
+            """,
+            after="""
+            FROM golang:1.24 AS builder
+            WORKDIR /src
+            COPY . .
+            RUN CGO_ENABLED=0 go build -o /out/app .
+            FROM registry.example.com/base:1
+            RUN apk add --no-cache ca-certificates
+            COPY --from=builder /out/app /usr/local/bin/app
+            USER 10001:10001
+            ENTRYPOINT ["/usr/local/bin/app"]
+            """,
+            files=GO,
+        ),
+        leaves(
+            "a base image whose entrypoint nobody knows",
+            """
+            FROM golang:1.24 AS builder
+            WORKDIR /src
+            COPY . .
+            RUN CGO_ENABLED=0 go build -o /out/app .
+            FROM registry.example.com/base:1
+            RUN apk add --no-cache ca-certificates
+            COPY --from=builder /out/app /usr/local/bin/app
+            CMD ["/usr/local/bin/app"]
+            """,
+            files=GO,
+            because="the entrypoint of the base image registry.example.com/base:1, which gets what CMD says, is not in",
         ),
         leaves(
             "what the Dockerfile copies is not there",
@@ -504,7 +546,6 @@ def _numeric(reading: StageReading) -> Finding | Refused | None:
 
 def _add_user(reading: StageReading, written: Written, is_docker: bool) -> Finding | Refused:
     file, image = reading.file, reading.image
-    assert image is not None
     user, creation, owners = _user(image)
     if reading.why_no_new_user is not None and creation is not None:
         return Refused(reading.why_no_new_user, "write USER with its id in front of CMD")
@@ -512,7 +553,7 @@ def _add_user(reading: StageReading, written: Written, is_docker: bool) -> Findi
     if isinstance(plan, Refused):
         return plan
     command = plan.command(owners[0] if owners else user)
-    if command and not image.has_shell:
+    if command and image is not None and not image.has_shell:
         return Refused(f"the program writes to {written.paths[0]}, and {image.reference} has no shell to prepare that")
     edits: list[Edit] = [Replace(node, [node.with_flag("chown", user)]) for node in plan.copies]
     anchor = _head_anchor(reading)
@@ -549,12 +590,13 @@ def _add_user(reading: StageReading, written: Written, is_docker: bool) -> Findi
     what = f"run as {user}" if creation is None else f"run as a user of its own ({user})"
     owned = f", who owns {', '.join(written.paths)}" if written.paths else ""
     safety, said, evidence = _ports(reading, written, is_docker)
+    as_root = installs_as_root(reading)
     return Finding(
         place or last,
         what + owned + said,
         edits,
         why="a process that gets out of its container is not root on the host",
-        evidence=(*written.evidence, *evidence),
+        evidence=(*written.evidence, *evidence, *([as_root] if image is None and as_root else [])),
         safety=safety,
     )
 
@@ -607,9 +649,11 @@ def _is_blank_below(file: Dockerfile, node: Instruction) -> bool:
     return isinstance(following, Trivia) and following.kind == "blank"
 
 
-def _user(image: BaseImage) -> tuple[str, str | None, tuple[str, ...]]:
-    """The USER argument, the RUN that makes the user (None where the base image has one for programs), and the names
-    that chown knows it by."""
+def _user(image: BaseImage | None) -> tuple[str, str | None, tuple[str, ...]]:
+    """The USER argument, the RUN that makes the user (None where the base image has one for programs, or is not in the
+    catalogue: numbers need no entry in /etc/passwd), and the names that chown knows it by."""
+    if image is None:
+        return f"{UID}:{UID}", None, ()
     name = BUILT_IN.get(image.family) or ("nonroot" if image.family == "distroless" else "")
     if name in image.users:
         return "{}:{}".format(*image.users[name]), None, (f"{name}:{name}", name)

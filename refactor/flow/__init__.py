@@ -11,7 +11,7 @@ from refactor.flow.places import all_copies, origin_of, origins, source_of
 from refactor.flow.ports import low_ports, only_docker
 from refactor.flow.roots import INITS, SHELLS, Root, peeled, roots_of
 from refactor.flow.shell_writes import CALM, QUIET, unknown_program, written_by_shell
-from refactor.flow.user import follows_its_words, is_within, why_root
+from refactor.flow.user import follows_its_words, installs_as_root, is_within, why_root
 from refactor.flow.user_ids import Ids, user_ids
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "all_copies",
     "follows_its_words",
     "goes_first",
+    "installs_as_root",
     "is_settings",
     "is_shell",
     "is_within",

@@ -9,7 +9,7 @@ from refactor.context import Unknown
 from refactor.context.literals import NOT_SOURCES
 from refactor.flow.reading import Refused, StageReading, join
 from refactor.flow.roots import Root, roots_of
-from refactor.shell import package_call, read
+from refactor.shell import SYSTEM_MANAGERS, package_call, read
 
 DROPS = frozenset("gosu su-exec setpriv su runuser chroot s6-setuidgid sudo".split())
 """Programs that start another one as another user; only root may."""
@@ -112,12 +112,28 @@ def _why_socket_told(reading: StageReading) -> Refused | None:
 def _why_image(reading: StageReading) -> Refused | None:
     image = reading.image
     if image is None:
-        return Refused(
-            f"the users of the base image {reading.stage.image} are not in the catalogue",
-            "write USER with an id in front of CMD",
-        )
+        name, hint = reading.stage.image, "write USER with an id in front of CMD"
+        if installs_as_root(reading) is None:
+            return Refused(f"the users of the base image {name} are not in the catalogue", hint)
+        start = reading.start
+        if start is None or all(node.keyword != "ENTRYPOINT" for node in start.nodes):
+            return Refused(
+                f"the entrypoint of the base image {name}, which gets what CMD says, is not in the catalogue",
+                "write ENTRYPOINT as well, if the base image's own is not needed",
+            )
+        return None
     if image.family in _ROOT_IMAGES or (image.family == "php" and "apache" in image.reference):
         return Refused(f"{image.family} starts as root and drops privileges itself")
+    return None
+
+
+def installs_as_root(reading: StageReading) -> str | None:
+    """What shows that the base image's own user is root: packages of the system are installed without a USER. None
+    where nothing does."""
+    for step, call in reading.calls:
+        if step.user is None and call.manager in SYSTEM_MANAGERS and call.action == "install":
+            line = reading.file.line_of(step.node)
+            return f"line {line} installs with {call.program}: root is the user of {reading.stage.image}"
     return None
 
 
@@ -199,4 +215,4 @@ def is_within(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
-__all__ = ["DROPS", "follows_its_words", "is_within", "why_not_shipped", "why_root"]
+__all__ = ["DROPS", "follows_its_words", "installs_as_root", "is_within", "why_not_shipped", "why_root"]
