@@ -83,12 +83,15 @@ from refactor.engine.selection import (
 )
 from refactor.flow import (
     QUIET as QUIET,
+    Leftover as Leftover,
+    Needed as Needed,
     above_sources as above_sources,
     follows_its_words as follows_its_words,
     goes_first as goes_first,
     installs_as_root as installs_as_root,
     is_settings as is_settings,
     is_within as is_within,
+    leftovers as leftovers,
     low_ports as low_ports,
     named as named,
     only_docker as only_docker,

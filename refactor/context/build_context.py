@@ -17,7 +17,18 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 from refactor.context.deployment import Deployment
 from refactor.context.dockerignore import BadPattern, DockerIgnore, clean, match
 from refactor.context.facts import Unknown
-from refactor.context.storage import MAX_ENTRIES, Folder, Kind, Listing, Memory, Overlay, Source, read_file
+from refactor.context.storage import (
+    MAX_ENTRIES,
+    MAX_WEIGHED,
+    Folder,
+    Kind,
+    Listing,
+    Memory,
+    Overlay,
+    Source,
+    Weight,
+    read_file,
+)
 
 if TYPE_CHECKING:
     _T = TypeVar("_T")
@@ -248,6 +259,45 @@ class BuildContext:
             return clean_path
         ignore = self._rules()
         return ignore if isinstance(ignore, Unknown) else ignore.is_ignored(clean_path)
+
+    def keeps_below(self, folder: str) -> bool:
+        """Whether a ``!`` line of the ignore file may bring something in this folder back."""
+        rules = self._rules()
+        return isinstance(rules, Unknown) or rules.may_keep_below(folder)
+
+    def weight(self, path: str) -> Weight | Unknown:
+        """How many files lie at or below a path, ignored or not, and their size."""
+        if self._source is None:
+            return Unknown(self._why_unknown or "the build context is unknown")
+        files = bytes_ = 0
+        pending = [path]
+        while pending:
+            at = pending.pop()
+            folder, _, name = at.rpartition("/")
+            listing = self._list(folder)
+            kind = None if isinstance(listing, Unknown) else listing.get(name)
+            if kind == "folder":
+                below = self._source.list(at)
+                if isinstance(below, Unknown):
+                    return below
+                self._listings[at] = below
+                pending += [_join(at, entry) for entry in below]
+            elif kind is not None:
+                files, bytes_ = files + 1, bytes_ + self._source.size(at)
+            if files >= MAX_WEIGHED:
+                return Weight(files, bytes_, True)
+        return Weight(files, bytes_, False)
+
+    @property
+    def built_here(self) -> tuple[str, ...]:
+        """Dockerfiles that a Compose file in the context builds from the context itself."""
+
+        def read() -> tuple[str, ...]:
+            from refactor.context.repository import Repository
+
+            return () if self._source is None else Repository(self._source).built_from("")
+
+        return self.remember("built_here", read)
 
     def read_bytes(self, path: str) -> bytes | Unknown:
         """Content of a file the build sees, at most 8 MiB."""

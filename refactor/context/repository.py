@@ -21,7 +21,7 @@ from refactor.context.pipelines import (
     recipes_of_makefile,
     scripts_of_yaml,
 )
-from refactor.context.storage import SKIPPED_FOLDERS, Folder, Memory
+from refactor.context.storage import SKIPPED_FOLDERS, Source
 
 _MAX_FOLDERS = 400
 _MAX_DEPTH = 4
@@ -61,7 +61,7 @@ class _Candidates(NamedTuple):
 class Repository:
     """Deployment files below one folder. Paths are relative to it, with slashes; "" is the folder itself."""
 
-    def __init__(self, files: Folder | Memory) -> None:
+    def __init__(self, files: Source) -> None:
         self._files = files
         self._compose: dict[str, tuple[Built, ...]] = {}
 
@@ -83,6 +83,12 @@ class Repository:
             folder = posixpath.dirname(folder)
             found += self.compose_in(folder)
         return tuple(built for built in found if built.dockerfile == dockerfile)
+
+    def built_from(self, context: str) -> tuple[str, ...]:
+        """The Dockerfiles that Compose files build from the folder ``context``."""
+        return tuple(
+            built.dockerfile for built in self._all_compose if built.dockerfile is not None and built.context == context
+        )
 
     def dockerfiles_of(self, path: str) -> Iterator[str]:
         """The Dockerfiles that a Compose, Bake or devcontainer file builds, as paths inside the repository."""

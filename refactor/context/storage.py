@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from refactor.context.dockerignore import clean
 from refactor.context.facts import Unknown
 
 MAX_BYTES = 8 * 1024 * 1024
 """Largest file that is read."""
+
+MAX_WEIGHED = 20_000
+"""Files of one folder that are counted."""
 
 MAX_ENTRIES = 200_000
 """Entries walked before a context counts as too large to know."""
@@ -62,8 +65,24 @@ class Folder:
         except (OSError, ValueError) as error:
             return Unknown(f"cannot read the link {path}: {_why(error)}")
 
+    def size(self, path: str) -> int:
+        """Bytes of a file, 0 where that cannot be asked."""
+        try:
+            return os.lstat(self._absolute(path)).st_size
+        except (OSError, ValueError):
+            return 0
+
     def read(self, path: str) -> bytes | Unknown:
         return read_file(self._absolute(path), path)
+
+
+class Weight(NamedTuple):
+    """How much lies in a folder."""
+
+    files: int
+    bytes: int
+    is_more: bool
+    """There is more: it was not counted to the end."""
 
 
 class Overlay:
@@ -84,6 +103,10 @@ class Overlay:
 
     def link(self, path: str) -> str | Unknown:
         return self._below.link(path)
+
+    def size(self, path: str) -> int:
+        edited = self._edits.get(path)
+        return self._below.size(path) if edited is None else len(edited)
 
     def read(self, path: str) -> bytes | Unknown:
         edited = self._edits.get(path)
@@ -123,6 +146,9 @@ class Memory:
 
     def link(self, path: str) -> str | Unknown:
         return Unknown(f"{path} is not a link")
+
+    def size(self, path: str) -> int:
+        return len(self._contents.get(path, ""))
 
     def read(self, path: str) -> bytes | Unknown:
         content = self._contents.get(path)

@@ -7,28 +7,14 @@ Names: the pattern of ``.pre-commit-hooks.yaml`` (``Dockerfile``, ``Containerfil
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 
-from refactor.context.deployment import names_dockerfiles
+from refactor.context.deployment import is_dockerfile_name, names_dockerfiles
 from refactor.context.storage import SKIPPED_FOLDERS, Folder
 from refactor.engine.files import FileProblem
 
-# Compiled where folders are searched only: a file that is named needs neither.
-_NAME = r"(?i)(?:^|\.)(?:docker|container)file$|^(?:docker|container)file[^/]*$"
-_NOT_A_NAME = (
-    r"(?i)\.(?:dockerignore|containerignore|md|rst|txt|html?|j2|jinja2?|tmpl|tpl|template|erb|mustache|in|orig|rej|bak|swp"
-    r"|py|go|js|ts|rb|java|sh|json|ya?ml|toml|lock)$|~$"
-)
-
-
 MAX_NAMING = 200
 """Compose, Bake and devcontainer files that are read of one folder."""
-
-
-def is_dockerfile_name(name: str) -> bool:
-    """Whether a file's name says that it is a Dockerfile."""
-    return bool(re.search(_NAME, name)) and not re.search(_NOT_A_NAME, name)
 
 
 def discover_files(folder: str) -> list[str]:

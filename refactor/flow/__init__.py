@@ -5,6 +5,7 @@ from __future__ import annotations
 from refactor.flow.above import above_sources
 from refactor.flow.between import goes_first, is_settings, why_no_sources
 from refactor.flow.closure import Unseen, is_shell, named, unseen_copies, why_not_seen, why_unseen
+from refactor.flow.leftovers import Leftover, Needed, leftovers
 from refactor.flow.moving import why_not_moved
 from refactor.flow.ownership import Ownership, ownership
 from refactor.flow.places import all_copies, origin_of, origins, source_of
@@ -20,6 +21,8 @@ __all__ = [
     "QUIET",
     "SHELLS",
     "Ids",
+    "Leftover",
+    "Needed",
     "Ownership",
     "Root",
     "Unseen",
@@ -31,6 +34,7 @@ __all__ = [
     "is_settings",
     "is_shell",
     "is_within",
+    "leftovers",
     "low_ports",
     "named",
     "only_docker",
