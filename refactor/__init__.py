@@ -53,6 +53,7 @@ from refactor.ecosystems import (
     SplitPlan as SplitPlan,
     StageReading as StageReading,
     Start as Start,
+    StaticSite as StaticSite,
     Step as Step,
     Written as Written,
     foreign as foreign,

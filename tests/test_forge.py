@@ -81,11 +81,13 @@ def test_a_commit_for_each_codemod_ends_at_what_write_makes(make: Make) -> None:
     on_branch = git(folder, "show", "dockerfix/all:Dockerfile")
     assert dockerfix(folder, "--write", "Dockerfile").returncode == 0
     assert (folder / "Dockerfile").read_text() == on_branch
+    assert (folder / ".dockerignore").read_text() == git(folder, "show", "dockerfix/all:.dockerignore")
     for commit in git(folder, "log", "--format=%H", "main..dockerfix/all").split():
         message = git(folder, "log", "-1", "--format=%B", commit)
         assert "Dockerfix-Codemod: " in message
         assert f"Dockerfix-Tree: {git(folder, 'rev-parse', commit + '^{tree}').strip()}" in message
-        assert git(folder, "diff", "--name-only", f"{commit}~", commit).split() == ["Dockerfile"]
+        touched = [".dockerignore"] if "Codemod: write-dockerignore" in message else ["Dockerfile"]
+        assert git(folder, "diff", "--name-only", f"{commit}~", commit).split() == touched
 
 
 def test_a_dirty_checkout_stays_as_it_is(make: Make) -> None:

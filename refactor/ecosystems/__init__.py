@@ -16,6 +16,7 @@ from refactor.ecosystems.ecosystem import (
     Rewrite,
     Slim,
     SplitPlan,
+    StaticSite,
     Written,
 )
 from refactor.ecosystems.foreign import Foreign, foreign
@@ -119,6 +120,7 @@ __all__ = [
     "SplitPlan",
     "StageReading",
     "Start",
+    "StaticSite",
     "Step",
     "Written",
     "ecosystems",

@@ -64,6 +64,23 @@ class DirectStart(NamedTuple):
     evidence: tuple[str, ...] = ()
 
 
+class StaticSite(NamedTuple):
+    """What a container serves that is nothing but files, made by a build."""
+
+    cmd: Instruction
+    """The CMD that serves them."""
+    build: str
+    """Shell text for a RUN of its own; "" where a RUN builds already."""
+    folder: str
+    """Absolute image folder that is served."""
+    port: int
+    is_single_page: bool
+    """Addresses that name no file are answered with the start page."""
+    hashed: tuple[str, ...] = ()
+    """Folders below it whose files have a hash of their content in the name."""
+    evidence: tuple[str, ...] = ()
+
+
 class Pruned(NamedTuple):
     """A command that takes development dependencies away again, behind a build that does not concern it."""
 
@@ -168,6 +185,9 @@ class Ecosystem:
 
     def production_server(self, reading: StageReading) -> DirectStart | Refused | None:
         """What serves the application that CMD or ENTRYPOINT starts by a development server, or with reloading."""
+
+    def static_site(self, reading: StageReading) -> StaticSite | Refused | None:
+        """What the only stage serves by a development or file server, where that is files of a build."""
         return None
 
     def own_scripts(self, reading: StageReading) -> Sequence[Rewrite | tuple[Step, Refused]]:
@@ -237,5 +257,6 @@ __all__ = [
     "Rewrite",
     "Slim",
     "SplitPlan",
+    "StaticSite",
     "Written",
 ]

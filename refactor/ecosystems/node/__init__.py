@@ -14,6 +14,7 @@ from refactor.ecosystems.ecosystem import (
     Rewrite,
     Slim,
     SplitPlan,
+    StaticSite,
     Written,
 )
 from refactor.flow.reading import Refused, StageReading, Step
@@ -58,6 +59,11 @@ class Node(Ecosystem):
         from refactor.ecosystems.node.direct import direct_start
 
         return direct_start(reading)
+
+    def static_site(self, reading: StageReading) -> StaticSite | Refused | None:
+        from refactor.ecosystems.node.static_site import static_site
+
+        return static_site(reading)
 
     def own_scripts(self, reading: StageReading) -> Sequence[Rewrite | tuple[Step, Refused]]:
         from refactor.ecosystems.node.scripts import own_scripts

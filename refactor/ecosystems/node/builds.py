@@ -94,7 +94,7 @@ _MAKES = re.compile(
 def _is_harmless_code(ran: Ran) -> bool:
     """``node -e "fs.rmSync('dist', ...)"``: code on the command line that makes nothing."""
     for option in ("-e", "--eval", "-p", "--print"):
-        code = _option(ran.args, option)
+        code = option_value(ran.args, option)
         if code is not None:
             return _MAKES.search(code) is None
     return False
@@ -132,25 +132,25 @@ def _outputs(layout: Layout, ran: Ran, unit: Unit | None) -> Sequence[str] | Unk
     if program in {"react-scripts", "react-app-rewired", "craco"}:
         return ("build",) if verb == "build" else ()
     if program == "vue-cli-service":
-        given = _option(args, "--dest")
+        given = option_value(args, "--dest")
         return (given or _setting(context, here, ("vue.config.js", "vue.config.cjs"), "outputDir") or "dist",)
     if program == "ng":
         return _angular(context, ran, here)
     if program == "webpack":
         return _webpack(context, ran, here)
     if program == "esbuild":
-        given = _option(args, "--outfile", "--outdir")
+        given = option_value(args, "--outfile", "--outdir")
         return (given,) if given else Unknown("esbuild has no --outfile or --outdir")
     if program == "tsup":
-        given = _option(args, "--out-dir", "-d") or _setting(context, here, _configs("tsup"), "outDir")
+        given = option_value(args, "--out-dir", "-d") or _setting(context, here, configs("tsup"), "outDir")
         return (given or "dist",)
     if program in {"babel", "swc"}:
-        given = _option(args, "--out-dir", "-d", "--out-file", "-o")
+        given = option_value(args, "--out-dir", "-d", "--out-file", "-o")
         return (given,) if given else Unknown(f"{program} has no --out-dir")
     if program == "ncc":
-        return (_option(args, "-o", "--out") or "dist",)
+        return (option_value(args, "-o", "--out") or "dist",)
     if program == "parcel":
-        return (_option(args, "--dist-dir", "-d", "--out-dir") or "dist",)
+        return (option_value(args, "--dist-dir", "-d", "--out-dir") or "dist",)
     if program == "rollup":
         return _rollup(context, ran, here)
     if program == "nuxt":
@@ -178,7 +178,7 @@ def _outputs(layout: Layout, ran: Ran, unit: Unit | None) -> Sequence[str] | Unk
     }:
         return _one_file(ran)
     if program in _COMMON:
-        given = _option(args, "--outDir", "--out-dir", "--output", "--dist-path")
+        given = option_value(args, "--outDir", "--out-dir", "--output", "--dist-path")
         return (given or _COMMON[program],)
     if program == "shx":
         return _shx(ran)
@@ -201,7 +201,7 @@ def _shx(ran: Ran) -> Sequence[str] | Unknown:
     return ()
 
 
-def _option(args: Sequence[str], *names: str) -> str | None:
+def option_value(args: Sequence[str], *names: str) -> str | None:
     for at, word in enumerate(args):
         name, equals, value = word.partition("=")
         if name in names:
@@ -212,11 +212,11 @@ def _option(args: Sequence[str], *names: str) -> str | None:
     return None
 
 
-def _configs(stem: str) -> tuple[str, ...]:
+def configs(stem: str) -> tuple[str, ...]:
     return tuple(f"{stem}.config.{ending}" for ending in ("ts", "js", "mjs", "cjs", "mts", "cts"))
 
 
-def _config_text(context: BuildContext, folder: str, names: Iterable[str]) -> str | None:
+def config_text(context: BuildContext, folder: str, names: Iterable[str]) -> str | None:
     for name in names:
         path = posixpath.join(folder, name)
         if context.exists(path) is True:
@@ -228,7 +228,7 @@ def _config_text(context: BuildContext, folder: str, names: Iterable[str]) -> st
 def _setting(context: BuildContext, folder: str, names: Iterable[str], key: str) -> str | None:
     """The literal that a settings file gives to ``key``: ``key: 'x'`` or ``key: path.resolve(__dirname,
     'x')``."""
-    found = _config_text(context, folder, names)
+    found = config_text(context, folder, names)
     value = None if found is None else literal_of(found, key)
     return value if isinstance(value, str) else None
 
@@ -284,7 +284,7 @@ def _listed(value: object) -> tuple[object, ...]:
 
 def tsc_config(layout: Layout, ran: Ran, here: str) -> str:
     """The tsconfig that a call of tsc reads, as a context path."""
-    given = _option(ran.args, "-p", "--project", "-b", "--build")
+    given = option_value(ran.args, "-p", "--project", "-b", "--build")
     if given is None or given.startswith("-"):
         given = "tsconfig.json"
     path = posixpath.normpath(posixpath.join(here, given))
@@ -293,9 +293,9 @@ def tsc_config(layout: Layout, ran: Ran, here: str) -> str:
 
 def _tsc(layout: Layout, ran: Ran, here: str) -> Sequence[str] | Unknown:
     context, args = layout.context, ran.args
-    if "--noEmit" in args and _option(args, "--noEmit") != "false":
+    if "--noEmit" in args and option_value(args, "--noEmit") != "false":
         return ()
-    given = _option(args, "--outDir", "--outFile")
+    given = option_value(args, "--outDir", "--outFile")
     if given is not None:
         return (given,)
     files = [word for word in args if word.endswith((".ts", ".tsx", ".mts")) and not word.startswith("-")]
@@ -341,7 +341,7 @@ def _nest(context: BuildContext, ran: Ran, here: str) -> Sequence[str] | Unknown
     if settings.get("monorepo") is True:
         return ("dist",)
     options = table(settings.get("compilerOptions"))
-    given = _option(ran.args, "-p", "--path") or text(options.get("tsConfigPath"))
+    given = option_value(ran.args, "-p", "--path") or text(options.get("tsConfigPath"))
     name = given or (
         "tsconfig.build.json"
         if context.exists(posixpath.join(here, "tsconfig.build.json")) is True
@@ -358,13 +358,13 @@ NEXT_CONFIGS = ("next.config.js", "next.config.mjs", "next.config.ts", "next.con
 
 def next_output(context: BuildContext, folder: str) -> str:
     """Next's ``output`` setting: "standalone", "export" or ""."""
-    found = _config_text(context, folder, NEXT_CONFIGS)
+    found = config_text(context, folder, NEXT_CONFIGS)
     value = None if found is None else literal_of(found, "output")
     return value if isinstance(value, str) else ""
 
 
 def _next(context: BuildContext, here: str) -> Sequence[str] | Unknown:
-    found = _config_text(context, here, NEXT_CONFIGS)
+    found = config_text(context, here, NEXT_CONFIGS)
     value = None if found is None else literal_of(found, "distDir")
     if isinstance(value, Unknown):
         return Unknown("distDir of the Next configuration is not a literal")
@@ -378,7 +378,7 @@ def _vite(context: BuildContext, ran: Ran, here: str, unit: Unit | None) -> Sequ
         return ()
     wanted = unit.package.wanted if unit is not None else {}
     if "@sveltejs/kit" in wanted:
-        settings = _config_text(context, here, ("svelte.config.js", "svelte.config.mjs", "svelte.config.ts")) or ""
+        settings = config_text(context, here, ("svelte.config.js", "svelte.config.mjs", "svelte.config.ts")) or ""
         out = literal_of(settings, "out")
         if "adapter-node" in settings or "@sveltejs/adapter-node" in wanted:
             return (out,) if isinstance(out, str) else ("build",)
@@ -388,11 +388,11 @@ def _vite(context: BuildContext, ran: Ran, here: str, unit: Unit | None) -> Sequ
         return Unknown("the adapter of SvelteKit decides on its output, and none for Node is set")
     if "@remix-run/dev" in wanted or "@react-router/dev" in wanted:
         return ("build",)
-    given = _option(ran.args, "--outDir")
+    given = option_value(ran.args, "--outDir")
     if given is not None:
         return (given,)
-    name = _option(ran.args, "-c", "--config")
-    settings = _config_text(context, here, (name,) if name else _configs("vite")) or ""
+    name = option_value(ran.args, "-c", "--config")
+    settings = config_text(context, here, (name,) if name else configs("vite")) or ""
     root = literal_of(settings, "root")
     out = literal_of(settings, "outDir")
     if isinstance(root, Unknown) or isinstance(out, Unknown):
@@ -408,7 +408,7 @@ def _follows_option(args: Sequence[str], word: str) -> bool:
 
 
 def _angular(context: BuildContext, ran: Ran, here: str) -> Sequence[str] | Unknown:
-    given = _option(ran.args, "--output-path")
+    given = option_value(ran.args, "--output-path")
     if given is not None:
         return (given,)
     data = context.jsonc(posixpath.join(here, "angular.json"))
@@ -430,12 +430,12 @@ def _angular(context: BuildContext, ran: Ran, here: str) -> Sequence[str] | Unkn
 
 
 def _webpack(context: BuildContext, ran: Ran, here: str) -> Sequence[str] | Unknown:
-    given = _option(ran.args, "-o", "--output-path")
+    given = option_value(ran.args, "-o", "--output-path")
     if given is not None:
         return (given,)
-    name = _option(ran.args, "-c", "--config")
+    name = option_value(ran.args, "-c", "--config")
     names = (name,) if name else ("webpack.config.js", "webpack.config.ts", "webpack.config.cjs", "webpack.config.mjs")
-    settings = _config_text(context, here, names)
+    settings = config_text(context, here, names)
     if settings is None:
         return ("dist",) if name is None else Unknown(f"{name} of webpack cannot be read")
     if "require('./" in settings or 'require("./' in settings or "merge(" in settings:
@@ -450,10 +450,10 @@ def _webpack(context: BuildContext, ran: Ran, here: str) -> Sequence[str] | Unkn
 
 
 def _rollup(context: BuildContext, ran: Ran, here: str) -> Sequence[str] | Unknown:
-    given = _option(ran.args, "-d", "--dir", "-o", "--file")
+    given = option_value(ran.args, "-d", "--dir", "-o", "--file")
     if given is not None:
         return (given,)
-    settings = _config_text(context, here, _configs("rollup"))
+    settings = config_text(context, here, configs("rollup"))
     if settings is None:
         return Unknown("rollup's configuration cannot be read")
     found = re.findall(r"\b(?:file|dir)\s*:\s*[\"'`]([^\"'`$\n]+)[\"'`]", settings)
@@ -479,7 +479,7 @@ def _prisma(context: BuildContext, here: str) -> Sequence[str] | Unknown:
 
 
 def _one_file(ran: Ran) -> Sequence[str] | Unknown:
-    given = _option(ran.args, "-o", "--output", "--out", "-d", "--dir")
+    given = option_value(ran.args, "-o", "--output", "--out", "-d", "--dir")
     if given is not None:
         return (given,)
     operands = [word for word in ran.args if not word.startswith("-")]
@@ -503,10 +503,8 @@ def _is_bundle(layout: Layout, ran: Ran, unit: Unit | None) -> bool:
             word.startswith(("--packages=external", "--external:")) for word in ran.args
         )
     if ran.program == "webpack":
-        name = _option(ran.args, "-c", "--config")
-        settings = _config_text(
-            layout.context, layout.source(ran.folder) or "", (name,) if name else _configs("webpack")
-        )
+        name = option_value(ran.args, "-c", "--config")
+        settings = config_text(layout.context, layout.source(ran.folder) or "", (name,) if name else configs("webpack"))
         return settings is not None and "xternals" not in settings
     return ran.program in {"nuxi", "nitro", "nitropack", "vinxi", "parcel"}
 
@@ -531,8 +529,11 @@ __all__ = [
     "Built",
     "build_of",
     "compiler_option",
+    "config_text",
+    "configs",
     "declared_outputs",
     "literal_of",
     "next_output",
+    "option_value",
     "tsc_config",
 ]

@@ -1,0 +1,2 @@
+const answer = await fetch('/api/tickets')
+document.querySelector('p').append(`: ${await answer.text()}`)
