@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -20,6 +19,7 @@ from refactor import (
     Safety,
     Stage,
     StageReading,
+    join,
     leaves,
     refuse,
     rewrites,
@@ -214,11 +214,11 @@ def _joined(file: Dockerfile, stage: Stage, node: Instruction, folder: _Folder) 
         return refuse(node, f"the path is relative, and {folder.why}", hint)
     if ".." in written.split("/") and "$" in folder.path + written:
         return refuse(node, "`..` of a path with variables leads to a folder that only the build knows", hint)
-    path = posixpath.normpath(f"{folder.path}/{written}")
+    path = join(folder.path, written)
     return Finding(
         node,
         f"write WORKDIR as {path}",
-        [Replace(node, [node.with_argument(path.replace("//", "/"))])],
+        [Replace(node, [node.with_argument(path)])],
         why="a relative WORKDIR means another folder when a line above it or the base image changes",
         evidence=[f"{folder.image} starts in {folder.path}; another image may not"] if folder.image else (),
         safety=Safety.REVIEW if folder.image else None,
@@ -229,12 +229,12 @@ def _left_by(file: Dockerfile, node: Instruction, folder: _Folder, result: Findi
     """The working directory below a WORKDIR."""
     written = node.argument
     if isinstance(result, Finding):
-        return folder._replace(path=posixpath.normpath(f"{folder.path}/{written}"))
+        return folder._replace(path=join(folder.path or "/", written))
     if result is not None:
         return folder if folder.path is None else _Folder(None, f"line {file.line_of(node)} is relative as well")
     value = file.expand(written, node)
     if value is not None and "$" not in written:
-        return _Folder(posixpath.normpath(value) if value.startswith("/") else None, "the path above may be relative")
+        return _Folder(join("/", value) if value.startswith("/") else None, "the path above may be relative")
     if written.startswith("/") and not re.search(r"[\"'\\`]", written):
-        return _Folder(posixpath.normpath(written))
+        return _Folder(join("/", written))
     return _Folder(None, f"the path above, {written}, may itself be relative")

@@ -148,7 +148,7 @@ class DropSudo(Codemod):
             FROM ubuntu:24.04
             RUN sudo -u app git pull && sudo -i make
             """,
-            because="sudo does more here than to call git",
+            because="sudo has options here that do more than to call git",
         ),
         leaves(
             "a builtin, which sudo does not find",
@@ -251,7 +251,7 @@ def _drop(reading: StageReading, body: Body, command: Command) -> _Drop | str:
     found = re.match(shape, text[start : command.words[0].span[0]])
     rest = "" if found is None else text[start + found.end() : command.words[0].span[0]]
     if found is None or name == "sudo" or not re.fullmatch(rf"(?:{_ASSIGNMENT}\s+)*", rest) or command.wrappers[1:]:
-        return f"sudo does more here than to call {name}"
+        return f"sudo has options here that do more than to call {name}"
     if changes_shell(name):
         return f"{name} is a builtin of the shell, which sudo does not find"
     if command.name is None:

@@ -151,7 +151,7 @@ class KeywordCase(Codemod):
             if made is not node:
                 yield Finding(
                     node,
-                    f"write {_what(node, made)} as it is written elsewhere",
+                    _what(node, made),
                     [Replace(node, [made])],
                     why="builds warn about keywords in several cases and about names of stages in capitals",
                     may_change=() if node.onbuild is None else (Aspect.ONBUILD,),
@@ -160,9 +160,12 @@ class KeywordCase(Codemod):
 
 def _what(node: Instruction, made: Instruction) -> str:
     if node.keyword_text != made.keyword_text:
-        return made.keyword_text
-    changed = [word for was, word in zip(node.text.split(), made.text.split(), strict=True) if was != word]
-    return ", ".join(changed)
+        return f"write {made.keyword_text} as the other keywords are written"
+    if node.keyword == "FROM" and node.words[1:2] != made.words[1:2]:
+        return f"write {made.words[1]} as the other keywords are written"
+    if node.keyword == "ONBUILD":
+        return "write what ONBUILD holds as the other keywords are written"
+    return "write the stage's name in small letters"
 
 
 def _in_case(node: Instruction, cased: Callable[[str], str]) -> Instruction:
