@@ -26,12 +26,14 @@ from refactor import (
     Trivia,
     Written,
     above_sources,
+    first_volume,
+    head_anchor,
     installs_as_root,
-    is_within,
     leaves,
     low_ports,
     only_docker,
     ownership,
+    place_of_user,
     recognise,
     refuse,
     rewrites,
@@ -556,19 +558,19 @@ def _add_user(reading: StageReading, written: Written, is_docker: bool) -> Findi
     if command and image is not None and not image.has_shell:
         return Refused(f"the program writes to {written.paths[0]}, and {image.reference} has no shell to prepare that")
     edits: list[Edit] = [Replace(node, [node.with_flag("chown", user)]) for node in plan.copies]
-    anchor = _head_anchor(reading)
+    anchor = head_anchor(reading)
     head: list[Instruction | Trivia] = [file.new(f"RUN {creation}")] if creation else []
     if head and _is_blank_below(file, anchor):
         # Where the author sets what follows apart, the new step stands apart as well.
         head.insert(0, file.blank())
     line = file.new(f"USER {user}")
-    place = _place_of_user(reading, written.fillers)
+    place = place_of_user(reading, written.fillers)
     if isinstance(place, Refused):
         return place
     before_user: list[Instruction | Trivia] = []
     if command:
         # What is changed in a volume after VOLUME is lost on builders other than BuildKit.
-        volume = _first_volume(reading, written.paths)
+        volume = first_volume(reading, written.paths)
         above = above_sources(reading, plan, volume or place)
         target = above or volume
         if above is not None and creation and _follows(reading, above, anchor):
@@ -623,14 +625,6 @@ def _ports(reading: StageReading, written: Written, is_docker: bool) -> tuple[Sa
     )
 
 
-def _first_volume(reading: StageReading, folders: tuple[str, ...]) -> Instruction | None:
-    """The first VOLUME that declares a folder the program writes to."""
-    for step in reading.steps:
-        if step.keyword == "VOLUME" and any(is_within(folder, path) for path in step.node.words for folder in folders):
-            return step.node
-    return None
-
-
 def _before(file: Dockerfile, node: Instruction, new: list[Instruction | Trivia]) -> InsertBefore:
     """In front of an instruction and the comment that it has, a blank line apart from that."""
     comments = file.comments_above(node)
@@ -664,35 +658,3 @@ def _user(image: BaseImage | None) -> tuple[str, str | None, tuple[str, ...]]:
     else:
         creation = f"groupadd -r -g {UID} app \\\n    && useradd --no-log-init -r -u {UID} -g app app"
     return f"{UID}:{UID}", creation, ("app:app",)
-
-
-def _head_anchor(reading: StageReading) -> Instruction:
-    """After which instruction the user is made: early, where source edits do not repeat it."""
-    anchor = reading.stage.from_
-    for step in reading.steps:
-        if step.keyword == "RUN" and step.calls and all(call.manager in {"apt", "apk", "dnf"} for call in step.calls):
-            anchor = step.node
-        elif step.keyword not in {"ARG", "LABEL", "ENV", "SHELL"}:
-            break
-        elif anchor is not reading.stage.from_ or step.keyword in {"SHELL"}:
-            anchor = step.node
-    return anchor
-
-
-def _place_of_user(reading: StageReading, fillers: tuple[Instruction, ...]) -> Instruction | Refused | None:
-    """The first CMD, ENTRYPOINT or HEALTHCHECK after everything that still has to run as root; the first RUN of the
-    program itself where nothing else follows, so that what it makes is the user's."""
-    steps = reading.steps
-    work = [step for step in steps if step.keyword in {"RUN", "COPY", "ADD", "WORKDIR", "VOLUME"}]
-    if fillers:
-        first = next(index for index, step in enumerate(work) if step.node in fillers)
-        other = next((step for step in work[first:] if step.node not in fillers), None)
-        if other is not None:
-            line, later = reading.file.line_of(fillers[0]), reading.file.line_of(other.node)
-            return Refused(
-                f"the RUN on line {line} makes files that the program changes later, and line {later} still needs root",
-                f"move the RUN on line {line} behind it",
-            )
-        return fillers[0]
-    following = steps[reading.position(work[-1].node) + 1 :] if work else steps
-    return next((step.node for step in following if step.keyword in {"CMD", "ENTRYPOINT", "HEALTHCHECK"}), None)

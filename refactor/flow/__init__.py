@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from refactor.flow.above import above_sources
 from refactor.flow.between import goes_first, is_settings, why_no_sources
 from refactor.flow.closure import Unseen, is_shell, named, unseen_copies, why_not_seen, why_unseen
 from refactor.flow.leftovers import Leftover, Needed, leftovers
@@ -14,6 +13,7 @@ from refactor.flow.roots import INITS, SHELLS, Root, peeled, roots_of
 from refactor.flow.shell_writes import CALM, QUIET, unknown_program, written_by_shell
 from refactor.flow.user import follows_its_words, installs_as_root, is_within, why_root
 from refactor.flow.user_ids import Ids, user_ids
+from refactor.flow.user_lines import above_sources, first_volume, head_anchor, place_of_user
 
 __all__ = [
     "CALM",
@@ -28,8 +28,10 @@ __all__ = [
     "Unseen",
     "above_sources",
     "all_copies",
+    "first_volume",
     "follows_its_words",
     "goes_first",
+    "head_anchor",
     "installs_as_root",
     "is_settings",
     "is_shell",
@@ -42,6 +44,7 @@ __all__ = [
     "origins",
     "ownership",
     "peeled",
+    "place_of_user",
     "roots_of",
     "source_of",
     "unknown_program",

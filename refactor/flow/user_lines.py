@@ -1,5 +1,6 @@
-"""Where a RUN that makes folders the user's stands above the copy of the sources, so that an edit does not repeat it.
+"""Where the lines go that make a container run as a user.
 
+A RUN that makes folders the user's stands above the copy of the sources, so that an edit does not repeat it.
 A COPY onto a folder that is there keeps that folder's owner and mode: BuildKit's fsutil writes those of the copied
 folder only where it made the target, but always to the folders below it (``copy.go``, ``overwriteTargetMetadata``).
 ``--link`` makes the target in a layer of its own, whose folders may win.
@@ -13,7 +14,7 @@ from collections.abc import Sequence
 
 from refactor.flow.between import brings_sources
 from refactor.flow.ownership import Ownership
-from refactor.flow.reading import StageReading, Step, join
+from refactor.flow.reading import Refused, StageReading, Step, join
 from refactor.flow.user import is_within
 from refactor.shell import package_call
 from refactor.syntax import Instruction
@@ -103,4 +104,44 @@ def _is_missing(reading: StageReading, paths: Sequence[str]) -> bool:
     return all(reading.context.exists(path) is False for path in paths)
 
 
-__all__ = ["above_sources"]
+def first_volume(reading: StageReading, folders: tuple[str, ...]) -> Instruction | None:
+    """The first VOLUME that declares a folder the program writes to."""
+    for step in reading.steps:
+        if step.keyword == "VOLUME" and any(is_within(folder, path) for path in step.node.words for folder in folders):
+            return step.node
+    return None
+
+
+def head_anchor(reading: StageReading) -> Instruction:
+    """After which instruction the user is made: early, where source edits do not repeat it."""
+    anchor = reading.stage.from_
+    for step in reading.steps:
+        if step.keyword == "RUN" and step.calls and all(call.manager in {"apt", "apk", "dnf"} for call in step.calls):
+            anchor = step.node
+        elif step.keyword not in {"ARG", "LABEL", "ENV", "SHELL"}:
+            break
+        elif anchor is not reading.stage.from_ or step.keyword in {"SHELL"}:
+            anchor = step.node
+    return anchor
+
+
+def place_of_user(reading: StageReading, fillers: tuple[Instruction, ...]) -> Instruction | Refused | None:
+    """The first CMD, ENTRYPOINT or HEALTHCHECK after everything that still has to run as root; the first RUN of the
+    program itself where nothing else follows, so that what it makes is the user's."""
+    steps = reading.steps
+    work = [step for step in steps if step.keyword in {"RUN", "COPY", "ADD", "WORKDIR", "VOLUME"}]
+    if fillers:
+        first = next(index for index, step in enumerate(work) if step.node in fillers)
+        other = next((step for step in work[first:] if step.node not in fillers), None)
+        if other is not None:
+            line, later = reading.file.line_of(fillers[0]), reading.file.line_of(other.node)
+            return Refused(
+                f"the RUN on line {line} makes files that the program changes later, and line {later} still needs root",
+                f"move the RUN on line {line} behind it",
+            )
+        return fillers[0]
+    following = steps[reading.position(work[-1].node) + 1 :] if work else steps
+    return next((step.node for step in following if step.keyword in {"CMD", "ENTRYPOINT", "HEALTHCHECK"}), None)
+
+
+__all__ = ["above_sources", "first_volume", "head_anchor", "place_of_user"]
