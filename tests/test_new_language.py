@@ -82,7 +82,7 @@ def test_split_manifests_first_and_user() -> None:
         CMD ["toyvm", "out/shop.toyc"]
         """
     )
-    assert not fix(change.after, BuildContext.of(SHOP)).applied
+    assert not fix(change.after, change.context_after(BuildContext.of(SHOP))).applied
 
 
 def reached(source: bytes, path: str) -> list[str]:

@@ -151,7 +151,7 @@ def test_everything_together_is_the_expert_file() -> None:
     assert after.index("COPY package.json package-lock.json ./") < after.index("RUN npm ci\n")
     assert after.index("RUN npm ci\n") < after.index("COPY . .") < after.index("RUN npm run build")
     assert "USER 1000:1000" in after
-    again = fix(change.after, BuildContext.of(typescript_api()))
+    again = fix(change.after, change.context_after(BuildContext.of(typescript_api())))
     assert again.after == change.after
     assert not again.applied
 

@@ -44,7 +44,7 @@ def run(text: str, files: Mapping[str, str], runner: str | None = None) -> Chang
     context = BuildContext.of(files)
     change = fix(text.lstrip("\n").encode(), context, settings=Settings(runner, builder="portable"))
     assert change.failure is None
-    again = fix(change.after, context, settings=Settings(runner, builder="portable"))
+    again = fix(change.after, change.context_after(context), settings=Settings(runner, builder="portable"))
     assert again.after == change.after, "a second run finds something"
     return change
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from difflib import SequenceMatcher
 
     from refactor.codemod import FileEdit, Finding, Refusal
+    from refactor.context import BuildContext
     from refactor.syntax import Problem
 
 CONTEXT_LINES = 3
@@ -61,6 +62,10 @@ class Change:
     @property
     def is_changed(self) -> bool:
         return self.after != self.before or bool(self.files)
+
+    def context_after(self, context: BuildContext) -> BuildContext:
+        """The build context once the change is written: a second run sees it."""
+        return context.with_files({file.path: file.after for file in self.files}) if self.files else context
 
     def diff(self, path: str = "Dockerfile", folder: str | None = None) -> str:
         """The unified diff that ``git apply`` and ``patch -p1`` take; "" where nothing changed.
