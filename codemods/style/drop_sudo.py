@@ -125,6 +125,19 @@ class DropSudo(Codemod):
             RUN make install
             """,
         ),
+        rewrites(
+            "sudo -E hides no variables",
+            before="""
+            FROM ubuntu:24.04
+            ENV PREFIX=/opt
+            RUN sudo -E make install
+            """,
+            after="""
+            FROM ubuntu:24.04
+            ENV PREFIX=/opt
+            RUN make install
+            """,
+        ),
         leaves(
             "another user needs it",
             """
@@ -257,18 +270,21 @@ def _drop(reading: StageReading, body: Body, command: Command) -> _Drop | str:
     if command.name is None:
         return f"{command.words[0].text} is not known, and may be a builtin of the shell"
     before = {word.partition("=")[0] for word in found["before"].split()}
-    safety, note = _judged(reading, body, name, before)
+    # With -E sudo hands everything on but PATH.
+    hidden = "PATH" if re.search(r"\s-\w*E|--preserve-env", found["sudo"]) else ".*"
+    safety, note = _judged(reading, body, name, before, hidden)
     return _Drop(name, (start + found.start("sudo"), start + found.end("sudo"), ""), safety, note)
 
 
-def _judged(reading: StageReading, body: Body, name: str, before: set[str]) -> tuple[Safety, str]:
+def _judged(reading: StageReading, body: Body, name: str, before: set[str], hidden: str) -> tuple[Safety, str]:
+    """``before`` are variables that the shell is given for this command, ``hidden`` those that sudo keeps from it."""
     image = reading.image
     of_image = image.env.items() if image is not None else ()
     names = {*reading.file.environment(body.node), *before, *(key for key, value in of_image if value != _SECURE_PATH)}
     for command in body.script.commands:
         if command.name == "export":
             names.update(arg.partition("=")[0] for arg in command.args)
-    names = {each for each in names if not re.fullmatch(_KEPT, each)}
+    names = {each for each in names if re.fullmatch(hidden, each) and not re.fullmatch(_KEPT, each)}
     own = name in SYSTEM_MANAGERS or name == "apt-get" or follows_its_words(name)
     felt = sorted(each for each in names if not own or re.fullmatch(_FELT_BY_ALL, each))
     if "PATH" in felt and not own:
