@@ -236,6 +236,11 @@ class Ecosystem:
         """
         return ()
 
+    def probe(self, reading: StageReading, route: str, port: int) -> tuple[str, ...]:
+        """A command in exec form that fails where the route does not answer, by the interpreter that the image has;
+        () without one."""
+        return ()
+
     def serving(self, reading: StageReading) -> Serving | Refused | None:
         """The route by which the started program tells that it is well; None where it is not of this language."""
         return None

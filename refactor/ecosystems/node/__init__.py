@@ -100,6 +100,12 @@ class Node(Ecosystem):
 
         return program(reading)
 
+    def probe(self, reading: StageReading, route: str, port: int) -> tuple[str, ...]:
+        from refactor.ecosystems.node.health import probe
+        from refactor.ecosystems.serving import Port
+
+        return probe(reading, route, Port(port))
+
     def serving(self, reading: StageReading) -> Serving | Refused | None:
         from refactor.ecosystems.node.health import serving
 

@@ -63,7 +63,7 @@ def serving(reading: StageReading) -> Serving | Refused | None:
         line = reading.file.line_of(options[0])
         return Refused(f"NODE_OPTIONS on line {line} would be loaded by each check as well", BY_HAND)
     evidence = (f"{route[1]} answers to {route[0]}", f"{port.by} listens on port {_shown(port)}")
-    return Serving(route[0], port, evidence, _probe(reading, route[0], port))
+    return Serving(route[0], port, evidence, probe(reading, route[0], port))
 
 
 def _routes(path: str, text: str) -> Iterator[tuple[str, str]]:
@@ -93,7 +93,8 @@ def _ports(context: BuildContext, files: Sequence[str]) -> Iterator[Port]:
                 yield Port(int(default or number) if default or number else None, variable or "", path)
 
 
-def _probe(reading: StageReading, route: str, port: Port) -> tuple[str, ...]:
+def probe(reading: StageReading, route: str, port: Port) -> tuple[str, ...]:
+    """What asks for the route, see :class:`Serving`."""
     image = reading.image
     program = "node"
     if image is not None and image.family == "distroless" and image.entrypoint:
@@ -114,4 +115,4 @@ def _shown(port: Port) -> str:
     return f"${port.variable} ({port.number})" if port.variable else str(port.number)
 
 
-__all__ = ["serving"]
+__all__ = ["probe", "serving"]

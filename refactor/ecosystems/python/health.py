@@ -54,7 +54,7 @@ def serving(reading: StageReading) -> Serving | Refused | None:
         return port
     shown = f"${port.variable} ({port.number})" if port.variable else str(port.number)
     evidence = (f"{route[1]} answers to {route[0]}", f"{port.by} listens on port {shown}")
-    return Serving(route[0], port, evidence, _probe(reading, route[0], port))
+    return Serving(route[0], port, evidence, probe(reading, route[0], port))
 
 
 def _text(context: BuildContext, path: str) -> str:
@@ -165,7 +165,8 @@ def _listened(context: BuildContext, files: Sequence[str]) -> Iterator[Port]:
             yield from (Port(None, name, path) for name in dict.fromkeys(required))
 
 
-def _probe(reading: StageReading, route: str, port: Port) -> tuple[str, ...]:
+def probe(reading: StageReading, route: str, port: Port) -> tuple[str, ...]:
+    """What asks for the route, see :class:`Serving`."""
     image = reading.image
     program = "python"
     if image is not None and image.family == "distroless" and image.entrypoint:
@@ -184,4 +185,4 @@ def _probe(reading: StageReading, route: str, port: Port) -> tuple[str, ...]:
     return program, "-c", code
 
 
-__all__ = ["serving"]
+__all__ = ["probe", "serving"]
