@@ -137,3 +137,73 @@ def test_a_mounted_application_stands_below_a_prefix() -> None:
     )
     text = PYTHON.format(env="", cmd='["uvicorn", "main:app"]')
     assert isinstance(serving(text, {"requirements.txt": "", "main.py": source}), Refused)
+
+
+SETTINGS = "ROOT_URLCONF = 'shop.urls'\nALLOWED_HOSTS = ['shop.example', 'localhost', '127.0.0.1']\n"
+URLS = "from django.urls import include, path\nurlpatterns = [path('a/', include('a')), path('health/', view)]\n"
+
+
+@pytest.mark.parametrize(
+    ("settings", "urls", "cmd", "port"),
+    [
+        (SETTINGS, URLS, '["gunicorn", "-b", ":8001", "shop.wsgi"]', 8001),
+        (SETTINGS, URLS, '["python", "manage.py", "runserver", "0.0.0.0:8002"]', 8002),
+        (SETTINGS.replace("'localhost', '127.0.0.1'", ""), URLS, '["gunicorn", "shop.wsgi"]', None),
+        (SETTINGS + "ALLOWED_HOSTS = os.environ['HOSTS'].split()\n", URLS, '["gunicorn", "shop.wsgi"]', None),
+        (SETTINGS + "SECURE_SSL_REDIRECT = True\n", URLS, '["gunicorn", "shop.wsgi"]', None),
+        (SETTINGS, URLS.replace("view", "include('health')"), '["gunicorn", "shop.wsgi"]', None),
+    ],
+)
+def test_django_answers_to_hosts_that_it_knows(settings: str, urls: str, cmd: str, port: int | None) -> None:
+    files = {
+        "requirements.txt": "django\n",
+        "manage.py": "",
+        "shop/__init__.py": "",
+        "shop/wsgi.py": "from django.core.wsgi import get_wsgi_application\n",
+        "shop/settings.py": settings,
+        "shop/urls.py": urls,
+    }
+    found = serving(PYTHON.format(env="", cmd=cmd), files)
+    assert isinstance(found, Serving if port else Refused), found
+    assert not isinstance(found, Serving) or (found.route, found.port.number) == ("/health/", port)
+
+
+JAVA = """FROM maven:3.9-eclipse-temurin-21 AS builder
+WORKDIR /src
+COPY . .
+RUN mvn -q package
+FROM eclipse-temurin:21-jre
+COPY --from=builder /src/target/shop-1.0.jar /shop.jar
+CMD ["java", "-jar", "/shop.jar"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("starters", "settings", "port"),
+    [
+        ("web actuator", {}, (8080, "SERVER_PORT")),
+        ("web actuator", {"application.properties": "server.port=${PORT:8081}\n"}, (8081, "PORT")),
+        ("web actuator", {"application.properties": "server.port = 8082\n"}, (8082, "SERVER_PORT")),
+        ("web actuator", {"application.yml": "a: 1\nserver:\n  x: 1\n  port: 8083\n"}, (8083, "SERVER_PORT")),
+        ("web actuator", {"application.yml": "server:\n  servlet:\n    context-path: /shop\n"}, None),
+        ("web actuator", {"application.properties": "management.server.port=9000\n"}, None),
+        ("web actuator", {f"application{one}.properties": f"server.port=80{len(one)}\n" for one in ("", "-b")}, None),
+        ("web actuator security", {}, None),
+        ("actuator", {}, None),
+        ("web", {}, None),
+    ],
+)
+def test_springs_actuator(starters: str, settings: dict[str, str], port: tuple[int, str] | None) -> None:
+    needs = "".join(
+        f"<dependency><groupId>g</groupId><artifactId>spring-boot-starter-{name}</artifactId></dependency>"
+        for name in starters.split()
+    )
+    pom = f"<artifactId>shop</artifactId><version>1.0</version><dependencies>{needs}</dependencies>"
+    files = {
+        "pom.xml": f"<project><groupId>g</groupId>{pom}</project>\n",
+        "src/main/java/Shop.java": "class Shop {}\n",
+        **{f"src/main/resources/{name}": text for name, text in settings.items()},
+    }
+    found = serving(JAVA, files)
+    assert isinstance(found, Serving if port else Refused), found
+    assert not isinstance(found, Serving) or (found.port.number, found.port.variable) == port

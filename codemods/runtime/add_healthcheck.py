@@ -46,6 +46,16 @@ GO = {
         '\thttp.ListenAndServe(":8080", nil)\n}\n'
     ),
 }
+SPRING = {
+    "pom.xml": (
+        "<project><groupId>org.example</groupId><artifactId>shop</artifactId><version>1.0</version><dependencies>"
+        "<dependency><groupId>org.springframework.boot</groupId><artifactId>spring-boot-starter-web</artifactId>"
+        "</dependency><dependency><groupId>org.springframework.boot</groupId>"
+        "<artifactId>spring-boot-starter-actuator</artifactId></dependency></dependencies></project>\n"
+    ),
+    "src/main/resources/application.yml": "server:\n  port: 8081\n",
+    "src/main/java/Shop.java": "class Shop {}\n",
+}
 
 
 class AddHealthcheck(Codemod):
@@ -204,6 +214,30 @@ class AddHealthcheck(Codemod):
                     "main() {\n", 'main() {\n\tport := os.Getenv("PORT")\n\tif port == "" {\n\t\tport = "8080"\n\t}\n'
                 ),
             },
+        ),
+        rewrites(
+            "Spring Boot's actuator",
+            before="""
+            FROM maven:3.9-eclipse-temurin-21 AS builder
+            WORKDIR /src
+            COPY . .
+            RUN mvn -q package
+            FROM eclipse-temurin:21-jre-alpine
+            COPY --from=builder /src/target/shop-1.0.jar /shop.jar
+            CMD ["java", "-jar", "/shop.jar"]
+            """,
+            after="""
+            FROM maven:3.9-eclipse-temurin-21 AS builder
+            WORKDIR /src
+            COPY . .
+            RUN mvn -q package
+            FROM eclipse-temurin:21-jre-alpine
+            COPY --from=builder /src/target/shop-1.0.jar /shop.jar
+            HEALTHCHECK --timeout=5s --start-period=30s \\
+                CMD wget -q -Y off -O /dev/null "http://127.0.0.1:${SERVER_PORT:-8081}/actuator/health" || exit 1
+            CMD ["java", "-jar", "/shop.jar"]
+            """,
+            files=SPRING,
         ),
         leaves(
             "nothing in the image can ask",

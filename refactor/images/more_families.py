@@ -89,7 +89,11 @@ def _temurin(text: str, reference: Reference, tag: Tag) -> BaseImage | None:
             users["ubuntu"] = (1000, 1000)
         holds |= contents.UBUNTU | {"wget", "fontconfig"}
     elif system["package_manager"] == "apk":
-        users, holds = dict(contents.ALPINE_USERS), holds | contents.ALPINE | {"fontconfig", "musl-locales"}
+        # No curl there: busybox's wget fetches the JDK.
+        users, holds = (
+            dict(contents.ALPINE_USERS),
+            (holds - {"curl"}) | contents.ALPINE | {"fontconfig", "musl-locales"},
+        )
     return BaseImage(
         text,
         "eclipse-temurin",

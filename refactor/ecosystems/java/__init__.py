@@ -13,6 +13,7 @@ from refactor.flow.reading import Refused, StageReading
 from refactor.flow.roots import Root
 
 if TYPE_CHECKING:
+    from refactor.ecosystems.serving import Serving
     from refactor.flow.effects import Effect, Invocation
 
 _RUNS = r"spring-boot:run|quarkus:dev|exec:java|jetty:run|tomcat7:run|micronaut:run|mn:run|bootRun|run|:run|quarkusDev"
@@ -71,6 +72,11 @@ class Java(Language):
         programs = self.programs_of(reading)
         found = () if isinstance(programs, Refused) else programs
         return runner(reading, wish, next((release_of(one) for one in found), None))
+
+    def serving(self, reading: StageReading) -> Serving | Refused | None:
+        from refactor.ecosystems.java.health import serving
+
+        return serving(reading, self.programs_of(reading))
 
     def built_start(self, reading: StageReading) -> BuiltStart | Refused | None:
         from refactor.ecosystems.java.starting import built_start

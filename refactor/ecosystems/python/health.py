@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from refactor.context import BuildContext, Unknown
 from refactor.ecosystems.python.program import SERVERS, entries, program
@@ -31,6 +31,9 @@ _SECURE = r"--(?:ssl-)?(?:certfile|keyfile)\b|--cert\b|\bssl_context\s*=|\bssl_c
 _ENVIRONMENT = r"(?:environ\.get|getenv|environ\.setdefault)\(\s*[\"'](\w*PORT)[\"']\s*,\s*[\"']?(\d{1,5})\b"
 _REQUIRED = r"environ\[\s*[\"'](\w*PORT)[\"']\s*\]"
 _MAX_CHARACTERS = 200_000
+_ROOT_URLS = r"(?m)^ROOT_URLCONF\s*=\s*[\"']([\w.]+)[\"']"
+_HOSTS = r"(?m)^\s*ALLOWED_HOSTS\s*\+?=\s*([^\n]*(?:\n\s+[^\n]*)*)"
+_DJANGO_PATH = r"(?<![\w.])path\(\s*[\"']([\w/-]+)[\"']\s*,(?!\s*include\b)"
 
 
 def serving(reading: StageReading) -> Serving | Refused | None:
@@ -78,10 +81,8 @@ def _route(reading: StageReading, texts: dict[str, str]) -> tuple[str, str] | Re
     best = best_route(routes)
     if best is not None:
         return best
-    if any("django" in text for text in texts.values()):
-        return Refused(
-            "Django answers only hosts that ALLOWED_HOSTS names, and its routes are put together when it runs", BY_HAND
-        )
+    if any(re.search(r"\bROOT_URLCONF\s*=", text) for text in texts.values()):
+        return _of_django(texts)
     return Refused(
         f"no route of the {len(texts)} sources of the program tells that it is well",
         "answer to GET /health on the application itself, or write the HEALTHCHECK by hand",
@@ -126,6 +127,27 @@ def _decorated(call: ast.expr, apps: set[str]) -> str | None:
     return text if isinstance(text, str) and re.fullmatch(ROUTE, text) else None
 
 
+def _of_django(texts: Mapping[str, str]) -> tuple[str, str] | Refused:
+    """A route of the root URLconf, where every settings file lets the check's host in (``HttpRequest.get_host``)."""
+    roots = {found[1] for text in texts.values() if (found := re.search(_ROOT_URLS, text))}
+    hosts = [found for text in texts.values() for found in re.findall(_HOSTS, text)]
+    if any(re.search(r"SECURE_SSL_REDIRECT\s*=\s*(?!False)", text) for text in texts.values()):
+        return Refused("Django sends what asks without TLS to another address (SECURE_SSL_REDIRECT)", BY_HAND)
+    if not hosts or not all(re.search(r"[\"'](?:\*|localhost|127\.0\.0\.1)[\"']", found) for found in hosts):
+        because = "Django answers only to hosts that ALLOWED_HOSTS names, and it does not name localhost as text"
+        return Refused(because, 'add "127.0.0.1" to ALLOWED_HOSTS')
+    routes = []
+    for path, text in texts.items():
+        if not any(path.endswith(f"{root.replace('.', '/')}.py") for root in roots):
+            continue
+        for found in re.finditer(_DJANGO_PATH, text):
+            if re.fullmatch(ROUTE, f"/{found[1]}"):
+                routes.append((f"/{found[1]}", f"{path}:{text.count(chr(10), 0, found.start()) + 1}"))
+    return best_route(routes) or Refused(
+        "no route of Django's root URLconf tells that it is well", 'add path("health/", ...) to it'
+    )
+
+
 def _last(node: ast.expr) -> str:
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
@@ -136,6 +158,10 @@ def _port(reading: StageReading, texts: dict[str, str]) -> Port | Refused:
         given = argument_port(root)
         if given is not None:
             return given
+        if "runserver" in root.words:
+            given_to_it = [word for word in root.words[root.words.index("runserver") + 1 :] if word[:1] != "-"]
+            number = re.fullmatch(r"(?:[\w.\[\]:]*:)?(\d{1,5})", given_to_it[0] if given_to_it else "8000")
+            return Port(int(number[1]), by=root.where) if number else Refused("runserver's port is not known", BY_HAND)
         if server is not None:
             name = server.rpartition("/")[2]
             if name == "gunicorn" and any(path.rpartition("/")[2].startswith("gunicorn") for path in texts):

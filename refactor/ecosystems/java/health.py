@@ -1,0 +1,68 @@
+"""Spring Boot's actuator, which answers to ``/actuator/health`` where it is a dependency (its reference documentation,
+"Endpoints")."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from refactor.context import Unknown
+from refactor.ecosystems.program import Program
+from refactor.ecosystems.serving import BY_HAND, Port, Serving, only_port, settled
+from refactor.flow.reading import Refused, StageReading
+
+_MANIFEST = r"(?:^|/)(?:pom\.xml|build\.gradle(?:\.kts)?|libs\.versions\.toml)$"
+_SETTINGS = r"(?:^|/)src/main/resources/(?:config/)?application(?:-[\w-]+)?\.(?:properties|ya?ml)$"
+_MOVED = r"context-path|base-path|path-mapping|server\.ssl|\bssl\s*:|management\.server|exposure\.exclude|key-store"
+"""Settings after which the route, its port or its protocol is another one; as properties and as YAML has them."""
+_PORT = (
+    r"(?m)^(?:server\.port\s*[=:]|server:\s*\n(?:[ \t]+[^\n]*\n)*?[ \t]+port:)[ \t]*[\"']?(?:\$\{(\w+):(\d+)\}|(\d+))"
+)
+_ANY_PORT = r"(?m)^(?:server\.port\s*[=:]|server:\s*\n(?:[ \t]+[^\n]*\n)*?[ \t]+port:)"
+
+
+def serving(reading: StageReading, programs: Sequence[Program] | Refused) -> Serving | Refused | None:
+    """See :meth:`Ecosystem.serving`."""
+    if isinstance(programs, Refused) or not programs:
+        return programs if isinstance(programs, Refused) else None
+    texts = dict(_texts(reading, programs))
+    manifest = next((path for path, text in texts.items() if "spring-boot-starter-actuator" in text), None)
+    if manifest is None or not re.search(_MANIFEST, manifest):
+        return Refused("no manifest of the program has spring-boot-starter-actuator", f"add it, or {BY_HAND}")
+    if not any(re.search(r"spring-boot-starter-web(?:flux|mvc)?\b", text) for text in texts.values()):
+        return Refused(f"{manifest} has no web server: spring-boot-starter-web is missing", BY_HAND)
+    if any("spring-boot-starter-security" in text or "spring-boot-starter-oauth2" in text for text in texts.values()):
+        return Refused("Spring Security may ask for a login at /actuator/health", BY_HAND)
+    settings = {path: text for path, text in texts.items() if re.search(_SETTINGS, path)}
+    moved = next((path for path, text in settings.items() if re.search(_MOVED, text)), None)
+    if moved is not None:
+        return Refused(f"{moved} moves the route, its port, or serves by TLS", BY_HAND)
+    found = only_port(_ports(settings))
+    default = Port(8080, "SERVER_PORT", f"Spring Boot, as no setting of {manifest} names a port,")
+    port = settled(reading, found or default) if not isinstance(found, Refused) else found
+    if isinstance(port, Refused):
+        return port
+    shown = f"${port.variable} ({port.number})" if port.variable else str(port.number)
+    evidence = (f"{manifest} has the actuator: it answers to /actuator/health", f"{port.by} listens on port {shown}")
+    return Serving("/actuator/health", port, evidence)
+
+
+def _texts(reading: StageReading, programs: Sequence[Program]) -> Iterator[tuple[str, str]]:
+    for folder in dict.fromkeys(folder for program in programs for folder in program.folders):
+        files = reading.context.files(folder) if reading.context.is_dir(folder) is not False else (folder,)
+        for path in files if not isinstance(files, Unknown) else ():
+            text = reading.context.read(path) if re.search(f"{_MANIFEST}|{_SETTINGS}", path) else None
+            if isinstance(text, str):
+                yield path, text
+
+
+def _ports(settings: Mapping[str, str]) -> Iterator[Port]:
+    for path, text in settings.items():
+        found = re.search(_PORT, text)
+        if found is not None:
+            yield Port(int(found[2] or found[3]), found[1] or "SERVER_PORT", path)
+        elif re.search(_ANY_PORT, text):
+            yield Port(None, "SERVER_PORT", path)
+
+
+__all__ = ["serving"]
