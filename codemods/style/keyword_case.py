@@ -90,7 +90,7 @@ class KeywordCase(Codemod):
             before="""
             # syntax=docker/dockerfile:1
             FROM debian:bookworm-slim AS Base
-            FROM Base AS Build
+            FROM base AS Build
             RUN --mount=type=bind,from=BASE,target=/base \\
                 --network=none \\
                 # what was made before
