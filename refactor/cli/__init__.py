@@ -1,3 +1,3 @@
 """The command line: the only home of click and rich."""
 
-SUBCOMMANDS = ("rules", "explain", "verify", "bot", "campaign", "config", "lsp", "workflow", "size")
+SUBCOMMANDS = ("rules", "explain", "verify", "bot", "campaign", "config", "lsp", "workflow", "size", "flow")

@@ -17,6 +17,7 @@ _EPILOG = """\b
 Commands:
   dockerfix rules            list the codemods
   dockerfix explain ID       what a codemod does, why, and when it refuses
+  dockerfix flow [PATH]      what each step reads and writes, and what an edit builds again
   dockerfix verify [PATHS]   build and start both versions and compare them
   dockerfix bot plan|run     open and keep pull requests on a forge
   dockerfix campaign run     the same over many repositories

@@ -108,6 +108,8 @@ def _run_click(given: list[str]) -> NoReturn:
         from refactor.cli.lsp import lsp_command as command
     elif name == "size":
         from refactor.cli.size import size_command as command
+    elif name == "flow":
+        from refactor.cli.flow import flow_command as command
     elif name == "workflow":
         from refactor.cli.workflow import workflow_command as command
     elif name == "rules":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from refactor.flow.reading import Refused, StageReading, Step
@@ -28,6 +28,18 @@ class Install(NamedTuple):
     evidence: tuple[str, ...] = ()
     new_command: str = ""
     """Installs what ``step`` would else fetch while it builds (``go mod download``); ``commands`` is empty then."""
+
+
+def installs_by_command(
+    reading: StageReading, installs: Callable[[StageReading], Iterable[Install | tuple[Step, Refused]]]
+) -> dict[int, Install]:
+    """The installs of a stage by the identity of their commands, made once for a stage and a language."""
+    name = f"installs of {installs.__module__}"
+    known = reading.facts.get(name)
+    if not isinstance(known, dict):
+        found = [one for one in installs(reading) if isinstance(one, Install)]
+        known = reading.facts[name] = {id(command): one for one in found for command in one.commands}
+    return known
 
 
 class Rewrite(NamedTuple):

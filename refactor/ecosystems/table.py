@@ -17,8 +17,8 @@ from refactor.ecosystems import registry
 from refactor.ecosystems.ecosystem import Ecosystem, Install, SplitPlan, Written
 from refactor.ecosystems.program import Needs, Program, Runner
 from refactor.flow.places import origins
-from refactor.flow.reading import Refused, StageReading, Step, join
-from refactor.flow.roots import Root, roots_of
+from refactor.flow.reading import Refused, StageReading, Step
+from refactor.flow.roots import Root, places_of, roots_of
 
 if TYPE_CHECKING:
     from refactor.flow.effects import Effect, Invocation
@@ -215,14 +215,4 @@ class Language(Ecosystem):
         return split(self, reading, runner)
 
 
-def places_of(reading: StageReading, root: Root, word: str) -> tuple[str, ...]:
-    """Absolute paths at which a started program may lie: by its folder, or along PATH."""
-    if "/" in word or root.words[0] != word:
-        return (join(root.folder, word),)
-    last = reading.steps[-1].node if reading.steps else reading.stage.from_
-    path = reading.expand("$PATH", last)
-    folders = (path or "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin").split(":")
-    return tuple(join(folder, word) for folder in folders if folder.startswith("/"))
-
-
-__all__ = ["Language", "Needs", "Program", "places_of"]
+__all__ = ["Language", "Needs", "Program"]

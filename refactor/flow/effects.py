@@ -170,14 +170,21 @@ def _edits(call: Invocation) -> Effect:
 
 
 def _unpacks(call: Invocation) -> Effect:
-    args = call.command.args
-    folder = call.option("-C", "--directory", "-d") or "."
+    args = list(call.command.args)
+    if call.name in {"tar", "bsdtar"} and args and re.fullmatch(r"[A-Za-z]+", args[0]):
+        # `tar xzf a.tgz`: the old form, without a dash.
+        args[0] = f"-{args[0]}"
+    folder = call.option("-C", "--directory", "-d")
     archive = call.option("-f", "--file")
-    if call.name in {"tar", "bsdtar"} and not any(re.match(r"-?-?[a-z]*x|--extract|--get", arg) for arg in args[:2]):
-        members = [word for word in call.operands if word not in {archive, folder}]
-        return Effect(call.paths(*members), call.paths(archive) if archive else ())
-    read_from = [archive] if archive else [word for word in call.operands[:1] if call.name == "unzip"]
-    return Effect(call.paths(*(word for word in read_from if word != "-")), call.paths(folder))
+    for at, arg in enumerate(args[:-1]):
+        if archive is None and re.fullmatch(r"-[A-Za-z]*f", arg):
+            archive = args[at + 1]
+    members = [arg for arg in args if not arg.startswith("-") and arg not in {archive, folder}]
+    if call.name in {"tar", "bsdtar"} and not any(re.match(r"-[A-Za-z]*x|--extract|--get", arg) for arg in args):
+        is_listed = any(re.match(r"-[A-Za-z]*t|--list", arg) for arg in args)
+        return Effect(call.paths(*members), call.paths(archive) if archive and not is_listed else ())
+    read_from = [archive] if archive else members[:1] if call.name in {"unzip", "7z"} else []
+    return Effect(call.paths(*(word for word in read_from if word != "-")), call.paths(folder or "."))
 
 
 def _compresses(call: Invocation) -> Effect:

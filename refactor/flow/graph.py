@@ -20,8 +20,10 @@ from refactor.flow.user import is_within
 from refactor.shell import Command, read
 from refactor.syntax import Dockerfile
 
-_DEPTH = 50
-"""Steps that a path is followed back through; more of them make a chain that only a machine writes."""
+_DEPTH = 20
+"""Steps, or stages, that a path is followed back through; more of them make a chain that only a machine writes."""
+_SHOWN = 20
+"""Makers of one path that are told; a folder may have thousands."""
 
 
 class Act(NamedTuple):
@@ -84,6 +86,7 @@ class Flow:
         self.tools = tools
         self.readings = tuple(StageReading.of(file, stage, context) for stage in file.stages)
         self._steps: dict[int, tuple[FlowStep, ...]] = {}
+        self._indices: dict[int, _Index] = {}
 
     def steps(self, reading: StageReading) -> tuple[FlowStep, ...]:
         """The steps of one stage."""
@@ -104,7 +107,7 @@ class Flow:
         """Who makes ``path`` (absolute, or with wildcards) and what lies in it, as it is at the end of a stage, or just
         before an act of it; the last one first, () where nobody is known to."""
         found: list[Maker] = []
-        for act in self._back(reading, before):
+        for act in self._back(reading, path, before):
             for kind, made in _made_by(act, path):
                 found.append(Maker(kind, made, act))
                 is_whole = not self._is_folder(made) if kind == "context" else _covers(made, path)
@@ -119,17 +122,18 @@ class Flow:
     def _is_folder(self, path: str) -> bool:
         return path == "" or self.context.is_dir(path) is True
 
-    def _back(self, reading: StageReading, before: Act | None) -> Iterator[Act]:
-        """Acts from the last one back, those of the stages that this one is built from behind them."""
-        waiting = before is not None
+    def _back(self, reading: StageReading, path: str, before: Act | None) -> Iterator[Act]:
+        """Acts that may make or remove a path, from the last one back, those of the stages that this one is built from
+        behind them."""
         one: StageReading | None = reading
-        while one is not None:
-            for step in reversed(self.steps(one)):
-                for act in reversed(step.acts):
-                    if waiting:
-                        waiting = act is not before
-                    else:
-                        yield act
+        for _ in range(_DEPTH):
+            if one is None:
+                return
+            index = one.stage.index
+            if index not in self._indices:
+                self._indices[index] = _Index(tuple(self.acts(one)))
+            yield from self._indices[index].back(path, before)
+            before = None
             one = None if one.parent is None else self.readings[one.parent.index]
 
     def slice(self, reading: StageReading, paths: Iterable[str]) -> tuple[tuple[Act, ...], tuple[str, ...]]:
@@ -157,7 +161,7 @@ class Flow:
                     waiting += [(origin, read_path, None) for read_path in _known(maker.act.effect.reads)]
                 elif maker.kind == "command":
                     waiting += [(where_of(maker.act), one, maker.act) for one in _known(maker.act.effect.reads)]
-        return tuple(sorted(found.values(), key=lambda act: act.step.line)), tuple(lost)
+        return tuple(sorted(found.values(), key=lambda act: (act.step.line, act.step.acts.index(act)))), tuple(lost)
 
     def trace(self, reading: StageReading, path: str) -> Maker | None:
         """Who made a file that is there at the end of a stage, before it was carried (``cp``, ``COPY --from``) and
@@ -194,22 +198,37 @@ class Flow:
                     found[maker.path] = None
         return tuple(found)
 
+    def suppliers(self, step: FlowStep) -> tuple[FlowStep, ...]:
+        """The steps that made what a step reads, of this stage and of those that it copies from, in the order of the
+        file; the last few where there are many."""
+        found: dict[int, FlowStep] = {}
+        for act in step.acts:
+            origin = self.origin(step)
+            for path in _known(act.effect.reads):
+                makers = self.makers(step.reading if origin is None else origin, path, act if origin is None else None)
+                for maker in makers[:_SHOWN]:
+                    if maker.act is not None and maker.act.step is not step:
+                        found.setdefault(id(maker.act.step), maker.act.step)
+        return tuple(sorted(found.values(), key=lambda one: one.line))
+
     def reached(self, path: str) -> tuple[FlowStep, ...]:
         """The RUN, COPY, ADD and WORKDIR that BuildKit runs again after an edit of a context path, in order.
 
         BuildKit looks a step up by its text, the step before it and, for COPY, ADD and bind mounts, the content of what
         is read (moby/buildkit, ``solver/llbsolver/ops/file.go``, ``exec.go``): so a stage runs again from the first
-        step on that sees another content. What a RUN makes counts as new only if it read something new.
+        step on that sees another content. What a RUN makes counts as new if it read
+        something new, or something of the network.
         """
         if self.context.is_ignored(path) is True:
             return ()
-        new: dict[int, list[str]] = {}
+        new: dict[int, _Paths] = {}
         again: dict[int, bool] = {}
         found: list[FlowStep] = []
-        for reading in self._used:
+        for reading in self.used:
             index = reading.stage.index
             parent = None if reading.parent is None else reading.parent.index
-            new[index] = list(new.get(parent, ())) if parent is not None else []
+            above = None if parent is None else new.get(parent)
+            new[index] = _Paths(() if above is None else above.known)
             is_again = parent is not None and again.get(parent, False)
             for step in self.steps(reading):
                 hits = list(self._hits(step, path, new))
@@ -217,21 +236,20 @@ class Flow:
                 if hits or (is_again and not is_linked and step.step.keyword in {"RUN", "COPY", "ADD", "WORKDIR"}):
                     found.append(step)
                     is_again = True
-                    if step.step.keyword == "RUN":
-                        new[index] += _renewed(step, [*new[index], *hits])
-                    else:
-                        new[index] += hits
+                    new[index].add(_renewed(step, new[index], hits) if step.step.keyword == "RUN" else hits)
             again[index] = is_again
         return tuple(found)
 
-    def _hits(self, step: FlowStep, path: str, new: Mapping[int, Sequence[str]]) -> Iterator[str]:
+    def _hits(self, step: FlowStep, path: str, new: Mapping[int, _Paths]) -> Iterator[str]:
         """Image paths at which a step brings something new in by itself."""
         node, keyword = step.step.node, step.step.keyword
         if keyword == "RUN":
             for target, source, origin in _binds(step):
-                if (origin is None and (is_within(f"/{path}", source) or is_within(source, f"/{path}"))) or (
-                    origin is not None and any(_meets(source, one) for one in new.get(origin.stage.index, ()))
-                ):
+                if origin is None:
+                    is_hit = is_within(f"/{path}", source) or is_within(source, f"/{path}")
+                else:
+                    is_hit = origin.stage.index in new and new[origin.stage.index].meet(source)
+                if is_hit:
                     yield target
             return
         if keyword not in {"COPY", "ADD"}:
@@ -246,12 +264,12 @@ class Flow:
         if origin is not None:
             for act in step.acts:
                 for source, target in act.effect.carries:
-                    if any(_meets(source, one) for one in new.get(origin.stage.index, ())):
+                    if origin.stage.index in new and new[origin.stage.index].meet(source):
                         yield target
 
     @cached_property
-    def _used(self) -> tuple[StageReading, ...]:
-        """The stages that the last one needs, in the order of the file."""
+    def used(self) -> tuple[StageReading, ...]:
+        """The stages that the last one needs, and it, in the order of the file."""
         needed: set[int] = set()
         waiting = [self.readings[-1]] if self.readings else []
         while waiting:
@@ -266,6 +284,57 @@ class Flow:
                                                    step.node.flag_values("mount"))]  # fmt: skip
                 waiting += [origin for name in names if (origin := origin_of(one, name)) is not None]
         return tuple(reading for reading in self.readings if reading.stage.index in needed)
+
+
+class _Index:
+    """The acts of a stage by the paths that they write or remove, so that a look-up does not go through all of them."""
+
+    def __init__(self, acts: Sequence[Act]) -> None:
+        self.acts = acts
+        self._positions = {id(act): at for at, act in enumerate(acts)}
+        self._at: dict[str, list[int]] = {}
+        """By the path itself."""
+        self._below: dict[str, list[int]] = {}
+        """By every folder that it lies in."""
+        for at, act in enumerate(acts):
+            for path in dict.fromkeys(map(_base, _known((*act.effect.writes, *act.effect.removes)))):
+                self._at.setdefault(path, []).append(at)
+                for folder in _above(path):
+                    self._below.setdefault(folder, []).append(at)
+
+    def back(self, path: str, before: Act | None) -> Iterator[Act]:
+        end = len(self.acts) if before is None else self._positions.get(id(before), len(self.acts))
+        base = _base(path)
+        found = [*self._below.get(base, ()), *(at for one in (base, *_above(base)) for at in self._at.get(one, ()))]
+        return (self.acts[at] for at in sorted(set(found), reverse=True) if at < end)
+
+
+class _Paths:
+    """Paths, asked whether another one lies in one of them or the other way round."""
+
+    def __init__(self, paths: Iterable[str] = ()) -> None:
+        self.known: set[str] = set()
+        self._above: set[str] = set()
+        self.add(paths)
+
+    def add(self, paths: Iterable[str]) -> None:
+        for path in map(_base, paths):
+            if path not in self.known:
+                self.known.add(path)
+                self._above.update(_above(path))
+
+    def meet(self, path: str) -> bool:
+        base = _base(path)
+        return base in self._above or base in self.known or any(folder in self.known for folder in _above(base))
+
+
+def _above(path: str) -> list[str]:
+    """The folders that an absolute path lies in, "/" among them."""
+    found = []
+    while path != "/":
+        path = posixpath.dirname(path) or "/"
+        found.append(path)
+    return found
 
 
 def where_of(act: Act) -> StageReading:
@@ -373,17 +442,19 @@ def _back_through(carried: tuple[str, str], path: str) -> str:
     return join(source if _base(source) == source else posixpath.dirname(source), rest)
 
 
-def _renewed(step: FlowStep, new: Sequence[str]) -> Iterator[str]:
-    """What a RUN that is run again makes anew."""
-    fresh = list(new)
+def _renewed(step: FlowStep, new: _Paths, hits: Sequence[str]) -> list[str]:
+    """What a RUN that is run again makes anew; ``hits`` are the bind mounts in which it finds something new."""
+    fresh, found = _Paths(hits), []
     for act in step.acts:
-        reads = act.effect.reads
-        is_new = any(isinstance(path, Unknown) or any(_meets(path, one) for one in fresh) for path in reads)
+        # What comes over the network may be another thing today, and installers write times into what they make.
+        is_new = "network" in act.effect.needs or any(
+            isinstance(path, Unknown) or new.meet(path) or fresh.meet(path) for path in act.effect.reads
+        )
         if is_new:
-            for path in _known(act.effect.writes):
-                fresh.append(path)
-                if not step.is_hidden(path):
-                    yield path
+            written = ["/" if isinstance(path, Unknown) else path for path in act.effect.writes]
+            fresh.add(written)
+            found += [path for path in written if not step.is_hidden(path)]
+    return found
 
 
 def _options(mount: str) -> dict[str, str]:

@@ -159,6 +159,16 @@ def shell_file(reading: StageReading, word: str, folder: str) -> tuple[str, str]
     return None
 
 
+def places_of(reading: StageReading, root: Root, word: str) -> tuple[str, ...]:
+    """Absolute paths at which a started program may lie: by its folder, or along PATH."""
+    if "/" in word or root.words[0] != word:
+        return (join(root.folder, word),)
+    last = reading.steps[-1].node if reading.steps else reading.stage.from_
+    path = reading.expand("$PATH", last)
+    folders = (path or "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin").split(":")
+    return tuple(join(folder, word) for folder in folders if folder.startswith("/"))
+
+
 def files_started(reading: StageReading) -> dict[str, str]:
     """Absolute paths of files of the context that the start command and its scripts name, as far as they are read: the
     scripts themselves, and files among the arguments -> where."""

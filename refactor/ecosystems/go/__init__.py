@@ -11,11 +11,18 @@ from refactor.flow.reading import Refused, StageReading, Step
 if TYPE_CHECKING:
     from refactor.ecosystems.serving import Serving
     from refactor.ecosystems.versions import Naming
+    from refactor.flow.effects import Effect, Invocation
     from refactor.syntax import Instruction
 
 
 class Go(Ecosystem):
     name = "Go"
+    programs = frozenset({"go"})
+
+    def effect(self, call: Invocation) -> Effect | None:
+        from refactor.ecosystems.go.effects import effect
+
+        return effect(call)
 
     def recognises(self, reading: StageReading) -> bool:
         if reading.image is not None and reading.image.family == "golang":

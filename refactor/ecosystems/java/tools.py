@@ -117,6 +117,8 @@ def _beside(module: maven.Module) -> Iterator[str]:
                       re.DOTALL)  # fmt: skip
     if named is not None:
         yield f"{re.sub(r'[$][{]([^}]+)[}]', lambda found: module.properties.get(found[1], '*'), named[1])}*.jar"
+    for file in re.findall(r"<outputFile>\s*\$\{project\.build\.directory\}/([^<\s]+)", module.text):
+        yield re.sub(r"\$\{([^}]+)\}", lambda found: module.properties.get(found[1], "*"), file)
     for classifier in re.findall(r"<(?:shadedClassifierName|classifier)>([\w-]+)<", module.text):
         yield f"{stem}-{classifier}.jar"
 
@@ -127,7 +129,12 @@ def _wrapper(call: Invocation, tool: str) -> tuple[str, ...]:
                 ".mvn/maven.config", ".mvn/extensions.xml", ".mvn/settings.xml", "settings.xml"),
         "gradle": ("gradlew", "gradle/wrapper/gradle-wrapper.jar", "gradle/wrapper/gradle-wrapper.properties"),
     }  # fmt: skip
-    return names[tool]
+    folder = call.path(".")
+    return tuple(
+        name
+        for name in names[tool]
+        if isinstance(folder, str) and call.reading.in_context(join(folder, name), call.step.node) is not None
+    )
 
 
 def _gradle(call: Invocation, package: PackageCall) -> Effect | None:

@@ -22,6 +22,7 @@ from refactor.flow.reading import Refused, StageReading, Step
 if TYPE_CHECKING:
     from refactor.ecosystems.serving import Serving
     from refactor.ecosystems.versions import Naming
+    from refactor.flow.effects import Effect, Invocation
     from refactor.syntax import Instruction
 
 _MANAGERS = frozenset({"npm", "yarn", "pnpm", "bun", "corepack"})
@@ -35,6 +36,14 @@ class Node(Ecosystem):
     are asked."""
 
     name = "Node"
+    programs = frozenset(
+        "npm npx yarn yarnpkg pnpm pnpx bun bunx corepack node nodejs tsc vite next nest ng webpack esbuild".split()
+    )
+
+    def effect(self, call: Invocation) -> Effect | None:
+        from refactor.ecosystems.node.effects import effect
+
+        return effect(call)
 
     def recognises(self, reading: StageReading) -> bool:
         image = reading.image

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from refactor.context.python_manifests import Requirement
     from refactor.ecosystems.serving import Serving
     from refactor.ecosystems.versions import Naming
+    from refactor.flow.effects import Effect, Invocation
     from refactor.syntax import Instruction
 
 _MANAGERS = frozenset({"pip", "poetry", "uv", "pdm", "pipenv"})
@@ -20,6 +21,12 @@ _MANAGERS = frozenset({"pip", "poetry", "uv", "pdm", "pipenv"})
 
 class Python(Ecosystem):
     name = "Python"
+    programs = frozenset("pip pip3 python python3 poetry uv pipenv pdm virtualenv".split())
+
+    def effect(self, call: Invocation) -> Effect | None:
+        from refactor.ecosystems.python.effects import effect
+
+        return effect(call)
 
     def recognises(self, reading: StageReading) -> bool:
         if reading.image is not None and reading.image.family == "python":

@@ -34,7 +34,7 @@ _BRINGS: Mapping[str, str] = {
 _LOOKS_FIRST = frozenset(("curl-sys", "libz-sys", "bzip2-sys", "lzma-sys", "libssh2-sys", "libusb1-sys"))
 """Crates that take the system's library where its headers are installed, and build their own elsewhere."""
 _PLAIN = (
-    r"(?:windows.*|winapi.*|js|web|wasm.*|linux-raw|core-.*|security-framework|system-configuration|dirs|inotify|"
+    r"(?:windows.*|clang|winapi.*|js|web|wasm.*|linux-raw|core-.*|security-framework|system-configuration|dirs|inotify|"
     r"kqueue|fsevent|jni|ndk|mach2?|objc.*|zstd|lz4|jemalloc|tikv-jemalloc|mimalloc|libmimalloc|snmalloc|ring|aws-lc|"
     r"aws-lc-fips|boring|onig|librocksdb|rocksdb|rdkafka|libgit2|brotli|snappy|lmdb|lmdb-rkv|mdbx|secp256k1|blst|"
     r"libwebp|mozjpeg|libdeflate|cmake|psm|stacker|hyperscan|tree-sitter|duckdb|libduckdb|libsql|sqlite-vec|"
