@@ -108,6 +108,10 @@ from refactor.flow import (
     why_root as why_root,
     written_by_shell as written_by_shell,
 )
+from refactor.flow.independent import (
+    copies_apart as copies_apart,
+    only_installs as only_installs,
+)
 from refactor.images import (
     BaseImage as BaseImage,
     ask_registry as ask_registry,

@@ -19,6 +19,7 @@ ORDER_MATTERS = {
     ("clean-package-cache", "join-installs"): "the one that adds a line first sets the indentation",
     ("clean-package-cache", "split-build-stage"): SPLIT_FIRST,
     ("copy-manifests-first", "split-build-stage"): SPLIT_FIRST,
+    ("copy-manifests-first", "order-by-change"): "a blank line stays where the sources were when they moved first",
     ("run-as-user", "split-build-stage"): SPLIT_FIRST,
     ("run-program-directly", "split-build-stage"): SPLIT_FIRST,
     ("split-build-stage", "use-slim-base"): SPLIT_FIRST,
