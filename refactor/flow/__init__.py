@@ -10,6 +10,7 @@ from refactor.flow.ownership import Ownership, ownership
 from refactor.flow.places import all_copies, origin_of, origins, source_of
 from refactor.flow.ports import low_ports, only_docker
 from refactor.flow.roots import INITS, SHELLS, Root, peeled, roots_of
+from refactor.flow.secrets import NAME as SECRET_NAME, Token, leaked, tokens
 from refactor.flow.shell_writes import CALM, QUIET, unknown_program, written_by_shell
 from refactor.flow.user import follows_its_words, installs_as_root, is_within, why_root
 from refactor.flow.user_ids import Ids, user_ids
@@ -19,12 +20,14 @@ __all__ = [
     "CALM",
     "INITS",
     "QUIET",
+    "SECRET_NAME",
     "SHELLS",
     "Ids",
     "Leftover",
     "Needed",
     "Ownership",
     "Root",
+    "Token",
     "Unseen",
     "above_sources",
     "all_copies",
@@ -36,6 +39,7 @@ __all__ = [
     "is_settings",
     "is_shell",
     "is_within",
+    "leaked",
     "leftovers",
     "low_ports",
     "named",
@@ -47,6 +51,7 @@ __all__ = [
     "place_of_user",
     "roots_of",
     "source_of",
+    "tokens",
     "unknown_program",
     "unseen_copies",
     "user_ids",

@@ -1,0 +1,118 @@
+"""A build argument of a Compose file made a build secret, by its lines: comments and the author's order stay."""
+
+from __future__ import annotations
+
+import copy
+import re
+from typing import Any
+
+from refactor.context.safe_yaml import load
+
+
+def with_build_secret(text: str, name: str, id: str) -> str | None:
+    """The Compose file with the build argument ``name`` given as the secret ``id``, read from the environment.
+
+    None where it is written in a way that is not edited: in one line, by an anchor, beside other secrets. The result
+    is read again, and means what it should (https://docs.docker.com/reference/compose-file/build/#secrets).
+    """
+    try:
+        data = load(text)
+    except ValueError:
+        return None
+    wanted = _expected(data, name, id)
+    if wanted is None:
+        return None
+    newline = "\r\n" if "\r\n" in text else "\n"
+    lines = text.split(newline)
+    entry = re.compile(rf"^ +(?:- *[\"']?{name}(?:=[^#]*)?|{name}:[^#]*)(?:#.*)?$")
+    for at in reversed([number for number, line in enumerate(lines) if entry.match(line)]):
+        head = _head(lines, at)
+        if head is None:
+            return None
+        indent = lines[head][: len(lines[head]) - len(lines[head].lstrip())]
+        del lines[at]
+        if not _has_entries(lines, head):
+            del lines[head]
+        lines[head:head] = [f"{indent}secrets:", f"{indent}  - {id}"]
+    while lines and not lines[-1].strip():
+        lines.pop()
+    variable = wanted["secrets"][id]["environment"]
+    lines += ["", "secrets:", f"  {id}:", f"    environment: {variable}", ""]
+    edited = newline.join(lines)
+    try:
+        return edited if load(edited) == wanted else None
+    except ValueError:
+        return None
+
+
+def gives_to_container(text: str, name: str) -> bool:
+    """Whether a service of the Compose file has the variable when it runs."""
+    try:
+        data = load(text)
+    except ValueError:
+        return False
+    services = data.get("services") if isinstance(data, dict) else None
+    tables = services.values() if isinstance(services, dict) else ()
+    return any(
+        _taken(copy.deepcopy(table.get("environment")), name) is not None for table in tables if isinstance(table, dict)
+    )
+
+
+def _expected(data: Any, name: str, id: str) -> Any | None:
+    """What the file has to mean afterwards."""
+    services = data.get("services") if isinstance(data, dict) else None
+    if not isinstance(services, dict) or "secrets" in data:
+        return None
+    wanted = copy.deepcopy(data)
+    variables = set()
+    for service in wanted["services"].values():
+        build = service.get("build") if isinstance(service, dict) else None
+        arguments = build.get("args") if isinstance(build, dict) else None
+        value = _taken(arguments, name)
+        if value is None or not isinstance(build, dict):
+            continue
+        if "secrets" in build:
+            return None
+        if not arguments:
+            del build["args"]
+        build["secrets"] = [id]
+        variable = re.fullmatch(r"\$\{?(\w+)(?::?-)?\}?", value)
+        variables.add(variable[1] if variable is not None else name if value == "" else "")
+    if len(variables) != 1 or "" in variables:
+        return None
+    wanted["secrets"] = {id: {"environment": variables.pop()}}
+    return wanted
+
+
+def _taken(arguments: Any, name: str) -> str | None:
+    """Takes an argument out of a list or mapping. Returns its value, "" for the environment's, None where it is not."""
+    if isinstance(arguments, dict) and name in arguments:
+        value = arguments.pop(name)
+        return "" if value is None else str(value)
+    if isinstance(arguments, list):
+        for entry in arguments:
+            key, _, value = str(entry).partition("=")
+            if key == name:
+                arguments.remove(entry)
+                return value
+    return None
+
+
+def _head(lines: list[str], at: int) -> int | None:
+    """The line ``args:`` that an entry stands below."""
+    own = len(lines[at]) - len(lines[at].lstrip())
+    for number in range(at - 1, -1, -1):
+        line = lines[number]
+        if line.strip() == "args:":
+            return number
+        indent = len(line) - len(line.lstrip())
+        if line.strip() and not line.lstrip().startswith(("#", "-")) and indent < own:
+            return None
+    return None
+
+
+def _has_entries(lines: list[str], head: int) -> bool:
+    indent = len(lines[head]) - len(lines[head].lstrip())
+    following = next((line for line in lines[head + 1 :] if line.strip() and not line.lstrip().startswith("#")), "")
+    below = len(following) - len(following.lstrip())
+    return below > indent or (below == indent and following.lstrip().startswith("-"))
