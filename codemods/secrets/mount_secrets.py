@@ -51,6 +51,8 @@ services:
         - NPM_TOKEN
 """
 PLACEHOLDERS = r"(?i)[\"']?(?:|\$.*|.*(?:change|example|replace|your|dummy|todo|xxx|<|\*\*\*).*)[\"']?"
+SETTINGS = frozenset({".npmrc", ".yarnrc", ".yarnrc.yml", "pip.conf", "auth.json", "settings.xml", "nuget.config"})
+PASSWORD = r"(?i)(?:_authToken|_auth|_password|npmAuthToken)[\"']?\s*[=:]\s*[\"']?[^\s$\"'<]|://[^/\s:@$]+:[^/\s@$]+@"
 CREDENTIALS = frozenset({"id_rsa", "id_ed25519", "id_ecdsa", ".netrc", ".git-credentials", ".pypirc"})
 
 
@@ -156,6 +158,15 @@ class MountSecrets(Codemod):
             because="id_rsa is a key",
         ),
         leaves(
+            "a file with a token",
+            """
+            FROM node:20
+            COPY package.json .npmrc ./
+            """,
+            files={"package.json": "{}", ".npmrc": "//registry.npmjs.org/:_authToken=abc\n"},
+            because=".npmrc has a password or a token in it",
+        ),
+        leaves(
             "not every builder has mounts",
             INSTALL,
             files=FILES,
@@ -166,7 +177,7 @@ class MountSecrets(Codemod):
 
     def find(self, file: Dockerfile, context: BuildContext) -> Iterator[Finding | Refusal]:
         for node in file.instructions:
-            reported = _leak(node)
+            reported = _leak(node) or _copied(node, context)
             if reported is not None:
                 yield reported
         if not any(node.keyword == "ARG" for node in file.instructions):
@@ -236,7 +247,12 @@ def _leak(node: Instruction) -> Refusal | None:
             if re.search(SECRET_NAME, name, re.IGNORECASE) and re.fullmatch(PLACEHOLDERS, value) is None:
                 because = f"{name} has a value in the file: whoever has the image can read it"
                 return refuse(node, because, "renew it if it is in use, and give it when the container starts")
-    if node.keyword in {"COPY", "ADD"}:
+    return None
+
+
+def _copied(node: Instruction, context: BuildContext) -> Refusal | None:
+    """A key that is copied from the build context, or a file that holds a password."""
+    if node.keyword in {"COPY", "ADD"} and node.flag("from") is None:
         for source in node.sources:
             name = source.rstrip("/").rpartition("/")[2]
             if name in CREDENTIALS:
@@ -245,4 +261,10 @@ def _leak(node: Instruction) -> Refusal | None:
                     return refuse(node, because, "write `RUN --mount=type=ssh git ...`, and build with --ssh default")
                 mount = f"--mount=type=secret,id={name.strip('.')},target=/root/{name}"
                 return refuse(node, because, f"write `RUN {mount} ...`, and build with --secret id={name.strip('.')}")
+            text = context.read(source.lstrip("/")) if name in SETTINGS else None
+            if isinstance(text, str) and re.search(PASSWORD, text):
+                id = name.strip(".").replace(".", "-")
+                because = f"{source} has a password or a token in it, and stays in a layer of the image"
+                hint = f"leave it out of the COPY, write `RUN --mount=type=secret,id={id},target={name} ...`"
+                return refuse(node, because, f"{hint}, and build with --secret id={id},src={source}")
     return None
