@@ -27,8 +27,13 @@ from refactor import (
     variant_reference,
 )
 
-BUILDS = frozenset({"fat", "jdk", "sdk"})
+BUILDS = frozenset({"fat", "jdk", "jdk-alpine", "sdk"})
 """Variants that carry what builds programs, beside what runs them."""
+SMALLER = {"fat": "slim", "jdk": "jre", "jdk-alpine": "jre-alpine"}
+JAVA = {
+    "pom.xml": "<project><artifactId>app</artifactId><build><finalName>app</finalName></build></project>",
+    "src/main/java/App.java": "public class App { public static void main(String[] a) {} }",
+}
 
 
 class UseSlimBase(Codemod):
@@ -41,9 +46,9 @@ class UseSlimBase(Codemod):
 
     What it does
     ------------
-    Replaces the base of the final stage by its slim variant, of the same version and the same distribution release, so
-    that the C library and everything linked against it stay the same. Packages of the full image that the program
-    needs are installed.
+    Replaces the base of the final stage by its slim variant (a JDK by the JRE), of the same version and the same
+    distribution release, so that the C library and everything linked against it stay the same. Packages of the full
+    image that the program needs are installed.
 
     When it refuses
     ---------------
@@ -99,6 +104,43 @@ class UseSlimBase(Codemod):
                 "app.py": "print(1)\n",
                 "compose.yaml": "services: {web: {build: ., healthcheck: {test: [CMD, curl, localhost]}}}",
             },
+        ),
+        rewrites(
+            "a JRE for what another stage compiled",
+            before="""
+            FROM maven:3.9-eclipse-temurin-17 AS build
+            WORKDIR /src
+            COPY . .
+            RUN mvn package
+            FROM eclipse-temurin:17
+            COPY --from=build /src/target/app.jar /app.jar
+            CMD ["java", "-jar", "/app.jar"]
+            """,
+            after="""
+            FROM maven:3.9-eclipse-temurin-17 AS build
+            WORKDIR /src
+            COPY . .
+            RUN mvn package
+            FROM eclipse-temurin:17-jre
+            COPY --from=build /src/target/app.jar /app.jar
+            CMD ["java", "-jar", "/app.jar"]
+            """,
+            files=JAVA,
+        ),
+        leaves(
+            "a health check that calls a tool of the JDK",
+            """
+            FROM maven:3.9-eclipse-temurin-17 AS build
+            WORKDIR /src
+            COPY . .
+            RUN mvn package
+            FROM eclipse-temurin:17
+            COPY --from=build /src/target/app.jar /app.jar
+            HEALTHCHECK CMD ["jcmd", "1", "VM.version"]
+            CMD ["java", "-jar", "/app.jar"]
+            """,
+            files=JAVA,
+            because="calls jcmd, which only the JDK has",
         ),
         leaves(
             "no wheel for this CPython",
@@ -183,17 +225,18 @@ class UseSlimBase(Codemod):
         other = None if languages else foreign(reading)
         if other is not None and reading.image.variant in BUILDS:
             yield refuse(stage.from_, *other.refused)
-        if reading.image.variant != "fat":
+        variant = SMALLER.get(reading.image.variant)
+        if variant is None:
             return
         is_pinned = "@" in (reading.image_reference or "")
-        if not languages or (reading.image.with_variant("slim") is None and not is_pinned):
+        if not languages or (reading.image.with_variant(variant) is None and not is_pinned):
             return
         if context.why_unknown is not None:
             yield refuse(
                 stage.from_, f"the build context is not known: {context.why_unknown}", "name it with --context"
             )
             return
-        slim = variant_reference(reading, "slim")
+        slim = variant_reference(reading, variant)
         if isinstance(slim, Refused):
             yield refuse(stage.from_, slim.because, slim.hint)
             return

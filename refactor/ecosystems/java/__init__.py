@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from refactor.ecosystems.ecosystem import BuiltStart, Written
+from refactor.ecosystems.ecosystem import BuiltStart, Slim, Written
 from refactor.ecosystems.program import Needs, Program, Runner
 from refactor.ecosystems.table import Language
 from refactor.flow.reading import Refused, StageReading
@@ -72,6 +72,13 @@ class Java(Language):
         programs = self.programs_of(reading)
         found = () if isinstance(programs, Refused) else programs
         return runner(reading, wish, next((release_of(one) for one in found), None))
+
+    def slim(self, reading: StageReading) -> Slim | Refused | None:
+        from refactor.ecosystems.java.slimming import slim
+
+        image = reading.image
+        is_jdk = image is not None and image.variant.startswith("jdk")
+        return slim(self, reading, self.programs_of(reading)) if is_jdk else None
 
     def serving(self, reading: StageReading) -> Serving | Refused | None:
         from refactor.ecosystems.java.health import serving
