@@ -40,6 +40,7 @@ APPLICATION = ANGULAR % "@angular-devkit/build-angular:application"
 BROWSER = ANGULAR % "@angular-devkit/build-angular:browser"
 ASTRO = {"start": "astro dev --host", "build": "astro build"}
 SERVE = {"start": "serve -s build -l 4000", "build": "react-scripts build"}
+EXPORT = "module.exports = {output: 'export'}\n"
 BUILD = "RUN npm run build\n"
 
 
@@ -69,6 +70,14 @@ BUILD = "RUN npm run build\n"
         ({**project(NG, "@angular/cli"), "angular.json": BROWSER}, "", "/app/dist/shop", 4200, True, ""),
         (project(ASTRO, "astro"), "", "/app/dist", 4321, False, "/_astro/"),
         (project(SERVE, "serve", "react-scripts"), BUILD, "/app/build", 4000, True, "/static/"),
+        (
+            {**project({"start": "next dev -p 3001", "build": "next build"}, "next"), "next.config.js": EXPORT},
+            *("", "/app/out", 3001, False, "/_next/static/"),
+        ),
+        (
+            project({"start": "http-server dist/shop/browser", "build": "ng build"}, "@angular/cli"),
+            *(BUILD, "/app/dist/shop/browser", 8080, False, ""),
+        ),
     ],
 )
 def test_served_as_before(
@@ -128,6 +137,14 @@ def test_other_programs_are_none_of_its_business(cmd: str) -> None:
     change = run({**project(VITE, "vite"), "server.js": ""}, cmd)
     assert not change.applied
     assert not change.refused
+
+
+def test_a_source_that_asks_for_development_makes_it_a_suggestion() -> None:
+    files = {**project(VITE, "vite"), "src/api.js": "const url = import.meta.env.DEV ? 'http://api' : '/api'\n"}
+    change = run(files)
+    assert not change.applied
+    [finding] = change.suggested
+    assert any("src/api.js has import.meta.env.DEV" in fact for fact in finding.evidence)
 
 
 def test_another_configuration_of_that_name_stays() -> None:

@@ -126,6 +126,7 @@ class ServeStaticFiles(Codemod):
     Safety
     ------
     REVIEW: a production build takes the place of the development server; script, output and port are the evidence.
+    UNSAFE where a source asks whether it runs in development, as it may then use another address of an API, say.
     """
 
     phase = Phase.STAGES
@@ -226,7 +227,8 @@ class ServeStaticFiles(Codemod):
             f"serve {site.folder} with nginx on port {site.port}",
             self._edits(file, reading, site, path),
             why="a development or file server ships Node and all packages to hand out a few files",
-            evidence=site.evidence,
+            evidence=[*site.evidence, *([site.doubt] if site.doubt else [])],
+            safety=Safety.UNSAFE if site.doubt else None,
             files=files,
         )
 

@@ -91,6 +91,8 @@ class StaticSite(NamedTuple):
     hashed: tuple[str, ...] = ()
     """Folders below it whose files have a hash of their content in the name."""
     evidence: tuple[str, ...] = ()
+    doubt: str = ""
+    """What may differ between a build and what is served today; "" where nothing was found."""
 
 
 class Pruned(NamedTuple):

@@ -10,10 +10,19 @@ from typing import NamedTuple
 from refactor.context import Unknown
 from refactor.context.tables import table, text
 from refactor.ecosystems.ecosystem import StaticSite
-from refactor.ecosystems.node.builds import Built, build_of, config_text, configs, literal_of, option_value
+from refactor.ecosystems.node.builds import (
+    NEXT_CONFIGS,
+    Built,
+    build_of,
+    config_text,
+    configs,
+    literal_of,
+    next_output,
+    option_value,
+)
 from refactor.ecosystems.node.installing import is_production, node_env
-from refactor.ecosystems.node.layout import Layout, Unit
-from refactor.ecosystems.node.needs import Started, start_unit, started
+from refactor.ecosystems.node.layout import Layout, Unit, below
+from refactor.ecosystems.node.needs import Started, source_files, start_unit, started
 from refactor.ecosystems.node.programs import Programs, Ran
 from refactor.ecosystems.node.projects import Project, lock_path, project_installs
 from refactor.ecosystems.node.sources import without_comments
@@ -38,8 +47,10 @@ _DEVELOPMENT = {
     "vue-cli-service": _Server(8080, ("--port",), ("vue.config.js", "vue.config.cjs")),
     "ng": _Server(4200, ("--port",)),
     "astro": _Server(4321, ("--port",), configs("astro"), False),
+    "next": _Server(3000, ("-p", "--port"), NEXT_CONFIGS, False),
 }
-_HASHED = {"react-scripts": ("static",), "vite": ("assets",), "vue-cli-service": ("js", "css"), "astro": ("_astro",)}
+_HASHED = {"react-scripts": ("static",), "vite": ("assets",), "vue-cli-service": ("js", "css")}
+_HASHED |= {"astro": ("_astro",), "next": ("_next/static",)}
 """Folders of an output in which names have a hash of the content, so that they never change."""
 _DEV_VERBS = {
     "react-scripts": {"start"},
@@ -47,6 +58,7 @@ _DEV_VERBS = {
     "vue-cli-service": {"serve"},
     "ng": {"serve", "s", "dev"},
     "astro": {"dev", "preview", "start"},
+    "next": {"dev"},
 }
 _FILE_SERVERS = {
     "serve": _Server(3000, ("-l", "--listen", "-p", "--port"), (), False),
@@ -68,6 +80,7 @@ _BEHIND = r"\bproxy\b|configureServer|configurePreviewServer|setupMiddlewares|on
 _PROXIES = ("src/setupProxy.js", "src/setupProxy.ts", "proxy.conf.json", "src/proxy.conf.json", "proxy.conf.js")
 """Files in which Create React App and Angular say what they pass on to an API."""
 _ENVIRONMENT = r"\b(?:REACT_APP|VITE|VUE_APP|PUBLIC|NG_APP)_\w+"
+_ASKS = r"\bNODE_ENV\b|\bimport\.meta\.env\.(?:DEV|PROD|MODE)\b"
 _CARRIED = frozenset({"FROM", "RUN", "COPY", "ADD", "ENV", "ARG", "WORKDIR", "USER", "EXPOSE", "LABEL", "CMD", "SHELL"})
 
 
@@ -80,6 +93,9 @@ def static_site(reading: StageReading) -> StaticSite | Refused | None:
     verb = ran.args[0] if ran.args and not ran.args[0].startswith("-") else ""
     is_development = ran.program in _DEVELOPMENT and verb in _DEV_VERBS[ran.program]
     if not is_development and ran.program not in _FILE_SERVERS:
+        return None
+    if ran.program == "next" and next_output(reading.context, start.layout.source(ran.folder) or "") != "export":
+        # A server that renders pages, and a program like any other.
         return None
     cmd = reading.last("CMD")
     if cmd is None:
@@ -122,7 +138,7 @@ class _Site:
         """The server does more than serve files, or renders pages itself."""
         context, shown = self.context, self.ran.shown
         for package, name in _SERVED_BY_SERVER.items():
-            if self.is_development and package in unit.package.wanted:
+            if self.is_development and package in unit.package.wanted and package != self.ran.program:
                 return Refused(f"{shown} renders pages on the server, or may: {unit.package.path} has {name}")
         if not self.is_development:
             path = posixpath.join(unit.source, "serve.json")
@@ -141,6 +157,8 @@ class _Site:
         found = re.search(_BEHIND, without_comments(settings))
         if found is not None:
             return Refused(f"{shown} has `{found[0]}` in its settings: it does more than serve files")
+        if re.search(r"\brewrites\b|\bredirects\b|\bheaders\s*\(|basePath", settings) and self.ran.program == "next":
+            return Refused(f"{shown} has rewrites, redirects, headers or a basePath, which nginx would not follow")
         if re.search(r"\boutput\s*:\s*[\"'](?:server|hybrid)", settings):
             return Refused(f"{shown} renders pages on the server: its settings have another `output` than static")
         for key in ("base", "publicPath", "baseHref", "site") if self.ran.program != "astro" else ("base",):
@@ -197,7 +215,20 @@ class _Site:
             is_single_page,
             self._hashed(unit, builder),
             (f"{self.ran.shown} serves {folder} on port {port}, and nothing else", told),
+            self._doubt(unit),
         )
+
+    def _doubt(self, unit: Unit) -> str:
+        """A source that does something else in development than in a build."""
+        files = source_files(self.layout, unit) if self.is_development and self.verb != "preview" else ()
+        for path in () if isinstance(files, Unknown) else files:
+            if re.search(r"(?i)service-?worker", posixpath.basename(path)):
+                continue
+            data = self.context.read(path)
+            found = None if isinstance(data, Unknown) else re.search(_ASKS, without_comments(data))
+            if found is not None:
+                return f"{path} has {found[0]}: it may do something else in a build than in development"
+        return ""
 
     def _port(self, unit: Unit) -> int | Refused:
         shown = self.ran.shown
@@ -259,8 +290,8 @@ class _Site:
             )
         wanted = self._served() if not self.is_development else None
         for step, _, built in kind_of(self.reading, self.layout).builds:
-            if built.outputs and (wanted in built.outputs if wanted else self._is_site(built)):
-                folder = wanted or built.outputs[-1]
+            if self._makes(built, wanted):
+                folder = wanted or (built.outputs or ())[-1]
                 late = self._late_environment(step)
                 return late or (folder, "", f"`{built.ran.text}` in a RUN makes {folder}", built.ran.program)
         if is_production(project, node_env(self.reading, project)):
@@ -275,15 +306,20 @@ class _Site:
                 continue
             if made.outputs is None:
                 return Refused(f"what `{run}` makes is not known: {made.why_unknown}")
-            if made.outputs and (wanted in made.outputs if wanted else self._is_site(made)):
+            if self._makes(made, wanted):
                 folder = wanted or made.outputs[-1]
                 prefix = "" if self.reading.final_workdir == unit.folder else f"cd {unit.folder} && "
                 told = f"`{script}` (`build` of {unit.package.path}) makes {folder}"
                 return folder, f"{prefix}{run}", told, made.ran.program
         return Refused(f"`{run}` is not known to make what {self.ran.shown} serves")
 
-    def _is_site(self, built: Built) -> bool:
-        return built.ran.program == self.ran.program
+    def _makes(self, built: Built, wanted: str | None) -> bool:
+        """Whether a build makes what is served: the folder that is named, else what the same tool makes."""
+        if not built.outputs:
+            return False
+        if wanted is None:
+            return built.ran.program == self.ran.program
+        return any(below(wanted, output) is not None for output in built.outputs)
 
     def _served(self) -> str:
         valued = {*self.server.options, "-c", "--config", "-a", "-T"}
