@@ -71,6 +71,13 @@ def first_line(context: BuildContext, path: str) -> str | None:
     return next((line for line in lines if line), None)
 
 
+def found_in(context: BuildContext, path: str, pattern: str) -> str | None:
+    """The first group of a pattern that is found in a file, None where none is."""
+    content = context.read(path)
+    found = None if isinstance(content, Unknown) else re.search(pattern, content)
+    return None if found is None else next(group for group in found.groups() if group)
+
+
 def of_tools(context: BuildContext, folder: str, names: tuple[str, ...], depth: int) -> Iterator[Stated]:
     """What asdf's ``.tool-versions`` and mise's settings say of a tool, under any of its names."""
     path = posixpath.join(folder, ".tool-versions")

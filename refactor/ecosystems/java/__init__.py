@@ -14,6 +14,7 @@ from refactor.flow.roots import Root
 
 if TYPE_CHECKING:
     from refactor.ecosystems.serving import Serving
+    from refactor.ecosystems.versions import Naming
     from refactor.flow.effects import Effect, Invocation
 
 _RUNS = r"spring-boot:run|quarkus:dev|exec:java|jetty:run|tomcat7:run|micronaut:run|mn:run|bootRun|run|:run|quarkusDev"
@@ -89,3 +90,8 @@ class Java(Language):
         from refactor.ecosystems.java.starting import built_start
 
         return built_start(reading, self.flow(reading))
+
+    def naming(self, family: str) -> Naming | None:
+        from refactor.ecosystems.java.version import NAMING
+
+        return NAMING if family in {"eclipse-temurin", "amazoncorretto", "openjdk"} else None

@@ -12,6 +12,7 @@ from refactor.flow.reading import Refused, StageReading, Step
 from refactor.flow.roots import Root
 
 if TYPE_CHECKING:
+    from refactor.ecosystems.versions import Naming
     from refactor.flow.effects import Effect, Invocation
 
 
@@ -63,3 +64,8 @@ class Rust(Language):
         from refactor.ecosystems.runners import for_program
 
         return for_program(reading, needs, wish)
+
+    def naming(self, family: str) -> Naming | None:
+        from refactor.ecosystems.rust.version import NAMING
+
+        return NAMING if family in {"rust"} else None
