@@ -24,6 +24,11 @@ from refactor import (
 
 SERVER = "require('http').createServer().listen(8080)\n"
 FILES = {"package.json": '{"scripts": {"start": "node server.js"}}', "server.js": SERVER}
+NEXT = {
+    "package.json": '{"scripts": {"build": "next build", "start": "next start -p 8080"},'
+    ' "dependencies": {"next": "15"}}',
+    "pages/index.js": "export default () => 'hello'\n",
+}
 
 
 class RunProgramDirectly(Codemod):
@@ -37,12 +42,13 @@ class RunProgramDirectly(Codemod):
     What it does
     ------------
     Writes what the script consists of into CMD or ENTRYPOINT: `npm start`, `yarn start`, `pnpm start`, `npm run x`
-    become `node server.js`, where the script is one plain call of `node`.
+    become `node server.js`, where the script is one plain call of `node`, or `node_modules/.bin/next start` for a
+    program of a package that is installed in the project's own folder.
 
     When it refuses
     ---------------
-    When the script has a `pre` or `post` script, uses a shell, sets variables, or names a program that is found in
-    node_modules/.bin; when the sources of the program read what the package manager sets (`npm_package_version`) or
+    When the script has a `pre` or `post` script, uses a shell, sets variables, or names a program whose place is not
+    known; when the sources of the program read what the package manager sets (`npm_package_version`) or
     were not found.
 
     Safety
@@ -138,15 +144,33 @@ class RunProgramDirectly(Codemod):
             files={**FILES, "server.js": SERVER + "console.log(process.env.npm_package_version)\n"},
             because="server.js reads npm_package_version, which the package manager sets",
         ),
+        rewrites(
+            "a program of a package, installed where the container starts",
+            before="""
+            FROM node:20
+            WORKDIR /app
+            COPY . .
+            RUN npm install && npm run build
+            CMD ["npm", "start"]
+            """,
+            after="""
+            FROM node:20
+            WORKDIR /app
+            COPY . .
+            RUN npm install && npm run build
+            CMD ["node_modules/.bin/next", "start", "-p", "8080"]
+            """,
+            files=NEXT,
+        ),
         leaves(
-            "a program of a package",
+            "a program of a package that nothing is seen to install",
             """
             FROM node:20-slim
             WORKDIR /app
             COPY . .
             CMD ["npm", "start"]
             """,
-            files={"package.json": '{"scripts": {"start": "next start"}, "dependencies": {"next": "15"}}'},
+            files=NEXT,
             because="is found in node_modules/.bin (next brings it)",
         ),
         leaves(

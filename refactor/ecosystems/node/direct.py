@@ -7,10 +7,10 @@ import re
 from refactor.context import Unknown
 from refactor.ecosystems.ecosystem import DirectStart
 from refactor.ecosystems.node.layout import Layout, Unit, below
-from refactor.ecosystems.node.needs import why_dev_server
+from refactor.ecosystems.node.needs import STATIC_SERVERS, why_dev_server
 from refactor.ecosystems.node.program import program
 from refactor.ecosystems.node.programs import MANAGERS, Programs, Ran, node_entry, owner
-from refactor.ecosystems.node.projects import any_lock, beside
+from refactor.ecosystems.node.projects import Project, any_lock, beside, project_installs
 from refactor.ecosystems.node.sources import resolve_path
 from refactor.ecosystems.node.steps import kind_of
 from refactor.flow import INITS, named, peeled
@@ -69,7 +69,7 @@ def direct_start(reading: StageReading) -> DirectStart | Refused | None:
         (
             f"{told}, with nothing before or after it",
             f"no source of the program asks for what {call.manager} sets; read: {named(files)}",
-            _note_on_signals(reading, start, files),
+            _note_on_signals(reading, start, files) if found[0] == "node" else f"npm finds {found[0]} the same way",
         ),
     )
 
@@ -160,14 +160,26 @@ def _only_command(layout: Layout, unit: Unit, name: str) -> tuple[str, ...] | Re
     if reason is not None:
         return Refused(f"it starts {reason}", "start what a build makes, or the program itself")
     if words[0] != "node":
-        bin_of = owner(ran.program, unit.package)
-        where = f"in node_modules/.bin ({bin_of} brings it)" if bin_of else "on the PATH that it sets"
-        return Refused(f"`{words[0]}` of the script is found {where}", _ON_PATH)
+        brought = owner(words[0], unit.package)
+        if brought is None or words[0] in STATIC_SERVERS or not _is_installed(layout, unit):
+            where = f"in node_modules/.bin ({brought} brings it)" if brought else "on the PATH that it sets"
+            return Refused(f"`{words[0]}` of the script is found {where}", _ON_PATH)
+        return (f"node_modules/.bin/{words[0]}", *words[1:])
     return words
+
+
+def _is_installed(layout: Layout, unit: Unit) -> bool:
+    """The packages are installed in the folder of the project itself, so that their programs are linked there."""
+    projects = (one for one in project_installs(layout.reading, layout) if isinstance(one, Project))
+    return any(one.folder == unit.folder for one in projects) or layout.is_from_stage(
+        join(unit.folder, "node_modules/.bin")
+    )
 
 
 def _why_entry_unseen(layout: Layout, unit: Unit, words: tuple[str, ...], files: tuple[str, ...]) -> Refused | None:
     """The started file is neither among the sources that were read, nor made by a build of these."""
+    if words[0] != "node":
+        return None
     entry = node_entry(words[1:])
     if entry is None:
         return Refused(f"which file `{' '.join(words)}` runs is not known", "name the file in the script")
