@@ -16,8 +16,6 @@ ORDER_MATTERS = {
     ("chain-runs", "pair-apt-update"): "an install that is joined already has its update",
     ("chain-runs", "clean-package-cache"): "what is joined first is cleaned once, at the end",
     ("chain-runs", "join-installs"): "the one that joins first sets the indentation",
-    ("copy-manifests-first", "order-by-change"): "a blank line stays where the line below it was moved away, or moves",
-    ("copy-manifests-first", "split-build-stage"): "a blank line stays where the line below it was moved away, or moves",
     ("clean-package-cache", "join-installs"): "the one that adds a line first sets the indentation",
     ("clean-package-cache", "split-build-stage"): SPLIT_FIRST,
     ("copy-manifests-first", "split-build-stage"): SPLIT_FIRST,
