@@ -129,6 +129,7 @@ from refactor.images import (
 from refactor.images.package_names import (
     is_in_all_releases as is_in_all_releases,
 )
+from refactor.images.recommended import recommended as recommended
 from refactor.images.retired import (
     end_of as end_of,
     kept_line as kept_line,

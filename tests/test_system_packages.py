@@ -12,6 +12,7 @@ from refactor.ecosystems import system
 from refactor.ecosystems.split import Role
 from refactor.ecosystems.system import RunnerPackages
 from refactor.flow.reading import Refused
+from refactor.images.recommended import recommended
 
 
 def reading(text: str, files: Mapping[str, str] | None = None) -> StageReading:
@@ -287,3 +288,23 @@ def test_scripts_that_are_started_are_found() -> None:
         {"bin/go": "#!/bin/sh\ncurl x\n. ./env.sh\n"},
     )
     assert system.programs_started(stage)["curl"] == "bin/go"
+
+
+@pytest.mark.parametrize(
+    ("package", "needed"),
+    [
+        ("curl=7.88.*", ("ca-certificates",)),
+        ("git/bookworm-backports", ("ca-certificates",)),
+        ("gcc-12", ("libc6-dev",)),
+        ("xvfb", ("xauth",)),
+        ("libpq-dev", ()),
+        ("libasio-dev", ("libboost-dev", "libboost-regex-dev", "libboost-date-time-dev", "libssl-dev")),
+        ("python3.11", ("ca-certificates",)),
+        ("openjdk-17-jre-headless", ()),
+        ("texlive", None),
+        ("openjdk-17-jre", None),
+        ("chromium", None),
+    ],
+)
+def test_what_a_package_recommends(package: str, needed: tuple[str, ...] | None) -> None:
+    assert recommended(package) == needed
