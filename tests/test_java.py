@@ -193,8 +193,14 @@ def test_spring_boot_run_is_built_once() -> None:
 def test_files_that_it_opens_come_along() -> None:
     files = main('new Scanner(new File("data/a.txt")); Path.of("pages/x");', **{"data/a.txt": "", "pages/x": ""})
     _, runner = stages(NAIVE, {**files, "config/application.yml": "a: 1"})
-    for path in ("data/a.txt", "pages/x", "config/application.yml"):
+    for path in ("data/a.txt", "pages/x", "config"):
         assert f"COPY --from=builder /app/{path} ./{path}\n" in runner
+
+
+def test_folders_that_frameworks_look_for_come_along() -> None:
+    _, runner = stages(NAIVE, {**ALONE, "conf/application.conf": "", "docs/a.md": ""})
+    assert "COPY --from=builder /app/conf ./conf\n" in runner
+    assert "docs" not in runner
 
 
 def test_folders_that_it_writes_to_become_its_users() -> None:

@@ -156,6 +156,14 @@ def test_a_health_check_needs_a_shell() -> None:
     assert "FROM alpine:3 AS runner" in runner
 
 
+def test_variables_of_the_build_stay_there() -> None:
+    text = NAIVE.replace("COPY", 'ENV RUSTFLAGS="-C target-cpu=native"\nENV RUST_LOG=info\nCOPY')
+    builder, runner = stages(text, ALONE)
+    assert "RUSTFLAGS" in builder
+    assert "RUSTFLAGS" not in runner
+    assert "ENV RUST_LOG=info" in runner
+
+
 def test_cargo_run_is_built_once() -> None:
     builder, runner = stages(
         NAIVE.replace("RUN cargo build --release\n", "").replace(

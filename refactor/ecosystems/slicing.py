@@ -346,6 +346,8 @@ class _Slicer:
             node = step.node
             if step.keyword in {"COPY", "ADD"}:
                 roles[node] = Role.RUNNER if index > max(self.last_build, last_run) else Role.BUILDER
+            elif step.keyword == "ENV" and self._is_for_build(step):
+                roles[node] = Role.BUILDER
             elif step.keyword == "RUN" and node not in roles:
                 shared = [command for command in packages.shared.get(node, ()) if system.is_set_up(command)]
                 if shared and any(command.name not in {"mkdir", "chmod", "chown"} for command in shared):
@@ -356,6 +358,16 @@ class _Slicer:
                     )
                 roles[node] = (Role.BUILDER if shared else None) or self._set_up(step) or Role.BUILDER
         return roles
+
+    def _is_for_build(self, step: Step) -> bool:
+        """An ENV of which nothing but the language's tools reads anything."""
+        names = [name for name, _ in step.node.pairs]
+        rest = [one.node.argument for one in self.reading.steps if one is not step and one.keyword != "RUN"]
+        return bool(names) and all(
+            re.fullmatch(self.language.build_variables, name) and not any(f"${name}" in text or f"${{{name}" in text
+                                                                          for text in rest)
+            for name in names
+        )  # fmt: skip
 
     def _set_up(self, step: Step) -> Role | None:
         role = system.system_role(step)

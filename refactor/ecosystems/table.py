@@ -38,6 +38,8 @@ class Language(Ecosystem):
     """Pattern of the context paths of source files, without those that only its tests use."""
     build_packages: frozenset[str] = frozenset()
     """System packages that only its builds use."""
+    build_variables: str = r"(?!)"
+    """Pattern of the names of variables that only its tools read."""
 
     # What each language says
 

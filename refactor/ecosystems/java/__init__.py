@@ -25,6 +25,7 @@ class Java(Language):
     families = frozenset({"maven", "gradle", "eclipse-temurin", "openjdk", "amazoncorretto"})
     programs = frozenset({"mvn", "mvnw", "gradle", "gradlew", "java", "javac", "kotlinc", "jar"})
     sources = r"\.(?:java|kt|scala|groovy)\Z"
+    build_variables = r"MAVEN_\w+|GRADLE_\w+|MVNW_\w+"
     build_packages = frozenset(
         """maven gradle dos2unix default-jdk default-jdk-headless openjdk-8-jdk openjdk-8-jdk-headless openjdk-11-jdk
         openjdk-11-jdk-headless openjdk-17-jdk openjdk-17-jdk-headless openjdk-21-jdk openjdk-21-jdk-headless

@@ -41,6 +41,8 @@ _LOGS = (
 )
 """Files that loggers and databases write to, in settings."""
 _BY_HAND = "write USER with an id in front of CMD, and give that user the folders that the program writes to"
+_FOLDERS = frozenset("conf config public static templates views webapp webapps".split())
+"""Spring: config/; Jooby and Play: conf/, public/, views/; embedded servers: webapp/."""
 _BESIDE = r"(?:^|/)(?:application|bootstrap)[\w-]*\.(?:properties|ya?ml)\Z"
 
 
@@ -77,14 +79,17 @@ def _why_other_java(program: Program) -> Refused | None:
 
 
 def _settings(program: Program) -> dict[str, str]:
-    """Spring looks for its settings in the working directory and in config/ there."""
+    """Files and folders that frameworks look for in the working directory, though no source names them."""
     reading, found = program.reading, {}
-    for folder in (reading.final_workdir, join(reading.final_workdir, "config")):
-        inside = reading.in_context(folder)
-        names = () if inside is None else reading.context.children(inside)
-        for name in names if not isinstance(names, Unknown) else ():
-            if re.search(_BESIDE, name):
-                found[join(folder, name)] = "Spring looks for its settings there"
+    inside = reading.in_context(reading.final_workdir)
+    names = () if inside is None else reading.context.children(inside)
+    names = () if isinstance(names, Unknown) else names
+    places = [join(reading.final_workdir, name.rstrip("/")) for name in names]
+    places += [copied.target for copied in reading.copies if posixpath.dirname(copied.target) == reading.final_workdir]
+    for place in dict.fromkeys(places):
+        name = posixpath.basename(place)
+        if re.search(_BESIDE, name) or (name in _FOLDERS and reading.in_context(place) is not None):
+            found[place] = "frameworks look for it in the working directory"
     return found
 
 

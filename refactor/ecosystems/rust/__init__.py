@@ -22,6 +22,7 @@ class Rust(Language):
     programs = frozenset({"cargo", "rustc", "rustup", "cargo-chef"})
     sources = r"\.rs\Z"
     has_dependency_layers = True
+    build_variables = r"CARGO_\w+|RUSTUP_\w+|RUSTC_\w+|RUSTFLAGS|SQLX_OFFLINE"
     build_packages = frozenset({"protobuf-compiler", "libprotobuf-dev", "musl-tools", "clang", "mold", "lld", "cargo"})
 
     def effect(self, call: Invocation) -> Effect | None:
