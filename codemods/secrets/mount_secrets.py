@@ -25,8 +25,10 @@ from refactor import (
     Step,
     Token,
     body_of,
+    is_token,
     leaked,
     leaves,
+    may_leak,
     refuse,
     rewrites,
     tokens,
@@ -176,14 +178,15 @@ class MountSecrets(Codemod):
     )
 
     def find(self, file: Dockerfile, context: BuildContext) -> Iterator[Finding | Refusal]:
+        has_marks = may_leak(bytes(file).decode("utf-8", "replace"))
         for node in file.instructions:
-            reported = _leak(node) or _copied(node, context)
+            reported = _leak(node, has_marks) or _copied(node, context)
             if reported is not None:
                 yield reported
-        if not any(node.keyword == "ARG" for node in file.instructions):
-            return
         taken: set[Instruction] = set()
         for stage in file.stages:
+            if not any(map(is_token, stage.instructions)):
+                continue
             for node, token in tokens(StageReading.of(file, stage, context)):
                 if isinstance(token, Refused):
                     yield refuse(node, token.because, token.hint)
@@ -236,9 +239,9 @@ def _mounted(file: Dockerfile, run: Step, token: Token) -> Instruction | str:
     return body.splice([(0, 0, setting)]).with_flag("mount", mount)
 
 
-def _leak(node: Instruction) -> Refusal | None:
+def _leak(node: Instruction, has_marks: bool) -> Refusal | None:
     """A secret that stands in the file itself; its value is not said again."""
-    kind = leaked(node.text)
+    kind = leaked(node.text) if has_marks else None
     if kind is not None:
         because = f"{kind} stands in the file, and in every image that was built from it: it has leaked"
         return refuse(node, because, "renew it where it was made, then give the new one as a secret")

@@ -148,7 +148,8 @@ class BuildContext:
         """
         if self._source is None:
             return Unknown(self._why_unknown or "the build context is unknown")
-        path, source = clean(path), self._source
+        path = clean(path)
+        source, listed = self._source, self._list
         edited = self._edits.get(path)
         if edited is not None:
             return edited
@@ -158,16 +159,17 @@ class BuildContext:
             if inside.startswith("../") or self.top is None:
                 return Unknown(f"{path} lies outside of the repository")
             source, path = Folder(self.top), inside
+            listed = source.list
         folder, _, name = path.rpartition("/")
         at = ""
         for part in folder.split("/") if folder else ():
-            listing = source.list(at)
+            listing = listed(at)
             if isinstance(listing, Unknown):
                 return listing
             at = _join(at, part)
             if listing.get(part) != "folder":
                 return Unknown(f"{at} is no folder")
-        listing = source.list(folder)
+        listing = listed(folder)
         if isinstance(listing, Unknown):
             return listing
         kind = listing.get(name)

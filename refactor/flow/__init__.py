@@ -10,7 +10,7 @@ from refactor.flow.ownership import Ownership, ownership
 from refactor.flow.places import all_copies, origin_of, origins, source_of
 from refactor.flow.ports import low_ports, only_docker
 from refactor.flow.roots import INITS, SHELLS, Root, peeled, roots_of
-from refactor.flow.secrets import NAME as SECRET_NAME, Token, leaked, tokens
+from refactor.flow.secrets import NAME as SECRET_NAME, Token, is_token, leaked, may_leak, tokens
 from refactor.flow.shell_writes import CALM, QUIET, unknown_program, written_by_shell
 from refactor.flow.user import follows_its_words, installs_as_root, is_within, why_root
 from refactor.flow.user_ids import Ids, user_ids
@@ -38,10 +38,12 @@ __all__ = [
     "installs_as_root",
     "is_settings",
     "is_shell",
+    "is_token",
     "is_within",
     "leaked",
     "leftovers",
     "low_ports",
+    "may_leak",
     "named",
     "only_docker",
     "origin_of",

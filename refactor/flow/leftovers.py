@@ -151,15 +151,11 @@ class _Search:
             if name in kinds:
                 yield posixpath.join(folder, kinds[name].name), partial(self._packages, kinds[name])
         names = context.children()
-        for name in () if isinstance(names, Unknown) else (name.removesuffix("/") for name in names):
+        for entry in () if isinstance(names, Unknown) else names:
+            name = entry.removesuffix("/")
             if name in _ENVIRONMENTS:
                 yield name, self._environment
-            elif (
-                name in _CACHES
-                or context.is_on_disk(f"{name}/CACHEDIR.TAG") is True
-                or (context.is_on_disk(f"{name}/pyvenv.cfg") is True and name != ".venv")
-                or (name in {"coverage", "htmlcov"} and self._is_coverage(name))
-            ):
+            elif entry.endswith("/") and self._is_cache(name):
                 yield name, self._cache
             elif name in _LIGHT:
                 yield name, self._settings
@@ -167,9 +163,14 @@ class _Search:
         if compiled is not None or any(path.endswith(".py") for path in self.files):
             yield compiled or next(path for path in self.files if path.endswith(".py")), self._bytecode
 
-    def _is_coverage(self, name: str) -> bool:
-        reports = ("lcov.info", "coverage-final.json", "clover.xml", "index.html", "lcov-report")
-        return any(self.context.is_on_disk(f"{name}/{report}") is True for report in reports)
+    def _is_cache(self, name: str) -> bool:
+        """A tool's cache, a virtual environment or a report of coverage, by what lies in it."""
+        signs = ["CACHEDIR.TAG"]
+        if name != ".venv":
+            signs.append("pyvenv.cfg")
+        if name in {"coverage", "htmlcov"}:
+            signs += ["lcov.info", "coverage-final.json", "clover.xml", "index.html", "lcov-report"]
+        return name in _CACHES or any(self.context.is_on_disk(f"{name}/{sign}") is True for sign in signs)
 
     def why_unclear(self, path: str) -> Needed | None:
         """Why a path must stay that some instruction names, or may name."""

@@ -25,6 +25,7 @@ SHAPES = (
     ("a private key", r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----"),
 )
 """What a secret looks like that needs no name: the prefixes that their makers document for scanners."""
+_MARKS = r"(?:AK|AS)IA[0-9A-Z]|gh[oprsu]_|github_pat_|glpat-|npm_|pypi-AgE|xox[abprs]-|k_live_|AIza|PRIVATE KEY"
 NAME = r"(?:^|_)(?:TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|ACCESS_KEY|AUTH|CREDENTIALS?)$"
 _INDEX = r"(?:PIP|UV)_(?:EXTRA_)?INDEX_URL|COMPOSER_AUTH"
 """Settings that hold a password where there is one to give."""
@@ -72,10 +73,15 @@ class Token(NamedTuple):
 def tokens(reading: StageReading) -> Iterator[tuple[Instruction, Token | Refused]]:
     """The tokens of a stage that come by ARG without a value."""
     for step in reading.steps:
-        if step.keyword == "ARG" and len(step.node.words) == 1 and "=" not in step.node.argument:
-            name = step.node.words[0]
-            if re.search(NAME, name, re.IGNORECASE) or re.fullmatch(_INDEX, name):
-                yield step.node, _Token(reading, step, name).found()
+        if is_token(step.node):
+            yield step.node, _Token(reading, step, step.node.argument).found()
+
+
+def is_token(node: Instruction) -> bool:
+    """An ARG without a value whose name says that it is given a secret."""
+    if node.keyword != "ARG" or not re.fullmatch(r"\w+", node.argument):
+        return False
+    return bool(re.search(NAME, node.argument, re.IGNORECASE) or re.fullmatch(_INDEX, node.argument))
 
 
 class _Token:
@@ -199,6 +205,11 @@ def _managers(path: str) -> set[str]:
     if re.fullmatch(r"requirements.*\.txt|constraints.*\.txt", base):
         return {"pip"}
     return _SETTINGS.get(base, _SETTINGS.get(base.lower(), set()))
+
+
+def may_leak(text: str) -> bool:
+    """Whether a whole file is worth to be searched for secrets of a known shape."""
+    return re.search(_MARKS, text) is not None
 
 
 def leaked(text: str) -> str | None:
