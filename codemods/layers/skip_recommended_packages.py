@@ -96,6 +96,19 @@ class SkipRecommendedPackages(Codemod):
                 && git --version
             """,
         ),
+        rewrites(
+            "what one needs is named once in a stage",
+            before="""
+            FROM debian:bookworm-slim
+            RUN apt-get update && apt-get install -y curl
+            RUN apt-get install -y git wget
+            """,
+            after="""
+            FROM debian:bookworm-slim
+            RUN apt-get update && apt-get install -y --no-install-recommends curl ca-certificates
+            RUN apt-get install -y --no-install-recommends git wget
+            """,
+        ),
         leaves(
             "it is not known what a package recommends",
             """
@@ -128,6 +141,7 @@ class SkipRecommendedPackages(Codemod):
         is_set = any(re.search(SETTING, text) and "apt.conf" in text for text in texts)
         for stage in file.stages:
             reading = StageReading.of(file, stage, context)
+            named: set[str] = set()
             for node in stage.instructions:
                 script = script_of(file, node) if node.keyword == "RUN" else ""
                 if isinstance(script, str):
@@ -136,7 +150,7 @@ class SkipRecommendedPackages(Codemod):
                 if calls and is_set:
                     yield refuse(node, "the file sets APT::Install-Recommends for all calls")
                 elif calls:
-                    yield _finding(reading, node, calls)
+                    yield _finding(reading, node, calls, named)
 
 
 def _takes_all(call: PackageCall) -> bool:
@@ -147,8 +161,9 @@ def _takes_all(call: PackageCall) -> bool:
     return not call.has(FLAG, "--install-recommends") and re.search(SETTING, settings) is None
 
 
-def _finding(reading: StageReading, node: Instruction, calls: list[PackageCall]) -> Finding:
-    there = set(reading.image.preinstalled) if reading.image is not None else set()
+def _finding(reading: StageReading, node: Instruction, calls: list[PackageCall], named: set[str]) -> Finding:
+    """``named`` are packages that findings above add in the same stage; those of this one go to them."""
+    there = named | set(reading.image.preinstalled if reading.image is not None else ())
     before = (each for step, each in reading.calls if reading.position(step.node) <= reading.position(node))
     there |= {
         re.split("[=/:]", word.literal)[0] for each in before if each.action == "install" for word in each.packages
@@ -177,13 +192,14 @@ def _finding(reading: StageReading, node: Instruction, calls: list[PackageCall])
         gap = node.raw(words[-2].span[1], words[-1].span[0]) if words[-1] is call.packages[-1] else " "
         gap = gap if "\n" in gap and "#" not in gap else " "
         changes += [(end, end, "".join(gap + name for name in more))] if more else []
-    named = ", ".join(dict.fromkeys(kept))
+    if not unknown:
+        named.update(kept)
     return Finding(
         node,
         "leave recommended packages out",
         [Replace(node, [node.splice(changes, as_written=True)])],
         why="what packages recommend for a desktop is often larger than they are",
-        evidence=([f"named, because programs need it: {named}"] if kept else [])
+        evidence=([f"named, because programs need it: {', '.join(dict.fromkeys(kept))}"] if kept else [])
         + ([f"not known: what {', '.join(unknown)} recommends"] if unknown else []),
         safety=Safety.UNSAFE if unknown else None,
     )
