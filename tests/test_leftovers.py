@@ -13,6 +13,7 @@ from refactor.cli.main import main
 from refactor.engine.run import Options, Worker, expand_paths, work_on_files
 from refactor.forge.branch import plan_commits, rewrite_commit
 from refactor.forge.repository import Repository
+from refactor.proof.rewrite import rewriter_for
 
 NODE = {"package.json": '{"dependencies": {"express": "4"}}', "server.js": "require('express')()\n"}
 GIT = {".git/HEAD": "ref: refs/heads/main\n", ".git/objects/x": "y" * 1000}
@@ -138,6 +139,14 @@ def test_standard_input_gets_a_suggestion(repository: Path) -> None:
     record = worker.work_on_text(INSTALLED.encode(), str(repository / "web" / "Dockerfile"))
     assert not record.is_changed
     assert [finding.files for finding in record.suggested] == [(".dockerignore",)]
+
+
+def test_a_proof_builds_with_the_file(repository: Path) -> None:
+    path = str(repository / "web" / "Dockerfile")
+    rewrite = rewriter_for(path, INSTALLED.encode(), Options(select=("write-dockerignore",), is_isolated=True))()
+    assert rewrite.after == INSTALLED.encode()
+    assert rewrite.files == {".dockerignore": b"node_modules\n"}
+    assert [edit.path for edit in rewrite.edits] == [str(repository / "web" / ".dockerignore")]
 
 
 def test_a_branch_has_the_file_in_its_commit(repository: Path) -> None:

@@ -107,6 +107,11 @@ def _diagnostics(text: str, record: Record) -> Iterator[types.Diagnostic]:
     for finding in record.applied:
         message = f"{finding.message}\n{finding.why}".rstrip()
         yield _diagnostic(lines, finding.line, message, types.DiagnosticSeverity.Information, finding.codemod)
+    for finding in record.suggested:
+        if finding.files and finding.safety != "UNSAFE":
+            # An editor's buffer is one file, and these go together.
+            message = f"{finding.message}; it writes {', '.join(finding.files)}, too: run dockerfix --write"
+            yield _diagnostic(lines, finding.line, message, types.DiagnosticSeverity.Hint, finding.codemod)
     for error in record.errors:
         number = re.search(r":(\d+)$", error.path)
         message = f"{error.what}; {error.advice}"
