@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from refactor.images.history import version_of
+from refactor.images.tables import rows
 
 
 def is_published(repository: str, version: str) -> bool:
@@ -21,14 +22,10 @@ def is_published(repository: str, version: str) -> bool:
 
 @cache
 def _table() -> dict[tuple[str, tuple[int, ...]], tuple[tuple[int, int], ...]]:
-    from pathlib import Path
-
     found = {}
-    for line in Path(__file__).with_suffix(".txt").read_text(encoding="ascii").splitlines():
-        if not line.startswith("#"):
-            repository, head, *ranges = line.split()
-            number = () if head == "." else version_of(head)
-            assert number is not None
-            bounds = (text.partition("-") for text in ranges)
-            found[repository, number] = tuple((int(low), int(high or low)) for low, _, high in bounds)
+    for repository, head, *ranges in rows("published.txt"):
+        number = () if head == "." else version_of(head)
+        assert number is not None
+        bounds = (text.partition("-") for text in ranges)
+        found[repository, number] = tuple((int(low), int(high or low)) for low, _, high in bounds)
     return found

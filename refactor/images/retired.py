@@ -9,6 +9,7 @@ from refactor.images.base_image import BaseImage
 from refactor.images.contents import DEBIAN_NUMBERS, UBUNTU_NUMBERS
 from refactor.images.history import version_of
 from refactor.images.published import is_published
+from refactor.images.tables import rows
 
 AS_OF = "2026-08-22"
 _A_YEAR_ON = "2027-08-22"
@@ -110,13 +111,9 @@ def _end(family: str, name: str) -> End | None:
 
 @cache
 def _table() -> dict[tuple[str, str], str]:
-    from pathlib import Path
-
     found = {}
-    for line in Path(__file__).with_suffix(".txt").read_text(encoding="ascii").splitlines():
-        if not line.startswith("#"):
-            family, name, day = line.split()
-            found[family, name] = day
+    for family, name, day in rows("retired.txt"):
+        found[family, name] = day
     numbers = {"ubuntu": UBUNTU_NUMBERS}
     for family, codes in numbers.items():
         for number, code in codes.items():
