@@ -1,7 +1,6 @@
 """Who starts, asks, mounts and targets the image, as far as the repository says so."""
 
-from __future__ import annotations
-
+# No text as annotations here: typing.NamedTuple would compile that of each field, at every start.
 import posixpath
 import re
 from typing import Literal, NamedTuple, TypeAlias
@@ -17,7 +16,7 @@ _NOT_A_NAME = (
     r"|py|go|js|ts|rb|java|sh|json|ya?ml|toml|lock)$|~$"
 )
 
-Words: TypeAlias = "tuple[str, ...] | str"
+Words: TypeAlias = tuple[str, ...] | str
 """A command: its words, or the text that a shell gets."""
 
 Kind: TypeAlias = Literal["compose", "kubernetes", "helm", "procfile", "ci"]

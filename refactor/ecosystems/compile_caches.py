@@ -5,8 +5,7 @@ for what nobody but the compiler itself looks for again: Go's build cache, which
 the repositories of build tools where one RUN alone uses them.
 """
 
-from __future__ import annotations
-
+# No text as annotations here: typing.NamedTuple would compile that of each field, at every start.
 import posixpath
 import re
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,6 @@
 """What dockerfix knows of one language's tooling, as the codemods ask for it."""
 
-from __future__ import annotations
-
+# No text as annotations here: typing.NamedTuple would compile that of each field, at every start.
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -177,7 +176,7 @@ class Ecosystem:
     has_dependency_layers = False
     """A new command that :meth:`installs` names builds the dependencies, so that no cache is of use beside it."""
 
-    def effect(self, call: Invocation) -> Effect | None:
+    def effect(self, call: "Invocation") -> "Effect | None":
         """What one of its tools does to the files of the image; None where that is none of its own."""
         return None
 
@@ -233,7 +232,7 @@ class Ecosystem:
         """
         return None
 
-    def naming(self, family: str) -> Naming | None:
+    def naming(self, family: str) -> "Naming | None":
         """How the version of a base image of that family is found in a project; None where its tags are no versions of
         the language."""
         return None
@@ -255,7 +254,7 @@ class Ecosystem:
         () without one."""
         return ()
 
-    def serving(self, reading: StageReading) -> Serving | Refused | None:
+    def serving(self, reading: StageReading) -> "Serving | Refused | None":
         """The route by which the started program tells that it is well; None where it is not of this language."""
         return None
 

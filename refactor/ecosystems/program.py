@@ -1,7 +1,6 @@
 """A started program, what it needs, and what a language has to say for its stage to be taken apart."""
 
-from __future__ import annotations
-
+# No text as annotations here: typing.NamedTuple would compile that of each field, at every start.
 import posixpath
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -19,13 +18,13 @@ class Program(NamedTuple):
     root: Root
     path: str
     """Absolute, where it is started."""
-    act: Act | None
+    act: "Act | None"
     """The command of the language that made it; None for a file of the build context."""
     made: str
     """Absolute path that ``act`` made it at; the context path where there is none."""
     reading: StageReading
     """The stage of the start command."""
-    flow: Flow
+    flow: "Flow"
 
     @property
     def origin(self) -> StageReading:
@@ -77,8 +76,8 @@ class Sliced(Protocol):
     def build_packages(self) -> frozenset[str]: ...
     @property
     def build_variables(self) -> str: ...
-    def flow(self, reading: StageReading) -> Flow: ...
-    def acts(self, reading: StageReading) -> tuple[Act, ...]: ...
+    def flow(self, reading: StageReading) -> "Flow": ...
+    def acts(self, reading: StageReading) -> "tuple[Act, ...]": ...
     def roots(self, reading: StageReading) -> tuple[Root, ...] | Refused: ...
     def programs_of(self, reading: StageReading) -> tuple[Program, ...] | Refused: ...
     def needs(self, program: Program) -> Needs | Refused: ...

@@ -4,8 +4,7 @@ The languages read their own files (``Ecosystem.stated_versions``); whether what
 minimum, or two that contradict each other is decided here.
 """
 
-from __future__ import annotations
-
+# No text as annotations here: typing.NamedTuple would compile that of each field, at every start.
 import posixpath
 import re
 from collections.abc import Callable, Iterator

@@ -1,8 +1,7 @@
 """Configuration files: ``.dockerfix.toml``, ``dockerfix.toml`` or ``[tool.dockerfix]`` of pyproject.toml, the closest
 to the Dockerfile wins. Keys are the flags' names; an unknown key is an error with a suggestion."""
 
-from __future__ import annotations
-
+# No text as annotations here: typing.NamedTuple would compile that of each field, at every start.
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple

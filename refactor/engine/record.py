@@ -1,7 +1,6 @@
 """The outcome of one file as plain values: what reports print and processes hand to each other."""
 
-from __future__ import annotations
-
+# No text as annotations here: typing.NamedTuple would compile that of each field, at every start.
 import os
 from typing import NamedTuple
 

@@ -1,7 +1,6 @@
 """One run over many files: each gets its own configuration, context and outcome."""
 
-from __future__ import annotations
-
+# No text as annotations here: typing.NamedTuple would compile that of each field, at every start.
 import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -178,7 +177,7 @@ def _level(options: Options, configuration: Configuration) -> tuple[Safety, str 
     return Safety.UNSAFE if configuration.unsafe else Safety.REVIEW, preset
 
 
-def _ask(index_url: str, registry_url: str | None) -> tuple[Index | Registry, ...]:
+def _ask(index_url: str, registry_url: str | None) -> "tuple[Index | Registry, ...]":
     from refactor.ecosystems.python.online import Index
     from refactor.ecosystems.python.wheels import ask
     from refactor.images import registry

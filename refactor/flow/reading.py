@@ -4,8 +4,7 @@ Every codemod that needs to know where a file of the build context ends up in th
 asks a :class:`StageReading`; the rules are those of BuildKit's dispatchers (``dockerfile2llb/convert.go``).
 """
 
-from __future__ import annotations
-
+# No text as annotations here: typing.NamedTuple would compile that of each field, at every start.
 import posixpath
 import re
 from bisect import bisect_left
@@ -148,7 +147,7 @@ class StageReading:
         self.steps: tuple[Step, ...] = tuple(self._read())
 
     @classmethod
-    def of(cls, file: Dockerfile, stage: Stage, context: BuildContext) -> StageReading:
+    def of(cls, file: Dockerfile, stage: Stage, context: BuildContext) -> "StageReading":
         """The reading of a stage, made once for all codemods that ask about the same file and context."""
         global _last_read
         if _last_read is None or _last_read[0] is not file or _last_read[1] is not context:
@@ -200,7 +199,7 @@ class StageReading:
         return self.file.stage_before(self.stage.index, self.stage.image)
 
     @cached_property
-    def _parent_reading(self) -> StageReading | None:
+    def _parent_reading(self) -> "StageReading | None":
         return None if self.parent is None else StageReading.of(self.file, self.parent, self.context)
 
     def _ask_parents_first(self, name: str) -> None:

@@ -1,7 +1,6 @@
 """The catalogue's entry: what is known of one base image."""
 
-from __future__ import annotations
-
+# No text as annotations here: typing.NamedTuple would compile that of each field, at every start.
 from collections.abc import Mapping
 from typing import NamedTuple
 

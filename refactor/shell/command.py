@@ -5,8 +5,7 @@ at import, which every run of the tool pays. For the same reason regular express
 need are compiled where they are used (`re` keeps them).
 """
 
-from __future__ import annotations
-
+# No text as annotations here: typing.NamedTuple would compile that of each field, at every start.
 import re
 from functools import cache
 from typing import NamedTuple

@@ -1,7 +1,6 @@
 """Calls of package managers and build tools, read from a command by one table per tool (tools.py)."""
 
-from __future__ import annotations
-
+# No text as annotations here: typing.NamedTuple would compile that of each field, at every start.
 from typing import NamedTuple
 
 from refactor.shell.command import Command, Word
@@ -64,7 +63,7 @@ class PackageCall(NamedTuple):
         return any(flag in self.flags for flag in flags) or _is_any_given(flags, self.options)
 
 
-def _is_any_given(flags: Collection[str], options: Iterable[tuple[str, str | None]]) -> bool:
+def _is_any_given(flags: "Collection[str]", options: "Iterable[tuple[str, str | None]]") -> bool:
     return any(name in flags or (value is not None and f"{name}={value}" in flags) for name, value in options)
 
 
@@ -169,7 +168,7 @@ def package_call(command: Command) -> PackageCall | None:
     return _read_call(tool, program, words, command)
 
 
-def _table() -> dict[str, Tool]:
+def _table() -> "dict[str, Tool]":
     from refactor.shell.tools import PROGRAMS
 
     return PROGRAMS
@@ -201,7 +200,7 @@ def _python_module(words: tuple[Word, ...]) -> int | None:
     return None
 
 
-def _read_call(tool: Tool, program: str, words: tuple[Word, ...], command: Command) -> PackageCall | None:
+def _read_call(tool: "Tool", program: str, words: tuple[Word, ...], command: Command) -> PackageCall | None:
     flags: list[str] = []
     options: list[tuple[str, str | None]] = []
     operands: list[Word] = []
@@ -280,7 +279,7 @@ _INFORMATIVE = frozenset(("--version", "-v", "-V", "--help", "-h"))
 
 
 def _take_option(
-    tool: Tool,
+    tool: "Tool",
     valued: frozenset[str],
     text: str,
     words: tuple[Word, ...],

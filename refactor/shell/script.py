@@ -1,8 +1,7 @@
 """A RUN body as commands and connectors, and whether it can be joined with another by `&&`: what one leaves behind in
 its shell, the next must not see. Plain values: no parser is imported here."""
 
-from __future__ import annotations
-
+# No text as annotations here: typing.NamedTuple would compile that of each field, at every start.
 import re
 from typing import NamedTuple
 

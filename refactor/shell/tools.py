@@ -6,8 +6,7 @@ and Gradle CLI references, the .NET CLI reference, and the CLI references of Com
 and Corepack.
 """
 
-from __future__ import annotations
-
+# No text as annotations here: typing.NamedTuple would compile that of each field, at every start.
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -19,7 +18,7 @@ class Verb(NamedTuple):
     """Normalised name; "" for the verb itself."""
     takes_packages: bool = False
     valued: frozenset[str] = frozenset()
-    verbs: Mapping[str, Verb] = {}
+    verbs: "Mapping[str, Verb]" = {}
     """Subcommands of the subcommand: `go mod download`."""
     is_script: bool = False
     """The next operand names a script or program that is run."""
