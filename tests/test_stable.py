@@ -24,6 +24,8 @@ ORDER_MATTERS = {
     ("join-installs", "skip-recommended-packages"): "a list is rewritten as a whole, or not where a package is unknown",
     ("pair-apt-update", "skip-recommended-packages"): "in mixed line endings the one that comes first sets them",
     ("skip-recommended-packages", "split-build-stage"): SPLIT_FIRST,
+    ("copy-manifests-first", "set-workdir"): "what is copied to / by its name stays there: the phases order them",
+    ("add-healthcheck", "run-as-user"): "both stand in front of CMD, the later one next to it",
     ("run-as-user", "split-build-stage"): SPLIT_FIRST,
     ("run-program-directly", "split-build-stage"): SPLIT_FIRST,
     ("split-build-stage", "use-slim-base"): SPLIT_FIRST,

@@ -170,6 +170,29 @@ class SetWorkdir(Codemod):
             because="copies out of this stage",
         ),
         leaves(
+            "the packages are installed in the root folder before",
+            """
+            FROM node:20-slim
+            COPY package.json /
+            RUN npm install
+            COPY . .
+            CMD ["node", "app.js"]
+            """,
+            files=FILES,
+            because="copies to / by its absolute name",
+        ),
+        leaves(
+            "a command before may leave something there",
+            """
+            FROM node:20-slim
+            RUN npm install express
+            COPY . .
+            CMD ["node", "app.js"]
+            """,
+            files=FILES,
+            because="may write to / by relative paths",
+        ),
+        leaves(
             "one file alone",
             """
             FROM node:20-slim

@@ -9,13 +9,17 @@ from collections.abc import Iterator
 from refactor.context import Unknown
 from refactor.flow.closure import why_not_seen, why_unseen
 from refactor.flow.places import origin_of
-from refactor.flow.reading import Refused, StageReading
+from refactor.flow.reading import Refused, StageReading, Step
+from refactor.shell import SYSTEM_MANAGERS
 from refactor.syntax import Instruction
 
 SYSTEM = frozenset(
     "app bin boot dev etc home lib lib32 lib64 media mnt opt proc root run sbin srv sys tmp usr var".split()
 )
 """Folders that an image has in its root (Filesystem Hierarchy Standard 3.0), and the one that is to be made."""
+_ELSEWHERE = SYSTEM_MANAGERS | {"pip", "corepack", "gem"}
+"""Package managers that install for the whole image."""
+_CALM = frozenset("set echo true : export useradd adduser groupadd addgroup usermod update-ca-certificates".split())
 _ABSOLUTE = r"(?<![\w.:/$})\]~*\\-])/([\w.@-]+)"
 """A path from the root, and no part of a longer one, of an address or of a variable's value."""
 _FROM_HERE = (
@@ -82,14 +86,33 @@ def _why_named_here(reading: StageReading, first: Instruction) -> Refused | None
         text = node.text
         if node.keyword in {"COPY", "ADD"}:
             text = node.destination or ""
-            if is_later and text.rstrip("/") == "":
+            if text.rstrip("/") == "":
                 return Refused(f"line {line_of(node)} copies to / by its absolute name", _HINT)
         for found in re.finditer(_ABSOLUTE, text):
             if found[1] not in SYSTEM or found[1] == "app":
                 return Refused(f"line {line_of(node)} names {found[0]}, which may be one of the files", _HINT)
+        if not is_later and node.keyword == "RUN" and not _is_apart(step):
+            return Refused(f"line {line_of(node)} may write to / by relative paths, before the first copy", _HINT)
         if is_later and node.keyword == "RUN" and re.search(r"(?<![\w/.])\.\.(?![\w.])|\bcd /(?:\s|$)", text):
             return Refused(f"line {line_of(node)} goes to the folder above, which would be another one", _HINT)
     return None
+
+
+def _is_apart(step: Step) -> bool:
+    """Commands that are known to leave nothing in the folder they run in."""
+    if step.script is None or step.script.opaque is not None:
+        return False
+    calls = {id(call.command): call for call in step.calls}
+    for command in step.commands:
+        call = calls.get(id(command))
+        if call is not None and (call.manager in _ELSEWHERE or call.action in {"global-install", "clean"}):
+            continue
+        paths = [word for word in command.args if not word.startswith(("-", "+")) and "=" not in word]
+        if command.name not in _CALM and not (
+            command.name in {"mkdir", "rm", "touch"} and all(path.startswith("/") for path in paths)
+        ):
+            return False
+    return True
 
 
 def _why_named_elsewhere(reading: StageReading, names: frozenset[str]) -> Refused | None:
