@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 
 from refactor.codemod import Codemod, Finding, Phase, Safety
 from refactor.context import BuildContext
+from refactor.ecosystems import flow_of
 from refactor.engine.fix import fix
 from refactor.engine.run import Options
 from refactor.model.aspects import Aspect
@@ -25,7 +27,7 @@ from refactor.proof.filesystem import read_contents
 from refactor.proof.reach import Helper
 from refactor.proof.rewrite import rewriter_with
 from refactor.proof.verify import verify, verify_file
-from refactor.syntax import Dockerfile, Replace
+from refactor.syntax import Dockerfile, Replace, parse
 
 ROOT = Path(__file__).parents[1]
 CORPUS = ROOT / "corpus"
@@ -106,6 +108,40 @@ def test_corpus_application_is_proved(engine: Engine, name: str, saved: float) -
     assert proof.after.rebuild.installs == ()
     assert proof.after.outcome is not None
     assert proof.after.outcome.uid != 0
+
+
+EDITED = {
+    "node-typescript-api": "shelf-api is running",
+    "go-cmd-server": "notes server is running",
+    "python-fastapi-libpq": "with libpq",
+    "rust-std-server": "tides on port",
+}
+"""Words of a source that are in what its build makes."""
+
+
+@pytest.mark.parametrize("version", ["before", "after"])
+@pytest.mark.parametrize("name", EDITED)
+def test_the_graph_predicts_what_an_edit_builds_again(engine: Engine, name: str, version: str, tmp_path: Path) -> None:
+    folder = tmp_path / name
+    shutil.copytree(CORPUS / "apps" / name, folder)
+    path = folder / "Dockerfile"
+    if version == "after":
+        path.write_bytes(fix(path.read_bytes(), BuildContext.open(folder, path)).after)
+    context = BuildContext.open(folder, path)
+    files = context.files()
+    assert isinstance(files, tuple)
+    suffixes = (".ts", ".go", ".py", ".rs")
+    source = next(one for one in files if one.endswith(suffixes) and EDITED[name] in (folder / one).read_text())
+    said = sorted(step.text for step in flow_of(parse(path.read_bytes()), context).reached(source))
+    tag = f"edit-{name}-{version}"
+    built = engine.build(request(folder, tag))
+    if built.problem is not None:
+        pytest.skip(f"{name} cannot be built here: {built.problem}")
+    (folder / source).write_text((folder / source).read_text().replace(EDITED[name], f"{EDITED[name]} again"))
+    built = engine.build(request(folder, tag))
+    engine.remove_image(f"dockerfix-proof:{tag}")
+    assert built.problem is None
+    assert said == sorted(" ".join(step.text.split()) for step in built.steps if not step.is_cached)
 
 
 def corpus_files() -> list[Path]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from refactor.context import BuildContext, Unknown
 from refactor.context.literals import is_test, paths_named
 from refactor.ecosystems.program import Program
-from refactor.flow.reading import join
+from refactor.flow.reading import Refused, join
 from refactor.flow.user import is_within
 
 _STRING = r'"(?:[^"\\\n]|\\.)*"'
@@ -141,6 +141,20 @@ def opened(
             if not any(path != other and is_within(path, other) for other in found)}  # fmt: skip
 
 
+def called(texts: Mapping[str, str], names: Mapping[str, int]) -> dict[str, str] | Refused:
+    """The programs that sources start by name -> where; refused where only the running program knows one."""
+    found: dict[str, str] = {}
+    for call in calls(texts, names):
+        words = (call.value or "").split()
+        if not words:
+            return Refused(
+                f"{call.where} may start a program whose name is only known when it runs",
+                "name the program in the source, or split by hand",
+            )
+        found.setdefault(words[0].rpartition("/")[2], call.where)
+    return found
+
+
 def _is_of_build(context: BuildContext, path: str, suffixes: tuple[str, ...]) -> bool:
     """A folder of sources is no data."""
     if context.is_dir(path) is not True:
@@ -160,4 +174,4 @@ def _data(program: Program, suffixes: tuple[str, ...], packed: str) -> Iterator[
                 yield from reading.in_image(path)[-1:]
 
 
-__all__ = ["Found", "calls", "opened", "sources", "without_comments"]
+__all__ = ["Found", "called", "calls", "opened", "sources", "without_comments"]

@@ -16,7 +16,7 @@ from refactor.context import Unknown
 from refactor.ecosystems import registry
 from refactor.ecosystems.ecosystem import Ecosystem, Install, SplitPlan, Written
 from refactor.ecosystems.program import Needs, Program, Runner
-from refactor.flow.places import origins
+from refactor.flow.places import direct_origins
 from refactor.flow.reading import Refused, StageReading, Step
 from refactor.flow.roots import Root, places_of, roots_of
 
@@ -81,7 +81,18 @@ class Language(Ecosystem):
     # What follows
 
     def recognises(self, reading: StageReading) -> bool:
-        return any(self._is_at_work(one) for one in origins(reading))
+        # From the stages that it comes from on; each is asked once, and a chain of thousands needs no deep stack.
+        name, waiting = f"{self.name} is at work", [reading]
+        while waiting:
+            one = waiting[-1]
+            before = direct_origins(one)
+            missing = [other for other in before if name not in other.facts]
+            if missing and name not in one.facts:
+                waiting += missing
+                continue
+            one.facts[name] = self._is_at_work(one) or any(other.facts[name] for other in before)
+            waiting.pop()
+        return bool(reading.facts[name])
 
     def _is_at_work(self, reading: StageReading) -> bool:
         if reading.image is not None and reading.image.family in self.families:

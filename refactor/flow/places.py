@@ -58,14 +58,18 @@ def origins(reading: StageReading) -> Iterator[StageReading]:
     waiting = [reading]
     while waiting:
         one = waiting.pop()
-        if one.stage.index in seen:
-            continue
-        seen.add(one.stage.index)
-        yield one
-        found = [origin_of(one, step.node.flag("from")) for step in one.steps if step.keyword == "COPY"]
-        if one.parent is not None:
-            found.append(_read(one, one.parent.index))
-        waiting += [each for each in found if each is not None]
+        if one.stage.index not in seen:
+            seen.add(one.stage.index)
+            yield one
+            waiting += direct_origins(one)
+
+
+def direct_origins(reading: StageReading) -> tuple[StageReading, ...]:
+    """The stages that one copies from, and the one that it is built from."""
+    found = [origin_of(reading, step.node.flag("from")) for step in reading.steps if step.keyword == "COPY"]
+    if reading.parent is not None:
+        found.append(_read(reading, reading.parent.index))
+    return tuple(each for each in found if each is not None)
 
 
 def all_copies(reading: StageReading) -> tuple[Copied, ...]:
@@ -98,4 +102,4 @@ def _all_copies(reading: StageReading, left: int) -> Iterator[Copied]:
                         yield Copied(node, inside, target, reading.context.is_dir(inside) is True)
 
 
-__all__ = ["all_copies", "origin_of", "origins", "source_of"]
+__all__ = ["all_copies", "direct_origins", "origin_of", "origins", "source_of"]

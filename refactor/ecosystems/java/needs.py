@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from refactor.context import Unknown
-from refactor.ecosystems.calls import Found, calls, opened, sources
+from refactor.ecosystems.calls import Found, called, calls, opened, sources
 from refactor.ecosystems.ecosystem import Written
 from refactor.ecosystems.java import maven
 from refactor.ecosystems.java.tools import Built, built_by
@@ -58,12 +58,12 @@ def needs(program: Program, files: Sequence[str]) -> Needs | Refused:
     beside = _libraries(program)
     if isinstance(beside, Refused):
         return beside
-    called = _programs(texts)
-    if isinstance(called, Refused):
-        return called
+    programs = called(texts, {r"new\s+ProcessBuilder": 0, r"(?:\w+\.)*getRuntime\(\)\.exec": 0})
+    if isinstance(programs, Refused):
+        return programs
     paths = {**opened(program, files, _READS, SUFFIXES, packed=r"(?:^|/)(?:src|buildSrc|gradle)/|(?:^|/)pom\.xml\Z"),
              **_settings(program)}  # fmt: skip
-    return Needs({**paths, **beside[0]}, called, evidence=beside[1])
+    return Needs({**paths, **beside[0]}, programs, evidence=beside[1])
 
 
 def _why_other_java(program: Program) -> Refused | None:
@@ -166,19 +166,6 @@ def _of_gradle(program: Program, built: Built) -> tuple[dict[str, str], tuple[st
         f"{made} needs the dependencies of {project.script}, and nothing says that it holds them",
         "pack them with it (bootJar, shadowJar), or start what installDist makes",
     )
-
-
-def _programs(texts: Mapping[str, str]) -> dict[str, str] | Refused:
-    """The programs that the sources start by name."""
-    found: dict[str, str] = {}
-    for call in calls(texts, {r"new\s+ProcessBuilder": 0, r"(?:\w+\.)*getRuntime\(\)\.exec": 0}):
-        if call.value is None:
-            return Refused(
-                f"{call.where} may start a program whose name is only known when it runs",
-                "name the program in the source, or split by hand",
-            )
-        found.setdefault(posixpath.basename(call.value.split()[0]) if call.value.split() else "", call.where)
-    return {name: where for name, where in found.items() if name}
 
 
 def jdk_of(reading: StageReading, release: str | None) -> str | Refused:

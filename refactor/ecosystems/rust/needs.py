@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from refactor.context import Unknown
-from refactor.ecosystems.calls import Found, calls, opened, sources
+from refactor.ecosystems.calls import Found, called, calls, opened, sources
 from refactor.ecosystems.ecosystem import Written
 from refactor.ecosystems.program import Needs, Program
 from refactor.ecosystems.rust.linking import linked
@@ -53,13 +53,13 @@ def needs(program: Program, files: Sequence[str]) -> Needs | Refused:
     if own is None:
         return Refused(f"which package of the workspace makes {name} is not known")
     texts = dict(sources(program.reading.context, files))
-    called = _programs(texts)
-    if isinstance(called, Refused):
-        return called
+    programs = _programs(texts)
+    if isinstance(programs, Refused):
+        return programs
     paths = opened(program, files, _READS, (".rs",))
     static = is_static(call, package)
     if static is not None:
-        return Needs(paths, called, is_static=True, evidence=(static,))
+        return Needs(paths, programs, is_static=True, evidence=(static,))
     crates = locked(program.reading.context, space.root)
     if isinstance(crates, Unknown):
         if own.dependencies:
@@ -76,14 +76,14 @@ def needs(program: Program, files: Sequence[str]) -> Needs | Refused:
         return libraries
     said = f"Cargo.lock lists {len(mine)} crates for {own.name}" if mine else f"{own.name} has no dependencies"
     more = ", ".join(libraries.packages) or "no library but the C library's"
-    return Needs(paths, called, libraries.packages, evidence=(f"{said}: it needs {more}",))
+    return Needs(paths, programs, libraries.packages, evidence=(f"{said}: it needs {more}",))
 
 
 def _alone(program: Program, files: Sequence[str]) -> Needs | Refused:
     """A program of `rustc main.rs`: no crates."""
     texts = dict(sources(program.reading.context, files))
-    called = _programs(texts)
-    return called if isinstance(called, Refused) else Needs(opened(program, files, _READS, (".rs",)), called)
+    programs = _programs(texts)
+    return programs if isinstance(programs, Refused) else Needs(opened(program, files, _READS, (".rs",)), programs)
 
 
 def _links_by_hand(texts: Mapping[str, str]) -> str | None:
@@ -94,23 +94,9 @@ def _links_by_hand(texts: Mapping[str, str]) -> str | None:
 
 
 def _programs(texts: Mapping[str, str]) -> dict[str, str] | Refused:
-    """The programs that the sources start by name."""
-    found: dict[str, str] = {}
-    for call in calls(texts, {r"(?:\w+::)*Command::new": 0}):
-        if call.value is not None:
-            found.setdefault(call.value.rpartition("/")[2], call.where)
-        elif not _is_arguments(call, texts):
-            return Refused(
-                f"{call.where} may start a program whose name is only known when it runs",
-                "name the program in the source, or split by hand",
-            )
-    return found
-
-
-def _is_arguments(call: Found, texts: Mapping[str, str]) -> bool:
-    """clap's `Command::new(name)` describes the program's own arguments."""
-    text = texts[call.where.rpartition(":")[0]]
-    return re.search(r"\bclap\b", text) is not None and "process::" not in text
+    """The programs that the sources start; clap's `Command::new(name)` describes the program's own arguments."""
+    own = {path: text for path, text in texts.items() if not re.search(r"\bclap\b", text) or "process::" in text}
+    return called(own, {r"(?:\w+::)*Command::new": 0})
 
 
 def writes(program: Program, files: Sequence[str]) -> Written | Refused:
