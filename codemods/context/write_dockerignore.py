@@ -20,6 +20,7 @@ from refactor import (
     leftovers,
     refuse,
     rewrites,
+    why_windows,
 )
 
 NODE = {"package.json": '{"dependencies": {"express": "4"}}', "server.js": "require('express')()\n"}
@@ -133,6 +134,8 @@ class WriteDockerignore(Codemod):
     )
 
     def find(self, file: Dockerfile, context: BuildContext) -> Iterator[Finding | Refusal]:
+        if any(why_windows(file, stage) is not None for stage in file.stages):
+            return
         found: list[Leftover] = []
         first = None
         for node, one in leftovers(file, context):
