@@ -226,6 +226,12 @@ def test_refusals(text: str, files: Mapping[str, str], because: str) -> None:
     assert because in refusal(text, files)
 
 
+def test_a_library_that_keeps_files_keeps_root() -> None:
+    change = run(NAIVE, {**ALONE, "pom.xml": pom(LIBRARY.replace("gson", "sqlite-jdbc"), BOOT)})
+    assert any("sqlite-jdbc keeps files" in one.because for one in change.refused)
+    assert b"USER" not in change.after
+
+
 def test_a_class_path_below_root_keeps_root() -> None:
     text = NAIVE.replace('"-jar", "target/shop-1.0.jar"', '"-cp", "target/classes:/root/.m2/a.jar", "Main"')
     change = run(text, ALONE)

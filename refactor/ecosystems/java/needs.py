@@ -40,6 +40,11 @@ _LOGS = (
     r"|jdbc:(?:h2:(?:file:)?|sqlite:|hsqldb:file:)((?!mem:|tcp:)[\w./~-]+)"
 )
 """Files that loggers and databases write to, in settings."""
+_KEEPERS = (
+    r"activemq-(?:broker|all|kahadb-store)|spring-boot-starter-activemq|artemis-server|derby|lucene-core|ehcache|neo4j|"
+    r"mapdb|rocksdbjni|chronicle-map|sqlite-jdbc|infinispan-embedded|jetty-session|spring-boot-starter-artemis"
+)
+"""Libraries that write to a folder of their own choice, or of a setting."""
 _BY_HAND = "write USER with an id in front of CMD, and give that user the folders that the program writes to"
 _FOLDERS = frozenset("conf config public static templates views webapp webapps".split())
 """Spring: config/; Jooby and Play: conf/, public/, views/; embedded servers: webapp/."""
@@ -236,6 +241,17 @@ def runner(reading: StageReading, wish: str | None, release: str | None) -> Runn
     return Runner(found, evidence=(f"the program needs Java {major}, not its compiler",))
 
 
+def _keeper(program: Program) -> str | None:
+    """A library of the project that keeps data in files on its own."""
+    call = program.act.call if program.act is not None else None
+    built = built_by(call, program.made) if call is not None else None
+    if built is None:
+        return None
+    text = built.module.text if built.module is not None else built.project.text if built.project is not None else ""
+    named = re.search(_KEEPERS, text)
+    return None if named is None else named[0]
+
+
 def writes(program: Program, files: Sequence[str]) -> Written | Refused:
     """See :meth:`Language.writes`."""
     context = program.reading.context
@@ -253,6 +269,9 @@ def writes(program: Program, files: Sequence[str]) -> Written | Refused:
             named = next(one for one in match.groups() if one)
             value = None if "$" in named or "~" in named else named.strip("'\"")
             found.append((Found("its settings", value, path), False))
+    keeper = None if found else _keeper(program)
+    if keeper is not None:
+        return Refused(f"{keeper} keeps files whose place the sources do not name", _BY_HAND)
     ports = {int(one) for path in texts for one in re.findall(r"server\.port\s*[:=]\s*(\d+)", texts[path])}
     return folders_written(program, files, found, tuple(sorted(ports)))
 
