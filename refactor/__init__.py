@@ -56,6 +56,7 @@ from refactor.ecosystems import (
     StaticSite as StaticSite,
     Step as Step,
     Written as Written,
+    flow_of as flow_of,
     foreign as foreign,
     join as join,
     program_of as program_of,

@@ -105,7 +105,6 @@ def test_an_entrypoint_of_compose_takes_its_own_arguments(tmp_path: Path) -> Non
 
 
 FOREIGN = {
-    "Ruby": 'FROM ruby:3.2\nWORKDIR /app\nCOPY . .\nRUN bundle install\nCMD ["ruby", "app.rb"]\n',
     "PHP": "FROM composer:2\nCOPY . .\nRUN composer install\nCMD php -S 0.0.0.0:80\n",
     ".NET": "FROM mcr.microsoft.com/dotnet/sdk:8.0\nCOPY . .\nRUN dotnet publish -o /out\nCMD dotnet /out/a.dll\n",
     "C or C++": 'FROM debian:bookworm\nCOPY . .\nRUN make && make install\nCMD ["a"]\n',
@@ -122,9 +121,9 @@ def test_a_language_that_is_not_known_yet_is_said(language: str, tmp_path: Path)
 
 
 def test_the_reason_of_a_language_is_said_once(tmp_path: Path) -> None:
-    (tmp_path / "Dockerfile").write_text(FOREIGN["Ruby"])
+    (tmp_path / "Dockerfile").write_text(FOREIGN["PHP"])
     record = Worker(Options(is_isolated=True)).work(str(tmp_path / "Dockerfile"))
-    [refusal] = [refusal for refusal in record.refused if "Ruby" in refusal.because]
+    [refusal] = [refusal for refusal in record.refused if "PHP" in refusal.because]
     assert {refusal.codemod, *refusal.others} >= {
         "split-build-stage",
         "copy-manifests-first",

@@ -26,9 +26,11 @@ from refactor import (
     StageReading,
     Step,
     Trivia,
+    flow_of,
     foreign,
     goes_first,
     is_settings,
+    is_within,
     leaves,
     mounts_for,
     recognise,
@@ -586,7 +588,9 @@ def _place(reading: StageReading, node: Instruction, broad: Instruction, install
     if node.keyword == "RUN":
         step = reading.step(node)
         if step is not None and step.script is not None and step.script.opaque is None and step.commands:
-            if all(_is_system_command(reading, step, command) for command in step.commands):
+            if all(_is_system_command(reading, step, command) for command in step.commands) or _is_setting(
+                reading, step
+            ):
                 return True
             if all(_is_harmless(reading, step, command, install) for command in step.commands):
                 return False
@@ -629,6 +633,22 @@ def _is_apart(reading: StageReading, step: Step, path: str | None) -> bool:
     place = posixpath.normpath(posixpath.join(step.workdir, path))
     below = any(copied.target == place or copied.target.startswith(place + "/") for copied in reading.copies)
     return not below and reading.in_context(place) is None
+
+
+def _is_setting(reading: StageReading, step: Step) -> bool:
+    """Settings of a language's tool (`bundle config set`): they read nothing, and write outside of what is copied."""
+    flow = flow_of(reading.file, reading.context)
+    acts = next(one.acts for one in flow.steps(reading) if one.step is step)
+    copied = {one.target for one in reading.copies}
+    return all(
+        act.effect.by
+        and not act.effect.reads
+        and not act.effect.needs
+        and not act.effect.removes
+        and act.effect.why_unknown is None
+        and not any(is_within(str(path), folder) for path in act.effect.writes for folder in copied)
+        for act in acts
+    )
 
 
 def _is_harmless(reading: StageReading, step: Step, command: Command, install: Install) -> bool:

@@ -521,6 +521,7 @@ def _written(reading: StageReading) -> Written | Refused:
         tuple(path for answer in answers for path in answer.filled),
         tuple(node for answer in answers for node in answer.fillers),
         tuple(port for answer in answers for port in answer.ports),
+        tuple(path for answer in answers for path in answer.caches),
     )
 
 
@@ -551,7 +552,7 @@ def _add_user(reading: StageReading, written: Written, is_docker: bool) -> Findi
     user, creation, owners = _user(image)
     if reading.why_no_new_user is not None and creation is not None:
         return Refused(reading.why_no_new_user, "write USER with its id in front of CMD")
-    plan = ownership(reading, written.paths, (*owners, user, user.partition(":")[0]), written.filled)
+    plan = ownership(reading, written.paths, (*owners, user, user.partition(":")[0]), written.filled, written.caches)
     if isinstance(plan, Refused):
         return plan
     command = plan.command(owners[0] if owners else user)

@@ -37,9 +37,10 @@ def ecosystems() -> tuple[Ecosystem, ...]:
         from refactor.ecosystems.java import Java
         from refactor.ecosystems.node import Node
         from refactor.ecosystems.python import Python
+        from refactor.ecosystems.ruby import Ruby
         from refactor.ecosystems.rust import Rust
 
-        registry.known = (Node(), Python(), Go(), Rust(), Java())
+        registry.known = (Node(), Python(), Go(), Rust(), Java(), Ruby())
     return registry.known
 
 

@@ -165,6 +165,8 @@ class Written(NamedTuple):
     """RUNs that run the program itself, and so make files that it changes later (a database)."""
     ports: tuple[int, ...] = ()
     """Ports that its sources listen on, as far as they spell them out."""
+    caches: tuple[str, ...] = ()
+    """Those of ``paths`` into which a build puts a few small files that the program changes (Rails' ``tmp/cache``)."""
 
 
 class Ecosystem:

@@ -10,13 +10,10 @@ from refactor.images import why_windows
 from refactor.shell import Command, package_call
 
 _OF_MANAGER = {
-    "gem": "Ruby",
-    "bundle": "Ruby",
     "dotnet": ".NET",
     "composer": "PHP",
 }
 _OF_FAMILY = {
-    "ruby": "Ruby",
     "dotnet": ".NET",
     "php": "PHP",
     "composer": "PHP",
@@ -32,7 +29,6 @@ def _programs(table: Mapping[str, str]) -> dict[str, str]:
 _OF_PROGRAM = _programs(
     {
         "Java": "sbt lein mill ant scala",
-        "Ruby": "ruby rails rake puma unicorn rackup",
         "PHP": "php php-fpm docker-php-ext-install pecl frankenphp",
         ".NET": "mono msbuild xbuild nuget",
         "C or C++": "gcc g++ cc c++ clang clang++ make gmake cmake ninja meson scons bazel configure autoreconf",
@@ -57,7 +53,6 @@ _NO_BUILD = frozenset({"run", "clean", "test", "config", "", "--version"})
 _APART = "by hand: build in a stage of its own, and copy"
 _BY_HAND = {
     "Java": f"{_APART} the .jar into an image with a JRE only (eclipse-temurin:<version>-jre)",
-    "Ruby": f"{_APART} the bundle (/usr/local/bundle) and the sources into ruby:<version>-slim",
     "PHP": "by hand: run composer in a stage of its own (FROM composer), and copy vendor/ from there",
     ".NET": f"{_APART} what `dotnet publish` makes into mcr.microsoft.com/dotnet/aspnet, or runtime",
     "C or C++": f"{_APART} the program, and the libraries that `ldd` shows for it, into a smaller image",

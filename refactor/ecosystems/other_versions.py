@@ -1,4 +1,4 @@
-"""Versions that projects name of languages which have no folder here yet: .NET, Ruby and PHP."""
+"""Versions that projects name of languages which have no folder here yet: .NET and PHP."""
 
 from __future__ import annotations
 
@@ -26,22 +26,6 @@ def _dotnet(context: BuildContext, folder: str) -> Iterator[Stated]:
             yield stated(f"{path} (TargetFramework)", text, 2)
 
 
-def _ruby(context: BuildContext, folder: str) -> Iterator[Stated]:
-    path = posixpath.join(folder, ".ruby-version")
-    text = first_line(context, path)
-    if text is not None:
-        yield stated(path, text.removeprefix("ruby-"), 2)
-    path = posixpath.join(folder, "Gemfile")
-    text = found_in(context, path, r"(?m)^\s*ruby\s*\(?\s*[\"']([^\"']+)[\"']")
-    if text is not None:
-        yield stated(path, text, 2)
-    path = posixpath.join(folder, "Gemfile.lock")
-    text = found_in(context, path, r"(?m)^RUBY VERSION\n\s+ruby (\d+\.\d+\.\d+)")
-    if text is not None:
-        yield stated(path, text, 2)
-    yield from of_tools(context, folder, ("ruby",), 2)
-
-
 def _php(context: BuildContext, folder: str) -> Iterator[Stated]:
     path = posixpath.join(folder, "composer.json")
     composer = table(context.json(path))
@@ -61,7 +45,6 @@ def _php(context: BuildContext, folder: str) -> Iterator[Stated]:
 
 OTHERS = {
     "dotnet": Naming(".NET", _dotnet, "TargetFramework to the project file, such as net10.0"),
-    "ruby": Naming("Ruby", _ruby, ".ruby-version with the version, such as 3.4"),
     "php": Naming("PHP", _php, "config.platform.php to composer.json, such as 8.4"),
 }
 """By family of the base image."""

@@ -138,6 +138,8 @@ class _Slicer:
         installed = {word.literal for _, call in self.reading.calls if call.manager in system.MANAGERS
                      for word in call.packages}  # fmt: skip
         is_usual = root.name in QUIET or root.name in SHELLS
+        if root.name == "service" and root.words[1:2]:
+            return root.words[1] in installed
         return is_usual or system.PROVIDERS.get(root.name, root.name) in installed
 
     def _needs(self, programs: Sequence[Program]) -> Needs | Refused:

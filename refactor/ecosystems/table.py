@@ -120,7 +120,8 @@ class Language(Ecosystem):
         flow = self.flow(reading)
         for step in flow.steps(reading):
             own = [act for act in step.acts if act.effect.by == self.name]
-            first = next((at for at, act in enumerate(own) if "network" in act.effect.needs), None)
+            # Tools by name (`gem install bundler`) read nothing; what follows them may.
+            first = next((at for at, act in enumerate(own) if "network" in act.effect.needs and act.effect.reads), None)
             if first is None or any(self._is_build(flow, act) for act in own[: first + 1]):
                 continue
             acts = [own[first]]
@@ -220,6 +221,7 @@ class Language(Ecosystem):
             tuple(dict.fromkeys(path for answer in answers for path in answer.filled)),
             tuple(dict.fromkeys(node for answer in answers for node in answer.fillers)),
             tuple(dict.fromkeys(port for answer in answers for port in answer.ports)),
+            tuple(dict.fromkeys(path for answer in answers for path in answer.caches)),
         )
 
     def split(self, reading: StageReading, runner: str | None) -> SplitPlan | Refused | None:

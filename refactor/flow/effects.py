@@ -79,6 +79,17 @@ class Invocation(NamedTuple):
     def option(self, *names: str) -> str | None:
         return option(self.command, *names)
 
+    def variable(self, name: str) -> str | None:
+        """The value of an environment variable where the command runs; None where it is not set, or not known."""
+        given = next((word.value for key, word in self.command.assignments if key == name), None)
+        if given is None:
+            given = self.values.get(name)
+        if given is None:
+            given = self.reading.file.environment(self.step.node).get(name)
+        if given is None and self.reading.image is not None:
+            given = self.reading.image.env.get(name)
+        return given
+
     def expanded(self, word: str) -> str | None:
         """A word with its variables filled in; None where one is not known."""
         if "$" not in word and "`" not in word:

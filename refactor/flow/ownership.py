@@ -37,22 +37,30 @@ class Ownership(NamedTuple):
     """Folders and files that get an owner, what lies in them does not."""
     deep: tuple[str, ...] = ()
     """Folders of the context, small, that get an owner with all that lies in them."""
+    kept: tuple[str, ...] = ()
+    """Folders that a build may have put small files into: a RUN makes them, and they get an owner with all of it."""
 
     def command(self, owner: str) -> str:
         """The RUN's text, "" where COPY does it all."""
-        parts = [f"mkdir -p {' '.join(self.made)}"] if self.made else []
+        new, deep = (*self.made, *self.kept), (*self.deep, *self.kept)
+        parts = [f"mkdir -p {' '.join(new)}"] if new else []
         flat = (*self.made, *self.flat)
         parts += [f"chown {owner} {' '.join(flat)}"] if flat else []
-        parts += [f"chown -R {owner} {' '.join(self.deep)}"] if self.deep else []
+        parts += [f"chown -R {owner} {' '.join(deep)}"] if deep else []
         return " \\\n    && ".join(parts)
 
 
 def ownership(
-    reading: StageReading, folders: Sequence[str], owners: Collection[str], filled: Collection[str] = ()
+    reading: StageReading,
+    folders: Sequence[str],
+    owners: Collection[str],
+    filled: Collection[str] = (),
+    caches: Collection[str] = (),
 ) -> Ownership | Refused:
     """How ``folders`` (absolute) become the user's; ``owners`` are the ways to write that user, as chown takes them.
 
-    ``filled`` are those into which a RUN puts files of a number and size that nobody knows.
+    ``filled`` are those into which a RUN puts files of a number and size that nobody knows, ``caches`` those into
+    which one puts a few small ones.
     """
     for folder in folders:
         if folder in _SYSTEM:
@@ -66,7 +74,7 @@ def ownership(
                 )
     wanted = [path for path in folders if path not in _given(reading, folders, owners)]
     copies: dict[Instruction, None] = {}
-    made, flat, deep = [], [], []
+    made, flat, deep, kept = [], [], [], []
     for folder in wanted:
         own = _copies_of(reading, folder)
         if own:
@@ -78,6 +86,9 @@ def ownership(
             bringing = _bringing(reading, folder) if _is_large(reading, sources) else None
             copies.update({bringing: None} if bringing is not None else {})
             flat += [folder, *(() if bringing is not None else data)]
+            continue
+        if folder in caches:
+            kept.append(folder)
             continue
         source = source_of(reading, folder)
         if source is not None:
@@ -98,7 +109,7 @@ def ownership(
                 "give the folder its owner where it is filled, then write USER by hand",
             )
         made.append(folder)
-    return Ownership(tuple(copies), tuple(made), tuple(flat), tuple(deep))
+    return Ownership(tuple(copies), tuple(made), tuple(flat), tuple(deep), tuple(kept))
 
 
 def _copies_of(reading: StageReading, folder: str) -> list[Instruction]:

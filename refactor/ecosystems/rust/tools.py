@@ -83,21 +83,9 @@ def programs_of(package: PackageCall, packages: tuple[Package, ...]) -> tuple[st
     return tuple(name for one in packages for name in one.programs if not wanted or name in wanted)
 
 
-def variable(call: Invocation, name: str) -> str | None:
-    """The value of an environment variable where a command runs."""
-    given = next((word.value for key, word in call.command.assignments if key == name), None)
-    if given is None:
-        given = call.values.get(name)
-    if given is None:
-        given = call.reading.file.environment(call.step.node).get(name)
-    if given is None and call.reading.image is not None:
-        given = call.reading.image.env.get(name)
-    return given
-
-
 def triple(call: Invocation, package: PackageCall) -> str | None:
     """The target that is built for, where it is not the machine's own."""
-    asked = package.option("--target") or variable(call, "CARGO_BUILD_TARGET")
+    asked = package.option("--target") or call.variable("CARGO_BUILD_TARGET")
     if asked is not None:
         return call.expanded(asked) or asked
     folder = context_folder(call, package)
@@ -114,7 +102,7 @@ def profile(package: PackageCall) -> str:
 
 
 def _target_folder(call: Invocation, package: PackageCall) -> str | Unknown:
-    asked = package.option("--target-dir") or variable(call, "CARGO_TARGET_DIR")
+    asked = package.option("--target-dir") or call.variable("CARGO_TARGET_DIR")
     if asked is not None:
         return call.path(asked)
     folder = context_folder(call, package)
@@ -145,7 +133,7 @@ def _build(call: Invocation, package: PackageCall) -> Effect:
 
 
 def _install(call: Invocation, package: PackageCall) -> Effect:
-    root = package.option("--root") or variable(call, "CARGO_INSTALL_ROOT") or variable(call, "CARGO_HOME")
+    root = package.option("--root") or call.variable("CARGO_INSTALL_ROOT") or call.variable("CARGO_HOME")
     folder = call.path(posixpath.join(root or "~/.cargo", "bin"))
     if package.option("--path") is None:
         # Tools by name: what they are called need not be the package's name.
@@ -186,7 +174,7 @@ def manifests(call: Invocation, space: Workspace) -> Iterator[str]:
 def is_static(call: Invocation, package: PackageCall) -> str | None:
     """Why a program needs no C library; None where it does, or may."""
     target = triple(call, package) or ""
-    flags = f"{variable(call, 'RUSTFLAGS') or ''} {_configured_flags(call, package, target)}"
+    flags = f"{call.variable('RUSTFLAGS') or ''} {_configured_flags(call, package, target)}"
     if re.search(r"target-feature=[^ ]*-crt-static", flags):
         return None
     if "musl" in target:
@@ -206,4 +194,4 @@ def _configured_flags(call: Invocation, package: PackageCall, target: str) -> st
     return " ".join(str(word) for one in flags for word in (one if isinstance(one, list) else [one]) if word)
 
 
-__all__ = ["built", "effect", "is_static", "manifests", "profile", "programs_of", "triple", "variable"]
+__all__ = ["built", "effect", "is_static", "manifests", "profile", "programs_of", "triple"]

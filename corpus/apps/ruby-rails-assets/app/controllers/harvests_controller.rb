@@ -1,0 +1,5 @@
+class HarvestsController < ActionController::Base
+  def index
+    render plain: "#{Harvest.count} baskets of apples"
+  end
+end

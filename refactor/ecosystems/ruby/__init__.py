@@ -1,0 +1,102 @@
+"""Ruby: projects of Bundler, Rails with its assets, Rack servers, plain scripts, on the slim image of the version."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from refactor.ecosystems.ecosystem import Rewrite, Slim, Written
+from refactor.ecosystems.program import Needs, Program, Runner
+from refactor.ecosystems.table import Language
+from refactor.flow.reading import Refused, StageReading, Step
+from refactor.flow.roots import Root
+
+if TYPE_CHECKING:
+    from refactor.ecosystems.versions import Naming
+    from refactor.flow.effects import Effect, Invocation
+
+_SERVERS = frozenset("puma unicorn rackup thin falcon iodine pitchfork passenger rainbows itsi agoo".split())
+_VALUED = frozenset(("-r", "-I", "-C"))
+_WORKERS = frozenset("sidekiq good_job resque delayed_job solid_queue jobs rake".split())
+
+
+class Ruby(Language):
+    name = "Ruby"
+    families = frozenset({"ruby"})
+    programs = frozenset({"ruby", "bundle", "bundler", "gem", "rails", "bootsnap", *_SERVERS, *_WORKERS})
+    sources = r"\.(?:rb|ru|rake|gemspec)\Z|(?:^|/)(?:Gemfile|Rakefile|(?:bin|exe|script)/[\w-]+)\Z"
+    build_packages = frozenset({"ruby-dev", "ruby-full", "yarn"})
+
+    def effect(self, call: Invocation) -> Effect | None:
+        from refactor.ecosystems.ruby.tools import effect
+
+        return effect(call)
+
+    def entry(self, root: Root) -> str | Refused | None:
+        from refactor.ecosystems.ruby.tools import unwrapped
+
+        words = unwrapped(root.words)
+        name = posixpath.basename(words[0])
+        if name == "ruby":
+            if "-e" in words:
+                return Refused(f"{root.where} starts a program that it names by -e", "put it in a file")
+            rest = [
+                word for at, word in enumerate(words[1:]) if not word.startswith("-") and words[at] not in {"-r", "-I"}
+            ]
+            return next(iter(rest), None)
+        if name in _SERVERS:
+            return next((word for word in words[1:] if word.endswith(".ru")), "config.ru")
+        if name == "rails" or name in _WORKERS:
+            own = next((words[at + 1] for at, word in enumerate(words[:-1]) if word in {"-r", "--require", "-f"}), None)
+            return own or ("Rakefile" if name == "rake" else "config/application.rb")
+        return words[0] if re.search(self.sources, words[0]) else None
+
+    def sources_of(self, program: Program) -> tuple[str, ...] | Refused:
+        from refactor.ecosystems.ruby.needs import folder_of
+
+        folder = folder_of(program)
+        if isinstance(folder, Refused):
+            return folder
+        files = program.reading.context.files(folder[0], without=("node_modules", "vendor", "spec", "test", ".git"))
+        if not isinstance(files, tuple):
+            return Refused(f"the sources of {program.path} cannot be read: {files.reason}")
+        return tuple(path for path in files if re.search(self.sources, path)) or Refused(
+            f"no source of {program.path} is in the build context"
+        )
+
+    def needs(self, program: Program) -> Needs | Refused:
+        from refactor.ecosystems.ruby.needs import needs
+
+        return needs(program)
+
+    def why_not_split(self, reading: StageReading, program: Program) -> Refused | None:
+        from refactor.ecosystems.ruby.needs import why_not_split
+
+        return why_not_split(reading)
+
+    def runner(self, reading: StageReading, needs: Needs, wish: str | None) -> Runner | Refused:
+        from refactor.ecosystems.ruby.needs import runner
+
+        return runner(reading, wish)
+
+    def writes(self, program: Program, files: Sequence[str]) -> Written | Refused:
+        from refactor.ecosystems.ruby.needs import writes
+
+        return writes(program, files)
+
+    def slim(self, reading: StageReading) -> Slim | Refused | None:
+        from refactor.ecosystems.ruby.needs import slim
+
+        return slim(reading)
+
+    def production_install(self, reading: StageReading) -> Sequence[Rewrite | tuple[Step, Refused]]:
+        from refactor.ecosystems.ruby.production import production
+
+        return tuple(production(reading))
+
+    def naming(self, family: str) -> Naming | None:
+        from refactor.ecosystems.ruby.version import NAMING
+
+        return NAMING if family == "ruby" else None

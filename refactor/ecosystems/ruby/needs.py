@@ -1,0 +1,341 @@
+"""What a Ruby program needs when it runs, by its lockfile, and where it writes, by its sources and its framework."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from refactor.context.literals import is_test
+from refactor.ecosystems import system
+from refactor.ecosystems.calls import Found
+from refactor.ecosystems.ecosystem import Slim, Written
+from refactor.ecosystems.program import Needs, Program, Runner
+from refactor.ecosystems.ruby.gems import CALLS, LINKS, NATIVE, OPENS, is_plain
+from refactor.ecosystems.ruby.tools import GEMS, Bundle, bundle_of, installs_of, settings, why_not_carried
+from refactor.ecosystems.split import variant_reference
+from refactor.ecosystems.written import folders_written
+from refactor.flow.places import origins
+from refactor.flow.reading import Refused, StageReading, join
+from refactor.images import BaseImage
+
+_STRING = r"""(?:"[^"\n#]*"|'[^'\n]*')"""
+_PLACE = (
+    r"(?P<base>File\.join\s*\(\s*(?P<here>__dir__|Rails\.root)\s*,\s*|Rails\.root\.join\s*\(\s*)?"
+    rf"(?P<parts>{_STRING}(?:\s*,\s*{_STRING})*)(?P<end>\s*\))?"
+)
+_WRITES = (
+    r"(?<![\w.])(?:(?:File|IO)\.(?:bin)?write|FileUtils\.(?:touch|mkdir_p|mkdir|makedirs)|Dir\.mkdir|PStore\.new|"
+    r"YAML::Store\.new|SQLite3::Database\.(?:new|open)|Sequel\.sqlite|Logger\.new|GDBM\.open|SDBM\.open|DBM\.open|"
+    r"Daybreak::DB\.new)"
+)
+_OPENS = r"(?<![\w.])(?:File\.(?:open|new)|CSV\.open|Zip::File\.open|Zip::OutputStream\.open|open)"
+_FOLDERS = r"FileUtils\.(?:mkdir_p|mkdir|makedirs)|Dir\.mkdir"
+_SQLITE = r"sqlite3?:(?://)?/?([\w./-]+)|database:\s*[\"']?([\w./-]+\.(?:sqlite3?|db))"
+
+
+def folder_of(program: Program) -> tuple[str, str] | Refused:
+    """The folder of the program's project: context path and image path."""
+    context = program.reading.context
+    own = posixpath.dirname(program.made)
+    root, at = own, own
+    while True:
+        if context.exists(posixpath.join(at, "Gemfile")) is True:
+            root = at
+            break
+        if not at:
+            break
+        at = posixpath.dirname(at)
+    rest = posixpath.relpath(program.made, root or ".")
+    if not program.path.endswith("/" + rest):
+        return Refused(f"{program.path} is copied away from its project", "copy the project as one folder")
+    place = program.path[: -len(rest) - 1] or "/"
+    if place == "/":
+        return Refused("the application lies in /, among the system's own files", "set a WORKDIR, /app say")
+    return root, place
+
+
+def _bundles(reading: StageReading) -> tuple[tuple[Bundle, ...], frozenset[str]] | Refused:
+    """What is installed from Gemfiles, and the names of all gems."""
+    found: list[Bundle] = []
+    names: set[str] = set()
+    for package, manifest in installs_of(reading):
+        if package.manager == "gem":
+            names.update(re.split(r":", word.literal)[0] for word in package.packages)
+            continue
+        if manifest is None:
+            return Refused("the Gemfile of `bundle install` is not copied from the build context", "COPY it by name")
+        bundle = bundle_of(reading, manifest)
+        if isinstance(bundle, Refused):
+            return bundle
+        if bundle.lock is None:
+            return Refused(
+                f"{manifest}.lock is not in the build context: which gems are installed is not known",
+                "run `bundle lock`, and commit Gemfile.lock",
+            )
+        found.append(bundle)
+        names |= bundle.names
+    return tuple(found), frozenset(names)
+
+
+def _compiled(reading: StageReading, bundles: Iterable[Bundle], names: Iterable[str]) -> dict[str, bool]:
+    """Gems that are, or may be, compiled in the image -> whether that is known."""
+    libc = reading.image.libc if reading.image is not None else None
+    forced = settings(reading).get("force_ruby_platform", "").lower() in {"true", "1"}
+    ready = {name for one in bundles if one.lock is not None and not forced
+             for name, gem in one.lock.gems.items() if gem.is_compiled_for(libc)}  # fmt: skip
+    return {
+        name: name in NATIVE or name in LINKS for name in sorted(names) if name not in ready and not is_plain(name)
+        and name not in OPENS
+    }  # fmt: skip
+
+
+def _libraries(reading: StageReading, compiled: Mapping[str, bool], names: Iterable[str]) -> dict[str, str] | Refused:
+    """System packages for the libraries that gems link or open."""
+    from refactor.images.system_packages import classify
+
+    image = reading.image
+    assert image is not None
+    found: dict[str, str] = {}
+    if image.distro == "alpine":
+        # Which headers a build there has is in its `apk add`, and with them the libraries.
+        return found
+    wanted = {name: LINKS[name] for name in compiled if LINKS.get(name)}
+    wanted.update({name: OPENS[name] for name in names if name in OPENS})
+    for name, dev in wanted.items():
+        runtime = classify(dev, image.distro or "", image.release).runtime
+        if runtime is None:
+            return Refused(
+                f"{name} uses the library of {dev}, whose run-time package is not known for {image.reference}",
+                "install the run-time package by name",
+            )
+        found.update(dict.fromkeys(runtime, f"the gem {name} uses it"))
+    return found
+
+
+def why_unknown_gem(reading: StageReading, compiled: Mapping[str, bool]) -> Refused | None:
+    """A gem of which nobody knows what it links, where the image has libraries that nobody asked for."""
+    image = reading.image
+    unknown = [name for name, is_known in compiled.items() if not is_known]
+    if not unknown or image is None or image.variant != "fat":
+        return None
+    return Refused(
+        f"whether {system.named(unknown)} {'links' if len(unknown) == 1 else 'link'} libraries of the full image is not"
+        " known",
+        "start from the slim image, and install the -dev packages that the gems need by name",
+    )
+
+
+def needs(program: Program) -> Needs | Refused:
+    """See :meth:`Language.needs`."""
+    reading = program.reading
+    folder, installed = folder_of(program), _bundles(reading)
+    if isinstance(folder, Refused):
+        return folder
+    if isinstance(installed, Refused):
+        return installed
+    bundles, names = installed
+    compiled = _compiled(reading, bundles, names)
+    refused = why_not_carried(reading) or why_unknown_gem(reading, compiled)
+    if refused is not None:
+        return refused
+    libraries = _libraries(reading, compiled, names)
+    if isinstance(libraries, Refused):
+        return libraries
+    paths = {GEMS: "its gems, and the settings of Bundler"}
+    own = settings(reading).get("path")
+    if own:
+        paths[join(folder[1], own)] = "its gems"
+    paths[folder[1]] = "the application"
+    called = {CALLS[name]: f"the gem {name}" for name in names if name in CALLS}
+    evidence = tuple(f"{len(one.names)} gems of {one.manifest}.lock were looked up" for one in bundles)
+    return Needs(paths, called, libraries, evidence=evidence)
+
+
+def why_not_split(reading: StageReading) -> Refused | None:
+    """The benefit gate: where nothing compiles there is nothing to leave behind."""
+    image = reading.image
+    if image is None:
+        return None
+    if image.family != "ruby":
+        return Refused(
+            f"{reading.stage.image} is no image of Ruby, and where its packages put gems is not known",
+            "start from ruby:<version>",
+        )
+    installed = _bundles(reading)
+    if isinstance(installed, Refused):
+        return None
+    if system.build_only(reading):
+        return None
+    if image.variant != "fat":
+        return Refused("the stage has no packages that only its build needs: a second one would not be smaller")
+    if not _compiled(reading, *installed) and not _builds(reading):
+        return Refused(
+            "no gem is compiled, so that a second stage would leave nothing behind but the full image",
+            "start from the slim image (use-slim-base)",
+        )
+    return None
+
+
+def _builds(reading: StageReading) -> bool:
+    return any("precompile" in step.node.argument for step in reading.runs)
+
+
+def runner(reading: StageReading, wish: str | None) -> Runner | Refused:
+    """The slim image of the same version; the same image where it is small already."""
+    image = reading.image
+    if wish in {"scratch", "distroless"}:
+        return Refused(f"Ruby is not in {wish}", 'use runner = "slim"')
+    if wish == "alpine" and image is not None and image.distro != "alpine":
+        return Refused("gems were compiled for glibc, which Alpine has not", 'use runner = "slim"')
+    if image is None or image.variant != "fat":
+        return Runner(reading.stage.image)
+    found = variant_reference(reading, "slim")
+    return found if isinstance(found, Refused) else Runner(found)
+
+
+def slim(reading: StageReading) -> Slim | Refused | None:
+    """See :meth:`Ecosystem.slim`."""
+    image = reading.image
+    if image is None or image.family != "ruby":
+        return None
+    installed = _bundles(reading)
+    if isinstance(installed, Refused):
+        return installed
+    bundles, names = installed
+    compiled = _compiled(reading, bundles, names)
+    if compiled:
+        first = next(iter(compiled))
+        verb = "is compiled" if compiled[first] else "may be compiled"
+        return Refused(
+            f"{first} {verb} when it is installed, and the slim image has no compiler",
+            "split the stage: build on the full image, run on the slim one",
+        )
+    if system.build_only(reading):
+        return Refused(f"{system.named(system.build_only(reading))} is here to compile something", "split the stage")
+    git = next((address for one in bundles if one.lock for address in one.lock.git), None)
+    if git is not None:
+        return Refused(f"a gem comes from {git}, and the slim image has no git", "take it from a registry of gems")
+    libraries = _libraries(reading, compiled, names)
+    if isinstance(libraries, Refused):
+        return libraries
+    called = {CALLS[name]: f"the gem {name}" for name in names if name in CALLS}
+    packages = {**libraries, **dict(_provided(reading, image, {**called, **system.programs_started(reading)}))}
+    evidence = [f"{name}: {why}" for name, why in packages.items()]
+    evidence += [f"none of the {len(one.names)} gems of {one.manifest}.lock is compiled" for one in bundles]
+    return Slim(tuple(packages), tuple(evidence) or ("no RUN installs a gem",))
+
+
+def _provided(reading: StageReading, image: BaseImage, programs: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    from refactor.images import lookup
+
+    reference = image.with_variant("slim")
+    target = lookup(reference) if reference else None
+    has = target.preinstalled if target is not None else frozenset[str]()
+    for program, where in programs.items():
+        package = system.PROVIDERS.get(program)
+        if package and package in image.preinstalled and package not in has and program not in has:
+            yield package, f"{where} calls {program}"
+
+
+# Where it writes
+
+
+def writes(program: Program, files: Sequence[str]) -> Written | Refused:
+    """See :meth:`Language.writes`."""
+    folder = folder_of(program)
+    if isinstance(folder, Refused):
+        return folder
+    root, place = folder
+    context = program.reading.context
+    texts = {}
+    for path in files:
+        text = None if is_test(path) else context.read(path)
+        if isinstance(text, str):
+            texts[path] = re.sub(r"(?m)^\s*#.*$|^=begin\b(?s:.*?)^=end\b.*$", "", text)
+    is_rails = context.exists(posixpath.join(root, "config/application.rb")) is True
+    found = [
+        (call, is_folder)
+        for path, text in texts.items()
+        if not _is_task(path)
+        for call, is_folder in _calls(path, text)
+    ]
+    answer = folders_written(program, files, found, tuple(_ports(texts.values())))
+    if isinstance(answer, Refused):
+        return answer
+    kept = {join(place, name): why for name, why in _rails(program, root) if is_rails}
+    kept.update({path: f"{where} keeps a database there" for path, where in _databases(program, root, place, texts)})
+    paths = tuple(dict.fromkeys([*kept, *answer.paths]))
+    is_built = any(_builds(one) for one in origins(program.reading))
+    caches = tuple(join(place, name) for name in ("tmp", "log") if is_built and is_rails)
+    return Written(paths, (*kept.values(), *answer.evidence), ports=answer.ports, caches=caches)
+
+
+def _is_task(path: str) -> bool:
+    """Run by hand, not by the server."""
+    return (
+        path.endswith(".rake")
+        or re.search(r"(?:^|/)(?:db/(?:migrate|seeds)|lib/(?:tasks|generators))", path) is not None
+    )
+
+
+def _rails(program: Program, root: str) -> Iterator[tuple[str, str]]:
+    context = program.reading.context
+    yield "tmp", "Rails writes its caches and its process id to tmp"
+    yield "log", "Rails writes its log to log"
+    storage = context.read(posixpath.join(root, "config/storage.yml"))
+    if context.is_dir(posixpath.join(root, "storage")) is True or (isinstance(storage, str) and "Disk" in storage):
+        yield "storage", "Active Storage, or a database, keeps files in storage"
+
+
+def _databases(program: Program, root: str, place: str, texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    context = program.reading.context
+    config = posixpath.join(root, "config/database.yml")
+    text = context.read(config)
+    named = {**texts, **({config: text} if isinstance(text, str) and "sqlite" in text else {})}
+    for path, content in named.items():
+        for match in re.finditer(_SQLITE, content):
+            name = match[1] or match[2]
+            if name and not name.startswith("memory"):
+                absolute = match[1] is not None and "////" in content[match.start() : match.end() + 1]
+                yield posixpath.dirname(join("/" if absolute else place, name)), path
+
+
+def _calls(path: str, text: str) -> Iterator[tuple[Found, bool]]:
+    """Calls that write files, each with whether it names a folder."""
+    for match in re.finditer(rf"{_WRITES}[\s(]+", text):
+        if re.match(
+            r"[\s(]*(?:\$?std(?:out|err)|STD(?:OUT|ERR)|nil|IO::NULL|File::NULL)", text[match.end() - 1 :], re.I
+        ):
+            continue
+        yield _found(path, text, match), re.match(_FOLDERS, match[0]) is not None
+    for match in re.finditer(rf"{_OPENS}[\s(]+", text):
+        line = text[match.end() : text.find("\n", match.end()) if "\n" in text[match.end() :] else len(text)]
+        if re.search(r",\s*(?:mode:\s*)?[\"'](?:[wa][bt]?\+?|r[bt]?\+)[bt]?(?::[\w:|-]+)?[\"']", line):
+            yield _found(path, text, match), False
+
+
+def _found(path: str, text: str, match: re.Match[str]) -> Found:
+    rest = text[match.end() : match.end() + 400]
+    place = re.match(_PLACE, rest)
+    named = None
+    if place is not None and (place["base"] is None or place["end"]):
+        parts = [part[1:-1] for part in re.findall(_STRING, place["parts"])]
+        named = "/".join(parts) if place["base"] else parts[0]
+        if place["here"] == "__dir__":
+            named = posixpath.join(posixpath.dirname(path), named)
+    elif (part := re.match(r"\"([\w./-]+/)[^/\"]*#\{[^}]*\}[^/\"]*\"", rest)) is not None:
+        # "logs/#{name}": the folder is known where the variable part is only the file's name.
+        named = part[1] + "*"
+    return Found(match[0].strip(" (\n"), named, f"{path}:{text.count(chr(10), 0, match.start()) + 1}")
+
+
+def _ports(texts: Iterable[str]) -> Iterator[int]:
+    for text in texts:
+        for found in re.findall(
+            r"\b(?:set\s+:port\s*,|port\s+|:?Port(?:\s*=>|:)|TCPServer\.new\([^)]*,)\s*(\d{2,5})\b", text
+        ):
+            yield int(found)
+
+
+__all__ = ["folder_of", "needs", "runner", "slim", "why_not_split", "writes"]
