@@ -175,6 +175,15 @@ def test_cargo_run_is_built_once() -> None:
     assert runner.endswith('CMD ["./target/release/shop", "--port", "1"]\n')
 
 
+def test_a_key_ring_is_no_reason_to_copy_the_system() -> None:
+    key = "RUN gpg --batch --recv-keys ABCDEF\nCOPY"
+    _, runner = stages(NAIVE.replace("COPY", key, 1), ALONE)
+    assert runner.count("COPY --from") == 1
+    tool = "RUN curl -fsSL -o /opt/tool/bin https://example.org/tool && mkdir /data\nCOPY"
+    _, runner = stages(NAIVE.replace("COPY", tool, 1), ALONE)
+    assert "COPY --from=builder /opt/tool/bin /opt/tool/bin" in runner
+
+
 def main(body: str) -> dict[str, str]:
     return {**ALONE, "src/main.rs": f"fn main() {{ {body} }}\n", "data/a.json": "{}", "pages/b.html": ""}
 
@@ -205,6 +214,7 @@ def test_a_folder_that_it_writes_to_becomes_its_users() -> None:
         (NAIVE, {**needing("shop: serde"), "Cargo.lock": "("}, "which libraries the program is linked with"),
         (NAIVE.replace("release/shop", "debug/shop"), ALONE, "./target/debug/shop"),
         (NAIVE.replace("RUN cargo", "RUN make && cargo"), ALONE, "what make reads and writes is not known"),
+        (NAIVE.replace("COPY", "RUN dpkg -i a.deb\nCOPY"), ALONE, "installs a package from a file"),
         (NAIVE.replace('"./target/release/shop"', '"cargo", "watch"'), ALONE, "no Rust program"),
     ],
 )

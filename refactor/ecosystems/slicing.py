@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from refactor.flow.graph import Act, Flow
 
 _ON_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+_WIDE = frozenset((*SYSTEM, *_ON_PATH, "/usr/lib", "/usr/share", "/usr/local", "/usr/local/lib", "/home", "/root"))
+"""Folders of the whole system: a command that changes something in them makes none of them."""
 _SCRATCH = r"/(?:tmp|var/tmp|var/cache|var/lib/apt|var/log|proc|sys|dev|root/\.[\w.-]+)(?:/|\Z)"
 """Where builds keep their own things."""
 
@@ -111,6 +113,16 @@ class _Slicer:
             if step.keyword == "ONBUILD":
                 line = reading.file.line_of(step.node)
                 return Refused(f"ONBUILD on line {line} is for images built from this one, which would get the runner")
+        for act in self.flow.acts(reading):
+            if (
+                act.call is not None
+                and act.call.name in {"dpkg", "rpm"}
+                and {"-i", "--install", "-ivh", "-Uvh", "-U"} & {*act.call.command.args}
+            ):
+                return Refused(
+                    f"line {act.step.line} installs a package from a file, which the runner would not have",
+                    "install it by the package manager, by name",
+                )
         return _why_unknown(self.flow, reading)
 
     # What the container needs
@@ -182,7 +194,7 @@ class _Slicer:
                     continue
                 inside = any(is_within(path, tree) or is_within(tree, path) for tree in trees)
                 is_late = reading.position(act.step.step.node) > self.last_build and act.call is None
-                if not inside and not is_late and self.flow.makers(reading, path) and path not in SYSTEM:
+                if not inside and not is_late and path not in _WIDE and self.flow.makers(reading, path):
                     found[path] = f"line {act.step.line} makes it"
         return found
 
