@@ -106,7 +106,6 @@ def test_an_entrypoint_of_compose_takes_its_own_arguments(tmp_path: Path) -> Non
 
 FOREIGN = {
     "PHP": "FROM composer:2\nCOPY . .\nRUN composer install\nCMD php -S 0.0.0.0:80\n",
-    ".NET": "FROM mcr.microsoft.com/dotnet/sdk:8.0\nCOPY . .\nRUN dotnet publish -o /out\nCMD dotnet /out/a.dll\n",
     "C or C++": 'FROM debian:bookworm\nCOPY . .\nRUN make && make install\nCMD ["a"]\n',
 }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from refactor import (
     Aspect,
@@ -17,6 +16,7 @@ from refactor import (
     Refusal,
     Refused,
     Safety,
+    Serving,
     Stage,
     StageReading,
     leaves,
@@ -26,9 +26,6 @@ from refactor import (
     why_not_seen,
     why_windows,
 )
-
-if TYPE_CHECKING:
-    from refactor import Serving
 
 EXPRESS = {
     "package.json": '{"dependencies": {"express": "^4.19.2"}}',
@@ -417,7 +414,7 @@ def _serving(reading: StageReading) -> Serving | Refused:
     answers = [language.serving(reading) for language in recognise(reading)]
     found = [answer for answer in answers if answer is not None]
     for answer in found:
-        if not isinstance(answer, Refused):
+        if isinstance(answer, Serving):
             return answer
     if found:
         return found[0]

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 def ecosystems() -> tuple[Ecosystem, ...]:
     """Every known language, imported at the first call."""
     if not registry.known:
+        from refactor.ecosystems.dotnet import DotNet
         from refactor.ecosystems.go import Go
         from refactor.ecosystems.java import Java
         from refactor.ecosystems.node import Node
@@ -40,7 +41,7 @@ def ecosystems() -> tuple[Ecosystem, ...]:
         from refactor.ecosystems.ruby import Ruby
         from refactor.ecosystems.rust import Rust
 
-        registry.known = (Node(), Python(), Go(), Rust(), Java(), Ruby())
+        registry.known = (Node(), Python(), Go(), Rust(), Java(), Ruby(), DotNet())
     return registry.known
 
 

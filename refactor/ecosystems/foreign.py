@@ -10,11 +10,9 @@ from refactor.images import why_windows
 from refactor.shell import Command, package_call
 
 _OF_MANAGER = {
-    "dotnet": ".NET",
     "composer": "PHP",
 }
 _OF_FAMILY = {
-    "dotnet": ".NET",
     "php": "PHP",
     "composer": "PHP",
     "bun": "Bun",
@@ -30,7 +28,7 @@ _OF_PROGRAM = _programs(
     {
         "Java": "sbt lein mill ant scala",
         "PHP": "php php-fpm docker-php-ext-install pecl frankenphp",
-        ".NET": "mono msbuild xbuild nuget",
+        ".NET Framework": "mono msbuild xbuild nuget",
         "C or C++": "gcc g++ cc c++ clang clang++ make gmake cmake ninja meson scons bazel configure autoreconf",
         "Perl": "perl cpan cpanm plackup",
         "Elixir or Erlang": "mix elixir iex rebar3 erl erlc",
@@ -54,7 +52,6 @@ _APART = "by hand: build in a stage of its own, and copy"
 _BY_HAND = {
     "Java": f"{_APART} the .jar into an image with a JRE only (eclipse-temurin:<version>-jre)",
     "PHP": "by hand: run composer in a stage of its own (FROM composer), and copy vendor/ from there",
-    ".NET": f"{_APART} what `dotnet publish` makes into mcr.microsoft.com/dotnet/aspnet, or runtime",
     "C or C++": f"{_APART} the program, and the libraries that `ldd` shows for it, into a smaller image",
 }
 

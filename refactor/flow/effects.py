@@ -267,7 +267,7 @@ _TOOLS = {
             " debconf-set-selections yum-config-manager trust": _settings,
             ": true false echo printf export unset set cd shift exit return trap wait umask ulimit sleep exec hash"
             " alias shopt local declare typeset readonly pushd popd pwd date whoami id hostname uname": _quiet,
-            "cmp file ldd nm objdump readelf nproc arch getconf locale sha1sum sha512sum": _reads,
+            "cmp dir file ldd nm objdump readelf nproc arch getconf locale sha1sum sha512sum": _reads,
         }
     ),
 }

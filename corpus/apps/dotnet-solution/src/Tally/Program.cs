@@ -1,0 +1,3 @@
+using Tally.Core;
+
+Console.WriteLine(Report.Of(File.ReadAllText("data/words.txt")));

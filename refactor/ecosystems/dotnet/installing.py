@@ -1,0 +1,157 @@
+"""The packages of .NET in a layer of their own, and ``dotnet run`` turned into a build."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import shlex
+from collections.abc import Iterable, Iterator
+
+from refactor.context import Unknown
+from refactor.context.tables import table
+from refactor.ecosystems.dotnet.projects import PROJECT, Project, chosen, closure, manifests, project
+from refactor.ecosystems.dotnet.tools import built
+from refactor.ecosystems.ecosystem import BuiltStart, Install
+from refactor.flow.graph import Act
+from refactor.flow.reading import Refused, StageReading, Step, join
+from refactor.shell import PackageCall, package_call, read
+
+
+def installs(
+    acts: tuple[Act, ...], written: Iterable[Install | tuple[Step, Refused]]
+) -> Iterator[Install | tuple[Step, Refused]]:
+    """See :meth:`Ecosystem.installs`: the restores that are written, or one in front of the first build."""
+    first = next((act for act in acts if act.call is not None and act.call.package is not None), None)
+    for one in written:
+        step = one.step if isinstance(one, Install) else one[0]
+        files = one.manifests if isinstance(one, Install) else ()
+        refused = _left_over(first.call.reading, files) if first is not None and first.call is not None else None
+        yield one if refused is None else (step, refused)
+    if first is None or first.call is None or first.call.package is None:
+        return
+    package, folder = first.call.package, first.call.folder
+    if package.verb not in {"build", "publish"} or folder is None or package.has("--no-restore"):
+        return
+    found = built(first.call, package)
+    paths = found if isinstance(found, Unknown) else manifests(first.call.reading.context, found.file)
+    if isinstance(found, Unknown) or not any(one.packages for one in found.projects):
+        return
+    if isinstance(paths, Unknown):
+        hint = "copy the project files and run `dotnet restore` first, by hand"
+        yield first.step.step, Refused(f"what a restore reads is not known: {paths.reason}", hint)
+        return
+    refused = _left_over(first.call.reading, paths)
+    if refused is not None:
+        yield first.step.step, refused
+        return
+    evidence = f"`{first.text}` on line {first.step.line} would restore all packages again after every edit"
+    yield Install(first.step.step, (), folder, paths, (evidence,), _restore(package))
+
+
+def _restore(package: PackageCall) -> str:
+    """The restore that a build begins with."""
+    words = ["dotnet restore"]
+    words += [word.text for word in package.operands if not re.match(r"[-/]\w+[:=]", word.literal)]
+    for name in ("-r", "--runtime"):
+        words += [f"{name} {shlex.quote(value)}" for value in package.values(name)]
+    return " ".join(words)
+
+
+def _left_over(reading: StageReading, files: Iterable[str]) -> Refused | None:
+    """What a restore of another machine left in the context would overwrite the one in the image."""
+    for path in files:
+        folder = posixpath.join(posixpath.dirname(path), "obj")
+        if re.search(PROJECT, path) and reading.context.exists(posixpath.join(folder, "project.assets.json")) is True:
+            return Refused(
+                f"{folder} is in the build context, and would be copied over what the restore writes there",
+                "add **/bin and **/obj to .dockerignore",
+            )
+    return None
+
+
+def built_start(reading: StageReading) -> BuiltStart | Refused | None:
+    """`dotnet run` as CMD: published once, and started. See :meth:`Ecosystem.built_start`."""
+    cmd, start = reading.last("CMD"), reading.start
+    if cmd is None or start is None or reading.last("ENTRYPOINT") is not None or start.argv[:2] != ("dotnet", "run"):
+        return None
+    if reading.context.deployment.has_own_command:
+        return None
+    commands = read(shlex.join(start.argv)).commands
+    package = package_call(commands[0]) if len(commands) == 1 else None
+    if package is None:
+        return None
+    shown = f"`{' '.join(start.argv)}` compiles at every start"
+    own = _started(reading, package)
+    if isinstance(own, Unknown):
+        return Refused(f"{shown}, and which program it is is not known: {own.reason}", "name it with --project")
+    refused = _why_other(reading, package, own, shown)
+    if refused is not None:
+        return refused
+    rest = _arguments(start.argv)
+    if rest is None:
+        return Refused(f"{shown}, and which words are for the program is not seen", "write `--` before them")
+    kept = package.option("-c", "--configuration")
+    asked = package.option("--project", "-p")
+    words = ["dotnet", "publish", *([asked] if asked else []), "-c", kept or "Debug", "-o", "out"]
+    said = f"{shown}; `{shlex.join(words)}` makes out/{own.assembly}.dll"
+    return BuiltStart(cmd, shlex.join(words), ("dotnet", f"out/{own.assembly}.dll", *rest), (said,))
+
+
+def _started(reading: StageReading, package: PackageCall) -> Project | Unknown:
+    place = join(reading.final_workdir, package.option("--project", "-p") or ".")
+    found = reading.in_context(place)
+    if found is None:
+        return Unknown(f"{place} is not copied from the build context")
+    path = found if re.search(PROJECT, found) else chosen(reading.context, found)
+    if isinstance(path, Unknown):
+        return path
+    if not re.search(PROJECT, path):
+        return Unknown(f"{path} is a solution")
+    own = closure(reading.context, path)
+    return own if isinstance(own, Unknown) else project(reading.context, path)
+
+
+_VALUED = frozenset("-c --configuration --project -f --framework -r --runtime -v --verbosity --launch-profile".split())
+_KNOWN = frozenset("-c --configuration --project --no-launch-profile -v --verbosity --no-restore --no-build".split())
+
+
+def _arguments(argv: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The words for the program itself; None where one may be for ``dotnet``."""
+    rest = list(argv[2:])
+    if "--" in rest:
+        return tuple(rest[rest.index("--") + 1 :])
+    while rest and rest[0].partition("=")[0] in _KNOWN:
+        del rest[: 2 if rest[0] in _VALUED else 1]
+    return None if rest and rest[0].startswith("-") and not rest[0].startswith("--urls") else tuple(rest)
+
+
+def _why_other(reading: StageReading, package: PackageCall, own: Project, shown: str) -> Refused | None:
+    """What ``dotnet run`` does besides starting the program."""
+    other = next((flag for flag in package.flags if flag.partition("=")[0] not in _KNOWN | {"--", "--urls"}), None)
+    before = "--" not in package.command.args or (other in package.command.args[: package.command.args.index("--")])
+    if other is not None and before:
+        return Refused(f"{shown}, and what {other} means for the program is not known", "publish it in a RUN")
+    if own.assembly == "*" or _is_moved(own):
+        return Refused(f"{shown}, and how its program is called, or where it lies, only MSBuild knows")
+    launch = posixpath.join(own.folder, "Properties/launchSettings.json")
+    profiles = table(table(reading.context.jsonc(launch)).get("profiles"))
+    is_used = any(table(one).get("commandName") == "Project" for one in profiles.values())
+    if is_used and not package.has("--no-launch-profile"):
+        return Refused(
+            f"{shown}, and takes its address and environment from {launch}, which is for development",
+            "add --no-launch-profile, and say them by ENV (ASPNETCORE_URLS, ASPNETCORE_ENVIRONMENT)",
+        )
+    is_web = own.sdk.endswith(".Web")
+    if is_web and reading.in_context(reading.final_workdir) != own.folder:
+        return Refused(f"{shown} in the folder of {own.path}, which is not the working directory", "name it by WORKDIR")
+    if reading.context.exists(posixpath.join(own.folder, "out")) is not False:
+        return Refused(f"{shown}, and {posixpath.join(own.folder, 'out')} is in the build context already")
+    return None
+
+
+def _is_moved(own: Project) -> bool:
+    """The project moves its output, so that `-o` may not hold all."""
+    return "UseArtifactsOutput" in own.properties or own.framework == "*"
+
+
+__all__ = ["built_start", "installs"]

@@ -1,0 +1,264 @@
+""".NET stages: what they become, and what is refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from refactor import BuildContext, Settings, fix
+from refactor.engine.change import Change
+
+NAIVE = """
+FROM mcr.microsoft.com/dotnet/sdk:8.0
+WORKDIR /src
+COPY . .
+RUN dotnet restore
+RUN dotnet publish -c Release -o /app --no-restore
+EXPOSE 8080
+WORKDIR /app
+ENTRYPOINT ["dotnet", "Shop.dll"]
+"""
+
+
+def csproj(inside: str = "", *packages: str, sdk: str = "Microsoft.NET.Sdk.Web", target: str = "net8.0") -> str:
+    listed = "".join(f'<PackageReference Include="{name}" Version="1.0.0" />' for name in packages)
+    kind = "" if sdk.endswith(".Web") else "<OutputType>Exe</OutputType>"
+    return (
+        f'<Project Sdk="{sdk}"><PropertyGroup><TargetFramework>{target}</TargetFramework>{kind}{inside}</PropertyGroup>'
+        f"<ItemGroup>{listed}</ItemGroup></Project>"
+    )
+
+
+def console(inside: str = "", *packages: str) -> str:
+    return csproj(inside, *packages, sdk="Microsoft.NET.Sdk")
+
+
+def project(manifest: str, body: str = "", **files: str) -> dict[str, str]:
+    return {"Shop.csproj": manifest, "Program.cs": f"class P {{ static void Main() {{ {body} }} }}\n", **files}
+
+
+INVARIANT = "<InvariantGlobalization>true</InvariantGlobalization>"
+WEB = project(csproj("", "Serilog.AspNetCore"), "app.Run();")
+CONSOLE = project(console())
+
+
+def run(text: str, files: Mapping[str, str], runner: str | None = None) -> Change:
+    context = BuildContext.of(files)
+    change = fix(text.lstrip("\n").encode(), context, settings=Settings(runner, builder="portable"))
+    assert change.failure is None
+    again = fix(change.after, change.context_after(context), settings=Settings(runner, builder="portable"))
+    assert again.after == change.after, "a second run finds something"
+    return change
+
+
+def stages(text: str, files: Mapping[str, str], runner: str | None = None) -> tuple[str, str]:
+    """Builder and runner of the result."""
+    change = run(text, files, runner)
+    after = change.after.decode()
+    assert after.count("FROM ") == 2, [refusal.because for refusal in change.refused]
+    builder, final = after.split("\n\nFROM ", 1)
+    return builder, "FROM " + final
+
+
+def refusal(text: str, files: Mapping[str, str], runner: str | None = None) -> str:
+    change = run(text, files, runner)
+    assert change.after.decode().count("FROM ") == 1, change.after.decode()
+    return next(one.because for one in change.refused if one.codemod == "split-build-stage")
+
+
+def test_a_web_application_goes_to_the_runtime_of_asp_net() -> None:
+    builder, runner = stages(NAIVE, WEB)
+    assert builder.endswith("COPY Shop.csproj ./\nRUN dotnet restore\nCOPY . .\n" + NAIVE.splitlines()[5])
+    assert (
+        runner
+        == """FROM mcr.microsoft.com/dotnet/aspnet:8.0 AS runner
+WORKDIR /src
+EXPOSE 8080
+WORKDIR /app
+COPY --from=builder /app .
+USER 1654:1654
+ENTRYPOINT ["dotnet", "Shop.dll"]
+"""
+    )
+
+
+@pytest.mark.parametrize(
+    ("image", "manifest", "runner"),
+    [
+        ("sdk:8.0", console(), "runtime:8.0"),
+        ("sdk:8.0", console("", "Newtonsoft.Json", "Microsoft.Extensions.Hosting"), "runtime:8.0"),
+        ("sdk:8.0", console("", "Quartz"), "aspnet:8.0"),
+        ("sdk:8.0.404", console(), "runtime:8.0"),
+        ("sdk:8.0-bookworm-slim", console(), "runtime:8.0-bookworm-slim"),
+        ("sdk:8.0-jammy", console(), "runtime:8.0-jammy"),
+        ("core/sdk:3.1", csproj(target="netcoreapp3.1").replace("Shop", ""), "core/aspnet:3.1"),
+        ("sdk:9.0-alpine3.21", console(INVARIANT), "runtime:9.0-alpine3.21"),
+        ("sdk:10.0", console(), "runtime:10.0"),
+    ],
+)  # fmt: skip
+def test_the_runner_is_of_the_sdks_version_and_distribution(image: str, manifest: str, runner: str) -> None:
+    text = NAIVE.replace("sdk:8.0", image).replace("EXPOSE 8080", "EXPOSE 8080 80")
+    _, final = stages(text, project(manifest))
+    assert final.startswith(f"FROM mcr.microsoft.com/dotnet/{runner} AS runner\n")
+
+
+def test_the_version_may_be_an_argument() -> None:
+    text = "ARG V=8.0\n" + NAIVE.strip().replace("sdk:8.0", "sdk:${V}")
+    assert "FROM mcr.microsoft.com/dotnet/runtime:${V} AS runner" in run(text, CONSOLE).after.decode()
+
+
+def test_chiseled_is_for_those_who_ask() -> None:
+    _, runner = stages(NAIVE, CONSOLE, "distroless")
+    assert runner.startswith("FROM mcr.microsoft.com/dotnet/runtime:8.0-noble-chiseled-extra AS runner\n")
+    text = NAIVE.replace("EXPOSE 8080", "HEALTHCHECK CMD curl -f localhost:8080")
+    assert "has no shell and installs nothing" in refusal(text, CONSOLE, "distroless")
+
+
+def test_a_program_with_its_runtime_needs_the_libraries_alone() -> None:
+    text = NAIVE.replace("--no-restore", "-r linux-x64 --self-contained true").replace(
+        '"dotnet", "Shop.dll"', '"./Shop"'
+    )
+    _, runner = stages(text, CONSOLE)
+    assert runner.startswith("FROM mcr.microsoft.com/dotnet/runtime-deps:8.0 AS runner\n")
+    _, runner = stages(text.replace("--self-contained true", ""), CONSOLE)
+    assert runner.startswith("FROM mcr.microsoft.com/dotnet/runtime:8.0 AS runner\n")
+
+
+def test_packages_are_restored_in_a_layer_of_their_own() -> None:
+    text = NAIVE.replace("RUN dotnet restore\n", "").replace(" --no-restore", "")
+    builder, _ = stages(text, WEB)
+    assert builder.endswith("COPY Shop.csproj ./\nRUN dotnet restore\nCOPY . .\nRUN dotnet publish -c Release -o /app")
+    assert "restore" not in stages(text, CONSOLE)[0]
+
+
+SOLUTION = {
+    "Shop.sln": """
+Project("{9A}") = "Web", "src\\Web\\Web.csproj", "{1}"
+Project("{9A}") = "Core", "src\\Core\\Core.csproj", "{2}"
+Project("{2150}") = "docs", "docs", "{3}"
+""",
+    "Directory.Build.props": "<Project><PropertyGroup><TargetFramework>net8.0</TargetFramework>"
+    "</PropertyGroup></Project>",
+    "Directory.Packages.props": "<Project></Project>",
+    "NuGet.config": "<configuration><packageSources><add key='a' value='https://n.org'/></packageSources></configuration>",
+    "global.json": "{}",
+    "src/Web/Web.csproj": '<Project Sdk="Microsoft.NET.Sdk.Web"><ItemGroup>'
+    '<ProjectReference Include="..\\Core\\Core.csproj" /></ItemGroup></Project>',
+    "src/Web/Program.cs": "class P { }",
+    "src/Web/packages.lock.json": "{}",
+    "src/Core/Core.csproj": '<Project Sdk="Microsoft.NET.Sdk"><ItemGroup><PackageReference Include="Dapper" />'
+    "</ItemGroup></Project>",
+    "src/Core/Data.cs": 'class D { string s = System.IO.File.ReadAllText("/etc/shop.json"); }',
+    "src/Other/Other.cs": "class O { void M() { Process.Start(x); } }",
+}
+
+
+@pytest.mark.parametrize("form", ["sln", "slnx"])
+def test_a_solution_is_restored_from_the_manifests_of_all_its_projects(form: str) -> None:
+    files = dict(SOLUTION)
+    if form == "slnx":
+        del files["Shop.sln"]
+        files["Shop.slnx"] = (
+            '<Solution><Folder Name="/src/"><Project Path="src/Web/Web.csproj" /></Folder>'
+            '<Project Path="src/Core/Core.csproj" /></Solution>'
+        )
+    text = NAIVE.replace("publish", "publish src/Web").replace("Shop.dll", "Web.dll")
+    builder, runner = stages(text, files)
+    assert f"COPY Shop.{form} Directory.Build.props Directory.Packages.props NuGet.config global.json ./" in builder
+    assert "COPY src/Web/Web.csproj src/Web/packages.lock.json src/Web/" in builder
+    assert "COPY src/Core/Core.csproj src/Core/" in builder
+    assert builder.index("dotnet restore") < builder.index("COPY . .")
+    assert "aspnet:8.0" in runner
+
+
+def test_a_project_is_built_with_those_that_it_refers_to() -> None:
+    text = NAIVE.replace("restore\n", "restore src/Web\n").replace("publish", "publish src/Web")
+    builder, _ = stages(text.replace("Shop.dll", "Web.dll"), SOLUTION)
+    assert "Shop.sln" not in builder
+    assert "src/Core/Core.csproj" in builder
+
+
+def test_without_an_option_the_output_has_its_usual_place() -> None:
+    text = (
+        NAIVE.replace(" -o /app", "").replace("WORKDIR /app\n", "").replace('"Shop', '"bin/Release/net8.0/publish/Shop')
+    )
+    _, runner = stages(text, CONSOLE)
+    assert "COPY --from=builder /src/bin/Release/net8.0/publish ./bin/Release/net8.0/publish\n" in runner
+    built = text.replace("publish -c Release", "build").replace("Release/net8.0/publish", "Debug/net8.0")
+    assert "COPY --from=builder /src/bin/Debug/net8.0 ./bin/Debug/net8.0\n" in stages(built, CONSOLE)[1]
+
+
+def test_settings_and_pages_of_the_working_directory_come_along() -> None:
+    files = project(csproj(), "app.Run();", **{"appsettings.json": "{}", "wwwroot/a.css": "", "data/b.txt": ""})
+    text = NAIVE.replace("WORKDIR /app\n", "").replace('"Shop.dll', '"/app/Shop.dll')
+    _, runner = stages(text, files)
+    assert "/src/appsettings.json ./appsettings.json" in runner
+    assert "/src/wwwroot ./wwwroot" in runner
+    assert "data" not in runner
+
+
+def test_dotnet_run_is_built_once() -> None:
+    text = NAIVE.partition("RUN")[0] + 'EXPOSE 8080\nCMD ["dotnet", "run", "--", "a"]\n'
+    builder, runner = stages(text, CONSOLE)
+    assert builder.endswith("COPY . .\nRUN dotnet publish -c Debug -o out")
+    assert runner.endswith('CMD ["dotnet", "out/Shop.dll", "a"]\n')
+
+
+def test_a_program_of_its_own_name() -> None:
+    files = project(console("<AssemblyName>$(MSBuildProjectName).Server</AssemblyName>"))
+    assert "/app ." in stages(NAIVE.replace("Shop.dll", "Shop.Server.dll"), files)[1]
+
+
+def test_folders_that_it_writes_to_become_its_users() -> None:
+    _, runner = stages(NAIVE, project(console(), 'File.WriteAllText("data/a.txt", "x");'))
+    assert "mkdir -p /app/data \\\n    && chown app:app /app/data" in runner
+
+
+LAUNCH = {"Properties/launchSettings.json": '{"profiles": {"Shop": {"commandName": "Project"}}}'}
+RUN = NAIVE.partition("RUN")[0] + 'CMD ["dotnet", "run"]\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "files", "because"),
+    [
+        (NAIVE.replace("Shop.dll", "Store.dll"), CONSOLE, "Shop.csproj builds Shop, and ENTRYPOINT"),
+        (NAIVE.replace("/app", "/src"), CONSOLE, "is built among the sources (/src)"),
+        (NAIVE.replace("EXPOSE 8080", ""), project(csproj()), "nothing says where Shop.csproj listens"),
+        (NAIVE.replace("sdk:8.0", "sdk:8.0-alpine"), CONSOLE, "has the data of all languages (icu-libs)"),
+        (NAIVE, project("<Project ToolsVersion='4.0'></Project>"), "is a project of the .NET Framework"),
+        (NAIVE, project(csproj(sdk="Microsoft.NET.Sdk").replace("Exe", "Library")), "builds a library, no program"),
+        (NAIVE, project(console(), "Process.Start(tool);"), "may start a program whose name is only known"),
+        (NAIVE, project(console(), '[DllImport("sass")] x();'), "loads sass, and which package brings that"),
+        (NAIVE, project(console("<Broken>")), "Shop.csproj"),
+        (NAIVE.replace(" -o /app", ""), project(console("<OutputPath>o</OutputPath>")), "OutputPath moves what"),
+        (NAIVE.replace('"Shop.dll"', '"ef", "database", "update"'), CONSOLE, "for which the SDK has to be there"),
+        (NAIVE.replace('"Shop.dll"', '"watch", "run"'), CONSOLE, "which compiles at every start"),
+        (NAIVE.replace("mcr.microsoft.com/dotnet/sdk:8.0", "ubuntu:24.04"), CONSOLE, "is not an image of the .NET SDK"),
+        (RUN, project(console(), "", **LAUNCH), "which compiles at every start"),
+    ],
+)
+def test_refusals(text: str, files: Mapping[str, str], because: str) -> None:
+    assert because in refusal(text, files)
+
+
+@pytest.mark.parametrize("wish", ["alpine", "scratch"])
+def test_the_c_library_stays(wish: str) -> None:
+    assert "is built for the C library of" in refusal(NAIVE, CONSOLE, wish)
+
+
+@pytest.mark.parametrize(
+    ("codemod", "text", "files", "because"),
+    [
+        ("build-before-start", RUN, project(console(), "", **LAUNCH), "takes its address and environment from"),
+        ("build-before-start", RUN.replace('run"', 'run", "-x"'), CONSOLE, "what -x means for the program"),
+        ("copy-manifests-first", NAIVE, project(console(), "", **{"obj/project.assets.json": "{}"}), "obj is in the"),
+        ("copy-manifests-first", NAIVE, project(console(), "", **{"paket.references": ""}), "Paket restores"),
+        ("copy-manifests-first", NAIVE, project(console() + "<!--"), "Shop.csproj"),
+        ("run-as-user", NAIVE, project(console(), "File.WriteAllText(path, x);"), "writes where only the running"),
+        ("run-as-user", NAIVE, project(console("", "Microsoft.Data.Sqlite")), "Sqlite keeps its database in files"),
+    ],
+)  # fmt: skip
+def test_what_is_refused_besides_the_split(codemod: str, text: str, files: Mapping[str, str], because: str) -> None:
+    refused = [one.because for one in run(text, files).refused if one.codemod == codemod]
+    assert any(because in one for one in refused), refused
