@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from refactor.context import Unknown
-from refactor.ecosystems.calls import Found, calls, opened, sources
+from refactor.ecosystems.calls import Found, called, calls, opened, sources
 from refactor.ecosystems.dotnet.projects import Project
 from refactor.ecosystems.dotnet.tools import built
 from refactor.ecosystems.ecosystem import Written
@@ -83,9 +83,9 @@ def needs(program: Program, files: Sequence[str]) -> Needs | Refused:
         return found
     own, projects = found
     texts = dict(sources(program.reading.context, files))
-    called = _programs(texts)
-    if isinstance(called, Refused):
-        return called
+    started = _programs(texts)
+    if isinstance(started, Refused):
+        return started
     refused = _why_native(program, texts) or _why_address(program, own, texts)
     folder = _folder(program, projects)
     if refused is not None:
@@ -95,7 +95,7 @@ def needs(program: Program, files: Sequence[str]) -> Needs | Refused:
     assert program.act is not None
     paths = {**_content(program, own, folder), **opened(program, files, _READS, SUFFIXES)}
     paths = {path: why for path, why in paths.items() if not is_within(path, folder)}
-    return Needs({**paths, folder: f"`{program.act.text}` puts all that the program needs there"}, called)
+    return Needs({**paths, folder: f"`{program.act.text}` puts all that the program needs there"}, started)
 
 
 def _folder(program: Program, projects: Sequence[Project]) -> str | Refused:
@@ -128,20 +128,16 @@ def _content(program: Program, own: Project, folder: str) -> dict[str, str]:
 
 
 def _programs(texts: Mapping[str, str]) -> dict[str, str] | Refused:
+    """The programs that the sources start by name, those of `new ProcessStartInfo { FileName = "git" }` among them."""
     found: dict[str, str] = {}
     for path, text in texts.items():
         for one in re.finditer(r"\bFileName\s*=\s*\"([^\"]+)\"", text):
             line = text.count("\n", 0, one.start()) + 1
             found.setdefault(posixpath.basename(one[1]), f"{path}:{line}")
-    for call in calls(texts, _STARTS):
-        if call.value is not None:
-            found.setdefault(posixpath.basename(call.value), call.where)
-        elif not found:
-            return Refused(
-                f"{call.where} may start a program whose name is only known when it runs",
-                "name the program in the source, or split by hand",
-            )
-    return found
+    others = called(texts, _STARTS)
+    if isinstance(others, Refused):
+        return found or others
+    return {**found, **others}
 
 
 def _why_native(program: Program, texts: Mapping[str, str]) -> Refused | None:
