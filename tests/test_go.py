@@ -164,7 +164,7 @@ def test_manifests_keep_their_places_below_a_copied_folder() -> None:
             "CGO_ENABLED=0 go build -trimpath -o server .",
             'CGO_ENABLED=0 go build -ldflags="-s -w" -trimpath -o server .',
         ),
-        ("cd /app && go build -o server", 'cd /app && CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o server'),
+        ("cd /app && go build -o server", 'CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o server'),
         (
             "env GOOS=linux go build -o server",
             'env GOOS=linux CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o server',
@@ -297,7 +297,7 @@ def test_cgo_keeps_the_release_of_the_builder() -> None:
 
 def test_cgo_on_a_moving_tag_names_the_release() -> None:
     builder, final = split(NAIVE.replace("1.24", "latest"), CGO)
-    assert builder.startswith("FROM golang:trixie AS builder")
+    assert builder.startswith("FROM golang:1.24-trixie AS builder")
     assert "FROM debian:trixie-slim AS runner" in final
 
 
@@ -413,7 +413,7 @@ def test_shell_features_need_a_shell() -> None:
     text = NAIVE.replace('["./server"]', "./server -port $PORT")
     _, final = split(text, SERVER)
     assert final.startswith("FROM debian:trixie-slim AS runner")
-    assert "CMD ./server -port $PORT" in final
+    assert "CMD exec ./server -port $PORT" in final
     assert "has no shell" in refusal(text, SERVER, "distroless")
 
 

@@ -55,7 +55,7 @@ class WorkdirInsteadOfCd(Codemod):
     ------------
     Takes `cd FOLDER &&` out of RUNs that begin with it and puts `WORKDIR FOLDER` above them: where a WORKDIR follows
     that ends its effect, at the end of a stage that only builds, or where three or more RUNs in a row begin with the
-    same `cd`; the old folder is then set again behind them.
+    same `cd`; the old folder is then set again behind them. A `cd` to the folder that WORKDIR names already just goes.
 
     When it refuses
     ---------------
@@ -91,6 +91,23 @@ class WorkdirInsteadOfCd(Codemod):
             RUN ./configure && make install
 
             WORKDIR /app
+            CMD ["tool"]
+            """,
+        ),
+        rewrites(
+            "to the folder that WORKDIR names",
+            before="""
+            FROM debian:bookworm
+            WORKDIR /app
+            COPY . .
+            RUN cd /app && make install
+            CMD ["tool"]
+            """,
+            after="""
+            FROM debian:bookworm
+            WORKDIR /app
+            COPY . .
+            RUN make install
             CMD ["tool"]
             """,
         ),
@@ -251,11 +268,12 @@ def _named(reading: StageReading, row: Sequence[_Cd], behind: Instruction | None
         is_left = not _is_final_folder_seen(reading)
     else:
         is_left = behind.keyword == "WORKDIR" and behind.argument.startswith("/")
-    if not is_left and len(row) < MANY:
+    old = _old(reading, first.node)
+    is_there_already = old is not None and old == first.folder
+    if not is_left and len(row) < MANY and not is_there_already:
         return
     hint = "make the folder by WORKDIR, or leave the cd"
     reason = next((reason for cd in row if (reason := _why_not(cd)) is not None), None)
-    old = _old(reading, first.node)
     if reason is None and not is_left and old is None:
         reason = "the folder that it has to come back to is the base image's, which is not known"
     if reason is None and not _is_there(reading, first):
@@ -266,8 +284,16 @@ def _named(reading: StageReading, row: Sequence[_Cd], behind: Instruction | None
     file = reading.file
     anchor = next(iter(file.comments_above(first.node)), first.node)
     name = first.folder if first.written[:1] not in "/$" else first.written
-    edits: list[Edit] = [InsertBefore(anchor, [file.new(f"WORKDIR {name}\n")])]
-    edits += [Replace(cd.node, [cd.node.splice([(0, cd.script.top[1].span[0], "")])]) for cd in row]
+    edits: list[Edit] = [Replace(cd.node, [cd.node.splice([(0, cd.script.top[1].span[0], "")])]) for cd in row]
+    if is_there_already:
+        yield Finding(
+            first.node,
+            f"leave out the cd to {first.folder}",
+            edits,
+            why="a RUN starts in the folder that WORKDIR names",
+        )
+        return
+    edits.insert(0, InsertBefore(anchor, [file.new(f"WORKDIR {name}\n")]))
     if not is_left:
         edits.append(InsertAfter(last.node, [file.new(f"WORKDIR {old}\n")]))
     yield Finding(
