@@ -1,10 +1,10 @@
 """Equal images, file by file: ``python -m tests.bench_equal FOLDER [--count 25] [--keep FILE]``.
 
 FOLDER holds Dockerfiles of other people, each without its build context. Taken, in the order of a fixed seed, are those
-that copy nothing of a context, whose base images the engine has, and that SAFE codemods change. The first ``--count``
-of them that build as they are, are built again as rewritten, and every file of both images is compared by what
-``dockerfix verify`` compares with. Those that do not build (they fetch what is no longer there, or what this machine
-cannot reach) are counted.
+that copy nothing of a context, fetch from package registries alone, whose base images the engine has, and that SAFE
+codemods change. The first ``--count`` of them that build as they are, are built again as rewritten, and every file of
+both images is compared by what ``dockerfix verify`` compares with. Those that do not build (they ask for packages that
+are gone, or that this machine cannot reach) are counted.
 
 ``--stand-in 'ubuntu:*=debian:bookworm'`` builds what is on an image that the engine lacks on another one, before and
 after alike; the table shows both. ``--keep FILE`` writes each result there, and takes from there what was judged
@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -81,6 +82,15 @@ def is_remote(source: str) -> bool:
     return source.startswith(("http://", "https://", "git@"))
 
 
+REGISTRIES = r"(?:deb|security|archive)\.debian\.org|(?:archive|security)\.ubuntu\.com|registry\.npmjs\.org|pypi\.org"
+
+
+def fetches_elsewhere(file: Dockerfile) -> bool:
+    """Whether a step names an address that is no package registry's: what is there changes, or is gone."""
+    steps = (node.text for node in file.instructions if node.keyword in {"RUN", "ADD"})
+    return any(re.search(rf"(?:https?|git|ftp|ssh)://(?!{REGISTRIES})|git@|--keyserver", text) for text in steps)
+
+
 @cache
 def has_image(engine: str, image: str) -> bool:
     return subprocess.run([engine, "image", "inspect", image], capture_output=True, check=False).returncode == 0
@@ -111,6 +121,8 @@ def candidates(
             passed["cannot be read"] += 1
         elif needs_context(file):
             passed["copies of a context"] += 1
+        elif fetches_elsewhere(file):
+            passed["fetch from elsewhere than a package registry"] += 1
         elif not all("$" not in image and has_image(engine.name, image) for image in bases(file)):
             passed["the engine lacks its base image"] += 1
         elif fix(source, BuildContext.of({}), safety=Safety.SAFE).after == source:
