@@ -6,6 +6,8 @@ Dockerfile. A codemod is a class in one file of the package ``codemods``; everyt
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from refactor.codemod import (
     Aspect as Aspect,
     Body as Body,
@@ -32,10 +34,6 @@ from refactor.context import (
     BuildContext as BuildContext,
     Deployment as Deployment,
     Unknown as Unknown,
-)
-from refactor.context.archives import (
-    is_archive as is_archive,
-    is_archive_name as is_archive_name,
 )
 from refactor.ecosystems import (
     BuiltStart as BuiltStart,
@@ -68,12 +66,6 @@ from refactor.ecosystems.compile_caches import (
     compile_caches as compile_caches,
     mounts_for as mounts_for,
 )
-from refactor.ecosystems.serving import (
-    Serving as Serving,
-)
-from refactor.ecosystems.split import (
-    variant_reference as variant_reference,
-)
 from refactor.engine.change import (
     Change as Change,
 )
@@ -84,36 +76,25 @@ from refactor.engine.selection import (
     UnknownCodemod as UnknownCodemod,
 )
 from refactor.flow import (
-    QUIET as QUIET,
     SECRET_NAME as SECRET_NAME,
     Leftover as Leftover,
     Needed as Needed,
     Token as Token,
-    above_sources as above_sources,
-    first_volume as first_volume,
     follows_its_words as follows_its_words,
     goes_first as goes_first,
-    head_anchor as head_anchor,
     installs_as_root as installs_as_root,
     is_settings as is_settings,
     is_token as is_token,
     is_within as is_within,
     leaked as leaked,
     leftovers as leftovers,
-    low_ports as low_ports,
     may_leak as may_leak,
     named as named,
-    only_docker as only_docker,
-    ownership as ownership,
-    place_of_user as place_of_user,
     tokens as tokens,
     unseen_copies as unseen_copies,
-    user_ids as user_ids,
     why_no_sources as why_no_sources,
-    why_not_moved as why_not_moved,
     why_not_seen as why_not_seen,
     why_root as why_root,
-    written_by_shell as written_by_shell,
 )
 from refactor.flow.independent import (
     copies_apart as copies_apart,
@@ -129,10 +110,6 @@ from refactor.images import (
     why_windows as why_windows,
     with_version as with_version,
 )
-from refactor.images.package_names import (
-    is_in_all_releases as is_in_all_releases,
-)
-from refactor.images.recommended import recommended as recommended
 from refactor.images.retired import (
     end_of as end_of,
     kept_line as kept_line,
@@ -140,9 +117,6 @@ from refactor.images.retired import (
     release_end as release_end,
     repository_end as repository_end,
     version_end as version_end,
-)
-from refactor.images.temurin import (
-    temurin_of as temurin_of,
 )
 from refactor.shell import (
     CACHES as CACHES,
@@ -187,3 +161,16 @@ from refactor.syntax import (
 )
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from refactor.later import *  # noqa: F403
+else:
+
+    def __getattr__(name):
+        """What few files need is imported when its first name is asked for, in the function that uses it."""
+        from importlib import import_module
+
+        found = vars(import_module("refactor.later")).get(name)
+        if found is None or name.startswith("_"):
+            raise AttributeError(f"module 'refactor' has no attribute {name!r}")
+        return found

@@ -21,7 +21,6 @@ from refactor import (
     Stage,
     StageReading,
     end_of,
-    is_in_all_releases,
     is_known_tag,
     kept_line,
     leaves,
@@ -32,7 +31,6 @@ from refactor import (
     release_end,
     repository_end,
     rewrites,
-    temurin_of,
     version_end,
     version_named,
 )
@@ -196,6 +194,8 @@ class ReplaceRetiredBase(Codemod):
 
 
 def _java(file: Dockerfile, reading: StageReading, reference: str) -> Finding | Refusal:
+    from refactor import temurin_of
+
     stage = reading.stage
     name = parse_reference(reference).name
     gone = repository_end(name)
@@ -249,6 +249,8 @@ def _why_not_packages(
     file: Dockerfile, reading: StageReading, manager: str | None, lost: frozenset[str]
 ) -> Refused | None:
     """Packages that the other release may call differently, and programs that the other image does not have."""
+    from refactor import is_in_all_releases
+
     installed: set[str] = set()
     for step, call in reading.calls:
         if call.manager not in SYSTEM:

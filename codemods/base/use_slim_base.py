@@ -24,7 +24,6 @@ from refactor import (
     recognise,
     refuse,
     rewrites,
-    variant_reference,
 )
 
 BUILDS = frozenset({"fat", "jdk", "jdk-alpine", "sdk"})
@@ -236,6 +235,8 @@ class UseSlimBase(Codemod):
                 stage.from_, f"the build context is not known: {context.why_unknown}", "name it with --context"
             )
             return
+        from refactor import variant_reference
+
         slim = variant_reference(reading, variant)
         if isinstance(slim, Refused):
             yield refuse(stage.from_, slim.because, slim.hint)

@@ -20,7 +20,6 @@ from refactor import (
     StageReading,
     leaves,
     package_calls,
-    recommended,
     refuse,
     rewrites,
     script_of,
@@ -163,6 +162,8 @@ def _takes_all(call: PackageCall) -> bool:
 
 def _finding(reading: StageReading, node: Instruction, calls: list[PackageCall], named: set[str]) -> Finding:
     """``named`` are packages that findings above add in the same stage; those of this one go to them."""
+    from refactor import recommended
+
     there = named | set(reading.image.preinstalled if reading.image is not None else ())
     before = (each for step, each in reading.calls if reading.position(step.node) <= reading.position(node))
     there |= {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from refactor import (
     Aspect,
@@ -16,7 +17,6 @@ from refactor import (
     Refusal,
     Refused,
     Safety,
-    Serving,
     Stage,
     StageReading,
     leaves,
@@ -26,6 +26,9 @@ from refactor import (
     why_not_seen,
     why_windows,
 )
+
+if TYPE_CHECKING:
+    from refactor import Serving
 
 EXPRESS = {
     "package.json": '{"dependencies": {"express": "^4.19.2"}}',
@@ -414,7 +417,7 @@ def _serving(reading: StageReading) -> Serving | Refused:
     answers = [language.serving(reading) for language in recognise(reading)]
     found = [answer for answer in answers if answer is not None]
     for answer in found:
-        if isinstance(answer, Serving):
+        if not isinstance(answer, Refused):
             return answer
     if found:
         return found[0]

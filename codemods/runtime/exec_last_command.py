@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 
 from refactor import (
-    QUIET,
     SHELL_BUILTINS,
     Aspect,
     BuildContext,
@@ -317,6 +316,8 @@ def _why_not_last(script: ShellScript) -> tuple[str, str] | None:
 
 def _why_not_program(script: ShellScript, last: Command | None) -> tuple[str, str] | None:
     """The last command is no program of its own."""
+    from refactor import QUIET
+
     hint = "end with the program itself"
     if last is None:
         kind = script.top[-1].kind if script.top else ""

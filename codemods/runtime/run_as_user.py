@@ -25,23 +25,14 @@ from refactor import (
     StageReading,
     Trivia,
     Written,
-    above_sources,
-    first_volume,
-    head_anchor,
     installs_as_root,
     leaves,
-    low_ports,
-    only_docker,
-    ownership,
-    place_of_user,
     recognise,
     refuse,
     rewrites,
-    user_ids,
     why_not_seen,
     why_root,
     why_windows,
-    written_by_shell,
 )
 
 UID = 10001
@@ -496,6 +487,8 @@ def _answer(reading: StageReading, is_docker: bool) -> Finding | Refused:
 
 def _written(reading: StageReading) -> Written | Refused:
     """What all languages and the shell part of the start command write."""
+    from refactor import written_by_shell
+
     answers: list[Written] = []
     for language in recognise(reading):
         files = language.program(reading)
@@ -535,6 +528,8 @@ def _numeric(reading: StageReading) -> Finding | Refused | None:
         return None if name.strip("0") else Refused(f"line {reading.file.line_of(node)} sets USER to root", BY_HAND)
     if name == "root":
         return Refused(f"line {reading.file.line_of(node)} sets USER to root", BY_HAND)
+    from refactor import user_ids
+
     ids = user_ids(reading, name, group if colon else None)
     if isinstance(ids, Refused):
         return ids
@@ -548,6 +543,8 @@ def _numeric(reading: StageReading) -> Finding | Refused | None:
 
 
 def _add_user(reading: StageReading, written: Written, is_docker: bool) -> Finding | Refused:
+    from refactor import above_sources, first_volume, head_anchor, ownership, place_of_user
+
     file, image = reading.file, reading.image
     user, creation, owners = _user(image)
     if reading.why_no_new_user is not None and creation is not None:
@@ -606,6 +603,8 @@ def _add_user(reading: StageReading, written: Written, is_docker: bool) -> Findi
 
 def _ports(reading: StageReading, written: Written, is_docker: bool) -> tuple[Safety, str, tuple[str, ...]]:
     """Ports below 1024: Docker lets every user listen on them, Kubernetes and podman do not."""
+    from refactor import low_ports, only_docker
+
     low = low_ports(reading, written.ports)
     if not low:
         return Safety.REVIEW, "", ()

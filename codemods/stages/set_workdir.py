@@ -21,7 +21,6 @@ from refactor import (
     leaves,
     refuse,
     rewrites,
-    why_not_moved,
 )
 
 FILES = {
@@ -219,6 +218,8 @@ class SetWorkdir(Codemod):
             if context.why_unknown is not None:
                 yield refuse(first, f"the build context is not known: {context.why_unknown}", "name it with --context")
                 continue
+            from refactor import why_not_moved
+
             answer = why_not_moved(reading, first)
             if isinstance(answer, Refused):
                 yield refuse(first, f"the application lives in /, and stays there: {answer.because}", answer.hint)

@@ -19,8 +19,6 @@ from refactor import (
     Replace,
     Safety,
     Unknown,
-    is_archive,
-    is_archive_name,
     leaves,
     refuse,
     rewrites,
@@ -268,6 +266,8 @@ def _judge_unknown(raw: str) -> _Source | str:
 
 
 def _judge_path(path: str, context: BuildContext | None) -> _Source | str:
+    from refactor import is_archive_name
+
     if context is not None:
         seen = _judge_seen(path, context)
         if seen is not None:
@@ -287,6 +287,8 @@ def _judge_path(path: str, context: BuildContext | None) -> _Source | str:
 
 def _judge_seen(path: str, context: BuildContext) -> _Source | str | None:
     """By what the build context has there; None where that was not seen."""
+    from refactor import is_archive, is_archive_name
+
     matches = context.glob(path)
     if isinstance(matches, Unknown) or not 0 < len(matches) <= _MATCHES_READ:
         return None

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 from refactor.context import Unknown
 from refactor.ecosystems import registry
 from refactor.ecosystems.ecosystem import Ecosystem, Install, SplitPlan, Written
-from refactor.ecosystems.program import Needs, Program, Runner
 from refactor.flow.places import direct_origins
 from refactor.flow.reading import Refused, StageReading, Step
 from refactor.flow.roots import Root, places_of, roots_of
 
 if TYPE_CHECKING:
+    from refactor.ecosystems.program import Needs, Program, Runner
     from refactor.flow.effects import Effect, Invocation
     from refactor.flow.graph import Act, Flow
 
@@ -157,6 +157,8 @@ class Language(Ecosystem):
         return tuple(found)
 
     def _program(self, reading: StageReading, root: Root, word: str) -> Program | Refused | None:
+        from refactor.ecosystems.program import Program
+
         flow = self.flow(reading)
         for place in places_of(reading, root, word):
             maker = flow.trace(reading, place)

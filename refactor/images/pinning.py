@@ -5,7 +5,6 @@ from __future__ import annotations
 from refactor.images.base_image import BaseImage
 from refactor.images.catalogue import lookup
 from refactor.images.history import RUNS, default_release, version_of
-from refactor.images.published import is_published
 from refactor.images.tag import read_tag
 
 _VARIANTS = frozenset({"latest", "cli", "fpm", "apache", "zts", "jdk"})
@@ -33,6 +32,8 @@ def with_version(image: BaseImage, version: str) -> str:
 
 def is_known_tag(reference: str) -> bool:
     """Whether such an image is known to have been published: its version, and its variant on that version."""
+    from refactor.images.published import is_published
+
     image = lookup(reference)
     number = version_of(image.version) if image is not None else None
     if image is None or not number:

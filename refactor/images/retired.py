@@ -8,7 +8,6 @@ from typing import NamedTuple
 from refactor.images.base_image import BaseImage
 from refactor.images.contents import DEBIAN_NUMBERS, UBUNTU_NUMBERS
 from refactor.images.history import version_of
-from refactor.images.published import is_published
 from refactor.images.tables import rows
 
 AS_OF = "2026-08-22"
@@ -88,6 +87,8 @@ def end_of(family: str, version: str) -> str:
 
 def next_debian(image: BaseImage) -> str | None:
     """The nearest Debian release that is kept for another year and for which the image has been published."""
+    from refactor.images.published import is_published
+
     order = list(DEBIAN_NUMBERS.values())
     if image.distro != "debian" or image.release not in order:
         return None

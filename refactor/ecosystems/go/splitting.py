@@ -20,7 +20,8 @@ from refactor.ecosystems.go.steps import Effect, Made, is_kept, made
 from refactor.ecosystems.go.values import Evaluator
 from refactor.ecosystems.go.writing import program_of, written_by
 from refactor.ecosystems.split import Role, assemble, builder_name
-from refactor.flow import low_ports, only_docker, why_unseen
+from refactor.flow import why_unseen
+from refactor.flow.ports import low_ports, only_docker
 from refactor.flow.reading import Copied, Refused, StageReading, Step, join
 from refactor.images import BaseImage, lookup
 from refactor.syntax import Instruction

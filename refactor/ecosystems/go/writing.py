@@ -10,8 +10,9 @@ from refactor.ecosystems.ecosystem import Written
 from refactor.ecosystems.go.program import Binary, GoStage
 from refactor.ecosystems.go.source import Call, GoSource
 from refactor.ecosystems.go.values import Evaluator, Program
-from refactor.flow import named, roots_of, unknown_program
+from refactor.flow import named, roots_of
 from refactor.flow.reading import Refused, StageReading, join
+from refactor.flow.shell_writes import unknown_program
 
 _FILES: Mapping[str, int] = {
     "os.Create": 0, "os.WriteFile": 0, "ioutil.WriteFile": 0, "os.OpenFile": 0, "os.Rename": 1, "os.Truncate": 0,

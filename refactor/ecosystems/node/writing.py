@@ -16,8 +16,9 @@ from refactor.ecosystems.node.program import is_of_node, program
 from refactor.ecosystems.node.programs import MANAGERS, Programs, Ran
 from refactor.ecosystems.node.projects import any_lock
 from refactor.ecosystems.node.sources import facts
-from refactor.flow import QUIET, named
+from refactor.flow import named
 from refactor.flow.reading import Refused, StageReading, join
+from refactor.flow.shell_writes import QUIET
 
 _FILES = re.compile(
     r"(?<![\w$])(?:(?:fs|fsp|fse|promises|fsPromises|fsExtra|this\.fs)\s*\.\s*(?:promises\s*\.\s*)?)?"

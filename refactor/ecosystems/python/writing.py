@@ -13,8 +13,9 @@ from refactor.ecosystems.ecosystem import Written
 from refactor.ecosystems.python.installs import ReadInstall, read_installs
 from refactor.ecosystems.python.program import SERVERS, is_started, program, source_folders
 from refactor.ecosystems.python.stage import Action, PythonStage
-from refactor.flow import CALM, named, roots_of, source_of, unknown_program
+from refactor.flow import named, roots_of, source_of
 from refactor.flow.reading import Refused, StageReading, join
+from refactor.flow.shell_writes import CALM, unknown_program
 from refactor.syntax import Instruction
 
 if TYPE_CHECKING:

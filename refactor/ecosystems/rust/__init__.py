@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from refactor.ecosystems.ecosystem import BuiltStart, Install, Written
-from refactor.ecosystems.program import Needs, Program, Runner
 from refactor.ecosystems.table import Language
 from refactor.flow.reading import Refused, StageReading, Step
 from refactor.flow.roots import Root
 
 if TYPE_CHECKING:
+    from refactor.ecosystems.program import Needs, Program, Runner
     from refactor.ecosystems.versions import Naming
     from refactor.flow.effects import Effect, Invocation
 
