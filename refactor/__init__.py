@@ -77,8 +77,6 @@ from refactor.engine.selection import (
 )
 from refactor.flow import (
     SECRET_NAME as SECRET_NAME,
-    Leftover as Leftover,
-    Needed as Needed,
     Token as Token,
     follows_its_words as follows_its_words,
     goes_first as goes_first,
@@ -87,7 +85,6 @@ from refactor.flow import (
     is_token as is_token,
     is_within as is_within,
     leaked as leaked,
-    leftovers as leftovers,
     may_leak as may_leak,
     named as named,
     tokens as tokens,

@@ -8,6 +8,11 @@ from refactor.context.archives import (
 )
 from refactor.ecosystems.serving import Serving as Serving
 from refactor.ecosystems.split import variant_reference as variant_reference
+from refactor.flow.leftovers import (
+    Leftover as Leftover,
+    Needed as Needed,
+    leftovers as leftovers,
+)
 from refactor.flow.moving import why_not_moved as why_not_moved
 from refactor.flow.ownership import ownership as ownership
 from refactor.flow.ports import (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from refactor import (
     Aspect,
@@ -11,17 +12,18 @@ from refactor import (
     Dockerfile,
     FileEdit,
     Finding,
-    Leftover,
-    Needed,
     Phase,
     Refusal,
     Safety,
+    StageReading,
     leaves,
-    leftovers,
     refuse,
     rewrites,
     why_windows,
 )
+
+if TYPE_CHECKING:
+    from refactor import Leftover
 
 NODE = {"package.json": '{"dependencies": {"express": "4"}}', "server.js": "require('express')()\n"}
 SIMPLE = """
@@ -136,6 +138,11 @@ class WriteDockerignore(Codemod):
     def find(self, file: Dockerfile, context: BuildContext) -> Iterator[Finding | Refusal]:
         if any(why_windows(file, stage) is not None for stage in file.stages):
             return
+        readings = [StageReading.of(file, stage, context) for stage in file.stages]
+        if not any(copied.is_folder for reading in readings for copied in reading.copies):
+            return
+        from refactor import Needed, leftovers
+
         found: list[Leftover] = []
         first = None
         for node, one in leftovers(file, context):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from refactor.flow.between import goes_first, is_settings, why_no_sources
 from refactor.flow.closure import Unseen, is_shell, named, unseen_copies, why_not_seen, why_unseen
-from refactor.flow.leftovers import Leftover, Needed, leftovers
 from refactor.flow.places import all_copies, origin_of, origins, source_of
 from refactor.flow.roots import INITS, SHELLS, Root, peeled, roots_of
 from refactor.flow.secrets import NAME as SECRET_NAME, Token, is_token, leaked, may_leak, tokens
@@ -14,8 +13,6 @@ __all__ = [
     "INITS",
     "SECRET_NAME",
     "SHELLS",
-    "Leftover",
-    "Needed",
     "Root",
     "Token",
     "Unseen",
@@ -28,7 +25,6 @@ __all__ = [
     "is_token",
     "is_within",
     "leaked",
-    "leftovers",
     "may_leak",
     "named",
     "origin_of",
