@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 def ecosystems() -> tuple[Ecosystem, ...]:
     """Every known language, imported at the first call."""
     if not registry.known:
+        from refactor.ecosystems.cpp import Cpp
         from refactor.ecosystems.dotnet import DotNet
         from refactor.ecosystems.go import Go
         from refactor.ecosystems.java import Java
@@ -41,7 +42,7 @@ def ecosystems() -> tuple[Ecosystem, ...]:
         from refactor.ecosystems.ruby import Ruby
         from refactor.ecosystems.rust import Rust
 
-        registry.known = (Node(), Python(), Go(), Rust(), Java(), Ruby(), DotNet())
+        registry.known = (Node(), Python(), Go(), Rust(), Java(), Ruby(), DotNet(), Cpp())
     return registry.known
 
 

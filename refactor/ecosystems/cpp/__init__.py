@@ -1,0 +1,60 @@
+"""C and C++: a compiler's own line, make, and CMake; static programs and those that need libraries of the system."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from refactor.ecosystems import registry
+from refactor.ecosystems.ecosystem import Written
+from refactor.ecosystems.program import Needs, Program, Runner
+from refactor.ecosystems.table import Language
+from refactor.flow.reading import Refused, StageReading
+from refactor.flow.roots import Root
+
+if TYPE_CHECKING:
+    from refactor.flow.effects import Effect, Invocation
+
+_BUILDERS = frozenset({"make", "gmake", "cmake", "ninja"})
+
+
+class Cpp(Language):
+    name = "C or C++"
+    families = frozenset({"gcc"})
+    programs = frozenset("gcc g++ cc c++ clang clang++ make gmake cmake ninja pkg-config".split())
+    sources = r"\.(?:c|cc|cpp|cxx|h|hh|hpp|hxx|inl|ipp)\Z"
+
+    def recognises(self, reading: StageReading) -> bool:
+        """Other languages compile parts in C as well: their stages are theirs."""
+        if not super().recognises(reading):
+            return False
+        return not any(other.recognises(reading) for other in registry.known if other is not self)
+
+    def effect(self, call: Invocation) -> Effect | None:
+        from refactor.ecosystems.cpp.tools import effect
+
+        return effect(call)
+
+    def entry(self, root: Root) -> str | Refused | None:
+        if root.name in _BUILDERS:
+            return Refused(
+                f"{root.where} starts `{' '.join(root.words)}`, which builds at every start",
+                "build in a RUN, and start the program",
+            )
+        return None if root.name in self.programs else root.words[0]
+
+    def needs(self, program: Program) -> Needs | Refused:
+        from refactor.ecosystems.cpp.needs import needs
+
+        files = self.sources_of(program)
+        return files if isinstance(files, Refused) else needs(program, files)
+
+    def writes(self, program: Program, files: Sequence[str]) -> Written | Refused:
+        from refactor.ecosystems.cpp.needs import writes
+
+        return writes(program, files)
+
+    def runner(self, reading: StageReading, needs: Needs, wish: str | None) -> Runner | Refused:
+        from refactor.ecosystems.runners import for_program
+
+        return for_program(reading, needs, wish)

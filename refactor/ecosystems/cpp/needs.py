@@ -1,0 +1,82 @@
+"""What a C or C++ program needs when it runs, and where it writes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from refactor.ecosystems.calls import Found, called, calls, opened, sources
+from refactor.ecosystems.cpp.linking import is_static, packages
+from refactor.ecosystems.cpp.tools import build_of
+from refactor.ecosystems.ecosystem import Written
+from refactor.ecosystems.program import Needs, Program
+from refactor.ecosystems.written import folders_written
+from refactor.flow.reading import Refused
+
+SUFFIXES = (".c", ".cc", ".cpp", ".cxx", ".h", ".hh", ".hpp", ".hxx", ".inl", ".ipp", ".o", ".a", ".cmake",
+            "CMakeLists.txt")  # fmt: skip
+_MADE = r"(?=\s*\([^;]*,\s*\"[wa])"
+_READS: Mapping[str, int] = {
+    r"(?:std::)?fopen": 0, r"(?:std::)?ifstream\s+\w+": 0, r"(?:std::)?ifstream": 0, r"\bopen": 0, r"\bopendir": 0,
+    r"(?:std::)?(?:filesystem|fs)::(?:directory_iterator|exists)": 0, r"\bstat": 0, r"\baccess": 0,
+}  # fmt: skip
+_WRITES: Mapping[str, int] = {
+    rf"(?:std::)?fopen{_MADE}": 0, r"(?:std::)?ofstream\s+\w+": 0, r"(?:std::)?ofstream": 0,
+    r"(?:std::)?fstream\s+\w+": 0,
+    r"\bopen(?=\s*\([^;]*O_(?:CREAT|WRONLY|RDWR))": 0, r"\bsqlite3_open(?:_v2)?": 0, r"(?:std::)?rename": 1,
+    r"\bcreat": 0,
+}  # fmt: skip
+_MAKES: Mapping[str, int] = {r"\bmkdir": 0, r"(?:std::)?(?:filesystem|fs)::create_director(?:y|ies)": 0}
+_STARTS: Mapping[str, int] = {r"(?:std::)?system": 0, r"\bpopen": 0, r"\bexec[lv]p?e?": 0, r"\bposix_spawnp?": 1}
+_OPEN_MODE = r"\bfopen\s*\((?:[^;\"]|\"[^\"]*\")*,\s*(?!\")\w+\s*\)"
+_NAMES_OF_SYSTEM = r"\b(?:getaddrinfo|gethostbyname|getpwnam|getpwuid|getgrnam|dlopen)\s*\("
+_BY_HAND = "write USER with an id in front of CMD, and give that user the folders that the program writes to"
+
+
+def needs(program: Program, files: Sequence[str]) -> Needs | Refused:
+    """See :meth:`Language.needs`."""
+    call = program.act.call if program.act is not None else None
+    build = None if call is None else build_of(call)
+    if build is None:
+        return Refused(f"what {program.made} is built from is not in the build context", "build it in a RUN")
+    texts = dict(sources(program.reading.context, files))
+    loading = next((path for path, text in texts.items() if re.search(r"\bdlopen\s*\(", text)), None)
+    if loading is not None:
+        return Refused(f"{loading} loads libraries while it runs (dlopen)", "split by hand")
+    started = called(texts, _STARTS)
+    if isinstance(started, Refused):
+        return started
+    if any(re.search(r"\b(?:system|popen)\s*\(", text) for text in texts.values()):
+        started = {**started, "sh": "system() and popen() start a shell"}
+    paths = opened(program, files, _READS, SUFFIXES, packed=r"(?:^|/)(?:CMakeLists\.txt|configure|Makefile\.\w+)\Z")
+    static = is_static(build)
+    asks = next((path for path, text in texts.items() if re.search(_NAMES_OF_SYSTEM, text)), None)
+    image = program.origin.image
+    if static is not None and (asks is None or (image is not None and image.libc == "musl")):
+        return Needs(paths, started, is_static=True, evidence=(static,))
+    is_cpp = any(re.search(r"\.(?:cc|cpp|cxx|hpp|hh|hxx)\Z", path) for path in files)
+    libraries = packages(program.origin, build, is_cpp and static is None)
+    if isinstance(libraries, Refused):
+        return libraries
+    said = ", ".join(libraries) or "no library but the C library's"
+    return Needs(paths, started, libraries, evidence=(f"{next(iter(build.texts))} names what it links: {said}",))
+
+
+def writes(program: Program, files: Sequence[str]) -> Written | Refused:
+    """See :meth:`Language.writes`."""
+    texts = dict(sources(program.reading.context, files))
+    found = [*((call, False) for call in calls(texts, _WRITES)), *((call, True) for call in calls(texts, _MAKES))]
+    found = [(call, is_folder) for call, is_folder in found if call.value not in {":memory:", ""}]
+    for path, text in texts.items():
+        line = next((text.count("\n", 0, one.start()) + 1 for one in re.finditer(_OPEN_MODE, text)), None)
+        if line is not None:
+            found.append((Found("fopen", None, f"{path}:{line}"), False))
+        if re.search(r"\b[ow]?fstream\b", text) and re.search(r"\bstd::ofstream\b|\bofstream\s+\w+\s*[;{]", text):
+            named = [call for call, _ in found if call.where.startswith(f"{path}:") and "fstream" in call.name]
+            if not named:
+                return Refused(f"{path} writes files by a stream, and where is not seen", _BY_HAND)
+    ports = {int(one) for text in texts.values() for one in re.findall(r"\bhtons\s*\(\s*(\d+)\s*\)", text)}
+    return folders_written(program, files, found, tuple(sorted(ports)))
+
+
+__all__ = ["needs", "writes"]
