@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from refactor.flow.effects import Effect, Invocation
 
 _BUILDERS = frozenset({"make", "gmake", "cmake", "ninja"})
+_LOOKS = frozenset({"--version", "-v", "--help"})
 
 
 class Cpp(Language):
@@ -36,7 +37,7 @@ class Cpp(Language):
         return effect(call)
 
     def entry(self, root: Root) -> str | Refused | None:
-        if root.name in _BUILDERS:
+        if root.name in _BUILDERS and not _LOOKS & set(root.words):
             return Refused(
                 f"{root.where} starts `{' '.join(root.words)}`, which builds at every start",
                 "build in a RUN, and start the program",

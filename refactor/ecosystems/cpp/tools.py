@@ -107,7 +107,9 @@ def _cmake(call: Invocation) -> Effect | None:
 def _built_by_cmake(call: Invocation, build: str | Unknown, is_install: bool, prefix: str | None) -> Effect:
     source = None if isinstance(build, Unknown) else _configures(call.reading, build)
     if isinstance(build, Unknown) or source is None:
-        return _unknown(f"no cmake in front of `{shown(call)}` makes the build files there")
+        return _unknown(
+            f"no makefile there is of the build context, and no cmake in front of `{shown(call)}` writes one"
+        )
     folder = call.reading.in_context(join(source, "CMakeLists.txt"), call.step.node)
     if folder is None:
         return _unknown(f"{join(source, 'CMakeLists.txt')} is not copied from the build context")
