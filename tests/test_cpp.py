@@ -46,6 +46,14 @@ CMAKE = LINE.replace("g++ -O2 main.cpp -o main", "cmake -S . -B build && cmake -
 LISTS = "cmake_minimum_required(VERSION 3.20)\nproject(shop CXX)\nadd_executable(main main.cpp)\n"
 LISTED = {**FILES, "CMakeLists.txt": LISTS}
 
+AUTO = LINE.replace("g++ -O2 main.cpp -o main", "autoreconf -fi && ./configure && make").replace("./main", "src/main")
+AUTOMADE = {
+    "configure.ac": "AC_INIT([shop], [1])\nAC_CHECK_LIB([z], [inflate])\nPKG_CHECK_MODULES([EV], [libevent >= 2.0])\n",
+    "Makefile.am": "SUBDIRS = src\n",
+    "src/Makefile.am": "bin_PROGRAMS = main\nmain_SOURCES = main.c\nmain_LDADD = -lm\n",
+    "src/main.c": "int main() { }",
+}
+
 
 def run(text: str, files: Mapping[str, str], runner: str | None = None) -> Change:
     context = BuildContext.of(files)
@@ -107,6 +115,9 @@ CMD ["./main"]
         (CMAKE.replace("build/main", "build/src/main"),
          {"CMakeLists.txt": "project(shop)\nadd_subdirectory(src)\n", "src/main.cpp": "int main() { }",
           "src/CMakeLists.txt": "add_executable(main main.cpp)\n"}, "/app/build/src/main ./build/src/main"),
+        (AUTO, AUTOMADE, "/app/src/main ./src/main"),
+        (AUTO.replace("&& make", "--prefix=/opt/shop && make install").replace("src/main", "/opt/shop/bin/main"),
+         AUTOMADE, "/opt/shop/bin/main /opt/shop/bin/main"),
         (LINE.replace("main.cpp -o main", "-c main.cpp -o main.o && g++ main.o -o main"), FILES, "/app/main ./main"),
     ],
 )  # fmt: skip
@@ -127,6 +138,7 @@ def linking(flags: str) -> str:
         (linking("$(pkg-config --libs sqlite3)"), FILES, "libsqlite3-0"),
         (linking("-fopenmp"), FILES, "libgomp1"),
         (MAKE, {**MADE, "Makefile": MAKEFILE.replace("-lm", "-lssl -lcrypto -lz")}, "libssl3"),
+        (AUTO, AUTOMADE, "zlib1g libevent-2.1-7"),
         (CMAKE, {**LISTED, "CMakeLists.txt": LISTS + "find_package(PostgreSQL REQUIRED)\n"}, "libpq5"),
         (CMAKE, {**LISTED, "CMakeLists.txt": LISTS + "pkg_check_modules(UV REQUIRED libevent)\n"}, "libevent-2.1-7"),
     ],
@@ -183,10 +195,14 @@ def test_a_folder_that_it_writes_to_becomes_its_users() -> None:
         (LINE, main("system(command);"), "may start a program whose name is only known when it runs"),
         (CMAKE, {**LISTED, "CMakeLists.txt": LISTS + "FetchContent_Declare(x)"}, "libraries of its own (FetchContent"),
         (CMAKE, {**LISTED, "CMakeLists.txt": LISTS + "add_library(a SHARED a.cpp)"}, "of its own (add_library"),
-        (CMAKE.replace("cmake -S . -B build && ", ""), LISTED, "no cmake in front of"),
+        (CMAKE.replace("cmake -S . -B build && ", ""), LISTED, "neither a makefile nor the CMakeLists.txt"),
         (MAKE, {**MADE, "Makefile": "main: main.c\n\tbash gen.sh && cc main.c -o main\n"}, "a recipe of Makefile:"),
         (MAKE, {**MADE, "Makefile": "all:\n\t$(MAKE) -C lib\n"}, "a recipe of Makefile:"),
         (MAKE.replace("make\n", "make other\n"), MADE, "Makefile has no rule for other"),
+        (AUTO, {**AUTOMADE, "src/Makefile.am": "lib_LTLIBRARIES = a.la\nbin_PROGRAMS = main\n"},
+         "libraries of its own (lib_LTLIBRARIES)"),
+        (AUTO.replace("&& make", "&& make install"), {**AUTOMADE, "Makefile.am": "SUBDIRS = src\npkgdata_DATA = a\n"},
+         "installs more than programs (pkgdata_DATA"),
         (LINE.replace("-o main", "-o shop"), FILES, "./main"),
         (LINE.replace('"./main"', '"make", "run"'), FILES, "which builds at every start"),
     ],

@@ -213,7 +213,7 @@ def test_a_folder_that_it_writes_to_becomes_its_users() -> None:
         (NAIVE, needing("shop: odd", "odd: odd-sys", "odd-sys"), "whether odd-sys links a library"),
         (NAIVE, {**needing("shop: serde"), "Cargo.lock": "("}, "which libraries the program is linked with"),
         (NAIVE.replace("release/shop", "debug/shop"), ALONE, "./target/debug/shop"),
-        (NAIVE.replace("RUN cargo", "RUN make && cargo"), ALONE, "no makefile there is of the build context"),
+        (NAIVE.replace("RUN cargo", "RUN make && cargo"), ALONE, "neither a makefile nor the CMakeLists.txt"),
         (NAIVE.replace("COPY", "RUN dpkg -i a.deb\nCOPY"), ALONE, "installs a package from a file"),
         (NAIVE.replace('"./target/release/shop"', '"cargo", "watch"'), ALONE, "no Rust program"),
     ],

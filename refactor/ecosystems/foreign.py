@@ -29,7 +29,7 @@ _OF_PROGRAM = _programs(
         "Java": "sbt lein mill ant scala",
         "PHP": "php php-fpm docker-php-ext-install pecl frankenphp",
         ".NET Framework": "mono msbuild xbuild nuget",
-        "C or C++": "meson scons bazel configure autoreconf",
+        "C or C++": "meson scons bazel",
         "Perl": "perl cpan cpanm plackup",
         "Elixir or Erlang": "mix elixir iex rebar3 erl erlc",
         "Haskell": "stack cabal ghc",

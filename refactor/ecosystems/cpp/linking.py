@@ -43,7 +43,7 @@ _ALPINE: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 _BROUGHT = (
     r"(?i)\b(?:FetchContent_\w+|ExternalProject_Add|CPMAddPackage)\b|(?<![\w-])-shared\b"
-    r"|add_library\s*\([^)]*\bSHARED\b|BUILD_SHARED_LIBS[ =]+ON"
+    r"|add_library\s*\([^)]*\bSHARED\b|BUILD_SHARED_LIBS[ =]+ON|lib_LTLIBRARIES"
 )
 
 
@@ -62,6 +62,10 @@ def names(build: Build) -> Iterator[tuple[str, str]]:
             yield one, where
         for listed in re.findall(r"pkg-config\s+([^`)\n|&;]*)", text):
             yield from ((word, where) for word in listed.split() if not word.startswith("-"))
+        for one, more in re.findall(r"\bAC_CHECK_LIB\(\[?([\w.+-]+)|\bAC_SEARCH_LIBS\([^,]*,\s*\[?([\w .+-]+)", text):
+            yield from ((word, where) for word in (one or more).split())
+        for listed in re.findall(r"\bPKG_CHECK_MODULES\([^,]*,\s*\[?([^\],)]*)", text):
+            yield from ((word, where) for word in re.findall(r"(?:^|\s)([a-z][\w.+-]*)", listed))
         if not build.is_cmake:
             continue
         for name, rest in re.findall(r"(?i)\bfind_package\s*\(\s*(\w+)([^)]*)\)", text):

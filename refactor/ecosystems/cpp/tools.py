@@ -37,6 +37,13 @@ def effect(call: Invocation) -> Effect | None:
         return _compiler(call)
     if call.name == "cmake":
         return _cmake(call)
+    if call.name in {"autoreconf", "configure"}:
+        folder = call.path(posixpath.dirname(call.command.name or "") or ".")
+        if call.name == "configure" and (folder != call.path(".") or automake_texts(call) is None):
+            return None
+        return Effect(
+            call.paths("."), call.paths("configure", "aclocal.m4", "Makefile.in", "Makefile", "config.status")
+        )
     return _make(call) if call.name in {"make", "gmake", "ninja"} else None
 
 
@@ -107,9 +114,7 @@ def _cmake(call: Invocation) -> Effect | None:
 def _built_by_cmake(call: Invocation, build: str | Unknown, is_install: bool, prefix: str | None) -> Effect:
     source = None if isinstance(build, Unknown) else _configures(call.reading, build)
     if isinstance(build, Unknown) or source is None:
-        return _unknown(
-            f"no makefile there is of the build context, and no cmake in front of `{shown(call)}` writes one"
-        )
+        return _unknown(f"neither a makefile nor the CMakeLists.txt that `{shown(call)}` builds from is copied here")
     folder = call.reading.in_context(join(source, "CMakeLists.txt"), call.step.node)
     if folder is None:
         return _unknown(f"{join(source, 'CMakeLists.txt')} is not copied from the build context")
@@ -179,6 +184,8 @@ def _make(call: Invocation) -> Effect:
     targets = [word for word in call.operands if "=" not in word and not word.isdigit()]
     if isinstance(folder, Unknown):
         return Effect((folder,), (folder,))
+    if found is None and _all_commands_name(call.reading, "configure"):
+        return _built_by_automake(call, folder, "install" in targets)
     if found is None:
         return _built_by_cmake(call, folder, "install" in targets, None)
     path, file = found
@@ -197,6 +204,52 @@ def _make(call: Invocation) -> Effect:
         return _unknown(f"a recipe of {path}: {unknown}")
     writes = tuple(dict.fromkeys(place for one in effects for place in one.writes))
     return Effect((folder,), writes)
+
+
+def automake_texts(call: Invocation) -> dict[str, str] | None:
+    """configure.ac and each Makefile.am of the folder that a call works in; None without them."""
+    folder = call.path(call.option("-C", "--directory") or ".")
+    place = Unknown("") if isinstance(folder, Unknown) else join(folder, "Makefile.am")
+    first = None if isinstance(place, Unknown) else call.reading.in_context(place, call.step.node)
+    if first is None:
+        return None
+    context, found, waiting = call.reading.context, dict[str, str](), [posixpath.dirname(first)]
+    while waiting and len(found) < _MAX_FILES:
+        path = posixpath.join(waiting.pop(0), "Makefile.am")
+        text = context.read(path)
+        if path not in found and isinstance(text, str):
+            found[path] = re.sub(r"\\\r?\n", " ", re.sub(r"(?m)#.*$", "", text))
+            names = re.findall(r"(?m)^SUBDIRS\s*\+?=\s*(.*)", found[path])
+            waiting += [posixpath.join(posixpath.dirname(path), name) for line in names for name in line.split()
+                        if re.fullmatch(r"[\w-]+", name)]  # fmt: skip
+    settings = posixpath.join(posixpath.dirname(first), "configure.ac")
+    text = context.read(settings)
+    return {**found, settings: re.sub(r"(?m)^\s*(?:dnl\b|#).*$", "", text)} if isinstance(text, str) else None
+
+
+def _built_by_automake(call: Invocation, folder: str, is_install: bool) -> Effect:
+    texts = automake_texts(call)
+    if texts is None:
+        return _unknown(f"no Makefile.am and configure.ac of the build context are in {folder}")
+    prefix = re.search(r"configure\b[^&|;\n]*--prefix[= ](\S+)", _all_commands(call.reading))
+    root, writes = posixpath.dirname(next(iter(texts))), list[str]()
+    for path, text in texts.items():
+        other = re.search(r"(?m)^(?:dist_|nodist_)?\w+_(?:DATA|SCRIPTS|HOOK)\s*\+?=|^install-\S+-(?:local|hook):", text)
+        if is_install and other is not None:
+            return _unknown(f"{path} installs more than programs ({other[0].rstrip('=: ')})")
+        place = join(folder, posixpath.relpath(posixpath.dirname(path) or ".", root or "."))
+        for kind, names in re.findall(r"(?m)^(bin|sbin|noinst)_PROGRAMS\s*\+?=\s*(.*)", text):
+            writes += [join(place, name) for name in names.split()]
+            if is_install and kind != "noinst":
+                writes += [join(prefix[1] if prefix else "/usr/local", f"{kind}/{name}") for name in names.split()]
+    if not writes or any("$" in name for name in writes):
+        return _unknown(f"which programs {next(iter(texts))} builds is not known")
+    return Effect((folder,), tuple(writes))
+
+
+def _all_commands_name(reading: StageReading, program: str) -> bool:
+    """Whether a RUN calls a program by a path."""
+    return any(posixpath.basename(command.name or "") == program for step in reading.runs for command in step.commands)
 
 
 def makefile(call: Invocation) -> tuple[str, Makefile] | None:
@@ -229,6 +282,12 @@ def build_of(call: Invocation) -> Build | None:
     if found is not None:
         path, file = found
         return Build(posixpath.dirname(path), {path: "\n".join((file.text, *_values(file))), **own})
+    configured = automake_texts(call) if call.name in {"make", "gmake"} else None
+    if configured is not None:
+        return Build(
+            posixpath.dirname(next(iter(configured))),
+            {**configured, **own, "the Dockerfile": _all_commands(call.reading)},
+        )
     build = call.option("--build", "--install") or call.option("-C", "--directory") or "."
     place = call.path(build)
     source = None if isinstance(place, Unknown) else _configures(call.reading, place)
