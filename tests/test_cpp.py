@@ -140,9 +140,13 @@ def linking(flags: str) -> str:
         (MAKE, {**MADE, "Makefile": MAKEFILE.replace("-lm", "-lssl -lcrypto -lz")}, "libssl3"),
         (AUTO, AUTOMADE, "zlib1g libevent-2.1-7"),
         (CMAKE, {**LISTED, "CMakeLists.txt": LISTS + "find_package(PostgreSQL REQUIRED)\n"}, "libpq5"),
+        (linking("-latomic"), FILES, "libatomic1"),
+        (MAKE, {**MADE, "Makefile": MAKEFILE + "include my.mk\n", "my.mk": "LDLIBS += -lpq\n"}, "libpq5"),
+        (CMAKE, {**LISTED, "CMakeLists.txt": LISTS + "set(MINE curl)\ntarget_link_libraries(main ${MINE} m)\n"},
+         "libcurl4"),
         (CMAKE, {**LISTED, "CMakeLists.txt": LISTS + "pkg_check_modules(UV REQUIRED libevent)\n"}, "libevent-2.1-7"),
     ],
-)
+)  # fmt: skip
 def test_libraries_that_are_named_are_installed(text: str, files: Mapping[str, str], packages: str) -> None:
     _, runner = stages(text, files)
     assert packages in runner.partition("WORKDIR")[0]
@@ -182,6 +186,12 @@ def test_files_that_it_opens_come_along() -> None:
     assert "pages" not in runner
 
 
+def test_a_stream_that_is_opened_later_counts() -> None:
+    _, runner = stages(LINE, main("std::ifstream in; in.open(path);"))
+    assert "pages/b.html" in runner
+    assert "USER" not in stages(LINE, main("std::ofstream out; out.open(path);"))[1]
+
+
 def test_a_folder_that_it_writes_to_becomes_its_users() -> None:
     _, runner = stages(LINE, main('mkdir("logs", 0755); std::ofstream out("logs/a.txt");'))
     assert "chown app:app /app/logs" in runner
@@ -191,6 +201,10 @@ def test_a_folder_that_it_writes_to_becomes_its_users() -> None:
     ("text", "files", "because"),
     [
         (linking("-lweird"), FILES, "links weird, whose run-time package is not known"),
+        (CMAKE, {**LISTED, "CMakeLists.txt": LISTS + "target_link_libraries(main ${MINE})\n"}, "links ${MINE}, whose"),
+        (CMAKE, {**LISTED, "CMakeLists.txt": LISTS + "find_library(A odd)\n"}, "links odd, whose"),
+        (MAKE, {**MADE, "Makefile": MAKEFILE + "include my.mk\n"}, "links my.mk, whose"),
+        (LINE, main("std::ifstream in{path};"), "opens a file whose name only the running program knows"),
         (LINE, main('dlopen("x.so", 1);'), "loads libraries while it runs"),
         (LINE, main("system(command);"), "may start a program whose name is only known when it runs"),
         (CMAKE, {**LISTED, "CMakeLists.txt": LISTS + "FetchContent_Declare(x)"}, "libraries of its own (FetchContent"),

@@ -9,7 +9,7 @@ from refactor.ecosystems.cpp.tools import Build
 from refactor.flow.reading import Refused, StageReading
 from refactor.images.system_packages import classify
 
-_PLAIN = frozenset("c m pthread dl rt util resolv stdc++fs stdc++ gcc gcc_s crypt atomic Threads nsl".split())
+_PLAIN = frozenset("c m pthread dl rt util resolv stdc++fs stdc++ gcc gcc_s crypt Threads".split())
 """Parts of the C and C++ libraries themselves."""
 _DEV: Mapping[str, str] = {
     "ssl": "libssl-dev", "crypto": "libssl-dev", "OpenSSL": "libssl-dev", "openssl": "libssl-dev",
@@ -31,15 +31,17 @@ _DEV: Mapping[str, str] = {
     "boost_thread": "libboost-thread-dev", "fmt": "libfmt-dev", "spdlog": "libspdlog-dev", "gmp": "libgmp-dev",
     "jansson": "libjansson-dev", "glib-2.0": "libglib2.0-dev", "ev": "libev-dev", "expat": "libexpat1-dev",
     "cjson": "libcjson-dev", "mosquitto": "libmosquitto-dev", "usb-1.0": "libusb-1.0-0-dev", "gomp": "libgomp1",
-    "OpenMP": "libgomp1",
+    "OpenMP": "libgomp1", "atomic": "libatomic1",
 }  # fmt: skip
 """Library, module of CMake, or name of pkg-config -> Debian's package of headers."""
+_MAX_WORDS = 500
 _HEADERS_ONLY = frozenset(
     {"nlohmann_json", "PkgConfig", "Eigen3", "GTest", "Catch2", "doctest", "benchmark", "Git", "Doxygen"}
 )
 _ALPINE: Mapping[str, tuple[str, ...]] = {
     "libssl-dev": ("libssl3", "libcrypto3"), "zlib1g-dev": ("zlib",), "libcurl4-openssl-dev": ("libcurl",),
     "libpq-dev": ("libpq",), "libsqlite3-dev": ("sqlite-libs",), "libgomp1": ("libgomp",),
+    "libatomic1": ("libatomic",),
 }  # fmt: skip
 _BROUGHT = (
     r"(?i)\b(?:FetchContent_\w+|ExternalProject_Add|CPMAddPackage)\b|(?<![\w-])-shared\b"
@@ -84,14 +86,25 @@ def names(build: Build) -> Iterator[tuple[str, str]]:
 
 
 def _linked(text: str, build: Build) -> Iterator[str]:
-    """Plain names in target_link_libraries that are no targets of the project, nor of a package."""
-    own = set(re.findall(r"(?i)\badd_library\s*\(\s*([\w-]+)", "\n".join(build.texts.values())))
-    for listed in re.findall(r"(?i)\b(?:target_)?link_libraries\s*\(([^)]*)\)", text):
-        words = listed.split()
-        for word in words[1:] if "target_" in text else words:
-            is_word = word in {"PUBLIC", "PRIVATE", "INTERFACE"} or "::" in word or "$" in word or word.startswith("-")
-            if not is_word and word not in own:
-                yield word
+    """Plain names that are linked and are no targets of the project, nor of a package; variables that a package does
+    not set stand for what the project puts into them."""
+    whole = "\n".join(build.texts.values())
+    own = set(re.findall(r"(?i)\badd_library\s*\(\s*([\w-]+)", whole))
+    yield from re.findall(r"(?i)\bfind_library\s*\(\s*\w+\s+(?:NAMES\s+)?\"?([\w.+-]+)", text)
+    for prefix, listed in re.findall(r"(?i)\b(target_)?link_libraries\s*\(([^)]*)\)", text):
+        waiting = listed.split()[1 if prefix else 0 :]
+        for word in waiting:
+            variable = re.fullmatch(r"\"?\$\{(\w+)\}\"?", word)
+            if variable is not None:
+                name = re.escape(variable[1])
+                put = re.findall(rf"(?i)\b(?:set|list\s*\(\s*APPEND)\s*\(?\s*{name}\s+([^)]*)\)", whole)
+                is_found = re.search(r"(?:LIBRARY|LIBRARIES|LIBS|LDFLAGS|LIBS_INIT)\Z|^PROJECT_NAME\Z", name)
+                if len(waiting) < _MAX_WORDS:
+                    waiting += [one for each in put for one in each.split()]
+                if not put and not is_found and not re.search(rf"find_library\s*\(\s*{name}\b", whole):
+                    yield word
+            elif word not in own and not re.search(r"::|^-|^\$<|^(?:PUBLIC|PRIVATE|INTERFACE|debug|optimized)$", word):
+                yield word.strip('"')
 
 
 def packages(reading: StageReading, build: Build, is_cpp: bool) -> dict[str, str] | Refused:

@@ -19,6 +19,7 @@ _MADE = r"(?=\s*\([^;]*,\s*\"[wa])"
 _READS: Mapping[str, int] = {
     r"(?:std::)?fopen": 0, r"(?:std::)?ifstream\s+\w+": 0, r"(?:std::)?ifstream": 0, r"\bopen": 0, r"\bopendir": 0,
     r"(?:std::)?(?:filesystem|fs)::(?:directory_iterator|exists)": 0, r"\bstat": 0, r"\baccess": 0,
+    r"\w+(?:\.|->)open": 0,
 }  # fmt: skip
 _WRITES: Mapping[str, int] = {
     rf"(?:std::)?fopen{_MADE}": 0, r"(?:std::)?ofstream\s+\w+": 0, r"(?:std::)?ofstream": 0,
@@ -43,6 +44,9 @@ def needs(program: Program, files: Sequence[str]) -> Needs | Refused:
     loading = next((path for path, text in texts.items() if re.search(r"\bdlopen\s*\(", text)), None)
     if loading is not None:
         return Refused(f"{loading} loads libraries while it runs (dlopen)", "split by hand")
+    braces = next((path for path, text in texts.items() if re.search(r"\bi?fstream\s+\w+\s*\{\s*[^\"\s}]", text)), None)
+    if braces is not None:
+        return Refused(f"{braces} opens a file whose name only the running program knows", "name it as text")
     started = called(texts, _STARTS)
     if isinstance(started, Refused):
         return started
@@ -67,6 +71,8 @@ def writes(program: Program, files: Sequence[str]) -> Written | Refused:
     texts = dict(sources(program.reading.context, files))
     found = [*((call, False) for call in calls(texts, _WRITES)), *((call, True) for call in calls(texts, _MAKES))]
     found = [(call, is_folder) for call, is_folder in found if call.value not in {":memory:", ""}]
+    streams = {path: text for path, text in texts.items() if re.search(r"\b(?:o|(?<![io]))fstream\b", text)}
+    found += [(call, False) for call in calls(streams, {r"\w+(?:\.|->)open": 0})]
     for path, text in texts.items():
         line = next((text.count("\n", 0, one.start()) + 1 for one in re.finditer(_OPEN_MODE, text)), None)
         if line is not None:

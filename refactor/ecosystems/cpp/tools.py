@@ -206,6 +206,18 @@ def _make(call: Invocation) -> Effect:
     return Effect((folder,), writes)
 
 
+def _included(reading: StageReading, path: str, text: str) -> str:
+    """The text of the files that a makefile includes; one that is not there stands as a library of that name."""
+    found = ""
+    for optional, name in re.findall(r"(?m)^(-|s)?include\s+([\w./-]+)\s*$", text):
+        more = reading.context.read(posixpath.normpath(posixpath.join(posixpath.dirname(path), name)))
+        if isinstance(more, str):
+            found += f"\n{more}"
+        elif not optional:
+            found += f"\nMISSING_LIBS = -l{name}"
+    return found
+
+
 def automake_texts(call: Invocation) -> dict[str, str] | None:
     """configure.ac and each Makefile.am of the folder that a call works in; None without them."""
     folder = call.path(call.option("-C", "--directory") or ".")
@@ -265,6 +277,7 @@ def makefile(call: Invocation) -> tuple[str, Makefile] | None:
             environment = {
                 name: value for name, value in call.reading.file.environment(call.step.node).items() if value
             }
+            text += _included(call.reading, path, text)
             return path, parsed(text, {**{k: v for k, v in environment.items() if k != "PATH"}, **given})
     return None
 
