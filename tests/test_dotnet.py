@@ -198,6 +198,13 @@ def test_settings_and_pages_of_the_working_directory_come_along() -> None:
     assert "data" not in runner
 
 
+def test_a_health_check_above_the_last_workdir_is_not_in_the_way() -> None:
+    text = NAIVE.replace("EXPOSE 8080", "EXPOSE 8080\nHEALTHCHECK CMD curl -f localhost:8080")
+    _, runner = stages(text, WEB)
+    assert "WORKDIR /app\nCOPY --from=builder /app .\n" in runner
+    assert "--no-install-recommends curl" in runner
+
+
 def test_dotnet_run_is_built_once() -> None:
     text = NAIVE.partition("RUN")[0] + 'EXPOSE 8080\nCMD ["dotnet", "run", "--", "a"]\n'
     builder, runner = stages(text, CONSOLE)

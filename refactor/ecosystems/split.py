@@ -101,9 +101,11 @@ def assemble(
         if Role.RUNNER in role:
             # What is copied rarely comes before what is copied from the sources: it stays cached when they change.
             is_copied = is_artefact_absolute and node.keyword in {"COPY", "ADD"}
-            # USER may stand above WORKDIR, from which the artefacts' places are seen.
-            is_user = node.keyword == "USER" and (is_artefact_absolute or _is_home_set(placed, step))
-            if waiting and (is_copied or is_user or node.keyword in {"CMD", "ENTRYPOINT", "HEALTHCHECK"}):
+            # USER, HEALTHCHECK and the like may stand above WORKDIR, from which the artefacts' places are seen.
+            is_end = node.keyword in {"USER", "CMD", "ENTRYPOINT", "HEALTHCHECK"} and (
+                is_artefact_absolute or _is_home_set(placed, step)
+            )
+            if waiting and (is_copied or is_end):
                 cached_until = len(runner)
                 runner += waiting
                 waiting = []
