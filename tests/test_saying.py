@@ -105,7 +105,6 @@ def test_an_entrypoint_of_compose_takes_its_own_arguments(tmp_path: Path) -> Non
 
 
 FOREIGN = {
-    "PHP": "FROM composer:2\nCOPY . .\nRUN composer install\nCMD php -S 0.0.0.0:80\n",
     "C or C++": 'FROM debian:bookworm\nCOPY . .\nRUN meson setup build\nCMD ["a"]\n',
 }
 

@@ -38,11 +38,12 @@ def ecosystems() -> tuple[Ecosystem, ...]:
         from refactor.ecosystems.go import Go
         from refactor.ecosystems.java import Java
         from refactor.ecosystems.node import Node
+        from refactor.ecosystems.php import PHP
         from refactor.ecosystems.python import Python
         from refactor.ecosystems.ruby import Ruby
         from refactor.ecosystems.rust import Rust
 
-        registry.known = (Node(), Python(), Go(), Rust(), Java(), Ruby(), DotNet(), Cpp())
+        registry.known = (Node(), Python(), Go(), Rust(), Java(), Ruby(), PHP(), DotNet(), Cpp())
     return registry.known
 
 
@@ -96,10 +97,6 @@ def version_named(reading: StageReading) -> Named | Refused | None:
     an image whose tags are no versions of a language."""
     family = "" if reading.image is None else reading.image.family
     naming = next((found for language in ecosystems() if (found := language.naming(family)) is not None), None)
-    if naming is None:
-        from refactor.ecosystems.other_versions import OTHERS
-
-        naming = OTHERS.get(family)
     if naming is None:
         return None
     from refactor.ecosystems.versions import decide

@@ -7,14 +7,9 @@ from typing import NamedTuple
 
 from refactor.flow.reading import Refused, StageReading, Step
 from refactor.images import why_windows
-from refactor.shell import Command, package_call
+from refactor.shell import Command
 
-_OF_MANAGER = {
-    "composer": "PHP",
-}
 _OF_FAMILY = {
-    "php": "PHP",
-    "composer": "PHP",
     "bun": "Bun",
     "deno": "Deno",
 }
@@ -27,7 +22,6 @@ def _programs(table: Mapping[str, str]) -> dict[str, str]:
 _OF_PROGRAM = _programs(
     {
         "Java": "sbt lein mill ant scala",
-        "PHP": "php php-fpm docker-php-ext-install pecl frankenphp",
         ".NET Framework": "mono msbuild xbuild nuget",
         "C or C++": "meson scons bazel",
         "Perl": "perl cpan cpanm plackup",
@@ -46,12 +40,9 @@ _OF_PROGRAM = _programs(
         "Deno": "deno",
     }
 )
-_NO_BUILD = frozenset({"run", "clean", "test", "config", "", "--version"})
-"""What a package manager does without installing or building."""
 _APART = "by hand: build in a stage of its own, and copy"
 _BY_HAND = {
     "Java": f"{_APART} the .jar into an image with a JRE only (eclipse-temurin:<version>-jre)",
-    "PHP": "by hand: run composer in a stage of its own (FROM composer), and copy vendor/ from there",
     "C or C++": f"{_APART} the program, and the libraries that `ldd` shows for it, into a smaller image",
 }
 
@@ -82,13 +73,12 @@ def _read(reading: StageReading) -> Foreign | None:
     windows = why_windows(reading.file, reading.stage)
     if windows is not None:
         return Foreign("Windows", next(iter(reading.runs), None), Refused(windows))
-    for of in (_of_manager, _of_program):
-        for step in reading.runs:
-            for command in step.commands:
-                language = of(command)
-                if language is not None:
-                    line = reading.file.line_of(step.node)
-                    return _foreign(language, step, f"`{_shown(command)}` on line {line}")
+    for step in reading.runs:
+        for command in step.commands:
+            language = _of_program(command)
+            if language is not None:
+                line = reading.file.line_of(step.node)
+                return _foreign(language, step, f"`{_shown(command)}` on line {line}")
     language = _started(reading)
     if language is not None and reading.start is not None:
         return _foreign(language, None, f"{reading.start.program} is started")
@@ -107,11 +97,6 @@ def _foreign(language: str, step: Step | None, what: str) -> Foreign:
     )
 
 
-def _of_manager(command: Command) -> str | None:
-    call = package_call(command)
-    return None if call is None or call.action in _NO_BUILD else _OF_MANAGER.get(call.manager)
-
-
 def _of_program(command: Command) -> str | None:
     name = (command.name or "").rpartition("/")[2]
     # `java -version` and the like look, they do not build.
@@ -124,7 +109,7 @@ def _started(reading: StageReading) -> str | None:
         return None
     name = start.program.rpartition("/")[2]
     # mvnw, gradlew: the project's own copy.
-    return _OF_PROGRAM.get(name) or _OF_MANAGER.get({"mvnw": "mvn", "gradlew": "gradle"}.get(name, name))
+    return _OF_PROGRAM.get(name)
 
 
 def _shown(command: Command) -> str:

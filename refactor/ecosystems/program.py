@@ -63,6 +63,33 @@ class Runner(NamedTuple):
     evidence: tuple[str, ...] = ()
 
 
+def project_folder(program: Program, manifest: str) -> tuple[str, str] | Refused:
+    """The folder of an interpreted program's project: context path and image path. It is the nearest one above the
+    program with the manifest; without any the folder that is copied as a whole with the program in it."""
+    from refactor.flow.places import source_of
+
+    reading = program.reading
+    # A task of a framework may write anywhere in the project: what it was copied from counts.
+    made = program.made if program.act is None else source_of(reading, program.path)
+    if made is None:
+        return Refused(f"{program.path} is not copied from the build context", "copy the project as one folder")
+    own = posixpath.dirname(made)
+    root = own
+    while root and reading.context.exists(posixpath.join(root, manifest)) is not True:
+        root = posixpath.dirname(root)
+    if reading.context.exists(posixpath.join(root, manifest)) is not True:
+        whole = [one.source for one in reading.copies if one.is_folder]
+        whole = [source for source in whole if not source or f"{own}/".startswith(f"{source}/")]
+        root = min(whole, key=len) if whole else own
+    rest = posixpath.relpath(made, root or ".")
+    if not program.path.endswith("/" + rest):
+        return Refused(f"{program.path} is copied away from its project", "copy the project as one folder")
+    place = program.path[: -len(rest) - 1] or "/"
+    if place == "/":
+        return Refused("the application lies in /, among the system's own files", "set a WORKDIR, /app say")
+    return root, place
+
+
 class Sliced(Protocol):
     """What :func:`refactor.ecosystems.slicing.split` asks of a language."""
 
@@ -85,4 +112,4 @@ class Sliced(Protocol):
     def why_not_split(self, reading: StageReading, program: Program) -> Refused | None: ...
 
 
-__all__ = ["Needs", "Program", "Runner", "Sliced"]
+__all__ = ["Needs", "Program", "Runner", "Sliced", "project_folder"]

@@ -11,9 +11,10 @@ from refactor.ecosystems import system
 from refactor.ecosystems.deployed import why_other_start
 from refactor.ecosystems.ecosystem import SplitPlan
 from refactor.ecosystems.program import Needs, Program, Runner, Sliced
+from refactor.ecosystems.set_up import repeated
 from refactor.ecosystems.split import Role, assemble, builder_name
 from refactor.flow.closure import why_unseen
-from refactor.flow.effects import SYSTEM
+from refactor.flow.effects import SYSTEM, Path
 from refactor.flow.reading import Refused, StageReading, Step
 from refactor.flow.roots import SHELLS, Root, files_started
 from refactor.flow.shell_writes import QUIET
@@ -74,6 +75,8 @@ class _Slicer:
         self.flow: Flow = language.flow(reading)
         self.acts = acts
         self.evidence: list[str] = []
+        self.again: dict[Instruction, str] = {}
+        """What the runner does of a RUN that builds and sets the system up."""
         self.last_build = max(reading.position(act.step.step.node) for act in acts)
 
     def plan(self, programs: tuple[Program, ...] | Refused) -> SplitPlan | Refused | None:
@@ -189,6 +192,8 @@ class _Slicer:
                 continue
             if act.call is not None and system.is_set_up(act.call.command):
                 continue
+            if act.call is None and self._is_tool(act.effect.writes):
+                continue
             for path in act.effect.writes:
                 if not isinstance(path, str) or path == "/" or re.match(_SCRATCH, path) or act.step.is_hidden(path):
                     continue
@@ -197,6 +202,11 @@ class _Slicer:
                 if not inside and not is_late and path not in _WIDE and self.flow.makers(reading, path):
                     found[path] = f"line {act.step.line} makes it"
         return found
+
+    def _is_tool(self, writes: Sequence[Path]) -> bool:
+        """A tool of the language that a COPY brings (composer), and that nothing at run time calls."""
+        names = {posixpath.basename(path) for path in writes if isinstance(path, str)}
+        return names <= self.language.programs and not names & system.programs_started(self.reading).keys()
 
     def _trees(self) -> tuple[str, ...]:
         """Where the sources lie, and where the language's tools work."""
@@ -239,8 +249,10 @@ class _Slicer:
         if health is not None and health.argument.upper() != "NONE":
             yield f"HEALTHCHECK on line {reading.file.line_of(health)} calls programs"
         for step in reading.runs:
-            if step.node not in packages.roles and self._set_up(step) == Role.BOTH:
-                yield f"line {reading.file.line_of(step.node)} sets the system up"
+            line = reading.file.line_of(step.node)
+            is_mixed = system.system_role(step) is None and repeated(step, line, self._trees())
+            if step.node not in packages.roles and (is_mixed or self._set_up(step) == Role.BOTH):
+                yield f"line {line} sets the system up"
 
     def _exec_form(self) -> tuple[Instruction, str] | None:
         """A CMD in shell form that uses nothing of a shell, and its exec form."""
@@ -290,7 +302,7 @@ class _Slicer:
             runner_image=runner.image,
             artefacts=artefacts,
             runner_head=head,
-            instead_in_runner={**user, **({} if plain is None else dict([plain]))},
+            instead_in_runner={**self.again, **user, **({} if plain is None else dict([plain]))},
             is_artefact_absolute=reading.last("WORKDIR") is None,
             evidence=tuple(dict.fromkeys(self.evidence)),
         )
@@ -363,14 +375,14 @@ class _Slicer:
             elif step.keyword == "ENV" and self._is_for_build(step):
                 roles[node] = Role.BUILDER
             elif step.keyword == "RUN" and node not in roles:
-                shared = [command for command in packages.shared.get(node, ()) if system.is_set_up(command)]
-                if shared and any(command.name not in {"mkdir", "chmod", "chown"} for command in shared):
-                    line = reading.file.line_of(node)
-                    return Refused(
-                        f"line {line} installs packages and also sets the system up ({shared[0].name})",
-                        "give each a RUN of its own",
-                    )
-                roles[node] = (Role.BUILDER if shared else None) or self._set_up(step) or Role.BUILDER
+                roles[node] = (Role.BUILDER if node in packages.shared else None) or self._set_up(step) or Role.BUILDER
+                if roles[node] == Role.BUILDER and system.system_role(step) is None:
+                    again = repeated(step, reading.file.line_of(node), self._trees())
+                    if isinstance(again, Refused):
+                        return again
+                    if again:
+                        roles[node] = Role.BOTH
+                        self.again[node] = "RUN " + " \\\n    && ".join(again)
         return roles
 
     def _is_for_build(self, step: Step) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from refactor.context import Unknown
@@ -52,6 +53,12 @@ _USERS = frozenset(
 _PATHS = frozenset({"mkdir", "chown", "chmod", "chgrp", "touch", "install", "ln", "setcap"})
 _SETTINGS = frozenset(
     {
+        "a2disconf",
+        "a2dismod",
+        "a2dissite",
+        "a2enconf",
+        "a2enmod",
+        "a2ensite",
         "dpkg-reconfigure",
         "fc-cache",
         "ldconfig",
@@ -62,7 +69,7 @@ _SETTINGS = frozenset(
         "update-locale",
     }
 )
-_SILENT = frozenset({"echo", "true", "printf", ":", "set", "test", "[", "ls", "which", "id", "date", "uname"})
+SILENT = frozenset({"echo", "true", "printf", ":", "set", "test", "[", "ls", "which", "id", "date", "uname"})
 
 
 def _pairs(text: str) -> dict[str, str]:
@@ -394,7 +401,7 @@ def _repository_steps(reading: StageReading) -> tuple[Step, ...]:
         if not names & (_DOWNLOADERS | {"echo", "printf", "sed", "bash", "sh"}) and ">" not in text:
             continue
         # A mirror put into sources.list by sed changes where packages come from, not which there are.
-        moved = {"sed", "cp", "cat", "mv", "rm"} | _SILENT
+        moved = {"sed", "cp", "cat", "mv", "rm"} | SILENT
         is_mirror = re.search(r"\bdeb(?:-src)?\s", text) is None and all(
             command.name in moved or _is_system_call(step, command) for command in step.commands
         )
@@ -407,7 +414,7 @@ def _why_not_apart(reading: StageReading, steps: Sequence[Step]) -> Refused | No
     for step in steps:
         for command in step.commands:
             name = (command.name or "").rpartition("/")[2]
-            if _is_system_call(step, command) or name in _DOWNLOADERS | _SILENT | _WITH_REPOSITORIES:
+            if _is_system_call(step, command) or name in _DOWNLOADERS | SILENT | _WITH_REPOSITORIES:
                 continue
             line = reading.file.line_of(step.node)
             return Refused(
@@ -472,7 +479,7 @@ def _others(step: Step) -> tuple[Command, ...]:
     for command in step.commands:
         if _is_system_call(step, command) or _cleans(command):
             continue
-        if command.name in _SILENT and not command.redirects:
+        if command.name in SILENT and not command.redirects:
             continue
         if command.name == "export" or (command.name is None and command.assignments and not command.words):
             continue
@@ -491,7 +498,7 @@ def is_cleaning(step: Step) -> bool:
     """A RUN that only removes package lists, caches and temporary files, or refreshes package lists."""
     if step.script is None or step.script.opaque is not None or not step.commands:
         return False
-    return all(_cleans(command) or (command.name in _SILENT and not command.redirects) or _is_quiet(step, command)
+    return all(_cleans(command) or (command.name in SILENT and not command.redirects) or _is_quiet(step, command)
                for command in step.commands)  # fmt: skip
 
 
@@ -681,11 +688,12 @@ def is_set_up(command: Command) -> bool:
         return True
     if name in _PATHS:
         return True
-    if name in _SILENT:
+    if name in SILENT:
         return all(_is_system_file(target) for target in command.redirects) or not command.redirects
     if name in {"sed", "tee"}:
         operands = [arg for arg in command.args if not arg.startswith("-")]
-        files = operands[1:] if name == "sed" and "-e" not in command.args else operands
+        scripts = [word for option, word in pairwise(command.args) if option in {"-e", "--expression"}]
+        files = [word for word in operands if word not in scripts] if scripts or name == "tee" else operands[1:]
         return bool(files) and all(path.startswith("/etc/") for path in files)
     if name in {"rm", "cp", "mv"}:
         operands = [arg for arg in command.args if not arg.startswith("-")]
@@ -762,6 +770,7 @@ def narrow(reading: StageReading, roles: Mapping[Instruction, Role]) -> dict[Ins
 __all__ = [
     "MANAGERS",
     "PROVIDERS",
+    "SILENT",
     "RunnerPackages",
     "Start",
     "build_only",

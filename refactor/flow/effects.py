@@ -174,7 +174,7 @@ def _in_place(call: Invocation) -> Effect:
 
 
 def _edits(call: Invocation) -> Effect:
-    is_in_place = any(arg.startswith(("-i", "--in-place")) for arg in call.command.args)
+    is_in_place = any(re.match(r"-[nErsuz]*i|--in-place", arg) for arg in call.command.args)
     files = call.operands if {"-e", "--expression", "-f"} & set(call.command.args) else call.operands[1:]
     paths = call.paths(*(word for word in files if call.option("-e", "--expression", "-f") != word))
     return Effect(paths, paths if is_in_place else ())
@@ -262,7 +262,8 @@ _TOOLS = {
             "git": _git,
             "find xargs": _finds,
             "useradd adduser usermod groupadd addgroup groupmod deluser userdel passwd chpasswd": _users,
-            "ldconfig locale-gen localedef update-locale update-ca-certificates update-ca-trust fc-cache"
+            "a2enmod a2dismod a2ensite a2dissite a2enconf a2disconf"
+            " ldconfig locale-gen localedef update-locale update-ca-certificates update-ca-trust fc-cache"
             " update-alternatives dpkg-reconfigure dpkg apt-key apt-mark apt-cache add-apt-repository rpm gpg"
             " debconf-set-selections yum-config-manager trust": _settings,
             ": true false echo printf export unset set cd shift exit return trap wait umask ulimit sleep exec hash"

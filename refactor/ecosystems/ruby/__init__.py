@@ -54,9 +54,9 @@ class Ruby(Language):
         return words[0] if re.search(self.sources, words[0]) else None
 
     def sources_of(self, program: Program) -> tuple[str, ...] | Refused:
-        from refactor.ecosystems.ruby.needs import folder_of
+        from refactor.ecosystems.program import project_folder
 
-        folder = folder_of(program)
+        folder = project_folder(program, "Gemfile")
         if isinstance(folder, Refused):
             return folder
         files = program.reading.context.files(folder[0], without=("node_modules", "vendor", "spec", "test", ".git"))

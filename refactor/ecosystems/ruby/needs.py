@@ -10,7 +10,7 @@ from refactor.context.literals import is_test
 from refactor.ecosystems import system
 from refactor.ecosystems.calls import Found
 from refactor.ecosystems.ecosystem import Slim, Written
-from refactor.ecosystems.program import Needs, Program, Runner
+from refactor.ecosystems.program import Needs, Program, Runner, project_folder
 from refactor.ecosystems.ruby.gems import CALLS, LINKS, NATIVE, OPENS, is_plain
 from refactor.ecosystems.ruby.tools import GEMS, Bundle, bundle_of, installs_of, settings, why_not_carried
 from refactor.ecosystems.split import variant_reference
@@ -32,27 +32,6 @@ _WRITES = (
 _OPENS = r"(?<![\w.])(?:File\.(?:open|new)|CSV\.open|Zip::File\.open|Zip::OutputStream\.open|open)"
 _FOLDERS = r"FileUtils\.(?:mkdir_p|mkdir|makedirs)|Dir\.mkdir"
 _SQLITE = r"sqlite3?:(?://)?/?([\w./-]+)|database:\s*[\"']?([\w./-]+\.(?:sqlite3?|db))"
-
-
-def folder_of(program: Program) -> tuple[str, str] | Refused:
-    """The folder of the program's project: context path and image path."""
-    context = program.reading.context
-    own = posixpath.dirname(program.made)
-    root, at = own, own
-    while True:
-        if context.exists(posixpath.join(at, "Gemfile")) is True:
-            root = at
-            break
-        if not at:
-            break
-        at = posixpath.dirname(at)
-    rest = posixpath.relpath(program.made, root or ".")
-    if not program.path.endswith("/" + rest):
-        return Refused(f"{program.path} is copied away from its project", "copy the project as one folder")
-    place = program.path[: -len(rest) - 1] or "/"
-    if place == "/":
-        return Refused("the application lies in /, among the system's own files", "set a WORKDIR, /app say")
-    return root, place
 
 
 def _bundles(reading: StageReading) -> tuple[tuple[Bundle, ...], frozenset[str]] | Refused:
@@ -129,7 +108,7 @@ def why_unknown_gem(reading: StageReading, compiled: Mapping[str, bool]) -> Refu
 def needs(program: Program) -> Needs | Refused:
     """See :meth:`Language.needs`."""
     reading = program.reading
-    folder, installed = folder_of(program), _bundles(reading)
+    folder, installed = project_folder(program, "Gemfile"), _bundles(reading)
     if isinstance(folder, Refused):
         return folder
     if isinstance(installed, Refused):
@@ -243,7 +222,7 @@ def _provided(reading: StageReading, image: BaseImage, programs: Mapping[str, st
 
 def writes(program: Program, files: Sequence[str]) -> Written | Refused:
     """See :meth:`Language.writes`."""
-    folder = folder_of(program)
+    folder = project_folder(program, "Gemfile")
     if isinstance(folder, Refused):
         return folder
     root, place = folder
@@ -308,7 +287,8 @@ def _calls(path: str, text: str) -> Iterator[tuple[Found, bool]]:
             r"[\s(]*(?:\$?std(?:out|err)|STD(?:OUT|ERR)|nil|IO::NULL|File::NULL)", text[match.end() - 1 :], re.I
         ):
             continue
-        yield _found(path, text, match), re.match(_FOLDERS, match[0]) is not None
+        call = _found(path, text, match)
+        yield call, re.match(_FOLDERS, match[0]) is not None and not (call.value or "").endswith("*")
     for match in re.finditer(rf"{_OPENS}[\s(]+", text):
         line = text[match.end() : text.find("\n", match.end()) if "\n" in text[match.end() :] else len(text)]
         if re.search(r",\s*(?:mode:\s*)?[\"'](?:[wa][bt]?\+?|r[bt]?\+)[bt]?(?::[\w:|-]+)?[\"']", line):
@@ -338,4 +318,4 @@ def _ports(texts: Iterable[str]) -> Iterator[int]:
             yield int(found)
 
 
-__all__ = ["folder_of", "needs", "runner", "slim", "why_not_split", "writes"]
+__all__ = ["needs", "runner", "slim", "why_not_split", "writes"]

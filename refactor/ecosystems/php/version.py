@@ -1,4 +1,4 @@
-"""Versions that projects name of languages which have no folder here yet: PHP."""
+"""The version of PHP that a project names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from refactor.context.tables import table
 from refactor.ecosystems.versions import Naming, Stated, first_line, of_tools, stated
 
 
-def _php(context: BuildContext, folder: str) -> Iterator[Stated]:
+def _read(context: BuildContext, folder: str) -> Iterator[Stated]:
     path = posixpath.join(folder, "composer.json")
     composer = table(context.json(path))
     platform = table(table(composer.get("config")).get("platform")).get("php")
@@ -27,7 +27,6 @@ def _php(context: BuildContext, folder: str) -> Iterator[Stated]:
     yield from of_tools(context, folder, ("php",), 2)
 
 
-OTHERS = {
-    "php": Naming("PHP", _php, "config.platform.php to composer.json, such as 8.4"),
-}
-"""By family of the base image."""
+NAMING = Naming("PHP", _read, "config.platform.php to composer.json, such as 8.4")
+
+__all__ = ["NAMING"]

@@ -1,0 +1,9 @@
+<?php
+
+namespace Tests;
+
+use PHPUnit\Framework\TestCase;
+
+class BasketTest extends TestCase
+{
+}

@@ -1,0 +1,126 @@
+"""PHP: projects of Composer, Laravel and Symfony among them, on the images for the command line, Apache and FPM."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from refactor.ecosystems.ecosystem import Rewrite, Written
+from refactor.ecosystems.table import Language
+from refactor.flow.reading import Refused, StageReading, Step
+from refactor.flow.roots import Root, roots_of
+
+if TYPE_CHECKING:
+    from refactor.ecosystems.program import Needs, Program, Runner
+    from refactor.ecosystems.versions import Naming
+    from refactor.flow.effects import Effect, Invocation
+
+_SERVERS = frozenset("apache2-foreground php-fpm apachectl apache2ctl apache2".split())
+_PUBLIC = ("public", "", "web", "html", "www", "src", "app/webroot")
+"""Folders of start pages."""
+_VALUED = frozenset(("-d", "-c", "-S", "-t", "-z", "-f"))
+
+
+class PHP(Language):
+    name = "PHP"
+    families = frozenset({"php", "composer"})
+    programs = _SERVERS | frozenset(
+        """php composer composer.phar artisan console pecl docker-php-ext-install docker-php-ext-enable
+        docker-php-ext-configure docker-php-source""".split()
+    )
+    sources = r"\.(?:php|phtml|inc)\Z|(?:^|/)(?:artisan|bin/console)\Z"
+    build_packages = frozenset("git unzip zip p7zip-full libtool re2c php-pear".split())
+
+    def effect(self, call: Invocation) -> Effect | None:
+        from refactor.ecosystems.php.tools import effect
+
+        return effect(call)
+
+    def roots(self, reading: StageReading) -> tuple[Root, ...] | Refused:
+        image = reading.image
+        if reading.start is None and image is not None and image.family == "php" and image.cmd[:1] != ("php",):
+            return (Root(image.cmd, reading.final_workdir, f"{image.reference} itself"),)
+        return roots_of(reading)
+
+    def entry(self, root: Root) -> str | Refused | None:
+        words = root.words
+        if root.name in {"composer", "composer.phar"}:
+            return Refused(f"{root.where} calls composer at every start", "call it in a RUN")
+        if root.name in _SERVERS:
+            return "index.php"
+        if root.name != "php":
+            return words[0] if re.search(self.sources, words[0]) else None
+        if "-r" in words:
+            return Refused(f"{root.where} starts a program that it names by -r", "put it in a file")
+        named = [word for before, word in pairwise(words) if not word.startswith("-") and before not in _VALUED]
+        if "-S" in words and not named:
+            folder = words[words.index("-t") + 1] if "-t" in words[:-1] else ""
+            return posixpath.join(folder, "index.php")
+        return next(iter(named), None)
+
+    def _program(self, reading: StageReading, root: Root, word: str) -> Program | Refused | None:
+        if root.name not in _SERVERS:
+            return super()._program(reading, root, word)
+        from refactor.ecosystems.program import Program
+
+        for folder in _PUBLIC:
+            place = posixpath.normpath(posixpath.join(root.folder, folder, word))
+            maker = self.flow(reading).trace(reading, place)
+            if maker is not None and maker.kind == "context":
+                return Program(root, place, None, maker.path, reading, self.flow(reading))
+        return Refused(
+            f"no start page (index.php) that {root.where} serves is copied below {root.folder} from the context",
+            "set WORKDIR to the folder of the application",
+        )
+
+    def sources_of(self, program: Program) -> tuple[str, ...] | Refused:
+        from refactor.ecosystems.program import project_folder
+
+        folder = project_folder(program, "composer.json")
+        if isinstance(folder, Refused):
+            return folder
+        files = program.reading.context.files(folder[0], without=("node_modules", "vendor", "tests", ".git"))
+        if not isinstance(files, tuple):
+            return Refused(f"the sources of {program.path} cannot be read: {files.reason}")
+        return tuple(path for path in files if re.search(self.sources, path)) or Refused(
+            f"no source of {program.path} is in the build context"
+        )
+
+    def needs(self, program: Program) -> Needs | Refused:
+        from refactor.ecosystems.php.needs import needs
+
+        files = self.sources_of(program)
+        return files if isinstance(files, Refused) else needs(program, files, self.acts(program.reading))
+
+    def why_not_split(self, reading: StageReading, program: Program) -> Refused | None:
+        from refactor.ecosystems.php.needs import why_not_split
+
+        return why_not_split(reading, self.acts(reading))
+
+    def runner(self, reading: StageReading, needs: Needs, wish: str | None) -> Runner | Refused:
+        from refactor.ecosystems.php.needs import runner
+
+        return runner(reading, wish)
+
+    def writes(self, program: Program, files: Sequence[str]) -> Written | Refused:
+        from refactor.ecosystems.php.needs import writes
+
+        return writes(program, files)
+
+    def own_scripts(self, reading: StageReading) -> Sequence[Rewrite | tuple[Step, Refused]]:
+        from refactor.ecosystems.php.tools import own_scripts
+
+        return () if reading.context.why_unknown is not None else tuple(own_scripts(reading, self.acts(reading)))
+
+    def production_install(self, reading: StageReading) -> Sequence[Rewrite | tuple[Step, Refused]]:
+        from refactor.ecosystems.php.needs import production
+
+        return () if reading.context.why_unknown is not None else tuple(production(reading, self.acts(reading)))
+
+    def naming(self, family: str) -> Naming | None:
+        from refactor.ecosystems.php.version import NAMING
+
+        return NAMING if family == "php" else None

@@ -1,0 +1,41 @@
+"""What of a RUN that builds also sets the system up, so that the runner has to do it too."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Collection
+
+from refactor.ecosystems import system
+from refactor.flow.reading import Refused, Step
+from refactor.flow.user import is_within
+
+_ON_FILES = frozenset({"chmod", "chown", "chgrp", "touch", "ln", "install", "setcap"})
+_FROM_ELSEWHERE = frozenset({"cp", "mv", "tee"})
+"""What they put there may be the builder's alone."""
+
+
+def repeated(step: Step, line: int, trees: Collection[str]) -> tuple[str, ...] | Refused:
+    """The commands of a RUN that set the system up (users, modules of a server, folders outside of the sources), as the
+    runner repeats them; () where there are none. Work on files of the build is not among them: those come over."""
+    found: list[str] = []
+    made: set[str] = set()
+    for command in step.commands:
+        name = posixpath.basename(command.name or "")
+        if not system.is_set_up(command) or name == "rm" or (name in system.SILENT and not command.redirects):
+            continue
+        paths = [word for word in command.args if word.startswith("/")]
+        outside = [path for path in paths if not any(is_within(path, tree) for tree in trees)]
+        if name == "mkdir":
+            if len(outside) < len([word for word in command.args if not re.match(r"-|[0-7]{3,4}$", word)]):
+                continue
+            made.update(path.rstrip("/") for path in outside)
+        elif name in _ON_FILES and not (paths and {path.rstrip("/") for path in paths} <= made):
+            continue
+        if command.is_conditional or name in _FROM_ELSEWHERE or step.script is None:
+            return Refused(f"line {line} builds and also sets the system up ({name})", "give each a RUN of its own")
+        found.append(step.script.text[slice(*command.span)].strip())
+    return tuple(found)
+
+
+__all__ = ["repeated"]
