@@ -6,6 +6,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How fast a machine makes examples says nothing of the code: a loaded one failed by that alone.
+settings.register_profile("dockerfix", suppress_health_check=[HealthCheck.too_slow], deadline=None)
+settings.load_profile("dockerfix")
 
 ROOT = Path(__file__).parents[1]
 CORPUS = ROOT / "corpus"

@@ -77,14 +77,15 @@ def test_sarif_has_one_fix_a_file_and_it_is_the_rewrite() -> None:
         assert len(results) > 1
         fixes = [fix for one in results for fix in one.get("fixes", ())]
         assert len(fixes) == 1
-        (change,) = fixes[0]["artifactChanges"]
+        change, *others = fixes[0]["artifactChanges"]
         assert change["artifactLocation"]["uri"] == place
         parts = [
             (one["deletedRegion"]["startLine"], one["deletedRegion"]["endLine"], one["insertedContent"]["text"])
             for one in change["replacements"]
         ]
-        after = Worker(Options(is_isolated=True, unsafe=True)).work(str(path)).after
-        assert replaced(path.read_bytes(), parts) == after
+        record = Worker(Options(is_isolated=True, unsafe=True)).work(str(path))
+        assert replaced(path.read_bytes(), parts) == record.after
+        assert len(others) == len(record.files)
 
 
 def test_sarif_rules_have_help_and_results_point_at_them() -> None:

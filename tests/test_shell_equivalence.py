@@ -188,7 +188,6 @@ ADDED_TO = [
     "set -e && apt-get update && apt-get install -y curl; ls",
     "apt-get update && apt-get install -y curl # as a client",
     "apt-get update && \\\n  apt-get install -y curl # as a client",
-    "apk update && apk add curl | touch log",
     "if ls; then apt-get update; apt-get install -y curl; fi",
     "cd sub && apt-get update && apt-get install -y curl && make",
 ]

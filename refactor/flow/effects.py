@@ -99,7 +99,9 @@ class Invocation(NamedTuple):
             value = self.values.get(found[1] or found[2])
             return found[0] if value is None else value
 
-        text = re.sub(r"\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))", filled, word.strip('"'))
+        # Double quotes go wherever they stand: `"$HOME"/*.log`.
+        bare = word.strip('"') if "'" in word or "\\" in word else word.replace('"', "")
+        text = re.sub(r"\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))", filled, bare)
         return text if "$" not in text and "`" not in text else self.reading.expand(text, self.step.node)
 
     def path(self, word: str) -> Path:

@@ -65,8 +65,17 @@ def built_start(reading: StageReading) -> BuiltStart | Refused | None:
     projects = [one for one in project_installs(reading, start.layout) if isinstance(one, Project)]
     project = next((one for one in projects if one.folder == unit.folder), None)
     targets = list(_targets(case, project.manager if project is not None else "npm"))
-    if not targets or project is None:
+    if project is None:
         return None
+    if not targets:
+        scripts = unit.package.scripts
+        name = next((name for name in _STARTS_BUILT if name in scripts), None)
+        if name is None:
+            return None
+        return Refused(
+            f"{case.shown}, and `{name}` (`{scripts[name]}`) is not one start of node",
+            "start there with node what the build makes",
+        )
     refused = _why_development(case)
     if refused is not None:
         return refused
