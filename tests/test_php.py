@@ -180,3 +180,13 @@ def test_laravel_writes_its_folders() -> None:
     text = SERVER.replace("RUN composer install", "RUN composer install\nRUN php artisan config:cache")
     _, runner = stages(text.replace("server.php", "artisan"), project(files=files))
     assert "chown -R app:app /app/storage /app/bootstrap/cache" in runner
+
+
+def test_folders_among_the_sources_are_made_for_the_build_too() -> None:
+    files = {"artisan": "#!/usr/bin/env php\n<?php\n"}
+    text = SERVER.replace(
+        "RUN composer", "RUN mkdir -p storage/logs bootstrap/cache\nRUN php artisan optimize\nRUN composer"
+    )
+    builder, runner = stages(text.replace("server.php", "artisan"), project(files=files))
+    assert "mkdir -p storage/logs bootstrap/cache" in builder
+    assert "mkdir -p storage/logs bootstrap/cache" in runner

@@ -46,7 +46,8 @@ class PartOwnScripts(Codemod):
     What it does
     ------------
     Installs with `--ignore-scripts`, and calls the scripts by name afterwards. What is read before and after is then
-    known apart, so that `copy-manifests-first` and `split-build-stage` can do their part.
+    known apart, so that `copy-manifests-first` and `split-build-stage` can do their part. For Composer these are
+    `--no-scripts --no-autoloader`, and `composer dump-autoload`, which reads the sources, behind it.
 
     When it refuses
     ---------------

@@ -292,6 +292,14 @@ class _Slicer:
             return user
         self.evidence += [*packages.evidence, *runner.evidence]
         narrowed = system.narrow(reading, roles)
+        for step in self.flow.steps(reading):
+            # Folders among the sources: the build may write there (`artisan optimize`), the program as well.
+            if step.step.node in narrowed and reading.position(step.step.node) < self.last_build:
+                writes = [path for act in step.acts for path in act.effect.writes if isinstance(path, str)]
+                if roles[step.step.node] == Role.BOTH and any(
+                    is_within(path, tree) for path in writes for tree in self._trees()
+                ):
+                    narrowed[step.step.node] = Role.BOTH
         plain = None if runner.has_shell else self._exec_form()
         if not runner.has_shell:
             narrowed = {node: Role.BUILDER if node.keyword == "RUN" else role for node, role in narrowed.items()}
