@@ -11,13 +11,13 @@ from refactor.ecosystems import system
 from refactor.ecosystems.calls import Found
 from refactor.ecosystems.ecosystem import Slim, Written
 from refactor.ecosystems.program import Needs, Program, Runner, project_folder
-from refactor.ecosystems.ruby.gems import CALLS, LINKS, NATIVE, OPENS, is_plain
 from refactor.ecosystems.ruby.tools import GEMS, Bundle, bundle_of, installs_of, settings, why_not_carried
 from refactor.ecosystems.split import variant_reference
 from refactor.ecosystems.written import folders_written
 from refactor.flow.places import origins
 from refactor.flow.reading import Refused, StageReading, join
 from refactor.images import BaseImage
+from refactor.images.gems import CALLS, LINKS, NATIVE, OPENS, is_plain
 
 _STRING = r"""(?:"[^"\n#]*"|'[^'\n]*')"""
 _PLACE = (
