@@ -116,6 +116,7 @@ CMD ["./main"]
          {"CMakeLists.txt": "project(shop)\nadd_subdirectory(src)\n", "src/main.cpp": "int main() { }",
           "src/CMakeLists.txt": "add_executable(main main.cpp)\n"}, "/app/build/src/main ./build/src/main"),
         (AUTO, AUTOMADE, "/app/src/main ./src/main"),
+        (CMAKE.replace("COPY . .", "COPY CMakeLists.txt main.cpp ./"), LISTED, "/app/build/main ./build/main"),
         (AUTO.replace("&& make", "--prefix=/opt/shop && make install").replace("src/main", "/opt/shop/bin/main"),
          AUTOMADE, "/opt/shop/bin/main /opt/shop/bin/main"),
         (LINE.replace("main.cpp -o main", "-c main.cpp -o main.o && g++ main.o -o main"), FILES, "/app/main ./main"),

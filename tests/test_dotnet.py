@@ -198,6 +198,11 @@ def test_settings_and_pages_of_the_working_directory_come_along() -> None:
     assert "data" not in runner
 
 
+def test_sources_that_are_copied_one_by_one_are_seen() -> None:
+    _, runner = stages(NAIVE.replace("COPY . .", "COPY Shop.csproj Program.cs ./"), CONSOLE)
+    assert "runtime:8.0" in runner
+
+
 def test_a_health_check_above_the_last_workdir_is_not_in_the_way() -> None:
     text = NAIVE.replace("EXPOSE 8080", "EXPOSE 8080\nHEALTHCHECK CMD curl -f localhost:8080")
     _, runner = stages(text, WEB)

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from refactor.context import BuildContext, Unknown
 from refactor.context.literals import is_test, paths_named
 from refactor.ecosystems.program import Program
 from refactor.flow.reading import Refused, join
 from refactor.flow.user import is_within
+
+if TYPE_CHECKING:
+    from refactor.flow.effects import Invocation
 
 _STRING = r'"(?:[^"\\\n]|\\.)*"'
 _ONE_STRING = rf"(?s)[&\s]*(?:[\w:.<>]+\s*\(\s*&?)*({_STRING})\s*\)*\s*(?:\.\w+\(\)\s*)*"
@@ -174,4 +177,14 @@ def _data(program: Program, suffixes: tuple[str, ...], packed: str) -> Iterator[
                 yield from reading.in_image(path)[-1:]
 
 
-__all__ = ["Found", "called", "calls", "opened", "sources", "without_comments"]
+def single_files(call: Invocation, reads: Sequence[str | Unknown]) -> Iterator[str]:
+    """Absolute paths of files that were copied one by one into the folders that a command reads."""
+    folders = [path for path in reads if isinstance(path, str)]
+    position = call.reading.position(call.step.node)
+    for copied in call.reading.copies if folders else ():
+        is_before = not copied.is_folder and call.reading.position(copied.node) < position
+        if is_before and any(is_within(copied.target, folder) and copied.target != folder for folder in folders):
+            yield copied.target
+
+
+__all__ = ["Found", "called", "calls", "opened", "single_files", "sources", "without_comments"]

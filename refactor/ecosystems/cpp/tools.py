@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from refactor.context import Unknown
+from refactor.ecosystems.calls import single_files
 from refactor.ecosystems.cpp.makefiles import NAMES, Makefile, parsed
 from refactor.flow.effects import Effect, Invocation, effects_of
 from refactor.flow.reading import StageReading, join
@@ -31,6 +32,11 @@ class Build(NamedTuple):
 
 def effect(call: Invocation) -> Effect | None:
     """See :meth:`Language.effect`."""
+    found = _effect(call)
+    return None if found is None else found._replace(reads=(*found.reads, *single_files(call, found.reads)))
+
+
+def _effect(call: Invocation) -> Effect | None:
     if call.name == "pkg-config" or _LOOKS & set(call.command.args):
         return Effect()
     if call.name in COMPILERS:

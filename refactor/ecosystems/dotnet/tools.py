@@ -7,6 +7,7 @@ import re
 from typing import NamedTuple
 
 from refactor.context import Unknown
+from refactor.ecosystems.calls import single_files
 from refactor.ecosystems.dotnet.projects import PROJECT, SOLUTION, Project, chosen, closure, manifests
 from refactor.flow.effects import Effect, Invocation
 from refactor.flow.reading import join
@@ -174,7 +175,8 @@ def _build(call: Invocation, package: PackageCall) -> Effect:
     beside = () if isinstance(paths, Unknown) else paths
     reads |= {one for path in beside for one in call.reading.in_image(path, call.step.node)[-1:]}
     reads -= {one for one in reads if posixpath.dirname(one) in reads}
-    return Effect(tuple(sorted(reads)) or call.paths("."), folders, needs=("network",))
+    known = tuple(sorted(reads)) or call.paths(".")
+    return Effect((*known, *single_files(call, known)), folders, needs=("network",))
 
 
 __all__ = ["Built", "built", "configuration", "effect", "file_of", "given", "is_self_contained"]
