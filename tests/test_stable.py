@@ -12,7 +12,12 @@ from refactor.codemod.codemod import discover
 from tests.conftest import CORPUS
 
 SPLIT_FIRST = "a codemod that comes first works on the stage that is split afterwards: the phases order them"
+STATIC_FIRST = "files that nginx serves need little of the stage that started a server: the phases order them"
 ORDER_MATTERS = {
+    ("clean-package-cache", "serve-static-files"): STATIC_FIRST,
+    ("run-as-user", "serve-static-files"): STATIC_FIRST,
+    ("serve-static-files", "split-build-stage"): STATIC_FIRST,
+    ("serve-static-files", "use-slim-base"): STATIC_FIRST,
     ("chain-runs", "pair-apt-update"): "an install that is joined already has its update",
     ("chain-runs", "clean-package-cache"): "what is joined first is cleaned once, at the end",
     ("chain-runs", "join-installs"): "the one that joins first sets the indentation",
