@@ -7,7 +7,6 @@ first, split, the program's sources, rebuilds) is here and in :mod:`refactor.eco
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -97,11 +96,7 @@ class Language(Ecosystem):
     def _is_at_work(self, reading: StageReading) -> bool:
         if reading.image is not None and reading.image.family in self.families:
             return True
-        names = (posixpath.basename(command.name or "") for step in reading.runs for command in step.commands)
-        start = reading.start
-        return any(name in self.programs for name in names) or (
-            start is not None and posixpath.basename(start.program) in self.programs
-        )
+        return not self.programs.isdisjoint(reading.programs)
 
     def flow(self, reading: StageReading) -> Flow:
         """The graph of the file that a stage is of."""

@@ -238,6 +238,14 @@ class StageReading:
         """Every package manager call of the stage with its step, in order."""
         return tuple((step, call) for step in self.steps for call in step.calls)
 
+    @cached_property
+    def programs(self) -> frozenset[str]:
+        """The names, without folders, of all commands of the stage's RUNs, and of the program that it starts."""
+        names = {command.name for step in self.runs for command in step.commands if command.name}
+        if self.start is not None:
+            names.add(self.start.program)
+        return frozenset(name.rpartition("/")[2] for name in names)
+
     def last(self, keyword: str) -> Instruction | None:
         return next((step.node for step in reversed(self.steps) if step.keyword == keyword), None)
 
