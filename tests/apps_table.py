@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -106,8 +107,11 @@ def main() -> int:
     single = [row for row in ours if row.stages == 1 and row.builds]
     split = sum(row.is_split for row in single)
     changed = sum(row.record.is_changed for row in found)
-    print(f"\n{len(found)} Dockerfiles, {len(ours)} of Node, Python and Go; {changed} change")
+    print(f"\n{len(found)} Dockerfiles, {len(ours)} of a language that dockerfix knows; {changed} change")
     print(f"single-stage with a build step or build-only packages: {len(single)}, split: {split}")
+    for languages, count in Counter(row.languages for row in single).most_common():
+        of_them = sum(row.is_split for row in single if row.languages == languages)
+        print(f"    {languages}: {of_them} of {count}")
     silent = [row for row in found if row.is_silent]
     print(f"final stages of which nothing is said: {len(silent)}")
     wrong += [f"{row.app}/{row.dockerfile}: nothing is said of its final stage" for row in silent]
