@@ -6,8 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from refactor import BuildContext, Settings, fix
-from refactor.engine.change import Change
+from tests.taken_apart import refusal, run, stages
 
 LINE = """
 FROM debian:bookworm
@@ -53,30 +52,6 @@ AUTOMADE = {
     "src/Makefile.am": "bin_PROGRAMS = main\nmain_SOURCES = main.c\nmain_LDADD = -lm\n",
     "src/main.c": "int main() { }",
 }
-
-
-def run(text: str, files: Mapping[str, str], runner: str | None = None) -> Change:
-    context = BuildContext.of(files)
-    change = fix(text.lstrip("\n").encode(), context, settings=Settings(runner, builder="portable"))
-    assert change.failure is None
-    again = fix(change.after, change.context_after(context), settings=Settings(runner, builder="portable"))
-    assert again.after == change.after, "a second run finds something"
-    return change
-
-
-def stages(text: str, files: Mapping[str, str], runner: str | None = None) -> tuple[str, str]:
-    """Builder and runner of the result."""
-    change = run(text, files, runner)
-    after = change.after.decode()
-    assert after.count("FROM ") == 2, [refusal.because for refusal in change.refused]
-    builder, final = after.split("\n\nFROM ", 1)
-    return builder, "FROM " + final
-
-
-def refusal(text: str, files: Mapping[str, str], runner: str | None = None) -> str:
-    change = run(text, files, runner)
-    assert change.after.decode().count("FROM ") == 1, change.after.decode()
-    return next(one.because for one in change.refused if one.codemod == "split-build-stage")
 
 
 def test_a_program_of_one_line_goes_to_the_same_release() -> None:

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from refactor import BuildContext, Settings, fix
-from refactor.engine.change import Change
+from tests.taken_apart import refusal, run, stages
 
 NAIVE = """
 FROM maven:3.9-eclipse-temurin-21
@@ -36,30 +35,6 @@ ALONE = {"pom.xml": pom(), "src/main/java/Main.java": MAIN % ""}
 
 def main(body: str, **files: str) -> dict[str, str]:
     return {**ALONE, "src/main/java/Main.java": MAIN % body, **files}
-
-
-def run(text: str, files: Mapping[str, str], runner: str | None = None) -> Change:
-    context = BuildContext.of(files)
-    change = fix(text.lstrip("\n").encode(), context, settings=Settings(runner, builder="portable"))
-    assert change.failure is None
-    again = fix(change.after, change.context_after(context), settings=Settings(runner, builder="portable"))
-    assert again.after == change.after, "a second run finds something"
-    return change
-
-
-def stages(text: str, files: Mapping[str, str], runner: str | None = None) -> tuple[str, str]:
-    """Builder and runner of the result."""
-    change = run(text, files, runner)
-    after = change.after.decode()
-    assert after.count("FROM ") == 2, [refusal.because for refusal in change.refused]
-    builder, final = after.split("\n\nFROM ", 1)
-    return builder, "FROM " + final
-
-
-def refusal(text: str, files: Mapping[str, str], runner: str | None = None) -> str:
-    change = run(text, files, runner)
-    assert change.after.decode().count("FROM ") == 1
-    return next(one.because for one in change.refused if one.codemod == "split-build-stage")
 
 
 def test_the_runner_has_the_same_java_without_its_compiler() -> None:

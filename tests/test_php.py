@@ -7,8 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from refactor import BuildContext, Settings, fix
-from refactor.engine.change import Change
+from tests.taken_apart import refusal, run, stages
 
 SERVER = """
 FROM php:8.2-cli-bookworm
@@ -29,31 +28,6 @@ def project(
     own = {"require": {"monolog/monolog": "^3"}, "autoload": {"psr-4": {"App\\": "src/"}}, **manifest}
     found = {"composer.json": json.dumps(own), "composer.lock": json.dumps(lock), **(files or {})}
     return {**found, "server.php": f"<?php\n{code}\n", "src/A.php": "<?php\nnamespace App;\nclass A {}\n"}
-
-
-def run(text: str, files: Mapping[str, str]) -> Change:
-    context = BuildContext.of(files)
-    settings = Settings(builder="portable")
-    change = fix(text.lstrip("\n").encode(), context, settings=settings)
-    assert change.failure is None
-    again = fix(change.after, change.context_after(context), settings=settings)
-    assert again.after == change.after, "a second run finds something"
-    return change
-
-
-def stages(text: str, files: Mapping[str, str]) -> tuple[str, str]:
-    """Builder and runner of the result."""
-    change = run(text, files)
-    after = change.after.decode()
-    assert after.count("FROM ") == 2, [refusal.because for refusal in change.refused]
-    builder, final = after.split("\n\nFROM ", 1)
-    return builder, "FROM " + final
-
-
-def refusal(text: str, files: Mapping[str, str], codemod: str = "split-build-stage") -> str:
-    change = run(text, files)
-    assert change.after.decode().count("FROM ") == text.count("FROM ")
-    return next(one.because for one in change.refused if codemod in (one.codemod, *one.others))
 
 
 def test_extensions_are_built_once_and_composer_stays_behind() -> None:

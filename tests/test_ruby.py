@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import pytest
 
-from refactor import BuildContext, Settings, fix
-from refactor.engine.change import Change
+from tests.taken_apart import refusal, run, stages
 
 SERVER = """
 FROM ruby:3.3
@@ -40,31 +37,6 @@ def project(*gems: str, gemfile: str = "", platforms: str = "ruby x86_64-linux",
     names = dict.fromkeys(gem.partition(":")[0].partition("@")[0] for gem in gems)
     own = gemfile or "".join(f'gem "{name}"\n' for name in names)
     return {"Gemfile": own, "Gemfile.lock": lock(*gems, platforms=platforms), **APP, **files}
-
-
-def run(text: str, files: Mapping[str, str]) -> Change:
-    context = BuildContext.of(files)
-    settings = Settings(builder="portable")
-    change = fix(text.lstrip("\n").encode(), context, settings=settings)
-    assert change.failure is None
-    again = fix(change.after, change.context_after(context), settings=settings)
-    assert again.after == change.after, "a second run finds something"
-    return change
-
-
-def stages(text: str, files: Mapping[str, str]) -> tuple[str, str]:
-    """Builder and runner of the result."""
-    change = run(text, files)
-    after = change.after.decode()
-    assert after.count("FROM ") == 2, [refusal.because for refusal in change.refused]
-    builder, final = after.split("\n\nFROM ", 1)
-    return builder, "FROM " + final
-
-
-def refusal(text: str, files: Mapping[str, str], codemod: str = "split-build-stage") -> str:
-    change = run(text, files)
-    assert change.after.decode().count("FROM ") == text.count("FROM ")
-    return next(one.because for one in change.refused if codemod in (one.codemod, *one.others))
 
 
 @pytest.mark.parametrize(

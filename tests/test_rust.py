@@ -6,8 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from refactor import BuildContext, Settings, fix
-from refactor.engine.change import Change
+from tests.taken_apart import refusal, stages
 
 MANIFEST = '[package]\nname = "shop"\nversion = "0.1.0"\n'
 ALONE = {
@@ -38,30 +37,6 @@ def needing(*crates: str, **files: str) -> dict[str, str]:
     needs = crates[0].partition(": ")[2].split()
     manifest = MANIFEST + "[dependencies]\n" + "".join(f'{need} = "1"\n' for need in needs)
     return {**ALONE, "Cargo.toml": manifest, "Cargo.lock": lock(*crates), **files}
-
-
-def run(text: str, files: Mapping[str, str], runner: str | None = None) -> Change:
-    context = BuildContext.of(files)
-    change = fix(text.lstrip("\n").encode(), context, settings=Settings(runner, builder="portable"))
-    assert change.failure is None
-    again = fix(change.after, change.context_after(context), settings=Settings(runner, builder="portable"))
-    assert again.after == change.after, "a second run finds something"
-    return change
-
-
-def stages(text: str, files: Mapping[str, str], runner: str | None = None) -> tuple[str, str]:
-    """Builder and runner of the result."""
-    change = run(text, files, runner)
-    after = change.after.decode()
-    assert after.count("FROM ") == 2, [refusal.because for refusal in change.refused]
-    builder, final = after.split("\n\nFROM ", 1)
-    return builder, "FROM " + final
-
-
-def refusal(text: str, files: Mapping[str, str], runner: str | None = None) -> str:
-    change = run(text, files, runner)
-    assert change.after.decode().count("FROM ") == 1
-    return next(one.because for one in change.refused if one.codemod == "split-build-stage")
 
 
 def test_a_program_without_crates_goes_to_the_same_release() -> None:
