@@ -326,10 +326,10 @@ class TestWriting:
         assert sorted(path.name for path in real.iterdir()) == ["Dockerfile"], "no temporary file is left"
 
     def test_a_file_that_changes_underneath_is_left_alone(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        from refactor.engine.files import FileProblem, replace_atomically
+        from refactor.engine.files import FileProblem, Write, write_together
 
         with pytest.raises(FileProblem, match="changed while"):
-            replace_atomically(str(folder / "Dockerfile"), b"something else", b"new")
+            write_together([Write(str(folder / "Dockerfile"), b"something else", b"new")])
         assert (folder / "Dockerfile").read_text() == NAIVE
 
     def test_a_full_disk_leaves_the_file(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -342,7 +342,7 @@ class TestWriting:
 
         monkeypatch.setattr(files.os, "fsync", full)
         with pytest.raises(files.FileProblem, match="free some space"):
-            files.replace_atomically(str(folder / "Dockerfile"), NAIVE.encode(), b"new")
+            files.write_together([files.Write(str(folder / "Dockerfile"), NAIVE.encode(), b"new")])
         assert (folder / "Dockerfile").read_text() == NAIVE
         assert [path.name for path in folder.iterdir()] == ["Dockerfile"]
 

@@ -10,7 +10,6 @@ from refactor import (
     Codemod,
     Dockerfile,
     Finding,
-    Instruction,
     Option,
     Phase,
     Refusal,
@@ -219,7 +218,7 @@ class PinBaseImage(Codemod):
         return Finding(
             stage.from_,
             f"build on {pinned}",
-            [Replace(stage.from_, [_renamed(stage, pinned)])],
+            [Replace(stage.from_, [stage.with_image(pinned)])],
             why=f"{reference} is another version every few months",
             evidence=(*named.evidence, *((f"the registry has {pinned}",) if digest else ())),
         )
@@ -235,13 +234,7 @@ def _with_digest(stage: Stage, reference: str) -> Finding | Refusal:
     return Finding(
         stage.from_,
         f"pin {reference} to what it stands for now",
-        [Replace(stage.from_, [_renamed(stage, f"{reference}@{digest}")])],
+        [Replace(stage.from_, [stage.with_image(f"{reference}@{digest}")])],
         why="a tag can be moved to another image, a digest cannot",
         evidence=(f"the registry says that {reference} is {digest}",),
     )
-
-
-def _renamed(stage: Stage, reference: str) -> Instruction:
-    # The name is the last word of the flags' rest: FROM [flags] image [AS name].
-    start = stage.from_.argument.index(stage.image)
-    return stage.from_.splice([(start, start + len(stage.image), reference)])

@@ -12,7 +12,6 @@ from refactor import (
     Codemod,
     Dockerfile,
     Finding,
-    Instruction,
     Phase,
     Refusal,
     Refused,
@@ -216,7 +215,7 @@ def _java(file: Dockerfile, reading: StageReading, reference: str) -> Finding | 
     return Finding(
         stage.from_,
         f"build on {new}",
-        [Replace(stage.from_, [_renamed(stage, new)])],
+        [Replace(stage.from_, [stage.with_image(new)])],
         why=f"{name} {says} since {day}",
         evidence=(said, f"{new} is published"),
     )
@@ -313,7 +312,7 @@ def _releases(file: Dockerfile, readings: list[StageReading]) -> Iterator[Findin
         yield Finding(
             first[0].stage.from_,
             "build on " + ", ".join(dict.fromkeys(renamed for _, renamed, _ in moving)),
-            [Replace(reading.stage.from_, [_renamed(reading.stage, renamed)]) for reading, renamed, _ in moving],
+            [Replace(reading.stage.from_, [reading.stage.with_image(renamed)]) for reading, renamed, _ in moving],
             why="the distribution below gets no more fixes",
             evidence=tuple(dict.fromkeys(said for _, _, said in moving)),
         )
@@ -376,7 +375,7 @@ def _version(reading: StageReading, image: BaseImage) -> Finding | Refusal | Non
     return Finding(
         stage.from_,
         f"build on {new}",
-        [Replace(stage.from_, [_renamed(stage, new)])],
+        [Replace(stage.from_, [stage.with_image(new)])],
         why=f"{end.what} gets no more fixes",
         evidence=(end.text, *named.evidence),
     )
@@ -390,9 +389,3 @@ def _why_not_written(stage: Stage, reference: str) -> Refused | None:
     if stage.image == reference:
         return None
     return Refused(f"{stage.image} is written with build arguments", "change their defaults")
-
-
-def _renamed(stage: Stage, reference: str) -> Instruction:
-    # The name is the last word of the flags' rest: FROM [flags] image [AS name].
-    start = stage.from_.argument.index(stage.image)
-    return stage.from_.splice([(start, start + len(stage.image), reference)])

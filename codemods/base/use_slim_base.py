@@ -255,15 +255,12 @@ class UseSlimBase(Codemod):
         if isinstance(sources, Refused):
             yield refuse(stage.from_, f"what the program needs is not known: {sources.because}", sources.hint)
             return
-        # The name is the last word of the flags' rest: FROM [flags] image [AS name].
-        start = stage.from_.argument.index(stage.image)
-        renewed = stage.from_.splice([(start, start + len(stage.image), slim)])
         packages = tuple(dict.fromkeys(name for need in needs for name in need.packages))
         more = [] if not packages else [file.new(_install(packages))]
         yield Finding(
             stage.from_,
             f"start from {slim}" + (f" with {', '.join(packages)}" if packages else ""),
-            [Replace(stage.from_, [renewed, *more])],
+            [Replace(stage.from_, [stage.with_image(slim), *more])],
             why=f"{stage.image} carries a whole build machine that the program does not use",
             evidence=(
                 f"read {named(sources)} of the program that is started"

@@ -59,11 +59,6 @@ class Write(NamedTuple):
     after: bytes
 
 
-def replace_atomically(path: str, before: bytes, after: bytes) -> None:
-    """:func:`write_together` for one file that is there."""
-    write_together([Write(path, before, after)])
-
-
 def write_together(writes: Sequence[Write]) -> None:
     """Writes all of these files or none: temporary files beside them, fsync, and only then one rename after the other.
 
@@ -154,18 +149,9 @@ def create_file(path: str, data: bytes) -> None:
     is one already."""
     try:
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666)
     except OSError as error:
         raise _problem(path, error, "created") from None
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        os.unlink(path)
-        raise _problem(path, error, "written") from None
-    _sync_folder(os.path.dirname(path) or ".")
+    write_together([Write(path, None, data)])
 
 
 def _keep_owner(handle: int, info: os.stat_result) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from refactor.images import contents
 from refactor.images.base_image import BaseImage
+from refactor.images.contents import on_alpine, on_apt
 from refactor.images.distroless import read_distroless
 from refactor.images.history import default_release, is_floating, is_known, version_of
 from refactor.images.more_families import MORE_NAMES, read_more
@@ -54,14 +55,7 @@ def _scratch(text: str) -> BaseImage:
 def _system(tag: Tag, family: str, version: str) -> dict[str, Any] | None:
     """Fields that follow from the distribution an image of that family and tag is built on."""
     if tag.alpine is not None:
-        return {
-            "distro": "alpine",
-            "release": tag.alpine or None,
-            "libc": "musl",
-            "is_floating": not tag.alpine,
-            "shells": contents.ALPINE_SHELLS,
-            "package_manager": "apk",
-        }
+        return on_alpine(tag.alpine)
     if tag.release in contents.UBUNTU_RELEASES:
         distro, release, floating = "ubuntu", tag.release, False
     elif tag.release is not None:
@@ -77,14 +71,7 @@ def _system(tag: Tag, family: str, version: str) -> dict[str, Any] | None:
                 distro = "debian"
                 release = default_release(family, number)
                 floating = is_floating(family, number)
-    return {
-        "distro": distro,
-        "release": release,
-        "libc": "glibc",
-        "is_floating": floating,
-        "shells": contents.DEBIAN_SHELLS,
-        "package_manager": "apt",
-    }
+    return on_apt(distro, release, floating)
 
 
 def _variant(tag: Tag) -> str:

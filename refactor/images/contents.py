@@ -3,6 +3,8 @@ docker-library/python, docker-library/golang, ...) and debuerreotype's package l
 
 from __future__ import annotations
 
+from typing import Any
+
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
@@ -89,3 +91,39 @@ def runtime_libraries(dev_packages: frozenset[str], distro: str, release: str | 
         if runtime:
             found.update(runtime)
     return frozenset(found)
+
+
+def on_apt(distro: str, release: str | None, floating: bool) -> dict[str, Any]:
+    """Fields of a base image that follow from Debian or Ubuntu below it."""
+    return {
+        "distro": distro,
+        "release": release,
+        "libc": "glibc",
+        "is_floating": floating,
+        "shells": DEBIAN_SHELLS,
+        "package_manager": "apt",
+    }
+
+
+def on_alpine(release: str | None) -> dict[str, Any]:
+    """Those that follow from Alpine; its release is None or "" where the tag names none."""
+    return {
+        "distro": "alpine",
+        "release": release or None,
+        "libc": "musl",
+        "is_floating": not release,
+        "shells": ALPINE_SHELLS,
+        "package_manager": "apk",
+    }
+
+
+def on_rpm(distro: str, release: str | None, manager: str) -> dict[str, Any]:
+    """Those that follow from Fedora and its kin, with their package manager."""
+    return {
+        "distro": distro,
+        "release": release,
+        "libc": "glibc",
+        "is_floating": release is None,
+        "shells": DEBIAN_SHELLS,
+        "package_manager": manager,
+    }

@@ -11,6 +11,7 @@ from typing import Any
 
 from refactor.images import contents
 from refactor.images.base_image import BaseImage
+from refactor.images.contents import on_alpine, on_apt, on_rpm
 from refactor.images.history import Version, version_of
 from refactor.images.reference import Reference
 from refactor.images.tag import Tag, read_tag
@@ -31,39 +32,6 @@ _STILL_BUILT_ERLANG = 24
 _GCC = {12: "bookworm", 13: "bookworm", 14: "trixie", 15: "trixie", 16: "trixie"}
 _SWIFT = ((6, 0), "noble"), ((5, 7), "jammy"), ((5, 0), "bionic")
 """First version whose tags without a distribution are those of this Ubuntu."""
-
-
-def _debian(release: str | None, floating: bool, distro: str = "debian") -> dict[str, Any]:
-    return {
-        "distro": distro,
-        "release": release,
-        "libc": "glibc",
-        "is_floating": floating,
-        "shells": contents.DEBIAN_SHELLS,
-        "package_manager": "apt",
-    }
-
-
-def _alpine(tag: Tag) -> dict[str, Any]:
-    return {
-        "distro": "alpine",
-        "release": tag.alpine or None,
-        "libc": "musl",
-        "is_floating": not tag.alpine,
-        "shells": contents.ALPINE_SHELLS,
-        "package_manager": "apk",
-    }
-
-
-def _rpm(distro: str, release: str | None, manager: str) -> dict[str, Any]:
-    return {
-        "distro": distro,
-        "release": release,
-        "libc": "glibc",
-        "is_floating": release is None,
-        "shells": contents.DEBIAN_SHELLS,
-        "package_manager": manager,
-    }
 
 
 def _kind(tag: Tag) -> str:
@@ -87,7 +55,7 @@ def _users(tag: Tag) -> dict[str, tuple[int, int]]:
 def _beam(text: str, family: str, tag: Tag, otp: int | None, is_line: bool, cmd: str, programs: set[str]) -> BaseImage:
     release = _ERLANG.get(otp or max(_ERLANG)) if is_line else None
     floating = is_line and (otp or max(_ERLANG)) >= _STILL_BUILT_ERLANG
-    system = _alpine(tag) if tag.alpine is not None else _debian(release, floating)
+    system = on_alpine(tag.alpine) if tag.alpine is not None else on_apt("debian", release, floating)
     return BaseImage(
         text,
         family,
@@ -137,7 +105,7 @@ def _perl(text: str, reference: Reference) -> BaseImage | None:
     if number and number[0] != 5:
         return None
     is_built = number[:2] in ((), (5,), (5, 40), (5, 42), (5, 44)) and len(number) < 3
-    system = _debian(tag.release or ("trixie" if is_built else None), is_built and tag.release is None)
+    system = on_apt("debian", tag.release or ("trixie" if is_built else None), is_built and tag.release is None)
     holds = _holds(tag, system["release"])
     if tag.is_slim:
         holds |= {"ca-certificates", "make", "netbase", "zlib1g-dev", "libssl-dev"}
@@ -173,7 +141,7 @@ def _haskell(text: str, reference: Reference) -> BaseImage | None:
         | frozenset("ca-certificates cabal curl dpkg-dev g++ gcc ghc git gnupg libc6-dev libffi-dev libgmp-dev".split())
         | frozenset("libnuma-dev libtinfo-dev make netbase stack xz-utils zlib1g-dev".split()),
         sources=("https://github.com/haskell/docker-haskell", _HUB + "haskell"),
-        **_debian(tag.release, tag.release is None),
+        **on_apt("debian", tag.release, tag.release is None),
     )
 
 
@@ -188,12 +156,12 @@ def _swift(text: str, reference: Reference) -> BaseImage | None:
         distro = "debian" if tag.release in contents.DEBIAN_RELEASES else "ubuntu"
         first = number if len(number) > 1 else (number or (6,)) + (99,)
         release = tag.release or next((name for since, name in _SWIFT if since <= first), None)
-        system = _debian(release, not tag.release and len(number) < 3, distro)
+        system = on_apt(distro, release, not tag.release and len(number) < 3)
     elif words[0].startswith("amazonlinux"):
         release = words[0].removeprefix("amazonlinux")
-        system = _rpm("amazon", release or None, "yum" if release == "2" else "dnf")
+        system = on_rpm("amazon", release or None, "yum" if release == "2" else "dnf")
     elif words[:1] == ["rhel"] and words[-1].startswith("ubi"):
-        system = _rpm("ubi", words[-1].removeprefix("ubi") or None, "dnf")
+        system = on_rpm("ubi", words[-1].removeprefix("ubi") or None, "dnf")
     else:
         return None
     holds = {"tzdata"} if tag.is_slim else {"binutils", "git", "swift", "tzdata"}
@@ -228,7 +196,7 @@ def _gcc(text: str, reference: Reference) -> BaseImage | None:
         env={"PATH": contents.PATH},
         preinstalled=_holds(tag, release) | {"g++", "gcc", "gfortran", "make"},
         sources=("https://github.com/docker-library/gcc", _HUB + "gcc"),
-        **_debian(release, tag.release is None and (not number or number[0] in _GCC)),
+        **on_apt("debian", release, tag.release is None and (not number or number[0] in _GCC)),
     )
 
 
@@ -241,11 +209,11 @@ def _corretto(text: str, reference: Reference) -> BaseImage | None:
         return None
     system: dict[str, Any]
     if tag.alpine is not None:
-        system = _alpine(tag)
+        system = on_alpine(tag.alpine)
     else:
         # A tag without one was Amazon Linux 2 until July 2026 and is 2023 since.
         release = {"al2": "2", "al2023": "2023"}.get(systems[0]) if systems else None
-        system = _rpm("amazon", release, "yum" if release == "2" else "dnf")
+        system = on_rpm("amazon", release, "yum" if release == "2" else "dnf")
     major = tag.version.split(".")[0].split("u")[0]
     name = "1.8.0" if major == "8" else major
     home = f"/usr/lib/jvm/java-{name}-amazon-corretto" if tag.alpine is None else "/usr/lib/jvm/default-jvm"
@@ -275,9 +243,9 @@ def _tomcat(text: str, reference: Reference) -> BaseImage | None:
     if number is None or len(kinds) != len(words) or len(kinds) > 1 or tag.is_slim or tag.alpine is not None:
         return None
     if "openjdk" in tag.words or tag.release in contents.DEBIAN_RELEASES:
-        system = _debian(tag.release, tag.release is None)
+        system = on_apt("debian", tag.release, tag.release is None)
     else:
-        system = _debian(tag.release, tag.release is None and len(number) < 3, "ubuntu")
+        system = on_apt("ubuntu", tag.release, tag.release is None and len(number) < 3)
     kind = kinds[0] if kinds else "jdk"
     home = "/usr/local/tomcat"
     return BaseImage(
@@ -302,7 +270,7 @@ def _caddy(text: str, reference: Reference) -> BaseImage | None:
     if words not in ([], ["builder"]) or tag.is_slim or tag.release:
         return None
     # Caddy has no image on another Linux: a tag without a word is the one on Alpine.
-    system = _alpine(tag._replace(alpine=tag.alpine or ""))
+    system = on_alpine(tag.alpine)
     is_builder = bool(words)
     holds = {"ca-certificates", "curl", "libcap"} | ({"git", "go", "xcaddy"} if is_builder else {"caddy", "mailcap"})
     return BaseImage(
@@ -328,14 +296,14 @@ def _oracle(text: str, reference: Reference) -> BaseImage | None:
         # There is no `latest` of oraclelinux any more.
         return None
     manager = "yum" if number[0] < 8 else "microdnf" if tag.is_slim else "dnf"
-    return _enterprise(text, "oraclelinux", tag.version, _kind(tag), _rpm("oracle", str(number[0]), manager),
+    return _enterprise(text, "oraclelinux", tag.version, _kind(tag), on_rpm("oracle", str(number[0]), manager),
                        "https://github.com/oracle/container-images")  # fmt: skip
 
 
 def _ubi(major: str, is_minimal: bool) -> Callable[[str, Reference], BaseImage | None]:
     def read(text: str, reference: Reference) -> BaseImage | None:
         manager = "microdnf" if is_minimal else "yum" if major == "7" else "dnf"
-        return _enterprise(text, "ubi", major, "minimal" if is_minimal else "fat", _rpm("ubi", major, manager),
+        return _enterprise(text, "ubi", major, "minimal" if is_minimal else "fat", on_rpm("ubi", major, manager),
                            "https://catalog.redhat.com/software/base-images")  # fmt: skip
 
     return read

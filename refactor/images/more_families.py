@@ -7,6 +7,7 @@ from typing import Any
 
 from refactor.images import contents
 from refactor.images.base_image import BaseImage
+from refactor.images.contents import on_alpine, on_apt, on_rpm
 from refactor.images.history import version_of
 from refactor.images.reference import Reference
 from refactor.images.since import has_come
@@ -19,55 +20,22 @@ def read_more(text: str, reference: Reference) -> BaseImage | None:
     return _READERS[reference.name](text, reference, read_tag(reference.tag or "latest"))
 
 
-def _apt(distro: str, release: str | None, floating: bool) -> dict[str, Any]:
-    return {
-        "distro": distro,
-        "release": release,
-        "libc": "glibc",
-        "is_floating": floating,
-        "shells": contents.DEBIAN_SHELLS,
-        "package_manager": "apt",
-    }
-
-
-def _apk(tag: Tag) -> dict[str, Any]:
-    return {
-        "distro": "alpine",
-        "release": tag.alpine or None,
-        "libc": "musl",
-        "is_floating": not tag.alpine,
-        "shells": contents.ALPINE_SHELLS,
-        "package_manager": "apk",
-    }
-
-
-def _rpm(distro: str, release: str | None, manager: str) -> dict[str, Any]:
-    return {
-        "distro": distro,
-        "release": release,
-        "libc": "glibc",
-        "is_floating": release is None,
-        "shells": contents.DEBIAN_SHELLS,
-        "package_manager": manager,
-    }
-
-
 def _java_system(tag: Tag, words: list[str], default: dict[str, Any]) -> dict[str, Any] | None:
     if tag.alpine is not None:
-        return _apk(tag)
+        return on_alpine(tag.alpine)
     if tag.release in contents.UBUNTU_RELEASES:
-        return _apt("ubuntu", tag.release, False)
+        return on_apt("ubuntu", tag.release, False)
     if tag.release:
-        return _apt("debian", tag.release, False)
+        return on_apt("debian", tag.release, False)
     for word in words:
         if word.startswith(("ubi", "oracle")):
             number = word.lstrip("abcdefghijklmnopqrstuvwxyz") or None
             manager = "microdnf" if "minimal" in words or word.startswith("oracle") else "dnf"
             if word.startswith("oracle") and number == "7":
                 manager = "yum"
-            return _rpm("oracle" if word.startswith("oracle") else "ubi", number, manager)
+            return on_rpm("oracle" if word.startswith("oracle") else "ubi", number, manager)
         if word.startswith("centos"):
-            return _rpm("centos", word[6:] or None, "yum")
+            return on_rpm("centos", word[6:] or None, "yum")
     return default
 
 
@@ -79,7 +47,7 @@ def _temurin(text: str, reference: Reference, tag: Tag) -> BaseImage | None:
     if any(not word.startswith(("ubi", "centos")) and word != "minimal" for word in rest) or tag.is_slim:
         return None
     # The default moved from focal to jammy, noble and (2026) resolute, at each Ubuntu LTS.
-    system = _java_system(tag, rest, _apt("ubuntu", "resolute", True))
+    system = _java_system(tag, rest, on_apt("ubuntu", "resolute", True))
     assert system is not None
     users: dict[str, tuple[int, int]] = {}
     holds = frozenset(("ca-certificates", "curl", "tzdata", "locales"))
@@ -120,17 +88,17 @@ def _openjdk(text: str, reference: Reference, tag: Tag) -> BaseImage | None:
     # library/openjdk: Debian by default up to 11 and for every -slim, Oracle Linux from 12 on.
     default: dict[str, Any]
     if tag.is_slim and major is not None and 17 < major < 21:
-        default = _apt("debian", "bullseye", False)
+        default = on_apt("debian", "bullseye", False)
     elif tag.is_slim and major is not None and major >= 21:
-        default = _apt("debian", "bookworm" if major < 25 else "trixie", False)
+        default = on_apt("debian", "bookworm" if major < 25 else "trixie", False)
     elif tag.is_slim and major in (12, 13, 14, 15):
-        default = _apt("debian", "buster", False)
+        default = on_apt("debian", "buster", False)
     elif tag.is_slim or (major is not None and major < 12):
-        default = _apt("debian", "bullseye" if major in (8, 11, 16, 17) else None, False)
+        default = on_apt("debian", "bullseye" if major in (8, 11, 16, 17) else None, False)
     elif major is None:
-        default = _apt("debian", None, True)
+        default = on_apt("debian", None, True)
     else:
-        default = _rpm("oracle", "8" if 14 <= major <= 21 else None, "microdnf")
+        default = on_rpm("oracle", "8" if 14 <= major <= 21 else None, "microdnf")
     system = _java_system(tag, rest, default)
     assert system is not None
     if tag.alpine is not None:
@@ -192,19 +160,19 @@ def _java_builder(
     vendor = "-".join(word for word in words if not word.isdigit() and word not in ("jdk", "jre"))
     system: dict[str, Any]
     if tag.alpine is not None:
-        system = _apk(tag)
+        system = on_alpine(tag.alpine)
     elif "amazoncorretto" in vendor and "debian" not in vendor:
-        system = _rpm("amazon", "2023" if "al2023" in vendor else None, "dnf" if "al2023" in vendor else "yum")
+        system = on_rpm("amazon", "2023" if "al2023" in vendor else None, "dnf" if "al2023" in vendor else "yum")
     elif "openjdk" in vendor and "adopt" not in vendor:
         number = next((int(word) for word in words if word.isdigit()), None)
         on_debian = tag.is_slim or number in (8, 11)
-        system = _apt("debian", None, True) if on_debian else _rpm("oracle", None, "microdnf")
+        system = on_apt("debian", None, True) if on_debian else on_rpm("oracle", None, "microdnf")
     elif tag.release in contents.UBUNTU_RELEASES:
-        system = _apt("ubuntu", tag.release, False)
+        system = on_apt("ubuntu", tag.release, False)
     elif tag.release:
-        system = _apt("debian", tag.release, False)
+        system = on_apt("debian", tag.release, False)
     else:
-        system = _apt("ubuntu", None, True)
+        system = on_apt("ubuntu", None, True)
     is_apk = system["package_manager"] == "apk"
     return BaseImage(
         text,
@@ -250,7 +218,7 @@ def _httpd(text: str, reference: Reference, tag: Tag) -> BaseImage | None:
     if tag.words not in ((), ("latest",)) or tag.is_slim:
         return None
     is_alpine = tag.alpine is not None
-    system = _apk(tag) if is_alpine else _apt("debian", tag.release, tag.release is None)
+    system = on_alpine(tag.alpine) if is_alpine else on_apt("debian", tag.release, tag.release is None)
     return BaseImage(
         text,
         "httpd",
@@ -279,7 +247,7 @@ def _bun(text: str, reference: Reference, tag: Tag) -> BaseImage | None:
     if words:
         return None
     is_alpine = tag.alpine is not None
-    system = _apk(tag) if is_alpine else _apt("debian", tag.release, tag.release is None)
+    system = on_alpine(tag.alpine) if is_alpine else on_apt("debian", tag.release, tag.release is None)
     return BaseImage(
         text,
         "bun",
@@ -311,11 +279,11 @@ def _deno(text: str, reference: Reference, tag: Tag) -> BaseImage | None:
     system: dict[str, Any]
     if is_alpine:
         # alpine-1.20.0 names the version of Deno.
-        version, system = tag.alpine or "", _apk(tag._replace(alpine=""))
+        version, system = tag.alpine or "", on_alpine(None)
     elif kind == "distroless":
         system = {"distro": "debian", "release": None, "libc": "glibc", "is_floating": True}
     else:
-        system = _apt(kind, None, True)
+        system = on_apt(kind, None, True)
     return BaseImage(
         text,
         "deno",
@@ -361,20 +329,20 @@ def _dotnet(kind: str) -> Callable[[str, Reference, Tag], BaseImage | None]:
         major = number[0] if number else None
         system: dict[str, Any]
         if tag.alpine is not None:
-            system = _apk(tag)
+            system = on_alpine(tag.alpine)
         elif codename:
-            system = _rpm("azurelinux", codename.removeprefix("azurelinux") or None, "tdnf")
+            system = on_rpm("azurelinux", codename.removeprefix("azurelinux") or None, "tdnf")
         elif tag.release in contents.UBUNTU_RELEASES:
-            system = _apt("ubuntu", tag.release, False)
+            system = on_apt("ubuntu", tag.release, False)
         elif tag.release:
-            system = _apt("debian", tag.release, False)
+            system = on_apt("debian", tag.release, False)
         elif major is None:
-            system = _apt("debian", None, True)
+            system = on_apt("debian", None, True)
         else:
             # The default of a version does not move: dotnet-docker, "Supported tags".
             releases = {2: "stretch", 3: "buster", 5: "buster", 6: "bullseye", 7: "bullseye"}
             release = releases.get(major, "bookworm")
-            system = _apt("debian", release, False) if major < 10 else _apt("ubuntu", "noble", major > 10)
+            system = on_apt("debian", release, False) if major < 10 else on_apt("ubuntu", "noble", major > 10)
         if is_chiseled or "distroless" in words:
             system = {**system, "shells": (), "package_manager": None}
         # The chiseled images of .NET 6 and 7 had another id at first (101), those of their lines end with this one.
@@ -431,7 +399,7 @@ def _rpm_family(family: str) -> Callable[[str, Reference, Tag], BaseImage | None
             env={"PATH": contents.PATH},
             preinstalled=frozenset(("bash", "ca-certificates", "coreutils", "curl")),
             sources=(_HUB + family,),
-            **_rpm({"amazonlinux": "amazon", "rockylinux": "rocky", "almalinux": "alma"}.get(family, family),
+            **on_rpm({"amazonlinux": "amazon", "rockylinux": "rocky", "almalinux": "alma"}.get(family, family),
                    release, manager),
         )  # fmt: skip
 

@@ -31,6 +31,12 @@ class Stage:
         """Value of ``--platform``, variables not expanded."""
         return self.from_.flag("platform")
 
+    def with_image(self, reference: str) -> Instruction:
+        """Its FROM on another image, all else as written."""
+        # The image is the first word behind the flags: FROM [flags] image [AS name].
+        start = self.from_.argument.index(self.image)
+        return self.from_.splice([(start, start + len(self.image), reference)])
+
 
 def stage_references(node: Instruction) -> tuple[str, ...]:
     """Names or numbers of stages (or images) that ``COPY --from``, ``ADD --from`` and ``RUN --mount=from=`` name."""
