@@ -92,7 +92,10 @@ def _svg(text: str) -> bytes:
     program = shutil.which("dot")
     if program is None:
         raise FileProblem("dot", "is not installed", "install Graphviz, or use --format dot and draw it elsewhere")
-    done = subprocess.run([program, "-Tsvg"], input=text.encode(), capture_output=True, check=False, timeout=120)
+    try:
+        done = subprocess.run([program, "-Tsvg"], input=text.encode(), capture_output=True, check=False, timeout=120)
+    except subprocess.TimeoutExpired:
+        raise FileProblem("dot", "draws for more than two minutes", "use --format dot and draw it elsewhere") from None
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip()
         raise FileProblem("dot", f"cannot draw it: {said}", "use --format dot and draw it elsewhere")

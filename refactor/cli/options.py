@@ -23,7 +23,7 @@ _OPTIONS = (
     click.option(
         "--preset",
         type=click.Choice(PRESETS),
-        help="safe: as --safe. modern: add cache mounts and the other opt-in ones that need a current builder.",
+        help="safe: as --safe. modern: also the opt-in ones that want a current builder or runtime.",
     ),
     click.option("--safe", is_flag=True, help="Only rewrites after which the image behaves the same by construction."),
     click.option("--unsafe", is_flag=True, help="Also rewrites for which a fact is missing."),
