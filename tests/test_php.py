@@ -164,3 +164,8 @@ def test_folders_among_the_sources_are_made_for_the_build_too() -> None:
     builder, runner = stages(text.replace("server.php", "artisan"), project(files=files))
     assert "mkdir -p storage/logs bootstrap/cache" in builder
     assert "mkdir -p storage/logs bootstrap/cache" in runner
+
+
+def test_a_development_server_is_said_to_be_one() -> None:
+    text = "FROM php:8.2-cli\nWORKDIR /app\nCOPY . .\nCMD php artisan serve --host=0.0.0.0\n"
+    assert "PHP's own web server" in refusal(text, project(), codemod="use-production-server")

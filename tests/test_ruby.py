@@ -191,3 +191,8 @@ def test_groups_of_development_are_left_out_of_a_production_image() -> None:
     assert "nothing says that the image is for production" in str(run(SERVER, files).refused)
     assert "app.rb requires rspec" in str(run(text, {**files, "app.rb": "require 'rspec'\n"}).refused)
     assert "line 6 runs rspec" in str(run(text.replace("EXPOSE", "RUN bundle exec rspec\nEXPOSE"), files).refused)
+
+
+def test_rails_in_development_is_said_to_be_so() -> None:
+    text = 'FROM ruby:3.3\nWORKDIR /app\nCOPY . .\nCMD ["bin/rails", "server", "-e", "development"]\n'
+    assert "Rails in development" in refusal(text, project("rails"), codemod="use-production-server")

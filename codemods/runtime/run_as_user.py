@@ -499,7 +499,7 @@ def _written(reading: StageReading) -> Written | Refused:
             answers.append(answer)
     start = reading.start
     if not answers:
-        shown = "" if start is None else " ".join(start.argv) or start.nodes[-1].argument
+        shown = "" if start is None else start.text
         return Refused(
             f"where the program writes that is started ({shown}) is not known: its sources are not read", BY_HAND
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from refactor import (
@@ -35,11 +34,6 @@ DJANGO = {
     "shop/wsgi.py": "from django.core.wsgi import get_wsgi_application\n\napplication = get_wsgi_application()\n",
     "requirements.txt": "django\ngunicorn\n",
 }
-INSTEAD = (
-    (r"php artisan serve\b|php -S\b", "PHP's own web server", "start php-fpm behind nginx, or Apache (php:apache)"),
-    (r"(?:bin/)?rails s(?:erver)?\b(?=.*-e development)", "Rails in development", "start it with -e production"),
-)
-"""Development servers of languages that are not read -> what to do."""
 
 
 class UseProductionServer(Codemod):
@@ -230,10 +224,6 @@ class UseProductionServer(Codemod):
             if start is None:
                 continue
             node = start.nodes[-1]
-            text = " ".join(start.argv) or node.argument
-            for pattern, name, instead in INSTEAD:
-                if re.search(pattern, text):
-                    yield refuse(node, f"the container starts {name}, a development server", instead)
             for language in recognise(reading):
                 answer = language.production_server(reading)
                 if answer is None:

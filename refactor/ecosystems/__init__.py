@@ -85,8 +85,7 @@ def program_of(reading: StageReading) -> tuple[str, ...] | Refused:
     start = reading.start
     if not files and start is not None:
         return Refused(
-            f"what is started ({' '.join(start.argv) or start.nodes[-1].argument}) is no program whose sources are"
-            " known to be in the build context",
+            f"what is started ({start.text}) is no program whose sources are known to be in the build context",
             "name the folder that is built from with --context",
         )
     return tuple(files)

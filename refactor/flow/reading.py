@@ -112,6 +112,11 @@ class Start(NamedTuple):
     def program(self) -> str:
         return self.argv[0] if self.argv else ""
 
+    @property
+    def text(self) -> str:
+        """The command, as one line where it is one, else as written."""
+        return " ".join(self.argv) or self.nodes[-1].argument
+
 
 def join(folder: str, path: str) -> str:
     """``path`` as seen from ``folder`` (absolute), normalised the way WORKDIR and COPY do."""

@@ -120,6 +120,14 @@ class PHP(Language):
 
         return () if reading.context.why_unknown is not None else tuple(production(reading, self.acts(reading)))
 
+    def production_server(self, reading: StageReading) -> Refused | None:
+        if reading.start is None or re.search(r"php artisan serve\b|php -S\b", reading.start.text) is None:
+            return None
+        return Refused(
+            "the container starts PHP's own web server, a development server",
+            "start php-fpm behind nginx, or Apache (php:apache)",
+        )
+
     def naming(self, family: str) -> Naming | None:
         from refactor.ecosystems.php.version import NAMING
 

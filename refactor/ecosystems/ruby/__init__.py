@@ -96,6 +96,11 @@ class Ruby(Language):
 
         return tuple(production(reading))
 
+    def production_server(self, reading: StageReading) -> Refused | None:
+        if reading.start is None or re.search(r"\brails s(?:erver)?\b(?=.*-e development)", reading.start.text) is None:
+            return None
+        return Refused("the container starts Rails in development, a development server", "start it with -e production")
+
     def naming(self, family: str) -> Naming | None:
         from refactor.ecosystems.ruby.version import NAMING
 
