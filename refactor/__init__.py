@@ -28,6 +28,8 @@ from refactor.codemod import (
     rewrites as rewrites,
     script_of as script_of,
     shell_at as shell_at,
+    why_lists_needed as why_lists_needed,
+    why_lists_needed_above as why_lists_needed_above,
     why_not_posix as why_not_posix,
 )
 from refactor.context import (
@@ -61,6 +63,10 @@ from refactor.ecosystems import (
     recognise as recognise,
     version_named as version_named,
 )
+from refactor.ecosystems.apart import (
+    Apart as Apart,
+    taken_apart as taken_apart,
+)
 from refactor.ecosystems.compile_caches import (
     CompileCache as CompileCache,
     compile_caches as compile_caches,
@@ -77,11 +83,12 @@ from refactor.engine.selection import (
 )
 from refactor.flow import (
     SECRET_NAME as SECRET_NAME,
+    Move as Move,
     Token as Token,
+    first_sources as first_sources,
     follows_its_words as follows_its_words,
     goes_first as goes_first,
     installs_as_root as installs_as_root,
-    is_settings as is_settings,
     is_token as is_token,
     is_within as is_within,
     leaked as leaked,
@@ -96,6 +103,10 @@ from refactor.flow import (
 from refactor.flow.independent import (
     copies_apart as copies_apart,
     only_installs as only_installs,
+)
+from refactor.flow.short_lived import (
+    ShortLived as ShortLived,
+    short_lived as short_lived,
 )
 from refactor.images import (
     BaseImage as BaseImage,
@@ -116,6 +127,7 @@ from refactor.images.retired import (
     version_end as version_end,
 )
 from refactor.shell import (
+    CACHE_PLACES as CACHE_PLACES,
     CACHES as CACHES,
     SHELL_BUILTINS as SHELL_BUILTINS,
     SYSTEM_MANAGERS as SYSTEM_MANAGERS,
@@ -128,6 +140,8 @@ from refactor.shell import (
     changes_shell as changes_shell,
     earnest as earnest,
     files_of as files_of,
+    installer as installer,
+    is_cleaned as is_cleaned,
     is_cleaning as is_cleaning,
     only_cleans as only_cleans,
     package_call as package_call,

@@ -71,6 +71,21 @@ def test_codemod_imports_only_the_public_door(path: Path) -> None:
         assert name == "refactor" or (top in sys.stdlib_module_names and top not in outside), f"{path}: {name}"
 
 
+MAX_LINES = 300
+
+
+@pytest.mark.parametrize("path", modules("codemods"), ids=lambda path: str(path.relative_to(ROOT)))
+def test_codemod_is_short_without_its_examples(path: Path) -> None:
+    """What is longer asks questions that are not its own: about files (refactor/flow), commands (refactor/shell)."""
+    text = path.read_text()
+    examples = [
+        node.end_lineno - node.lineno + 1
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Assign) and node.end_lineno and ast.unparse(node.targets[0]) == "examples"
+    ]
+    assert len(text.splitlines()) - sum(examples) <= MAX_LINES
+
+
 LANGUAGES = sorted(path.parent.name for path in (ROOT / "refactor" / "ecosystems").glob("*/__init__.py"))
 
 

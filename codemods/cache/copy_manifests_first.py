@@ -5,18 +5,17 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from functools import partial
 
 from refactor import (
     Aspect,
     BuildContext,
     Codemod,
-    Command,
-    Copied,
     Dockerfile,
     Finding,
     Install,
     Instruction,
+    Move,
     Phase,
     Refusal,
     Refused,
@@ -24,32 +23,24 @@ from refactor import (
     Replace,
     Safety,
     StageReading,
-    Step,
     Trivia,
+    first_sources,
     flow_of,
     foreign,
     goes_first,
-    is_settings,
-    is_within,
     leaves,
-    mounts_for,
     recognise,
     refuse,
     rewrites,
+    taken_apart,
     why_no_sources,
 )
 
 Node = Instruction | Trivia
-SYSTEM_MANAGERS = frozenset({"apt", "apk", "dnf", "yum", "microdnf", "zypper", "corepack"})
-HARMLESS = frozenset({"echo", "true", "mkdir", "ls", "pwd", "useradd", "adduser", "groupadd", "addgroup", "date"})
-TRUSTS = frozenset({"update-ca-certificates", "update-ca-trust"})
-ON_PATHS = frozenset({"rm", "chmod", "chown", "touch"})
 NEEDED_TO_DOWNLOAD = (
     r"git config|go env|\.netrc|\.ssh|known_hosts|\.gitconfig|GOPRIVATE|GOPROXY|go mod (?:init|edit|tidy)"
 )
-ALONE = "give the install a RUN of its own"
 PRODUCTS = ("node_modules", ".venv", "venv", "__pypackages__")
-SOURCE_SUFFIXES = (".py", ".js", ".ts", ".mjs", ".cjs", ".go", ".jsx", ".tsx", ".java", ".rb", ".php", ".rs")
 GO = {
     "go.mod": "module example.org/server\n\ngo 1.24\n\nrequire github.com/go-chi/chi/v5 v5.2.1\n",
     "go.sum": "github.com/go-chi/chi/v5 v5.2.1 h1:KOIHODQj58PmL80G2Eak4WdvUzjSJSm0vG72crDCqb8=\n",
@@ -325,17 +316,17 @@ class CopyManifestsFirst(Codemod):
             reading = StageReading.of(file, stage, context)
             languages = recognise(reading)
             other = None if languages else foreign(reading)
-            if other and other.build and _first_broad_copy(reading, other.build, ()) is not None:
+            if other and other.build and first_sources(reading, other.build, ()) is not None:
                 yield refuse(other.build.node, *other.refused)
             for language in languages:
                 for install in language.installs(reading):
                     if isinstance(install, Install):
-                        broad = _first_broad_copy(reading, install.step, install.manifests)
+                        broad = first_sources(reading, install.step, install.manifests)
                         if broad is not None:
                             yield self._reorder(reading, install, broad)
                             # The next pass sees the stage as it is then.
                             return
-                    elif _first_broad_copy(reading, install[0], ()) is not None:
+                    elif first_sources(reading, install[0], ()) is not None:
                         yield refuse(install[0].node, install[1].because, install[1].hint)
 
     def _reorder(self, reading: StageReading, install: Install, broad: Instruction) -> Finding | Refusal:
@@ -351,7 +342,7 @@ class CopyManifestsFirst(Codemod):
                 "name the folder that is built from with --context",
             )
         reason = _why_not_products(reading, install) or _why_not_written(install)
-        parts = _apart_from_build(reading, install) if install.new_command else _take_apart(reading, install)
+        parts = taken_apart(reading, install)
         if isinstance(parts, Refused):
             return refuse(node, parts.because, parts.hint)
         if reason is not None:
@@ -361,10 +352,11 @@ class CopyManifestsFirst(Codemod):
             reason = _why_not_new(reading, segment)
             if reason is not None:
                 return refuse(node, reason.because, reason.hint)
+        move = Move(broad, node, install.manifests, partial(flow_of, file, context))
         above: list[Node] = []
         below: list[Node] = []
         for instruction, trivia in segment[:-1]:
-            where = instruction is not broad and _place(reading, instruction, broad, install)
+            where = instruction is not broad and goes_first(reading, instruction, move)
             if isinstance(where, Refused) and install.new_command and instruction.keyword == "RUN":
                 # It worked on the sources before anything was installed, and still does.
                 where = False
@@ -414,28 +406,6 @@ def _stands_apart(file: Dockerfile, node: Node) -> bool:
     return index > 0 and _is_blank(file.nodes[index - 1])
 
 
-@lru_cache(maxsize=1)
-def _sources_copied(reading: StageReading) -> tuple[Copied, ...]:
-    return tuple(copied for copied in reading.copies if copied.is_folder or copied.source.endswith(SOURCE_SUFFIXES))
-
-
-def _first_broad_copy(reading: StageReading, step: Step, manifests: Sequence[str]) -> Instruction | None:
-    """The first copy of sources before the install, None where only manifests are copied before it."""
-    wanted = set(manifests)
-    position = reading.position(step.node)
-    for copied in _sources_copied(reading):
-        if reading.position(copied.node) > position:
-            break
-        if copied.is_folder:
-            files = reading.context.files(copied.source)
-            is_known = isinstance(files, tuple) and wanted.issuperset(files)
-            if not is_known and not is_settings(reading, copied):
-                return copied.node
-        elif copied.source not in wanted:
-            return copied.node
-    return None
-
-
 def _why_not_products(reading: StageReading, install: Install) -> Refused | None:
     folder = reading.in_context(install.folder, install.step.node)
     if install.new_command or folder is None:
@@ -466,60 +436,6 @@ def _why_not_written(install: Install) -> Refused | None:
     return None
 
 
-def _take_apart(reading: StageReading, install: Install) -> tuple[str | None, str | None] | Refused:
-    """The text of the RUN up to the install and of the rest; (None, None) where the RUN stays as it is."""
-    step = install.step
-    script, node = step.script, step.node
-    last = install.commands[-1]
-    if script is None or script.opaque is not None:
-        return Refused(
-            f"the RUN that installs cannot be read: {script.opaque if script else 'it has a heredoc'}", ALONE
-        )
-    following = [command for command in script.commands if command.span[0] >= last.span[1]]
-    if not following or all(_is_cleanup(command, install) for command in following):
-        return None, None
-    if not script.is_and_list or node.json is not None or node.has_inner_comment:
-        return Refused("the install shares its RUN with other commands that are not simply joined by &&", ALONE)
-    entered = _enters_folder(script.commands[0])
-    if any(
-        command.name in {"cd", "export", "set", "."} or not command.words
-        for command in script.commands[1 if entered else 0 :]
-    ):
-        return Refused("the install shares its RUN with commands that change the shell's folder or variables", ALONE)
-    end = next(i for i, item in enumerate(script.top) if item.span[0] <= last.span[0] < item.span[1])
-    if end + 1 >= len(script.top):
-        return None, None
-    split = script.top[end + 1].span[0]
-    early, late = (
-        mounts_for(reading, step, [command for command in script.commands if (command.span[0] < split) is is_early])
-        for is_early in (True, False)
-    )
-    folder = f"cd {entered} && " if entered else ""
-    if node.text.partition(node.raw_argument)[0].rstrip(" \t").endswith("\n"):
-        # The author's flags stand on lines of their own.
-        early, late = (flags and f"{flags}\\\n    " for flags in (early, late))
-    return (
-        f"RUN {early}{_joined(script.text[: script.top[end].span[1]])}",
-        f"RUN {late}{folder}{_joined(script.text[split:])}",
-    )
-
-
-def _enters_folder(command: Command) -> str | None:
-    """The folder that a RUN which opens with `cd folder` works in, as written; both halves then start with that."""
-    if command.name != "cd" or len(command.words) != 2 or command.assignments or command.redirects:
-        return None
-    folder = command.words[1]
-    return folder.text if folder.value and not folder.value.startswith("-") else None
-
-
-def _apart_from_build(reading: StageReading, install: Install) -> tuple[str, None]:
-    """A RUN of its own for what the build would otherwise download itself."""
-    step = install.step
-    flags = "".join(f"{flag} " for flag in mounts_for(reading, step, ()).split() if "type=cache" in flag)
-    folder = "" if install.folder == step.workdir else f"cd {install.folder} && "
-    return f"RUN {flags}{folder}{install.new_command}", None
-
-
 def _why_not_new(reading: StageReading, segment: Sequence[tuple[Instruction, object]]) -> Refused | None:
     """Credentials and addresses that a download needs are set up behind the copy."""
     for instruction, _ in segment[:-1]:
@@ -531,17 +447,6 @@ def _why_not_new(reading: StageReading, segment: Sequence[tuple[Instruction, obj
                 "move it above the copy",
             )
     return None
-
-
-def _joined(text: str) -> str:
-    # Continuations of the author's text were folded into blanks; long lists read better one command a line.
-    return " ".join(text.split()) if "'" not in text and '"' not in text else text.strip()
-
-
-def _is_cleanup(command: Command, install: Install) -> bool:
-    return command.name in {"rm", "true"} or any(
-        call.command is command and call.action in {"clean", "remove"} for call in install.step.calls
-    )
 
 
 def _segment(
@@ -564,110 +469,6 @@ def _segment(
         if node is last:
             break
     return segment
-
-
-def _place(reading: StageReading, node: Instruction, broad: Instruction, install: Install) -> bool | Refused:
-    """Whether an instruction between the copy and the install goes above the manifests (True) or stays below."""
-    line = reading.file.line_of(node)
-    if node.keyword in {"COPY", "ADD"}:
-        return goes_first(reading, node, broad)
-    if node.keyword in {"ENV", "ARG", "LABEL", "EXPOSE", "USER", "SHELL", "MAINTAINER", "STOPSIGNAL"}:
-        return True
-    if node.keyword == "WORKDIR":
-        step = reading.step(node)
-        relative = [
-            copied.node
-            for copied in reading.copies
-            if copied.node.destination is not None
-            and not copied.node.destination.startswith("/")
-            and reading.position(copied.node) < reading.position(node)
-        ]
-        if relative and step is not None:
-            return Refused(f"WORKDIR on line {line} comes after a copy to a relative path", "write WORKDIR before COPY")
-        return True
-    if node.keyword == "RUN":
-        step = reading.step(node)
-        if step is not None and step.script is not None and step.script.opaque is None and step.commands:
-            if all(_is_system_command(reading, step, command) for command in step.commands) or _is_setting(
-                reading, step
-            ):
-                return True
-            if all(_is_harmless(reading, step, command, install) for command in step.commands):
-                return False
-        return Refused(
-            f"the RUN on line {line} comes between the copy and the install, and may change what the install reads",
-            "move it below the install if it does not matter there",
-        )
-    return Refused(f"{node.keyword} on line {line} comes between the copy and the install")
-
-
-def _is_system_command(reading: StageReading, step: Step, command: Command) -> bool:
-    """The command reads nothing of the context, and writes nothing where the context is copied to."""
-    call = next((call for call in step.calls if call.command is command), None)
-    if call is not None:
-        named = call.manager in {"npm", "yarn", "pnpm"} and call.action == "global-install"
-        tools = (
-            call.manager == "pip"
-            and call.action == "install"
-            and bool(call.packages)
-            and not call.has("-r", "-e", "-c")
-        )
-        plain = all(word.value is not None and not word.value.startswith((".", "/")) for word in call.packages)
-        if call.manager == "venv":
-            return all(_is_apart(reading, step, word.value) for word in call.operands)
-        return call.manager in SYSTEM_MANAGERS or ((named or tools) and plain)
-    if command.name == "set":
-        return all(arg.startswith("-") for arg in command.args)
-    if command.name in {"mkdir", "install"}:
-        paths = [arg for arg in command.args if not arg.startswith("-")]
-        return (command.name == "mkdir" or "-d" in command.args) and all(_is_apart(reading, step, p) for p in paths)
-    if command.name == "rm":
-        return all(arg.startswith(("-", "/var/", "/tmp/", "/root/.cache")) for arg in command.args)
-    return command.name in TRUSTS | HARMLESS - {"ls", "pwd"}
-
-
-def _is_apart(reading: StageReading, step: Step, path: str | None) -> bool:
-    """Nothing is copied to the path, in it or above it without being known not to be there."""
-    if path is None or any(sign in path for sign in "*?$~{"):
-        return False
-    place = posixpath.normpath(posixpath.join(step.workdir, path))
-    below = any(copied.target == place or copied.target.startswith(place + "/") for copied in reading.copies)
-    return not below and reading.in_context(place) is None
-
-
-def _is_setting(reading: StageReading, step: Step) -> bool:
-    """Settings of a language's tool (`bundle config set`): they read nothing, and write outside of what is copied."""
-    flow = flow_of(reading.file, reading.context)
-    acts = next(one.acts for one in flow.steps(reading) if one.step is step)
-    copied = {one.target for one in reading.copies}
-    return all(
-        act.effect.by
-        and not act.effect.reads
-        and not act.effect.needs
-        and not act.effect.removes
-        and act.effect.why_unknown is None
-        and not any(is_within(str(path), folder) for path in act.effect.writes for folder in copied)
-        for act in acts
-    )
-
-
-def _is_harmless(reading: StageReading, step: Step, command: Command, install: Install) -> bool:
-    """The command can run after the install as well: it touches nothing that the install reads."""
-    if command.name in HARMLESS:
-        return True
-    if command.name not in ON_PATHS:
-        return False
-    read = {path for manifest in install.manifests for path in reading.in_image(manifest, install.step.node)}
-    for arg in command.args:
-        if arg.startswith(("-", "+")) or (command.name in {"chmod", "chown"} and arg == command.args[0]):
-            continue
-        if any(sign in arg for sign in "*?$[`"):
-            return False
-        path = posixpath.normpath(posixpath.join(step.workdir, arg))
-        touched = any(other == path or other.startswith(path.rstrip("/") + "/") for other in read)
-        if touched and command.name in {"rm", "chown"}:
-            return False
-    return True
 
 
 def _manifest_copies(

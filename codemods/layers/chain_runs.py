@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -12,9 +11,7 @@ from refactor import (
     Aspect,
     BuildContext,
     Codemod,
-    Command,
     Dockerfile,
-    Files,
     Finding,
     Instruction,
     Option,
@@ -28,23 +25,18 @@ from refactor import (
     Stage,
     StageReading,
     Trivia,
-    files_of,
+    installer,
     is_cleaning,
     leaves,
-    package_call,
     package_calls,
     refuse,
     rewrites,
     script_of,
+    short_lived,
     why_not_one_list,
 )
 
-INSTALLS = frozenset({"install", "update", "upgrade", "clean", "remove", "autoremove"})
 GROUPABLE = ("`cd` ", "`export` ", "`pushd` ")
-MAX_DISTANCE = 10
-"""RUNs between a thing and its removal: more of them, cached apart so far, are not one thing."""
-
-
 FOR_A_LINTER = r"(?i)\s*#\s*(?:dockerfix|hadolint|tally|check|shellcheck)\b"
 
 
@@ -306,9 +298,7 @@ class ChainRuns(Codemod):
         else:
             stretches = _installations(links)
             if stage.index in file.shipped:
-                for link in links:
-                    link.reading = StageReading.of(file, stage, context)
-                for stretch in _made_and_removed(links):
+                for stretch in _made_and_removed(StageReading.of(file, stage, context), links):
                     if isinstance(stretch, Refusal):
                         yield stretch
                     else:
@@ -347,8 +337,6 @@ class _Run:
 class _Link:
     """A RUN as a link of a chain: what keeps it from being one, and where."""
 
-    reading: StageReading | None = None
-
     def __init__(self, file: Dockerfile, run: _Run, previous: _Run | None) -> None:
         self.node = run.node
         self.comments = run.comments
@@ -372,24 +360,6 @@ class _Link:
         script = self.script
         calls = () if isinstance(script, str) else package_calls(script)
         return tuple(call for call in calls if call.manager in SYSTEM_MANAGERS)
-
-    @cached_property
-    def files(self) -> Files:
-        step = None if self.reading is None else self.reading.step(self.node)
-        if self.reading is None or step is None or isinstance(self.script, str):
-            return Files(frozenset(), frozenset())
-        reading = self.reading
-        return files_of(self.script, step.workdir, lambda word: reading.expand(word, self.node))
-
-    @cached_property
-    def made(self) -> frozenset[str]:
-        """Paths and packages (as `apt:git`) that the RUN makes."""
-        return self.files.made | frozenset(_packages(self.calls, "install"))
-
-    @cached_property
-    def gone(self) -> frozenset[str]:
-        """Paths and packages that the RUN takes away again, whoever made them."""
-        return self.files.removed | frozenset(_packages(self.calls, "remove"))
 
 
 def _consecutive(nodes: Sequence[Instruction | Trivia]) -> Iterator[list[_Run]]:
@@ -437,10 +407,10 @@ def _goes_on(first: _Link, second: _Link) -> bool:
         return False
     if all(is_cleaning(command, and_scratch=True) for command in second.script.commands):
         return any(is_cleaning(command, first.calls[-1].manager, True) for command in second.script.commands)
-    manager = _installer(second)
-    if manager is None or manager != _installer(first) or second.calls[0].action == "update":
+    manager = None if isinstance(second.script, str) else installer(second.script)
+    if manager is None or second.calls[0].action == "update":
         return False
-    if isinstance(first.script, str) or is_cleaning(first.script.commands[-1]):
+    if isinstance(first.script, str) or manager != installer(first.script) or is_cleaning(first.script.commands[-1]):
         return False
     if second.comments and any(call.action == "install" for call in first.calls):
         # Two installs that the author explains apart.
@@ -451,79 +421,20 @@ def _goes_on(first: _Link, second: _Link) -> bool:
     return not own or why_not_one_list(own[-1], second.calls[0]) is None
 
 
-def _installer(link: _Link) -> str | None:
-    """The one system package manager that all commands of a script are for."""
-    calls = link.calls
-    if isinstance(link.script, str) or any(call.action not in INSTALLS for call in calls):
-        return None
-    managers = {call.manager for call in calls}
-    is_pure = len(managers) == 1 and all(_is_installing(command) for command in link.script.commands)
-    return calls[0].manager if is_pure else None
-
-
-def _is_installing(command: Command) -> bool:
-    call = package_call(command)
-    if call is not None:
-        return call.manager in SYSTEM_MANAGERS
-    # A lone assignment is `PACKAGE=curl`: it is for the next command, so the two are one thing to the author.
-    return is_cleaning(command, and_scratch=True) or not command.words or command.name in {"true", ":"}
-
-
-def _made_and_removed(links: Sequence[_Link]) -> Iterator[tuple[int, int] | Refusal]:
+def _made_and_removed(reading: StageReading, links: Sequence[_Link]) -> Iterator[tuple[int, int] | Refusal]:
     """Stretches from where a thing is made to where it is removed."""
-    for index, link in enumerate(links):
-        if not index or not link.gone:
-            continue
-        starts = [start for gone in sorted(link.gone) if (start := _start(links, index, gone)) is not None]
-        start = min(starts, default=index)
-        apart = [at for at in range(start + 1, index) if not _has_to_do(links[at], link)]
+    runs = [(link.node, None if isinstance(link.script, str) else link.script) for link in links]
+    for start, end, apart in short_lived(reading, runs):
         if apart:
             first, other = links[start].node, links[apart[0]].node
             yield refuse(
-                link.node,
+                links[end].node,
                 f"it removes what `{_shown(first)}` made, which its layer keeps; but `{_shown(other)}`, which stands"
                 " between, has nothing to do with that",
                 "make, use and remove a thing in RUNs that follow one another, or in one",
             )
-        elif start < index:
-            yield start, index
-
-
-def _start(links: Sequence[_Link], index: int, gone: str) -> int | None:
-    """The first of the last few RUNs that makes the thing that the RUN at ``index`` removes."""
-    return next((at for at in range(max(0, index - MAX_DISTANCE), index) if _makes(links[at], gone)), None)
-
-
-def _makes(link: _Link, gone: str) -> bool:
-    if gone in link.made:
-        return True
-    if any(sign in gone for sign in "*?["):
-        import fnmatch
-
-        return any(fnmatch.fnmatchcase(path, gone) for path in link.made)
-    return any(path.startswith(gone + "/") for path in link.files.made)
-
-
-def _has_to_do(between: _Link, remover: _Link) -> bool:
-    """Whether a RUN works with what the other one removes: makes it too, names it, or is what packages were for."""
-    if any(":" in gone for gone in remover.gone if not gone.startswith(("/", "$"))):
-        return True
-    if any(_makes(between, gone) for gone in remover.gone):
-        return True
-    # As written there, and with the values of variables.
-    commands = () if isinstance(remover.script, str) else remover.script.commands
-    written = [arg for command in commands if command.name == "rm" for arg in command.args]
-    names = {posixpath.basename(gone.rstrip("*?/")) for gone in (*remover.gone, *written) if gone[:1] != "-"}
-    return any(name in between.node.argument for name in names - {""})
-
-
-def _packages(calls: Sequence[PackageCall], action: str) -> Iterator[str]:
-    for call in calls:
-        if call.action == action:
-            yield from (f"{call.manager}:{word.literal}" for word in call.packages)
-            virtual = call.option("--virtual", "-t") if call.manager == "apk" else None
-            if virtual is not None:
-                yield f"{call.manager}:{virtual}"
+        else:
+            yield start, end
 
 
 def _shown(node: Instruction) -> str:

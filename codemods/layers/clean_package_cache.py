@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
 
 from refactor import (
-    CACHES,
+    CACHE_PLACES,
     Aspect,
     Body,
     BuildContext,
@@ -21,17 +20,17 @@ from refactor import (
     Remove,
     Replace,
     Safety,
-    ShellScript,
     StageReading,
     body_of,
-    called_scripts,
+    is_cleaned,
     is_cleaning,
     leaves,
-    lives_on_lists,
     only_cleans,
     package_calls,
     refuse,
     rewrites,
+    why_lists_needed,
+    why_lists_needed_above,
 )
 
 CLEANINGS = {
@@ -39,12 +38,6 @@ CLEANINGS = {
     "yum": "yum clean all",
     "microdnf": "microdnf clean all",
     "zypper": "zypper clean --all",
-}
-PLACES = {
-    **CACHES,
-    "pip": ("/root/.cache", "~/.cache", "$HOME/.cache"),
-    "npm": ("/root/.npm", "~/.npm", "$HOME/.npm"),
-    "yarn": ("/usr/local/share/.cache", "/root/.cache", "~/.cache"),
 }
 INDEXLESS = frozenset(("update", "install", "upgrade", "remove", "clean"))
 """What apk does without an index on disk."""
@@ -355,7 +348,7 @@ class CleanPackageCache(Codemod):
         for stage in file.stages:
             reading = StageReading.of(file, stage, context)
             runs = [(node, body_of(file, node)) for node in stage.instructions if node.keyword == "RUN"]
-            needed = _lists_needed_after(reading, runs)
+            needed = why_lists_needed(reading, runs)
             results = []
             for (node, body), reason in zip(runs, needed):
                 if isinstance(body, str):
@@ -375,17 +368,17 @@ class CleanPackageCache(Codemod):
         names: list[str] = []
         for manager in dict.fromkeys(call.manager for call in calls):
             own = [call for call in calls if call.manager == manager]
-            if manager not in PLACES or _is_mounted(node, manager):
+            if manager not in CACHE_PLACES or _is_mounted(node, manager):
                 continue
             if manager == "apk":
                 found = _without_index(body, own) if _has_no_cache(reading) else []
                 changes += found
                 has_index = not found and any(call.action == "update" for call in own)
-                if has_index and not _is_cleaned(script, manager, own):
+                if has_index and not is_cleaned(script, manager, own):
                     behind.append(f"{_sudo(own)}rm -rf /var/cache/apk/*")
                 elif not found:
                     continue
-            elif _is_cleaned(script, manager, own):
+            elif is_cleaned(script, manager, own):
                 continue
             elif manager == "apt":
                 # Without an update of its own the RUN adds no lists, and removing those of a layer below frees nothing.
@@ -393,7 +386,7 @@ class CleanPackageCache(Codemod):
                     c.action for c in own
                 }:
                     continue
-                reason = why_needed or _why_children_need_lists(file, context).get(reading.stage.index)
+                reason = why_needed or why_lists_needed_above(file, context).get(reading.stage.index)
                 if reason is not None:
                     return refuse(node, reason, "run apt-get update there")
                 behind.append(f"{_sudo(own)}{LISTS}")
@@ -510,77 +503,7 @@ def _late_cleanings(file: Dockerfile, runs: Sequence[tuple[Instruction, Body | s
 
 
 def _is_mounted(node: Instruction, manager: str) -> bool:
-    return any(place in mount for mount in node.flag_values("mount") for place in PLACES[manager])
-
-
-def _is_cleaned(script: ShellScript, manager: str, own: Sequence[PackageCall]) -> bool:
-    places = PLACES[manager]
-    # Lists come with the update, all other caches with the installs.
-    fills = {"update"} if manager == "apt" else {"install", "upgrade", "update", "ci", "add"}
-    last = max((call.command.span for call in own if call.action in fills), default=(0, 0))
-    for command in script.commands:
-        if command.span < last or command.name not in {"rm", "find"}:
-            continue
-        if any(arg.startswith(places) or arg in places for arg in command.args):
-            return True
-        if command.name == "rm" and any(
-            arg.rstrip("/*") in {"/root/.cache", "/var/cache", "/var/lib/apt"} for arg in command.args
-        ):
-            return True
-    cleanings = [call for call in own if call.action == "clean" and call.command.span > last]
-    if manager == "apt":
-        # `apt-get clean` leaves the lists, `distclean` takes them too (apt-get(8)).
-        return any(call.verb in {"distclean", "dist-clean"} for call in cleanings)
-    return bool(cleanings)
-
-
-def _lists_needed_after(reading: StageReading, runs: Sequence[tuple[Instruction, Body | str]]) -> list[str | None]:
-    """For each RUN, and before them all as the last entry, why a later one needs the lists that are there, if so."""
-    needed: list[str | None] = [None]
-    for node, body in reversed(runs):
-        needed.append(needed[-1] if isinstance(body, str) else _why_needed(reading, node, body.script, needed[-1]))
-    before = needed.pop()
-    return [*reversed(needed), before]
-
-
-def _why_needed(reading: StageReading, node: Instruction, script: ShellScript, after: str | None) -> str | None:
-    """Why the RUN, or else what comes after it, needs package lists; None where it makes its own."""
-    uses: list[tuple[tuple[int, int], str | None]] = []
-    line = reading.file.line_of(node)
-    for call in package_calls(script):
-        if call.manager == "apt" and call.action == "update" and not call.command.is_conditional:
-            uses.append((call.command.span, None))
-        elif call.manager == "apt" and call.action in {"install", "upgrade"} and not _is_paired(script, call):
-            uses.append((call.command.span, f"the RUN on line {line} relies on the package lists of this one"))
-    for command, path, text in called_scripts(reading, node, script):
-        if text is None:
-            reason = f"line {line} runs {path}, which is not in the build context and may rely on the package lists"
-            uses.append((command.span, reason))
-        elif lives_on_lists(text):
-            uses.append((command.span, f"{path}, run on line {line}, relies on the package lists of this one"))
-    return min(uses)[1] if uses else after
-
-
-def _is_paired(script: ShellScript, install: PackageCall) -> bool:
-    """Whether an update stands right in front of the install, under the same condition if there is one."""
-    start = install.command.span[0]
-    ends = (call.command.span[1] for call in package_calls(script) if call.manager == "apt" and call.action == "update")
-    return any(script.text[end:start].strip() in {"&&", ";"} for end in ends if end < start)
-
-
-@lru_cache(maxsize=1)
-def _why_children_need_lists(file: Dockerfile, context: BuildContext) -> Mapping[int, str]:
-    """Why a stage that is built from another one needs its package lists, by the index of that other stage."""
-    found: dict[int, str] = {}
-    for child in reversed(file.stages):
-        parent = file.stage_before(child.index, child.image)
-        if parent is not None:
-            runs = [(node, body_of(file, node)) for node in child.instructions if node.keyword == "RUN"]
-            reading = StageReading.of(file, child, context)
-            reason = _lists_needed_after(reading, runs)[-1] or found.get(child.index)
-            if reason is not None:
-                found[parent.index] = reason
-    return found
+    return any(place in mount for mount in node.flag_values("mount") for place in CACHE_PLACES[manager])
 
 
 def _sudo(own: Sequence[PackageCall]) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from refactor.codemod.codemod import Codemod, Option, Phase, Settings
 from refactor.codemod.example import Example, leaves, rewrites
 from refactor.codemod.finding import FileEdit, Finding, Refusal, Safety, refuse
-from refactor.codemod.scripts import Body, body_of, called_scripts, lives_on_lists, script_of, shell_at, why_not_posix
+from refactor.codemod.package_lists import lives_on_lists, why_lists_needed, why_lists_needed_above
+from refactor.codemod.scripts import Body, body_of, called_scripts, script_of, shell_at, why_not_posix
 from refactor.model.aspects import Aspect
 
 __all__ = [
@@ -28,5 +29,7 @@ __all__ = [
     "rewrites",
     "script_of",
     "shell_at",
+    "why_lists_needed",
+    "why_lists_needed_above",
     "why_not_posix",
 ]

@@ -132,16 +132,6 @@ def _is_known_to_bring_lists(reading: StageReading, path: str) -> bool:
     return name in _SETTINGS
 
 
-_INSTALLS = r"\b(?:apt(?:-get)?|aptitude)\b[^\n;&|#]*\b(?:install|upgrade|dist-upgrade)\b"
-_UPDATES = r"\b(?:apt(?:-get)?|aptitude)\b[^\n;&|#]*\bupdate\b"
-
-
-def lives_on_lists(text: str) -> bool:
-    """Whether a shell script installs Debian packages before it updates the lists, as far as its text says."""
-    installs, updates = re.search(_INSTALLS, text), re.search(_UPDATES, text)
-    return installs is not None and (updates is None or updates.start() > installs.start())
-
-
 def why_not_posix(file: Dockerfile, node: Instruction) -> str | None:
     """Why the shell in force at ``node`` is no POSIX shell as far as known; None where it is one."""
     stage = file.stage_of(node)

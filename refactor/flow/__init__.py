@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from refactor.flow.between import goes_first, is_settings, why_no_sources
+from refactor.flow.between import Move, first_sources, goes_first, why_no_sources
 from refactor.flow.closure import Unseen, is_shell, named, unseen_copies, why_not_seen, why_unseen
 from refactor.flow.places import all_copies, origin_of, origins, source_of
 from refactor.flow.roots import INITS, SHELLS, Root, peeled, roots_of
@@ -13,14 +13,15 @@ __all__ = [
     "INITS",
     "SECRET_NAME",
     "SHELLS",
+    "Move",
     "Root",
     "Token",
     "Unseen",
     "all_copies",
+    "first_sources",
     "follows_its_words",
     "goes_first",
     "installs_as_root",
-    "is_settings",
     "is_shell",
     "is_token",
     "is_within",

@@ -1,25 +1,152 @@
-"""Where a copy that stands between the copy of the sources and an install goes when these two change places."""
+"""Where an instruction that stands between the copy of the sources and an install goes when these two change places."""
 
 from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from refactor.context import Unknown
 from refactor.flow.closure import is_of_program, why_copy_unseen
-from refactor.flow.reading import Copied, Refused, StageReading, join
+from refactor.flow.reading import Copied, Refused, StageReading, Step, join
 from refactor.flow.user import is_within
+from refactor.shell import SYSTEM_MANAGERS, Command
 from refactor.syntax import Instruction
+
+if TYPE_CHECKING:
+    from refactor.flow.graph import Flow
 
 _SETTINGS = ("/etc", "/root", "/home", "/usr/local/etc", "/usr/local/share/ca-certificates", "/usr/share")
 """Where package managers look for settings, credentials and certificates."""
 _OF_THE_SYSTEM = r"/(?:bin|etc|home|lib|opt|root|sbin|srv|tmp|usr|var)(?:/|\Z)"
 _CODE = r".*\.(?:[cm]?[jt]sx?|cs|go|java|kt|php|py|rb|rs|scala)"
+_HARMLESS = frozenset({"echo", "true", "mkdir", "ls", "pwd", "useradd", "adduser", "groupadd", "addgroup", "date"})
+_TRUSTS = frozenset({"update-ca-certificates", "update-ca-trust"})
+_ON_PATHS = frozenset({"rm", "chmod", "chown", "touch"})
+_SOURCE_SUFFIXES = (".py", ".js", ".ts", ".mjs", ".cjs", ".go", ".jsx", ".tsx", ".java", ".rb", ".php", ".rs")
 _ABOVE = "move it above the copy of the sources, if the install needs it"
 
 
-def goes_first(reading: StageReading, node: Instruction, sources: Instruction) -> bool | Refused:
+class Move:
+    """An install that is to come before the copy of the sources: ``sources`` is the copy, ``install`` the RUN,
+    ``manifests`` the context paths of everything that it reads; ``flow`` gives the graph of the file, where it is asked
+    for."""
+
+    __slots__ = ("flow", "install", "manifests", "sources")
+
+    def __init__(
+        self, sources: Instruction, install: Instruction, manifests: Sequence[str], flow: Callable[[], Flow]
+    ) -> None:
+        self.sources, self.install, self.manifests, self.flow = sources, install, manifests, flow
+
+
+def goes_first(reading: StageReading, node: Instruction, move: Move) -> bool | Refused:
+    """Whether an instruction between the copy and the install goes above the manifests (True) or stays below."""
+    line = reading.file.line_of(node)
+    if node.keyword in {"COPY", "ADD"}:
+        return _copy_goes_first(reading, node, move.sources)
+    if node.keyword in {"ENV", "ARG", "LABEL", "EXPOSE", "USER", "SHELL", "MAINTAINER", "STOPSIGNAL"}:
+        return True
+    if node.keyword == "WORKDIR":
+        step = reading.step(node)
+        relative = [
+            copied.node
+            for copied in reading.copies
+            if copied.node.destination is not None
+            and not copied.node.destination.startswith("/")
+            and reading.position(copied.node) < reading.position(node)
+        ]
+        if relative and step is not None:
+            return Refused(f"WORKDIR on line {line} comes after a copy to a relative path", "write WORKDIR before COPY")
+        return True
+    if node.keyword == "RUN":
+        step = reading.step(node)
+        if step is not None and step.script is not None and step.script.opaque is None and step.commands:
+            if all(_is_system_command(reading, step, command) for command in step.commands) or _is_setting(
+                reading, step, move
+            ):
+                return True
+            if all(_is_harmless(reading, step, command, move) for command in step.commands):
+                return False
+        return Refused(
+            f"the RUN on line {line} comes between the copy and the install, and may change what the install reads",
+            "move it below the install if it does not matter there",
+        )
+    return Refused(f"{node.keyword} on line {line} comes between the copy and the install")
+
+
+def _is_system_command(reading: StageReading, step: Step, command: Command) -> bool:
+    """The command reads nothing of the context, and writes nothing where the context is copied to."""
+    call = next((call for call in step.calls if call.command is command), None)
+    if call is not None:
+        named = call.manager in {"npm", "yarn", "pnpm"} and call.action == "global-install"
+        tools = (
+            call.manager == "pip"
+            and call.action == "install"
+            and bool(call.packages)
+            and not call.has("-r", "-e", "-c")
+        )
+        plain = all(word.value is not None and not word.value.startswith((".", "/")) for word in call.packages)
+        if call.manager == "venv":
+            return all(_is_apart(reading, step, word.value) for word in call.operands)
+        return call.manager in SYSTEM_MANAGERS or call.manager == "corepack" or ((named or tools) and plain)
+    if command.name == "set":
+        return all(arg.startswith("-") for arg in command.args)
+    if command.name in {"mkdir", "install"}:
+        paths = [arg for arg in command.args if not arg.startswith("-")]
+        return (command.name == "mkdir" or "-d" in command.args) and all(_is_apart(reading, step, p) for p in paths)
+    if command.name == "rm":
+        return all(arg.startswith(("-", "/var/", "/tmp/", "/root/.cache")) for arg in command.args)
+    return command.name in _TRUSTS | _HARMLESS - {"ls", "pwd"}
+
+
+def _is_apart(reading: StageReading, step: Step, path: str | None) -> bool:
+    """Nothing is copied to the path, in it or above it without being known not to be there."""
+    if path is None or any(sign in path for sign in "*?$~{"):
+        return False
+    place = posixpath.normpath(posixpath.join(step.workdir, path))
+    below = any(copied.target == place or copied.target.startswith(place + "/") for copied in reading.copies)
+    return not below and reading.in_context(place) is None
+
+
+def _is_setting(reading: StageReading, step: Step, move: Move) -> bool:
+    """Settings of a language's tool (`bundle config set`): they read nothing, and write outside of what is copied."""
+    flow = move.flow()
+    acts = next(one.acts for one in flow.steps(reading) if one.step is step)
+    copied = {one.target for one in reading.copies}
+    return all(
+        act.effect.by
+        and not act.effect.reads
+        and not act.effect.needs
+        and not act.effect.removes
+        and act.effect.why_unknown is None
+        and not any(is_within(str(path), folder) for path in act.effect.writes for folder in copied)
+        for act in acts
+    )
+
+
+def _is_harmless(reading: StageReading, step: Step, command: Command, move: Move) -> bool:
+    """The command can run after the install as well: it touches nothing that the install reads."""
+    if command.name in _HARMLESS:
+        return True
+    if command.name not in _ON_PATHS:
+        return False
+    read = {path for manifest in move.manifests for path in reading.in_image(manifest, move.install)}
+    for arg in command.args:
+        if arg.startswith(("-", "+")) or (command.name in {"chmod", "chown"} and arg == command.args[0]):
+            continue
+        if any(sign in arg for sign in "*?$[`"):
+            return False
+        path = posixpath.normpath(posixpath.join(step.workdir, arg))
+        touched = any(other == path or other.startswith(path.rstrip("/") + "/") for other in read)
+        if touched and command.name in {"rm", "chown"}:
+            return False
+    return True
+
+
+def _copy_goes_first(reading: StageReading, node: Instruction, sources: Instruction) -> bool | Refused:
     """Whether a COPY or ADD goes before the install (True: the install may read what it brings, such as
     ``/etc/pip.conf``), or stays behind it with the sources (False: it brings sources, or what the container starts).
 
@@ -52,13 +179,13 @@ def goes_first(reading: StageReading, node: Instruction, sources: Instruction) -
     if not any(_has_sources(reading, copied) for copied in own):
         start = reading.start
         is_started = start is not None and any(copied.target in start.argv for copied in own)
-        return not is_started and all(not copied.is_folder or is_settings(reading, copied) for copied in own)
+        return not is_started and all(not copied.is_folder or _is_settings(reading, copied) for copied in own)
     if any(is_within(target, folder) for folder in _SETTINGS):
         return Refused(f"line {line} copies sources to {target}, where the install may look for its settings", _ABOVE)
     return False
 
 
-def is_settings(reading: StageReading, copied: Copied) -> bool:
+def _is_settings(reading: StageReading, copied: Copied) -> bool:
     """Settings or certificates for programs of the image: no sources, to where package managers look for such."""
     return any(is_within(copied.target, folder) for folder in _SETTINGS) and not _has_sources(reading, copied)
 
@@ -93,6 +220,28 @@ def brings_sources(reading: StageReading, node: Instruction) -> bool:
     return node.keyword in {"COPY", "ADD"} and any(_has_sources(reading, one) for one in reading.copied_by(node))
 
 
+@lru_cache(maxsize=1)
+def _sources_copied(reading: StageReading) -> tuple[Copied, ...]:
+    return tuple(copied for copied in reading.copies if copied.is_folder or copied.source.endswith(_SOURCE_SUFFIXES))
+
+
+def first_sources(reading: StageReading, step: Step, manifests: Sequence[str]) -> Instruction | None:
+    """The first copy of sources before the install, None where only manifests are copied before it."""
+    wanted = set(manifests)
+    position = reading.position(step.node)
+    for copied in _sources_copied(reading):
+        if reading.position(copied.node) > position:
+            break
+        if copied.is_folder:
+            files = reading.context.files(copied.source)
+            is_known = isinstance(files, tuple) and wanted.issuperset(files)
+            if not is_known and not _is_settings(reading, copied):
+                return copied.node
+        elif copied.source not in wanted:
+            return copied.node
+    return None
+
+
 def why_no_sources(reading: StageReading, node: Instruction, manifests: Sequence[str]) -> str | None:
     """Why a copy is not known to bring sources beside the manifests: a folder that holds nothing else is hardly the one
     that is built from, and what an install reads of it proves nothing. None where a source was seen."""
@@ -105,4 +254,4 @@ def why_no_sources(reading: StageReading, node: Instruction, manifests: Sequence
     return "nothing but manifests was found there"
 
 
-__all__ = ["brings_sources", "goes_first", "is_settings", "why_no_sources"]
+__all__ = ["Move", "brings_sources", "first_sources", "goes_first", "why_no_sources"]

@@ -2,7 +2,17 @@
 
 from refactor.shell.command import Command, Word
 from refactor.shell.files import Files, downloads, files_of, operands, option, with_folders
-from refactor.shell.installs import CACHES, SYSTEM_MANAGERS, asks, is_cleaning, only_cleans, why_not_one_list
+from refactor.shell.installs import (
+    CACHE_PLACES,
+    CACHES,
+    SYSTEM_MANAGERS,
+    asks,
+    installer,
+    is_cleaned,
+    is_cleaning,
+    only_cleans,
+    why_not_one_list,
+)
 from refactor.shell.managers import PackageCall, package_call, package_calls
 from refactor.shell.pipes import earnest, why_not_pipefail, why_other_in_bash
 from refactor.shell.reader import read
@@ -10,6 +20,7 @@ from refactor.shell.script import SHELL_BUILTINS, Item, ShellScript, changes_she
 
 __all__ = [
     "CACHES",
+    "CACHE_PLACES",
     "SHELL_BUILTINS",
     "SYSTEM_MANAGERS",
     "Command",
@@ -23,6 +34,8 @@ __all__ = [
     "downloads",
     "earnest",
     "files_of",
+    "installer",
+    "is_cleaned",
     "is_cleaning",
     "only_cleans",
     "operands",

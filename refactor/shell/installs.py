@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from refactor.shell.command import Command
-from refactor.shell.managers import PackageCall, package_call
+from refactor.shell.managers import PackageCall, package_call, package_calls
 from refactor.shell.script import ShellScript
 
 SYSTEM_MANAGERS = frozenset(("apt", "apk", "dnf", "yum", "microdnf", "zypper"))
@@ -45,6 +45,13 @@ CACHES: Mapping[str, tuple[str, ...]] = {
     "zypper": ("/var/cache/zypp",),
 }
 """Where a manager keeps package lists and archives."""
+CACHE_PLACES: Mapping[str, tuple[str, ...]] = {
+    **CACHES,
+    "pip": ("/root/.cache", "~/.cache", "$HOME/.cache"),
+    "npm": ("/root/.npm", "~/.npm", "$HOME/.npm"),
+    "yarn": ("/usr/local/share/.cache", "/root/.cache", "~/.cache"),
+}
+"""The same, of managers of languages too, as a script may write it."""
 _SCRATCH = ("/tmp/", "/var/tmp/", "/root/.cache/", "/var/cache/", "/var/log/")
 
 
@@ -134,3 +141,45 @@ def is_cleaning(command: Command, manager: str | None = None, and_scratch: bool 
 def only_cleans(script: ShellScript, manager: str | None = None) -> bool:
     """Whether all commands of a script are cleanings (of ``manager``, if one is given)."""
     return bool(script.commands) and all(is_cleaning(command, manager) for command in script.commands)
+
+
+def is_cleaned(script: ShellScript, manager: str, own: Sequence[PackageCall]) -> bool:
+    """Whether the script itself removes what ``own``, its calls of ``manager``, leave in a cache."""
+    places = CACHE_PLACES[manager]
+    # Lists come with the update, all other caches with the installs.
+    fills = {"update"} if manager == "apt" else {"install", "upgrade", "update", "ci", "add"}
+    last = max((call.command.span for call in own if call.action in fills), default=(0, 0))
+    for command in script.commands:
+        if command.span < last or command.name not in {"rm", "find"}:
+            continue
+        if any(arg.startswith(places) or arg in places for arg in command.args):
+            return True
+        if command.name == "rm" and any(
+            arg.rstrip("/*") in {"/root/.cache", "/var/cache", "/var/lib/apt"} for arg in command.args
+        ):
+            return True
+    cleanings = [call for call in own if call.action == "clean" and call.command.span > last]
+    if manager == "apt":
+        # `apt-get clean` leaves the lists, `distclean` takes them too (apt-get(8)).
+        return any(call.verb in {"distclean", "dist-clean"} for call in cleanings)
+    return bool(cleanings)
+
+
+_OF_INSTALLS = frozenset(("install", "update", "upgrade", "clean", "remove", "autoremove"))
+
+
+def installer(script: ShellScript) -> str | None:
+    """The one system package manager that all commands of a script are for; None where there is another command."""
+    calls = [call for call in package_calls(script) if call.manager in SYSTEM_MANAGERS]
+    managers = {call.manager for call in calls}
+    if len(managers) != 1 or any(call.action not in _OF_INSTALLS for call in calls):
+        return None
+    return calls[0].manager if all(_is_of_install(command) for command in script.commands) else None
+
+
+def _is_of_install(command: Command) -> bool:
+    call = package_call(command)
+    if call is not None:
+        return call.manager in SYSTEM_MANAGERS
+    # A lone assignment is `PACKAGE=curl`: it is for the next command, so the two are one thing to the author.
+    return is_cleaning(command, and_scratch=True) or not command.words or command.name in {"true", ":"}
