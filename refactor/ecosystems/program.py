@@ -70,7 +70,7 @@ def project_folder(program: Program, manifest: str) -> tuple[str, str] | Refused
 
     reading = program.reading
     # A task of a framework may write anywhere in the project: what it was copied from counts.
-    made = program.made if program.act is None else source_of(reading, program.path)
+    made = program.made if program.act is None else source_of(reading, program.path) or _beside(program)
     if made is None:
         return Refused(f"{program.path} is not copied from the build context", "copy the project as one folder")
     own = posixpath.dirname(made)
@@ -88,6 +88,17 @@ def project_folder(program: Program, manifest: str) -> tuple[str, str] | Refused
     if place == "/":
         return Refused("the application lies in /, among the system's own files", "set a WORKDIR, /app say")
     return root, place
+
+
+def _beside(program: Program) -> str | None:
+    """Where in the context a program would lie that a task of the project makes among its sources."""
+    from refactor.flow.places import source_of
+
+    folder = program.act.call.folder if program.act is not None and program.act.call is not None else None
+    source = None if folder in {None, "/"} else source_of(program.reading, folder or "/")
+    if source is None or not program.path.startswith(f"{folder}/"):
+        return None
+    return posixpath.join(source, program.path[len(f"{folder}/") :])
 
 
 class Sliced(Protocol):

@@ -9,20 +9,34 @@ from collections.abc import Collection
 from refactor.ecosystems import system
 from refactor.flow.reading import Refused, Step
 from refactor.flow.user import is_within
+from refactor.shell import Command
 
 _ON_FILES = frozenset({"chmod", "chown", "chgrp", "touch", "ln", "install", "setcap"})
 _FROM_ELSEWHERE = frozenset({"cp", "mv", "tee"})
 """What they put there may be the builder's alone."""
 
 
-def repeated(step: Step, line: int, trees: Collection[str]) -> tuple[str, ...] | Refused:
+def works_on_files(command: Command) -> bool:
+    """A command that changes nothing but the files that it names."""
+    name = posixpath.basename(command.name or "")
+    return name in _ON_FILES | _FROM_ELSEWHERE | {"mkdir", "sed"} or (
+        name in system.SILENT and bool(command.redirects)
+    )
+
+
+def repeated(
+    step: Step, line: int, trees: Collection[str], over: Collection[Command] = ()
+) -> tuple[str, ...] | Refused:
     """The commands of a RUN that set the system up (users, modules of a server, folders outside of the sources), as the
-    runner repeats them; () where there are none. Work on files of the build is not among them: those come over."""
+    runner repeats them; () where there are none. Work on files of the build is not among them: those come over, as do
+    the files that the commands ``over`` change."""
     found: list[str] = []
     made: set[str] = set()
     for command in step.commands:
         name = posixpath.basename(command.name or "")
         if not system.is_set_up(command) or name == "rm" or (name in system.SILENT and not command.redirects):
+            continue
+        if any(command is one for one in over):
             continue
         paths = [word for word in command.args if word.startswith("/")]
         outside = [path for path in paths if not any(is_within(path, tree) for tree in trees)]

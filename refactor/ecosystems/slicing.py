@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from refactor.ecosystems import system
 from refactor.ecosystems.deployed import why_other_start
 from refactor.ecosystems.ecosystem import SplitPlan
 from refactor.ecosystems.program import Needs, Program, Runner, Sliced
-from refactor.ecosystems.set_up import repeated
+from refactor.ecosystems.set_up import repeated, works_on_files
 from refactor.ecosystems.split import Role, assemble, builder_name
 from refactor.flow.closure import why_unseen
 from refactor.flow.effects import SYSTEM, Path
@@ -23,7 +23,7 @@ from refactor.images import lookup
 from refactor.syntax import Instruction
 
 if TYPE_CHECKING:
-    from refactor.flow.graph import Act, Flow
+    from refactor.flow.graph import Act, Flow, FlowStep
 
 _ON_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 _WIDE = frozenset((*SYSTEM, *_ON_PATH, "/usr/lib", "/usr/share", "/usr/local", "/usr/local/lib", "/home", "/root"))
@@ -77,6 +77,8 @@ class _Slicer:
         self.evidence: list[str] = []
         self.again: dict[Instruction, str] = {}
         """What the runner does of a RUN that builds and sets the system up."""
+        self.copied: Collection[str] = ()
+        """What the runner gets from the builder."""
         self.last_build = max(reading.position(act.step.step.node) for act in acts)
 
     def plan(self, programs: tuple[Program, ...] | Refused) -> SplitPlan | Refused | None:
@@ -91,6 +93,7 @@ class _Slicer:
         wanted = self._needs(programs)
         if isinstance(wanted, Refused):
             return wanted
+        self.copied = wanted.paths
         asked = self._packages(wanted, None)
         if isinstance(asked, Refused):
             return asked
@@ -233,6 +236,7 @@ class _Slicer:
             needed={} if runner is None else wanted.packages,
             programs=wanted.programs,
             build_only=built_with,
+            builder=builder_name(self.reading),
             not_called=self.language.programs,
         )
 
@@ -250,7 +254,7 @@ class _Slicer:
             yield f"HEALTHCHECK on line {reading.file.line_of(health)} calls programs"
         for step in reading.runs:
             line = reading.file.line_of(step.node)
-            is_mixed = system.system_role(step) is None and repeated(step, line, self._trees())
+            is_mixed = system.system_role(step) is None and self._repeated(step)
             if step.node not in packages.roles and (is_mixed or self._set_up(step) == Role.BOTH):
                 yield f"line {line} sets the system up"
 
@@ -385,7 +389,7 @@ class _Slicer:
             elif step.keyword == "RUN" and node not in roles:
                 roles[node] = (Role.BUILDER if node in packages.shared else None) or self._set_up(step) or Role.BUILDER
                 if roles[node] == Role.BUILDER and system.system_role(step) is None:
-                    again = repeated(step, reading.file.line_of(node), self._trees())
+                    again = self._repeated(step)
                     if isinstance(again, Refused):
                         return again
                     if again:
@@ -407,20 +411,34 @@ class _Slicer:
         role = system.system_role(step)
         if role != Role.BOTH:
             return role
-        names = {posixpath.basename(command.name or "") for command in step.commands}
-        if names <= {"chmod", "chown", "touch", "ln", "install", "mkdir"} and not self._is_apart(step):
-            # It works on files that the builder has: with these it comes over.
+        acts = [act for act in self._flow_step(step).acts if act.effect.reads or act.effect.writes]
+        if acts and all(self._comes_over(act) for act in acts):
             return Role.BUILDER
         return role
 
-    def _is_apart(self, step: Step) -> bool:
-        """Nothing that it works on is made by another step, or lies among the sources."""
-        flow_step = next(one for one in self.flow.steps(self.reading) if one.step is step)
-        for act in flow_step.acts:
-            for path in (*act.effect.reads, *(path for path, _ in act.effect.carries)):
-                if isinstance(path, str) and self.flow.makers(self.reading, path, flow_step.acts[0]):
-                    return False
-        return True
+    def _repeated(self, step: Step) -> tuple[str, ...] | Refused:
+        over = [act.call.command for act in self._flow_step(step).acts
+                if act.call is not None and self._comes_over(act)]  # fmt: skip
+        return repeated(step, self.reading.file.line_of(step.node), self._trees(), over)
+
+    def _flow_step(self, step: Step) -> FlowStep:
+        return next(one for one in self.flow.steps(self.reading) if one.step is step)
+
+    def _comes_over(self, act: Act) -> bool:
+        """It changes files that the runner gets from the builder as it left them. Those of packages, and those that a
+        step only sets up, are in the runner without it."""
+        if act.call is None or not works_on_files(act.call.command):
+            return False
+        paths = [*act.effect.reads, *(path for path, _ in act.effect.carries)]
+        if act.call.command.redirects:
+            paths += act.effect.writes
+        if act.call.name == "mkdir":
+            return all(isinstance(path, str) and self._is_copied(path) for path in act.effect.writes)
+        return any(isinstance(path, str) and (self._is_copied(path) or any(is_within(path, tree) for tree in self._trees()))
+                   and self.flow.makers(self.reading, path, act) for path in paths)  # fmt: skip
+
+    def _is_copied(self, path: str) -> bool:
+        return any(is_within(path, one) for one in self.copied)
 
 
 def _tops(paths: Mapping[str, str]) -> dict[str, str]:

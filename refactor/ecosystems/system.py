@@ -437,11 +437,13 @@ def _repositories(
     if reason is not None:
         return reason
     has = runner.preinstalled if runner is not None else frozenset[str]()
-    if builder is not None and _manager(reading) == "apt" and "ca-certificates" in has:
+    if builder is not None and _manager(reading) == "apt" and _is_same_release(reading, runner):
         # The same release on both sides: its lists of repositories and their keys are of use there as they
-        # are.
+        # are. Most repositories speak TLS.
         text = "\n".join(step.node.argument for step in steps)
-        copies = [f"COPY --from={builder} /etc/apt /etc/apt"]
+        certificates = _text(reading, ("ca-certificates",), False)
+        copies = [] if "ca-certificates" in has or isinstance(certificates, Refused) else [certificates]
+        copies.append(f"COPY --from={builder} /etc/apt /etc/apt")
         if "/usr/share/keyrings" in text or re.search(r"\|\s*(?:sudo\s+(?:-E\s+)?)?(?:ba)?sh\b", text):
             copies.append(f"COPY --from={builder} /usr/share/keyrings /usr/share/keyrings")
         return frozenset(), tuple(copies)
@@ -467,6 +469,11 @@ def _repositories(
                     f"install {name} in the same RUN, or split by hand",
                 )
     return frozenset(step.node for step in found), ()
+
+
+def _is_same_release(reading: StageReading, runner: BaseImage | None) -> bool:
+    image = reading.image
+    return runner is None or (image is not None and (image.distro, image.release) == (runner.distro, runner.release))
 
 
 def _is_system_call(step: Step, command: Command) -> bool:

@@ -78,7 +78,7 @@ _RUNTIME = _words(
 _T64 = "trixie"
 
 # -dev package: run-time packages; "release:name" starts with that release, before it another name or none is
-# known. Ubuntu's names stand in _UBUNTU where they differ. "+" joins several packages.
+# known. Ubuntu's names stand in _UBUNTU where they differ. "+" joins several packages, of the next line too.
 _DEBIAN = """
 libpq-dev                   libpq5
 libmariadb-dev              buster:libmariadb3
@@ -123,8 +123,14 @@ liblapack-dev               liblapack3
 libopenblas-dev             libopenblas-base buster:libopenblas-base bullseye:libopenblas0
 libatlas-base-dev           libatlas3-base trixie:?
 libev-dev                   libev4 trixie:libev4t64
-libevent-dev                jessie:libevent-2.0-5 buster:libevent-2.1-6 bullseye:libevent-2.1-7
-                            trixie:libevent-2.1-7t64
+libevent-dev                jessie:libevent-2.0-5+libevent-core-2.0-5+libevent-extra-2.0-5+
+                                libevent-openssl-2.0-5+libevent-pthreads-2.0-5
+                            buster:libevent-2.1-6+libevent-core-2.1-6+libevent-extra-2.1-6+
+                                libevent-openssl-2.1-6+libevent-pthreads-2.1-6
+                            bullseye:libevent-2.1-7+libevent-core-2.1-7+libevent-extra-2.1-7+
+                                libevent-openssl-2.1-7+libevent-pthreads-2.1-7
+                            trixie:libevent-2.1-7t64+libevent-core-2.1-7t64+libevent-extra-2.1-7t64+
+                                libevent-openssl-2.1-7t64+libevent-pthreads-2.1-7t64
 librdkafka-dev              librdkafka1
 freetds-dev                 libsybdb5+libct4
 libsodium-dev               stretch:libsodium18 buster:libsodium23
@@ -309,8 +315,14 @@ libncurses-dev              bionic:libncurses5+libtinfo5 focal:libncurses6+libti
 libncurses5-dev             libncurses5+libtinfo5 focal:libncurses6+libtinfo6
 libncursesw5-dev            libncursesw5+libtinfo5 focal:libncursesw6+libtinfo6
 libgdbm-dev                 xenial:libgdbm3 bionic:libgdbm5 focal:libgdbm6 noble:libgdbm6t64
-libevent-dev                xenial:libevent-2.0-5 bionic:libevent-2.1-6 focal:libevent-2.1-7
-                            noble:libevent-2.1-7t64
+libevent-dev                xenial:libevent-2.0-5+libevent-core-2.0-5+libevent-extra-2.0-5+
+                                libevent-openssl-2.0-5+libevent-pthreads-2.0-5
+                            bionic:libevent-2.1-6+libevent-core-2.1-6+libevent-extra-2.1-6+
+                                libevent-openssl-2.1-6+libevent-pthreads-2.1-6
+                            focal:libevent-2.1-7+libevent-core-2.1-7+libevent-extra-2.1-7+
+                                libevent-openssl-2.1-7+libevent-pthreads-2.1-7
+                            noble:libevent-2.1-7t64+libevent-core-2.1-7t64+libevent-extra-2.1-7t64+
+                                libevent-openssl-2.1-7t64+libevent-pthreads-2.1-7t64
 unixodbc-dev                libodbc1 jammy:libodbc2+libodbcinst2
 libpcre3-dev                libpcre3
 libatlas-base-dev           libatlas3-base
@@ -523,6 +535,9 @@ def classify(package: str, distro: str, release: str | None) -> SystemPackage:
         return SystemPackage(name, "runtime", (name,))
     if name.endswith(("-jdk", "-jdk-headless")):
         return SystemPackage(name, "unknown", (name,))
+    if re.fullmatch(r"php\d?(?:\.\d)?-dev", name):
+        # phpize and the headers that extensions are compiled with; PHP itself loads no library of it.
+        return SystemPackage(name, "build-only", ())
     if name.endswith(("-dev", "-headers")):
         # Headers of a library that is not in the table: build-only, and its library's name is not known.
         return SystemPackage(name, "build-only", None)
@@ -570,7 +585,7 @@ def _table(distro: str) -> dict[str, list[tuple[str, str]]]:
     if table is None:
         table = {}
         text = _DEBIAN if distro == "debian" else _UBUNTU
-        for line in text.replace("\n ", " ").split("\n"):
+        for line in re.sub(r"\+\s+", "+", text).replace("\n ", " ").split("\n"):
             if line:
                 name, *entries = line.split()
                 parts = (entry.rpartition(":") for entry in entries)

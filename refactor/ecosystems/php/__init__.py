@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from refactor.ecosystems.ecosystem import Rewrite, Written
 from refactor.ecosystems.table import Language
+from refactor.flow.places import source_of
 from refactor.flow.reading import Refused, StageReading, Step
 from refactor.flow.roots import Root, roots_of
 
@@ -24,9 +25,20 @@ _PUBLIC = ("public", "", "web", "html", "www", "src", "app/webroot")
 _VALUED = frozenset(("-d", "-c", "-S", "-t", "-z", "-f"))
 
 
+def _is_server(root: Root) -> bool:
+    """It serves the start page of a folder."""
+    from refactor.ecosystems.php.packaged import FPM, SERVICES
+
+    name = root.words[1] if root.name == "service" and len(root.words) > 1 else root.name
+    is_script = posixpath.dirname(root.words[0]) == "/etc/init.d"
+    if root.name == "service" or is_script:
+        return re.fullmatch(SERVICES, name) is not None
+    return name in _SERVERS or re.fullmatch(FPM, name) is not None
+
+
 class PHP(Language):
     name = "PHP"
-    families = frozenset({"php", "composer"})
+    families = frozenset({"php", "composer", "swoole", "frankenphp"})
     programs = _SERVERS | frozenset(
         """php composer composer.phar artisan console pecl docker-php-ext-install docker-php-ext-enable
         docker-php-ext-configure docker-php-source""".split()
@@ -49,7 +61,7 @@ class PHP(Language):
         words = root.words
         if root.name in {"composer", "composer.phar"}:
             return Refused(f"{root.where} calls composer at every start", "call it in a RUN")
-        if root.name in _SERVERS:
+        if _is_server(root):
             return "index.php"
         if root.name != "php":
             return words[0] if re.search(self.sources, words[0]) else None
@@ -62,15 +74,19 @@ class PHP(Language):
         return next(iter(named), None)
 
     def _program(self, reading: StageReading, root: Root, word: str) -> Program | Refused | None:
-        if root.name not in _SERVERS:
+        if not _is_server(root):
             return super()._program(reading, root, word)
+        from refactor.ecosystems.php.packaged import document_roots
         from refactor.ecosystems.program import Program
 
-        for folder in _PUBLIC:
+        roots = self.roots(reading)
+        served = () if isinstance(roots, Refused) else tuple(document_roots(reading, roots))
+        for folder in (*served, *_PUBLIC):
             place = posixpath.normpath(posixpath.join(root.folder, folder, word))
-            maker = self.flow(reading).trace(reading, place)
-            if maker is not None and maker.kind == "context":
-                return Program(root, place, None, maker.path, reading, self.flow(reading))
+            # Tasks of frameworks may write into its folder: what it was copied from counts.
+            source = source_of(reading, place)
+            if source and self.flow(reading).makers(reading, place):
+                return Program(root, place, None, source, reading, self.flow(reading))
         return Refused(
             f"no start page (index.php) that {root.where} serves is copied below {root.folder} from the context",
             "set WORKDIR to the folder of the application",

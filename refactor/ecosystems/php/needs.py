@@ -10,6 +10,7 @@ from refactor.context.literals import is_test
 from refactor.ecosystems import system
 from refactor.ecosystems.calls import Found
 from refactor.ecosystems.ecosystem import Rewrite, Written
+from refactor.ecosystems.php.packaged import FOLDER, is_packaged
 from refactor.ecosystems.php.tools import EXTENSIONS, project_of
 from refactor.ecosystems.program import Needs, Program, Runner, project_folder
 from refactor.ecosystems.written import folders_written
@@ -29,6 +30,8 @@ _ENVIRONMENTS = ("APP_ENV", "SYMFONY_ENV", "ENVIRONMENT")
 _OF_DEVELOPMENT = (
     r"(?i)(?:^|/)(?:tests?|spec|fixtures|factories|seeders|seeds|DataFixtures|vendor)/|(?:^|/)config/bundles\.php$"
 )
+OFFICIAL = frozenset({"php", "swoole", "frankenphp"})
+"""Families of images on docker-library/php, whose layout they share."""
 PROGRAMS_OF_BUILDS = frozenset({"git", "unzip", "zip", "p7zip-full", "autoconf", "libtool", "re2c"})
 """What composer and phpize call."""
 
@@ -50,8 +53,9 @@ def needs(program: Program, files: Sequence[str], acts: Sequence[Act]) -> Needs 
     called = _called(_texts(program, files))
     if isinstance(called, Refused):
         return called
-    made = [path for act in acts for path in act.effect.writes if path in EXTENSIONS]
+    made = [path for act in acts for path in act.effect.writes if isinstance(path, str)]
     paths = {path: "extensions of PHP, and their settings" for path in EXTENSIONS if path in made}
+    paths.update({path: "pecl compiles it" for path in made if path.startswith(FOLDER)})
     return Needs({**paths, folder[1]: "the application"}, called)
 
 
@@ -70,18 +74,21 @@ def _called(texts: Mapping[str, str]) -> dict[str, str] | Refused:
 def why_not_split(reading: StageReading, acts: Sequence[Act]) -> Refused | None:
     """The benefit gate, and images whose layout is not known."""
     image = reading.image
-    if image is None or image.family == "php":
+    if image is None or image.family in OFFICIAL or is_packaged(reading):
         installed = {word.literal for _, call in reading.calls if call.manager in system.MANAGERS
                      for word in call.packages}  # fmt: skip
         tools = any("composer" in act.text or "docker-php-ext" in act.text for act in acts)
         if system.build_only(reading) or (tools and installed & PROGRAMS_OF_BUILDS):
             return None
+        smaller = "its packages of PHP would be installed again" if is_packaged(reading) else "PHP has no smaller image"
         return Refused(
-            "the stage has no packages that only its build needs, and PHP has no smaller image: a second stage would"
-            " not be smaller"
+            f"the stage has no packages that only its build needs, and {smaller}: a second stage would not be smaller"
         )
     name = "Composer" if image.family == "composer" else reading.stage.image
-    return Refused(f"{name} is no image of PHP, and where its packages put extensions is not known", "start from php")
+    return Refused(
+        f"{name} is no image of PHP, and no package of Debian or Ubuntu that has PHP is installed",
+        "start from php, or install php-cli, php-fpm or libapache2-mod-php by apt-get",
+    )
 
 
 def runner(reading: StageReading, wish: str | None) -> Runner | Refused:

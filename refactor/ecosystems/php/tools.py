@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from refactor.context import Unknown
 from refactor.ecosystems.ecosystem import Rewrite
 from refactor.ecosystems.php.composer import Project, read_project
+from refactor.ecosystems.php.packaged import extension, is_packaged
 from refactor.flow.effects import Effect, Invocation, Path
 from refactor.flow.graph import Act
 from refactor.flow.reading import Refused, StageReading, Step, join
@@ -20,8 +21,9 @@ _MANIFESTS = ("composer.json", "composer.lock", "symfony.lock", "auth.json")
 _TASKS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "artisan": (
         "artisan",
-        r"(?:config|route|view|event|package|storage|key|optimize|icons|filament|livewire|vendor|octane)(?::[\w:-]+)?\Z",
-        ("bootstrap/cache", "storage", "public", ".env"),
+        r"(?:config|route|view|event|package|storage|key|optimize|icons|filament|livewire|vendor|octane|laravels)"
+        r"(?::[\w:-]+)?\Z",
+        ("bootstrap/cache", "storage", "public", "config", "bin", ".env"),
     ),
     "console": (
         "bin/console",
@@ -37,6 +39,9 @@ def effect(call: Invocation) -> Effect | None:
     package = call.package
     if package is not None and package.manager == "composer":
         return _composer(call, package)
+    if call.name == "pecl" and is_packaged(call.reading):
+        names = call.operands[1:] if call.operands[:1] == ("install",) else ()
+        return Effect(writes=tuple(extension(call.reading, name) for name in names), needs=("network",))
     if call.name in {"docker-php-ext-install", "docker-php-ext-enable", "docker-php-ext-configure", "pecl"}:
         is_network = call.name == "pecl" and call.operands[:1] == ("install",)
         return Effect(writes=(*EXTENSIONS, "/usr/src"), needs=("network",) if is_network else ())
