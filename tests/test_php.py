@@ -163,9 +163,104 @@ def test_folders_among_the_sources_are_made_for_the_build_too() -> None:
     )
     builder, runner = stages(text.replace("server.php", "artisan"), project(files=files))
     assert "mkdir -p storage/logs bootstrap/cache" in builder
-    assert "mkdir -p storage/logs bootstrap/cache" in runner
+    assert "mkdir" not in runner, "they come over with the application"
+    assert "COPY --from=builder /app ." in runner
 
 
 def test_a_development_server_is_said_to_be_one() -> None:
     text = "FROM php:8.2-cli\nWORKDIR /app\nCOPY . .\nCMD php artisan serve --host=0.0.0.0\n"
     assert "PHP's own web server" in refusal(text, project(), codemod="use-production-server")
+
+
+PACKAGED = """
+FROM ubuntu:24.04
+RUN apt-get update && apt-get install -y software-properties-common
+RUN add-apt-repository -y ppa:ondrej/php && apt-get update
+RUN apt-get install -y git nginx php8.4-fpm php8.4-cli php8.4-dev php-pear libevent-dev
+RUN pecl install event-3.1.4 && echo "extension=event.so" > /etc/php/8.4/cli/conf.d/event.ini
+COPY --from=composer:2 /usr/bin/composer /usr/local/bin/composer
+COPY deploy/pool.conf /etc/php/8.4/fpm/pool.d/www.conf
+RUN sed -i 's/8/4/' /etc/php/8.4/fpm/pool.d/www.conf
+RUN chmod 640 /etc/php/8.4/fpm/php-fpm.conf
+WORKDIR /shop
+COPY . .
+RUN composer install
+CMD service php8.4-fpm start && nginx -c /shop/deploy/nginx.conf
+"""
+SERVED = project(
+    files={
+        "deploy/pool.conf": "pm.max_children = 8\n",
+        "deploy/nginx.conf": "http {\n  server {\n    root /shop/front;\n  }\n}\n",
+        "front/index.php": "<?php echo 1;\n",
+    }
+)
+
+
+def test_php_of_packages_gets_them_from_the_same_archive() -> None:
+    builder, runner = stages(PACKAGED, SERVED)
+    assert (
+        runner
+        == """\
+FROM ubuntu:24.04 AS runner
+RUN apt-get update \\
+    && apt-get install -y --no-install-recommends ca-certificates \\
+    && rm -rf /var/lib/apt/lists/*
+COPY --from=builder /etc/apt /etc/apt
+RUN apt-get update \\
+    && apt-get install -y \\
+        nginx \\
+        php8.4-fpm \\
+        php8.4-cli \\
+        libevent-2.1-7t64 \\
+        libevent-core-2.1-7t64 \\
+        libevent-extra-2.1-7t64 \\
+        libevent-openssl-2.1-7t64 \\
+        libevent-pthreads-2.1-7t64 \\
+    && rm -rf /var/lib/apt/lists/*
+RUN echo "extension=event.so" > /etc/php/8.4/cli/conf.d/event.ini
+RUN chmod 640 /etc/php/8.4/fpm/php-fpm.conf
+WORKDIR /shop
+COPY --from=builder /usr/lib/php/20240924/event.so /usr/lib/php/20240924/event.so
+COPY --from=builder /shop .
+COPY --from=builder /etc/php/8.4/fpm/pool.d/www.conf /etc/php/8.4/fpm/pool.d/www.conf
+CMD service php8.4-fpm start && exec nginx -c /shop/deploy/nginx.conf
+"""
+    )
+    assert "sed -i" in builder, "the pool's settings are changed once, and come over as they are then"
+    assert "COPY composer.json composer.lock ./\nRUN composer install\nCOPY . ." in builder.replace("\n\n", "\n")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"root /shop/front": "root /elsewhere"}, "no start page (index.php)"),
+        ({"php8.4-cli": "php8.3-cli"}, "install packages of one version by name"),
+        ({"service php8.4-fpm": "service memcached"}, "memcached"),
+        ({" git nginx": " nginx", "software-properties-common": "apt-utils", "php8.4-dev php-pear libevent-dev": "",
+          "RUN pecl install event-3.1.4 && echo": "RUN echo", "apt-utils": "ca-certificates"},
+         "would be installed again"),
+    ],
+)  # fmt: skip
+def test_php_of_packages_that_is_not_known_is_refused(change: dict[str, str], reason: str) -> None:
+    text, files = PACKAGED, dict(SERVED)
+    for old, new in change.items():
+        text = text.replace(old, new)
+        files["deploy/nginx.conf"] = files["deploy/nginx.conf"].replace(old, new)
+    assert reason in refusal(text, files)
+
+
+def test_settings_that_the_sources_bring_stay_behind_them() -> None:
+    text = PACKAGED.replace(" /etc/php/8.4/fpm/pool.d/www.conf\nRUN chmod", " deploy/pool.conf\nRUN chmod")
+    text = text.replace("RUN sed -i 's/8/4/' deploy/pool.conf\n", "")
+    text = text.replace("RUN composer install", "RUN sed -i 's/8/4/' deploy/pool.conf\nRUN composer install")
+    builder, runner = stages(text, SERVED)
+    assert "COPY . .\nRUN sed -i" in builder
+    assert "sed" not in runner
+
+
+def test_images_on_those_of_php_keep_their_layout() -> None:
+    text = SERVER.replace("php:8.2-cli-bookworm", "phpswoole/swoole:6.0-php8.3-bookworm")
+    _, runner = stages(text, project())
+    assert runner.startswith("FROM phpswoole/swoole:6.0-php8.3-bookworm AS runner\n")
+    assert "install -y --no-install-recommends libzip4 " in runner
+    assert "COPY --from=builder /usr/local/lib/php/extensions" in runner

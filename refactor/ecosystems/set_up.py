@@ -19,9 +19,7 @@ _FROM_ELSEWHERE = frozenset({"cp", "mv", "tee"})
 def works_on_files(command: Command) -> bool:
     """A command that changes nothing but the files that it names."""
     name = posixpath.basename(command.name or "")
-    return name in _ON_FILES | _FROM_ELSEWHERE | {"mkdir", "sed"} or (
-        name in system.SILENT and bool(command.redirects)
-    )
+    return name in _ON_FILES | _FROM_ELSEWHERE | {"mkdir", "sed"} or (name in system.SILENT and bool(command.redirects))
 
 
 def repeated(

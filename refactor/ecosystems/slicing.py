@@ -434,11 +434,15 @@ class _Slicer:
             paths += act.effect.writes
         if act.call.name == "mkdir":
             return all(isinstance(path, str) and self._is_copied(path) for path in act.effect.writes)
-        return any(isinstance(path, str) and (self._is_copied(path) or any(is_within(path, tree) for tree in self._trees()))
-                   and self.flow.makers(self.reading, path, act) for path in paths)  # fmt: skip
+        return any(
+            isinstance(path, str)
+            and self._is_copied(path, *self._trees())
+            and self.flow.makers(self.reading, path, act)
+            for path in paths
+        )
 
-    def _is_copied(self, path: str) -> bool:
-        return any(is_within(path, one) for one in self.copied)
+    def _is_copied(self, path: str, *folders: str) -> bool:
+        return any(is_within(path, one) for one in (*self.copied, *folders))
 
 
 def _tops(paths: Mapping[str, str]) -> dict[str, str]:

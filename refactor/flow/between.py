@@ -64,9 +64,8 @@ def goes_first(reading: StageReading, node: Instruction, move: Move) -> bool | R
     if node.keyword == "RUN":
         step = reading.step(node)
         if step is not None and step.script is not None and step.script.opaque is None and step.commands:
-            if all(_is_system_command(reading, step, command) for command in step.commands) or _is_setting(
-                reading, step, move
-            ):
+            is_set_up = all(_is_system_command(reading, step, command) for command in step.commands)
+            if is_set_up or _is_setting(reading, step, move) or _is_elsewhere(reading, step, move):
                 return True
             if all(_is_harmless(reading, step, command, move) for command in step.commands):
                 return False
@@ -124,6 +123,21 @@ def _is_setting(reading: StageReading, step: Step, move: Move) -> bool:
         and act.effect.why_unknown is None
         and not any(is_within(str(path), folder) for path in act.effect.writes for folder in copied)
         for act in acts
+    )
+
+
+def _is_elsewhere(reading: StageReading, step: Step, move: Move) -> bool:
+    """It works on files alone, and on none that the copy of the sources or a step behind that brings."""
+    flow = move.flow()
+    acts = next(one.acts for one in flow.steps(reading) if one.step is step)
+    if any(act.effect.by or act.effect.needs or act.effect.why_unknown is not None for act in acts):
+        return False
+    first = reading.position(move.sources)
+    return all(
+        maker.act is None or reading.position(maker.act.step.step.node) < first
+        for act in acts
+        for path in (*act.effect.reads, *act.effect.writes, *act.effect.removes)
+        for maker in flow.makers(reading, str(path), act)
     )
 
 
