@@ -42,10 +42,13 @@ def lookup(reference: str) -> BaseImage | None:
         return None if parsed.digest and not parsed.tag else read(text, parsed)
     if parsed.name.startswith("gcr.io/distroless/"):
         return read_distroless(text, parsed)
+    if parsed.digest and not parsed.tag:
+        return None
+    from refactor.images import php_images
     from refactor.images.language_images import READERS
 
-    reader = READERS.get(parsed.name)
-    return None if reader is None or (parsed.digest and not parsed.tag) else reader(text, parsed)
+    reader, above = READERS.get(parsed.name), php_images.READERS.get(parsed.name)
+    return reader(text, parsed) if reader else above(text, parsed, lookup) if above else None
 
 
 def _scratch(text: str) -> BaseImage:

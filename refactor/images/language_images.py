@@ -13,7 +13,6 @@ from refactor.images import contents
 from refactor.images.base_image import BaseImage
 from refactor.images.contents import on_alpine, on_apt, on_rpm
 from refactor.images.history import Version, version_of
-from refactor.images.php_images import READERS as PHP_READERS
 from refactor.images.reference import Reference
 from refactor.images.tag import Tag, read_tag
 
@@ -334,7 +333,6 @@ READERS: dict[str, Callable[[str, Reference], BaseImage | None]] = {
     "amazoncorretto": _corretto,
     "tomcat": _tomcat,
     "caddy": _caddy,
-    **PHP_READERS,
     "oraclelinux": _oracle,
     "ghcr.io/oracle/oraclelinux": _oracle,
     "container-registry.oracle.com/os/oraclelinux": _oracle,
