@@ -70,7 +70,6 @@ from refactor.ecosystems.apart import (
 from refactor.ecosystems.compile_caches import (
     CompileCache as CompileCache,
     compile_caches as compile_caches,
-    mounts_for as mounts_for,
 )
 from refactor.engine.change import (
     Change as Change,

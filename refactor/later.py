@@ -6,6 +6,10 @@ from refactor.context.archives import (
     is_archive as is_archive,
     is_archive_name as is_archive_name,
 )
+from refactor.ecosystems.download_caches import (
+    DownloadCache as DownloadCache,
+    download_caches as download_caches,
+)
 from refactor.ecosystems.serving import Serving as Serving
 from refactor.ecosystems.split import variant_reference as variant_reference
 from refactor.flow.leftovers import (

@@ -503,7 +503,13 @@ def _late_cleanings(file: Dockerfile, runs: Sequence[tuple[Instruction, Body | s
 
 
 def _is_mounted(node: Instruction, manager: str) -> bool:
-    return any(place in mount for mount in node.flag_values("mount") for place in CACHE_PLACES[manager])
+    mounts = node.flag_values("mount")
+    if any(place in mount for mount in mounts for place in CACHE_PLACES[manager]):
+        return True
+    # In another home, or where a variable has it.
+    cache = r"\.cache|" if manager in {"pip", "yarn"} else ""
+    named = rf"target=[^,]*/(?:{cache}[^,]*\b{manager})\b"
+    return any("type=cache" in mount and re.search(named, mount) for mount in mounts)
 
 
 def _sudo(own: Sequence[PackageCall]) -> str:

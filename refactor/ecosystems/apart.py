@@ -2,11 +2,13 @@
 
 # No text as annotations here: typing.NamedTuple would compile that of each field, at every start.
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from refactor.ecosystems.compile_caches import mounts_for
+from refactor.ecosystems.cache_places import target_of
+from refactor.ecosystems.compile_caches import CompileCache, compile_caches
 from refactor.ecosystems.ecosystem import Install
-from refactor.flow.reading import Refused, StageReading
+from refactor.flow.reading import Refused, StageReading, Step
 from refactor.shell import Command
 
 _ALONE = "give the install a RUN of its own"
@@ -47,7 +49,7 @@ def taken_apart(reading: StageReading, install: Install) -> Apart | Refused:
         return Apart(None, None)
     split = script.top[end + 1].span[0]
     early, late = (
-        mounts_for(reading, step, [command for command in script.commands if (command.span[0] < split) is is_early])
+        _mounts_for(reading, step, [command for command in script.commands if (command.span[0] < split) is is_early])
         for is_early in (True, False)
     )
     folder = f"cd {entered} && " if entered else ""
@@ -71,7 +73,7 @@ def _enters_folder(command: Command) -> str | None:
 def _apart_from_build(reading: StageReading, install: Install) -> Apart:
     """A RUN of its own for what the build would otherwise download itself."""
     step = install.step
-    flags = "".join(f"{flag} " for flag in mounts_for(reading, step, ()).split() if "type=cache" in flag)
+    flags = "".join(f"{flag} " for flag in _mounts_for(reading, step, ()).split() if "type=cache" in flag)
     folder = "" if install.folder == step.workdir else f"cd {install.folder} && "
     return Apart(f"RUN {flags}{folder}{install.new_command}", None)
 
@@ -84,6 +86,23 @@ def _joined(text: str) -> str:
 def _is_cleanup(command: Command, install: Install) -> bool:
     return command.name in {"rm", "true"} or any(
         call.command is command and call.action in {"clean", "remove"} for call in install.step.calls
+    )
+
+
+def _mounts_for(reading: StageReading, step: Step, commands: Sequence[Command]) -> str:
+    """The flags of a RUN as they are written, each with a blank behind it, for a part of its commands: the mount of a
+    cache stays with the commands that use it."""
+    from refactor.ecosystems.download_caches import idle_mounts
+
+    idle = idle_mounts(reading, step, commands) + [
+        cache.folder
+        for cache in compile_caches(reading)
+        if isinstance(cache, CompileCache) and cache.step is step and not set(cache.commands) & set(commands)
+    ]
+    return "".join(
+        f"{flag.text} "
+        for flag in step.node.flags
+        if flag.name != "mount" or target_of(reading, step, flag.value or "", "cache") not in idle
     )
 
 

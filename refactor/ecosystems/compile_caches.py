@@ -13,7 +13,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from refactor.context import BuildContext
+from refactor.ecosystems.cache_places import Kept, Place, is_mounted as is_covered, place_of, target_of
 from refactor.flow.reading import Refused, StageReading, Step, join
+from refactor.flow.user import is_within
 from refactor.images import BaseImage
 from refactor.shell import Command, PackageCall
 from refactor.syntax import Dockerfile, Instruction, Stage
@@ -76,24 +78,9 @@ def compile_caches(reading: StageReading) -> Iterator[CompileCache | tuple[Step,
             calls = _compiling(step, manager)
             if not calls or _is_old(reading.image, manager):
                 continue
-            if _file(reading.file, reading.context).sees_sources(reading, step):
+            if facts_of(reading.file, reading.context).sees_sources(reading, step):
                 answer = _of(reading, step, manager, calls)
                 yield (step, answer) if isinstance(answer, Refused) else answer
-
-
-def mounts_for(reading: StageReading, step: Step, commands: Sequence[Command]) -> str:
-    """The flags of a RUN as they are written, each with a blank behind it, for a part of its commands: the mount of a
-    compile cache stays with the commands that compile."""
-    idle = [
-        cache.folder
-        for cache in compile_caches(reading)
-        if isinstance(cache, CompileCache) and cache.step is step and not set(cache.commands) & set(commands)
-    ]
-    return "".join(
-        f"{flag.text} "
-        for flag in step.node.flags
-        if flag.name != "mount" or _target(reading, step, flag.value or "", "cache") not in idle
-    )
 
 
 def _is_remote(call: PackageCall) -> bool:
@@ -109,7 +96,7 @@ def _is_old(image: BaseImage | None, manager: str) -> bool:
     return len(numbers) > 1 and numbers < since
 
 
-class _File:
+class StageFacts:
     """What is asked about all stages of a file, found out once."""
 
     def __init__(self, file: Dockerfile, context: BuildContext) -> None:
@@ -153,7 +140,7 @@ class _File:
         """Something of the build context is there when the step runs."""
         parent, position = reading.parent, reading.position(step.node)
         return (
-            any(_target(reading, step, value, "bind") is not None for value in step.node.flag_values("mount"))
+            any(target_of(reading, step, value, "bind") is not None for value in step.node.flag_values("mount"))
             or (parent is not None and self.has_sources[parent.index])
             or any(reading.position(copied.node) < position for copied in reading.copies[:1])
         )
@@ -165,8 +152,9 @@ class _File:
 
 
 @lru_cache(maxsize=1)
-def _file(file: Dockerfile, context: BuildContext) -> _File:
-    return _File(file, context)
+def facts_of(file: Dockerfile, context: BuildContext) -> StageFacts:
+    """The same for all who ask about a file."""
+    return StageFacts(file, context)
 
 
 def _compiling(step: Step, manager: str) -> list[PackageCall]:
@@ -182,8 +170,7 @@ def _of(reading: StageReading, step: Step, manager: str, calls: Sequence[Package
     if isinstance(place, Refused):
         return place
     folder, owner = place
-    targets = [_target(reading, step, value, "cache") for value in step.node.flag_values("mount")]
-    is_mounted = any(target is not None and _covers(target, folder) for target in targets)
+    is_mounted = is_covered(reading, step, folder)
     commands = tuple(call.command for call in calls)
     mount = f"type=cache,target={folder}{owner}{',sharing=locked' if tool.is_locked else ''}"
     if not is_mounted:
@@ -191,7 +178,7 @@ def _of(reading: StageReading, step: Step, manager: str, calls: Sequence[Package
             _why_in_a_layer(reading, step)
             or _why_not_used(reading, step, manager, calls)
             or _why_not_hidden(reading, step, manager, folder)
-            or _why_not_shipped(reading, step)
+            or why_not_shipped(reading, step)
         )
         if reason is not None:
             return reason
@@ -199,55 +186,13 @@ def _of(reading: StageReading, step: Step, manager: str, calls: Sequence[Package
     return CompileCache(step, commands, folder, mount, is_mounted, evidence)
 
 
-def _place(reading: StageReading, step: Step, manager: str) -> tuple[str, str] | Refused:
-    """The folder of the cache, and the mount's option that makes its user the owner ("" for root)."""
-    tool, image, line = _TOOLS[manager], reading.image, reading.file.line_of(step.node)
-    known = reading.file.environment(step.node)
-    if image is None:
-        return Refused(
-            f"the base image {reading.image_reference or reading.stage.image} is not in the catalogue: whose home"
-            f" {tool.title} keeps its cache in is not known",
-            "write the mount by hand, or start from an official image",
-        )
-    written = image.default_user if step.user is None else reading.expand(step.user, step.node)
-    name = (written or "?").partition(":")[0]
-    home = known.get("HOME") if "HOME" in known else "/root" if name in {"root", "0"} else None
+def _place(reading: StageReading, step: Step, manager: str) -> Place | Refused:
+    tool, image = _TOOLS[manager], reading.image
     default = tool.default
-    if manager == "gradle" and image.family == "gradle":
+    if manager == "gradle" and image is not None and image.family == "gradle":
         default = "/home/gradle/.gradle"
-    if manager == "go" and "XDG_CACHE_HOME" in known:
-        default = f"{known['XDG_CACHE_HOME'] or '?'}/go-build"
-    base = known.get(tool.variable, "?") if tool.variable in known else image.env.get(tool.variable, default)
-    if base is not None and base.startswith("~") and home is not None:
-        base = home + base[1:]
-    if base is None or not base.startswith("/") or any(sign in base for sign in "?$, \"'\\"):
-        hint = f"set ENV {tool.variable} to a folder" if tool.variable else "write the mount by hand"
-        return Refused(f"line {line} runs {tool.title} as {name}, and where that keeps its cache is not known", hint)
-    if name in {"root", "0"}:
-        owner = ""
-    elif name.isdigit():
-        owner = f",uid={name}"
-    elif name in image.users:
-        owner = f",uid={image.users[name][0]},gid={image.users[name][1]}"
-    else:
-        return Refused(
-            f"line {line} runs {tool.title} as {name}, whose number is not known, and a cache mount belongs to one",
-            "write USER with the number",
-        )
-    return join(join("/", base), tool.below or "."), owner
-
-
-def _target(reading: StageReading, step: Step, mount: str, kind: str) -> str | None:
-    """The absolute target of a mount of that kind; of a bind mount only if it shows the build context."""
-    options = dict(part.partition("=")[::2] for part in mount.split(","))
-    if options.get("type", "bind") != kind or (kind == "bind" and "from" in options):
-        return None
-    written = options.get("target") or options.get("dst") or options.get("destination") or ""
-    return join(step.workdir, reading.expand(written, step.node) or written)
-
-
-def _covers(folder: str, path: str) -> bool:
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
+    variables = ((tool.variable, tool.below),) if tool.variable else ()
+    return place_of(reading, step, Kept(tool.title, default, variables, tool.below))
 
 
 def _why_not_used(reading: StageReading, step: Step, manager: str, calls: Sequence[PackageCall]) -> Refused | None:
@@ -282,16 +227,16 @@ def _why_not_hidden(reading: StageReading, step: Step, manager: str, folder: str
     tool, file, line = _TOOLS[manager], reading.file, reading.file.line_of(step.node)
     for command in step.commands:
         gone = command.name == "rm" and any(
-            _covers(join(step.workdir, arg.rstrip("/*") or "/"), folder) or ".cache" in arg for arg in command.args
+            is_within(folder, join(step.workdir, arg.rstrip("/*") or "/")) or ".cache" in arg for arg in command.args
         )
         if gone or (command.name == "go" and "clean" in command.args and "-cache" in command.args):
             return Refused(
                 f"line {line} empties the cache, which a mount keeps", "remove that: a mount is no part of the image"
             )
-    whole = _file(file, reading.context)
+    whole = facts_of(file, reading.context)
     for node in whole.copies.get(reading.stage.index, ()):
         for source in node.sources:
-            if _covers(join("/", source), folder):
+            if is_within(folder, join("/", source)):
                 return Refused(f"line {file.line_of(node)} copies {source} from this stage, and the cache with it")
     if tool.is_filled_anew:
         ahead = whole.ahead[reading.stage.index]
@@ -311,9 +256,9 @@ def _why_not_hidden(reading: StageReading, step: Step, manager: str, folder: str
     return None
 
 
-def _why_not_shipped(reading: StageReading, step: Step) -> Refused | None:
+def why_not_shipped(reading: StageReading, step: Step) -> Refused | None:
     """What the image starts may compile again, with what the step left behind."""
-    if reading.stage.index not in _file(reading.file, reading.context).shipped:
+    if reading.stage.index not in facts_of(reading.file, reading.context).shipped:
         return None
     return Refused(
         f"the image that line {reading.file.line_of(step.node)} compiles in is the one that is shipped, and what it"
@@ -322,4 +267,4 @@ def _why_not_shipped(reading: StageReading, step: Step) -> Refused | None:
     )
 
 
-__all__ = ["CompileCache", "compile_caches", "mounts_for"]
+__all__ = ["CompileCache", "StageFacts", "compile_caches", "facts_of", "why_not_shipped"]

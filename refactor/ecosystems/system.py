@@ -38,6 +38,7 @@ _QUIET = frozenset({"update", "clean", "autoremove", "upgrade"})
 
 _CLEANING = re.compile(
     r"/var/(?:lib/apt|cache)\b|/tmp\b|/var/tmp\b|/root/\.cache\b|/var/log\b|/usr/share/(?:doc|man)\b"
+    r"|/etc/apt/apt\.conf\.d/docker-clean\Z"
 )
 _REPOSITORY = re.compile(
     r"sources\.list|apt-key|add-apt-repository|/etc/apt/|/etc/yum\.repos\.d|/etc/apk/repositories|/usr/share/keyrings"

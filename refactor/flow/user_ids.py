@@ -63,6 +63,27 @@ def user_ids(reading: StageReading, name: str, group: str | None) -> Ids | Refus
     return found if group is None else found._replace(gid=int(group))
 
 
+def made_home(reading: StageReading, name: str) -> str | None:
+    """The home folder of a user that a RUN makes together with one, by name or number; None where that is not known.
+
+    Defaults of useradd(8) with `-m`, of Debian's adduser(8) and of busybox: ``/home/NAME``; users of the system have
+    others.
+    """
+    found = None
+    for command, _ in _commands(reading):
+        program, options = (command.name or "").rpartition("/")[2], _options(command)
+        if program not in _MAKE_USER or not command.args:
+            continue
+        if name not in {command.args[-1], options.get("-u"), options.get("--uid")}:
+            continue
+        letters = "".join(arg[1:] for arg in command.args if arg.startswith("-") and not arg.startswith("--"))
+        named = next((options[key] for key in ("-d", "--home-dir", "--home", "-h") if options.get(key)), None)
+        is_made = program == "adduser" or "m" in letters or "--create-home" in options
+        is_other = {"-S", "-H", "--system", "--no-create-home"} & options.keys() or "$" in command.args[-1]
+        found = (named or (None if is_other else f"/home/{command.args[-1]}")) if is_made else None
+    return found if found is not None and found.startswith("/") and "$" not in found else None
+
+
 def _commands(reading: StageReading) -> Iterator[tuple[Command, int]]:
     """The commands of all RUNs of the stage and of those that it is built from, heredocs' as well."""
     chain = [reading]
@@ -91,4 +112,4 @@ def _options(command: Command) -> dict[str, str]:
     return found
 
 
-__all__ = ["Ids", "user_ids"]
+__all__ = ["Ids", "made_home", "user_ids"]
