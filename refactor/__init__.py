@@ -99,6 +99,9 @@ from refactor.flow import (
     why_not_seen as why_not_seen,
     why_root as why_root,
 )
+from refactor.flow.folders import (
+    is_folder_there as is_folder_there,
+)
 from refactor.flow.independent import (
     copies_apart as copies_apart,
     only_installs as only_installs,
@@ -139,6 +142,7 @@ from refactor.shell import (
     changes_shell as changes_shell,
     earnest as earnest,
     files_of as files_of,
+    has_pipe as has_pipe,
     installer as installer,
     is_cleaned as is_cleaned,
     is_cleaning as is_cleaning,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from refactor import (
     Aspect,
+    Body,
     BuildContext,
     Codemod,
     Dockerfile,
@@ -24,6 +25,7 @@ from refactor import (
     ShellScript,
     Stage,
     StageReading,
+    body_of,
     called_scripts,
     leaves,
     lives_on_lists,
@@ -48,7 +50,8 @@ class PairAptUpdate(Codemod):
     ------------
     Puts `apt-get update &&` in front of an install that relies on the lists of an earlier RUN, and removes a RUN that
     does nothing but update where the next install has an update of its own; its comment goes to that install. (Two RUNs
-    that stand next to each other are joined by `chain-runs`.)
+    that stand next to each other are joined by `chain-runs`.) An update at the end of a RUN goes, too, where the
+    next install has its own, or nothing below installs and the image is no base for others.
 
     When it refuses
     ---------------
@@ -148,6 +151,63 @@ class PairAptUpdate(Codemod):
                 git --version
             """,
         ),
+        rewrites(
+            "nothing reads the lists",
+            before="""
+            FROM ubuntu:24.04
+            RUN apt-get update
+            RUN add-apt-repository -y ppa:example/tool && apt-get update
+            RUN apt-get update && apt-get install -y tool
+            CMD ["tool"]
+            FROM python:3.14
+            RUN apt-get update
+            COPY app.py ./
+            CMD ["python", "app.py"]
+            """,
+            after="""
+            FROM ubuntu:24.04
+            RUN add-apt-repository -y ppa:example/tool
+            RUN apt-get update && apt-get install -y tool
+            CMD ["tool"]
+            FROM python:3.14
+            COPY app.py ./
+            CMD ["python", "app.py"]
+            """,
+        ),
+        leaves(
+            "a script behind the update in the same RUN",
+            """
+            FROM ubuntu:24.04
+            COPY setup.sh /
+            RUN apt-get update && bash /setup.sh
+            CMD ["tool"]
+            """,
+        ),
+        leaves(
+            "other images, or commands that are not read, may install from the lists",
+            """
+            FROM ubuntu:24.04
+            RUN apt-get update
+            COPY packages.txt ./
+            RUN xargs apt-get install -y < packages.txt
+            CMD ["tool"]
+            FROM ubuntu:24.04 AS base
+            RUN apt-get update
+            CMD ["tool"]
+            FROM base
+            RUN apt-get update
+            CMD ["/bin/bash"]
+            """,
+        ),
+        leaves(
+            "the install updates by itself",
+            """
+            FROM debian:trixie-slim
+            RUN apt-get update && apt-get install -y curl
+            COPY setup.sh /
+            RUN apt-get install --update -y git
+            """,
+        ),
         leaves(
             "a script may live on the lists",
             """
@@ -211,6 +271,7 @@ class PairAptUpdate(Codemod):
     def _in_stage(self, file: Dockerfile, context: BuildContext, stage: Stage) -> Iterator[Finding | Refusal]:
         update: Instruction | None = None
         lonely: set[Instruction] = set()
+        idle: dict[Instruction, Instruction] = {}
         needed: set[Instruction] = set()
         paired: list[tuple[Instruction, Instruction]] = []
         edits: list[Edit] = []
@@ -226,6 +287,8 @@ class PairAptUpdate(Codemod):
                 continue
             calls = [call for call in package_calls(script) if call.manager == "apt"]
             install = next((call for call in calls if call.action in {"install", "upgrade"}), None)
+            if install is not None and install.has("--update", "-U"):
+                install = None
             updates = [call for call in calls if call.action == "update"]
             has_own = bool(updates) and (install is None or updates[0].command.span < install.command.span)
             if install is not None and not has_own and update is not None:
@@ -239,13 +302,27 @@ class PairAptUpdate(Codemod):
             if has_own:
                 if update in lonely and update not in needed:
                     edits += _without(file, update, node)
+                elif update in idle and update not in needed:
+                    edits.append(Replace(update, [idle[update]]))
                 update = node
-            elif update is not None and any(
-                text is None or lives_on_lists(text) for _, _, text in called_scripts(reading, node, script)
+                body = body_of(file, node)
+                is_last = bool(updates) and updates[-1].command is script.top[-1].command
+                if is_last and isinstance(body, Body) and all(old is not node for old, _ in paired):
+                    changes = body.removal([updates[-1].command])
+                    if changes is not None:
+                        idle[node] = body.splice(changes)
+            elif update is not None and (
+                (not calls and _may_install(script.text))
+                or any(text is None or lives_on_lists(text) for _, _, text in called_scripts(reading, node, script))
             ):
                 needed.add(update)
             if len(script.commands) == len(calls) == len(updates) > 0:
                 lonely.add(node)
+        if update is not None and update not in needed and _is_last_to_install(file, stage):
+            if update in lonely and not file.comments_above(update):
+                edits.append(Remove(update))
+            elif update in idle:
+                edits.append(Replace(update, [idle[update]]))
         if paired or edits:
             yield Finding(
                 paired[0][0] if paired else edits[0].node,
@@ -253,6 +330,21 @@ class PairAptUpdate(Codemod):
                 [*(Replace(old, [new]) for old, new in paired), *edits],
                 why="lists from a cached layer name versions that the mirrors no longer have",
             )
+
+
+def _may_install(text: str) -> bool:
+    """Whether a script names apt where no call of it was read (`xargs apt-get install`)."""
+    return re.search(r"(?<![\w/.-])(?:apt|apt-get|aptitude|gdebi)(?![\w/.-])", text) is not None
+
+
+def _is_last_to_install(file: Dockerfile, stage: Stage) -> bool:
+    """Whether nobody installs from the lists that the stage leaves: it is not shipped, or starts a program and no
+    shell, and no stage and no trigger builds on it."""
+    starts = [node for node in stage.instructions if node.keyword in ("CMD", "ENTRYPOINT")]
+    is_shell = any(re.search(r"^\W*(?:/\w+)*/?(?:ba|da|a|z)?sh\W*$", node.argument) for node in starts)
+    is_parent = any(file.stage_before(each.index, each.image) is stage for each in file.stages)
+    is_tool = not starts or is_shell or any(node.keyword == "ONBUILD" for node in stage.instructions)
+    return not is_parent and (stage.index not in file.shipped or not is_tool)
 
 
 def _texts(node: Instruction) -> tuple[str, ...]:

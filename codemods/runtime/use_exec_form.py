@@ -21,6 +21,7 @@ from refactor import (
     Safety,
     ShellScript,
     StageReading,
+    flow_of,
     leaves,
     read,
     refuse,
@@ -33,6 +34,8 @@ HANDS_ON = frozenset({"node", "php", "eclipse-temurin", "maven", "gradle"})
 """Families whose own entrypoint starts the words of CMD whatever they are (`exec "$@"`)."""
 PLAIN_SHELL = r"-[ceux]+|-o|pipefail"
 """Options of SHELL that are nothing to a single program."""
+COMPILERS = frozenset(("cargo", "go"))
+"""Build tools whose programs are binaries."""
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -132,6 +135,41 @@ class UseExecForm(Codemod):
             """,
             files={"start.sh": "sleep infinity\n"},
             because="does not begin with `#!`",
+        ),
+        rewrites(
+            "what a compiler writes is no script",
+            before="""
+            FROM rust:1.93 AS builder
+            WORKDIR /app
+            COPY . .
+            RUN cargo build --release
+            CMD ./target/release/server
+            FROM golang:1.24
+            COPY . /go/src
+            WORKDIR /go/src
+            RUN go build -o server .
+            CMD ./server --port 80
+            FROM debian:bookworm-slim
+            COPY . /app
+            COPY --from=builder /app/target/release/server /app/server
+            CMD /app/server
+            """,
+            after="""
+            FROM rust:1.93 AS builder
+            WORKDIR /app
+            COPY . .
+            RUN cargo build --release
+            CMD ["./target/release/server"]
+            FROM golang:1.24
+            COPY . /go/src
+            WORKDIR /go/src
+            RUN go build -o server .
+            CMD ["./server", "--port", "80"]
+            FROM debian:bookworm-slim
+            COPY . /app
+            COPY --from=builder /app/target/release/server /app/server
+            CMD ["/app/server"]
+            """,
         ),
         leaves(
             "a script that is not seen",
@@ -323,12 +361,28 @@ def _why_not_started(reading: StageReading, program: str) -> Refused | None:
             return Refused(f"{source} does not begin with `#!`, and only a shell starts such a script", "add that line")
         if isinstance(text, str):
             return None
-    if program.endswith((".sh", ".bash")) or any(_may_be_text(reading, path, is_path) for path in paths):
+    is_script = program.endswith((".sh", ".bash"))
+    if is_script or (
+        any(_may_be_text(reading, path, is_path) for path in paths) and not _is_compiled(reading, paths[0])
+    ):
         return Refused(
             f"whether {program} begins with `#!` is not known, and only a shell starts a script that does not",
             "write the exec form by hand where it does, or name the build context that it comes from with --context",
         )
     return None
+
+
+def _is_compiled(reading: StageReading, path: str) -> bool:
+    """Whether a compiler writes the program in this stage or in one that it is copied from."""
+    flow = flow_of(reading.file, reading.context)
+    maker = flow.trace(reading, path)
+    for act in flow.acts(reading) if maker is None else () if maker.act is None else (maker.act,):
+        call = None if act.call is None else act.call.package
+        if act.call is not None and call is not None and call.manager in COMPILERS:
+            output = call.option("-o")
+            if maker is not None or (output is not None and act.call.path(output) == path):
+                return True
+    return False
 
 
 def _may_be_text(reading: StageReading, path: str, is_path: bool) -> bool:

@@ -18,7 +18,9 @@ from refactor import (
     Refusal,
     Replace,
     Safety,
+    StageReading,
     Unknown,
+    join,
     leaves,
     refuse,
     rewrites,
@@ -42,7 +44,8 @@ class CopyInsteadOfAdd(Codemod):
     ------------
     Writes COPY for an ADD that has only local sources of which none is unpacked: folders (ADD never looks for archives
     in one), files whose content was read in the build context, names of formats that are no tar archive, heredocs.
-    Flags, words and lines stay.
+    Flags, words and lines stay; a relative destination without a WORKDIR above it is written out, as the reader would
+    have to look it up in the base image.
 
     When it refuses
     ---------------
@@ -90,6 +93,27 @@ class CopyInsteadOfAdd(Codemod):
             files={"server": "#!/bin/sh\n", "config/a.tar": "", "conf.d/b": ""},
         ),
         rewrites(
+            "into the folder that the base image starts in",
+            before="""
+            FROM debian:bookworm-slim AS tool
+            ADD check.sh ./check.sh
+            ADD a.txt b.txt tool/
+            WORKDIR /srv
+            ADD c.txt ./
+            FROM example/base
+            ADD check.sh ./check.sh
+            """,
+            after="""
+            FROM debian:bookworm-slim AS tool
+            COPY check.sh /check.sh
+            COPY a.txt b.txt /tool/
+            WORKDIR /srv
+            COPY c.txt ./
+            FROM example/base
+            COPY check.sh ./check.sh
+            """,
+        ),
+        rewrites(
             "a name that says nothing, and an ARG, are for review",
             before="""
             FROM eclipse-temurin:21-jre
@@ -103,7 +127,7 @@ class CopyInsteadOfAdd(Codemod):
             FROM eclipse-temurin:21-jre
             ARG JAR_FILE=target/*.jar
             ENV HOME_FILE=home.html
-            COPY ${JAR_FILE} app.jar
+            COPY ${JAR_FILE} /app.jar
             COPY $HOME_FILE build/$TITLE.html /srv/
             COPY src /srv/src
             """,
@@ -211,7 +235,8 @@ class CopyInsteadOfAdd(Codemod):
             if isinstance(judged, str):
                 yield refuse(node, judged)
                 continue
-            made = add.with_keyword("copy" if add.keyword_text.islower() else "COPY")
+            made = add if trigger is not None else _written_out(file, add, context)
+            made = made.with_keyword("copy" if add.keyword_text.islower() else "COPY")
             yield Finding(
                 node,
                 "copy local files with COPY",
@@ -221,6 +246,31 @@ class CopyInsteadOfAdd(Codemod):
                 safety=max((safety for safety, _ in judged), default=Safety.SAFE),
                 may_change=() if trigger is None else (Aspect.ONBUILD,),
             )
+
+
+def _written_out(file: Dockerfile, node: Instruction, context: BuildContext) -> Instruction:
+    """The same with an absolute destination, where it is relative to the folder that the base image starts in."""
+    stage, written = file.stage_of(node), node.destination
+    if (
+        stage is None
+        or written is None
+        or node.json is not None
+        or not re.fullmatch(r"(?![A-Za-z]:)[\w.][\w./-]*", written)
+    ):
+        return node
+    reading = StageReading.of(file, stage, context)
+    above = stage.instructions[: stage.instructions.index(node)]
+    step = reading.step(node)
+    if (
+        reading.image is None
+        or step is None
+        or reading.parent is not None
+        or any(n.keyword == "WORKDIR" for n in above)
+    ):
+        return node
+    path = join(step.workdir, written)
+    is_folder = written.endswith("/") or posixpath.basename(written) in (".", "..")
+    return node.splice([(*node.word_spans[-1], path.rstrip("/") + "/" * is_folder)])
 
 
 class _Source(NamedTuple):

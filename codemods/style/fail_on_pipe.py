@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from typing import NamedTuple
 
 from refactor import (
@@ -10,18 +11,22 @@ from refactor import (
     Aspect,
     BuildContext,
     Codemod,
+    Command,
     Dockerfile,
     Edit,
     Finding,
     InsertAfter,
     InsertBefore,
     Instruction,
+    Option,
     Phase,
     Refusal,
     Safety,
+    ShellScript,
     Stage,
     StageReading,
     earnest,
+    has_pipe,
     leaves,
     refuse,
     rewrites,
@@ -53,7 +58,8 @@ class FailOnPipe(Codemod):
     Sets a shell with `pipefail` in front of the first RUN in which a download, an archive or another source of a pipe
     may fail unnoticed: bash where the base image is known to have it, ash on Alpine. It holds for the RUNs that follow
     as long as it changes nothing else for them; before one that it would change, and before shell-form CMD, ENTRYPOINT
-    and HEALTHCHECK, the old shell is set again.
+    and HEALTHCHECK, the old shell is set again. `pipes = "all"` does it before every pipe, also where nothing in front
+    of it can fail (`echo ... | debconf-set-selections`), as hadolint asks for.
 
     When it refuses
     ---------------
@@ -69,6 +75,9 @@ class FailOnPipe(Codemod):
     phase = Phase.STYLE
     safety = Safety.REVIEW
     may_change = frozenset({Aspect.SHELL, Aspect.CACHE})
+    options = {
+        "pipes": Option("earnest", "pipes whose first commands may fail unnoticed, or every pipe", ("earnest", "all"))
+    }
     hadolint = ("DL4006",)
     examples = (
         rewrites(
@@ -146,6 +155,28 @@ class FailOnPipe(Codemod):
             RUN echo -e "a"
             """,
         ),
+        rewrites(
+            "every pipe, if asked for",
+            before="""
+            FROM debian:bookworm
+            RUN echo "tzdata tzdata/Areas select Europe" | debconf-set-selections
+            RUN echo -e "a"
+            RUN VERSION=$(curl -fsSL https://example.org/version | tr -d v) && echo "$VERSION"
+            RUN grep -v a /etc/passwd | sort
+            """,
+            after="""
+            FROM debian:bookworm
+            SHELL ["/bin/bash", "-o", "pipefail", "-c"]
+            RUN echo "tzdata tzdata/Areas select Europe" | debconf-set-selections
+            SHELL ["/bin/sh", "-c"]
+            RUN echo -e "a"
+            SHELL ["/bin/bash", "-o", "pipefail", "-c"]
+            RUN VERSION=$(curl -fsSL https://example.org/version | tr -d v) && echo "$VERSION"
+            SHELL ["/bin/sh", "-c"]
+            RUN grep -v a /etc/passwd | sort
+            """,
+            settings={"pipes": "all"},
+        ),
         leaves(
             "a second time",
             """
@@ -210,34 +241,43 @@ class FailOnPipe(Codemod):
     )
 
     def find(self, file: Dockerfile, context: BuildContext) -> Iterator[Finding | Refusal]:
+        is_every = self.option("pipes") == "all"
         for stage in file.stages:
             reading = StageReading.of(file, stage, context)
-            stretch: list[Instruction] = []
+            covered: list[Instruction] = []
             is_set = False
             for node in stage.instructions:
                 is_set = is_set or (node.keyword == "SHELL" and "pipefail" in node.argument)
                 script = script_of(file, node) if node.keyword == "RUN" else ""
-                if isinstance(script, str) or node in stretch or (source := earnest(script)) is None:
+                if isinstance(script, str) or node in covered:
+                    continue
+                source = earnest(script)
+                if source is None and not (is_every and has_pipe(script)):
                     continue
                 shells = _shells(reading, node)
                 if shells is None:
                     continue
-                name = script.text[slice(*source.span)]
                 hint = "download into a file first, or set a shell with pipefail where it is meant to fail"
                 reason = shells if isinstance(shells, str) else _why_not(reading, shells, node)
                 if isinstance(shells, str) or reason is not None:
                     yield refuse(node, reason or "", hint)
-                elif stretch or is_set:
+                elif (covered or is_set) and not is_every:
                     yield refuse(node, "the old shell has to be set again between it and an earlier RUN", hint)
                 else:
                     stretch = _stretch(reading, shells, node)
+                    covered += stretch
+                    name = "a command in front of a pipe" if source is None else _shown(script, source)
                     yield Finding(
                         node,
                         "let a RUN fail when a command in front of a pipe fails",
                         _edits(reading, shells, stretch),
-                        why=f"where `{' '.join(name.split())[:60]}` fails, the RUN goes on and its layer is cached",
+                        why=f"where {name} fails, the RUN goes on and its layer is cached",
                         evidence=shells.evidence,
                     )
+
+
+def _shown(script: ShellScript, command: Command) -> str:
+    return f"`{' '.join(script.text[slice(*command.span)].split())[:60]}`"
 
 
 class _Shells(NamedTuple):
@@ -288,18 +328,19 @@ def _why_not(reading: StageReading, shells: _Shells, node: Instruction) -> str |
     return reason
 
 
+def _takes(reading: StageReading, shells: _Shells, node: Instruction) -> bool:
+    """Whether an instruction does the same under the new shell."""
+    is_shell_form = node.json is None and node.argument.strip().upper() != "NONE"
+    if node.keyword in ("SHELL", "ONBUILD", "FROM") or (node.keyword in FORMS and is_shell_form):
+        return False
+    is_script = node.keyword == "RUN" and (node.json is None or bool(node.heredocs))
+    return not is_script or _why_not(reading, shells, node) is None
+
+
 def _stretch(reading: StageReading, shells: _Shells, first: Instruction) -> list[Instruction]:
     """The instructions from ``first`` on for which the new shell is set."""
     nodes = reading.stage.instructions
-    found = []
-    for node in nodes[nodes.index(first) :]:
-        is_shell_form = node.json is None and node.argument.strip().upper() != "NONE"
-        if node.keyword in ("SHELL", "ONBUILD") or (node.keyword in FORMS and is_shell_form):
-            break
-        if node.keyword == "RUN" and (node.json is None or node.heredocs) and _why_not(reading, shells, node):
-            break
-        found.append(node)
-    return found
+    return list(takewhile(lambda node: _takes(reading, shells, node), nodes[nodes.index(first) :]))
 
 
 def _edits(reading: StageReading, shells: _Shells, stretch: Sequence[Instruction]) -> list[Edit]:

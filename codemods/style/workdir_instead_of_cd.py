@@ -10,6 +10,7 @@ from refactor import (
     Aspect,
     BuildContext,
     Codemod,
+    Command,
     Dockerfile,
     Edit,
     Finding,
@@ -18,15 +19,17 @@ from refactor import (
     Instruction,
     Phase,
     Refusal,
+    Remove,
     Replace,
     Safety,
     ShellScript,
     StageReading,
     Step,
-    files_of,
+    is_folder_there,
     is_within,
     join,
     leaves,
+    only_installs,
     refuse,
     rewrites,
     script_of,
@@ -35,11 +38,6 @@ from refactor import (
 MANY = 3
 """Calls of `cd` that are worth two WORKDIR lines, where the old folder has to be set again."""
 FOLDERLESS = frozenset(("ENV", "ARG", "LABEL", "EXPOSE", "USER", "STOPSIGNAL", "MAINTAINER"))
-STANDARD = frozenset(
-    "/ /bin /etc /home /lib /mnt /opt /root /sbin /srv /tmp /usr /usr/bin /usr/lib /usr/local /usr/local/bin"
-    " /usr/local/lib /usr/local/share /usr/sbin /usr/share /var /var/cache /var/lib /var/log /var/tmp".split()
-)
-"""Folders of Debian's and Alpine's base files, and of distributions with RPM."""
 MOVES = frozenset(("cd", "chdir", "pushd", "popd"))
 
 
@@ -53,16 +51,18 @@ class WorkdirInsteadOfCd(Codemod):
 
     What it does
     ------------
-    Takes `cd FOLDER &&` out of RUNs that begin with it and puts `WORKDIR FOLDER` above them: where a WORKDIR follows
-    that ends its effect, at the end of a stage that only builds, or where three or more RUNs in a row begin with the
-    same `cd`; the old folder is then set again behind them. A `cd` to the folder that WORKDIR names already just goes.
+    Takes `cd FOLDER` out of RUNs that begin with it (behind `set -e`, or behind the `mkdir` of that folder, which goes
+    as well) and puts `WORKDIR FOLDER` above them: where a WORKDIR follows that ends its effect, at the end of a stage
+    that only builds, or where three or more RUNs in a row begin with the same `cd`; the old folder is then set again
+    behind them. A `cd` to the folder that WORKDIR names already just goes, and so does a RUN that only makes the folder
+    of the WORKDIR below it.
 
     When it refuses
     ---------------
     When nothing in the file says that the folder is there (WORKDIR would make it, and hide that it is not); when the
     RUN changes the folder once more, removes it, or asks for `$PWD`; when its name depends on what only the shell
     knows; when the old folder is not known but matters. A single `cd` in front of other instructions is left alone: two
-    lines for one would make the file longer.
+    lines for one would make the file longer. So is a `cd` in the middle of a RUN, into what its first half has made.
 
     Safety
     ------
@@ -71,7 +71,7 @@ class WorkdirInsteadOfCd(Codemod):
 
     phase = Phase.STYLE
     safety = Safety.SAFE
-    may_change = frozenset({Aspect.WORKDIR, Aspect.COMMANDS, Aspect.CACHE})
+    may_change = frozenset({Aspect.WORKDIR, Aspect.COMMANDS, Aspect.CACHE, Aspect.LAYERS})
     hadolint = ("DL3003",)
     examples = (
         rewrites(
@@ -138,6 +138,31 @@ class WorkdirInsteadOfCd(Codemod):
             """,
         ),
         rewrites(
+            "behind set -e, one after the other, and a folder that is made for it",
+            before="""
+            FROM debian:bookworm AS builder
+            RUN set -ex; \\
+                cd /usr/src; \\
+                make
+            RUN mkdir -p /usr/src/tool && cd /usr/src/tool && git clone https://example.org/tool.git .
+            RUN set -x \\
+                && cd /usr/src/tool \\
+                && make install
+            WORKDIR /app
+            """,
+            after="""
+            FROM debian:bookworm AS builder
+            WORKDIR /usr/src
+            RUN set -ex; \\
+                make
+            WORKDIR /usr/src/tool
+            RUN git clone https://example.org/tool.git .
+            RUN set -x \\
+                && make install
+            WORKDIR /app
+            """,
+        ),
+        rewrites(
             "at the end of a stage that only builds",
             before="""
             FROM golang:1.24 AS builder
@@ -153,6 +178,41 @@ class WorkdirInsteadOfCd(Codemod):
             RUN go build -o /tool .
             FROM debian:bookworm-slim
             COPY --from=builder /tool /usr/local/bin/
+            """,
+        ),
+        rewrites(
+            "WORKDIR makes its folder",
+            before="""
+            FROM debian:bookworm
+            # The program.
+            RUN mkdir -p /app
+            WORKDIR /app
+            RUN mkdir -m 700 keys
+            WORKDIR keys
+            RUN mkdir /srv/app
+            RUN apt-get install -y git
+            WORKDIR /srv/app
+            RUN mkdir /data
+            COPY data /data
+            WORKDIR /data
+            USER 1000
+            RUN mkdir /tmp/own
+            WORKDIR /tmp/own
+            """,
+            after="""
+            FROM debian:bookworm
+            # The program.
+            WORKDIR /app
+            RUN mkdir -m 700 keys
+            WORKDIR keys
+            RUN apt-get install -y git
+            WORKDIR /srv/app
+            RUN mkdir /data
+            COPY data /data
+            WORKDIR /data
+            USER 1000
+            RUN mkdir /tmp/own
+            WORKDIR /tmp/own
             """,
         ),
         leaves(
@@ -182,6 +242,24 @@ class WorkdirInsteadOfCd(Codemod):
             """,
             because="changes the folder once more",
         ),
+        rewrites(
+            "a RUN that starts in the old folder stands between",
+            before="""
+            FROM debian:bookworm AS builder
+            RUN mkdir /tool && cd /tool && git clone https://example.org/tool.git .
+            RUN cd tool; make || true
+            RUN cd /opt && touch file
+            WORKDIR /app
+            """,
+            after="""
+            FROM debian:bookworm AS builder
+            RUN mkdir /tool && cd /tool && git clone https://example.org/tool.git .
+            RUN cd tool; make || true
+            WORKDIR /opt
+            RUN touch file
+            WORKDIR /app
+            """,
+        ),
         leaves(
             "the folder is removed",
             """
@@ -209,15 +287,29 @@ class WorkdirInsteadOfCd(Codemod):
     def find(self, file: Dockerfile, context: BuildContext) -> Iterator[Finding | Refusal]:
         for stage in file.stages:
             reading = StageReading.of(file, stage, context)
-            row: list[_Cd] = []
-            for node in (*stage.instructions, None):
-                cd = None if node is None else _cd(reading, node)
-                if isinstance(cd, _Cd) and (not row or row[-1].folder == cd.folder):
-                    row.append(cd)
-                    continue
-                if row and (node is None or not _is_folderless(node)):
-                    yield from _named(reading, row, node)
-                    row = [cd] if isinstance(cd, _Cd) else []
+            results: list[Finding | Refusal] = []
+            named: Instruction | None = None
+            for row, behind in reversed(_rows(reading)):
+                result = _named(reading, row, behind, behind is not None and behind is named)
+                is_named = isinstance(result, Finding) and len(result.edits) > len(row)
+                named = row[0].node if is_named else None
+                if result is not None:
+                    results.append(result)
+            yield from results[::-1] or _made_twice(reading)
+
+
+def _rows(reading: StageReading) -> list[tuple[list[_Cd], Instruction | None]]:
+    """RUNs that follow one another and begin in the same folder, and the instruction behind them that minds it."""
+    found: list[tuple[list[_Cd], Instruction | None]] = []
+    row: list[_Cd] = []
+    for node in (*reading.stage.instructions, None):
+        cd = None if node is None else _cd(reading, node)
+        if cd is not None and (not row or row[-1].folder == cd.folder):
+            row.append(cd)
+        elif row and (node is None or not _is_folderless(node)):
+            found.append((row, node))
+            row = [] if cd is None else [cd]
+    return found
 
 
 def _is_folderless(node: Instruction) -> bool:
@@ -231,6 +323,8 @@ class _Cd(NamedTuple):
     written: str
     folder: str | None
     """Absolute; None where only the shell knows it."""
+    at: tuple[int, int]
+    """The first item of the script that goes, and the first behind it that stays."""
 
 
 def _cd(reading: StageReading, node: Instruction) -> _Cd | None:
@@ -239,17 +333,65 @@ def _cd(reading: StageReading, node: Instruction) -> _Cd | None:
     step = reading.step(node)
     if isinstance(script, str) or step is None or len(script.top) < 2:
         return None
-    first = script.top[0].command
-    if first is None or first.name != "cd" or len(first.words) != 2 or first.redirects or first.assignments:
+    first = _first_at_work(script)
+    made = _made_alone(script.top[first].command)
+    at = first + (made is not None)
+    if at + 1 >= len(script.top):
+        return None
+    command = script.top[at].command
+    if command is None or command.name != "cd" or len(command.words) != 2 or command.redirects or command.assignments:
         return None
     joints = {item.connector_before for item in script.top[1:]}
-    if script.top[1].connector_before != "&&" or joints & {"||", "&"} or script.trailing == "&":
+    if joints & {"||", "&"} or script.trailing == "&":
         return None
-    written = first.words[1].text.strip("\"'")
+    written = command.words[1].text.strip("\"'")
+    if made is not None and (made != command.words[1].text or not _is_root(reading, step)):
+        return None
     value = reading.expand(written, node) if re.fullmatch(r"[\w./@+${}][\w./@+${}-]*", written) else None
     if value is not None and not value.startswith("/") and _old(reading, node) is None:
         value = None
-    return _Cd(node, script, written, None if value is None else join(step.workdir, value))
+    return _Cd(node, script, written, None if value is None else join(step.workdir, value), (first, at + 1))
+
+
+def _first_at_work(script: ShellScript) -> int:
+    """The place of the first command that is no `set`, or of the last one."""
+    names = [None if item.command is None else item.command.name for item in script.top]
+    return next((at for at, name in enumerate(names) if name != "set"), len(names) - 1)
+
+
+def _made_alone(command: Command | None) -> str | None:
+    """The one folder that a `mkdir` makes, as it is written there."""
+    if command is None or command.name != "mkdir" or command.wrappers or command.redirects or command.assignments:
+        return None
+    words = [word.text for word in command.words[1:] if word.text != "-p"]
+    return words[0] if len(words) == 1 and not words[0].startswith("-") else None
+
+
+def _is_root(reading: StageReading, step: Step) -> bool:
+    """Whether a RUN makes its folders for root, as WORKDIR does."""
+    user = step.user or (reading.image.default_user if reading.image is not None else None)
+    return user in ("root", "0")
+
+
+def _made_twice(reading: StageReading) -> Iterator[Finding]:
+    """RUNs that make nothing but the folder of the WORKDIR that follows, with installs in between at most."""
+    file = reading.file
+    for at, step in enumerate(reading.steps):
+        node = step.node
+        script = script_of(file, node) if node.keyword == "RUN" and not node.flags else ""
+        if isinstance(script, str) or len(script.top) != 1 or not _is_root(reading, step):
+            continue
+        made = _made_alone(script.top[0].command)
+        below = reading.steps[at + 1 :]
+        behind = next((each.node for each in below if not only_installs(reading, each)), None)
+        if made is None or behind is None or behind.keyword != "WORKDIR" or script.trailing:
+            continue
+        paths = [reading.expand(path, each) for path, each in ((made, node), (behind.argument, behind))]
+        is_told = bool(file.comments_above(node)) and behind is not below[0].node
+        if None not in paths and len({join(step.workdir, path or "") for path in paths}) == 1 and not is_told:
+            yield Finding(
+                node, f"leave the making of {made} to WORKDIR", [Remove(node)], why="WORKDIR makes the folder it names"
+            )
 
 
 def _old(reading: StageReading, node: Instruction) -> str | None:
@@ -261,47 +403,55 @@ def _old(reading: StageReading, node: Instruction) -> str | None:
     return step.workdir
 
 
-def _named(reading: StageReading, row: Sequence[_Cd], behind: Instruction | None) -> Iterator[Finding | Refusal]:
-    """The answer for RUNs that follow one another and begin in the same folder."""
+def _named(
+    reading: StageReading, row: Sequence[_Cd], behind: Instruction | None, is_left: bool
+) -> Finding | Refusal | None:
+    """The answer for RUNs that follow one another and begin in the same folder; ``is_left``: those that follow are
+    given a WORKDIR of their own."""
     first, last = row[0], row[-1]
     if behind is None:
         is_left = not _is_final_folder_seen(reading)
     else:
-        is_left = behind.keyword == "WORKDIR" and behind.argument.startswith("/")
+        is_left = is_left or (behind.keyword == "WORKDIR" and behind.argument.startswith("/"))
     old = _old(reading, first.node)
     is_there_already = old is not None and old == first.folder
     if not is_left and len(row) < MANY and not is_there_already:
-        return
+        return None
     hint = "make the folder by WORKDIR, or leave the cd"
     reason = next((reason for cd in row if (reason := _why_not(cd)) is not None), None)
     if reason is None and not is_left and old is None:
         reason = "the folder that it has to come back to is the base image's, which is not known"
-    if reason is None and not _is_there(reading, first):
+    is_made = first.at[1] - first.at[0] > 1
+    if reason is None and not is_made and not is_folder_there(reading, first.folder or "", first.node):
         reason = f"nothing says that {first.folder} is there: WORKDIR would make it where cd fails"
     if reason is not None or first.folder is None:
-        yield refuse(first.node, reason or "", hint)
-        return
+        return refuse(first.node, reason or "", hint)
     file = reading.file
     anchor = next(iter(file.comments_above(first.node)), first.node)
     name = first.folder if first.written[:1] not in "/$" else first.written
-    edits: list[Edit] = [Replace(cd.node, [cd.node.splice([(0, cd.script.top[1].span[0], "")])]) for cd in row]
+    edits: list[Edit] = [Replace(cd.node, [cd.node.splice([(*_span(cd), "")])]) for cd in row]
     if is_there_already:
-        yield Finding(
+        return Finding(
             first.node,
             f"leave out the cd to {first.folder}",
             edits,
             why="a RUN starts in the folder that WORKDIR names",
         )
-        return
     edits.insert(0, InsertBefore(anchor, [file.new(f"WORKDIR {name}\n")]))
     if not is_left:
         edits.append(InsertAfter(last.node, [file.new(f"WORKDIR {old}\n")]))
-    yield Finding(
+    return Finding(
         first.node,
         f"name the folder of {len(row)} RUN{'s' * (len(row) > 1)} by WORKDIR",
         edits,
         why="the folder is said once, where the reader looks for it",
     )
+
+
+def _span(cd: _Cd) -> tuple[int, int]:
+    """The text of the script that goes, up to the command that follows."""
+    first, end = cd.at
+    return cd.script.top[first].span[0], cd.script.top[end].span[0]
 
 
 def _is_final_folder_seen(reading: StageReading) -> bool:
@@ -315,9 +465,12 @@ def _is_final_folder_seen(reading: StageReading) -> bool:
 def _why_not(cd: _Cd) -> str | None:
     if cd.folder is None:
         return f"only the shell knows what `cd {cd.written}` means"
-    if "#" in cd.node.raw(0, cd.script.top[1].span[0]):
+    start, end = _span(cd)
+    if "#" in cd.node.raw(start, end):
         return "a comment stands behind the cd"
-    for command in cd.script.commands[1:]:
+    for command in cd.script.commands:
+        if command.span[0] < end:
+            continue
         name = (command.name or "").rpartition("/")[2]
         if name in MOVES and not command.in_subshell:
             return "it changes the folder once more"
@@ -328,31 +481,3 @@ def _why_not(cd: _Cd) -> str | None:
     if re.search(r"PWD|\bpwd\b|cd -", cd.script.text):
         return "it asks for the folder's name"
     return None
-
-
-def _is_there(reading: StageReading, cd: _Cd) -> bool:
-    """Whether the folder is one of every distribution, or an instruction before makes it, by name or around it."""
-    folder = cd.folder or ""
-    if folder in STANDARD or folder == (reading.image.workdir if reading.image is not None else None):
-        return True
-    return any(_makes(reading, step, folder) for step in reading.steps[: reading.position(cd.node)])
-
-
-def _makes(reading: StageReading, step: Step, folder: str) -> bool:
-    node = step.node
-
-    def expand(word: str) -> str | None:
-        return reading.expand(word, node)
-
-    if step.keyword == "WORKDIR":
-        value = expand(node.argument)
-        return value is not None and is_within(join(step.workdir, value), folder)
-    if node.destination is not None:
-        value = expand(node.destination)
-        is_folder = value is not None and (
-            value.endswith("/") or any(each.is_folder for each in reading.copied_by(node))
-        )
-        return is_folder and is_within(join(step.workdir, value or ""), folder)
-    if step.script is None or step.script.opaque is not None:
-        return False
-    return any(is_within(path, folder) for path in files_of(step.script, step.workdir, expand).made)

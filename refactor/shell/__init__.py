@@ -14,7 +14,7 @@ from refactor.shell.installs import (
     why_not_one_list,
 )
 from refactor.shell.managers import PackageCall, package_call, package_calls
-from refactor.shell.pipes import earnest, why_not_pipefail, why_other_in_bash
+from refactor.shell.pipes import earnest, has_pipe, why_not_pipefail, why_other_in_bash
 from refactor.shell.reader import read
 from refactor.shell.script import SHELL_BUILTINS, Item, ShellScript, changes_shell
 
@@ -34,6 +34,7 @@ __all__ = [
     "downloads",
     "earnest",
     "files_of",
+    "has_pipe",
     "installer",
     "is_cleaned",
     "is_cleaning",

@@ -55,6 +55,13 @@ def earnest(script: ShellScript) -> Command | None:
     return None
 
 
+def has_pipe(script: ShellScript) -> bool:
+    """Whether a pipe stands in the script, at any depth."""
+    return any(command.in_pipeline for command in script.commands) or any(
+        "|" in (inner[1] or inner[2] or "").replace("||", "") for inner in re.finditer(_INNER, script.text)
+    )
+
+
 def why_not_pipefail(script: ShellScript) -> str | None:
     """Why the script could fail under `pipefail` although all went as it should; None where it could not."""
     if script.opaque is not None:
