@@ -6,6 +6,7 @@ from refactor.context.archives import (
     is_archive as is_archive,
     is_archive_name as is_archive_name,
 )
+from refactor.context.dockerignore import with_patterns as with_patterns
 from refactor.ecosystems.download_caches import (
     DownloadCache as DownloadCache,
     download_caches as download_caches,
@@ -22,6 +23,10 @@ from refactor.flow.ownership import ownership as ownership
 from refactor.flow.ports import (
     low_ports as low_ports,
     only_docker as only_docker,
+)
+from refactor.flow.secret_files import (
+    SecretFile as SecretFile,
+    secret_files as secret_files,
 )
 from refactor.flow.shell_writes import (
     QUIET as QUIET,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from refactor import (
@@ -141,7 +141,7 @@ class WriteDockerignore(Codemod):
         readings = [StageReading.of(file, stage, context) for stage in file.stages]
         if not any(copied.is_folder for reading in readings for copied in reading.copies):
             return
-        from refactor import Needed, leftovers
+        from refactor import Needed, leftovers, with_patterns
 
         found: list[Leftover] = []
         first = None
@@ -167,13 +167,5 @@ class WriteDockerignore(Codemod):
             [],
             why="they repeat the copy and what follows it whenever they change, and do not belong in the image",
             evidence=tuple(dict.fromkeys(fact for one in found for fact in one.evidence)),
-            files=[FileEdit(path, stored, _extended(stored or b"", patterns))],
+            files=[FileEdit(path, stored, with_patterns(stored or b"", patterns))],
         )
-
-
-def _extended(text: bytes, patterns: Sequence[str]) -> bytes:
-    """The file with a line for each pattern at its end, ended as its own lines are."""
-    newline = b"\r\n" if b"\r\n" in text else b"\n"
-    if text and not text.endswith(b"\n"):
-        text += newline
-    return text + b"".join(pattern.encode() + newline for pattern in patterns)

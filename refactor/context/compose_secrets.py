@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from refactor.context.safe_yaml import load
@@ -43,6 +44,69 @@ def with_build_secret(text: str, name: str, id: str) -> str | None:
         return edited if load(edited) == wanted else None
     except ValueError:
         return None
+
+
+def with_secret_file(text: str, names: Sequence[str], id: str, source: str) -> str | None:
+    """The Compose file with the secret ``id``, read from the file ``source``, given to the builds of the services
+    ``names`` that build. None where none of them builds, or it is written in a way that is not edited.
+    """
+    try:
+        data = load(text)
+    except ValueError:
+        return None
+    if not isinstance(data, dict) or not isinstance(data.get("services"), dict) or "secrets" in data:
+        return None
+    wanted: dict[str, Any] = copy.deepcopy(data)
+    newline = "\r\n" if "\r\n" in text else "\n"
+    lines = text.split(newline)
+    for name in names:
+        service = wanted["services"].get(name)
+        if not isinstance(service, dict):
+            continue
+        build = service.get("build")
+        if isinstance(build, str):
+            service["build"] = {"context": build, "secrets": [id]}
+        elif isinstance(build, dict) and "secrets" not in build:
+            build["secrets"] = [id]
+        else:
+            continue
+        at = _build_line(lines, name)
+        if at is None:
+            return None
+        key, _, value = lines[at].partition(":")
+        indent = key[: len(key) - len(key.lstrip())] + "  "
+        more = [f"{indent}secrets:", f"{indent}  - {id}"]
+        if isinstance(build, str):
+            lines[at : at + 1] = [f"{key}:", f"{indent}context:{value}", *more]
+        else:
+            lines[at + 1 : at + 1] = more
+    if wanted == data:
+        return None
+    wanted["secrets"] = {id: {"file": source}}
+    while lines and not lines[-1].strip():
+        lines.pop()
+    lines += ["", "secrets:", f"  {id}:", f"    file: {source}", ""]
+    edited = newline.join(lines)
+    try:
+        return edited if load(edited) == wanted else None
+    except ValueError:
+        return None
+
+
+def _build_line(lines: list[str], service: str) -> int | None:
+    """The line ``build:`` of a service."""
+    at = next((n for n, line in enumerate(lines) if re.fullmatch(rf" +{re.escape(service)}:\s*(?:#.*)?", line)), None)
+    if at is None:
+        return None
+    own = len(lines[at]) - len(lines[at].lstrip())
+    for number in range(at + 1, len(lines)):
+        line = lines[number]
+        indent = len(line) - len(line.lstrip())
+        if line.strip() and not line.lstrip().startswith("#") and indent <= own:
+            return None
+        if re.match(r" +build:(?:\s|$)", line):
+            return number
+    return None
 
 
 def gives_to_container(text: str, name: str) -> bool:

@@ -9,6 +9,7 @@ root of the context, a leading ``/`` means nothing, ``*`` stops at ``/`` and the
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 _GO_SPACE = (
@@ -455,3 +456,11 @@ def _pattern_of(line: str) -> str | None:
 @lru_cache(maxsize=4096)
 def _compiled(pattern: str) -> Pattern:
     return Pattern(pattern)
+
+
+def with_patterns(text: bytes, patterns: Sequence[str]) -> bytes:
+    """The content of an ignore file with a line for each pattern at its end, ended as its own lines are."""
+    newline = b"\r\n" if b"\r\n" in text else b"\n"
+    if text and not text.endswith(b"\n"):
+        text += newline
+    return text + b"".join(pattern.encode() + newline for pattern in patterns)

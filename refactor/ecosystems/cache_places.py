@@ -58,24 +58,15 @@ def place_of(reading: StageReading, step: Step, kept: Kept) -> Place | Refused:
     if not base.startswith("/") or any(sign in base for sign in "?$, \"'\\"):
         hint = f"set ENV {kept.variables[0][0]} to a folder" if kept.variables else "write the mount by hand"
         return Refused(f"line {line} runs {kept.title} as {name}, and where that keeps its cache is not known", hint)
-    owner = _owner(reading, name)
+    from refactor.flow.user_ids import mount_owner
+
+    owner = mount_owner(reading, step)
     if owner is None:
         return Refused(
             f"line {line} runs {kept.title} as {name}, whose number is not known, and a cache mount belongs to one",
             "write USER with the number",
         )
     return Place(join(join("/", base), below or "."), owner)
-
-
-def _owner(reading: StageReading, name: str) -> str | None:
-    if name in {"root", "0"}:
-        return ""
-    if name.isdigit():
-        return f",uid={name}"
-    from refactor.flow.user_ids import user_ids
-
-    ids = user_ids(reading, name, None)
-    return None if isinstance(ids, Refused) else f",uid={ids.uid},gid={ids.gid}"
 
 
 def _home(reading: StageReading, name: str) -> str | None:

@@ -101,6 +101,31 @@ def leftovers(file: Dockerfile, context: BuildContext) -> Iterator[tuple[Instruc
                 yield node, found
 
 
+class OtherName(NamedTuple):
+    """Another instruction that names a path of the build context."""
+
+    where: str
+    is_copy_here: bool
+    """A COPY of the same Dockerfile."""
+
+
+def other_names(file: Dockerfile, context: BuildContext, path: str, node: Instruction) -> OtherName | None:
+    """What else than ``node`` names a path, or may name it, in a Dockerfile that builds from this folder; None where
+    nothing does, so that a line of ``.dockerignore`` for it is harmless."""
+    search = _Search(file, context)
+    if isinstance(search.readings, str):
+        return OtherName(search.readings, False)
+    for reading in search.readings:
+        for step in reading.steps:
+            sources = (*_context_sources(step.node), *_bind_sources(step.node)) if step.node is not node else ()
+            for source in sources:
+                named = reading.expand(source, step.node)
+                if named is None or search.is_named(named.strip("/").removeprefix("./"), path):
+                    where = f"`{step.node.text.strip()}`"
+                    return OtherName(where, reading.file is file and step.keyword == "COPY" and named is not None)
+    return None
+
+
 _Judge: TypeAlias = Callable[[str], Leftover | Needed | None]
 
 
@@ -184,11 +209,11 @@ class _Search:
                     named = reading.expand(source, step.node)
                     if named is None:
                         return Needed(path, f"`{step.node.text.strip()}` copies what a variable says")
-                    if self._is_named(named.strip("/").removeprefix("./"), path):
+                    if self.is_named(named.strip("/").removeprefix("./"), path):
                         return Needed(path, "")
         return None
 
-    def _is_named(self, source: str, path: str) -> bool:
+    def is_named(self, source: str, path: str) -> bool:
         """Whether a source of a copy is the path, lies in it or is a pattern that takes it."""
         source = posixpath.normpath(source)
         if any(sign in source for sign in "*?["):

@@ -43,8 +43,8 @@ _SETTINGS = {
 """Files in which a package manager replaces the names of variables."""
 _READS = {f"{name.upper()}_": name for name in ("pip", "uv", "poetry", "bundle", "composer", "yarn")}
 """Package managers that read variables of such names themselves."""
-_NO_READER = r"(?i).*\.(?:md|rst|lock|lockb|svg|css|html?|map|sum)|(?:package|npm).*lock.*|.*dockerfile.*|\.env.*"
-_PASSES = r"(?i)(?:.*/)?(?:\.github/.*|\.gitlab-ci.*|\.circleci/.*|jenkinsfile.*|(?:azure|bitbucket)-pipelines.*)"
+NO_READER = r"(?i).*\.(?:md|rst|lock|lockb|svg|css|html?|map|sum)|(?:package|npm).*lock.*|.*dockerfile.*|\.env.*"
+PASSES = r"(?i)(?:.*/)?(?:\.github/.*|\.gitlab-ci.*|\.circleci/.*|jenkinsfile.*|(?:azure|bitbucket)-pipelines.*)"
 _COMPOSE = r"(?i)(?:docker-)?compose.*\.ya?ml"
 _MAX_FILES = 3000
 _MAX_BYTES = 256 * 1024
@@ -98,7 +98,7 @@ class _Token:
         if isinstance(readers, Refused):
             return readers
         settings, passed_by, compose = readers
-        managers = {manager for path in settings for manager in _managers(path)}
+        managers = {manager for path in settings for manager in managers_of(path)}
         managers |= {manager for prefix, manager in _READS.items() if name.startswith(prefix)}
         arguments = [self.argument.node]
         runs: list[Step] = []
@@ -119,7 +119,7 @@ class _Token:
             return Refused(f"no step is known to use {name}", "remove the ARG, or say in the Dockerfile what it is for")
         if len(arguments) > 1 and any(reading.parent is self.reading.stage for reading in self._others()):
             return Refused(f"{name} is in the environment of a stage that is built from this one, too")
-        told = [f"{path} has {name} filled in by {', '.join(sorted(_managers(path)))}" for path in settings]
+        told = [f"{path} has {name} filled in by {', '.join(sorted(managers_of(path)))}" for path in settings]
         is_sure = re.search(NAME, name, re.IGNORECASE) is not None
         return Token(name, tuple(arguments), tuple(runs), tuple(told), passed_by, compose, is_sure)
 
@@ -144,7 +144,7 @@ class _Token:
         for path in (*files, *outside):
             base = posixpath.basename(path)
             data = context.stored(path)
-            if not isinstance(data, bytes) or len(data) > _MAX_BYTES or re.fullmatch(_NO_READER, base):
+            if not isinstance(data, bytes) or len(data) > _MAX_BYTES or re.fullmatch(NO_READER, base):
                 continue
             if word.search(data) is None:
                 continue
@@ -157,9 +157,9 @@ class _Token:
                     passed_by.append(path)
                 else:
                     compose.append((path, data, edited.encode("utf-8", "surrogateescape")))
-            elif re.fullmatch(_PASSES, path) or b"build-arg" in data:
+            elif re.fullmatch(PASSES, path) or b"build-arg" in data:
                 passed_by.append(path)
-            elif _managers(path):
+            elif managers_of(path):
                 settings.append(path)
             else:
                 return Refused(f"{path} names {name}, and whether it reads it when the container runs is not known")
@@ -200,7 +200,8 @@ def _text(command: Command) -> str:
     return " ".join((*(word.text for word in command.words), *command.redirects))
 
 
-def _managers(path: str) -> set[str]:
+def managers_of(path: str) -> set[str]:
+    """The package managers that read a file of settings of this name."""
     base = posixpath.basename(path)
     if re.fullmatch(r"requirements.*\.txt|constraints.*\.txt", base):
         return {"pip"}

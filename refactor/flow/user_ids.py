@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from refactor.flow.reading import Refused, StageReading
+from refactor.flow.reading import Refused, StageReading, Step
 from refactor.shell import Command, read
 
 _MAKE_USER = frozenset({"useradd", "adduser"})
@@ -63,6 +63,20 @@ def user_ids(reading: StageReading, name: str, group: str | None) -> Ids | Refus
     return found if group is None else found._replace(gid=int(group))
 
 
+def mount_owner(reading: StageReading, step: Step) -> str | None:
+    """The options of a mount that give it to the user that a RUN runs as: "" for root, None for one whose numbers are
+    not known."""
+    image = reading.image
+    written = step.user or ("root" if image is None else image.default_user)
+    name = (reading.expand(written, step.node) or "?").partition(":")[0]
+    if name in {"root", "0"}:
+        return ""
+    if name.isdigit():
+        return f",uid={name}"
+    ids = user_ids(reading, name, None)
+    return None if isinstance(ids, Refused) else f",uid={ids.uid},gid={ids.gid}"
+
+
 def made_home(reading: StageReading, name: str) -> str | None:
     """The home folder of a user that a RUN makes together with one, by name or number; None where that is not known.
 
@@ -112,4 +126,4 @@ def _options(command: Command) -> dict[str, str]:
     return found
 
 
-__all__ = ["Ids", "made_home", "user_ids"]
+__all__ = ["Ids", "made_home", "mount_owner", "user_ids"]
