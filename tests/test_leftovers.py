@@ -157,3 +157,35 @@ def test_a_branch_has_the_file_in_its_commit(repository: Path) -> None:
         assert plan.files["web/.dockerignore"] == b"node_modules\n"
         [commit] = opened.build(base, [plan])
         assert [item.a_path for item in base.diff(commit)] == ["web/.dockerignore"]
+
+
+JS = {"package.json": '{"scripts": {"build": "tsc -p ."}}', "tsconfig.json": '{"compilerOptions": {"outDir": "dist"}}'}
+SITE = 'FROM node:20\nWORKDIR /app\nCOPY . .\nRUN npm install && npm run build\nCMD ["node", "dist/a.js"]\n'
+NET = {"Web/Web.csproj": "<Project/>", "Web/obj/a.json": "", "Web/bin/a.dll": ""}
+PUBLISH = 'FROM mcr.microsoft.com/dotnet/sdk:8.0\nWORKDIR /s\nCOPY . .\nRUN dotnet publish Web -o /app\nCMD ["x"]\n'
+CARGO = "FROM rust:1.80 AS b\nWORKDIR /s\nCOPY . .\nRUN cargo build --release\nFROM debian:12\nCOPY --from=b /s/target/release/a /\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "files", "wanted"),
+    [
+        (SITE, {**JS, "a.ts": "", "dist/a.js": "", ".gitignore": "dist\n"}, ["dist"]),
+        (SITE, {**JS, "a.ts": "", "dist/a.js": "", ".gitignore": "*.log\n"}, []),
+        (SITE, {**JS, "a.ts": "", "dist/a.js": "", ".gitignore": "dist/*\n!dist/keep\n"}, []),
+        (SITE, {**JS, "a.ts": "", "dist/a.js": ""}, []),
+        (SITE, {**JS, "a.ts": "", "build/a.js": "", ".gitignore": "build\n"}, []),
+        (SITE.replace("&& npm run build", ""), {**JS, "dist/a.js": "", ".gitignore": "dist\n"}, []),
+        (SITE.replace("RUN", "RUN cp dist/a.js /a\nRUN"), {**JS, "dist/a.js": "", ".gitignore": "dist\n"}, []),
+        (SITE.replace("RUN", "RUN ./prepare\nRUN"), {**JS, "dist/a.js": "", ".gitignore": "dist\n"}, []),
+        (SITE.replace("RUN", "COPY dist dist\nRUN"), {**JS, "dist/a.js": "", ".gitignore": "dist\n"}, []),
+        (SITE, {**JS, "dist/a.js": "", ".gitignore": "dist\n", "web.Dockerfile": PLAIN, "Dockerfile": SITE}, []),
+        (PUBLISH, {**NET, ".gitignore": "[Bb]in/\n[Oo]bj/\n"}, ["Web/bin", "Web/obj"]),
+        (PUBLISH, {**NET, "Web/.gitignore": "obj/\n"}, ["Web/obj"]),
+        (CARGO, {"Cargo.toml": "", "src/main.rs": "", "target/a": "", ".gitignore": "/target\n"}, ["target"]),
+        (CARGO, {"Cargo.toml": "", "src/main.rs": "", "target/a": "", ".gitignore": "/a/target\n"}, []),
+    ],
+)  # fmt: skip
+def test_products_of_the_host_that_the_image_makes_itself(
+    source: str, files: dict[str, str], wanted: list[str]
+) -> None:
+    assert lines(source, files) == wanted

@@ -16,6 +16,7 @@ from refactor import (
     Refusal,
     Safety,
     StageReading,
+    flow_of,
     leaves,
     refuse,
     rewrites,
@@ -47,13 +48,14 @@ class WriteDockerignore(Codemod):
     ------------
     Writes `.dockerignore`, or adds to the one that is there (to `NAME.dockerignore` where that one counts), a line for
     each of these that is there: `.git`, folders of packages that the image installs itself, virtual environments,
-    caches, coverage reports, editors' folders, `.env`. Lines that are there stay as they are.
+    caches, coverage reports, editors' folders, `.env`, and what a build on the host left (`dist`, `target`, `bin` and
+    `obj`) where the image makes it itself and `.gitignore` names it. Lines that are there stay as they are.
 
     When it refuses
     ---------------
     For what an instruction of any Dockerfile of the folder names or mounts, for `.git` where versions are made of it
-    (setuptools-scm, `git describe`, ...), for packages that the image does not install, and for `.env` that the program
-    reads itself. Silent where nothing is there that is worth a line, and where the context was not seen.
+    (setuptools-scm, `git describe`, ...), for packages and products that the image does not make, and for `.env` that
+    the program reads itself. Silent where nothing is there that is worth a line, and where the context was not seen.
 
     Safety
     ------
@@ -84,6 +86,39 @@ class WriteDockerignore(Codemod):
             after=SIMPLE,
             files={**NODE, "Dockerfile": "FROM x\n", ".git/HEAD": "x", "Dockerfile.dockerignore": "node_modules\r\n"},
             written={"Dockerfile.dockerignore": "node_modules\r\n.git\r\n"},
+        ),
+        rewrites(
+            "what a build on the host left",
+            before="""
+            FROM maven:3.9-eclipse-temurin-21 AS builder
+            WORKDIR /src
+            COPY . .
+            RUN mvn -B package
+            FROM eclipse-temurin:21-jre
+            COPY --from=builder /src/target/app.jar /app.jar
+            CMD ["java", "-jar", "/app.jar"]
+            """,
+            after="""
+            FROM maven:3.9-eclipse-temurin-21 AS builder
+            WORKDIR /src
+            COPY . .
+            RUN mvn -B package
+            FROM eclipse-temurin:21-jre
+            COPY --from=builder /src/target/app.jar /app.jar
+            CMD ["java", "-jar", "/app.jar"]
+            """,
+            files={"pom.xml": "<project/>", "target/classes/A.class": "", ".gitignore": "/target/\n"},
+            written={".dockerignore": "target\n"},
+        ),
+        leaves(
+            "what only the host can have made",
+            """
+            FROM eclipse-temurin:21-jre
+            COPY . /app
+            CMD ["java", "-jar", "/app/target/app.jar"]
+            """,
+            files={"pom.xml": "<project/>", "target/app.jar": "", ".gitignore": "/target/\n"},
+            because="no step is known to make it",
         ),
         leaves(
             "nothing is there",
@@ -145,7 +180,7 @@ class WriteDockerignore(Codemod):
 
         found: list[Leftover] = []
         first = None
-        for node, one in leftovers(file, context):
+        for node, one in leftovers(file, context, flow_of):
             if isinstance(one, Needed):
                 if one.because:
                     yield refuse(node, f"{one.path} is copied: {one.because}", one.hint)

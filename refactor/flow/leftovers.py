@@ -10,7 +10,7 @@ import posixpath
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cached_property, partial
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from refactor.context import BuildContext, Unknown
 from refactor.context.deployment import is_dockerfile_name
@@ -18,6 +18,10 @@ from refactor.context.storage import SKIPPED_FOLDERS
 from refactor.flow.reading import StageReading, Step, join
 from refactor.flow.user import is_within
 from refactor.syntax import Dockerfile, Instruction, parse
+
+if TYPE_CHECKING:
+    from refactor.flow.graph import Flow
+    from refactor.flow.outputs import Output
 
 
 class Leftover(NamedTuple):
@@ -83,16 +87,18 @@ _MAX_BYTES = 256 * 1024
 _MAX_DOCKERFILES = 50
 
 
-def leftovers(file: Dockerfile, context: BuildContext) -> Iterator[tuple[Instruction, Leftover | Needed]]:
+def leftovers(
+    file: Dockerfile, context: BuildContext, flow_of: FlowOf
+) -> Iterator[tuple[Instruction, Leftover | Needed]]:
     """What the whole-folder copies of ``file`` bring along, with the first copy that does. Nothing where the context is
-    unknown."""
+    unknown. ``flow_of`` gives the graph of a file."""
     if context.why_unknown is not None:
         return
     readings = [StageReading.of(file, stage, context) for stage in file.stages]
     wholes = [copied for reading in readings for copied in reading.copies if copied.is_folder]
     if not wholes:
         return
-    search = _Search(file, context)
+    search = _Search(file, context, flow_of)
     for path, make in search.candidates():
         node = next((copied.node for copied in wholes if is_within(f"/{path}", f"/{copied.source}")), None)
         if node is not None and context.is_ignored(path) is False:
@@ -112,7 +118,7 @@ class OtherName(NamedTuple):
 def other_names(file: Dockerfile, context: BuildContext, path: str, node: Instruction) -> OtherName | None:
     """What else than ``node`` names a path, or may name it, in a Dockerfile that builds from this folder; None where
     nothing does, so that a line of ``.dockerignore`` for it is harmless."""
-    search = _Search(file, context)
+    search = _Search(file, context, None)
     if isinstance(search.readings, str):
         return OtherName(search.readings, False)
     for reading in search.readings:
@@ -126,13 +132,15 @@ def other_names(file: Dockerfile, context: BuildContext, path: str, node: Instru
     return None
 
 
+FlowOf: TypeAlias = "Callable[[Dockerfile, BuildContext], Flow]"
 _Judge: TypeAlias = Callable[[str], Leftover | Needed | None]
 
 
 class _Search:
-    def __init__(self, file: Dockerfile, context: BuildContext) -> None:
+    def __init__(self, file: Dockerfile, context: BuildContext, flow_of: FlowOf | None) -> None:
         self.context = context
         self.file = file
+        self.flow_of = flow_of
 
     @cached_property
     def files(self) -> tuple[str, ...]:
@@ -175,6 +183,12 @@ class _Search:
             folder, _, name = manifest.rpartition("/")
             if name in kinds:
                 yield posixpath.join(folder, kinds[name].name), partial(self._packages, kinds[name])
+        if self.flow_of is not None:
+            from refactor.flow.outputs import outputs
+
+            for output in outputs(context, self.files):
+                if "/" in output.path or not self._is_cache(output.path):
+                    yield output.path, partial(self._output, self.flow_of, output)
         names = context.children()
         for entry in () if isinstance(names, Unknown) else names:
             name = entry.removesuffix("/")
@@ -299,6 +313,23 @@ class _Search:
         if isinstance(self.readings, tuple) and self.readings[-1].start is None:
             return Needed(path, "")
         return Leftover(path, path, (self._weighed(path),))
+
+    def _output(self, flow_of: FlowOf, output: Output, path: str) -> Leftover | Needed:
+        from refactor.flow.outputs import brought, ignored_by_git, made_by
+
+        ignore = ignored_by_git(self.context, path)
+        hint = "name it in .dockerignore if the image makes it itself"
+        if ignore is None:
+            return Needed(path, "no .gitignore names it, so that it may hold what was written by hand", hint)
+        readings = () if isinstance(self.readings, str) else self.readings
+        makers = set()
+        for reading, place, node in brought(readings, path):
+            maker = made_by(flow_of(reading.file, self.context), reading, place, output, node)
+            if maker is None:
+                return Needed(path, "no step is known to make it before another one may read it", hint)
+            makers.add(maker)
+        made = f"{', '.join(sorted(makers))} makes {path} in the image, and {ignore} says that it holds no sources"
+        return Leftover(path, path, (self._weighed(path), made))
 
     def _settings(self, path: str) -> Leftover:
         return Leftover(path, path, (self._weighed(path),), False)
