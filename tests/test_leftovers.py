@@ -163,7 +163,10 @@ JS = {"package.json": '{"scripts": {"build": "tsc -p ."}}', "tsconfig.json": '{"
 SITE = 'FROM node:20\nWORKDIR /app\nCOPY . .\nRUN npm install && npm run build\nCMD ["node", "dist/a.js"]\n'
 NET = {"Web/Web.csproj": "<Project/>", "Web/obj/a.json": "", "Web/bin/a.dll": ""}
 PUBLISH = 'FROM mcr.microsoft.com/dotnet/sdk:8.0\nWORKDIR /s\nCOPY . .\nRUN dotnet publish Web -o /app\nCMD ["x"]\n'
-CARGO = "FROM rust:1.80 AS b\nWORKDIR /s\nCOPY . .\nRUN cargo build --release\nFROM debian:12\nCOPY --from=b /s/target/release/a /\n"
+CARGO = (
+    "FROM rust:1.80 AS b\nWORKDIR /s\nCOPY . .\nRUN cargo build --release\n"
+    "FROM debian:12\nCOPY --from=b /s/target/release/a /\n"
+)
 
 
 @pytest.mark.parametrize(
