@@ -38,13 +38,17 @@ OF_THE_CONTEXT = {
 }
 """Rules whose mending needs facts that no Dockerfile has, and which."""
 ASIDE = {
-    "DL3009": (r"apt-get\s+dist-?clean", "the lists are removed by `apt-get dist-clean`"),
-    "DL3025": (
-        r"[$`|&;<>*?(){}~\[\]]|\b(?:CMD|ENTRYPOINT)\s+(?:exec|cd|source|exit|export|\.)\s",
-        "the shell is used",
-    ),
+    "DL3009": {
+        "the lists are removed in a way that hadolint does not know": (
+            r"apt-get\s+dist-?clean|\brm /var/lib/apt/lists|\bfind /var/lib/apt/lists"
+        ),
+    },
+    "DL3025": {
+        "the shell is used": (r"[$`|&;<>*?(){}~\[\]]|\bexec\s|\b(?:CMD|ENTRYPOINT)\s+(?:cd|source|exit|export|\.)\s"),
+        "a script is started whose first line only the context shows": r"\A(?:CMD|ENTRYPOINT)\s+\"?[\w./-]+\.sh\b",
+    },
 }
-"""Of which findings of a rule the instruction shows that they stay: pattern and reason."""
+"""Of which findings of a rule the instruction shows that they stay: reason and pattern, the first that is found."""
 
 
 def findings(folder: Path, names: Sequence[str]) -> Counts:
@@ -68,8 +72,8 @@ def findings(folder: Path, names: Sequence[str]) -> Counts:
             if code in ASIDE:
                 file = trees.get(name) or trees.setdefault(name, parse((folder / name).read_bytes()))
                 node = next(each for each in file.instructions if one["line"] <= file.end_line_of(each))
-                pattern, reason = ASIDE[code]
-                if re.search(pattern, node.text):
+                reasons = (reason for reason, pattern in ASIDE[code].items() if re.search(pattern, node.text))
+                if (reason := next(reasons, None)) is not None:
                     found[name, f"{code}, {reason}"] += 1
     return found
 
@@ -100,8 +104,8 @@ def lines(runs: Sequence[tuple[str, Counts]]) -> Iterator[str]:
     rules = {code for each in counts for code in each if "," not in code}
     for code in sorted(rules, key=lambda code: (code not in menders, -counts[0][code], code)):
         yield row(code, ", ".join(menders.get(code, ())), [code])
-        if code in ASIDE:
-            yield row(f"... of these, {ASIDE[code][1]}", "", [f"{code}, {ASIDE[code][1]}"])
+        for reason in ASIDE.get(code, ()):
+            yield row(f"... of these, {reason}", "", [f"{code}, {reason}"])
     mended = rules & menders.keys()
     yield row("**mended by a codemod**", "", mended)
     yield row("... whose facts are in the file", "", mended - OF_THE_CONTEXT.keys())

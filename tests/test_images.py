@@ -305,6 +305,9 @@ def test_servers_and_further_languages() -> None:
     assert known("caddy:2").ports == (80, 443, 2019)
     assert known("caddy:2").workdir == "/srv"
     assert known("perl:5.40").workdir == "/usr/src/app"
+    assert known("gcr.io/oss-fuzz-base/base-builder-go").workdir == "/src"
+    assert known("gcr.io/oss-fuzz-base/base-builder:ubuntu-24-04").release == "noble"
+    assert lookup("gcr.io/oss-fuzz-base/base-builder-swift") is None
     assert known("elixir:1.17").cmd == ("iex",)
     managers = {"oraclelinux:7-slim": "yum", "oraclelinux:9": "dnf", "oraclelinux:9-slim": "microdnf"}
     assert {name: known(name).package_manager for name in managers} == managers

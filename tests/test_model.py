@@ -237,6 +237,7 @@ def commands(run: str) -> list[str]:
         ("echo 'a && b' \"c && d\" && e", ["echo 'a && b' \"c && d\"", "e"]),
         ('echo "$(a && b)" && c', ['echo "$(a && b)"', "c"]),
         ("echo `a && b` && c", ["echo `a && b`", "c"]),
+        ('echo "$(cut -d \'"\')"  && c', ['echo "$(cut -d \'"\')"', "c"]),
         ("if a; then b && c; fi && d", ["if a; then b && c; fi", "d"]),
         ("for i in a b; do c && d; done && e", ["for i in a b; do c && d; done", "e"]),
         ("case $x in a|b) c ;; *) d ;; esac && e", ["case $x in a|b) c ;; *) d ;; esac", "e"]),

@@ -119,6 +119,19 @@ class CleanPackageCache(Codemod):
                 && dnf clean all
             """,
         ),
+        rewrites(
+            "the lists are needed, pip's cache is not",
+            before="""
+            FROM debian:bookworm
+            RUN apt-get update && apt-get install -y python3-pip && pip install requests
+            RUN apt-get install -y git
+            """,
+            after="""
+            FROM debian:bookworm
+            RUN apt-get update && apt-get install -y python3-pip && pip install --no-cache-dir requests
+            RUN apt-get install -y git
+            """,
+        ),
         leaves(
             "removed already",
             """
@@ -366,6 +379,7 @@ class CleanPackageCache(Codemod):
         changes: list[tuple[int, int, str]] = []
         behind: list[str] = []
         names: list[str] = []
+        refusal: Refusal | None = None
         for manager in dict.fromkeys(call.manager for call in calls):
             own = [call for call in calls if call.manager == manager]
             if manager not in CACHE_PLACES or _is_mounted(node, manager):
@@ -388,7 +402,8 @@ class CleanPackageCache(Codemod):
                     continue
                 reason = why_needed or why_lists_needed_above(file, context).get(reading.stage.index)
                 if reason is not None:
-                    return refuse(node, reason, "run apt-get update there")
+                    refusal = refuse(node, reason, "run apt-get update there")
+                    continue
                 behind.append(f"{_sudo(own)}{LISTS}")
             elif manager in CLEANINGS and any(call.action in {"install", "upgrade", "update"} for call in own):
                 behind.append(_sudo(own) + CLEANINGS[manager])
@@ -409,7 +424,7 @@ class CleanPackageCache(Codemod):
                 continue
             names.append(manager)
         if not changes and not behind:
-            return None
+            return refusal
         if behind:
             reason = _why_not_behind(body)
             if reason is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from refactor import (
     Aspect,
@@ -174,6 +174,28 @@ class PairAptUpdate(Codemod):
             CMD ["python", "app.py"]
             """,
         ),
+        rewrites(
+            "the next RUN removes the lists",
+            before="""
+            FROM ubuntu:24.04
+            RUN add-apt-repository -y ppa:example/tool && apt-get update
+            RUN rm -rf /var/lib/apt/lists/* && ./setup.sh
+            """,
+            after="""
+            FROM ubuntu:24.04
+            RUN add-apt-repository -y ppa:example/tool
+            RUN rm -rf /var/lib/apt/lists/* && ./setup.sh
+            """,
+        ),
+        leaves(
+            "a script in front of the next update",
+            """
+            FROM ubuntu:24.04
+            RUN apt-get update
+            COPY setup.sh /
+            RUN /setup.sh && apt-get update && apt-get install -y git
+            """,
+        ),
         leaves(
             "a script behind the update in the same RUN",
             """
@@ -299,23 +321,21 @@ class PairAptUpdate(Codemod):
                 else:
                     paired.append((node, _paired(node, script, install)))
                     has_own = True
-            if has_own:
+            ends = _ends(script, updates)
+            if update is not None and update not in needed and _may_need(reading, node, script, calls, ends):
+                needed.add(update)
+            if has_own or ends is not None:
                 if update in lonely and update not in needed:
                     edits += _without(file, update, node)
                 elif update in idle and update not in needed:
                     edits.append(Replace(update, [idle[update]]))
-                update = node
+                update = node if has_own else None
                 body = body_of(file, node)
                 is_last = bool(updates) and updates[-1].command is script.top[-1].command
                 if is_last and isinstance(body, Body) and all(old is not node for old, _ in paired):
                     changes = body.removal([updates[-1].command])
                     if changes is not None:
                         idle[node] = body.splice(changes)
-            elif update is not None and (
-                (not calls and _may_install(script.text))
-                or any(text is None or lives_on_lists(text) for _, _, text in called_scripts(reading, node, script))
-            ):
-                needed.add(update)
             if len(script.commands) == len(calls) == len(updates) > 0:
                 lonely.add(node)
         if update is not None and update not in needed and _is_last_to_install(file, stage):
@@ -330,6 +350,29 @@ class PairAptUpdate(Codemod):
                 [*(Replace(old, [new]) for old, new in paired), *edits],
                 why="lists from a cached layer name versions that the mirrors no longer have",
             )
+
+
+def _ends(script: ShellScript, updates: Sequence[PackageCall]) -> int | None:
+    """Where in a script the lists of earlier RUNs are replaced or removed."""
+    removals = [
+        command
+        for command in script.commands
+        if command.name == "rm" and any(arg.startswith("/var/lib/apt/lists") for arg in command.args)
+    ]
+    found = [command for command in (*(call.command for call in updates), *removals) if not command.is_conditional]
+    return min((command.span[0] for command in found), default=None)
+
+
+def _may_need(
+    reading: StageReading, node: Instruction, script: ShellScript, calls: Sequence[PackageCall], ends: int | None
+) -> bool:
+    """Whether the lists of earlier RUNs may be read before they end, by what is no call of apt itself."""
+    if not calls and _may_install(script.text[:ends]):
+        return True
+    return any(
+        (ends is None or command.span[0] < ends) and (text is None or lives_on_lists(text))
+        for command, _, text in called_scripts(reading, node, script)
+    )
 
 
 def _may_install(text: str) -> bool:

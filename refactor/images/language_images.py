@@ -1,5 +1,5 @@
-"""Images of further languages and servers: Erlang, Elixir, Perl, Haskell, Swift, GCC, Corretto, Tomcat, Caddy, and the
-distributions of Oracle and Red Hat.
+"""Images of further languages and servers: Erlang, Elixir, Perl, Haskell, Swift, GCC, Corretto, Tomcat, Caddy, OSS-Fuzz,
+and the distributions of Oracle and Red Hat.
 
 Read in August 2026 from the Dockerfiles that docker-library/official-images names; each entry says where.
 """
@@ -323,6 +323,25 @@ def _enterprise(text: str, family: str, version: str, variant: str, system: dict
     )
 
 
+def _fuzz_builder(text: str, reference: Reference) -> BaseImage | None:
+    releases = {"ubuntu-20-04": "focal", "ubuntu-24-04": "noble"}
+    tag = reference.tag or "latest"
+    if tag not in (*releases, "latest"):
+        return None
+    return BaseImage(
+        text,
+        "oss-fuzz",
+        "",
+        "fat",
+        cmd=("compile",),
+        workdir="/src",
+        env={"SRC": "/src", "OUT": "/out", "WORK": "/work"},
+        preinstalled=contents.UBUNTU | {"git", "make", "zip", "jq", "python3"},
+        sources=("https://github.com/google/oss-fuzz/tree/master/infra/base-images",),
+        **on_apt("ubuntu", releases.get(tag), tag == "latest"),
+    )
+
+
 READERS: dict[str, Callable[[str, Reference], BaseImage | None]] = {
     "erlang": _erlang,
     "elixir": _elixir,
@@ -336,6 +355,10 @@ READERS: dict[str, Callable[[str, Reference], BaseImage | None]] = {
     "oraclelinux": _oracle,
     "ghcr.io/oracle/oraclelinux": _oracle,
     "container-registry.oracle.com/os/oraclelinux": _oracle,
+    **{
+        f"gcr.io/oss-fuzz-base/base-builder{language}": _fuzz_builder
+        for language in ("", "-go", "-rust", "-python", "-jvm", "-javascript")
+    },
     **{
         f"{place}{number}{dash}{suffix}": _ubi(number, suffix == "minimal")
         for number in ("7", "8", "9", "10")

@@ -92,7 +92,8 @@ def _collect(
             if not is_subshell:
                 folders, state = after
             continue
-        text = squeeze(piece)
+        # Blanks at the end stay where quotes inside of `$( )` look like open ones.
+        text = squeeze(piece.strip())
         steps.append(Step(text, folders, state))
         if _CHANGES_STATE.match(text):
             if enters_folder(text):
