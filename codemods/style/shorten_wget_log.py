@@ -27,6 +27,7 @@ from refactor import (
 TELLS = r"-(?:[a-zA-Z]*q|nv|[oab])|--(?:quiet|no-verbose|progress|show-progress|output-file|append-output|background)"
 GNU = frozenset(("apt", "yum", "apk"))
 """Managers of the distributions whose package `wget` is GNU Wget; Fedora's is Wget2 since 40, which has other bars."""
+BUSYBOX = ("-q", "its bar anew every second")
 
 
 class ShortenWgetLog(Codemod):
@@ -35,16 +36,17 @@ class ShortenWgetLog(Codemod):
     Why
     ---
     Without a terminal GNU Wget prints a row of dots for every 50 KiB. A download of 100 MB is 2,000 lines in the log of
-    the build, between which an error is hard to find.
+    the build, between which an error is hard to find. BusyBox's draws its bar anew every second.
 
     What it does
     ------------
-    Adds `--progress=dot:giga` to calls of GNU Wget that say nothing about their output.
+    Adds `--progress=dot:giga` to calls of GNU Wget that say nothing about their output, and `-q` to those of the wget
+    that Alpine has, which prints its errors all the same.
 
     When it refuses
     ---------------
-    When it is not known which wget it is: the one of BusyBox knows no such option. Calls with `-q`, `-nv`, `-o` or a
-    `--progress` of their own are left as they are, and those whose messages go into a file or a pipe.
+    When it is not known which wget it is: each has other options, and GNU's hides errors under `-q`. Calls with `-q`,
+    `-nv`, `-o` or a `--progress` of their own are left as they are, and those whose messages go into a file or a pipe.
 
     Safety
     ------
@@ -82,10 +84,22 @@ class ShortenWgetLog(Codemod):
             RUN cd /tmp && wget --progress=dot:giga https://example.org/tool.tar.gz
             """,
         ),
-        leaves(
+        rewrites(
             "BusyBox",
-            """
+            before="""
             FROM alpine:3.20
+            RUN wget https://example.org/tool.tar.gz && wget -O- https://example.org/a.tar | tar x
+            """,
+            after="""
+            FROM alpine:3.20
+            RUN wget -q https://example.org/tool.tar.gz && wget -q -O- https://example.org/a.tar | tar x
+            """,
+        ),
+        leaves(
+            "a base image that may have brought GNU Wget",
+            """
+            FROM example/alpine
+            RUN apk add --no-cache git
             RUN wget https://example.org/tool.tar.gz
             """,
             because="BusyBox",
@@ -120,19 +134,20 @@ class ShortenWgetLog(Codemod):
                     continue
                 if isinstance(reason, str):
                     yield refuse(node, reason, "install wget in the stage, or give it -q")
-                elif _is_there(reason, reading, body, calls[0]):
+                elif (is_gnu := _is_there(reason, reading, body, calls[0])) or reading.image is not None:
+                    option, drawn = ("--progress=dot:giga", "20 lines for every megabyte") if is_gnu else BUSYBOX
                     ends = [call.words[0].span[1] for call in calls]
                     yield Finding(
                         node,
                         "have wget write a shorter log",
-                        [Replace(node, [body.splice([(end, end, " --progress=dot:giga") for end in ends])])],
-                        why="it prints 20 lines for every megabyte",
+                        [Replace(node, [body.splice([(end, end, f" {option}") for end in ends])])],
+                        why=f"it prints {drawn}",
                     )
                 else:
                     yield refuse(
                         node,
                         "wget is BusyBox's as far as the stage says, which has no --progress",
-                        "apk add wget before it",
+                        "apk add wget before it, or give it -q",
                     )
 
 

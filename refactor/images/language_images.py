@@ -1,5 +1,5 @@
-"""Images of further languages and servers: Erlang, Elixir, Perl, Haskell, Swift, GCC, Corretto, Tomcat, Caddy, OSS-Fuzz,
-and the distributions of Oracle and Red Hat.
+"""Images of further languages and servers: Erlang, Elixir, Perl, Haskell, Swift, GCC, Corretto, Tomcat, Caddy, the
+builders of OSS-Fuzz, and the distributions of Oracle and Red Hat.
 
 Read in August 2026 from the Dockerfiles that docker-library/official-images names; each entry says where.
 """
