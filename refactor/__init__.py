@@ -38,6 +38,7 @@ from refactor.context import (
     Unknown as Unknown,
 )
 from refactor.ecosystems import (
+    Assets as Assets,
     BuiltStart as BuiltStart,
     Copied as Copied,
     Crossing as Crossing,

@@ -359,11 +359,13 @@ class SplitBuildStage(Codemod):
     )
 
     def find(self, file: Dockerfile, context: BuildContext) -> Iterator[Finding | Refusal]:
-        if len(file.stages) != 1:
+        if not file.stages:
             return
-        stage = file.stages[0]
+        stage = file.stages[-1]
         reading = StageReading.of(file, stage, context)
         languages = recognise(reading)
+        if len(file.stages) > 1 and not _are_helpers(file, file.stages[:-1], languages, context):
+            return
         other = None if languages else foreign(reading)
         if other is not None and other.build is not None:
             yield refuse(stage.from_, *other.refused)
@@ -434,6 +436,19 @@ class SplitBuildStage(Codemod):
             evidence=evidence,
             may_change=may_change,
         )
+
+
+def _are_helpers(
+    file: Dockerfile, stages: Sequence[Stage], languages: Sequence[Ecosystem], context: BuildContext
+) -> bool:
+    """Earlier stages that build in other languages (a front end), so that the last one is not split yet."""
+    names = {language.name for language in languages}
+    for stage in stages:
+        own = {language.name for language in recognise(StageReading.of(file, stage, context))}
+        if not own or own & names or (stage.name or "").lower() in {"builder", "runner"}:
+            return False
+    last = file.stages[-1]
+    return file.stage_before(last.index, last.image) is None
 
 
 def _render(file: Dockerfile, stage: Stage, plan: SplitPlan, tests: Sequence[Entry]) -> list[Node]:

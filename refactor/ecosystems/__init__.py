@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from refactor.ecosystems import registry
 from refactor.ecosystems.ecosystem import (
+    Assets,
     BuiltStart,
     Crossing,
     DirectStart,
@@ -104,6 +105,7 @@ def version_named(reading: StageReading) -> Named | Refused | None:
 
 
 __all__ = [
+    "Assets",
     "BuiltStart",
     "Copied",
     "Crossing",

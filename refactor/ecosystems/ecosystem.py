@@ -1,7 +1,7 @@
 """What dockerfix knows of one language's tooling, as the codemods ask for it."""
 
 # No text as annotations here: typing.NamedTuple would compile that of each field, at every start.
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from refactor.flow.reading import Refused, StageReading, Step
@@ -92,6 +92,22 @@ class StaticSite(NamedTuple):
     evidence: tuple[str, ...] = ()
     doubt: str = ""
     """What may differ between a build and what is served today; "" where nothing was found."""
+
+
+class Assets(NamedTuple):
+    """The front end of a program in another language, taken out of its stage."""
+
+    image: str
+    """What it is built on."""
+    stage: tuple[Instruction | str, ...]
+    """Its own stage after the FROM: nodes that are there too, moved ones, canonical text of new ones."""
+    left: Mapping[Instruction, Instruction | None]
+    """Instructions that lose what the front end needs, with what is left of them; None: nothing."""
+    place: Instruction
+    """The last one that builds: here the output is copied to where it was made."""
+    outputs: tuple[str, ...]
+    """Absolute paths that the builds make."""
+    evidence: tuple[str, ...] = ()
 
 
 class Pruned(NamedTuple):
@@ -205,6 +221,11 @@ class Ecosystem:
         """What the only stage serves by a development or file server, where that is files of a build."""
         return None
 
+    def assets(self, reading: StageReading) -> Assets | Refused | None:
+        """How a front end that is built beside a program of another language gets a stage of its own; None where there
+        is none, or where it is what the container runs."""
+        return None
+
     def own_scripts(self, reading: StageReading) -> Sequence[Rewrite | tuple[Step, Refused]]:
         """Installations that run scripts of the project, which need its sources: rewritten into one that reads the
         manifests alone, and the scripts after it."""
@@ -266,6 +287,7 @@ class Ecosystem:
 
 
 __all__ = [
+    "Assets",
     "BuiltStart",
     "Crossing",
     "DirectStart",

@@ -20,6 +20,7 @@ from refactor.flow.roots import SHELLS, Root, files_started
 from refactor.flow.shell_writes import QUIET
 from refactor.flow.user import is_within
 from refactor.images import lookup
+from refactor.shell import Command
 from refactor.syntax import Instruction
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def split(language: Sliced, reading: StageReading, wish: str | None) -> SplitPla
         # What is started may compile at every start (`cargo run`): that is worth a word.
         if not isinstance(programs, Refused) or not _is_of(language, reading):
             return None
-        return _why_unknown(language.flow(reading), reading) or programs
+        return why_unknown(language.flow(reading), reading) or programs
     return _Slicer(language, reading, wish, acts).plan(programs)
 
 
@@ -55,9 +56,11 @@ def _is_of(language: Sliced, reading: StageReading) -> bool:
     return start is not None and posixpath.basename(start.program) in language.programs
 
 
-def _why_unknown(flow: Flow, reading: StageReading) -> Refused | None:
-    """The first command of which it is not known what it writes."""
-    unknown = flow.why_unknown(reading)
+def why_unknown(flow: Flow, reading: StageReading, without: Collection[Command] = ()) -> Refused | None:
+    """The first command of which it is not known what it writes; ``without`` are some that go anyway."""
+    gone = {id(command) for command in without}
+    acts = (act for act in flow.acts(reading) if act.call is None or id(act.call.command) not in gone)
+    unknown = next((act for act in acts if act.effect.why_unknown is not None), None)
     if unknown is None:
         return None
     shown = unknown.text if len(unknown.text) <= 60 else unknown.text[:59] + "…"
@@ -129,7 +132,7 @@ class _Slicer:
                     f"line {act.step.line} installs a package from a file, which the runner would not have",
                     "install it by the package manager, by name",
                 )
-        return _why_unknown(self.flow, reading)
+        return why_unknown(self.flow, reading)
 
     # What the container needs
 
@@ -452,4 +455,4 @@ def _tops(paths: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-__all__ = ["split"]
+__all__ = ["split", "why_unknown"]

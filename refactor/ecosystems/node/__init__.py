@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from refactor.ecosystems.ecosystem import (
+    Assets,
     BuiltStart,
     DirectStart,
     Ecosystem,
@@ -73,6 +74,11 @@ class Node(Ecosystem):
         from refactor.ecosystems.node.static_site import static_site
 
         return static_site(reading)
+
+    def assets(self, reading: StageReading) -> Assets | Refused | None:
+        from refactor.ecosystems.node.assets import assets
+
+        return assets(reading)
 
     def own_scripts(self, reading: StageReading) -> Sequence[Rewrite | tuple[Step, Refused]]:
         from refactor.ecosystems.node.scripts import own_scripts

@@ -1,0 +1,282 @@
+"""The front end of a program in another language: how its build gets a stage of its own."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+
+from refactor.ecosystems import registry, system
+from refactor.ecosystems.ecosystem import Assets
+from refactor.ecosystems.node.beside import Part, is_repeatable, made_by_others, texts_of
+from refactor.ecosystems.node.builds import Built
+from refactor.ecosystems.node.layout import Layout
+from refactor.ecosystems.node.steps import kind_of
+from refactor.ecosystems.node.tables import words
+from refactor.ecosystems.node.version import NAMING
+from refactor.ecosystems.slicing import why_unknown
+from refactor.ecosystems.versions import decide
+from refactor.flow.closure import why_unseen
+from refactor.flow.graph import Act
+from refactor.flow.reading import Refused, StageReading, Step
+from refactor.flow.user import is_within
+from refactor.images import lookup
+from refactor.shell import Command
+from refactor.syntax import Instruction
+
+_PACKAGED = {
+    "buster": "10", "bullseye": "12", "bookworm": "18", "trixie": "20", "focal": "10", "jammy": "12", "noble": "18",
+    "3.16": "16", "3.17": "18", "3.18": "18", "3.19": "20", "3.20": "20", "3.21": "22", "3.22": "22",
+}  # fmt: skip
+"""Major version of the distributions' own packages (packages.debian.org, packages.ubuntu.com, pkgs.alpinelinux.org)."""
+_SET_UP = r"setup_(\d+)\.x|node_(\d+)\.x"
+_RUNS_IT = words("node nodejs npm npx yarn pnpm bun tsx ts-node nodemon pm2 pm2-runtime")
+_FRONT_END = "[cm]?[jt]sx?|vue|svelte|s?css|sass|less|html"
+_OF_PROGRAMS = (
+    "py|rb|php|go|java|kt|cs|rs|exs?|html?|twig|erb|haml|slim|jinja2?|j2|tmpl|conf|ini|service|yaml|yml|toml|cfg"
+)
+_STARTS = (
+    r"\b(?:run|call|check_call|check_output|Popen|exec[lv]?p?|shell_exec|system|passthru|proc_open|popen|Process|Command|"
+    r"CommandContext|spawn\w*|capture2?e?)\b\s*[(\[\s]+[^\n)]{0,60}?[\"'](?:[\w./-]*/)?(?:node|npm|npx|yarn|pnpm)\b"
+    r"|(?m:^\s*command\s*=\s*(?:\S*/)?(?:node|npm|npx|yarn|pnpm)\b)"
+)
+_READS_ANY = r"process\.env(?!\s*(?:\.\s*\w|\[\s*[\"']))"
+_ALWAYS = r"(?:NODE|NPM|YARN|PNPM|COREPACK)_\w+|npm_config_\w+|CI"
+_ELSEWHERE = r"/(?:etc|bin|sbin|usr|lib)(?:/|\Z)"
+
+
+def assets(reading: StageReading) -> Assets | Refused | None:
+    """See :meth:`Ecosystem.assets`."""
+    image = reading.image
+    if image is not None and image.family == "node":
+        return None
+    started = {*system.programs_started(reading)}
+    if reading.start is None and image is not None:
+        started.update(posixpath.basename(word) for word in (*image.entrypoint, *image.cmd)[:1])
+    if started & _RUNS_IT or reading.context.why_unknown is not None:
+        return None
+    front_end = _FrontEnd(reading)
+    if not any(built.outputs != () for _, _, built in front_end.builds):
+        return None
+    return front_end.why_not() or front_end.found()
+
+
+class _FrontEnd:
+    def __init__(self, reading: StageReading) -> None:
+        self.reading, self.context = reading, reading.context
+        self.flow = registry.flow_of(reading.file, reading.context)
+        self.parts = {one.step: Part(reading, one) for one in self.flow.steps(reading) if one.step.keyword == "RUN"}
+        self.acts = tuple(act for act in self.flow.acts(reading) if act.effect.by == "Node" and act.call is not None)
+        own = {id(act.call.command): act for act in self.acts if act.call is not None}
+        kind = kind_of(reading, Layout.of(reading))
+        self.builds: tuple[tuple[Act, Step, Built], ...] = tuple(
+            (own[id(command)], step, built) for step, command, built in kind.builds if id(command) in own
+        )
+        self.last = max((reading.position(act.step.step.node) for act in self.acts), default=-1)
+        self.evidence: list[str] = []
+
+    @property
+    def folder(self) -> str:
+        """The folder that all of its commands work in."""
+        folders = [
+            act.call.folder for act in self.acts if act.call is not None and act.effect.reads and act.call.folder
+        ]
+        return posixpath.commonpath(folders) if folders else "/"
+
+    @property
+    def source(self) -> str | None:
+        """The same in the context."""
+        return self.reading.in_context(self.folder, self.reading.steps[self.last].node)
+
+    def why_not(self) -> Refused | None:
+        reading = self.reading
+        refused = why_unseen(reading) or why_unknown(self.flow, reading, self._bringers())
+        if refused is not None:
+            return refused
+        lost = next((built for _, _, built in self.builds if built.outputs is None), None)
+        if lost is not None:
+            return Refused(f"what the front end's build makes is not known: {lost.why_unknown}", "name the folder")
+        if self.folder == "/" or self.source is None:
+            return Refused(f"the front end in {self.folder} is no folder of the build context", "copy it as one folder")
+        for step in reading.steps[: self.last + 1]:
+            line = reading.file.line_of(step.node)
+            if step.keyword == "USER":
+                return Refused(f"the front end is built as the user of line {line}", "build it above the USER")
+            part = self.parts.get(step)
+            if part is not None and part.is_touched and not part.is_readable:
+                return Refused(f"line {line} builds the front end in a script of several lines", "write it with &&")
+        return self._why_called() or self._why_others() or self._why_written()
+
+    def _bringers(self) -> tuple[Command, ...]:
+        """Commands that only bring Node, and so go."""
+        return tuple(command for part in self.parts.values() for command in part.of("node"))
+
+    def _why_called(self) -> Refused | None:
+        """Something that stays needs Node."""
+        for act in self.flow.acts(self.reading):
+            if "node" in act.effect.needs and act.effect.by != "Node":
+                return Refused(f"`{act.text}` on line {act.step.line} calls Node itself", "split by hand")
+        for copied in self.reading.copies:
+            for path, text in texts_of(self.reading, copied.source, ("node_modules", "vendor", ".git"), _OF_PROGRAMS):
+                found = re.search(rf"\bnode_modules\b|{_STARTS}", text) if not self._is_own(path) else None
+                if found is not None:
+                    line = text.count("\n", 0, found.start()) + 1
+                    what = "names node_modules" if found[0] == "node_modules" else "starts Node"
+                    return Refused(f"{path}:{line} {what}, which the program would lack", "build it into the front end")
+        self.evidence.append("no source, template or setting of the program names node_modules or starts Node")
+        return None
+
+    def _is_own(self, path: str) -> bool:
+        """A file of the front end alone, or one that the image does not read (of a pipeline, Compose)."""
+        name = posixpath.basename(path)
+        is_told = re.match(r"\.|docker-compose|compose\.|pnpm-|netlify|vercel", path) or name.startswith(
+            "docker-compose"
+        )
+        return bool(is_told) or (self.source != "" and path.startswith(f"{self.source}/"))
+
+    def _why_others(self) -> Refused | None:
+        """The build reads what another language's command makes."""
+        names: dict[str, Act] = {}
+        for act, path in made_by_others(self.flow, self.reading, self.folder, self.last, self._repeated()):
+            names.setdefault(path, act)
+        for path, act in names.items():
+            if posixpath.basename(path).startswith(".env"):
+                return Refused(f"line {act.step.line} makes {path}, which the front end's build may read", "copy it")
+        source = self.source or ""
+        for file, text in texts_of(self.reading, source, ("node_modules", "vendor", ".git"), _FRONT_END):
+            for path, act in names.items():
+                if re.search(rf"(?<![\w-]){re.escape(path)}(?:/|[\"'])", text):
+                    return Refused(
+                        f"{file} names {path}, which `{act.text}` on line {act.step.line} makes: the front end is not"
+                        " built without it",
+                        "build both in one stage by hand, or keep a copy among the sources",
+                    )
+        if names:
+            self.evidence.append(f"the front end's files name nothing of {', '.join(sorted(names)[:4])}")
+        return None
+
+    def _why_written(self) -> Refused | None:
+        """Another command writes into what the build makes."""
+        for act in self.flow.acts(self.reading):
+            position = self.reading.position(act.step.step.node)
+            if act.effect.by == "Node" or act.step.step.keyword != "RUN" or position > self.last:
+                continue
+            for path in act.effect.writes:
+                hit = next((out for out in self.outputs if isinstance(path, str) and is_within(path, out)), None)
+                if hit is not None and act.effect.by:
+                    return Refused(f"line {act.step.line} writes to {path} too, which the front end's build makes")
+        return None
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        found = [path for _, _, built in self.builds for path in built.outputs or () if "/node_modules" not in path]
+        return tuple(
+            path
+            for path in dict.fromkeys(found)
+            if not any(path != other and is_within(path, other) for other in found)
+        )
+
+    def _repeated(self) -> tuple[Step, ...]:
+        return tuple(one.step for one in self.flow.steps(self.reading)
+                     if one.step.keyword == "RUN" and is_repeatable(one, self.folder))  # fmt: skip
+
+    def found(self) -> Assets | Refused:
+        image = self._image()
+        if isinstance(image, Refused):
+            return image
+        left: dict[Instruction, Instruction | None] = {}
+        for step, part in self.parts.items():
+            if not part.is_readable or not part.is_touched:
+                continue
+            rest = part.left()
+            if isinstance(rest, Refused):
+                return rest
+            left[step.node] = rest
+        for step in self.reading.steps:
+            if self._brings_node(step):
+                left[step.node] = None
+        place = max((self.reading.position(step.node) for _, step, built in self.builds if built.outputs), default=-1)
+        for act, _, built in self.builds:
+            if built.outputs:
+                self.evidence.append(f"`{act.text}` on line {act.step.line} makes {', '.join(built.outputs)}")
+        stage = tuple(self._stage(set(self._manifests_of_others())))
+        return Assets(image, stage, left, self.reading.steps[place].node, self.outputs, tuple(self.evidence))
+
+    def _stage(self, others: set[str]) -> Iterator[Instruction | str]:
+        """What its own stage does: copies, settings, and its part of the RUNs, up to the last of these."""
+        asked = self._variables()
+        repeated = self._repeated()
+        for step in self.reading.steps[: self.last + 1]:
+            node = step.node
+            if step.keyword in {"WORKDIR", "SHELL"} or (
+                step.keyword in {"ENV", "ARG"} and any(re.fullmatch(asked, name) for name, _ in node.pairs)
+            ):
+                yield node
+            elif step.keyword in {"COPY", "ADD"} and node.flag("from") is None:
+                copied = self.reading.copied_by(node)
+                is_other = all(not one.is_folder and one.source in others for one in copied)
+                if not is_other and not all(re.match(_ELSEWHERE, one.target) for one in copied):
+                    yield node
+            elif step.keyword == "RUN":
+                moved = node if step in repeated else self.parts[step].moved() if self.parts[step].is_readable else None
+                if moved is not None:
+                    yield moved
+
+    def _manifests_of_others(self) -> Iterator[str]:
+        for language in registry.known:
+            if language.name != "Node":
+                for install in language.installs(self.reading):
+                    if not isinstance(install, tuple):
+                        yield from install.manifests
+        yield from ("composer.json", "composer.lock", "requirements.txt", "Gemfile", "Gemfile.lock", "go.mod", "go.sum")
+
+    def _variables(self) -> str:
+        """Pattern of the variables that its build may read."""
+        found: set[str] = set()
+        for _, text in texts_of(self.reading, self.source or "", ("node_modules", "vendor", ".git"), _FRONT_END):
+            if re.search(_READS_ANY, text):
+                return r"\w+"
+            found.update(re.findall(r"\benv\s*(?:\.|\[\s*[\"'])\s*(\w+)", text))
+        return "|".join([_ALWAYS, *map(re.escape, sorted(found))])
+
+    def _brings_node(self, step: Step) -> bool:
+        name = step.node.flag("from") if step.keyword == "COPY" else None
+        image = lookup(name) if name and self.reading.file.stage(name) is None else None
+        return image is not None and image.family == "node"
+
+    def _image(self) -> str | Refused:
+        """Node in the version that builds today, on the same C library: packages of one platform are not of another."""
+        version = self._version()
+        if isinstance(version, Refused):
+            return version
+        image = self.reading.image
+        if image is None or image.libc is None:
+            name = self.reading.image_reference or self.reading.stage.image
+            return Refused(f"the base image {name} is not in the catalogue", "start from an official image")
+        return f"node:{version}-alpine" if image.distro == "alpine" else f"node:{version}"
+
+    def _version(self) -> str | Refused:
+        for step in self.reading.runs:
+            found = re.search(_SET_UP, step.node.argument)
+            if found is not None:
+                number = found[1] or found[2]
+                self.evidence.append(f"line {self.reading.file.line_of(step.node)} installs Node {number}")
+                return number
+        for step in self.reading.steps:
+            image = lookup(step.node.flag("from") or "") if self._brings_node(step) else None
+            if image is not None and image.version:
+                return image.version
+        release = self.reading.image.release if self.reading.image is not None else None
+        installed = any(word.literal in {"nodejs", "npm", "nodejs-npm"} for _, call in self.reading.calls
+                        if call.manager in system.MANAGERS for word in call.packages)  # fmt: skip
+        if installed and release in _PACKAGED:
+            self.evidence.append(f"the package nodejs of {release} is Node {_PACKAGED[release]}")
+            return _PACKAGED[release]
+        named = decide(NAMING, self.reading)
+        if isinstance(named, Refused):
+            return Refused("nothing says which version of Node builds the front end", "add .nvmrc with the version")
+        self.evidence += named.evidence
+        return named.version
+
+
+__all__ = ["assets"]
