@@ -187,16 +187,23 @@ def _edits(file: Dockerfile, reading: StageReading, found: Assets) -> Iterator[E
     stage = reading.stage
     name = "assets" if (stage.name or "").lower() != "assets" else "front-end"
     platform = f"--platform={stage.platform} " if stage.platform else ""
-    new: list[Node] = [file.new(f"FROM {platform}{found.image} AS {name}")]
-    new += [file.new(entry) if isinstance(entry, str) else entry for entry in found.stage]
+    # Comments go with what they are about; those on how Node came into the image, with the image that has it.
+    gone = [node for node, left in found.left.items() if left is None]
+    comments = {id(node): file.comments_above(node) for node in gone}
+    moved = {id(entry) for entry in found.stage if not isinstance(entry, str)}
+    new: list[Node] = [one for node in gone if id(node) not in moved for one in comments[id(node)]]
+    new.append(file.new(f"FROM {platform}{found.image} AS {name}"))
+    for entry in found.stage:
+        new += [file.new(entry)] if isinstance(entry, str) else [*comments.get(id(entry), ()), entry]
     yield InsertBefore(stage.from_, [*new, file.blank()])
     step = reading.step(found.place)
     workdir = "/" if step is None else step.workdir
     copies = [file.new(f"COPY --from={name} {path} {_target(path, workdir)}") for path in found.outputs]
     for node, left in found.left.items():
+        yield from (Remove(one) for one in comments.get(id(node), ()))
         behind = [] if left is None else [left]
         if node is found.place:
-            yield Replace(node, [*copies, *behind])
+            yield Replace(node, [*behind, *copies] if found.is_last else [*copies, *behind])
         elif left is None:
             yield Remove(node)
         else:

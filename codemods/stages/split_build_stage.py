@@ -390,8 +390,13 @@ class SplitBuildStage(Codemod):
             return
         if len(plans) > 1:
             names = " and ".join(language.name for language, _ in plans)
-            yield refuse(stage.from_, f"the stage builds with {names}; only one language at a time is split")
-            return
+            behind = {language.name: language.left_behind(reading) for language, _ in plans}
+            plans = [(language, plan) for language, plan in plans if behind[language.name] is None]
+            why = next((why for why in behind.values() if isinstance(why, Refused)), None)
+            if why is not None or len(plans) != 1 or not plans[0][0].carries_builds:
+                because = why.because if why is not None else "only one language at a time is split"
+                yield refuse(stage.from_, f"the stage builds with {names}; {because}", why.hint if why else "")
+                return
         language, plan = plans[0]
         if isinstance(plan, Refused):
             yield refuse(stage.from_, plan.because, plan.hint)

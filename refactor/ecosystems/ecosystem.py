@@ -107,6 +107,8 @@ class Assets(NamedTuple):
     """The last one that builds: here the output is copied to where it was made."""
     outputs: tuple[str, ...]
     """Absolute paths that the builds make."""
+    is_last: bool = False
+    """What is left of ``place`` comes before the build, and so before its output."""
     evidence: tuple[str, ...] = ()
 
 
@@ -191,6 +193,10 @@ class Ecosystem:
     name = ""
     programs: frozenset[str] = frozenset()
     """Names of its tools and interpreters; :meth:`effect` is asked about commands that call one."""
+    system_packages: frozenset[str] = frozenset()
+    """Packages of distributions that bring its tools and interpreter."""
+    carries_builds = False
+    """A split takes what builds of other languages make among the sources into the runner."""
     has_dependency_layers = False
     """A new command that :meth:`installs` names builds the dependencies, so that no cache is of use beside it."""
 
@@ -224,6 +230,15 @@ class Ecosystem:
     def assets(self, reading: StageReading) -> Assets | Refused | None:
         """How a front end that is built beside a program of another language gets a stage of its own; None where there
         is none, or where it is what the container runs."""
+        return None
+
+    def interpreters(self, reading: StageReading) -> Mapping[str, str] | Refused:
+        """Programs of other languages that its programs look for when they start -> where that is seen."""
+        return {}
+
+    def left_behind(self, reading: StageReading) -> tuple[str, ...] | Refused | None:
+        """The folders of packages that its tools bring into a stage whose container runs no program of the language,
+        where nothing reads them at run time; None where it runs one."""
         return None
 
     def own_scripts(self, reading: StageReading) -> Sequence[Rewrite | tuple[Step, Refused]]:

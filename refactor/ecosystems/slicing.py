@@ -7,9 +7,9 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from refactor.ecosystems import system
+from refactor.ecosystems import registry, system
 from refactor.ecosystems.deployed import why_other_start
-from refactor.ecosystems.ecosystem import SplitPlan
+from refactor.ecosystems.ecosystem import Ecosystem, SplitPlan
 from refactor.ecosystems.program import Needs, Program, Runner, Sliced
 from refactor.ecosystems.set_up import repeated, works_on_files
 from refactor.ecosystems.split import Role, assemble, builder_name
@@ -80,6 +80,7 @@ class _Slicer:
         self.evidence: list[str] = []
         self.again: dict[Instruction, str] = {}
         """What the runner does of a RUN that builds and sets the system up."""
+        self.behind = dict(_left_behind(language, reading))
         self.copied: Collection[str] = ()
         """What the runner gets from the builder."""
         self.last_build = max(reading.position(act.step.step.node) for act in acts)
@@ -228,6 +229,8 @@ class _Slicer:
     def _packages(self, wanted: Needs, runner: Runner | None) -> system.RunnerPackages | Refused:
         """What the runner installs; for None what it would on an image that has nothing."""
         built_with = dict.fromkeys(self.language.build_packages, f"{self.language.name} programs are built with it")
+        for other in self.behind:
+            built_with.update(dict.fromkeys(other.system_packages, f"nothing at run time needs {other.name}"))
         if wanted.is_static:
             names = [word.literal.partition("=")[0] for _, call in self.reading.calls if call.manager in system.MANAGERS
                      for word in call.packages]  # fmt: skip
@@ -316,6 +319,7 @@ class _Slicer:
             narrowed,
             runner_image=runner.image,
             artefacts=artefacts,
+            builder_tail=self._tail(wanted),
             runner_head=head,
             instead_in_runner={**self.again, **user, **({} if plain is None else dict([plain]))},
             is_artefact_absolute=reading.last("WORKDIR") is None,
@@ -326,6 +330,17 @@ class _Slicer:
         sets_user = bool(user) or any(narrowed.get(step.node) == Role.BUILDER for step in reading.steps
                                       if step.keyword == "USER")  # fmt: skip
         return plan._replace(builder_image=runner.builder, sets_user=sets_user)
+
+    def _tail(self, wanted: Needs) -> list[str]:
+        """What the builder removes at its end, as the runner gets the folders around it."""
+        gone = [
+            path
+            for folders in self.behind.values()
+            for path in folders
+            if any(is_within(path, one) for one in wanted.paths)
+        ]
+        self.evidence += [f"{path} is left behind: nothing at run time reads it" for path in gone]
+        return [f"RUN rm -rf {' '.join(gone)}"] if gone else []
 
     def _user(self, roles: dict[Instruction, Role], runner: Runner) -> dict[Instruction, str] | Refused:
         """The last USER as the runner has to write it, where its name is one of the builder's image; users that were
@@ -446,6 +461,15 @@ class _Slicer:
 
     def _is_copied(self, path: str, *folders: str) -> bool:
         return any(is_within(path, one) for one in (*self.copied, *folders))
+
+
+def _left_behind(language: Sliced, reading: StageReading) -> Iterator[tuple[Ecosystem, tuple[str, ...]]]:
+    """Other languages that only the build uses, each with the folders of its packages."""
+    for other in registry.known:
+        if other.name != language.name and other.recognises(reading):
+            folders = other.left_behind(reading)
+            if isinstance(folders, tuple):
+                yield other, folders
 
 
 def _tops(paths: Mapping[str, str]) -> dict[str, str]:

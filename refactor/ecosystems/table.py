@@ -29,6 +29,7 @@ _MAX_SOURCES = 5_000
 class Language(Ecosystem):
     """One language on the flow; see README.md beside this file for how to write one."""
 
+    carries_builds = True
     families: frozenset[str] = frozenset()
     """Base images that are made for it, by :attr:`BaseImage.family`."""
     programs: frozenset[str] = frozenset()

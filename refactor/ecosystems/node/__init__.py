@@ -37,6 +37,7 @@ class Node(Ecosystem):
     are asked."""
 
     name = "Node"
+    system_packages = frozenset("nodejs npm nodejs-npm nodejs-current yarn yarnpkg corepack libnode-dev".split())
     programs = frozenset(
         "npm npx yarn yarnpkg pnpm pnpx bun bunx corepack node nodejs tsc vite next nest ng webpack esbuild".split()
     )
@@ -79,6 +80,11 @@ class Node(Ecosystem):
         from refactor.ecosystems.node.assets import assets
 
         return assets(reading)
+
+    def left_behind(self, reading: StageReading) -> tuple[str, ...] | Refused | None:
+        from refactor.ecosystems.node.assets import left_behind
+
+        return left_behind(reading)
 
     def own_scripts(self, reading: StageReading) -> Sequence[Rewrite | tuple[Step, Refused]]:
         from refactor.ecosystems.node.scripts import own_scripts

@@ -35,10 +35,12 @@ _FRONT_END = "[cm]?[jt]sx?|vue|svelte|s?css|sass|less|html"
 _OF_PROGRAMS = (
     "py|rb|php|go|java|kt|cs|rs|exs?|html?|twig|erb|haml|slim|jinja2?|j2|tmpl|conf|ini|service|yaml|yml|toml|cfg"
 )
+_TOOL = r"(?:node|npm|npx|yarn|pnpm)\b"
 _STARTS = (
     r"\b(?:run|call|check_call|check_output|Popen|exec[lv]?p?|shell_exec|system|passthru|proc_open|popen|Process|Command|"
-    r"CommandContext|spawn\w*|capture2?e?)\b\s*[(\[\s]+[^\n)]{0,60}?[\"'](?:[\w./-]*/)?(?:node|npm|npx|yarn|pnpm)\b"
-    r"|(?m:^\s*command\s*=\s*(?:\S*/)?(?:node|npm|npx|yarn|pnpm)\b)"
+    r"CommandContext|spawn\w*|capture2?e?)"
+    rf"(?:[ \t]*[(\[]\s*|[ \t]+)[^\n)]{{0,60}}?[\"'](?:[\w./-]*/)?{_TOOL}"
+    rf"|(?m:^\s*command\s*=\s*(?:\S*/)?{_TOOL}|^//go:generate\s+{_TOOL})"
 )
 _READS_ANY = r"process\.env(?!\s*(?:\.\s*\w|\[\s*[\"']))"
 _ALWAYS = r"(?:NODE|NPM|YARN|PNPM|COREPACK)_\w+|npm_config_\w+|CI"
@@ -47,13 +49,7 @@ _ELSEWHERE = r"/(?:etc|bin|sbin|usr|lib)(?:/|\Z)"
 
 def assets(reading: StageReading) -> Assets | Refused | None:
     """See :meth:`Ecosystem.assets`."""
-    image = reading.image
-    if image is not None and image.family == "node":
-        return None
-    started = {*system.programs_started(reading)}
-    if reading.start is None and image is not None:
-        started.update(posixpath.basename(word) for word in (*image.entrypoint, *image.cmd)[:1])
-    if started & _RUNS_IT or reading.context.why_unknown is not None:
+    if _is_started(reading):
         return None
     front_end = _FrontEnd(reading)
     if not any(built.outputs != () for _, _, built in front_end.builds):
@@ -61,11 +57,35 @@ def assets(reading: StageReading) -> Assets | Refused | None:
     return front_end.why_not() or front_end.found()
 
 
+def left_behind(reading: StageReading) -> tuple[str, ...] | Refused | None:
+    """See :meth:`Ecosystem.left_behind`."""
+    if _is_started(reading):
+        return None
+    front_end = _FrontEnd(reading)
+    if not front_end.acts:
+        return None
+    written = [path for act in front_end.acts for path in act.effect.writes if isinstance(path, str)]
+    folders = tuple(dict.fromkeys(path for path in written if path.endswith("/node_modules") and path.count("/") > 1))
+    return front_end.why_read() or tuple(path for path in folders if not path.startswith("/usr/"))
+
+
+def _is_started(reading: StageReading) -> bool:
+    """The container runs a program of Node, or it is not known what it runs."""
+    image = reading.image
+    if image is not None and image.family == "node":
+        return True
+    started = {*system.programs_started(reading)}
+    if reading.start is None and image is not None:
+        started.update(posixpath.basename(word) for word in (*image.entrypoint, *image.cmd)[:1])
+    return bool(started & _RUNS_IT) or reading.context.why_unknown is not None
+
+
 class _FrontEnd:
     def __init__(self, reading: StageReading) -> None:
         self.reading, self.context = reading, reading.context
         self.flow = registry.flow_of(reading.file, reading.context)
-        self.parts = {one.step: Part(reading, one) for one in self.flow.steps(reading) if one.step.keyword == "RUN"}
+        packages = next(language.system_packages for language in registry.known if language.name == "Node")
+        self.parts = {one.step: Part(one, packages) for one in self.flow.steps(reading) if one.step.keyword == "RUN"}
         self.acts = tuple(act for act in self.flow.acts(reading) if act.effect.by == "Node" and act.call is not None)
         own = {id(act.call.command): act for act in self.acts if act.call is not None}
         kind = kind_of(reading, Layout.of(reading))
@@ -116,6 +136,16 @@ class _FrontEnd:
         for act in self.flow.acts(self.reading):
             if "node" in act.effect.needs and act.effect.by != "Node":
                 return Refused(f"`{act.text}` on line {act.step.line} calls Node itself", "split by hand")
+        return self.why_read()
+
+    def why_read(self) -> Refused | None:
+        """Something of the program starts Node, or reads its packages, when it runs."""
+        for language in registry.known:
+            called = language.interpreters(self.reading) if language.recognises(self.reading) else {}
+            if isinstance(called, Refused):
+                return called
+            if "node" in called:
+                return Refused(f"{called['node']}, which looks for Node when the program starts", "split by hand")
         for copied in self.reading.copies:
             for path, text in texts_of(self.reading, copied.source, ("node_modules", "vendor", ".git"), _OF_PROGRAMS):
                 found = re.search(rf"\bnode_modules\b|{_STARTS}", text) if not self._is_own(path) else None
@@ -185,13 +215,18 @@ class _FrontEnd:
         if isinstance(image, Refused):
             return image
         left: dict[Instruction, Instruction | None] = {}
+        needs_lists = False
         for step, part in self.parts.items():
-            if not part.is_readable or not part.is_touched:
+            if not part.is_readable:
                 continue
-            rest = part.left()
+            rest = part.left() if part.is_touched else step.node
             if isinstance(rest, Refused):
                 return rest
-            left[step.node] = rest
+            needs_lists = needs_lists or (part.is_touched and part.brings_lists)
+            if rest is not None and needs_lists:
+                rest = part.with_lists(rest)
+            if rest is not step.node:
+                left[step.node] = rest
         for step in self.reading.steps:
             if self._brings_node(step):
                 left[step.node] = None
@@ -200,7 +235,9 @@ class _FrontEnd:
             if built.outputs:
                 self.evidence.append(f"`{act.text}` on line {act.step.line} makes {', '.join(built.outputs)}")
         stage = tuple(self._stage(set(self._manifests_of_others())))
-        return Assets(image, stage, left, self.reading.steps[place].node, self.outputs, tuple(self.evidence))
+        kinds = self.parts[self.reading.steps[place]].kinds
+        is_last = "other" not in kinds[kinds.index("front end") :]
+        return Assets(image, stage, left, self.reading.steps[place].node, self.outputs, is_last, tuple(self.evidence))
 
     def _stage(self, others: set[str]) -> Iterator[Instruction | str]:
         """What its own stage does: copies, settings, and its part of the RUNs, up to the last of these."""

@@ -14,8 +14,6 @@ from refactor.flow.user import is_within
 from refactor.shell import Command
 from refactor.syntax import Instruction
 
-PACKAGES = words("nodejs npm nodejs-npm nodejs-current yarn yarnpkg corepack libnode-dev")
-"""Packages of distributions that have Node and its tools."""
 CALLS_NODE = r"(?<![\w./@-])(?:node|nodejs|npm|npx|yarn|pnpm|corepack)(?![\w./@=:-])"
 _ARCHIVES = r"deb\.nodesource\.com|rpm\.nodesource\.com|dl\.yarnpkg\.com|nodesource\.(?:list|gpg)|yarn\.list"
 _TOOLS_OF_NODE = r"node_modules/(?:npm|corepack)/|/bin/(?:npm|npx|corepack|node|nodejs|yarn)\b"
@@ -26,8 +24,10 @@ _SHELL_STATE = words("cd set export . source pushd popd")
 class Part:
     """One RUN, taken apart: the items of its list that are the front end's, those that only bring Node, and others."""
 
-    def __init__(self, reading: StageReading, step: FlowStep) -> None:
-        self.reading, self.flow_step = reading, step
+    def __init__(self, step: FlowStep, packages: Collection[str]) -> None:
+        self.flow_step = step
+        self.packages = packages
+        """System packages that bring Node."""
         self.step: Step = step.step
         self.acts = {id(act.call.command): act for act in step.acts if act.call is not None}
         self.is_readable = self.step.script is not None and self.step.script.opaque is None
@@ -50,7 +50,7 @@ class Part:
         call = next((one for one in self.step.calls if one.command is command), None)
         if call is not None and call.manager in system.MANAGERS:
             installed = [word.literal.partition("=")[0] for word in call.packages]
-            if call.action == "install" and installed and PACKAGES.issuperset(installed):
+            if call.action == "install" and installed and set(installed) <= set(self.packages):
                 return "node"
             return "other" if call.action in {"install", "remove", "build-dep"} else "neutral"
         if act is not None and act.effect.by == "Node":
@@ -87,7 +87,7 @@ class Part:
         for call in self.step.calls:
             if call.manager not in system.MANAGERS or call.action != "install":
                 continue
-            own = [word for word in call.packages if word.literal.partition("=")[0] in PACKAGES]
+            own = [word for word in call.packages if word.literal.partition("=")[0] in self.packages]
             if own and len(own) < len(call.packages):
                 for word in own:
                     before = max(one.span[1] for one in call.command.words if one.span[1] <= word.span[0])
@@ -103,6 +103,26 @@ class Part:
         texts = [self.step.script.text[slice(*span)] for span, kind in zip(self.spans, self.kinds, strict=True)
                  if kind in {"front end", "neutral"}]  # fmt: skip
         return "RUN " + " \\\n    && ".join(text.strip() for text in texts)
+
+    @property
+    def brings_lists(self) -> bool:
+        """What goes of it also fetches the lists of apt: the script of Node's archive does, too."""
+        assert self.step.script is not None
+        is_whole = "other" not in self.kinds
+        for span, kind in zip(self.spans, self.kinds, strict=True):
+            text = self.step.script.text[slice(*span)]
+            if re.search(r"\bupdate\b", text) and is_whole:
+                return True
+            if kind == "node" and re.search(r"\|\s*(?:sudo\s+(?:-E\s+)?)?(?:ba)?sh\b", text):
+                return True
+        return False
+
+    def with_lists(self, left: Instruction) -> Instruction:
+        """An install that is left gets the lists of apt by itself."""
+        found = re.search(r"\bapt(?:-get)?\s+(?:-\S+\s+)*install\b", left.argument)
+        if found is None or re.search(r"\bapt(?:-get)?\s+(?:-\S+\s+)*update\b", left.argument[: found.start()]):
+            return left
+        return left.splice([(found.start(), found.start(), "apt-get update && ")])
 
     def left(self) -> Instruction | Refused | None:
         """What is left of it; None for nothing."""
@@ -184,4 +204,4 @@ def texts_of(reading: StageReading, folder: str, without: Sequence[str], endings
                 yield path, text
 
 
-__all__ = ["CALLS_NODE", "PACKAGES", "Part", "is_repeatable", "made_by_others", "texts_of"]
+__all__ = ["CALLS_NODE", "Part", "is_repeatable", "made_by_others", "texts_of"]

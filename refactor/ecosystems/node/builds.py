@@ -49,7 +49,7 @@ _COMMON = {
     "react-router": "build",
     "rslib": "dist",
 }
-_FRONT_END = words("react-scripts react-app-rewired craco vue-cli-service ng gatsby docusaurus eleventy ncc")
+_FRONT_END = words("mix encore react-scripts react-app-rewired craco vue-cli-service ng gatsby docusaurus eleventy ncc")
 
 
 class Built(NamedTuple):
@@ -138,6 +138,8 @@ def _outputs(layout: Layout, ran: Ran, unit: Unit | None) -> Sequence[str] | Unk
         return _angular(context, ran, here)
     if program == "webpack":
         return _webpack(context, ran, here)
+    if program in {"mix", "encore"}:
+        return _on_webpack(context, program, here)
     if program == "esbuild":
         given = option_value(args, "--outfile", "--outdir")
         return (given,) if given else Unknown("esbuild has no --outfile or --outdir")
@@ -398,8 +400,34 @@ def _vite(context: BuildContext, ran: Ran, here: str, unit: Unit | None) -> Sequ
     if isinstance(root, Unknown) or isinstance(out, Unknown):
         return Unknown("outDir or root of the Vite configuration is not a literal")
     operands = [word for word in ran.args if not word.startswith("-")][1:]
+    if "laravel-vite-plugin" in wanted and out is None:
+        return _laravel(settings, ran)
+    if "vite-plugin-ruby" in wanted:
+        return Unknown("vite-plugin-ruby decides on the output by config/vite.json")
     base = root or (operands[0] if operands and not _follows_option(ran.args, operands[0]) else "")
     return (posixpath.normpath(posixpath.join(base, out or "dist")),)
+
+
+def _laravel(settings: str, ran: Ran) -> Sequence[str] | Unknown:
+    """The folder of Laravel's plugin for Vite (laravel/vite-plugin, ``resolvePluginConfig``)."""
+    if "--ssr" in ran.args:
+        return Unknown("it builds pages that a server renders with Node")
+    public, build = literal_of(settings, "publicDirectory"), literal_of(settings, "buildDirectory")
+    if isinstance(public, Unknown) or isinstance(build, Unknown):
+        return Unknown("publicDirectory or buildDirectory of Laravel's plugin for Vite is not a literal")
+    return (posixpath.join(public or "public", build or "build"),)
+
+
+def _on_webpack(context: BuildContext, program: str, here: str) -> Sequence[str] | Unknown:
+    """Laravel Mix and Symfony's Encore: a call in their settings names the folder; Mix knows Laravel's by itself."""
+    name, call = ("webpack.mix.js", "setPublicPath") if program == "mix" else ("webpack.config.js", "setOutputPath")
+    settings = config_text(context, here, (name,)) or ""
+    found = re.search(rf"\b{call}\(\s*[\"'`]([^\"'`$]+)[\"'`]", settings)
+    if found is not None:
+        return (found[1],)
+    if program == "mix" and call not in settings and context.exists(posixpath.join(here, "artisan")) is True:
+        return ("public",)
+    return Unknown(f"{name} does not name its folder by {call}() with a string")
 
 
 def _follows_option(args: Sequence[str], word: str) -> bool:

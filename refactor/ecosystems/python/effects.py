@@ -33,7 +33,22 @@ def effect(call: Invocation) -> Effect | None:
         return Effect(call.paths("."), _packages(call, package), needs=("network",))
     if call.command.args[:1] in {("-V",), ("--version",), ("-c",)}:
         return Effect()
-    return Effect(call.paths("."), (Unknown(f"what `{call.name}` writes is not known"),))
+    return _django(call) or Effect(call.paths("."), (Unknown(f"what `{call.name}` writes is not known"),))
+
+
+def _django(call: Invocation) -> Effect | None:
+    """Tasks of manage.py that a build calls."""
+    words = [word for word in call.command.args if not word.startswith("-")]
+    if len(words) < 2 or posixpath.basename(words[0]) != "manage.py":
+        return None
+    if words[1] == "collectstatic":
+        from refactor.ecosystems.python.writing import static_root
+
+        folder = static_root(call.reading)
+        return Effect(call.paths("."), (folder or Unknown("STATIC_ROOT could not be read from the settings"),))
+    return Effect(call.paths("."), call.paths(".") if words[1] == "compilemessages" else ()) if (
+        words[1] in {"compilemessages", "check"}
+    ) else None  # fmt: skip
 
 
 def _installs(reading: StageReading) -> dict[int, ReadInstall]:

@@ -272,7 +272,7 @@ def _by_django(reading: StageReading) -> dict[str, str] | Refused:
                 f"{root.where} calls makemigrations, which writes into the sources", "make migrations beforehand"
             )
         if "collectstatic" in root.words:
-            static = _static_root(reading)
+            static = static_root(reading)
             if static is None:
                 return Refused(
                     f"{root.where} calls collectstatic, and where STATIC_ROOT is could not be read from the settings",
@@ -288,7 +288,7 @@ _STATIC_ROOT = re.compile(
 )
 
 
-def _static_root(reading: StageReading) -> str | None:
+def static_root(reading: StageReading) -> str | None:
     """Where Django's collectstatic puts its files, as an absolute path of the image."""
     for source, target in source_folders(reading):
         files = reading.context.files(source)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from refactor.ecosystems.ecosystem import Rewrite, Slim, Written
@@ -70,6 +70,11 @@ class Ruby(Language):
         from refactor.ecosystems.ruby.needs import needs
 
         return needs(program)
+
+    def interpreters(self, reading: StageReading) -> Mapping[str, str] | Refused:
+        from refactor.ecosystems.ruby.needs import interpreters
+
+        return interpreters(reading)
 
     def why_not_split(self, reading: StageReading, program: Program) -> Refused | None:
         from refactor.ecosystems.ruby.needs import why_not_split

@@ -131,6 +131,15 @@ def needs(program: Program) -> Needs | Refused:
     return Needs(paths, called, libraries, evidence=evidence)
 
 
+def interpreters(reading: StageReading) -> dict[str, str] | Refused:
+    """See :meth:`Ecosystem.interpreters`: ExecJS looks for a run-time of JavaScript as soon as it is loaded."""
+    found = _bundles(reading)
+    if isinstance(found, Refused):
+        return found
+    lock = next((f"{bundle.manifest}.lock" for bundle in found[0] if "execjs" in bundle.names), None)
+    return {"node": f"{lock} has execjs"} if lock else {}
+
+
 def why_not_split(reading: StageReading) -> Refused | None:
     """The benefit gate: where nothing compiles there is nothing to leave behind."""
     image = reading.image

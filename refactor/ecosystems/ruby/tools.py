@@ -70,8 +70,15 @@ def effect(call: Invocation) -> Effect | None:
     if name == "bootsnap" and "precompile" in rest:
         return Effect(call.paths("."), call.paths("tmp/cache"))
     if name in {"rails", "rake"} and rest and all(re.match(_TASKS, word) for word in rest if not word.startswith("-")):
-        return Effect(call.paths("."), call.paths(*_BUILT))
+        return Effect(call.paths("."), call.paths(*_BUILT), needs=_runtime_of_scripts(call))
     return None
+
+
+def _runtime_of_scripts(call: Invocation) -> tuple[str, ...]:
+    """Tasks that build assets call Node where the project has packages of it (jsbundling-rails, Webpacker)."""
+    place = call.path("package.json")
+    manifest = None if isinstance(place, Unknown) else call.reading.in_context(place, call.step.node)
+    return ("node",) if manifest else ()
 
 
 def _bundle(call: Invocation, package: PackageCall) -> Effect | None:

@@ -1,0 +1,2 @@
+const [, , place] = process.argv;
+console.log(`<p>${place}</p>`);

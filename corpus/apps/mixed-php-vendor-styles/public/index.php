@@ -1,0 +1,3 @@
+<?php
+
+echo "The register of ships\n";

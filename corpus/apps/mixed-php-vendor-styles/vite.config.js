@@ -1,0 +1,4 @@
+export default {
+  publicDir: false,
+  build: { outDir: "public/build", rollupOptions: { input: "resources/app.css" } },
+};
