@@ -35,6 +35,7 @@ from refactor.codemod import (
 from refactor.context import (
     BuildContext as BuildContext,
     Deployment as Deployment,
+    History as History,
     Unknown as Unknown,
 )
 from refactor.ecosystems import (
@@ -104,6 +105,8 @@ from refactor.flow.folders import (
     is_folder_there as is_folder_there,
 )
 from refactor.flow.independent import (
+    are_apart as are_apart,
+    commits_to as commits_to,
     copies_apart as copies_apart,
     only_installs as only_installs,
 )

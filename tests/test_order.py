@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import git
 import pytest
 
-from refactor import fix
+from refactor import BuildContext, History, fix
+from refactor.engine.history import read_history
+from refactor.engine.run import Options, Worker
 
 
 def ordered(*lines: str) -> list[str]:
@@ -124,3 +129,81 @@ def test_an_argument_of_every_build_goes_down_with_what_uses_it() -> None:
 )
 def test_arguments_that_stay(lines: list[str]) -> None:
     assert ordered(*lines) == lines
+
+
+FILES = {"src/a.py": "", "src/b.py": "", "assets/big": "", "docs/x": "", "run.sh": "", "app/src/x": ""}
+
+
+def commits(**counts: int) -> tuple[tuple[str, ...], ...]:
+    names = {"src": "src/a.py", "assets": "assets/big", "docs": "docs/x", "run": "run.sh"}
+    return tuple((names[name],) for name, count in counts.items() for _ in range(count))
+
+
+def by_history(history: History, *lines: str) -> list[str]:
+    context = BuildContext.of(FILES)
+    context.history = history
+    source = "\n".join(("FROM debian:12", "WORKDIR /app", *lines, ""))
+    change = fix(source.encode(), context, ["order-by-change"])
+    assert change.failure is None
+    assert not fix(change.after, change.context_after(context), ["order-by-change"]).applied
+    return change.after.decode().splitlines()[2:]
+
+
+SRC, ASSETS, DOCS = "COPY src ./src", "COPY assets ./assets", "COPY docs ./docs"
+
+
+@pytest.mark.parametrize(
+    ("changed", "lines", "wanted"),
+    [
+        ({"src": 40, "assets": 2}, [SRC, ASSETS], [ASSETS, SRC]),
+        ({"src": 40}, [SRC, ASSETS], [ASSETS, SRC]),
+        ({"src": 40, "assets": 2}, [SRC, "# large", ASSETS], ["# large", ASSETS, SRC]),
+        ({"src": 40, "assets": 2, "docs": 10}, [SRC, DOCS, ASSETS], [ASSETS, DOCS, SRC]),
+        ({"src": 40, "run": 3}, [SRC, "COPY run.sh /"], ["COPY run.sh /", SRC]),
+        ({"src": 5, "assets": 1}, [SRC, ASSETS], [SRC, ASSETS]),
+        ({"src": 20, "assets": 12}, [SRC, ASSETS], [SRC, ASSETS]),
+        ({}, [SRC, ASSETS], [SRC, ASSETS]),
+        ({"src": 40, "assets": 2}, [SRC, "RUN make", ASSETS], [SRC, "RUN make", ASSETS]),
+        ({"src": 40, "assets": 2}, ["COPY src ./", "COPY assets ./"], ["COPY src ./", "COPY assets ./"]),
+        ({"src": 40, "assets": 2}, ["COPY . .", ASSETS], ["COPY . .", ASSETS]),
+        ({"src": 40, "assets": 2}, ["COPY src ./x", "COPY assets ./x/y"], ["COPY src ./x", "COPY assets ./x/y"]),
+        ({"src": 40, "assets": 2}, [SRC, "COPY assets $WHERE"], [SRC, "COPY assets $WHERE"]),
+    ],
+)
+def test_what_changed_often_goes_below_what_did_not(
+    changed: dict[str, int], lines: list[str], wanted: list[str]
+) -> None:
+    assert by_history(History(commits(**changed), frozenset(FILES)), *lines) == wanted
+
+
+def test_of_a_file_in_no_commit_nothing_is_known() -> None:
+    history = History(commits(src=40), frozenset(FILES) - {"assets/big"})
+    assert by_history(history, SRC, ASSETS) == [SRC, ASSETS]
+
+
+def test_the_history_is_that_of_the_repository(tmp_path: Path) -> None:
+    dockerfile = tmp_path / "web" / "Dockerfile"
+    for name in FILES:
+        path = dockerfile.parent / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+    dockerfile.write_text(f"FROM debian:12\nWORKDIR /app\n{SRC}\n{ASSETS}\n")
+    with git.Repo.init(tmp_path) as repo:
+        # A program that the repository's own configuration names must not be started.
+        repo.git.config("log.showSignature", "true")
+        repo.git.config("gpg.program", str(tmp_path / "evil"))
+        repo.git.config("core.fsmonitor", str(tmp_path / "evil"))
+        (tmp_path / "evil").write_text(f"#!/bin/sh\ntouch {tmp_path}/started\n")
+        (tmp_path / "evil").chmod(0o755)
+        for number in range(8):
+            (dockerfile.parent / "src" / "a b.py").write_text(str(number))
+            repo.git.execute(["git", "-c", "core.fsmonitor=false", "add", "web"])
+            repo.index.commit(f"edit {number}", skip_hooks=True)
+        record = Worker(Options(select=("order-by-change",), is_isolated=True)).work(str(dockerfile))
+    [finding] = record.applied
+    assert "of the latest 8 commits 8 changed what line 3 copies, and 1 what line 4 copies" in finding.evidence
+    assert not (tmp_path / "started").exists()
+
+
+def test_without_a_repository_there_is_no_history(tmp_path: Path) -> None:
+    assert read_history(str(tmp_path)) == History()

@@ -14,11 +14,14 @@ from refactor import (
     Finding,
     Instruction,
     MoveAfter,
+    MoveBefore,
     Phase,
     Refusal,
     Safety,
     StageReading,
     Step,
+    are_apart,
+    commits_to,
     copies_apart,
     leaves,
     only_installs,
@@ -35,6 +38,8 @@ OF_EVERY_BUILD = (
 )
 """Names of build arguments that are another value at every build. `CACHEBUST` is one as well, and stands where it does
 on purpose."""
+MIN_DIFFERENCE = 5
+"""Commits by which two copies must differ: fewer of them are chance."""
 
 
 class OrderByChange(Codemod):
@@ -51,6 +56,9 @@ class OrderByChange(Codemod):
     Moves a COPY of the build context, or of an earlier stage, below the installs of system packages, and of tools that
     pip, npm and gem install by name, which read nothing of it. Moves a build argument of every build (`COMMIT`,
     `BUILD_DATE`, `VCS_REF`), and the ENV and LABEL that use it, below the installs of system packages.
+
+    In a git repository also a COPY that changed rarely above COPYs that changed often, where they stand together and
+    write to different places: how many of the latest 300 commits changed what each of them copies decides.
 
     Metadata that does not depend on such an argument stays where it is: moving it saves nothing.
 
@@ -171,9 +179,64 @@ class OrderByChange(Codemod):
             if installs:
                 moved = _copies(file, reading, set(map(id, installs)))
                 yield from moved
-                # Both change the same lines: the arguments are asked about in the next round.
-                if not any(isinstance(found, Finding) for found in moved):
-                    yield from _arguments(file, reading)
+                if any(isinstance(found, Finding) for found in moved):
+                    continue
+                # All change the same lines: what comes next is asked about in the next round.
+                arguments = list(_arguments(file, reading))
+                yield from arguments
+                if arguments:
+                    continue
+            yield from _by_history(file, reading)
+
+
+def _by_history(file: Dockerfile, reading: StageReading) -> Iterator[Finding]:
+    """A COPY that changed rarely, above the first of its neighbours that changed often."""
+    for group in _neighbours(reading):
+        nodes = [step.node for step in group]
+        for late in range(1, len(nodes)):
+            # How far up it may go is known without asking git.
+            top = late
+            while top and are_apart(reading, nodes[top - 1], nodes[late]):
+                top -= 1
+            rarely = commits_to(reading, nodes[late]) if top < late else None
+            if rarely is None:
+                continue
+            counts = [commits_to(reading, node) for node in nodes[top:late]]
+            often = max(rarely * 2, rarely + MIN_DIFFERENCE)
+            at = next((at for at, count in enumerate(counts, top) if count is not None and count >= often), None)
+            if at is not None:
+                yield _above(file, reading, nodes[late], rarely, nodes[at], counts[at - top] or 0)
+                break
+
+
+def _above(
+    file: Dockerfile, reading: StageReading, node: Instruction, rarely: int, anchor: Instruction, often: int
+) -> Finding:
+    place = next(iter(file.comments_above(anchor)), anchor)
+    total = len(reading.context.history.commits)
+    lines = file.line_of(anchor), file.line_of(node)
+    return Finding(
+        node,
+        "copy what rarely changes above what often does",
+        [*(MoveBefore(comment, place) for comment in file.comments_above(node)), MoveBefore(node, place)],
+        why="an edit of the sources no longer makes its layer again",
+        evidence=(
+            f"of the latest {total} commits {often} changed what line {lines[0]} copies,"
+            f" and {rarely} what line {lines[1]} copies",
+        ),
+    )
+
+
+def _neighbours(reading: StageReading) -> Iterator[list[Step]]:
+    """Groups of COPYs from the build context that follow one another."""
+    group: list[Step] = []
+    for step in (*reading.steps, None):
+        if step is not None and step.keyword == "COPY" and step.node.flag("from") is None and not step.node.heredocs:
+            group.append(step)
+            continue
+        if len(group) > 1:
+            yield group
+        group = []
 
 
 def _copies(file: Dockerfile, reading: StageReading, installs: set[int]) -> list[Finding | Refusal]:

@@ -9,5 +9,6 @@ from __future__ import annotations
 from refactor.context.build_context import BuildContext
 from refactor.context.deployment import Deployment
 from refactor.context.facts import Unknown
+from refactor.context.history import History
 
-__all__ = ["BuildContext", "Deployment", "Unknown"]
+__all__ = ["BuildContext", "Deployment", "History", "Unknown"]

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 from refactor.context.deployment import Deployment
 from refactor.context.dockerignore import BadPattern, DockerIgnore, clean, match
 from refactor.context.facts import Unknown
+from refactor.context.history import History
 from refactor.context.storage import (
     MAX_ENTRIES,
     MAX_WEIGHED,
@@ -52,6 +53,7 @@ class BuildContext:
         "_documents",
         "_edits",
         "_files",
+        "_history",
         "_ignore",
         "_ignore_file",
         "_listings",
@@ -82,6 +84,7 @@ class BuildContext:
         self.root = self.top = root
         self._edits: dict[str, bytes] = {}
         self._deployment: Deployment | Callable[[], Deployment] | None = None
+        self._history: History | Callable[[], History] = History()
         self._source = source
         self._why_unknown = why_unknown
         self._dockerfile = dockerfile
@@ -138,6 +141,7 @@ class BuildContext:
         after.top = self.top
         after._edits = {**self._edits, **edits}
         after._deployment = self._deployment or (lambda: self.deployment)
+        after._history = lambda: self.history
         return after
 
     def stored(self, path: str) -> bytes | Unknown | None:
@@ -202,6 +206,18 @@ class BuildContext:
     @deployment.setter
     def deployment(self, found: Deployment | Callable[[], Deployment]) -> None:
         self._deployment = found
+
+    @property
+    def history(self) -> History:
+        """How often the files of the context changed; asked for at the first question. Empty where the caller gave
+        none."""
+        if not isinstance(self._history, History):
+            self._history = self._history()
+        return self._history
+
+    @history.setter
+    def history(self, found: History | Callable[[], History]) -> None:
+        self._history = found
 
     @property
     def dockerfile(self) -> str | None:

@@ -10,7 +10,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from refactor.context import BuildContext
+from refactor.context import BuildContext, History
 from refactor.context.deployment import COMPOSE_NAME
 from refactor.context.storage import Folder
 from refactor.engine.discovery import repository_of
@@ -25,6 +25,7 @@ class ContextFinder:
 
     def __init__(self) -> None:
         self._repositories: dict[str, Repository] = {}
+        self._histories: dict[str, History] = {}
         self._tops: dict[str, str] = {}
         self._compose: dict[str, bool] = {}
 
@@ -37,8 +38,17 @@ class ContextFinder:
         context = BuildContext.open(folder, absolute)
         if context.root is not None and f"{context.root}/".startswith(f"{top.rstrip('/')}/"):
             context.top = top
+        context.history = lambda: self._history(folder)
         context.deployment = lambda: self._repository(top).deployment(dockerfile, _relative(folder, top))
         return context
+
+    def _history(self, folder: str) -> History:
+        history = self._histories.get(folder)
+        if history is None:
+            from refactor.engine.history import read_history
+
+            history = self._histories[folder] = read_history(folder)
+        return history
 
     def _repository(self, top: str) -> Repository:
         repository = self._repositories.get(top)

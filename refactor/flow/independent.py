@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 
+from refactor.context import Unknown
 from refactor.flow.reading import StageReading, Step, join
+from refactor.flow.user import is_within
 from refactor.shell import SYSTEM_MANAGERS, Command, PackageCall, is_cleaning, package_call
+from refactor.syntax import Instruction
 
 _BY_NAME = {"pip": "install", "npm": "global-install", "gem": "install"}
 """Managers of languages, and the action by which they install tools by name into a place of their own. Yarn and pnpm
@@ -109,4 +112,27 @@ def copies_apart(reading: StageReading, step: Step) -> bool:
     )
 
 
-__all__ = ["copies_apart", "only_installs"]
+def are_apart(reading: StageReading, one: Instruction, other: Instruction) -> bool:
+    """Whether two COPYs from the build context are known to write to different places, so that their order is no
+    matter."""
+    first, second = reading.copied_by(one), reading.copied_by(other)
+    return (
+        len(first) >= len(one.sources) > 0
+        and len(second) >= len(other.sources) > 0
+        and not any("$" in copied.target for copied in (*first, *second))
+        and not any(is_within(a.target, b.target) or is_within(b.target, a.target) for a in first for b in second)
+    )
+
+
+def commits_to(reading: StageReading, node: Instruction) -> int | None:
+    """How many of the latest commits changed what a COPY brings; None where that is not known: something of it is in no
+    commit."""
+    history, context = reading.context.history, reading.context
+    for copied in reading.copied_by(node):
+        files = context.files(copied.source) if copied.is_folder else (copied.source,)
+        if isinstance(files, Unknown) or not history.tracked.issuperset(files):
+            return None
+    return history.count(*(copied.source for copied in reading.copied_by(node)))
+
+
+__all__ = ["are_apart", "commits_to", "copies_apart", "only_installs"]
