@@ -34,6 +34,7 @@ HANDS_ON = frozenset({"node", "php", "eclipse-temurin", "maven", "gradle"})
 """Families whose own entrypoint starts the words of CMD whatever they are (`exec "$@"`)."""
 PLAIN_SHELL = r"-[ceux]+|-o|pipefail"
 """Options of SHELL that are nothing to a single program."""
+CHECK = r"(?is)CMD\s+(.+)"
 COMPILERS = frozenset(("cargo", "go"))
 """Build tools whose programs are binaries."""
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -49,7 +50,8 @@ class UseExecForm(Codemod):
 
     What it does
     ------------
-    Writes CMD and ENTRYPOINT as JSON where their text uses nothing that a shell does: one command of plain words.
+    Writes CMD, ENTRYPOINT and HEALTHCHECK's CMD as JSON where their text uses nothing that a shell does: one command of
+    plain words.
 
     When it refuses
     ---------------
@@ -171,6 +173,29 @@ class UseExecForm(Codemod):
             CMD ["/app/server"]
             """,
         ),
+        rewrites(
+            "health checks",
+            before="""
+            FROM node:22-slim
+            HEALTHCHECK --interval=30s \\
+                CMD node healthcheck.js '\\\\host'
+            CMD ["node", "server.js"]
+            FROM node:22-slim
+            HEALTHCHECK CMD curl -f http://localhost/ || exit 1
+            FROM node:22-slim
+            HEALTHCHECK NONE
+            """,
+            after="""
+            FROM node:22-slim
+            HEALTHCHECK --interval=30s \\
+                CMD ["node", "healthcheck.js", "\\\\\\\\host"]
+            CMD ["node", "server.js"]
+            FROM node:22-slim
+            HEALTHCHECK CMD curl -f http://localhost/ || exit 1
+            FROM node:22-slim
+            HEALTHCHECK NONE
+            """,
+        ),
         leaves(
             "a script that is not seen",
             """
@@ -228,11 +253,16 @@ class UseExecForm(Codemod):
             for keyword in ("ENTRYPOINT", "CMD"):
                 node = own.get(keyword)
                 if node is not None and node.json is None and node.argument:
-                    yield _convert(StageReading.of(file, stage, context), node, last)
+                    yield _convert(StageReading.of(file, stage, context), node, node.argument, last)
+            for node in stage.instructions:
+                if node.keyword == "HEALTHCHECK" and node.json is None and (text := re.match(CHECK, node.argument)):
+                    # `|| exit 1` behind a check is as good: no need to speak of it.
+                    result = _convert(StageReading.of(file, stage, context), node, text[1], {})
+                    if isinstance(result, Finding):
+                        yield result
 
 
-def _convert(reading: StageReading, node: Instruction, last: Mapping[str, Instruction]) -> Finding | Refusal:
-    text = node.argument
+def _convert(reading: StageReading, node: Instruction, text: str, last: Mapping[str, Instruction]) -> Finding | Refusal:
     reason = why_not_posix(reading.file, node)
     if reason is not None:
         return refuse(node, reason)
@@ -254,11 +284,20 @@ def _convert(reading: StageReading, node: Instruction, last: Mapping[str, Instru
         return refuse(node, refused.because, refused.hint)
     import json
 
+    written = json.dumps(words, ensure_ascii=False)
+    if node.keyword == "HEALTHCHECK":
+        return Finding(
+            node,
+            f"ask {words[0]} itself, without a shell in between",
+            [Replace(node, [node.with_argument(f"CMD {written}")])],
+            why="each check starts one process less, and needs no shell in the image",
+            may_change=(Aspect.HEALTHCHECK,),
+        )
     note = _note(reading, node)
     return Finding(
         node,
         f"start {words[0]} itself, without a shell in between",
-        [Replace(node, [node.with_argument(json.dumps(words, ensure_ascii=False))])],
+        [Replace(node, [node.with_argument(written)])],
         why="the signal of `docker stop` reaches the program, so that it can stop in time",
         evidence=(note,) if note else (),
         safety=Safety.REVIEW if note else None,
@@ -329,6 +368,8 @@ def _note(reading: StageReading, node: Instruction) -> str:
 def _why_other_words(reading: StageReading, node: Instruction, last: Mapping[str, Instruction]) -> Refused | None:
     """CMD and ENTRYPOINT are put together by the engine, and the shell form is one of its words or ends them."""
     entrypoint = last.get("ENTRYPOINT")
+    if node.keyword == "HEALTHCHECK":
+        return None
     if node.keyword == "CMD":
         if entrypoint is None:
             return None
