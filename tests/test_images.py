@@ -612,3 +612,13 @@ def test_chiseled_images_listen_as_a_user() -> None:
     assert (image.default_user, image.ports) == ("1654", (8080,))
     assert image.env["ASPNETCORE_URLS"] == "http://+:8080"
     assert known("denoland/deno:alpine-1.20.0").release is None
+
+
+def test_which_images_can_make_users() -> None:
+    able = (
+        "debian:12 ubuntu:24.04 alpine:3.20 fedora:40 rockylinux:9 oraclelinux:9-slim amazoncorretto:21-alpine node:22"
+    )
+    unable = "amazonlinux:2023 amazoncorretto:21 rockylinux:9-minimal redhat/ubi9-minimal scratch"
+    found = {name: lookup(name) for name in (*able.split(), *unable.split())}
+    assert None not in found.values()
+    assert {name for name, image in found.items() if image is not None and image.has_useradd} == set(able.split())

@@ -278,6 +278,25 @@ class RunAsUser(Codemod):
             """,
             files=GO,
         ),
+        rewrites(
+            "an image without useradd",
+            before="""
+            FROM amazonlinux:2023
+            RUN dnf install -y python3-pip && pip3 install flask
+            WORKDIR /app
+            COPY app.py .
+            CMD ["python3", "app.py"]
+            """,
+            after="""
+            FROM amazonlinux:2023
+            RUN dnf install -y python3-pip && pip3 install flask
+            WORKDIR /app
+            COPY app.py .
+            USER 10001:10001
+            CMD ["python3", "app.py"]
+            """,
+            files={"app.py": "print('ok')\n"},
+        ),
         leaves(
             "a base image whose entrypoint nobody knows",
             """
@@ -651,9 +670,9 @@ def _user(image: BaseImage | None) -> tuple[str, str | None, tuple[str, ...]]:
     name = BUILT_IN.get(image.family) or ("nonroot" if image.family == "distroless" else "")
     if name in image.users:
         return "{}:{}".format(*image.users[name]), None, (f"{name}:{name}", name)
-    if not image.has_shell:
+    if not image.has_useradd:
         return f"{UID}:{UID}", None, ()
-    if image.distro == "alpine":
+    if image.distro == "alpine" or image.family == "busybox":
         creation = f"addgroup -S -g {UID} app \\\n    && adduser -S -D -H -u {UID} -G app app"
     else:
         creation = f"groupadd -r -g {UID} app \\\n    && useradd --no-log-init -r -u {UID} -g app app"

@@ -60,6 +60,13 @@ class BaseImage(NamedTuple):
         return bool(self.shells)
 
     @property
+    def has_useradd(self) -> bool:
+        """Whether a RUN can make a user: the images of Amazon Linux, and the minimal ones of Red Hat and its kin, come
+        without shadow-utils (Oracle's slim ones have it)."""
+        is_minimal = self.package_manager == "microdnf" and self.distro != "oracle"
+        return self.has_shell and self.distro != "amazon" and not is_minimal
+
+    @property
     def parsed(self) -> Reference:
         return parse_reference(self.reference)
 
