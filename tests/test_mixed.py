@@ -162,6 +162,27 @@ def test_a_gem_that_looks_for_node_keeps_it() -> None:
     assert "Gemfile.lock has execjs" in refusal(SERVED_BY_RAILS, files)
 
 
+def test_its_stage_stands_where_the_image_did() -> None:
+    text = SERVED_BY_PHP.replace("WORKDIR /var/www/html\n", "").replace("COPY . .", "COPY --chown=www-data . .")
+    text = text.replace("ENV APP", "ARG API\nENV APP").replace("npm run", "VITE_API=$API npm run")
+    assets = after(text, LARAVEL).partition("\n\nFROM ")[0]
+    assert assets.startswith("FROM node:22 AS assets\nWORKDIR /var/www/html\n")
+    assert "COPY . .\n" in assets, "without the owner: a user of PHP's image"
+    assert "ARG API\n" in assets
+    assert "APP_ENV" not in assets
+
+
+def test_what_is_compiled_on_alpine_stays() -> None:
+    lock = json.loads(GO["web/package-lock.json"])
+    lock["packages"]["node_modules/better-sqlite3"] = {"version": "11.0.0", "hasInstallScript": True}
+    text = BUILT_BY_GO.replace("1.22-bookworm", "1.22-alpine3.21").replace(
+        "apt-get update && apt-get install -y", "apk add"
+    )
+    files = {**GO, "web/package-lock.json": json.dumps(lock)}
+    assert "FROM node:22-alpine AS assets" in after(text, GO)
+    assert any("better-sqlite3 may be compiled" in one.because for one in run(text, files).refused)
+
+
 @pytest.mark.parametrize(
     ("change", "files", "reason"),
     [
@@ -169,6 +190,7 @@ def test_a_gem_that_looks_for_node_keeps_it() -> None:
         ({}, {"page.html": "<script src='/node_modules/a.js'></script>"}, "page.html:1 names node_modules"),
         ({"nodejs npm": "git", "RUN cd": "COPY --from=tools /node /usr/local/bin/node\nRUN cd"}, {},
          "nothing says which version of Node builds the front end"),
+        ({"build\nRUN go": "build && cd .. && go", "RUN cd": "RUN --network=host cd"}, {}, "with options"),
         ({"COPY . .\n": "COPY . .\nUSER 1000\n"}, {}, "built as the user of line 5"),
         ({"RUN cd": "RUN ./web/build.sh\nRUN cd"}, {"web/build.sh": "#!/bin/sh\nfrobnicate\n"}, "frobnicate"),
         ({}, {"main.go": SERVER + "//go:generate npm run build\n"}, "main.go:6 starts Node"),
@@ -187,3 +209,8 @@ def test_what_keeps_a_front_end_in_its_stage(change: dict[str, str], files: dict
         assert "AS assets" not in found.after.decode()
     else:
         assert "cp .env.example .env" in found.after.decode().partition("\n\nFROM ")[0]
+
+
+def test_a_script_of_several_lines_keeps_the_stage_as_it_is() -> None:
+    text = BUILT_BY_GO.replace("RUN cd web && npm ci && npm run build", "RUN <<EOF\ncd web\nnpm ci\nnpm run build\nEOF")
+    assert "heredoc" in refusal(text, GO)

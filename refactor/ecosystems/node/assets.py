@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from refactor.ecosystems import registry, system
 from refactor.ecosystems.ecosystem import Assets
-from refactor.ecosystems.node.beside import Part, is_repeatable, made_by_others, texts_of
+from refactor.ecosystems.node.beside import CALLS_NODE, Part, is_repeatable, made_by_others, texts_of
 from refactor.ecosystems.node.builds import Built
 from refactor.ecosystems.node.layout import Layout
+from refactor.ecosystems.node.native import compiled, libraries
+from refactor.ecosystems.node.projects import Project, any_lock, project_installs
 from refactor.ecosystems.node.steps import kind_of
 from refactor.ecosystems.node.tables import words
 from refactor.ecosystems.node.version import NAMING
@@ -123,9 +125,29 @@ class _FrontEnd:
             if step.keyword == "USER":
                 return Refused(f"the front end is built as the user of line {line}", "build it above the USER")
             part = self.parts.get(step)
-            if part is not None and part.is_touched and not part.is_readable:
-                return Refused(f"line {line} builds the front end in a script of several lines", "write it with &&")
-        return self._why_called() or self._why_others() or self._why_written()
+            texts = (step.node.argument, *(heredoc.body for heredoc in step.node.heredocs))
+            if part is not None and not part.is_readable and re.search(CALLS_NODE, "\n".join(texts)):
+                return Refused(f"line {line} calls Node in a script that is not read here", "write it with &&")
+        return self._why_compiled() or self._why_called() or self._why_others() or self._why_written()
+
+    def _why_compiled(self) -> Refused | None:
+        """A package is compiled with what the stage installs for it."""
+        image, layout = self.reading.image, Layout.of(self.reading)
+        for project in project_installs(self.reading, layout):
+            if not isinstance(project, Project):
+                return project[1]
+            lock = any_lock(self.context, project.unit, project.manager)
+            found = compiled(self.context, lock, project.package, production=False)
+            needed = libraries(found, "debian", "bookworm")
+            if found and image is not None and image.distro == "alpine":
+                name = found[0].name
+                return Refused(f"{name} may be compiled, and Node's image on Alpine has no compiler", "split by hand")
+            if needed:
+                shown = needed if isinstance(needed, str) else ", ".join(needed)
+                return Refused(
+                    f"{found[0].name} may be compiled with libraries of the system ({shown})", "split by hand"
+                )
+        return None
 
     def _bringers(self) -> tuple[Command, ...]:
         """Commands that only bring Node, and so go."""
@@ -241,23 +263,29 @@ class _FrontEnd:
 
     def _stage(self, others: set[str]) -> Iterator[Instruction | str]:
         """What its own stage does: copies, settings, and its part of the RUNs, up to the last of these."""
-        asked = self._variables()
+        found: list[tuple[Step, Instruction | str]] = []
         repeated = self._repeated()
         for step in self.reading.steps[: self.last + 1]:
             node = step.node
-            if step.keyword in {"WORKDIR", "SHELL"} or (
-                step.keyword in {"ENV", "ARG"} and any(re.fullmatch(asked, name) for name, _ in node.pairs)
-            ):
-                yield node
+            if step.keyword in {"WORKDIR", "SHELL", "ENV", "ARG"}:
+                found.append((step, node))
             elif step.keyword in {"COPY", "ADD"} and node.flag("from") is None:
                 copied = self.reading.copied_by(node)
                 is_other = all(not one.is_folder and one.source in others for one in copied)
                 if not is_other and not all(re.match(_ELSEWHERE, one.target) for one in copied):
-                    yield node
+                    found.append((step, _without_owner(node)))
             elif step.keyword == "RUN":
                 moved = node if step in repeated else self.parts[step].moved() if self.parts[step].is_readable else None
                 if moved is not None:
-                    yield moved
+                    found.append((step, moved))
+        used = self._variables([entry for step, entry in found if step.keyword not in {"ENV", "ARG"}])
+        image = self.reading.image
+        first = next((step.node.argument for step, _ in found if step.keyword not in {"ENV", "ARG", "SHELL"}), "")
+        if image is not None and image.workdir not in {"", "/"} and not first.startswith("/"):
+            yield f"WORKDIR {image.workdir}"
+        for step, entry in found:
+            if step.keyword not in {"ENV", "ARG"} or any(re.fullmatch(used, name) for name, _ in step.node.pairs):
+                yield entry
 
     def _manifests_of_others(self) -> Iterator[str]:
         for language in registry.known:
@@ -267,9 +295,11 @@ class _FrontEnd:
                         yield from install.manifests
         yield from ("composer.json", "composer.lock", "requirements.txt", "Gemfile", "Gemfile.lock", "go.mod", "go.sum")
 
-    def _variables(self) -> str:
-        """Pattern of the variables that its build may read."""
+    def _variables(self, entries: Sequence[Instruction | str]) -> str:
+        """Pattern of the variables that its stage or its build may read."""
         found: set[str] = set()
+        for entry in entries:
+            found.update(re.findall(r"\$\{?(\w+)", entry if isinstance(entry, str) else entry.argument))
         for _, text in texts_of(self.reading, self.source or "", ("node_modules", "vendor", ".git"), _FRONT_END):
             if re.search(_READS_ANY, text):
                 return r"\w+"
@@ -316,4 +346,12 @@ class _FrontEnd:
         return named.version
 
 
-__all__ = ["assets"]
+def _without_owner(node: Instruction) -> Instruction | str:
+    """A copy as root: users of the stage need not be in Node's image, and nothing but the output leaves it."""
+    flags = [flag for flag in node.flags if flag.name not in {"chown", "chmod"}]
+    if len(flags) == len(node.flags):
+        return node
+    return " ".join((node.keyword, *(flag.text for flag in flags), node.argument))
+
+
+__all__ = ["assets", "left_behind"]

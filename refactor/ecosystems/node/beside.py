@@ -17,6 +17,7 @@ from refactor.syntax import Instruction
 CALLS_NODE = r"(?<![\w./@-])(?:node|nodejs|npm|npx|yarn|pnpm|corepack)(?![\w./@=:-])"
 _ARCHIVES = r"deb\.nodesource\.com|rpm\.nodesource\.com|dl\.yarnpkg\.com|nodesource\.(?:list|gpg)|yarn\.list"
 _TOOLS_OF_NODE = r"node_modules/(?:npm|corepack)/|/bin/(?:npm|npx|corepack|node|nodejs|yarn)\b"
+_ALONE = "give each a RUN of its own"
 _NEUTRAL = words("cd set : true echo printf export")
 _SHELL_STATE = words("cd set export . source pushd popd")
 
@@ -100,6 +101,7 @@ class Part:
             return None
         if "other" not in self.kinds and "node" not in self.kinds:
             return self.step.node
+        # left() refuses options of such a RUN: they may be of either half.
         texts = [self.step.script.text[slice(*span)] for span, kind in zip(self.spans, self.kinds, strict=True)
                  if kind in {"front end", "neutral"}]  # fmt: skip
         return "RUN " + " \\\n    && ".join(text.strip() for text in texts)
@@ -134,8 +136,10 @@ class Part:
         changes = list(self._packages())
         if {"front end", "node"} & set(self.kinds):
             names = {command.name for command in self.step.commands}
+            if node.flags and self.is_front_end:
+                return Refused(f"line {line} builds the front end and does other things, with options", _ALONE)
             if not script.is_and_list or (self.is_front_end and names & _SHELL_STATE):
-                return Refused(f"line {line} builds the front end and does other things", "give each a RUN of its own")
+                return Refused(f"line {line} builds the front end and does other things", _ALONE)
             changes = [change for change in changes if not self._is_gone(change)]
             changes += self._gone()
         left = node.splice(changes)
