@@ -115,6 +115,7 @@ EDITED = {
     "node-typescript-api": "shelf-api is running",
     "go-cmd-server": "notes server is running",
     "python-fastapi-libpq": "with libpq",
+    "mixed-flask-vite": "Sluice",
     "rust-std-server": "tides on port",
 }
 """Words of a source that are in what its build makes."""

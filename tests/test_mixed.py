@@ -172,6 +172,21 @@ def test_its_stage_stands_where_the_image_did() -> None:
     assert "APP_ENV" not in assets
 
 
+@pytest.mark.parametrize(
+    ("files", "copied"),
+    [
+        ({}, "COPY web ./web"),
+        ({"web/vite.config.js": "export default { build: { outDir: '../static' } }\n"}, "COPY web ./web"),
+        ({"web/tailwind.config.js": "export default { content: ['../templates/*.html'] }\n"}, "COPY . ."),
+        ({"web/tsconfig.json": '{"extends": "../tsconfig.json"}'}, "COPY . ."),
+        ({"web/vite.config.js": "export default { envDir: path.resolve(__dirname, '..') }\n"}, "COPY . ."),
+    ],
+)
+def test_an_edit_of_the_program_builds_no_front_end(files: dict[str, str], copied: str) -> None:
+    assets = after(BUILT_BY_GO, {**GO, **files}).partition("\n\nFROM ")[0]
+    assert f"\n{copied}\n" in assets
+
+
 def test_what_is_compiled_on_alpine_stays() -> None:
     lock = json.loads(GO["web/package-lock.json"])
     lock["packages"]["node_modules/better-sqlite3"] = {"version": "11.0.0", "hasInstallScript": True}

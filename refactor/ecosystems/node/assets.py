@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 from refactor.ecosystems import registry, system
 from refactor.ecosystems.ecosystem import Assets
@@ -272,8 +273,9 @@ class _FrontEnd:
             elif step.keyword in {"COPY", "ADD"} and node.flag("from") is None:
                 copied = self.reading.copied_by(node)
                 is_other = all(not one.is_folder and one.source in others for one in copied)
-                if not is_other and not all(re.match(_ELSEWHERE, one.target) for one in copied):
-                    found.append((step, _without_owner(node)))
+                is_far = not self.climbs and not any(self._meets(one.target) for one in copied)
+                if not is_other and not is_far and not all(re.match(_ELSEWHERE, one.target) for one in copied):
+                    found.append((step, self._narrowed(step)))
             elif step.keyword == "RUN":
                 moved = node if step in repeated else self.parts[step].moved() if self.parts[step].is_readable else None
                 if moved is not None:
@@ -286,6 +288,45 @@ class _FrontEnd:
         for step, entry in found:
             if step.keyword not in {"ENV", "ARG"} or any(re.fullmatch(used, name) for name, _ in step.node.pairs):
                 yield entry
+
+    def _meets(self, target: str) -> bool:
+        return is_within(target, self.folder) or is_within(self.folder, target)
+
+    @cached_property
+    def climbs(self) -> bool:
+        """A file of the front end names one outside of its folder, or may."""
+        source = self.source or ""
+        if not source:
+            return False
+        for path, text in texts_of(self.reading, source, ("node_modules", ".git"), f"{_FRONT_END}|json|\\w*rc"):
+            if re.search(r"[\"'`]\.\.[\"'`]", text):
+                return True
+            for found in re.finditer(r"(?<![\w.])((?:\.\./)+[^\s\"'`)]*)", text):
+                reached = posixpath.normpath(posixpath.join("/", posixpath.dirname(path), found[1]))
+                place = posixpath.normpath(posixpath.join(self.folder, posixpath.relpath(reached, f"/{source}")))
+                if not is_within(reached, f"/{source}") and place not in self.outputs:
+                    return True
+        return False
+
+    def _narrowed(self, step: Step) -> Instruction | str:
+        """A copy as root, and of the front end's folder alone where that is all it reads: users of the stage need not
+        be in Node's image, and an edit of the program builds no front end."""
+        node, source, copied = step.node, self.source or "", self.reading.copied_by(step.node)
+        flags = [flag.text for flag in node.flags if flag.name not in {"chown", "chmod"}]
+        whole = next((one for one in copied if one.is_folder and one.source != source), None)
+        is_inside = whole is not None and (whole.source == "" or source.startswith(f"{whole.source}/"))
+        if (
+            whole is not None
+            and is_inside
+            and len(copied) == 1
+            and not self.climbs
+            and re.fullmatch(r"[\w./-]+", source)
+        ):
+            place = posixpath.relpath(self.folder, step.workdir)
+            target = self.folder if place.startswith("..") else f"./{place}"
+            if "exclude" not in {flag.name for flag in node.flags} and node.json is None:
+                return " ".join(("COPY", *flags, source, target))
+        return node if len(flags) == len(node.flags) else " ".join((node.keyword, *flags, node.argument))
 
     def _manifests_of_others(self) -> Iterator[str]:
         for language in registry.known:
@@ -344,14 +385,6 @@ class _FrontEnd:
             return Refused("nothing says which version of Node builds the front end", "add .nvmrc with the version")
         self.evidence += named.evidence
         return named.version
-
-
-def _without_owner(node: Instruction) -> Instruction | str:
-    """A copy as root: users of the stage need not be in Node's image, and nothing but the output leaves it."""
-    flags = [flag for flag in node.flags if flag.name not in {"chown", "chmod"}]
-    if len(flags) == len(node.flags):
-        return node
-    return " ".join((node.keyword, *(flag.text for flag in flags), node.argument))
 
 
 __all__ = ["assets", "left_behind"]
