@@ -205,3 +205,17 @@ def test_parts_in_c_of_another_language_are_left_to_it() -> None:
     text = 'FROM python:3.12\nWORKDIR /app\nCOPY . .\nRUN make\nCMD ["python", "app.py"]\n'
     refused = run(text, {"app.py": "", "Makefile": "all:\n\techo\n"}).refused
     assert not any("C or C++" in one.because for one in refused)
+
+
+def test_downloaded_sources_are_said_to_be_the_reason() -> None:
+    text = """
+    FROM debian:12
+    RUN apt-get update && apt-get install -y g++ cmake make wget
+    WORKDIR /src
+    RUN wget -q https://example.org/lib-1.0.tar.gz && tar xf lib-1.0.tar.gz
+    RUN cd lib-1.0 && cmake . && make install
+    COPY . .
+    RUN g++ -o /main main.cc
+    CMD ["/main"]
+    """
+    assert "line 4 downloads sources" in refusal(text.replace("\n    ", "\n"), {"main.cc": "int main() { }\n"})

@@ -12,7 +12,7 @@ from refactor.ecosystems.calls import single_files
 from refactor.ecosystems.cpp.makefiles import NAMES, Makefile, parsed
 from refactor.flow.effects import Effect, Invocation, effects_of
 from refactor.flow.reading import StageReading, join
-from refactor.shell import read
+from refactor.shell import Command, read
 
 COMPILERS = frozenset("gcc g++ cc c++ clang clang++".split())
 _INPUT = r"\.(?:c|cc|cpp|cxx|o|a|S|s)\Z|[*?]"
@@ -117,13 +117,40 @@ def _cmake(call: Invocation) -> Effect | None:
     return _built_by_cmake(call, place, is_install, call.option("--prefix"))
 
 
+def _why_downloaded(call: Invocation) -> str | None:
+    """Sources of others, that a RUN fetches: what is built, where it goes and what it links is said in them alone."""
+    reading = call.reading
+    first = reading.facts.get("first download of sources")
+    if first is None:
+        first = reading.facts["first download of sources"] = next(
+            (reading.position(step.node) for step in reading.runs if any(map(_fetches_sources, step.commands))),
+            len(reading.steps),
+        )
+    if not isinstance(first, int) or first > reading.position(call.step.node) or first == len(reading.steps):
+        return None
+    line = reading.file.line_of(reading.steps[first].node)
+    return (
+        f"line {line} downloads sources: what is made of them, where that goes and which libraries it links stands in"
+        " them alone (copy what `make install` puts there, and the libraries that `ldd` shows, by hand)"
+    )
+
+
+def _fetches_sources(command: Command) -> bool:
+    if command.name == "git":
+        return "clone" in command.args
+    words = " ".join(command.args)
+    return command.name in {"curl", "wget"} and re.search(r"\.(?:tar|t?gz|zip|t?bz2|t?xz)\b", words) is not None
+
+
 def _built_by_cmake(call: Invocation, build: str | Unknown, is_install: bool, prefix: str | None) -> Effect:
     source = None if isinstance(build, Unknown) else _configures(call.reading, build)
     if isinstance(build, Unknown) or source is None:
-        return _unknown(f"neither a makefile nor the CMakeLists.txt that `{shown(call)}` builds from is copied here")
+        missing = f"neither a makefile nor the CMakeLists.txt that `{shown(call)}` builds from is copied here"
+        return _unknown(_why_downloaded(call) or missing)
     folder = call.reading.in_context(join(source, "CMakeLists.txt"), call.step.node)
     if folder is None:
-        return _unknown(f"{join(source, 'CMakeLists.txt')} is not copied from the build context")
+        missing = f"{join(source, 'CMakeLists.txt')} is not copied from the build context"
+        return _unknown(_why_downloaded(call) or missing)
     lists = cmake_texts(call.reading, posixpath.dirname(folder))
     writes: list[str] = []
     for path, text in lists.items():
