@@ -307,3 +307,18 @@ def test_a_cache_in_a_mount_is_not_cleaned() -> None:
     assert not fix(text.encode(), select=["clean-package-cache"]).applied
     text = "FROM debian:12\nRUN --mount=type=cache,target=/root/.cache apt-get update && apt-get install -y git\n"
     assert fix(text.encode(), select=["clean-package-cache"]).applied
+
+
+def test_an_install_with_mounts_still_goes_above_the_sources() -> None:
+    files = {"package.json": '{"dependencies": {"express": "4"}}', "server.js": "1\n"}
+    lines = [
+        "FROM node:22",
+        "WORKDIR /app",
+        "COPY . .",
+        "RUN apt-get update && apt-get install -y git",
+        "RUN npm install",
+    ]
+    text = "\n".join([*lines, 'CMD ["node", "server.js"]', ""])
+    select = ["add-cache-mounts", "copy-manifests-first"]
+    after = fix(text.encode(), BuildContext.of(files), select, settings=Settings(preset="modern")).after.decode()
+    assert after.index("apt-get install") < after.index("COPY package.json ./") < after.index("COPY . .")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from refactor import BuildContext, Codemod, fix, parse
+from refactor import BuildContext, Codemod, Settings, fix, parse
 from refactor.codemod.codemod import discover
 from tests.conftest import CORPUS
 
@@ -112,3 +112,31 @@ def test_a_codemod_less_keeps_the_rest_stable() -> None:
             change = fix(source, context, codemods=rest)
             assert change.failure is None, (app.name, left_out.id)
             assert not fix(change.after, change.context_after(context), codemods=rest).applied, (app.name, left_out.id)
+
+
+IN_MOUNTS = {
+    "clean-package-cache": "a cache in a mount is not cleaned, one that is cleaned gets none: the phases order them",
+    "split-build-stage": SPLIT_FIRST,
+}
+"""As `ORDER_MATTERS`, for cache mounts of downloads, which are opt-in."""
+
+
+def test_mounts_of_downloads_settle_with_every_other() -> None:
+    [mounts] = [cls for cls in discover() if cls.id == "add-cache-mounts"]
+    settings = Settings(tables={"add-cache-mounts": {"downloads": True}})
+    differ = set()
+    for app in APPS[::7]:
+        source, context = (app / "Dockerfile").read_bytes(), BuildContext.open(str(app))
+        for other in discover():
+            if other is mounts:
+                continue
+            results = set()
+            for order in permutations((mounts, other)):
+                change = fix(source, context, codemods=order, settings=settings)
+                assert change.failure is None, (app.name, other.id)
+                again = fix(change.after, change.context_after(context), codemods=order, settings=settings)
+                assert not again.applied, (app.name, other.id)
+                results.add(change.after)
+            if len(results) > 1:
+                differ.add(other.id)
+    assert differ <= IN_MOUNTS.keys()

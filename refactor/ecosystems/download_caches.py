@@ -17,7 +17,7 @@ from refactor.ecosystems.compile_caches import facts_of, why_not_shipped
 from refactor.ecosystems.registry import flow_of
 from refactor.flow.reading import Refused, StageReading, Step, join
 from refactor.flow.user import is_within
-from refactor.shell import Command, PackageCall, is_cleaning, package_call
+from refactor.shell import DOCKER_CLEAN, Command, PackageCall, is_cleaning, package_call
 
 
 class DownloadCache(NamedTuple):
@@ -105,8 +105,6 @@ _MANAGERS = {
                       r"--offline|--frozen|\bcargo vendor\b", is_shared=True),
 }  # fmt: skip
 _APT = ("/var/cache/apt", "/var/lib/apt/lists")
-_DOCKER_CLEAN = "/etc/apt/apt.conf.d/docker-clean"
-"""Debian's and Ubuntu's images have apt's archives removed after every call by it."""
 
 
 def download_caches(reading: StageReading) -> Iterator[DownloadCache | tuple[Step, Refused]]:
@@ -316,7 +314,7 @@ def _apt(reading: StageReading, step: Step, manager: str) -> DownloadCache | Ref
     mounts = tuple((folder, f"type=cache,target={folder},sharing=locked") for folder in _APT)
     said = (
         f"line {line} installs with apt, whose archives and lists are then no part of the image",
-        f"{_DOCKER_CLEAN} goes, with which the base image has the archives removed: an image that is built on this one"
+        f"{DOCKER_CLEAN} goes, with which the base image has the archives removed: an image that is built on this one"
         " keeps its own",
     )
     if all(is_mounted(reading, step, f"{folder}/x") for folder in _APT):
@@ -342,7 +340,7 @@ def _apt(reading: StageReading, step: Step, manager: str) -> DownloadCache | Ref
     reason = next((found for folder in _APT if (found := _why_archives_seen(reading, folder)) is not None), None)
     if reason is not None:
         return reason
-    first = "" if _has_archives(reading, step) else f"rm -f {_DOCKER_CLEAN}"
+    first = "" if _has_archives(reading, step) else f"rm -f {DOCKER_CLEAN}"
     return DownloadCache(step, manager, commands, _APT[0], mounts, False, said if first else said[:1], cleanings, first)
 
 

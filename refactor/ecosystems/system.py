@@ -18,7 +18,7 @@ from refactor.context import Unknown
 from refactor.context.deployment import Words
 from refactor.ecosystems.split import Role
 from refactor.flow.reading import Refused, StageReading, Start, Step
-from refactor.shell import SYSTEM_MANAGERS, Command, PackageCall, ShellScript, read
+from refactor.shell import SYSTEM_MANAGERS, Command, PackageCall, ShellScript, keeps_archives, read
 from refactor.syntax import Instruction
 
 if TYPE_CHECKING:
@@ -38,10 +38,9 @@ _QUIET = frozenset({"update", "clean", "autoremove", "upgrade"})
 
 _CLEANING = re.compile(
     r"/var/(?:lib/apt|cache)\b|/tmp\b|/var/tmp\b|/root/\.cache\b|/var/log\b|/usr/share/(?:doc|man)\b"
-    r"|/etc/apt/apt\.conf\.d/docker-clean\Z"
 )
 _REPOSITORY = re.compile(
-    r"sources\.list|apt-key|add-apt-repository|/etc/apt/|/etc/yum\.repos\.d|/etc/apk/repositories|/usr/share/keyrings"
+    r"sources\.list|apt-key|add-apt-repository|/etc/apt/(?!apt\.conf\.d/docker-clean)|/etc/yum\.repos\.d|/etc/apk/repositories|/usr/share/keyrings"
     r"|nodesource|deb\.[\w.-]+/setup|config-manager"
 )
 _DOWNLOADERS = frozenset(
@@ -498,6 +497,8 @@ def _others(step: Step) -> tuple[Command, ...]:
 def _cleans(command: Command) -> bool:
     if command.name != "rm":
         return False
+    if keeps_archives(command):
+        return True
     paths = [arg for arg in command.args if not arg.startswith("-")]
     return bool(paths) and all(_CLEANING.match(path) for path in paths)
 

@@ -12,7 +12,7 @@ from refactor.context import Unknown
 from refactor.flow.closure import is_of_program, why_copy_unseen
 from refactor.flow.reading import Copied, Refused, StageReading, Step, join
 from refactor.flow.user import is_within
-from refactor.shell import SYSTEM_MANAGERS, Command
+from refactor.shell import SYSTEM_MANAGERS, Command, keeps_archives
 from refactor.syntax import Instruction
 
 if TYPE_CHECKING:
@@ -97,7 +97,9 @@ def _is_system_command(reading: StageReading, step: Step, command: Command) -> b
         paths = [arg for arg in command.args if not arg.startswith("-")]
         return (command.name == "mkdir" or "-d" in command.args) and all(_is_apart(reading, step, p) for p in paths)
     if command.name == "rm":
-        return all(arg.startswith(("-", "/var/", "/tmp/", "/root/.cache")) for arg in command.args)
+        return keeps_archives(command) or all(
+            arg.startswith(("-", "/var/", "/tmp/", "/root/.cache")) for arg in command.args
+        )
     return command.name in _TRUSTS | _HARMLESS - {"ls", "pwd"}
 
 

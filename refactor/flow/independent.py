@@ -7,7 +7,7 @@ import re
 from refactor.context import Unknown
 from refactor.flow.reading import StageReading, Step, join
 from refactor.flow.user import is_within
-from refactor.shell import SYSTEM_MANAGERS, Command, PackageCall, is_cleaning, package_call
+from refactor.shell import SYSTEM_MANAGERS, Command, PackageCall, is_cleaning, keeps_archives, package_call
 from refactor.syntax import Instruction
 
 _BY_NAME = {"pip": "install", "npm": "global-install", "gem": "install"}
@@ -55,7 +55,7 @@ def _is_by_name(reading: StageReading, step: Step, command: Command, managers: f
         name = command.name or ""
         if name == "set":
             return all(arg.startswith(("-", "+")) for arg in command.args)
-        return name in {"echo", "true", ":"} or is_cleaning(command)
+        return name in {"echo", "true", ":"} or is_cleaning(command) or keeps_archives(command)
     if call.script is not None or (call.program.endswith("pip") and " " in call.program):
         # `python -m pip` looks for modules in the folder that it is called in.
         return False

@@ -5,11 +5,13 @@ from refactor.shell.files import Files, downloads, files_of, operands, option, w
 from refactor.shell.installs import (
     CACHE_PLACES,
     CACHES,
+    DOCKER_CLEAN,
     SYSTEM_MANAGERS,
     asks,
     installer,
     is_cleaned,
     is_cleaning,
+    keeps_archives,
     only_cleans,
     why_not_one_list,
 )
@@ -21,6 +23,7 @@ from refactor.shell.script import SHELL_BUILTINS, Item, ShellScript, changes_she
 __all__ = [
     "CACHES",
     "CACHE_PLACES",
+    "DOCKER_CLEAN",
     "SHELL_BUILTINS",
     "SYSTEM_MANAGERS",
     "Command",
@@ -38,6 +41,7 @@ __all__ = [
     "installer",
     "is_cleaned",
     "is_cleaning",
+    "keeps_archives",
     "only_cleans",
     "operands",
     "option",

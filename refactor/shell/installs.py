@@ -52,6 +52,8 @@ CACHE_PLACES: Mapping[str, tuple[str, ...]] = {
     "yarn": ("/usr/local/share/.cache", "/root/.cache", "~/.cache"),
 }
 """The same, of managers of languages too, as a script may write it."""
+DOCKER_CLEAN = "/etc/apt/apt.conf.d/docker-clean"
+"""By it the images of Debian and Ubuntu have apt's archives removed after every call."""
 _SCRATCH = ("/tmp/", "/var/tmp/", "/root/.cache/", "/var/cache/", "/var/log/")
 
 
@@ -136,6 +138,12 @@ def is_cleaning(command: Command, manager: str | None = None, and_scratch: bool 
         places += _SCRATCH
     paths = [arg for arg in command.args if not arg.startswith("-")]
     return bool(paths) and all(f"{path}/".startswith(places) for path in paths)
+
+
+def keeps_archives(command: Command) -> bool:
+    """A command that has apt keep what it downloads: it removes Docker's setting in the images of Debian and Ubuntu."""
+    paths = [arg for arg in command.args if not arg.startswith("-")]
+    return (command.name or "").rpartition("/")[2] == "rm" and paths == [DOCKER_CLEAN]
 
 
 def only_cleans(script: ShellScript, manager: str | None = None) -> bool:
