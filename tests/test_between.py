@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from refactor import BuildContext, fix
@@ -74,3 +76,27 @@ def test_refused_where_the_order_may_matter(line: str, because: str) -> None:
     text, refused = after(line)
     assert text == TEXT.format(line)
     assert because in refused
+
+
+@pytest.mark.parametrize(
+    ("target", "files", "order"),
+    [
+        (".env", {".env": "A=0\n"}, ["npm ci", "COPY . .", "RUN echo"]),
+        (".env", {}, ["RUN echo", "npm ci", "COPY . ."]),
+        ("/etc/motd", {}, ["RUN echo", "npm ci", "COPY . ."]),
+        (".npmrc", {".npmrc": "fund=false\n"}, ["COPY . .", "RUN echo", "npm ci"]),
+    ],
+)
+def test_what_is_written_into_a_copied_file_stays_behind_the_copy(
+    target: str, files: dict[str, str], order: list[str]
+) -> None:
+    text = f'FROM node:22\nWORKDIR /app\nCOPY . .\nRUN echo A=1 >> {target}\nRUN npm ci\nCMD ["node", "server.js"]\n'
+    packages = {"": {"dependencies": {"express": "^4"}}, "node_modules/express": {"version": "4.0.0"}}
+    project = {
+        "package.json": json.dumps({"name": "a", "dependencies": {"express": "^4"}}),
+        "package-lock.json": json.dumps({"lockfileVersion": 3, "packages": packages}),
+        "server.js": "require('express')().listen(3000)\n",
+    }
+    after = fix(text.encode(), BuildContext.of({**project, **files})).after.decode()
+    places = [after.index(word) for word in order]
+    assert places == sorted(places), after

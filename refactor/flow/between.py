@@ -91,6 +91,8 @@ def _is_system_command(reading: StageReading, step: Step, command: Command) -> b
         if call.manager == "venv":
             return all(_is_apart(reading, step, word.value) for word in call.operands)
         return call.manager in SYSTEM_MANAGERS or call.manager == "corepack" or ((named or tools) and plain)
+    if _writes(command):
+        return False
     if command.name == "set":
         return all(arg.startswith("-") for arg in command.args)
     if command.name in {"mkdir", "install"}:
@@ -101,6 +103,11 @@ def _is_system_command(reading: StageReading, step: Step, command: Command) -> b
             arg.startswith(("-", "/var/", "/tmp/", "/root/.cache")) for arg in command.args
         )
     return command.name in _TRUSTS | _HARMLESS - {"ls", "pwd"}
+
+
+def _writes(command: Command) -> bool:
+    """It puts its output into a file (``echo KEY=1 >> .env``)."""
+    return any(">" in one and "/dev/" not in one and re.search(r">&\d", one) is None for one in command.redirects)
 
 
 def _is_apart(reading: StageReading, step: Step, path: str | None) -> bool:
@@ -145,11 +152,16 @@ def _is_elsewhere(reading: StageReading, step: Step, move: Move) -> bool:
 
 def _is_harmless(reading: StageReading, step: Step, command: Command, move: Move) -> bool:
     """The command can run after the install as well: it touches nothing that the install reads."""
-    if command.name in _HARMLESS:
+    if command.name in _HARMLESS and not _writes(command):
         return True
-    if command.name not in _ON_PATHS:
+    if command.name not in _ON_PATHS and not (command.name in _HARMLESS and _writes(command)):
         return False
     read = {path for manifest in move.manifests for path in reading.in_image(manifest, move.install)}
+    if _writes(command):
+        acts = next(one.acts for one in move.flow().steps(reading) if one.step is step)
+        written = [path for act in acts if act.call is not None and act.call.command is command
+                   for path in act.effect.writes]  # fmt: skip
+        return all(isinstance(path, str) and path not in read for path in written)
     for arg in command.args:
         if arg.startswith(("-", "+")) or (command.name in {"chmod", "chown"} and arg == command.args[0]):
             continue
