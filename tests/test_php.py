@@ -264,3 +264,6 @@ def test_images_on_those_of_php_keep_their_layout() -> None:
     assert runner.startswith("FROM phpswoole/swoole:6.0-php8.3-bookworm AS runner\n")
     assert "install -y --no-install-recommends libzip4 " in runner
     assert "COPY --from=builder /usr/local/lib/php/extensions" in runner
+    assert "USER" not in runner, "its entrypoint starts supervisord as root"
+    _, runner = stages(text.replace("CMD [", "ENTRYPOINT ["), project())
+    assert "USER 10001:10001" in runner

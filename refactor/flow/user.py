@@ -124,6 +124,12 @@ def _why_image(reading: StageReading) -> Refused | None:
         return None
     if image.family in _ROOT_IMAGES or (image.family == "php" and "apache" in image.reference):
         return Refused(f"{image.family} starts as root and drops privileges itself")
+    if image.family == "swoole" and all(node.keyword != "ENTRYPOINT" for node in reading.stage.instructions):
+        # swoole/docker-swoole, rootfilesystem/entrypoint.sh
+        return Refused(
+            f"the entrypoint of {reading.stage.image} runs what lies in /usr/local/boot, and supervisord, as root",
+            "write ENTRYPOINT as well, if the base image's own is not needed",
+        )
     return None
 
 
