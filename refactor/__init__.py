@@ -65,10 +65,6 @@ from refactor.ecosystems import (
     recognise as recognise,
     version_named as version_named,
 )
-from refactor.ecosystems.apart import (
-    Apart as Apart,
-    taken_apart as taken_apart,
-)
 from refactor.ecosystems.compile_caches import (
     CompileCache as CompileCache,
     compile_caches as compile_caches,
@@ -101,18 +97,11 @@ from refactor.flow import (
     why_not_seen as why_not_seen,
     why_root as why_root,
 )
-from refactor.flow.folders import (
-    is_folder_there as is_folder_there,
-)
 from refactor.flow.independent import (
     are_apart as are_apart,
     commits_to as commits_to,
     copies_apart as copies_apart,
     only_installs as only_installs,
-)
-from refactor.flow.short_lived import (
-    ShortLived as ShortLived,
-    short_lived as short_lived,
 )
 from refactor.images import (
     BaseImage as BaseImage,

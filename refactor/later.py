@@ -7,12 +7,17 @@ from refactor.context.archives import (
     is_archive_name as is_archive_name,
 )
 from refactor.context.dockerignore import with_patterns as with_patterns
+from refactor.ecosystems.apart import (
+    Apart as Apart,
+    taken_apart as taken_apart,
+)
 from refactor.ecosystems.download_caches import (
     DownloadCache as DownloadCache,
     download_caches as download_caches,
 )
 from refactor.ecosystems.serving import Serving as Serving
 from refactor.ecosystems.split import variant_reference as variant_reference
+from refactor.flow.folders import is_folder_there as is_folder_there
 from refactor.flow.leftovers import (
     Leftover as Leftover,
     Needed as Needed,
@@ -31,6 +36,10 @@ from refactor.flow.secret_files import (
 from refactor.flow.shell_writes import (
     QUIET as QUIET,
     written_by_shell as written_by_shell,
+)
+from refactor.flow.short_lived import (
+    ShortLived as ShortLived,
+    short_lived as short_lived,
 )
 from refactor.flow.user_ids import user_ids as user_ids
 from refactor.flow.user_lines import (

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from refactor import BuildContext, Codemod, Settings, fix, parse
-from refactor.codemod.codemod import discover
+from refactor.codemod.codemod import Phase, discover
 from tests.conftest import CORPUS
 
 SPLIT_FIRST = "a codemod that comes first works on the stage that is split afterwards: the phases order them"
@@ -140,3 +140,17 @@ def test_mounts_of_downloads_settle_with_every_other() -> None:
             if len(results) > 1:
                 differ.add(other.id)
     assert differ <= IN_MOUNTS.keys()
+
+
+def test_who_is_not_asked_would_find_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a codemod says of itself (:attr:`Codemod.words`, :attr:`Codemod.reach`) saves questions, and no findings."""
+    files = [*(app / "Dockerfile" for app in APPS), *ALONE]
+    contexts = [BuildContext.open(str(path.parent)) for path in files]
+    quick = [fix(path.read_bytes(), context) for path, context in zip(files, contexts)]
+    for cls in discover():
+        monkeypatch.setattr(cls, "words", ())
+        monkeypatch.setattr(cls, "reach", Phase.STAGES)
+    for path, change in zip(files, quick):
+        asked = fix(path.read_bytes(), BuildContext.open(str(path.parent)))
+        assert asked.after == change.after, path
+        assert {one.codemod for one in asked.refused} == {one.codemod for one in change.refused}, path

@@ -32,7 +32,6 @@ from refactor import (
     recognise,
     refuse,
     rewrites,
-    taken_apart,
     why_no_sources,
 )
 
@@ -76,6 +75,7 @@ class CopyManifestsFirst(Codemod):
 
     phase = Phase.CACHE
     safety = Safety.REVIEW
+    words = ("copy", "add")
     may_change = frozenset({Aspect.CACHE, Aspect.LAYERS, Aspect.COPIES})
     examples = (
         rewrites(
@@ -314,6 +314,9 @@ class CopyManifestsFirst(Codemod):
     def find(self, file: Dockerfile, context: BuildContext) -> Iterator[Finding | Refusal]:
         for stage in file.stages:
             reading = StageReading.of(file, stage, context)
+            last = next((step for step in reversed(reading.steps) if step.keyword == "RUN"), None)
+            if last is None or first_sources(reading, last, ()) is None:
+                continue
             languages = recognise(reading)
             other = None if languages else foreign(reading)
             if other and other.build and first_sources(reading, other.build, ()) is not None:
@@ -330,6 +333,8 @@ class CopyManifestsFirst(Codemod):
                         yield refuse(install[0].node, install[1].because, install[1].hint)
 
     def _reorder(self, reading: StageReading, install: Install, broad: Instruction) -> Finding | Refusal:
+        from refactor import taken_apart
+
         file, context, node = reading.file, reading.context, install.step.node
         if context.why_unknown is not None:
             return refuse(node, f"the build context is not known: {context.why_unknown}", "name it with --context")

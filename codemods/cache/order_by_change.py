@@ -74,6 +74,7 @@ class OrderByChange(Codemod):
 
     phase = Phase.CACHE
     safety = Safety.SAFE
+    words = ("copy", "add", "arg")
     may_change = frozenset({Aspect.CACHE})
     examples = (
         rewrites(
@@ -175,7 +176,9 @@ class OrderByChange(Codemod):
     def find(self, file: Dockerfile, context: BuildContext) -> Iterator[Finding | Refusal]:
         for stage in file.stages:
             reading = StageReading.of(file, stage, context)
-            installs = [step for step in reading.runs if only_installs(reading, step)]
+            first = next((at for at, step in enumerate(reading.steps) if step.keyword in {"COPY", "ADD", "ARG"}), None)
+            below = () if first is None else reading.steps[first:]
+            installs = [step for step in below if only_installs(reading, step)]
             if installs:
                 moved = _copies(file, reading, set(map(id, installs)))
                 yield from moved

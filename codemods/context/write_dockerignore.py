@@ -64,6 +64,7 @@ class WriteDockerignore(Codemod):
 
     phase = Phase.CONTEXT
     safety = Safety.REVIEW
+    words = ("copy", "add")
     may_change = frozenset({Aspect.FILES})
     examples = (
         rewrites(

@@ -58,6 +58,8 @@ class AssumeYes(Codemod):
 
     phase = Phase.LAYERS
     safety = Safety.SAFE
+    reach = Phase.LAYERS
+    words = ("apt", "dnf", "yum", "zypper", "pip")
     may_change = frozenset({Aspect.COMMANDS, Aspect.CACHE})
     hadolint = ("DL3014", "DL3030", "DL3034", "DL3038")
     examples = (

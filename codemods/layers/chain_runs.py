@@ -32,7 +32,6 @@ from refactor import (
     refuse,
     rewrites,
     script_of,
-    short_lived,
     why_not_one_list,
 )
 
@@ -297,7 +296,7 @@ class ChainRuns(Codemod):
             stretches = _every_pair(links)
         else:
             stretches = _installations(links)
-            if stage.index in file.shipped:
+            if stage.index in file.shipped and len(links) > 1:
                 for stretch in _made_and_removed(StageReading.of(file, stage, context), links):
                     if isinstance(stretch, Refusal):
                         yield stretch
@@ -423,6 +422,8 @@ def _goes_on(first: _Link, second: _Link) -> bool:
 
 def _made_and_removed(reading: StageReading, links: Sequence[_Link]) -> Iterator[tuple[int, int] | Refusal]:
     """Stretches from where a thing is made to where it is removed."""
+    from refactor import short_lived
+
     runs = [(link.node, None if isinstance(link.script, str) else link.script) for link in links]
     for start, end, apart in short_lived(reading, runs):
         if apart:

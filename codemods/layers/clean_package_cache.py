@@ -72,6 +72,7 @@ class CleanPackageCache(Codemod):
 
     phase = Phase.LAYERS
     safety = Safety.SAFE
+    reach = Phase.LAYERS
     may_change = frozenset({Aspect.COMMANDS, Aspect.CACHE, Aspect.LAYERS})
     hadolint = ("DL3009", "DL3019", "DL3032", "DL3036", "DL3040", "DL3042", "DL3060")
     examples = (
@@ -361,7 +362,8 @@ class CleanPackageCache(Codemod):
         for stage in file.stages:
             reading = StageReading.of(file, stage, context)
             runs = [(node, body_of(file, node)) for node in stage.instructions if node.keyword == "RUN"]
-            needed = why_lists_needed(reading, runs)
+            has_lists = any("apt" in node.text for node, _ in runs)
+            needed = why_lists_needed(reading, runs) if has_lists else [None] * len(runs)
             results = []
             for (node, body), reason in zip(runs, needed):
                 if isinstance(body, str):

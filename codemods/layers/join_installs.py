@@ -24,6 +24,7 @@ from refactor import (
     is_cleaning,
     leaves,
     package_call,
+    package_calls,
     read,
     refuse,
     rewrites,
@@ -61,6 +62,7 @@ class JoinInstalls(Codemod):
 
     phase = Phase.LAYERS
     safety = Safety.REVIEW
+    words = ("apt", "apk", "dnf", "yum", "zypper")
     may_change = frozenset({Aspect.COMMANDS, Aspect.LAYERS, Aspect.CACHE})
     hadolint = ("DL3059",)
     examples = (
@@ -254,7 +256,7 @@ class JoinInstalls(Codemod):
                     yield from row.finding()
                 row = None
                 script = script_of(file, node) if node.keyword == "RUN" else ""
-                if not isinstance(script, str):
+                if not isinstance(script, str) and any(call.action == "install" for call in package_calls(script)):
                     joined, reason = _with_one_list(node, script)
                     row = _Row(node, joined)
                     if reason is not None:

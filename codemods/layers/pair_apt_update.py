@@ -65,6 +65,8 @@ class PairAptUpdate(Codemod):
 
     phase = Phase.LAYERS
     safety = Safety.SAFE
+    reach = Phase.CACHE
+    words = ("apt",)
     may_change = frozenset({Aspect.LAYERS, Aspect.COMMANDS, Aspect.CACHE})
     examples = (
         rewrites(

@@ -72,6 +72,8 @@ class UseAptGet(Codemod):
 
     phase = Phase.LAYERS
     safety = Safety.SAFE
+    reach = Phase.LAYERS
+    words = ("apt",)
     may_change = frozenset({Aspect.COMMANDS, Aspect.CACHE})
     hadolint = ("DL3027",)
     examples = (

@@ -59,6 +59,7 @@ class MendHealthcheck(Codemod):
 
     phase = Phase.RUNTIME
     safety = Safety.REVIEW
+    words = ("healthcheck",)
     may_change = frozenset({Aspect.HEALTHCHECK})
     examples = (
         rewrites(

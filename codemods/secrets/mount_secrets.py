@@ -239,7 +239,7 @@ class MountSecrets(Codemod):
     def find(self, file: Dockerfile, context: BuildContext) -> Iterator[Finding | Refusal]:
         has_marks = may_leak(bytes(file).decode("utf-8", "replace"))
         for node in file.instructions:
-            reported = _leak(node, has_marks)
+            reported = _leak(node, has_marks) if has_marks or node.keyword in {"ENV", "ARG"} else None
             if reported is not None:
                 yield reported
         taken: set[Instruction] = set()
@@ -357,7 +357,7 @@ def _leak(node: Instruction, has_marks: bool) -> Refusal | None:
         because = f"{kind} stands in the file, and in every image that was built from it: it has leaked"
         return refuse(node, because, "renew it where it was made, then give the new one as a secret")
     if node.keyword in {"ENV", "ARG"}:
-        for name, value in re.findall(r"(\w+)=(\"[^\"]*\"|'[^']*'|\S*)", node.argument):
+        for name, value in node.pairs:
             if re.search(SECRET_NAME, name, re.IGNORECASE) and re.fullmatch(PLACEHOLDERS, value) is None:
                 because = f"{name} has a value in the file: whoever has the image can read it"
                 return refuse(node, because, "renew it if it is in use, and give it when the container starts")

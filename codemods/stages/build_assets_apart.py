@@ -138,6 +138,41 @@ class BuildAssetsApart(Codemod):
                 "app.py": "import flask\n\napp = flask.Flask(__name__, static_folder='web/public/build')\n",
             },
         ),
+        rewrites(
+            "a list of Python's packages beside the front end",
+            before="""
+            FROM python:3.12-bookworm
+            RUN apt-get update && apt-get install -y curl \\
+                && curl -fsSL https://deb.nodesource.com/setup_22.x | bash - \\
+                && apt-get install -y nodejs && rm -rf /var/lib/apt/lists/*
+            WORKDIR /srv
+            COPY python.txt ./
+            RUN pip install -r python.txt
+            COPY . .
+            RUN npm ci && npm run build
+            CMD ["gunicorn", "app:app"]
+            """,
+            after="""
+            FROM node:22 AS assets
+            WORKDIR /srv
+            COPY . .
+            RUN npm ci && npm run build
+
+            FROM python:3.12-bookworm
+            RUN apt-get update && apt-get install -y curl && rm -rf /var/lib/apt/lists/*
+            WORKDIR /srv
+            COPY python.txt ./
+            RUN pip install -r python.txt
+            COPY . .
+            COPY --from=assets /srv/public/build ./public/build
+            CMD ["gunicorn", "app:app"]
+            """,
+            files={
+                **VITE,
+                "python.txt": "flask==3.1.0\ngunicorn==23.0.0\n",
+                "app.py": "import flask\n\napp = flask.Flask(__name__, static_folder='public/build')\n",
+            },
+        ),
         leaves(
             "styles that Composer installs",
             APACHE,

@@ -46,6 +46,7 @@ class NameStages(Codemod):
 
     phase = Phase.STAGES
     safety = Safety.SAFE
+    words = ("from=",)
     may_change = frozenset({Aspect.STAGES, Aspect.COPIES, Aspect.MOUNTS})
     hadolint = ("DL3022",)
     examples = (

@@ -56,6 +56,7 @@ class SetWorkdir(Codemod):
 
     phase = Phase.STAGES
     safety = Safety.REVIEW
+    words = ("copy", "add")
     may_change = frozenset({Aspect.WORKDIR, Aspect.COPIES})
     examples = (
         rewrites(

@@ -60,6 +60,7 @@ class CopyInsteadOfAdd(Codemod):
 
     phase = Phase.STYLE
     safety = Safety.SAFE
+    words = ("add",)
     may_change = frozenset({Aspect.COPIES})
     hadolint = ("DL3020",)
     examples = (

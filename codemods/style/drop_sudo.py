@@ -70,6 +70,7 @@ class DropSudo(Codemod):
 
     phase = Phase.STYLE
     safety = Safety.SAFE
+    words = ("sudo",)
     may_change = frozenset({Aspect.COMMANDS})
     hadolint = ("DL3004",)
     examples = (

@@ -46,6 +46,8 @@ class EnvKeyValue(Codemod):
 
     phase = Phase.STYLE
     safety = Safety.SAFE
+    reach = Phase.STYLE
+    words = ("env", "label")
     may_change = frozenset({Aspect.ENV, Aspect.LABELS})
     checks = ("LegacyKeyValueFormat",)
     examples = (
@@ -160,7 +162,8 @@ class EnvKeyValue(Codemod):
     def find(self, file: Dockerfile, context: BuildContext) -> Iterator[Finding | Refusal]:
         for node in file.instructions:
             trigger = node.onbuild if node.keyword == "ONBUILD" else None
-            made = _with_equals(trigger or node)
+            pair = trigger or node
+            made = _with_equals(pair) if pair.is_legacy_pair else None
             if isinstance(made, str):
                 yield refuse(node, made, f"write {node.keyword} with an equals sign by hand")
             elif made is not None:
@@ -176,7 +179,7 @@ class EnvKeyValue(Codemod):
 
 def _with_equals(node: Instruction) -> Instruction | str | None:
     """The new form, None where there is nothing to do; or why it cannot be written."""
-    pairs = node.pairs if node.is_legacy_pair else ()
+    pairs = node.pairs
     if not pairs:
         return None
     if node.has_inner_comment:

@@ -74,6 +74,8 @@ class FailOnPipe(Codemod):
 
     phase = Phase.STYLE
     safety = Safety.REVIEW
+    reach = Phase.LAYERS
+    words = ("|",)
     may_change = frozenset({Aspect.SHELL, Aspect.CACHE})
     options = {
         "pipes": Option("earnest", "pipes whose first commands may fail unnoticed, or every pipe", ("earnest", "all"))

@@ -50,6 +50,7 @@ class KeywordCase(Codemod):
 
     phase = Phase.STYLE
     safety = Safety.SAFE
+    reach = Phase.STYLE
     may_change = frozenset({Aspect.STAGES, Aspect.MOUNTS})
     checks = ("ConsistentInstructionCasing", "FromAsCasing", "StageNameCasing")
     examples = (
@@ -169,18 +170,22 @@ def _what(node: Instruction, made: Instruction) -> str:
 
 
 def _in_case(node: Instruction, cased: Callable[[str], str]) -> Instruction:
-    words, as_ = node.words if node.keyword == "FROM" else (), cased("AS")
-    trigger = node.onbuild
-    if len(words) == 3 and words[1].upper() == "AS" and words[1] != as_:
-        node = node.splice([(*node.word_spans[1], as_)])
-    elif trigger is not None and trigger.keyword_text != cased(trigger.keyword_text):
-        node = node.wrapping(trigger.with_keyword(cased(trigger.keyword_text)))
+    if node.keyword == "FROM":
+        words, as_ = node.words, cased("AS")
+        if len(words) == 3 and words[1].upper() == "AS" and words[1] != as_:
+            node = node.splice([(*node.word_spans[1], as_)])
+    elif node.keyword == "ONBUILD":
+        trigger = node.onbuild
+        if trigger is not None and trigger.keyword_text != cased(trigger.keyword_text):
+            node = node.wrapping(trigger.with_keyword(cased(trigger.keyword_text)))
     keyword = cased(node.keyword_text)
     return node.with_keyword(keyword) if node.keyword_text != keyword else node
 
 
 def _with_names(node: Instruction, names: list[str]) -> Instruction:
     """``node`` with the names of these stages, whatever case they are written in, in small letters."""
+    if not names:
+        return node
     if node.keyword == "FROM":
         spans = zip(node.words, node.word_spans, strict=True)
         own = [(start, end, word.lower()) for word, (start, end) in spans if _is_to_lower(word, names)]

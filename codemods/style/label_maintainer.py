@@ -50,6 +50,8 @@ class LabelMaintainer(Codemod):
 
     phase = Phase.STYLE
     safety = Safety.SAFE
+    reach = Phase.STYLE
+    words = ("maintainer",)
     may_change = frozenset({Aspect.LABELS})
     hadolint = ("DL4000",)
     checks = ("MaintainerDeprecated",)

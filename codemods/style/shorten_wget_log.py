@@ -55,6 +55,8 @@ class ShortenWgetLog(Codemod):
 
     phase = Phase.STYLE
     safety = Safety.SAFE
+    reach = Phase.STYLE
+    words = ("wget",)
     may_change = frozenset({Aspect.COMMANDS, Aspect.CACHE})
     hadolint = ("DL3047",)
     examples = (

@@ -25,7 +25,6 @@ from refactor import (
     ShellScript,
     StageReading,
     Step,
-    is_folder_there,
     is_within,
     join,
     leaves,
@@ -71,6 +70,7 @@ class WorkdirInsteadOfCd(Codemod):
 
     phase = Phase.STYLE
     safety = Safety.SAFE
+    words = ("cd", "mkdir")
     may_change = frozenset({Aspect.WORKDIR, Aspect.COMMANDS, Aspect.CACHE, Aspect.LAYERS})
     hadolint = ("DL3003",)
     examples = (
@@ -408,6 +408,8 @@ def _named(
 ) -> Finding | Refusal | None:
     """The answer for RUNs that follow one another and begin in the same folder; ``is_left``: those that follow are
     given a WORKDIR of their own."""
+    from refactor import is_folder_there
+
     first, last = row[0], row[-1]
     if behind is None:
         is_left = not _is_final_folder_seen(reading)

@@ -95,6 +95,10 @@ class Codemod:
     """Runs only when it is selected by name."""
     modern: ClassVar[bool] = False
     """Opt-in, and one of those that ``--preset modern`` selects: it takes up what current builders can do."""
+    words: ClassVar[tuple[str, ...]] = ()
+    """One of these, in small letters, stands in every file that the codemod has something to say of; empty: in any."""
+    reach: ClassVar[Phase] = Phase.STAGES
+    """The first phase whose codemods read what its edits change: those of earlier phases need not look again."""
     hadolint: ClassVar[tuple[str, ...]] = ()
     """Codes whose ``# hadolint ignore=`` comment also silences this codemod."""
     checks: ClassVar[tuple[str, ...]] = ()

@@ -21,6 +21,14 @@ def script_of(file: Dockerfile, node: Instruction) -> ShellScript | str:
     A RUN in exec form starts no shell, one under ``SHELL ["powershell"]`` another one, and in a heredoc a first line
     may name any interpreter.
     """
+    # Asked by every codemod of every RUN.
+    known: dict[Instruction, ShellScript | str] = file.remember("scripts", dict)
+    if node not in known:
+        known[node] = _script_of(file, node)
+    return known[node]
+
+
+def _script_of(file: Dockerfile, node: Instruction) -> ShellScript | str:
     if node.heredocs:
         return "its body is a heredoc"
     if node.json is not None:
@@ -148,19 +156,13 @@ def why_not_posix(file: Dockerfile, node: Instruction) -> str | None:
 
 def shell_at(file: Dockerfile, node: Instruction) -> Instruction | None:
     """The SHELL in force at ``node``, of its stage or of those that it is built from; None for the image's own."""
-    global _last_asked
-    if _last_asked is None or _last_asked[0] is not file:
-        has_any = any(node.keyword == "SHELL" for node in file.instructions)
-        _last_asked = (file, _shells(file) if has_any else {})
-    return _last_asked[1].get(node)
-
-
-_last_asked: tuple[Dockerfile, dict[Instruction, Instruction]] | None = None
-"""Asked by every codemod of every RUN: kept for the file asked about last."""
+    return file.remember("shells", lambda: _shells(file)).get(node)
 
 
 def _shells(file: Dockerfile) -> dict[Instruction, Instruction]:
     found: dict[Instruction, Instruction] = {}
+    if not any(node.keyword == "SHELL" for node in file.instructions):
+        return found
     last: dict[int, Instruction | None] = {}
     for stage in file.stages:
         parent = file.stage_before(stage.index, stage.image)

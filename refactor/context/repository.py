@@ -5,7 +5,6 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Iterator
-from functools import cached_property
 from typing import NamedTuple
 
 from refactor.context.compose import Built, read_compose
@@ -22,6 +21,7 @@ from refactor.context.pipelines import (
     scripts_of_yaml,
 )
 from refactor.context.storage import SKIPPED_FOLDERS, Source
+from refactor.once import cached_property
 
 _MAX_FOLDERS = 400
 _MAX_DEPTH = 4
@@ -111,6 +111,8 @@ class Repository:
 
         A file that does not say which image it means counts: more uses only make a rewrite more careful.
         """
+        if not any(self._candidates):
+            return Deployment((), self._other_builder)
         ours = _Image(dockerfile, self._all_compose, [one for _, one in self._scripts if isinstance(one, ImageBuild)])
         services = (*ours.services, *self._containers(ours), *self._processes(dockerfile, context), *self._ci(ours))
         return Deployment(

@@ -53,12 +53,13 @@ def recognise(reading: StageReading) -> tuple[Ecosystem, ...]:
 
     None for a Windows stage: the same programs are called by other commands there, at other places.
     """
-    if reading.languages is None and why_windows(reading.file, reading.stage) is not None:
-        reading.languages = ()
-    if reading.languages is None:
-        reading.languages = tuple([ecosystem.name for ecosystem in ecosystems() if ecosystem.recognises(reading)])
-    names = reading.languages
-    return tuple([ecosystem for ecosystem in ecosystems() if ecosystem.name in names]) if names else ()
+    return reading.remember("languages", lambda: _recognised(reading))
+
+
+def _recognised(reading: StageReading) -> tuple[Ecosystem, ...]:
+    if why_windows(reading.file, reading.stage) is not None:
+        return ()
+    return tuple([ecosystem for ecosystem in ecosystems() if ecosystem.recognises(reading)])
 
 
 def flow_of(file: Dockerfile, context: BuildContext) -> Flow:

@@ -1,6 +1,6 @@
 """An install that shares its RUN with other commands, taken out of it."""
 
-# No text as annotations here: typing.NamedTuple would compile that of each field, at every start.
+from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import NamedTuple

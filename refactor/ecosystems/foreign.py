@@ -62,11 +62,7 @@ def foreign(reading: StageReading) -> Foreign | None:
     Windows counts as one. None for a stage in which no known tool is at work; to be asked where no language of ours
     is recognised.
     """
-    if "foreign" not in reading.facts:
-        reading.facts["foreign"] = _read(reading)
-    found = reading.facts["foreign"]
-    assert found is None or isinstance(found, Foreign)
-    return found
+    return reading.remember("foreign", lambda: _read(reading))
 
 
 def _read(reading: StageReading) -> Foreign | None:

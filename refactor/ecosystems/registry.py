@@ -28,8 +28,9 @@ def flow_of(file: Dockerfile, context: BuildContext) -> Flow:
 
 
 def _effect(call: Invocation) -> Effect | None:
+    name = call.name
     for language in known:
-        effect = language.effect(call) if call.name in language.programs else None
+        effect = language.effect(call) if name in language.programs else None
         if effect is not None:
             return effect._replace(by=language.name)
     return None

@@ -20,6 +20,7 @@ from refactor.flow.roots import SHELLS, Root, files_started
 from refactor.flow.shell_writes import QUIET
 from refactor.flow.user import is_within
 from refactor.images import lookup
+from refactor.once import cached_property
 from refactor.shell import Command
 from refactor.syntax import Instruction
 
@@ -41,14 +42,14 @@ def split(language: Sliced, reading: StageReading, wish: str | None) -> SplitPla
         )) for step in reading.runs)  # fmt: skip
         because = f"the build context is not known: {reading.context.why_unknown}"
         return Refused(because, "name it with --context") if is_at_work else None
-    programs = language.programs_of(reading)
     acts = language.acts(reading)
-    if not acts:
-        # What is started may compile at every start (`cargo run`): that is worth a word.
-        if not isinstance(programs, Refused) or not _is_of(language, reading):
-            return None
-        return why_unknown(language.flow(reading), reading) or programs
-    return _Slicer(language, reading, wish, acts).plan(programs)
+    if acts:
+        return _Slicer(language, reading, wish, acts).plan()
+    # What is started may compile at every start (`cargo run`): that is worth a word.
+    programs = language.programs_of(reading) if _is_of(language, reading) else None
+    if not isinstance(programs, Refused):
+        return None
+    return why_unknown(language.flow(reading), reading) or programs
 
 
 def _is_of(language: Sliced, reading: StageReading) -> bool:
@@ -80,15 +81,20 @@ class _Slicer:
         self.evidence: list[str] = []
         self.again: dict[Instruction, str] = {}
         """What the runner does of a RUN that builds and sets the system up."""
-        self.behind = dict(_left_behind(language, reading))
         self.copied: Collection[str] = ()
         """What the runner gets from the builder."""
         self.last_build = max(reading.position(act.step.step.node) for act in acts)
 
-    def plan(self, programs: tuple[Program, ...] | Refused) -> SplitPlan | Refused | None:
+    @cached_property
+    def behind(self) -> dict[Ecosystem, tuple[str, ...]]:
+        """The folders of other languages that stay in the builder."""
+        return dict(_left_behind(self.language, self.reading))
+
+    def plan(self) -> SplitPlan | Refused | None:
         refused = self._obstacle()
         if refused is not None:
             return refused
+        programs = self.language.programs_of(self.reading)
         if isinstance(programs, Refused):
             return programs
         refused = self._why_other_programs(programs)

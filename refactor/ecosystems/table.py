@@ -81,6 +81,8 @@ class Language(Ecosystem):
     # What follows
 
     def recognises(self, reading: StageReading) -> bool:
+        if reading.parent is None and not reading.copies_of_stages:
+            return self._is_at_work(reading)
         # From the stages that it comes from on; each is asked once, and a chain of thousands needs no deep stack.
         name, waiting = f"{self.name} is at work", [reading]
         while waiting:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from refactor.context import BuildContext, History
 from refactor.context.deployment import COMPOSE_NAME
 from refactor.context.storage import Folder
-from refactor.engine.discovery import repository_of
 from refactor.syntax import Dockerfile
 
 if TYPE_CHECKING:
@@ -28,6 +27,7 @@ class ContextFinder:
         self._histories: dict[str, History] = {}
         self._tops: dict[str, str] = {}
         self._compose: dict[str, bool] = {}
+        self._above: dict[str, str | None] = {}
 
     def open(self, path: str, file: Dockerfile, root: str | None = None) -> BuildContext:
         """The context of the Dockerfile at ``path``; it knows who uses the image. ``root`` decides if given."""
@@ -56,7 +56,8 @@ class ContextFinder:
             # Most files of most runs have no question to it: its readers are loaded with the first.
             from refactor.context.repository import Repository
 
-            repository = self._repositories[top] = Repository(Folder(top))
+            # The files of one repository come one after the other.
+            self._repositories = {top: (repository := Repository(Folder(top)))}
         return repository
 
     def _composed(self, dockerfile: str, top: str) -> str | None:
@@ -73,7 +74,7 @@ class ContextFinder:
         found = self._compose.get(folder)
         if found is None:
             try:
-                found = any(re.match(COMPOSE_NAME, name) for name in os.listdir(folder))
+                found = any("compose" in name.lower() and re.match(COMPOSE_NAME, name) for name in os.listdir(folder))
             except OSError:
                 found = False
             self._compose[folder] = found
@@ -84,8 +85,16 @@ class ContextFinder:
         if top is None:
             here = os.getcwd()
             is_below = folder == here or folder.startswith(here.rstrip(os.sep) + os.sep)
-            top = self._tops[folder] = repository_of(folder) or (here if is_below else folder)
+            top = self._tops[folder] = self._repository_above(folder) or (here if is_below else folder)
         return top
+
+    def _repository_above(self, folder: str) -> str | None:
+        """As :func:`repository_of`: folders of one run have most of their parents in common."""
+        if folder not in self._above:
+            parent = os.path.dirname(folder)
+            is_top = os.path.lexists(os.path.join(folder, ".git"))
+            self._above[folder] = folder if is_top else None if parent == folder else self._repository_above(parent)
+        return self._above[folder]
 
     def _guess(self, path: str, file: Dockerfile) -> str:
         own = os.path.dirname(path)
@@ -112,5 +121,6 @@ def _holds(folder: str, paths: list[str]) -> bool:
 
 
 def _relative(path: str, top: str) -> str:
-    found = os.path.relpath(path, top).replace(os.sep, "/")
+    above = top.rstrip(os.sep) + os.sep
+    found = (path[len(above) :] if path.startswith(above) else os.path.relpath(path, top)).replace(os.sep, "/")
     return "" if found == "." else found

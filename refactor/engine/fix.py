@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from refactor.codemod import Codemod, FileEdit, Finding, Refusal, Safety, Settings, refuse
-from refactor.codemod.codemod import SAFE_ONLY, discover
+from refactor.codemod.codemod import SAFE_ONLY, Phase, discover
 from refactor.context import BuildContext, Unknown
 from refactor.engine.change import Change
 from refactor.engine.selection import choose
@@ -21,7 +20,7 @@ MAX_ROUNDS = 50
 
 
 def fix(
-    source: bytes,
+    source: bytes | Dockerfile,
     context: BuildContext | None = None,
     select: Iterable[str] | None = None,
     *,
@@ -33,7 +32,7 @@ def fix(
     is_rejected: Callable[[Finding], bool] | None = None,
     is_alone: bool = False,
 ) -> Change:
-    """Rewrites one Dockerfile. Never raises for anything that is in ``source``.
+    """Rewrites one Dockerfile, given as bytes or parsed. Never raises for anything that is in ``source``.
 
     ``context`` is the folder that the build sees (None: unknown), ``safety`` the least safe level that is applied,
     ``codemods`` overrides the choice by ids, ``is_rejected`` says of a finding that people do not want it, ``is_alone``
@@ -43,7 +42,8 @@ def fix(
     """
     preset = None if settings is None else settings.preset
     chosen = choose(select, ignore, extend_select, preset=preset) if codemods is None else tuple(codemods)
-    before = parse(source)
+    before = source if isinstance(source, Dockerfile) else parse(source)
+    source = bytes(before)
     if before.problems:
         return Change(source, source, problems=before.problems)
     if context is None:
@@ -51,7 +51,7 @@ def fix(
     off = Suppressions(before, discover() if codemods is None else (*discover(), *chosen))
     if off.is_all or off.problems:
         return Change(source, source, misread=off.problems)
-    wanted = [cls(settings) for cls in chosen if not off.silences(cls)]
+    wanted = [cls(settings) for cls in off.heard(chosen)]
     if preset == SAFE_ONLY:
         safety = Safety.SAFE
     loop = _Loop(before, context, wanted, safety, off, is_rejected, is_alone)
@@ -70,8 +70,8 @@ def fix(
         source,
         bytes(loop.file),
         applied=loop.applied,
-        refused=_said_once(loop.refused),
-        suggested=loop.suggested,
+        refused=_said_once([refusal for said in loop.in_order() for refusal in said.refused]),
+        suggested=[finding for said in loop.in_order() for finding in said.suggested],
         broken=tuple(dict.fromkeys((*context.broken, *loop.context.broken))),
         files=files,
     )
@@ -91,6 +91,18 @@ def _said_once(refusals: Sequence[Refusal]) -> list[Refusal]:
     return [refusal for refusal in refusals if any(refusal is one for one in kept[refusal.because])]
 
 
+class _Said:
+    """What a codemod said when it had nothing to change, and the state of the file that it was asked about."""
+
+    __slots__ = ("edits", "reached", "refused", "suggested")
+
+    def __init__(self, edits: int, reached: int) -> None:
+        self.edits = edits
+        self.reached = reached
+        self.refused: list[Refusal] = []
+        self.suggested: list[Finding] = []
+
+
 class _Loop:
     def __init__(
         self,
@@ -103,6 +115,9 @@ class _Loop:
         is_alone: bool,
     ) -> None:
         self.file = file
+        self.searched = {word for codemod in codemods for word in codemod.words}
+        self.words = self._words_of(file)
+        """Of the words that codemods name, those that the file has."""
         self.context = context
         self.codemods = codemods
         self.safety = safety
@@ -112,8 +127,11 @@ class _Loop:
         self.files: dict[str, bytes] = {}
         """What the applied findings write beside the Dockerfile, by path from the context."""
         self.applied: list[Finding] = []
-        self.refused: list[Refusal] = []
-        self.suggested: list[Finding] = []
+        self.edits = 0
+        """Times that the file, or one beside it, was changed."""
+        self.reached = [0] * len(Phase)
+        """How many of them the codemods of each phase can see."""
+        self.said: dict[Codemod, _Said] = {}
         self.used: set[str] = set()
         """Ids of the codemods that found something."""
         self.may_change: set[Aspect] = set()
@@ -122,9 +140,10 @@ class _Loop:
     def run(self) -> str | None:
         """Runs to the fixed point. Returns why that failed (a bug of a codemod), None where it settled."""
         for _ in range(MAX_PASSES):
-            self.refused, self.suggested = [], []
-            start = len(self.applied)
+            start = self.edits
             for codemod in self.codemods:
+                if self._is_settled(codemod):
+                    continue
                 try:
                     failure = self._exhaust(codemod)
                 except Exception as error:
@@ -132,25 +151,42 @@ class _Loop:
                     failure = f"{codemod.id} failed: {type(error).__name__}: {error}"
                 if failure is not None:
                     return failure
-            if len(self.applied) == start:
+            if self.edits == start:
                 return None
         return f"the codemods do not settle within {MAX_PASSES} passes"
 
+    def _is_settled(self, codemod: Codemod) -> bool:
+        """Whether the codemod was asked about this state of the file already, and would say the same again."""
+        said = self.said.get(codemod)
+        if said is None or said.edits == self.edits:
+            return said is not None
+        # Suggestions name nodes of the file as it was.
+        return not said.suggested and said.reached == self.reached[codemod.phase]
+
+    def _words_of(self, file: Dockerfile) -> set[str]:
+        text = bytes(file).decode("utf-8", "replace").lower()
+        return {word for word in self.searched if word in text}
+
     def _exhaust(self, codemod: Codemod) -> str | None:
         for _ in range(MAX_ROUNDS):
+            said = self.said[codemod] = _Said(self.edits, self.reached[codemod.phase])
+            is_concerned = not codemod.words or not self.words.isdisjoint(codemod.words)
+            results = list(codemod.find(self.file, self.context)) if is_concerned else ()
+            if not results:
+                return None
             findings = []
-            kept_refusals, kept_suggestions = len(self.refused), len(self.suggested)
-            for result in self._ask(codemod):
+            for result in self._judged(codemod, results):
                 if isinstance(result, Refusal):
-                    self.refused.append(result)
+                    said.refused.append(result)
                 elif (result.safety or Safety.SAFE) > self.safety or (self.is_alone and result.files):
-                    self.suggested.append(result)
+                    said.suggested.append(result)
                 else:
                     findings.append(result)
             if not findings:
                 return None
-            # What is said of this state is said again of the next one.
-            del self.refused[kept_refusals:], self.suggested[kept_suggestions:]
+            self.edits += 1
+            for phase in range(codemod.reach, len(self.reached)):
+                self.reached[phase] += 1
             failure = self._edit(codemod, findings) or self._write(codemod, findings)
             if failure is not None:
                 return failure
@@ -174,6 +210,7 @@ class _Loop:
             return f"{codemod.id} reports an edit that changes nothing: {findings[0].message}"
         after.follow(self.file, sorted(finding.line for finding in findings))
         self.file = after
+        self.words = self._words_of(after)
         return None
 
     def _write(self, codemod: Codemod, findings: Sequence[Finding]) -> str | None:
@@ -193,6 +230,10 @@ class _Loop:
         self.context = self.context.with_files(written)
         return None
 
+    def in_order(self) -> Iterator[_Said]:
+        """What the codemods said last, in their order."""
+        return (self.said[codemod] for codemod in self.codemods)
+
     def written(self, context: BuildContext) -> list[FileEdit]:
         """All files that were written, from what they hold in ``context``, where the loop began."""
         held = {path: context.stored(path) for path in self.files}
@@ -202,10 +243,11 @@ class _Loop:
             if not isinstance(before, Unknown) and before != self.files[path]
         ]
 
-    def _ask(self, codemod: Codemod) -> Iterator[Finding | Refusal]:
+    def _judged(self, codemod: Codemod, results: Iterable[Finding | Refusal]) -> Iterator[Finding | Refusal]:
+        """What a codemod found, with what comments and people said against it, each reason once."""
         seen: set[tuple[int, str]] = set()
-        places: Counter[str] = Counter()
-        for result in codemod.find(self.file, self.context):
+        places: dict[str, int] = {}
+        for result in results:
             result.codemod = codemod.id
             result.line = self.file.line_of(result.node)
             why = None
@@ -213,8 +255,8 @@ class _Loop:
             if isinstance(result, Finding):
                 result.safety = codemod.safety if result.safety is None else max(codemod.safety, result.safety)
                 result.place = " ".join(result.node.text.split())
-                result.ordinal = places[result.place]
-                places[result.place] += 1
+                result.ordinal = places.get(result.place, 0)
+                places[result.place] = result.ordinal + 1
                 if comment is not None:
                     why = f"the comment in line {comment} switches it off: {result.message}"
                 elif self.is_rejected is not None and self.is_rejected(result):

@@ -13,8 +13,8 @@ from refactor.model.aspects import Aspect
 from refactor.model.build_model import BuildModel
 from refactor.model.comparison import compare
 from refactor.model.produced import why_not_carried_out
-from refactor.model.reader import instructions
-from refactor.syntax import Dockerfile, parse
+from refactor.model.reader import read
+from refactor.syntax import Dockerfile
 
 
 def why_not_sound(before: Dockerfile, after: Dockerfile, may_change: Iterable[Aspect]) -> str | None:
@@ -22,7 +22,7 @@ def why_not_sound(before: Dockerfile, after: Dockerfile, may_change: Iterable[As
     last pass of the loop in :mod:`refactor.engine.fix`.)"""
     printed = bytes(after)
     return (
-        _why_not_printed(after, printed)
+        _why_not_valid(after)
         or _why_not_read_alike(after, printed)
         or _why_changed(before, after, printed, frozenset(may_change))
     )
@@ -42,31 +42,31 @@ def why_not_written(files: Sequence[FileEdit], context: BuildContext, may_change
     return None
 
 
-def _why_not_printed(tree: Dockerfile, printed: bytes) -> str | None:
-    """Gate 1: the printed result is a valid Dockerfile and parses to the tree that was printed."""
-    again = parse(printed)
-    if again.problems:
-        problem = again.problems[0]
+def _why_not_valid(tree: Dockerfile) -> str | None:
+    """Gate 1: the result is a valid Dockerfile, which parses to the tree that was printed: that tree is what the
+    printed text was parsed to (:meth:`Dockerfile.apply`)."""
+    if tree.problems:
+        problem = tree.problems[0]
         return f"the result would not build: line {problem.line}: {problem.reason}"
-    if len(again.nodes) != len(tree.nodes) or any(a.text != b.text for a, b in zip(again.nodes, tree.nodes)):
-        return "the printed result does not parse to the tree that was printed"
     return None
 
 
 def _why_not_read_alike(tree: Dockerfile, printed: bytes) -> str | None:
     """Gate 2: dockerfile-parse, inside its domain, sees the same instructions."""
-    seen = instructions(printed)
-    if seen is None:
+    reading = read(printed)
+    if isinstance(reading, str):
         return None
-    ours = tuple(node.keyword for node in tree.instructions)
-    theirs = tuple(keyword for keyword, _ in seen)
+    nodes, seen = tree.instructions, reading.statements
+    ours = [node.keyword for node in nodes]
+    theirs = [statement.keyword for statement in seen]
     if ours != theirs:
         at = next((i for i, (a, b) in enumerate(zip(ours, theirs)) if a != b), min(len(ours), len(theirs)))
         return f"an independent reader sees other instructions from number {at + 1} on"
-    for number, (node, (keyword, value)) in enumerate(zip(tree.instructions, seen), 1):
-        written = " ".join([*(flag.text for flag in node.flags), node.argument])
-        if _squeezed(written) != _squeezed(value):
-            return f"an independent reader sees another value in instruction {number} ({keyword})"
+    for number, (node, statement) in enumerate(zip(nodes, seen), 1):
+        value = statement.value
+        written = " ".join([*(flag.text for flag in node.flags), node.argument]) if node.flags else node.argument
+        if written != value and _squeezed(written) != _squeezed(value):
+            return f"an independent reader sees another value in instruction {number} ({statement.keyword})"
     return None
 
 

@@ -120,16 +120,15 @@ class Worker:
     ) -> tuple[Record, bytes]:
         options, configuration = self.options, self.configuration(path)
         root = options.context or configuration.context
+        file = parse(source)
         if context is None or root is not None:
             if root is not None and not os.path.isdir(root):
                 raise FileProblem(root, "is no folder", "name the build context's folder with --context")
-            context = self._contexts.open(
-                path if path != "-" else os.path.join(root or ".", "Dockerfile"), parse(source), root
-            )
+            context = self._contexts.open(path if path != "-" else os.path.join(root or ".", "Dockerfile"), file, root)
             context = self._with_made(context)
         safety, preset = _level(options, configuration)
         change = fix(
-            source,
+            file,
             context,
             options.select if options.select is not None else configuration.select,
             ignore=(*configuration.ignore, *options.ignore, *configuration.ignored_for(path)),

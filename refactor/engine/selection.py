@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from refactor.codemod import Codemod
 from refactor.codemod.codemod import MODERN, discover
@@ -24,6 +25,17 @@ def choose(
     An id, or the name of a phase's folder (``layers``) for all in it. The preset ``modern`` takes the opt-in ones in
     that declare themselves modern. Raises :class:`UnknownCodemod`.
     """
+    return _chosen(None if select is None else tuple(select), tuple(ignore), tuple(extend_select), packages, preset)
+
+
+@lru_cache(maxsize=16)
+def _chosen(
+    select: tuple[str, ...] | None,
+    ignore: tuple[str, ...],
+    extend_select: tuple[str, ...],
+    packages: tuple[str, ...],
+    preset: str | None,
+) -> tuple[type[Codemod], ...]:
     known = discover(packages)
     if select is None:
         chosen = {cls.id for cls in known if not cls.opt_in or (preset == MODERN and cls.modern)}

@@ -48,7 +48,7 @@ class Suppressions:
         self._known = known
         self.problems: list[tuple[int, str, str]] = []
         """Comments that cannot be followed: (line, what is wrong, what to do)."""
-        self.is_any = any(_may_say(node.text) for node in file.nodes)
+        self.is_any = _may_say(bytes(file).decode("utf-8", "replace"))
         self._whole: list[Off] = []
         for node in file.nodes if self.is_any else ():
             for line, text in _comments(node, file):
@@ -61,8 +61,13 @@ class Suppressions:
             if name.strip().lower() == "skip":
                 self._checks.update(_split(value.lower()))
 
-    def silences(self, codemod: type[Codemod]) -> bool:
-        """Whether the codemod is off in the whole file."""
+    def heard(self, codemods: Sequence[type[Codemod]]) -> Sequence[type[Codemod]]:
+        """Those that are not off in the whole file."""
+        if not self._whole and not self._checks:
+            return codemods
+        return [codemod for codemod in codemods if not self._silences(codemod)]
+
+    def _silences(self, codemod: type[Codemod]) -> bool:
         return any(off.concerns(codemod) for off in self._whole) or bool(
             codemod.checks and ("all" in self._checks or any(check.lower() in self._checks for check in codemod.checks))
         )

@@ -38,6 +38,10 @@ def unseen_copies(reading: StageReading) -> tuple[Unseen, ...]:
     known: what they would bring is unknown. In the order of the file; () where the context itself is unknown."""
     if reading.context.why_unknown is not None:
         return ()
+    return reading.remember("unseen copies", lambda: _unseen_copies(reading))
+
+
+def _unseen_copies(reading: StageReading) -> tuple[Unseen, ...]:
     found = [unseen for one in origins(reading) for step in one.steps for unseen in _unseen(one, step.node)]
     return tuple(sorted(found, key=lambda unseen: unseen.line))
 

@@ -283,6 +283,7 @@ def is_of_the_system(name: str) -> bool:
 
 
 _DEPTH = 3
+_READ_SCRIPTS = frozenset(("sh", "bash", "ash", "dash", ".", "source"))
 
 
 def effect_of(call: Invocation, tools: Tools, depth: int = 0) -> Effect:
@@ -290,10 +291,10 @@ def effect_of(call: Invocation, tools: Tools, depth: int = 0) -> Effect:
 
     Redirections count; a shell script of the build context is read in its turn.
     """
-    redirected = _redirected(call)
     own = tools(call) or _own(call, tools, depth)
-    if not redirected.reads and not redirected.writes:
+    if not call.command.redirects:
         return own
+    redirected = _redirected(call)
     return own._replace(reads=(*own.reads, *redirected.reads), writes=(*own.writes, *redirected.writes))
 
 
@@ -329,13 +330,14 @@ def _unknown(reason: str) -> Effect:
 
 def _script(call: Invocation) -> str | None:
     """The text of a shell script of the build context that a command runs."""
-    words = [call.command.name or "", *call.command.args]
-    if call.name in {"sh", "bash", "ash", "dash"} or words[0] in {".", "source"}:
+    name = call.command.name or ""
+    if "/" not in name and name not in _READ_SCRIPTS:
+        return None
+    words = [name, *call.command.args]
+    if call.name in _READ_SCRIPTS:
         if len(words) > 2 and re.fullmatch(r"-[a-z]*c", words[1]):
             return words[2]
         words = [word for word in words[1:] if not word.startswith("-")]
-    elif "/" not in words[0]:
-        return None
     place = call.path(words[0]) if words else Unknown("no script")
     path = None if isinstance(place, Unknown) else call.reading.in_context(place, call.step.node)
     text = call.reading.context.read(path) if path else None
@@ -361,7 +363,7 @@ def effects_of(
                 name, equals, value = arg.partition("=")
                 if equals:
                     values[name] = first.expanded(value)
-        one = first._replace(command=command, folder=here)
+        one = Invocation(command, call.reading, call.step, here, values)
         yield one, effect_of(one, tools, depth)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
 from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
@@ -17,6 +16,7 @@ from refactor.flow.effects import SYSTEM, Effect, Invocation, Tools, effects_of
 from refactor.flow.places import origin_of
 from refactor.flow.reading import StageReading, Step, join
 from refactor.flow.user import is_within
+from refactor.once import cached_property
 from refactor.shell import Command, read
 from refactor.syntax import Dockerfile
 
@@ -332,7 +332,7 @@ def _above(path: str) -> list[str]:
     """The folders that an absolute path lies in, "/" among them."""
     found = []
     while path != "/":
-        path = posixpath.dirname(path) or "/"
+        path = path.rpartition("/")[0] or "/"
         found.append(path)
     return found
 

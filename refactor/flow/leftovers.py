@@ -9,7 +9,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from refactor.context import BuildContext, Unknown
@@ -17,6 +17,7 @@ from refactor.context.deployment import is_dockerfile_name
 from refactor.context.storage import SKIPPED_FOLDERS
 from refactor.flow.reading import StageReading, Step, join
 from refactor.flow.user import is_within
+from refactor.once import cached_property
 from refactor.syntax import Dockerfile, Instruction, parse
 
 if TYPE_CHECKING:

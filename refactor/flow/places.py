@@ -20,10 +20,9 @@ def _source_of(reading: StageReading, path: str, left: int) -> str | None:
     found = reading.in_context(path)
     if found is not None or left == 0:
         return found
-    for step in reversed(reading.steps):
+    for step, origin in reversed(reading.copies_of_stages):
         node = step.node
-        origin = origin_of(reading, node.flag("from")) if node.keyword == "COPY" else None
-        if origin is None or node.destination is None:
+        if node.destination is None:
             continue
         target = join(step.workdir, reading.expand(node.destination, node) or node.destination)
         if path != target and not path.startswith(target.rstrip("/") + "/"):
@@ -66,10 +65,10 @@ def origins(reading: StageReading) -> Iterator[StageReading]:
 
 def direct_origins(reading: StageReading) -> tuple[StageReading, ...]:
     """The stages that one copies from, and the one that it is built from."""
-    found = [origin_of(reading, step.node.flag("from")) for step in reading.steps if step.keyword == "COPY"]
+    found = [origin for _, origin in reading.copies_of_stages]
     if reading.parent is not None:
         found.append(_read(reading, reading.parent.index))
-    return tuple(each for each in found if each is not None)
+    return tuple(found)
 
 
 def all_copies(reading: StageReading) -> tuple[Copied, ...]:
@@ -84,10 +83,9 @@ def _all_copies(reading: StageReading, left: int) -> Iterator[Copied]:
     if reading.parent is not None:
         yield from _all_copies(_read(reading, reading.parent.index), left - 1)
     yield from reading.copies
-    for step in reading.steps:
+    for step, origin in reading.copies_of_stages:
         node = step.node
-        origin = origin_of(reading, node.flag("from")) if node.keyword == "COPY" else None
-        if origin is None or node.destination is None:
+        if node.destination is None:
             continue
         target = join(step.workdir, reading.expand(node.destination, node) or node.destination)
         for raw in node.sources:

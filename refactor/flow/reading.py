@@ -8,14 +8,17 @@ asks a :class:`StageReading`; the rules are those of BuildKit's dispatchers (``d
 import posixpath
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
-from functools import cached_property
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from typing import NamedTuple, TypeVar
 
 from refactor.context import BuildContext, Unknown
 from refactor.images import BaseImage, lookup
+from refactor.once import cached_property
 from refactor.shell import Command, PackageCall, ShellScript, package_call, package_calls, read
 from refactor.syntax import Dockerfile, Instruction, Stage
+
+_T = TypeVar("_T")
 
 
 class Refused(NamedTuple):
@@ -43,10 +46,11 @@ _MAKES_USERS = r"\b(?:useradd|adduser|groupadd|addgroup|newusers)\b"
 class Step:
     """One instruction of a stage, with what holds just before it."""
 
-    __slots__ = ("_calls", "_script", "node", "user", "workdir")
+    __slots__ = ("_calls", "_script", "keyword", "node", "user", "workdir")
 
     def __init__(self, node: Instruction, workdir: str, user: str | None) -> None:
         self.node = node
+        self.keyword = node.keyword
         self.workdir = workdir
         """Absolute working directory before the instruction ("/" where none was set)."""
         self.user = user
@@ -55,13 +59,9 @@ class Step:
         self._calls: tuple[PackageCall, ...] | None = None
 
     @property
-    def keyword(self) -> str:
-        return self.node.keyword
-
-    @property
     def script(self) -> ShellScript | None:
         """The commands of a RUN (exec form is quoted into one), None for other instructions and heredocs."""
-        if self._script is None and self.node.keyword == "RUN" and not self.node.heredocs:
+        if self._script is None and self.keyword == "RUN" and not self.node.heredocs:
             words = self.node.json
             if words is None:
                 self._script = read(self.node.argument)
@@ -118,6 +118,7 @@ class Start(NamedTuple):
         return " ".join(self.argv) or self.nodes[-1].argument
 
 
+@lru_cache(maxsize=4096)
 def join(folder: str, path: str) -> str:
     """``path`` as seen from ``folder`` (absolute), normalised the way WORKDIR and COPY do."""
     joined = posixpath.normpath(posixpath.join(folder, path))
@@ -141,8 +142,6 @@ class StageReading:
         self.file = file
         self.stage = stage
         self.context = context
-        self.languages: tuple[str, ...] | None = None
-        """Names of the languages that recognised the stage, None until they were asked."""
         self.final_workdir = "/"
         """Absolute working directory at the end of the stage."""
         self.final_user: str | None = None
@@ -156,6 +155,9 @@ class StageReading:
         """The reading of a stage, made once for all codemods that ask about the same file and context."""
         global _last_read
         if _last_read is None or _last_read[0] is not file or _last_read[1] is not context:
+            for done in _last_read[2].values() if _last_read is not None else ():
+                # What languages found out holds the reading: together they would wait for the garbage collector.
+                done.facts.clear()
             _last_read = (file, context, {})
         known = _last_read[2]
         # From the first ancestor on: each reading begins with what its parent's ends with.
@@ -230,6 +232,12 @@ class StageReading:
         reference = self.image_reference
         return None if reference is None else lookup(reference)
 
+    def remember(self, name: str, make: Callable[[], _T]) -> _T:
+        """Finds a fact about the stage out once; ``name`` is that of the fact."""
+        if name not in self.facts:
+            self.facts[name] = make()
+        return self.facts[name]  # type: ignore[return-value]
+
     def step(self, node: Instruction) -> Step | None:
         position = self.position(node)
         return self.steps[position] if position < len(self.steps) else None
@@ -242,6 +250,11 @@ class StageReading:
     def calls(self) -> tuple[tuple[Step, PackageCall], ...]:
         """Every package manager call of the stage with its step, in order."""
         return tuple((step, call) for step in self.steps for call in step.calls)
+
+    @cached_property
+    def managers(self) -> frozenset[str]:
+        """The package managers that the stage calls."""
+        return frozenset([call.manager for _, call in self.calls])
 
     @cached_property
     def programs(self) -> frozenset[str]:
@@ -323,11 +336,13 @@ class StageReading:
 
         Only answers with paths that the context is known to hold.
         """
+        keys = dict.fromkeys([*_folders_above(path), path.rstrip("/")])
+        places = [at for key in keys if (at := self._copies_by_target.get(key))]
+        if not places:
+            return None
         import heapq
 
         end = len(self.steps) if before is None else self.position(before)
-        keys = [*_folders_above(path), path.rstrip("/")]
-        places = (self._copies_by_target.get(key, []) for key in dict.fromkeys(keys))
         for _, number in heapq.merge(*(_latest_first(at, end) for at in places), reverse=True):
             copied = self.copies[number]
             if path == copied.target:
@@ -339,6 +354,17 @@ class StageReading:
             if candidate == "" or self.context.exists(candidate) is True:
                 return candidate
         return None
+
+    @cached_property
+    def copies_of_stages(self) -> tuple[tuple[Step, "StageReading"], ...]:
+        """The COPYs out of earlier stages of the file, each with the reading of that stage, in order."""
+        found = []
+        for step in self.steps:
+            name = step.node.flag("from") if step.keyword == "COPY" else None
+            stage = self.file.stage(name) if name else None
+            if stage is not None and stage.index < self.stage.index:
+                found.append((step, StageReading.of(self.file, stage, self.context)))
+        return tuple(found)
 
     def copies_before(self, before: Instruction | None) -> tuple[Copied, ...]:
         """What is copied from the build context before an instruction; everything for None."""

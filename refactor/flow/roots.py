@@ -43,6 +43,10 @@ def roots_of(reading: StageReading) -> tuple[Root, ...] | Refused:
 
     The base image's own ENTRYPOINT is not among them: the catalogue knows those.
     """
+    return reading.remember("roots", lambda: _roots_of(reading))
+
+
+def _roots_of(reading: StageReading) -> tuple[Root, ...] | Refused:
     start = reading.start
     if start is None:
         return Refused("it is not known what the container runs: there is no CMD or ENTRYPOINT", "add a CMD")

@@ -1,14 +1,23 @@
 """What one RUN makes and a later one takes away again: its layer keeps it all the same."""
 
-# No text as annotations here: typing.NamedTuple would compile that of each field, at every start.
+from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from typing import NamedTuple
 
 from refactor.flow.reading import StageReading
-from refactor.shell import SYSTEM_MANAGERS, Files, PackageCall, ShellScript, files_of, package_calls
+from refactor.once import cached_property
+from refactor.shell import (
+    SYSTEM_MANAGERS,
+    Files,
+    PackageCall,
+    ShellScript,
+    files_of,
+    is_cleaning,
+    package_calls,
+    removes_files,
+)
 from refactor.syntax import Instruction
 
 _MAX_DISTANCE = 10
@@ -62,7 +71,12 @@ class _Run:
     @cached_property
     def gone(self) -> frozenset[str]:
         """Paths and packages that the RUN takes away again, whoever made them."""
-        return self.files.removed | frozenset(_packages(self.calls, "remove"))
+        if self.script is None:
+            return frozenset()
+        # No RUN makes what a cleaning removes: the caches of packages fill as they are installed.
+        is_removing = any(removes_files(one) and not is_cleaning(one) for one in self.script.commands)
+        removed = self.files.removed if is_removing else frozenset()
+        return removed | frozenset(_packages(self.calls, "remove"))
 
 
 def _start(runs: Sequence[_Run], index: int, gone: str) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 _DOCKER_HUB = frozenset(("docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"))
@@ -30,6 +31,7 @@ class Reference(NamedTuple):
         return f"{self.prefix}:{tag}"
 
 
+@lru_cache(maxsize=1024)
 def parse_reference(text: str) -> Reference:
     """Take a reference apart. Never raises: text that is no reference gives parts that no catalogue knows."""
     rest, at, digest = text.strip().partition("@")

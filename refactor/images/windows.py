@@ -13,6 +13,8 @@ _IMAGE = (
     r"^mcr\.microsoft\.com/(?:windows|dotnet/framework)\b|^microsoft/(?:windows|iis|dotnet-framework)"
     r"|servercore|nanoserver|windows[-_:](?:ltsc)?\d{4}\b"
 )
+_WORDS = ("microsoft", "windows", "servercore", "nanoserver")
+"""One of them is in whatever `_IMAGE` finds."""
 _SHELLS = frozenset({"cmd", "powershell"})
 """Programs by which a command begins on Windows alone; PowerShell is `pwsh` elsewhere."""
 _DRIVE = r"^[\"']?[A-Za-z]:(?:[\\/]|$)"
@@ -33,13 +35,7 @@ def why_windows(file: Dockerfile, stage: Stage) -> str | None:
     An image that is named as one, a stage built from such a stage, or instructions that no other system has. Text alone
     decides only about a base that is not in the catalogue: what looks like a drive in a Debian image is an argument.
     """
-    global _last_asked
-    if _last_asked is None or _last_asked[0] is not file:
-        _last_asked = (file, _all(file))
-    return _last_asked[1].get(stage.index)
-
-
-_last_asked: tuple[Dockerfile, dict[int, str]] | None = None
+    return file.remember("Windows stages", lambda: _all(file)).get(stage.index)
 
 
 def _all(file: Dockerfile) -> dict[int, str]:
@@ -52,8 +48,9 @@ def _all(file: Dockerfile) -> dict[int, str]:
         if parent is not None and parent.index in found:
             found[stage.index] = found[parent.index]
             continue
-        what = _image(file, stage) if parent is None else None
-        what = what or _text(file, stage, _is_known(file, roots[stage.index]))
+        is_known = _is_known(file, roots[stage.index])
+        what = None if is_known or parent is not None else _image(file, stage)
+        what = what or _text(file, stage, is_known)
         if what is not None:
             found[stage.index] = f"{what}: {_NOT_KNOWN}"
     return found
@@ -61,7 +58,9 @@ def _all(file: Dockerfile) -> dict[int, str]:
 
 def _image(file: Dockerfile, stage: Stage) -> str | None:
     reference = file.expand(stage.image, stage.from_) or stage.image
-    return f"{stage.image} is a Windows image" if re.search(_IMAGE, reference.lower()) else None
+    name = reference.lower()
+    is_found = any(word in name for word in _WORDS) and re.search(_IMAGE, name) is not None
+    return f"{stage.image} is a Windows image" if is_found else None
 
 
 def _is_known(file: Dockerfile, stage: Stage) -> bool:
@@ -70,7 +69,11 @@ def _is_known(file: Dockerfile, stage: Stage) -> bool:
 
 
 def _text(file: Dockerfile, stage: Stage, is_known: bool) -> str | None:
-    nodes = [node for node in stage.instructions if node is not stage.from_]
+    nodes = [
+        node
+        for node in stage.instructions
+        if node is not stage.from_ and (not is_known or node.keyword in {"SHELL", "WORKDIR"})
+    ]
     maybe: tuple[Instruction, str] | None = None
     for node in nodes:
         sign = _certain(node) or (None if is_known else _likely(node))

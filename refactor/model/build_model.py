@@ -4,14 +4,13 @@ configuration."""
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
-from posixpath import normpath
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from refactor.model.reader import Reading, Statement, read
 from refactor.model.steps import Step, steps_of
-from refactor.model.words import expand, json_list, pairs_of, split_words, squeeze, value_of
+from refactor.model.words import expand, json_list, normal_path, pairs_of, split_words, squeeze, value_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,20 +26,21 @@ _ARCHIVES = (".tar", ".tgz", ".tbz", ".tbz2", ".txz", ".gz", ".bz2", ".xz", ".zs
 Effect = Statement
 """One instruction, in order."""
 
+_NONE: Mapping[str, str] = MappingProxyType({})
 
-@dataclass(frozen=True, slots=True)
-class Configuration:
+
+class Configuration(NamedTuple):
     """What the image of a stage says about its containers; instructions of parent stages in the file
     included."""
 
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = _NONE
     """Values without quotes; a variable that this file does not set stays as `${name}`."""
     user: str | None = None
     workdir: str | None = None
     cmd: Exec | str | None = None
     entrypoint: Exec | str | None = None
     exposed: frozenset[str] = frozenset()
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = _NONE
     """MAINTAINER is the label "MAINTAINER"."""
     volumes: frozenset[str] = frozenset()
     stopsignal: str | None = None
@@ -49,8 +49,7 @@ class Configuration:
     onbuild: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """One step of a RUN's `&&` list, and what it runs under."""
 
     text: str
@@ -68,8 +67,7 @@ class Command:
     """ENV (with its value) and ARG of this file that its text names, sorted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Copy:
+class Copy(NamedTuple):
     """A COPY or ADD."""
 
     kind: str
@@ -81,13 +79,13 @@ class Copy:
     """Absolute; ends in "/" where what it names is a folder by its spelling."""
     flags: tuple[str, ...]
     """All but --from, sorted."""
-    line: int
+    effect: int
+    """Number of its instruction among the stage's effects."""
     heredocs: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True)
-class StageModel:
-    index: int
+class StageModel(NamedTuple):
+    number: int
     name: str | None
     image: str
     """Base as written, global build arguments put in."""
@@ -104,8 +102,7 @@ class StageModel:
     """Number of RUNs."""
 
 
-@dataclass(frozen=True)
-class BuildModel:
+class BuildModel(NamedTuple):
     stages: tuple[StageModel, ...]
     args: tuple[tuple[str, str | None], ...] = ()
     """Global build arguments."""
@@ -117,19 +114,6 @@ class BuildModel:
     def read(cls, source: bytes) -> BuildModel:
         """Never raises."""
         return _model_of(source)
-
-    @cached_property
-    def _by_name(self) -> dict[str, int]:
-        return {stage.name.lower(): stage.index for stage in self.stages if stage.name}
-
-    def stage(self, reference: str | int) -> StageModel | None:
-        """A stage by number, or by name (case does not matter) as COPY --from finds it."""
-        if isinstance(reference, int):
-            return self.stages[reference] if 0 <= reference < len(self.stages) else None
-        index = self._by_name.get(reference.lower())
-        if index is None and reference.isascii() and reference.isdigit():
-            index = int(reference)
-        return self.stages[index] if index is not None and index < len(self.stages) else None
 
     @property
     def final(self) -> StageModel | None:
@@ -150,7 +134,7 @@ class BuildModel:
         return tuple(found)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=4)
 def _model_of(source: bytes) -> BuildModel:
     reading = read(source)
     if isinstance(reading, str):
@@ -205,8 +189,8 @@ class _Builder:
         platform = next((flag[11:] for flag in from_.flags if flag.startswith("--platform=")), None)
         config = self.stages[parent].config if parent is not None else Configuration()
         state = _StageState(self, config, self.declared[parent] if parent is not None else ())
-        for statement in chunk[1:]:
-            state.take(statement)
+        for number, statement in enumerate(chunk[1:]):
+            state.take(statement, number)
         self.stages.append(
             StageModel(
                 index,
@@ -249,8 +233,10 @@ class _StageState:
         # A stage built FROM another one of the file sees its build arguments too.
         self.declared = set(declared)
         self.layers = 0
+        self.number = 0
 
-    def take(self, statement: Statement) -> None:
+    def take(self, statement: Statement, number: int) -> None:
+        self.number = number
         handler = _HANDLERS.get(statement.keyword)
         if handler is not None:
             handler(self, statement)
@@ -267,8 +253,7 @@ class _StageState:
             changes["volumes"] = config.volumes | frozenset(self.volumes)
         if self.onbuild:
             changes["onbuild"] = config.onbuild + tuple(self.onbuild)
-        return replace(
-            config,
+        return config._replace(
             env=self.env,
             labels=self.labels,
             user=self.user,
@@ -278,7 +263,8 @@ class _StageState:
         )
 
     def _value(self, raw: str) -> str:
-        return expand(value_of(raw, self.escape), self.env)
+        value = value_of(raw, self.escape)
+        return expand(value, self.env) if "$" in value else value
 
     def path(self, raw: str) -> str:
         """Absolute, where the working directory is known or "/"; with its trailing slash."""
@@ -288,9 +274,7 @@ class _StageState:
             return text
         if not text.startswith(("/", "$")):
             text = f"{self.workdir or '/'}/{text}"
-        path = normpath(text)
-        if path.startswith("//"):
-            path = path[1:]
+        path = normal_path(text)
         return f"{path}/" if is_folder and path != "/" else path
 
     def run(self, statement: Statement) -> None:
@@ -348,7 +332,7 @@ class _StageState:
                 from_stage = int(from_)
         sources = tuple(self._source(word, from_ is not None) for word in words[:-1])
         kind = statement.keyword
-        if kind == "ADD" and not any(_does_more(source) for source in sources):
+        if kind == "ADD" and not any(map(_does_more, sources)):
             kind = "COPY"
         self.copies.append(
             Copy(
@@ -358,7 +342,7 @@ class _StageState:
                 sources,
                 self.path(words[-1]) if words else "/",
                 flags,
-                statement.line,
+                self.number,
                 statement.heredocs,
             )
         )
@@ -368,21 +352,21 @@ class _StageState:
         if "://" in text or text.startswith("<<") or self.escape != "\\":
             return text
         is_folder = text.endswith("/") and text.strip("/") != ""
-        path = normpath(f"/{text}") if not text.startswith("$") else text
-        path = path[1:] if path.startswith("//") else path
+        path = normal_path(f"/{text}") if not text.startswith("$") else text
         # A source is relative to the context's or the stage's root, with and without a leading slash.
         if not is_absolute:
             path = path.lstrip("/") or "."
         return f"{path}/" if is_folder else path
 
     def set_env(self, statement: Statement) -> None:
-        known = dict(self.env)
-        for key, raw in pairs_of(statement.argument, self.escape):
-            self.env[value_of(key, self.escape)] = expand(value_of(raw, self.escape), known)
+        # What one ENV sets, its own values do not see.
+        self.env |= {
+            value_of(key, self.escape): self._value(raw) for key, raw in pairs_of(statement.argument, self.escape)
+        }
 
     def set_labels(self, statement: Statement) -> None:
         for key, raw in pairs_of(statement.argument, self.escape):
-            self.labels[value_of(key, self.escape)] = expand(value_of(raw, self.escape), self.env)
+            self.labels[value_of(key, self.escape)] = self._value(raw)
 
     def set_maintainer(self, statement: Statement) -> None:
         self.labels["MAINTAINER"] = statement.argument
@@ -435,8 +419,7 @@ def _form(argument: str) -> Exec | str:
 
 
 def _joined(folder: str | None, path: str) -> str:
-    path = normpath(path if path.startswith("/") else f"{folder or '/'}/{path}")
-    return path[1:] if path.startswith("//") else path
+    return normal_path(path if path.startswith("/") else f"{folder or '/'}/{path}")
 
 
 def _does_more(source: str) -> bool:

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 from refactor.model.aspects import Aspect
 from refactor.model.steps import enters_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from refactor.model.build_model import BuildModel, Command, Configuration, Copy, StageModel
 
 _SHOWN = 120
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(NamedTuple):
     aspect: Aspect
     stage: str | None
     """Name or number of the stage in the result; None where it is about the whole file."""
@@ -47,14 +46,17 @@ def _differences(before: BuildModel, after: BuildModel) -> Iterator[Difference]:
     yield from _stages(before, after, pairs)
     yield from _arguments(before, after)
     for was, now in pairs:
+        if same_count and was == now:
+            continue
         yield from _base(before, after, was, now, same_count)
         yield from _configuration(was.config, now.config, _label(now))
         if same_count:
             label = _label(now)
             yield from _commands(was.commands, now.commands, label)
-            yield from _copies(_copy_keys((was,), before, True), _copy_keys((now,), after, True), label)
+            was_copies, now_copies = _copy_keys((was,), before, True), _copy_keys((now,), after, True)
+            yield from _copies(was_copies, now_copies, label)
             yield from _layers(was, now)
-            yield from _order(was, now, before, after)
+            yield from _order(_tokens(was, was_copies), _tokens(now, now_copies), label)
     if not same_count:
         all_before = [command for stage in before.stages for command in stage.commands]
         all_after = [command for stage in after.stages for command in stage.commands]
@@ -73,7 +75,7 @@ def _differences(before: BuildModel, after: BuildModel) -> Iterator[Difference]:
 
 
 def _label(stage: StageModel) -> str:
-    return stage.name or str(stage.index)
+    return stage.name or str(stage.number)
 
 
 def _pairs(before: BuildModel, after: BuildModel) -> list[tuple[StageModel, StageModel]]:
@@ -96,7 +98,7 @@ def _stages(before: BuildModel, after: BuildModel, pairs: list[tuple[StageModel,
         if (old.name or "").lower() != (new.name or "").lower():
             named = f"is named {new.name!r}" if new.name else "loses its name"
             named += f", was {old.name!r}" if old.name else ""
-            yield Difference(Aspect.STAGES, _label(new), old.name, new.name, f"stage {new.index} {named}")
+            yield Difference(Aspect.STAGES, _label(new), old.name, new.name, f"stage {new.number} {named}")
 
 
 def _arguments(before: BuildModel, after: BuildModel) -> Iterator[Difference]:
@@ -158,6 +160,8 @@ def _base(
 
 
 def _configuration(was: Configuration, now: Configuration, stage: str) -> Iterator[Difference]:
+    if was == now:
+        return
     yield from _mapping(Aspect.ENV, stage, was.env, now.env, "ENV {}")
     yield from _mapping(Aspect.LABELS, stage, was.labels, now.labels, "label {}")
     for aspect, name, old, new in (
@@ -165,12 +169,12 @@ def _configuration(was: Configuration, now: Configuration, stage: str) -> Iterat
         (Aspect.WORKDIR, "WORKDIR", was.workdir, now.workdir),
         (Aspect.STOPSIGNAL, "STOPSIGNAL", was.stopsignal, now.stopsignal),
         (Aspect.HEALTHCHECK, "HEALTHCHECK", was.healthcheck, now.healthcheck),
-        (Aspect.CMD, "CMD", _show(was.cmd), _show(now.cmd)),
-        (Aspect.ENTRYPOINT, "ENTRYPOINT", _show(was.entrypoint), _show(now.entrypoint)),
-        (Aspect.SHELL, "SHELL", _show(was.shell), _show(now.shell)),
+        (Aspect.CMD, "CMD", was.cmd, now.cmd),
+        (Aspect.ENTRYPOINT, "ENTRYPOINT", was.entrypoint, now.entrypoint),
+        (Aspect.SHELL, "SHELL", was.shell, now.shell),
     ):
         if old != new:
-            yield _changed(aspect, stage, name, old, new)
+            yield _changed(aspect, stage, name, _show(old), _show(new))
     yield from _sets(Aspect.EXPOSE, stage, "EXPOSE", was.exposed, now.exposed)
     yield from _sets(Aspect.VOLUMES, stage, "VOLUME", was.volumes, now.volumes)
     if was.onbuild != now.onbuild:
@@ -179,6 +183,7 @@ def _configuration(was: Configuration, now: Configuration, stage: str) -> Iterat
             yield Difference(Aspect.ONBUILD, stage, None, None, "the order of the ONBUILD triggers changes")
 
 
+@lru_cache(maxsize=256)
 def _show(form: tuple[str, ...] | str | None) -> str | None:
     if form is None or isinstance(form, str):
         return form
@@ -232,19 +237,19 @@ def _counted(
         yield Difference(aspect, stage, None, item, f"{name} {word}{twice}: {_short(item)}")
 
 
-def _commands(was: Iterable[Command], now: Iterable[Command], stage: str | None) -> Iterator[Difference]:
+def _commands(was: Sequence[Command], now: Sequence[Command], stage: str | None) -> Iterator[Difference]:
     if was == now:
         return
     old, new = _by_text(was), _by_text(now)
-    counts = ({text: len(held) for text, held in each.items()} for each in (old, new))
-    was_count, now_count = (Counter(count) for count in counts)
+    was_count, now_count = (Counter(command.text for command in each) for each in (was, now))
     for text in was_count.keys() & now_count.keys():
         if enters_folder(text):
             # A list that is taken apart enters its folder again; what it does there is compared with its folder.
             now_count[text] = min(now_count[text], was_count[text])
     yield from _counted(Aspect.COMMANDS, stage, "a command", was_count, now_count)
     for text in old.keys() & new.keys():
-        if len(old[text]) != len(new[text]):
+        if len(old[text]) != len(new[text]) or [each[2:] for each in old[text]] == [each[2:] for each in new[text]]:
+            # The text is the same, the layer is compared elsewhere: all else is.
             continue
         for aspect, name, view in _CONDITIONS:
             olds, news = sorted(map(view, old[text])), sorted(map(view, new[text]))
@@ -291,8 +296,8 @@ _CONDITIONS: tuple[tuple[Aspect, str, Callable[[Command], str]], ...] = (
 )
 
 
-def _copy_keys(stages: Iterable[StageModel], model: BuildModel, by_number: bool) -> Counter[str]:
-    return Counter(_copy_key(copy, model, by_number) for stage in stages for copy in stage.copies)
+def _copy_keys(stages: Iterable[StageModel], model: BuildModel, by_number: bool) -> list[str]:
+    return [_copy_key(copy, model, by_number) for stage in stages for copy in stage.copies]
 
 
 def _copy_key(copy: Copy, model: BuildModel, by_number: bool) -> str:
@@ -305,9 +310,9 @@ def _copy_key(copy: Copy, model: BuildModel, by_number: bool) -> str:
     return " ".join((*head, *copy.sources, copy.destination)) + bodies
 
 
-def _copies(was: Counter[str], now: Counter[str], stage: str | None) -> Iterator[Difference]:
+def _copies(was: list[str], now: list[str], stage: str | None) -> Iterator[Difference]:
     if was != now:
-        yield from _counted(Aspect.COPIES, stage, "a copy", was, now)
+        yield from _counted(Aspect.COPIES, stage, "a copy", Counter(was), Counter(now))
 
 
 def _layers(was: StageModel, now: StageModel) -> Iterator[Difference]:
@@ -334,8 +339,7 @@ def _groups(stage: StageModel, kept: set[str]) -> list[tuple[str, ...]]:
     return sorted(tuple(sorted(group)) for group in groups.values())
 
 
-def _order(was: StageModel, now: StageModel, before: BuildModel, after: BuildModel) -> Iterator[Difference]:
-    old, new = _tokens(was, before), _tokens(now, after)
+def _order(old: list[str], new: list[str], stage: str) -> Iterator[Difference]:
     if old == new:
         return
     kept = _kept(old, new)
@@ -344,26 +348,26 @@ def _order(was: StageModel, now: StageModel, before: BuildModel, after: BuildMod
         at = next(i for i, (a, b) in enumerate(zip(kept_old, kept_new)) if a != b)
         yield Difference(
             Aspect.CACHE,
-            _label(now),
+            stage,
             kept_old[at],
             kept_new[at],
             f"the order changes: {_short(kept_new[at])} now comes before {_short(kept_old[at])}",
         )
 
 
-def _tokens(stage: StageModel, model: BuildModel) -> list[str]:
+def _tokens(stage: StageModel, copy_keys: list[str]) -> list[str]:
     commands: dict[int, list[str]] = {}
     for command in stage.commands:
         commands.setdefault(command.layer, []).append(command.text)
-    copies = {copy.line: _copy_key(copy, model, True) for copy in stage.copies}
+    copies = {copy.effect: key for copy, key in zip(stage.copies, copy_keys)}
     tokens: list[str] = []
     layer = 0
-    for effect in stage.effects:
+    for number, effect in enumerate(stage.effects):
         if effect.keyword == "RUN":
             tokens.extend(f"RUN {text}" for text in commands.get(layer, ()))
             layer += 1
-        elif effect.line in copies and effect.keyword in ("COPY", "ADD"):
-            tokens.append(copies[effect.line])
+        elif number in copies:
+            tokens.append(copies[number])
         else:
             tokens.append(f"{effect.keyword} {effect.value}")
     return tokens

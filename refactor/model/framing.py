@@ -9,34 +9,27 @@ must not be repeated here, or the gates would be blind to it. The rules are thos
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _DIRECTIVE = re.compile(r"#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(.+?)\s*$", re.DOTALL)
 _KEYWORD_END = re.compile(r"[\t\v\f\r ]+")
 _HEREDOC = re.compile(r"\d*<<(-?)([^<]*)$", re.DOTALL)
-_CONTINUES = {
-    "\\": re.compile(r"(?:(?<=[^\\])|\A)\\[ \t]*\Z"),
-    "`": re.compile(r"(?:(?<=[^`])|\A)`[ \t]*\Z"),
-}
+_ESCAPES = frozenset("\\`")
 _DIRECTIVES = frozenset(("syntax", "escape", "check"))
 _SPECIAL_PARAMETERS = frozenset("@*#?-$!0")
 _TAKES_HEREDOCS = frozenset(("RUN", "COPY", "ADD"))
 
 
-@dataclass(frozen=True, slots=True)
-class LogicalLine:
-    """One instruction: `line` is its 1-based first physical line, `end_line` the last one (bodies
-    included)."""
+class LogicalLine(NamedTuple):
+    """One instruction: `line` is its 1-based first physical line."""
 
     line: int
-    end_line: int
     text: str
     heredocs: tuple[tuple[str, str], ...] = ()
     """Name and raw body of each heredoc, in order."""
 
 
-@dataclass(frozen=True, slots=True)
-class Framed:
+class Framed(NamedTuple):
     lines: tuple[LogicalLine, ...]
     escape: str
 
@@ -54,7 +47,6 @@ def frame(text: str) -> Framed:
         physical.pop()
     count = len(physical)
     escape = "\\"
-    continues = _CONTINUES[escape]
     seen: set[str] = set()
     directives_done = False
     framed: list[LogicalLine] = []
@@ -75,21 +67,20 @@ def frame(text: str) -> Framed:
                     seen.add(name)
                     if name == "escape":
                         escape = match[2]
-                        if escape not in _CONTINUES:
+                        if escape not in _ESCAPES:
                             raise Unframeable(f"line {start}: invalid escape character {escape!r}")
-                        continues = _CONTINUES[escape]
             continue
         directives_done = True
-        if escape in line and (match := continues.search(line)):
-            pieces = [line[: match.start()]]
+        if (piece := _continued(line, escape)) is not None:
+            pieces = [piece]
             while at < count:
                 more = physical[at].rstrip("\r")
                 at += 1
                 bare = more.lstrip()
                 if not bare or bare[0] == "#":
                     continue
-                if escape in more and (match := continues.search(more)):
-                    pieces.append(more[: match.start()])
+                if (piece := _continued(more, escape)) is not None:
+                    pieces.append(piece)
                     continue
                 pieces.append(more)
                 break
@@ -112,8 +103,16 @@ def frame(text: str) -> Framed:
             heredocs = tuple(found)
         line = line.strip()
         if line:
-            framed.append(LogicalLine(start, at, line, heredocs))
+            framed.append(LogicalLine(start, line, heredocs))
     return Framed(tuple(framed), escape)
+
+
+def _continued(line: str, escape: str) -> str | None:
+    """What stands before a continuation at the end of a line, blanks behind it aside; None where there is none."""
+    written = line.rstrip(" \t")
+    if not written.endswith(escape) or written.endswith(escape * 2):
+        return None
+    return written[:-1]
 
 
 def _can_hold_heredoc(line: str) -> bool:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from itertools import pairwise
-from posixpath import basename, normpath
+from posixpath import basename
+from typing import NamedTuple
 
 from refactor.model.build_model import BuildModel, Command, Copy, StageModel
-from refactor.model.words import split_words, value_of
+from refactor.model.words import normal_path, split_words, value_of
 
 
 def _set(text: str) -> frozenset[str]:
@@ -62,8 +62,7 @@ _IN_PLACE = _set(
 """Build tools: they write under the first folder of the working directory, or where an argument says."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Makes:
+class _Makes(NamedTuple):
     """What one RUN step may make."""
 
     anywhere: bool = False
@@ -108,7 +107,7 @@ def why_not_produced(model: BuildModel, stage: StageModel, path: str) -> str | N
                     cached = mounted
                 if removed is None and any(_is_under(literal, gone) for gone in makes.removes):
                     removed = command.text
-    name = stage.name or str(stage.index)
+    name = stage.name or str(stage.number)
     if removed is not None:
         return f"{path} is removed in stage {name} by `{_short(removed)}`"
     if cached is not None:
@@ -243,14 +242,14 @@ def why_not_carried_out(before: BuildModel, after: BuildModel) -> str | None:
         for copy in stage.copies:
             for source in copy.sources:
                 if copy.from_stage is not None:
-                    if copy.from_stage >= stage.index:
+                    if copy.from_stage >= stage.number:
                         return f"COPY --from={copy.from_stage} names no earlier stage"
                     origin = after.stages[copy.from_stage]
                     if (origin.name, source) in asked and (origin.name or same_count):
                         continue
                     reason = why_not_produced(after, origin, source)
                     if reason and not _was_missing(before, source):
-                        return f"COPY --from={origin.name or origin.index} {source}: {reason}"
+                        return f"COPY --from={origin.name or origin.number} {source}: {reason}"
                 elif copy.from_image is not None and _is_lost(copy.from_image, source, known):
                     return f"COPY --from={copy.from_image} names no earlier stage"
     last = after.final
@@ -271,7 +270,7 @@ def _was_missing(model: BuildModel, path: str) -> bool:
         path in copy.sources and why_not_produced(model, model.stages[copy.from_stage], path) is not None
         for stage in model.stages
         for copy in stage.copies
-        if copy.from_stage is not None and copy.from_stage < stage.index
+        if copy.from_stage is not None and copy.from_stage < stage.number
     )
 
 
@@ -285,15 +284,15 @@ def _events(stage: StageModel) -> Iterator[tuple[str, object]]:
     commands: dict[int, list[Command]] = {}
     for command in stage.commands:
         commands.setdefault(command.layer, []).append(command)
-    copies = {copy.line: copy for copy in stage.copies}
+    copies = {copy.effect: copy for copy in stage.copies}
     layer = 0
-    for effect in stage.effects:
+    for number, effect in enumerate(stage.effects):
         if effect.keyword == "RUN":
             for command in commands.get(layer, ()):
                 yield "run", command
             layer += 1
-        elif effect.line in copies and effect.keyword in ("COPY", "ADD"):
-            yield "copy", copies[effect.line]
+        elif number in copies:
+            yield "copy", copies[number]
 
 
 def _copy_makes(copy: Copy, literal: str, path: str) -> bool:
@@ -449,8 +448,7 @@ def _cache_over(command: Command, path: str) -> str | None:
 
 
 def _absolute(path: str) -> str:
-    path = normpath(f"/{path}")
-    return path[1:] if path.startswith("//") else path
+    return normal_path(f"/{path}")
 
 
 def _joined(folder: str | None, path: str) -> str:

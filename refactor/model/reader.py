@@ -7,11 +7,10 @@ disk at once, and without a file object it opens ./Dockerfile. Its exceptions en
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from refactor.model.framing import Framed, Unframeable, frame
+from refactor.model.framing import Unframeable, frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,16 +23,13 @@ _FLAG = re.compile(r"--[^\t\v\f\r ]*")
 _BLANK = "\t\v\f\r "
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(NamedTuple):
     """One instruction as the second reader sees it."""
 
     keyword: str
     flags: tuple[str, ...]
     argument: str
-    line: int = field(compare=False)
-    end_line: int = field(compare=False)
-    heredocs: tuple[tuple[str, str], ...]
+    heredocs: tuple[tuple[str, str], ...] = ()
     """Name and raw body of each."""
 
     @property
@@ -42,13 +38,12 @@ class Statement:
         return " ".join((*self.flags, self.argument)) if self.flags else self.argument
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     statements: tuple[Statement, ...]
     escape: str
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=4)
 def read(source: bytes) -> Reading | str:
     """Read a Dockerfile, or say in one sentence why it is outside this reader's domain."""
     text = source.decode("utf-8", "surrogateescape")
@@ -59,23 +54,43 @@ def read(source: bytes) -> Reading | str:
     except Unframeable as error:
         return str(error)
     try:
-        structure = _structure(framed)
+        _learn([logical.text for logical in framed.lines], framed.escape)
     except Exception as error:
         return f"dockerfile-parse stopped: {type(error).__name__}: {error}"
-    if len(structure) != len(framed.lines):
-        return f"dockerfile-parse saw {len(structure)} of {len(framed.lines)} instructions"
     statements: list[Statement] = []
-    for entry, logical in zip(structure, framed.lines):
-        keyword: str = entry["instruction"]
-        if logical.text[: len(keyword)].upper() != keyword:
-            return f"line {logical.line}: dockerfile-parse reads the keyword as {keyword!r}"
-        following = logical.text[len(keyword) : len(keyword) + 1]
-        if following and following not in _BLANK:
-            return f"line {logical.line}: an unusual blank follows the keyword {keyword}"
-        value: str = entry["value"]
-        flags, argument = split_flags(value[:-1].strip(), framed.escape)
-        statements.append(Statement(keyword, flags, argument, logical.line, logical.end_line, logical.heredocs))
+    for logical in framed.lines:
+        statement = _known[logical.text, framed.escape]
+        if isinstance(statement, str):
+            return f"line {logical.line}: {statement}"
+        statements.append(statement._replace(heredocs=logical.heredocs) if logical.heredocs else statement)
     return Reading(tuple(statements), framed.escape)
+
+
+_known: dict[tuple[str, str], Statement | str] = {}
+"""Logical lines that were read, by text and escape character: none depends on another one, and a rewritten file has
+most lines of the original."""
+
+
+def _learn(lines: list[str], escape: str) -> None:
+    if len(_known) > 512:
+        _known.clear()
+    new = [text for text in dict.fromkeys(lines) if (text, escape) not in _known]
+    structure = _reader()([f"{text} {_END}\n" for text in new])
+    if len(structure) != len(new):
+        raise ValueError(f"it saw {len(structure)} of {len(new)} instructions")
+    for text, entry in zip(new, structure):
+        _known[text, escape] = _statement(text, escape, entry["instruction"], entry["value"])
+
+
+def _statement(text: str, escape: str, keyword: str, value: str) -> Statement | str:
+    """One logical line, bodies of heredocs aside, or why it is outside this reader's domain."""
+    if text[: len(keyword)].upper() != keyword:
+        return f"dockerfile-parse reads the keyword as {keyword!r}"
+    following = text[len(keyword) : len(keyword) + 1]
+    if following and following not in _BLANK:
+        return f"an unusual blank follows the keyword {keyword}"
+    flags, argument = split_flags(value[:-1].strip(), escape)
+    return Statement(keyword, flags, argument)
 
 
 def instructions(source: bytes) -> tuple[tuple[str, str], ...] | None:
@@ -132,11 +147,6 @@ def split_flags(value: str, escape: str = "\\") -> tuple[tuple[str, ...], str]:
         while at < end and value[at] in _BLANK:
             at += 1
     return tuple(flags), value[at:]
-
-
-def _structure(framed: Framed) -> list[dict[str, Any]]:
-    lines = [f"{logical.text} {_END}\n" for logical in framed.lines]
-    return _reader()(lines)
 
 
 @lru_cache(maxsize=1)

@@ -7,20 +7,22 @@ gates. It splits only what it is sure of: a body with any other connector at its
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from refactor.model.words import squeeze
 
 _PLAIN = re.compile(r"[^;|(){}#'\"\\$`\n!<>&\[]*(?:&&[^;|(){}#'\"\\$`\n!<>&\[]*)*\Z")
 _QUOTED = re.compile(
-    r"""\\.|'[^']*'|"(?:[^"\\]|\\.)*"|\$\{[^{}'"$]*\}|\$[\w@*?#]|[0-9]?[<>]+&[0-9-]?|&>>?|[<>]|(?<!\s)\#"""
+    r"""\\.|'[^']*'|"[^"\\]*(?:\\.[^"\\]*)*"|\$\{[^{}'"$]*\}|\$[\w@*?#]|[0-9]?[<>]+&[0-9-]?|&>>?|[<>]|(?<!\s)\#"""
 )
 _SIMPLE = re.compile(r"[^;|(){}#'\"\\$`\n!&]*(?:&&[^;|(){}#'\"\\$`\n!&]*)*\Z")
 _TOKEN = re.compile(
     r"[ \t]+|\r?\n|&&|\|\||\|&|;;&?|;&|;|&>>?|[<>]+&?|&|\||[()]|'[^']*'|\\(?:.|\n)|[^\s;|&()<>'\"\\$`#]+|.",
     re.DOTALL,
 )
+_WORDS = re.compile(r"(?:[ \t]+|[^\s;|&()<>'\"\\$`#]+)+")
+"""Of these only the first word of a command can open or close anything."""
 _OPENS = {
     "if": "fi",
     "while": "done",
@@ -47,8 +49,7 @@ _REMEMBERED = 50
 """Steps that a step remembers as its shell's state: a bound for bodies of 100,000 assignments."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     text: str
     """With single blanks."""
     folders: tuple[str, ...] = ()
@@ -57,7 +58,7 @@ class Step:
     """Other steps before it that change the shell it runs in: variables, `set`, `umask`, functions, ..."""
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=256)
 def steps_of(body: str) -> tuple[Step, ...]:
     """The steps: `a  && b` gives a and b, `a; b` gives one, `{ a; b; } && c` gives `a; b` and c, `(cd x
     && a) && b` gives `cd x`, a (in x) and b (not in x)."""
@@ -68,8 +69,8 @@ def steps_of(body: str) -> tuple[Step, ...]:
 
 def enters_folder(text: str) -> bool:
     """Whether a step is a `cd` to a folder that is written out: what follows in its shell is compared with it."""
-    words = text.split(" ")
-    return words[0] == "cd" and len(words) == 2 and not re.search(r"[;&|$`~]|^-", words[1])
+    words = text.split(" ") if text.startswith("cd ") else ()
+    return len(words) == 2 and not re.search(r"[;&|$`~]|^-", words[1])
 
 
 def _collect(
@@ -92,17 +93,23 @@ def _collect(
             if not is_subshell:
                 folders, state = after
             continue
-        # Blanks at the end stay where quotes inside of `$( )` look like open ones.
-        text = squeeze(piece.strip())
+        text, folder, changes_state = _text_and_effect(piece)
         steps.append(Step(text, folders, state))
-        if _CHANGES_STATE.match(text):
-            if enters_folder(text):
-                folders = (*folders, text.split(" ")[1])[-_REMEMBERED:]
-            else:
-                state = (*state, text)[-_REMEMBERED:]
-        elif not text.startswith("(") and _CHANGES_INSIDE.search(text):
+        if folder is not None:
+            folders = (*folders, folder)[-_REMEMBERED:]
+        elif changes_state:
             state = (*state, text)[-_REMEMBERED:]
     return folders, state
+
+
+@lru_cache(maxsize=256)
+def _text_and_effect(piece: str) -> tuple[str, str | None, bool]:
+    """A step with single blanks, the folder it enters, and whether it changes the state of its shell otherwise."""
+    # Blanks at the end stay where quotes inside of `$( )` look like open ones.
+    text = squeeze(piece.strip())
+    if _CHANGES_STATE.match(text):
+        return (text, text.split(" ")[1], False) if enters_folder(text) else (text, None, True)
+    return text, None, not text.startswith("(") and _CHANGES_INSIDE.search(text) is not None
 
 
 def _split_simple(body: str) -> tuple[str, ...] | None:
@@ -174,6 +181,10 @@ def _scan(text: str) -> list[tuple[int, int, str]] | None:
     at_command = True
     at_word = True
     while at < end:
+        if not at_command and (words := _WORDS.match(text, at)):
+            at = words.end()
+            at_word = text[at - 1] in " \t"
+            continue
         match = _TOKEN.match(text, at)
         assert match is not None
         token = match[0]

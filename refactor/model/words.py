@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from posixpath import normpath
 
 _WORD = {
     mark: re.compile(
-        rf"""(?:[^\s'"{re.escape(mark)}]|{re.escape(mark)}(?:.|\Z)|'[^']*(?:'|\Z)"""
-        rf"""|"(?:[^"{re.escape(mark)}]|{re.escape(mark)}(?:.|\Z))*(?:"|\Z))+""",
+        rf"""(?:[^\s'"{re.escape(mark)}]+|{re.escape(mark)}(?:.|\Z)|'[^']*(?:'|\Z)"""
+        rf"""|"(?:[^"{re.escape(mark)}]+|{re.escape(mark)}(?:.|\Z))*(?:"|\Z))+""",
         re.DOTALL,
     )
     for mark in "\\`"
@@ -101,11 +102,12 @@ def expand(value: str, known: dict[str, str]) -> str:
         name = match[1] or match[2]
         return known.get(name, f"${{{name}}}")
 
-    if "{" in value:
+    if "-" in value or "+" in value:
         value = _WITH_DEFAULT.sub(with_default, value)
     return _VARIABLE.sub(plain, value)
 
 
+@lru_cache(maxsize=1024)
 def json_list(text: str) -> tuple[str, ...] | None:
     """The strings of an exec-form argument, or None where the argument is shell form."""
     if not text.startswith("["):
@@ -126,3 +128,10 @@ def squeeze(text: str) -> str:
     if not ('"' in text or "'" in text or "\\" in text):
         return " ".join(text.split())
     return " ".join(split_words(text))
+
+
+@lru_cache(maxsize=2048)
+def normal_path(path: str) -> str:
+    """Without `.`, `..` and doubled slashes; POSIX gives two leading slashes a meaning that Docker does not."""
+    path = normpath(path)
+    return path[1:] if path.startswith("//") else path

@@ -1,7 +1,7 @@
 """RUN bodies: shell scripts as commands and connectors with spans, and the package managers they call."""
 
 from refactor.shell.command import Command, Word
-from refactor.shell.files import Files, downloads, files_of, operands, option, with_folders
+from refactor.shell.files import Files, downloads, files_of, operands, option, removes_files, with_folders
 from refactor.shell.installs import (
     CACHE_PLACES,
     CACHES,
@@ -48,6 +48,7 @@ __all__ = [
     "package_call",
     "package_calls",
     "read",
+    "removes_files",
     "why_not_one_list",
     "why_not_pipefail",
     "why_other_in_bash",

@@ -49,11 +49,8 @@ class Command(NamedTuple):
     """Inside `( )` or put into the background: what it changes in the shell ends with it."""
     is_conditional: bool
     """May be left out although nothing failed: body of if/for/while/case/function, or beside a `||`."""
-
-    @property
-    def args(self) -> tuple[str, ...]:
-        """Values of `words[1:]`; the raw text of those that are not literal."""
-        return tuple([word.literal for word in self.words[1:]])
+    args: tuple[str, ...] = ()
+    """Values of `words[1:]`; the raw text of those that are not literal."""
 
 
 _SPECIAL = re.compile(r"""[\\'"$`*?\[{~]""")
@@ -238,6 +235,7 @@ def make_command(
         in_pipeline=in_pipeline,
         in_subshell=in_subshell,
         is_conditional=is_conditional,
+        args=tuple([word.literal for word in made[1:]]),
     )
 
 

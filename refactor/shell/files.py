@@ -36,9 +36,14 @@ def files_of(script: ShellScript, workdir: str, expand: Callable[[str], str | No
     for command, folder in with_folders(script, workdir, expand):
         place = _Place(folder, expand)
         made.update(place.paths(_made_by(command)))
-        if (command.name or "").rpartition("/")[2] in ("rm", "rmdir", "unlink"):
+        if removes_files(command):
             removed.update(place.paths(arg.removesuffix("/*") for arg in operands(command)))
     return Files(frozenset(made), frozenset(removed))
+
+
+def removes_files(command: Command) -> bool:
+    """Whether a command removes the files that it names."""
+    return (command.name or "").rpartition("/")[2] in ("rm", "rmdir", "unlink")
 
 
 class _Place(NamedTuple):

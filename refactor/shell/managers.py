@@ -1,16 +1,19 @@
 """Calls of package managers and build tools, read from a command by one table per tool (tools.py)."""
 
 # No text as annotations here: typing.NamedTuple would compile that of each field, at every start.
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from refactor.shell.command import Command, Word
 from refactor.shell.script import ShellScript
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from refactor.shell.tools import Tool, Verb
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
 
 
 class PackageCall(NamedTuple):
@@ -67,20 +70,31 @@ def _is_any_given(flags: "Collection[str]", options: "Iterable[tuple[str, str | 
     return any(name in flags or (value is not None and f"{name}={value}" in flags) for name, value in options)
 
 
+def _by_identity(read: "Callable[[_K], _V]") -> "Callable[[_K], _V]":
+    """Keeps the answers for the last thousands of scripts or commands: every codemod asks again in every pass.
+
+    They are told apart by identity (`read` keeps its scripts): to compare their words costs as much as to read them.
+    """
+    known: dict[int, tuple[_K, _V]] = {}
+
+    def again(one: _K) -> _V:
+        found = known.get(id(one))
+        if found is None or found[0] is not one:
+            if len(known) > _MAX_KNOWN:
+                known.clear()
+            found = known[id(one)] = (one, read(one))
+        return found[1]
+
+    return again
+
+
+_MAX_KNOWN = 2_000
+
+
+@_by_identity
 def package_calls(script: ShellScript) -> tuple[PackageCall, ...]:
     """The package manager calls of a script, in order; none for an opaque one."""
-    found = _calls_of_texts.get(script.text)
-    if found is None:
-        if len(_calls_of_texts) > _MAX_TEXTS:
-            _calls_of_texts.clear()
-        calls = (package_call(command) for command in script.commands)
-        found = _calls_of_texts[script.text] = tuple([call for call in calls if call is not None])
-    return found
-
-
-# A script is its text (`read` is a function of it), and every codemod asks again in every pass.
-_calls_of_texts: dict[str, tuple[PackageCall, ...]] = {}
-_MAX_TEXTS = 4096
+    return tuple([call for command in script.commands if (call := package_call(command)) is not None])
 
 
 # Names that can begin a call, so that the table is not even imported for other commands.
@@ -133,6 +147,7 @@ _PROGRAMS = frozenset(
 _PYTHONS = frozenset(("python", "pypy", "py"))
 
 
+@_by_identity
 def package_call(command: Command) -> PackageCall | None:
     """The package manager call that `command` is, or None."""
     name = command.name

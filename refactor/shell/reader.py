@@ -17,7 +17,7 @@ MAX_DEPTH = 100
 """Levels of nested compound commands that are followed."""
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def read(text: str) -> ShellScript:
     """Take the RUN body `text` (`Instruction.argument`, or a here-document's body) apart. Never raises.
 

@@ -61,7 +61,7 @@ class Dissection:
         return self.raw_start(offset - 1) + 1 if offset else self.head.raw_starts[0]
 
 
-_cached = lru_cache(maxsize=4096)(Dissection)
+_cached = lru_cache(maxsize=512)(Dissection)
 
 
 def dissect(text: str, escape: str) -> Dissection:

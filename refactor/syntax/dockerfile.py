@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
+from refactor.once import cached_property
 from refactor.syntax.directives import Directives
 from refactor.syntax.dissection import dissect
 from refactor.syntax.edits import Edit, EditConflict, common_ends, edited, printed
 from refactor.syntax.environment import Environments, Variables
+from refactor.syntax.expansion import is_literal
 from refactor.syntax.framing import frame
 from refactor.syntax.nodes import Instruction, Node, Trivia
 from refactor.syntax.problems import Problem, problems_of
 from refactor.syntax.stage import Stage
 from refactor.syntax.style import FileFormat, Style, adapt
 
+_T = TypeVar("_T")
 _BUILDKIT_FLAGS = {
     "RUN": frozenset({"mount", "network", "security", "device"}),
     "COPY": frozenset({"link", "chmod", "parents", "exclude"}),
@@ -32,11 +35,12 @@ class Dockerfile:
         self._format = format
         self._directives = directives
         self._origins: Sequence[int] | None = None
+        self._facts: dict[str, object] = {}
 
     def __bytes__(self) -> bytes:
         return self._text.encode("utf-8", "surrogateescape")
 
-    @property
+    @cached_property
     def _text(self) -> str:
         return "".join([node.text for node in self.nodes])
 
@@ -131,6 +135,12 @@ class Dockerfile:
         index = self._indices[node]
         return tuple(line for line in self.nodes[self._first_comment_above(index) : index] if isinstance(line, Trivia))
 
+    def remember(self, name: str, make: Callable[[], _T]) -> _T:
+        """Finds a fact about the file out once; ``name`` is that of the fact."""
+        if name not in self._facts:
+            self._facts[name] = make()
+        return self._facts[name]  # type: ignore[return-value]
+
     # Variables
 
     def environment(self, at: Instruction) -> Mapping[str, str | None]:
@@ -147,7 +157,7 @@ class Dockerfile:
         None where it needs a value that may come from outside the file (the base image's ENV, an ARG without
         default), or where BuildKit refuses the word. The default of an ARG counts as its value.
         """
-        if "$" not in text and "'" not in text and '"' not in text and self.escape not in text:
+        if is_literal(text, self.escape):
             return text
         return self._environments.expand(text, at)
 
@@ -186,11 +196,11 @@ class Dockerfile:
         if "\n" in text.rstrip("\r\n"):
             raise ValueError(f"not one line: {text!r}")
         line = text if text.startswith("#") else f"# {text}"
-        return Trivia(line.rstrip("\r\n") + self.style.newline, "comment")
+        return Trivia(line.rstrip("\r\n") + self._format.newline, "comment")
 
     def blank(self) -> Trivia:
         """An empty line."""
-        return Trivia(self.style.newline, "blank")
+        return Trivia(self._format.newline, "blank")
 
     def apply(self, edits: Sequence[Edit]) -> Dockerfile:
         """The file with all edits applied, parsed again from its text. Raises :class:`EditConflict`.
@@ -200,7 +210,7 @@ class Dockerfile:
         text = self._text
         nodes = edited(self.nodes, edits)
         ends = text.endswith("\n") or not text.strip("\ufeff")
-        after = _parse_text(printed(nodes, self.style.newline, ends))
+        after = _parse_text(printed(nodes, self._format.newline, ends))
         if after.escape != self.escape:
             raise EditConflict("the edit makes a comment an escape directive, or a directive a comment")
         return after
@@ -282,10 +292,10 @@ def parse(source: bytes) -> Dockerfile:
 def _parse_text(text: str) -> Dockerfile:
     start = 1 if text.startswith("\ufeff") else 0
     directives = Directives(text, start)
-    format = FileFormat(directives.escape)
+    framed = frame(text, directives.end, directives.escape)
+    format = FileFormat(directives.escape, text, [raw for kind, raw in framed if kind == "instruction"])
     nodes: list[Node] = [Trivia("\ufeff", "bom")] if start else []
     nodes += [Trivia(line, "directive") for line in directives.lines]
-    for kind, raw in frame(text, directives.end, directives.escape):
+    for kind, raw in framed:
         nodes.append(Instruction(raw, format) if kind == "instruction" else Trivia(raw, kind))
-    format.nodes = nodes
     return Dockerfile(nodes, format, directives)

@@ -10,7 +10,7 @@ from refactor.syntax.words import SPACE
 Lookup = Callable[[str], str | None]
 """Value of a variable, None where it is not set. May raise :class:`UnknownValue`."""
 
-_PLAIN = re.compile(r"""[^\\`'"$<}/\t\n\v\f\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+""")
+_PLAIN = re.compile(r"""[^\\`'"$<}/\s]+""")
 _QUOTED = re.compile(r'[^"$\\`]+')
 _NAME = re.compile(r"\d+|[@*#?\-$!]|(?:[^\W\d]|_)\w*")
 _TEMPLATE = re.compile(r"\$(?:(\$)|(\w+)|\{(\w+)\})")
@@ -29,7 +29,14 @@ class UnknownValue(ExpansionError):
 
 def expand_word(text: str, lookup: Lookup, escape: str = "\\") -> str:
     """Expands variables and removes quotes and escapes. Raises :class:`ExpansionError`."""
+    if is_literal(text, escape):
+        return text
     return _Lexer(text, escape, lookup).read("")[0]
+
+
+def is_literal(text: str, escape: str) -> bool:
+    """Whether a word stands for itself: no variable, no quote, no escape character."""
+    return "$" not in text and "'" not in text and '"' not in text and escape not in text
 
 
 def expand_words(text: str, lookup: Lookup, escape: str = "\\") -> list[str]:

@@ -33,7 +33,6 @@ class Trivia:
     """
 
     __slots__ = ("kind", "text")
-    is_instruction = False
 
     def __init__(self, text: str, kind: str) -> None:
         self.text = text
@@ -46,39 +45,28 @@ class Trivia:
 class Instruction:
     """One instruction: ``text`` is its raw physical text with line ending and heredoc bodies.
 
-    All else is read from that text when first asked for. Compared by identity.
+    All else is read from that text. Compared by identity.
     """
 
-    __slots__ = ("_dissection", "_format", "_keyword", "_words", "text")
-    is_instruction = True
+    __slots__ = ("_format", "_words", "argument", "dissection", "heredocs", "keyword", "text")
 
     def __init__(self, text: str, format: FileFormat) -> None:
         self.text = text
         self._format = format
-        self._dissection: Dissection | None = None
-        # Asked for by every codemod in every pass.
-        self._keyword: str | None = None
+        dissection = dissect(text, format.escape)
+        self.dissection: Dissection = dissection
+        """The parts of the raw text and the map from logical to raw offsets."""
+        self.keyword: str = dissection.split.keyword
+        """In upper case; "" for a line of nothing but continuations."""
+        self.argument: str = dissection.split.argument
+        """What follows the flags on the logical line (continuations joined, comments dropped), stripped."""
+        self.heredocs: tuple[Heredoc, ...] = dissection.heredocs
         self._words: tuple[str, ...] | None = None
 
     def __repr__(self) -> str:
         return f"Instruction({self.text!r})"
 
-    @property
-    def dissection(self) -> Dissection:
-        """The parts of the raw text and the map from logical to raw offsets."""
-        if self._dissection is None:
-            self._dissection = dissect(self.text, self._format.escape)
-        return self._dissection
-
     # What is written
-
-    @property
-    def keyword(self) -> str:
-        """In upper case; "" for a line of nothing but continuations."""
-        keyword = self._keyword
-        if keyword is None:
-            keyword = self._keyword = self.dissection.split.keyword
-        return keyword
 
     @property
     def keyword_text(self) -> str:
@@ -88,15 +76,6 @@ class Instruction:
     @property
     def flags(self) -> tuple[Flag, ...]:
         return self.dissection.flags
-
-    @property
-    def argument(self) -> str:
-        """What follows the flags on the logical line (continuations joined, comments dropped), stripped."""
-        return self.dissection.split.argument
-
-    @property
-    def heredocs(self) -> tuple[Heredoc, ...]:
-        return self.dissection.heredocs
 
     @property
     def json(self) -> tuple[str, ...] | None:
@@ -118,7 +97,7 @@ class Instruction:
         """Line ending of the first line, that of the file where it has none."""
         end = self.text.find("\n")
         if end < 0:
-            return self._format.style.newline
+            return self._format.newline
         return "\r\n" if self.text[:end].endswith("\r") else "\n"
 
     @property
@@ -165,8 +144,8 @@ class Instruction:
     @property
     def is_legacy_pair(self) -> bool:
         """``ENV name value`` or ``LABEL name value``, without equals sign."""
-        words = self.dissection.words
-        return self.keyword in ("ENV", "LABEL") and bool(words) and "=" not in words[0][0]
+        words = self.dissection.words if self.keyword in ("ENV", "LABEL") else ()
+        return bool(words) and "=" not in words[0][0]
 
     @property
     def pairs(self) -> tuple[tuple[str, str], ...]:

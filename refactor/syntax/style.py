@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from refactor.syntax.framing import Head
 from refactor.syntax.words import SPACE
@@ -38,21 +38,17 @@ class Style:
         return f"Style({self.newline!r}, {self.indent!r}, {self.keyword_case!r})"
 
 
-class Written(Protocol):
-    """A node, as far as its style goes."""
-
-    text: str
-    is_instruction: bool
-
-
 class FileFormat:
     """What the nodes of one file share: the escape character, and the style, read when first needed."""
 
-    __slots__ = ("_seam", "_style", "escape", "nodes")
+    __slots__ = ("_newline", "_seam", "_style", "escape", "instructions", "text")
 
-    def __init__(self, escape: str = "\\", nodes: Sequence[Written] = ()) -> None:
+    def __init__(self, escape: str = "\\", text: str = "", instructions: Sequence[str] = ()) -> None:
         self.escape = escape
-        self.nodes = nodes
+        self.text = text
+        # Texts, not nodes: those hold the format, and what holds each other waits for the garbage collector.
+        self.instructions = instructions
+        self._newline = ""
         self._style: Style | None = None
         self._seam: tuple[Seam | None] | None = None
 
@@ -60,26 +56,28 @@ class FileFormat:
     def seam(self) -> Seam | None:
         """How most commands of the file are joined; None where no RUN has two lines of them."""
         if self._seam is None:
-            texts = (node.text for node in self.nodes if node.is_instruction and "\n" in node.text)
+            texts = (text for text in self.instructions if "\n" in text)
             self._seam = (most_used([seam for text in texts for seam in seams(text, self.escape)]),)
         return self._seam[0]
 
     @property
+    def newline(self) -> str:
+        """What most lines end with."""
+        if not self._newline:
+            self._newline = "\r\n" if self.text.count("\r\n") * 2 > self.text.count("\n") else "\n"
+        return self._newline
+
+    @property
     def style(self) -> Style:
         if self._style is None:
-            self._style = _read_style(self.nodes, self.escape)
+            self._style = _read_style(self.instructions, self.escape, self.newline)
         return self._style
 
 
-def _read_style(nodes: Sequence[Written], escape: str) -> Style:
-    lines = crlf = lower = upper = 0
+def _read_style(instructions: Sequence[str], escape: str, newline: str) -> Style:
+    lower = upper = 0
     indents: dict[str, int] = {}
-    for node in nodes:
-        text = node.text
-        lines += text.count("\n")
-        crlf += text.count("\r\n")
-        if not node.is_instruction:
-            continue
+    for text in instructions:
         first = text.lstrip(SPACE)[:1]
         lower += first.islower()
         upper += first.isupper()
@@ -87,7 +85,7 @@ def _read_style(nodes: Sequence[Written], escape: str) -> Style:
             for indent in continuation_indents(text, escape):
                 indents[indent] = indents.get(indent, 0) + 1
     indent = max(indents, key=lambda key: indents[key]) if indents else CANONICAL_INDENT
-    return Style("\r\n" if crlf * 2 > lines else "\n", indent, "lower" if lower > upper else "upper")
+    return Style(newline, indent, "lower" if lower > upper else "upper")
 
 
 def continuation_indents(text: str, escape: str) -> list[str]:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from refactor.ecosystems import registry
 from refactor.ecosystems.ecosystem import Written
-from refactor.ecosystems.program import Needs, Program, Runner
 from refactor.ecosystems.table import Language
 from refactor.flow.reading import Refused, StageReading
 from refactor.flow.roots import Root
 
 if TYPE_CHECKING:
+    from refactor.ecosystems.program import Needs, Program, Runner
     from refactor.flow.effects import Effect, Invocation
 
 _BUILDERS = frozenset({"make", "gmake", "cmake", "ninja"})

@@ -27,21 +27,12 @@ class Go(Ecosystem):
     def recognises(self, reading: StageReading) -> bool:
         if reading.image is not None and reading.image.family == "golang":
             return True
-        if any(call.manager == "go" and call.action in {"build", "install"} for _, call in reading.calls):
-            return True
-        return self._origin(reading) is not None
+        return _builds(reading) or self._origin(reading) is not None
 
     def _origin(self, reading: StageReading) -> StageReading | None:
         """The Go stage that the programs of this one are copied from."""
-        for step in reading.steps:
-            name = step.node.flag("from") if step.keyword == "COPY" else None
-            stage = reading.file.stage(name) if name else None
-            if stage is None or stage.index >= reading.stage.index:
-                continue
-            other = StageReading.of(reading.file, stage, reading.context)
-            if (other.image is not None and other.image.family == "golang") or any(
-                call.manager == "go" and call.action in {"build", "install"} for _, call in other.calls
-            ):
+        for _, other in reading.copies_of_stages:
+            if (other.image is not None and other.image.family == "golang") or _builds(other):
                 return other
         return None
 
@@ -86,3 +77,9 @@ class Go(Ecosystem):
         from refactor.ecosystems.go.version import NAMING
 
         return NAMING if family == "golang" else None
+
+
+def _builds(reading: StageReading) -> bool:
+    return "go" in reading.managers and any(
+        call.manager == "go" and call.action in {"build", "install"} for _, call in reading.calls
+    )

@@ -37,10 +37,7 @@ def effect(call: Invocation) -> Effect | None:
 
 
 def _stage(reading: StageReading) -> GoStage:
-    known = reading.facts.get("go stage")
-    if not isinstance(known, GoStage):
-        known = reading.facts["go stage"] = GoStage(reading)
-    return known
+    return reading.remember("go stage", lambda: GoStage(reading))
 
 
 def _binaries(reading: StageReading) -> Mapping[int, tuple[str, ...]] | Refused:

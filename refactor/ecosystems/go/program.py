@@ -5,13 +5,13 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
 from typing import NamedTuple
 
 from refactor.context import Unknown
 from refactor.context.go_manifests import GoMod, read_go_mod, read_go_work
 from refactor.ecosystems.go.source import GoSource, is_built, may_be_built, read_source
 from refactor.flow.reading import Copied, Refused, StageReading, Step, join
+from refactor.once import cached_property
 from refactor.shell import Command
 
 MAX_SOURCES = 3_000

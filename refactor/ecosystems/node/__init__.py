@@ -51,7 +51,7 @@ class Node(Ecosystem):
         image = reading.image
         if image is not None and (image.family == "node" or "/nodejs" in image.reference):
             return True
-        if any(call.manager in _MANAGERS for _, call in reading.calls):
+        if not reading.managers.isdisjoint(_MANAGERS):
             return True
         start = reading.start
         return start is not None and start.program.rpartition("/")[2] in _PROGRAMS

@@ -5,10 +5,9 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 
 from refactor.ecosystems import registry, system
-from refactor.ecosystems.ecosystem import Assets
+from refactor.ecosystems.ecosystem import Assets, Install
 from refactor.ecosystems.node.beside import CALLS_NODE, Part, is_repeatable, made_by_others, texts_of
 from refactor.ecosystems.node.builds import Built
 from refactor.ecosystems.node.layout import Layout
@@ -24,6 +23,7 @@ from refactor.flow.graph import Act
 from refactor.flow.reading import Refused, StageReading, Step
 from refactor.flow.user import is_within
 from refactor.images import lookup
+from refactor.once import cached_property
 from refactor.shell import Command
 from refactor.syntax import Instruction
 
@@ -52,12 +52,17 @@ _ELSEWHERE = r"/(?:etc|bin|sbin|usr|lib)(?:/|\Z)"
 
 def assets(reading: StageReading) -> Assets | Refused | None:
     """See :meth:`Ecosystem.assets`."""
-    if _is_started(reading):
+    if _is_started(reading) or not _makes(kind_of(reading, Layout.of(reading)).builds):
         return None
     front_end = _FrontEnd(reading)
-    if not any(built.outputs != () for _, _, built in front_end.builds):
+    if not _makes(front_end.builds):
         return None
     return front_end.why_not() or front_end.found()
+
+
+def _makes(builds: Sequence[tuple[object, object, Built]]) -> bool:
+    """Whether one of the builds makes files, or may."""
+    return any(built.outputs != () for _, _, built in builds)
 
 
 def left_behind(reading: StageReading) -> tuple[str, ...] | Refused | None:
@@ -332,7 +337,7 @@ class _FrontEnd:
         for language in registry.known:
             if language.name != "Node":
                 for install in language.installs(self.reading):
-                    if not isinstance(install, tuple):
+                    if isinstance(install, Install):
                         yield from install.manifests
         yield from ("composer.json", "composer.lock", "requirements.txt", "Gemfile", "Gemfile.lock", "go.mod", "go.sum")
 

@@ -6,12 +6,12 @@ import itertools
 import posixpath
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
-from functools import cached_property
 from typing import NamedTuple
 
 from refactor.context import Unknown
 from refactor.context.node_manifests import PackageJson, read_package_json
 from refactor.flow.reading import StageReading, join
+from refactor.once import cached_property
 from refactor.syntax import Instruction
 
 SKIPPED = ("node_modules", ".git")
@@ -59,10 +59,7 @@ class Layout:
     @classmethod
     def of(cls, reading: StageReading) -> Layout:
         """The layout of a stage, made once for all that ask for it."""
-        found = reading.facts.get("node layout")
-        if not isinstance(found, cls):
-            found = reading.facts["node layout"] = cls(reading)
-        return found
+        return reading.remember("node layout", lambda: cls(reading))
 
     @cached_property
     def parent(self) -> Layout | None:

@@ -53,6 +53,10 @@ class Kind(NamedTuple):
 def kind_of(reading: StageReading, layout: Layout) -> Kind:
     """The builds and single installs of the stage, with the programs that scripts of package.json come
     down to."""
+    return reading.remember("node kind", lambda: _kind_of(reading, layout))
+
+
+def _kind_of(reading: StageReading, layout: Layout) -> Kind:
     builds: list[tuple[Step, Command, Built]] = []
     globals_: list[tuple[Step, Command, tuple[str, ...]]] = []
     added: list[tuple[Step, Command]] = []

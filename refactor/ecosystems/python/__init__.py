@@ -31,7 +31,7 @@ class Python(Ecosystem):
     def recognises(self, reading: StageReading) -> bool:
         if reading.image is not None and reading.image.family == "python":
             return True
-        return any(call.manager in _MANAGERS for _, call in reading.calls)
+        return not reading.managers.isdisjoint(_MANAGERS)
 
     def installs(self, reading: StageReading) -> Sequence[Install | tuple[Step, Refused]]:
         from refactor.ecosystems.python.installs import ReadInstall, read_installs

@@ -43,7 +43,8 @@ class Index:
                 continue
             seen.add(name)
             yield name
-            row = table().rows.get(name)
+            line = table().lines.get(name)
+            row = None if line is None else read_row(line)[1]
             project = None if row is not None else self._project(name)
             pending += row.needs if row is not None else project.needs if project is not None else ()
 

@@ -41,10 +41,7 @@ _TOOL_FILES = frozenset(
 
 def program(reading: StageReading) -> tuple[str, ...] | Refused:
     """See :meth:`Ecosystem.program`: all sources of the project that is started, the started file first."""
-    known = reading.facts.get("python-program")
-    if not isinstance(known, (tuple, Refused)):
-        known = reading.facts["python-program"] = _program(reading)
-    return known
+    return reading.remember("python program", lambda: _program(reading))
 
 
 def _program(reading: StageReading) -> tuple[str, ...] | Refused:

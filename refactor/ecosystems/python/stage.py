@@ -6,11 +6,11 @@ import enum
 import posixpath
 import re
 from collections.abc import Iterator
-from functools import cached_property
 from typing import NamedTuple
 
 from refactor.ecosystems import system
 from refactor.flow.reading import Refused, StageReading, Step, join
+from refactor.once import cached_property
 from refactor.shell import Command, PackageCall
 from refactor.syntax import Instruction
 
@@ -92,10 +92,7 @@ class PythonStage:
     @classmethod
     def of(cls, reading: StageReading) -> PythonStage:
         """The stage of a reading, made once for all that is asked about it."""
-        found = reading.facts.get("python")
-        if not isinstance(found, cls):
-            found = reading.facts["python"] = cls(reading)
-        return found
+        return reading.remember("python", lambda: cls(reading))
 
     @classmethod
     def all(cls, reading: StageReading) -> tuple[PythonStage, ...]:

@@ -8,6 +8,7 @@ newest version has its end behind a dash. A line without a range is pure Python:
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -36,7 +37,8 @@ class Wheels(NamedTuple):
     """The table."""
 
     date: str
-    rows: Mapping[str, Row]
+    lines: Mapping[str, str]
+    """By name; read when one is asked for (:func:`read_row`)."""
 
 
 FALLS_BACK: Mapping[str, tuple[str, str]] = {
@@ -57,15 +59,10 @@ from the setup.py of each tag of the repository named beside it."""
 @cache
 def table() -> Wheels:
     """Read at the first question."""
-    from importlib.resources import files
-
-    text = files(__package__).joinpath("wheels.txt").read_text(encoding="utf-8")
+    with open(os.path.join(os.path.dirname(__file__), "wheels.txt"), encoding="utf-8") as file:
+        text = file.read()
     first, *lines = text.splitlines()
-    rows: dict[str, Row] = {}
-    for line in lines:
-        name, row = read_row(line)
-        rows[name] = row
-    return Wheels(first.removeprefix("date "), rows)
+    return Wheels(first.removeprefix("date "), {line.partition(" ")[0]: line for line in lines})
 
 
 def read_row(line: str) -> tuple[str, Row]:
@@ -94,8 +91,10 @@ def ask(asker: Callable[[str], Row | None] | None) -> None:
 
 def row_of(name: str) -> Row | None:
     """What is known of a distribution, None for nothing."""
-    row = table().rows.get(name)
-    return row if row is not None or _ask is None else _ask(name)
+    line = table().lines.get(name)
+    if line is not None:
+        return read_row(line)[1]
+    return None if _ask is None else _ask(name)
 
 
 def release_key(version: str) -> tuple[int, ...]:
