@@ -41,8 +41,8 @@ def read_source(path: str) -> bytes:
             size = f"{info.st_size / 1048576:.0f} MiB"
             raise FileProblem(path, f"is {size} long", f"dockerfix reads Dockerfiles of up to {MAX_BYTES >> 20} MiB")
         with os.fdopen(handle, "rb", closefd=False) as file:
-            # Not MAX_BYTES: room is made for as much as is asked for.
-            data = file.read(info.st_size + 1)
+            # To its end, whatever its size was said to be: with a limit, room is made for as much as that.
+            data = file.read()
     except OSError as error:
         raise _problem(path, error, "read") from None
     finally:
