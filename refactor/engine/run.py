@@ -66,8 +66,8 @@ class Worker:
             self._fixed = Configuration()
         elif options.config is not None:
             self._fixed = load_configuration(options.config) or Configuration()
-        self._made: dict[str, bytes] = {}
-        """What files would hold that were to be written, by absolute path: the next Dockerfiles are asked with them."""
+        self._made: dict[str, dict[str, bytes]] = {}
+        """What files would hold that were to be written, by folder and absolute path: for the next Dockerfiles."""
         self._asked = () if options.online is None else _ask(options.online, options.registry)
         self._told: set[str] = set()
         # A misspelt id is the command line's mistake and not each file's: say it once, before any file.
@@ -143,18 +143,24 @@ class Worker:
         wants_after = path == "-" or not options.write
         record = record_of(path, change, context.root, diff=options.diff, after=wants_after, fixes=options.fixes)
         if not (options.write or self._is_helper):
-            self._made.update((os.path.abspath(file.path), file.after) for file in record.files)
+            for written in record.files:
+                made = os.path.abspath(written.path)
+                self._made.setdefault(os.path.dirname(made), {})[made] = written.after
         return record, change.after
 
     def _with_made(self, context: BuildContext) -> BuildContext:
         """The context with what earlier Dockerfiles of this run write into it: two of one folder share a file."""
         if context.root is None or context.top is None:
             return context
-        above = context.top.rstrip(os.sep) + os.sep
+        above = [context.root]
+        while above[-1] != context.top and above[-1] != os.path.dirname(above[-1]):
+            above.append(os.path.dirname(above[-1]))
+        inside = context.root.rstrip(os.sep) + os.sep
         files = {
             os.path.relpath(path, context.root).replace(os.sep, "/"): data
-            for path, data in self._made.items()
-            if path.startswith(above)
+            for folder, made in self._made.items()
+            if folder in above or folder.startswith(inside)
+            for path, data in made.items()
         }
         return context.with_files(files) if files else context
 
