@@ -1,7 +1,6 @@
 """Findings and refusals: what a codemod says about one place of a Dockerfile."""
 
-from __future__ import annotations
-
+# No text as annotations here: typing.NamedTuple would compile that of each field, at every start.
 import enum
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -69,7 +68,7 @@ class Finding:
         why: str = "",
         evidence: Sequence[str] = (),
         safety: Safety | None = None,
-        may_change: Iterable[Aspect] = (),
+        may_change: "Iterable[Aspect]" = (),
         files: Sequence[FileEdit] = (),
     ) -> None:
         self.node = node

@@ -1,7 +1,6 @@
 """The shell script of a RUN, or why there is none to work on."""
 
-from __future__ import annotations
-
+# No text as annotations here: typing.NamedTuple would compile that of each field, at every start.
 import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple

@@ -1,7 +1,6 @@
 """Where files are read from: a folder on disk or a mapping. Bounded, and without following links."""
 
-from __future__ import annotations
-
+# No text as annotations here: typing.NamedTuple would compile that of each field, at every start.
 import os
 import stat
 from collections.abc import Mapping
@@ -90,7 +89,7 @@ class Overlay:
 
     __slots__ = ("_below", "_edits")
 
-    def __init__(self, below: Folder | Memory | Overlay, edits: Mapping[str, bytes]) -> None:
+    def __init__(self, below: "Folder | Memory | Overlay", edits: Mapping[str, bytes]) -> None:
         self._below = below
         self._edits = edits
 

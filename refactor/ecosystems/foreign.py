@@ -1,7 +1,6 @@
 """Languages that have no folder here yet: their tools are known by name, so that silence does not meet their stages."""
 
-from __future__ import annotations
-
+# No text as annotations here: typing.NamedTuple would compile that of each field, at every start.
 from collections.abc import Mapping
 from typing import NamedTuple
 

@@ -1,12 +1,10 @@
 """Reading and replacing files so that no byte is ever lost."""
 
-from __future__ import annotations
-
+# No text as annotations here: typing.NamedTuple would compile that of each field, at every start.
 import errno
 import os
 import stat
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import NamedTuple
 
 MAX_BYTES = 16 * 1024 * 1024
@@ -84,7 +82,7 @@ def write_together(writes: Sequence[Write]) -> None:
         raise
     finally:
         for _, _, temporary in staged:
-            with suppress(FileNotFoundError):
+            if os.path.lexists(temporary):
                 os.unlink(temporary)
     for folder in dict.fromkeys(os.path.dirname(target) or "." for _, target in done):
         _sync_folder(folder)

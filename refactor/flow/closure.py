@@ -1,7 +1,6 @@
 """Whether the files that a started program is made of were seen: evidence over an empty set proves nothing."""
 
-from __future__ import annotations
-
+# No text as annotations here: typing.NamedTuple would compile that of each field, at every start.
 import posixpath
 import re
 from collections.abc import Iterator, Sequence

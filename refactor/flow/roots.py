@@ -1,7 +1,6 @@
 """The programs that a container runs: ENTRYPOINT and CMD, followed through wrappers and shell scripts."""
 
-from __future__ import annotations
-
+# No text as annotations here: typing.NamedTuple would compile that of each field, at every start.
 import posixpath
 import re
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,6 @@
 """Tokens that a build is given: which steps use one, what reads it, and what of it would stay in the image."""
 
-from __future__ import annotations
-
+# No text as annotations here: typing.NamedTuple would compile that of each field, at every start.
 import posixpath
 import re
 from collections.abc import Iterator, Sequence

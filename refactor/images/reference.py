@@ -1,7 +1,6 @@
 """Image references as text: registry, repository, tag and digest."""
 
-from __future__ import annotations
-
+# No text as annotations here: typing.NamedTuple would compile that of each field, at every start.
 from functools import lru_cache
 from typing import NamedTuple
 

@@ -1,7 +1,6 @@
 """Releases that have come to their end, as of the day of the table: nothing here asks what day it is today."""
 
-from __future__ import annotations
-
+# No text as annotations here: typing.NamedTuple would compile that of each field, at every start.
 from functools import cache
 from typing import NamedTuple
 

@@ -1,7 +1,6 @@
 """The parts of a tag."""
 
-from __future__ import annotations
-
+# No text as annotations here: typing.NamedTuple would compile that of each field, at every start.
 from typing import NamedTuple
 
 from refactor.images import contents

@@ -1,7 +1,6 @@
 """Which files and folders a script makes and removes, by its text: one table of the tools that name them."""
 
-from __future__ import annotations
-
+# No text as annotations here: typing.NamedTuple would compile that of each field, at every start.
 import posixpath
 import re
 from collections.abc import Callable, Iterator

@@ -1,7 +1,6 @@
 """How a file is written, and new text in that style."""
 
-from __future__ import annotations
-
+# No text as annotations here: typing.NamedTuple would compile that of each field, at every start.
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
