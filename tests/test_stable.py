@@ -142,15 +142,18 @@ def test_mounts_of_downloads_settle_with_every_other() -> None:
     assert differ <= IN_MOUNTS.keys()
 
 
-def test_who_is_not_asked_would_find_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("preset", ["default", "modern"])
+def test_who_is_not_asked_would_find_nothing(monkeypatch: pytest.MonkeyPatch, preset: str) -> None:
     """What a codemod says of itself (:attr:`Codemod.words`, :attr:`Codemod.reach`) saves questions, and no findings."""
-    files = [*(app / "Dockerfile" for app in APPS), *ALONE]
-    contexts = [BuildContext.open(str(path.parent)) for path in files]
-    quick = [fix(path.read_bytes(), context) for path, context in zip(files, contexts)]
+    settings = Settings(preset=preset)
+    paths = [*(app / "Dockerfile" for app in APPS), *ALONE]
+    files = [(path.read_bytes(), str(path.parent)) for path in paths]
+    files += [(text.encode(), str(ALONE[0].parent)) for text in WITH_APT]
+    quick = [fix(source, BuildContext.open(folder), settings=settings) for source, folder in files]
     for cls in discover():
         monkeypatch.setattr(cls, "words", ())
         monkeypatch.setattr(cls, "reach", Phase.STAGES)
-    for path, change in zip(files, quick):
-        asked = fix(path.read_bytes(), BuildContext.open(str(path.parent)))
-        assert asked.after == change.after, path
-        assert {one.codemod for one in asked.refused} == {one.codemod for one in change.refused}, path
+    for (source, folder), change in zip(files, quick):
+        asked = fix(source, BuildContext.open(folder), settings=settings)
+        assert asked.after == change.after, source
+        assert {one.codemod for one in asked.refused} == {one.codemod for one in change.refused}, source

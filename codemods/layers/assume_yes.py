@@ -58,7 +58,7 @@ class AssumeYes(Codemod):
 
     phase = Phase.LAYERS
     safety = Safety.SAFE
-    reach = Phase.LAYERS
+    reach = Phase.CACHE
     words = ("apt", "dnf", "yum", "zypper", "pip")
     may_change = frozenset({Aspect.COMMANDS, Aspect.CACHE})
     hadolint = ("DL3014", "DL3030", "DL3034", "DL3038")

@@ -72,7 +72,7 @@ class CleanPackageCache(Codemod):
 
     phase = Phase.LAYERS
     safety = Safety.SAFE
-    reach = Phase.LAYERS
+    reach = Phase.CACHE
     may_change = frozenset({Aspect.COMMANDS, Aspect.CACHE, Aspect.LAYERS})
     hadolint = ("DL3009", "DL3019", "DL3032", "DL3036", "DL3040", "DL3042", "DL3060")
     examples = (

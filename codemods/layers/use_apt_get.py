@@ -72,7 +72,7 @@ class UseAptGet(Codemod):
 
     phase = Phase.LAYERS
     safety = Safety.SAFE
-    reach = Phase.LAYERS
+    reach = Phase.CACHE
     words = ("apt",)
     may_change = frozenset({Aspect.COMMANDS, Aspect.CACHE})
     hadolint = ("DL3027",)

@@ -74,7 +74,7 @@ class FailOnPipe(Codemod):
 
     phase = Phase.STYLE
     safety = Safety.REVIEW
-    reach = Phase.LAYERS
+    reach = Phase.CACHE
     words = ("|",)
     may_change = frozenset({Aspect.SHELL, Aspect.CACHE})
     options = {
