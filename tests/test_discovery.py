@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from refactor.engine.discovery import discover_files
+from refactor import parse
+from refactor.engine.contexts import ContextFinder
+from refactor.engine.discovery import discover_files, repository_of
 
 NAMING = {
     "compose.yaml": "services:\n  api:\n    build: {context: ./api, dockerfile: build/image}\n  web:\n    build: web\n",
@@ -66,3 +68,13 @@ def test_broken_files_that_name_nothing_are_no_error(tmp_path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b'services: [\xff "dockerFile": "target "x" {')
     assert discover_files(str(tmp_path)) == [str(tmp_path / "Dockerfile")]
+
+
+def test_a_dockerfile_in_a_very_deep_folder_has_a_context(tmp_path: Path) -> None:
+    # The folders need not be there to be climbed, and pathlib could not make them.
+    folder = str(tmp_path / "/".join(["d"] * 1200))
+    known: dict[str, str | None] = {}
+    assert repository_of(folder, known) is None
+    (tmp_path / "other" / ".git").mkdir(parents=True)
+    assert repository_of(str(tmp_path / "other" / "x"), known) == str(tmp_path / "other")
+    assert ContextFinder().open(folder + "/Dockerfile", parse(b"FROM scratch\n")).root == folder

@@ -35,15 +35,7 @@ def with_build_secret(text: str, name: str, id: str) -> str | None:
         if not _has_entries(lines, head):
             del lines[head]
         lines[head:head] = [f"{indent}secrets:", f"{indent}  - {id}"]
-    while lines and not lines[-1].strip():
-        lines.pop()
-    variable = wanted["secrets"][id]["environment"]
-    lines += ["", "secrets:", f"  {id}:", f"    environment: {variable}", ""]
-    edited = newline.join(lines)
-    try:
-        return edited if load(edited) == wanted else None
-    except ValueError:
-        return None
+    return _ended(lines, newline, wanted)
 
 
 def with_secret_file(text: str, names: Sequence[str], id: str, source: str) -> str | None:
@@ -83,10 +75,17 @@ def with_secret_file(text: str, names: Sequence[str], id: str, source: str) -> s
     if wanted == data:
         return None
     wanted["secrets"] = {id: {"file": source}}
+    return _ended(lines, newline, wanted)
+
+
+def _ended(lines: list[str], newline: str, wanted: Any) -> str | None:
+    """The text with the table of secrets at its end, read again; None where it does not mean what is wanted."""
     while lines and not lines[-1].strip():
         lines.pop()
-    lines += ["", "secrets:", f"  {id}:", f"    file: {source}", ""]
-    edited = newline.join(lines)
+    lines += ["", "secrets:"]
+    for id, table in wanted["secrets"].items():
+        lines += [f"  {id}:", *(f"    {key}: {value}" for key, value in table.items())]
+    edited = newline.join([*lines, ""])
     try:
         return edited if load(edited) == wanted else None
     except ValueError:

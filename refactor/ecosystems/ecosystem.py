@@ -33,12 +33,12 @@ def installs_by_command(
     reading: StageReading, installs: Callable[[StageReading], Iterable[Install | tuple[Step, Refused]]]
 ) -> dict[int, Install]:
     """The installs of a stage by the identity of their commands, made once for a stage and a language."""
-    name = f"installs of {installs.__module__}"
-    known = reading.facts.get(name)
-    if not isinstance(known, dict):
-        found = [one for one in installs(reading) if isinstance(one, Install)]
-        known = reading.facts[name] = {id(command): one for one in found for command in one.commands}
-    return known
+
+    def found() -> dict[int, Install]:
+        own = [one for one in installs(reading) if isinstance(one, Install)]
+        return {id(command): one for one in own for command in one.commands}
+
+    return reading.remember(f"installs of {installs.__module__}", found)
 
 
 class Rewrite(NamedTuple):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from refactor.context import BuildContext, History
 from refactor.context.deployment import COMPOSE_NAME
 from refactor.context.storage import Folder
+from refactor.engine.discovery import repository_of
 from refactor.syntax import Dockerfile
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class ContextFinder:
         self._tops: dict[str, str] = {}
         self._compose: dict[str, bool] = {}
         self._above: dict[str, str | None] = {}
+        """What :func:`repository_of` knows."""
 
     def open(self, path: str, file: Dockerfile, root: str | None = None) -> BuildContext:
         """The context of the Dockerfile at ``path``; it knows who uses the image. ``root`` decides if given."""
@@ -85,16 +87,8 @@ class ContextFinder:
         if top is None:
             here = os.getcwd()
             is_below = folder == here or folder.startswith(here.rstrip(os.sep) + os.sep)
-            top = self._tops[folder] = self._repository_above(folder) or (here if is_below else folder)
+            top = self._tops[folder] = repository_of(folder, self._above) or (here if is_below else folder)
         return top
-
-    def _repository_above(self, folder: str) -> str | None:
-        """As :func:`repository_of`: folders of one run have most of their parents in common."""
-        if folder not in self._above:
-            parent = os.path.dirname(folder)
-            is_top = os.path.lexists(os.path.join(folder, ".git"))
-            self._above[folder] = folder if is_top else None if parent == folder else self._repository_above(parent)
-        return self._above[folder]
 
     def _guess(self, path: str, file: Dockerfile) -> str:
         own = os.path.dirname(path)

@@ -7,7 +7,7 @@ Names: the pattern of ``.pre-commit-hooks.yaml`` (``Dockerfile``, ``Containerfil
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from refactor.context.deployment import is_dockerfile_name, names_dockerfiles
 from refactor.context.storage import SKIPPED_FOLDERS, Folder
@@ -15,6 +15,8 @@ from refactor.engine.files import FileProblem
 
 MAX_NAMING = 200
 """Compose, Bake and devcontainer files that are read of one folder."""
+_QUIET = {"GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_OPTIONAL_LOCKS": "0"}
+_SAFE = ("core.fsmonitor=false", "core.hooksPath=/dev/null", "log.showSignature=false", "protocol.allow=never")
 
 
 def discover_files(folder: str) -> list[str]:
@@ -78,18 +80,11 @@ def _git_files(folder: str) -> list[str] | None:
     """What git tracks or would track below a folder, None where git has no say there."""
     if repository_of(folder) is None:
         return None
-    import subprocess
-
-    # fsmonitor and other helpers named in the repository's own configuration are never started.
-    command = ["git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-C", folder]
-    command += ["ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=60, check=True)
-    except (OSError, subprocess.SubprocessError):
+    told = ask_git(folder, ["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
+    if told is None:
         return None
     found = []
-    for raw in set(done.stdout.split(b"\0")):
-        path = os.fsdecode(raw)
+    for path in set(told):
         if _is_wanted(path) and SKIPPED_FOLDERS.isdisjoint(os.path.dirname(path).split("/")):
             full = path if folder == "." else os.path.join(folder, path)
             if os.path.isfile(full):
@@ -97,13 +92,35 @@ def _git_files(folder: str) -> list[str] | None:
     return found
 
 
-def repository_of(path: str) -> str | None:
-    """The folder with ``.git`` at or above a path, None outside of a repository."""
+def ask_git(folder: str, words: Sequence[str]) -> list[str] | None:
+    """The entries, each ended by NUL, that a call of git prints; None where it is missing, fails or does not answer.
+
+    Nothing that the repository's own configuration names is started, and nothing is fetched for a partial clone.
+    """
+    import subprocess
+
+    command = ["git", *(word for setting in _SAFE for word in ("-c", setting)), "-C", folder, *words]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=60, check=True, env={**os.environ, **_QUIET})
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return [os.fsdecode(raw) for raw in done.stdout.split(b"\0")]
+
+
+def repository_of(path: str, known: dict[str, str | None] | None = None) -> str | None:
+    """The folder with ``.git`` at or above a path, None outside of a repository. ``known`` keeps the answers for all
+    folders on the way: those of one run have most of their parents in common."""
+    known = {} if known is None else known
+    passed = []
     here = os.path.abspath(path)
-    while True:
-        if os.path.lexists(os.path.join(here, ".git")):
-            return here
+    while here not in known:
+        passed.append(here)
         parent = os.path.dirname(here)
-        if parent == here:
-            return None
-        here = parent
+        if os.path.lexists(os.path.join(here, ".git")):
+            known[here] = here
+        elif parent == here:
+            known[here] = None
+        else:
+            here = parent
+    known.update(dict.fromkeys(passed, known[here]))
+    return known[here]

@@ -14,7 +14,7 @@ from refactor.model.build_model import BuildModel
 from refactor.model.comparison import compare
 from refactor.model.produced import why_not_carried_out
 from refactor.model.reader import read
-from refactor.syntax import Dockerfile
+from refactor.syntax import Dockerfile, parse
 
 
 def why_not_sound(before: Dockerfile, after: Dockerfile, may_change: Iterable[Aspect]) -> str | None:
@@ -22,7 +22,7 @@ def why_not_sound(before: Dockerfile, after: Dockerfile, may_change: Iterable[As
     last pass of the loop in :mod:`refactor.engine.fix`.)"""
     printed = bytes(after)
     return (
-        _why_not_valid(after)
+        _why_not_printed(after, printed)
         or _why_not_read_alike(after, printed)
         or _why_changed(before, after, printed, frozenset(may_change))
     )
@@ -42,12 +42,14 @@ def why_not_written(files: Sequence[FileEdit], context: BuildContext, may_change
     return None
 
 
-def _why_not_valid(tree: Dockerfile) -> str | None:
-    """Gate 1: the result is a valid Dockerfile, which parses to the tree that was printed: that tree is what the
-    printed text was parsed to (:meth:`Dockerfile.apply`)."""
-    if tree.problems:
-        problem = tree.problems[0]
+def _why_not_printed(tree: Dockerfile, printed: bytes) -> str | None:
+    """Gate 1: the printed result is a valid Dockerfile and parses to the tree that was printed."""
+    again = parse(printed)
+    if again.problems:
+        problem = again.problems[0]
         return f"the result would not build: line {problem.line}: {problem.reason}"
+    if len(again.nodes) != len(tree.nodes) or any(a.text != b.text for a, b in zip(again.nodes, tree.nodes)):
+        return "the printed result does not parse to the tree that was printed"
     return None
 
 

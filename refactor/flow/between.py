@@ -5,7 +5,6 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from refactor.context import Unknown
@@ -248,16 +247,15 @@ def brings_sources(reading: StageReading, node: Instruction) -> bool:
     return node.keyword in {"COPY", "ADD"} and any(_has_sources(reading, one) for one in reading.copied_by(node))
 
 
-@lru_cache(maxsize=1)
-def _sources_copied(reading: StageReading) -> tuple[Copied, ...]:
-    return tuple(copied for copied in reading.copies if copied.is_folder or copied.source.endswith(_SOURCE_SUFFIXES))
-
-
 def first_sources(reading: StageReading, step: Step, manifests: Sequence[str]) -> Instruction | None:
     """The first copy of sources before the install, None where only manifests are copied before it."""
     wanted = set(manifests)
     position = reading.position(step.node)
-    for copied in _sources_copied(reading):
+    sources = reading.remember(
+        "copies of sources",
+        lambda: [one for one in reading.copies if one.is_folder or one.source.endswith(_SOURCE_SUFFIXES)],
+    )
+    for copied in sources:
         if reading.position(copied.node) > position:
             break
         if copied.is_folder:

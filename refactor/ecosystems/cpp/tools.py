@@ -120,15 +120,13 @@ def _cmake(call: Invocation) -> Effect | None:
 def _why_downloaded(call: Invocation) -> str | None:
     """Sources of others, that a RUN fetches: what is built, where it goes and what it links is said in them alone."""
     reading = call.reading
-    first = reading.facts.get("first download of sources")
-    if first is None:
-        first = reading.facts["first download of sources"] = next(
-            (reading.position(step.node) for step in reading.runs if any(map(_fetches_sources, step.commands))),
-            len(reading.steps),
-        )
-    if not isinstance(first, int) or first > reading.position(call.step.node) or first == len(reading.steps):
+    first = reading.remember(
+        "first download of sources",
+        lambda: next((step for step in reading.runs if any(map(_fetches_sources, step.commands))), None),
+    )
+    if first is None or reading.position(first.node) > reading.position(call.step.node):
         return None
-    line = reading.file.line_of(reading.steps[first].node)
+    line = reading.file.line_of(first.node)
     return (
         f"line {line} downloads sources: what is made of them, where that goes and which libraries it links stands in"
         " them alone (copy what `make install` puts there, and the libraries that `ldd` shows, by hand)"

@@ -42,15 +42,17 @@ def _stage(reading: StageReading) -> GoStage:
 
 def _binaries(reading: StageReading) -> Mapping[int, tuple[str, ...]] | Refused:
     """The paths of the programs that a stage makes, by the command that makes them."""
-    known = reading.facts.get("go binaries")
-    if isinstance(known, Refused | dict):
-        return known
-    made = _stage(reading).binaries()
+    return reading.remember("go binaries", lambda: _binaries_of(_stage(reading)))
+
+
+def _binaries_of(stage: GoStage) -> Mapping[int, tuple[str, ...]] | Refused:
+    made = stage.binaries()
+    if isinstance(made, Refused):
+        return made
     found: dict[int, tuple[str, ...]] = {}
-    for one in made if not isinstance(made, Refused) else ():
+    for one in made:
         found[id(one.go.command)] = (*found.get(id(one.go.command), ()), one.path)
-    reading.facts["go binaries"] = made if isinstance(made, Refused) else found
-    return made if isinstance(made, Refused) else found
+    return found
 
 
 __all__ = ["effect"]

@@ -61,14 +61,14 @@ def _build(call: Invocation) -> Effect:
 
 def _builds(reading: StageReading) -> Mapping[int, tuple[Built, ...]]:
     """The builds of a stage by the command that they come from."""
-    found: dict[int, tuple[Built, ...]] = {}
-    known = reading.facts.get("node builds")
-    if isinstance(known, dict):
-        return known
-    for _, command, built in kind_of(reading, Layout.of(reading)).builds:
-        found[id(command)] = (*found.get(id(command), ()), built)
-    reading.facts["node builds"] = found
-    return found
+
+    def found() -> dict[int, tuple[Built, ...]]:
+        builds: dict[int, tuple[Built, ...]] = {}
+        for _, command, built in kind_of(reading, Layout.of(reading)).builds:
+            builds[id(command)] = (*builds.get(id(command), ()), built)
+        return builds
+
+    return reading.remember("node builds", found)
 
 
 __all__ = ["effect"]

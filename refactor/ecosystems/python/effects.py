@@ -52,12 +52,11 @@ def _django(call: Invocation) -> Effect | None:
 
 
 def _installs(reading: StageReading) -> dict[int, ReadInstall]:
-    known = reading.facts.get("python effects")
-    if not isinstance(known, dict):
-        found = read_installs(PythonStage.of(reading))
-        known = {id(one.act.command): one for one in found if isinstance(one, ReadInstall)}
-        reading.facts["python effects"] = known
-    return known
+    def found() -> dict[int, ReadInstall]:
+        installs = read_installs(PythonStage.of(reading))
+        return {id(one.act.command): one for one in installs if isinstance(one, ReadInstall)}
+
+    return reading.remember("python effects", found)
 
 
 def _packages(call: Invocation, package: PackageCall | None) -> tuple[Path, ...]:

@@ -46,15 +46,13 @@ class ReadInstall(NamedTuple):
 
 def read_installs(stage: PythonStage) -> tuple[ReadInstall | tuple[Act, Refused], ...]:
     """All installations of the stage in order, each read or refused by name."""
-    known = stage.reading.facts.get("python-installs")
-    if isinstance(known, tuple):
-        return known
-    found: list[ReadInstall | tuple[Act, Refused]] = []
+    return stage.reading.remember("python installs", lambda: tuple(_read_all(stage)))
+
+
+def _read_all(stage: PythonStage) -> Iterator[ReadInstall | tuple[Act, Refused]]:
     for act in stage.installs:
         answer = _read(stage, act)
-        found.append((act, answer) if isinstance(answer, Refused) else answer)
-    stage.reading.facts["python-installs"] = tuple(found)
-    return tuple(found)
+        yield (act, answer) if isinstance(answer, Refused) else answer
 
 
 def _read(stage: PythonStage, act: Act) -> ReadInstall | Refused:
