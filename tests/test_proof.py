@@ -874,3 +874,23 @@ def test_a_program_that_compiles_first_may_take_its_time_to_end(app: Path) -> No
     assert proof.verdict is Verdict.PROVED, proof.problems
     assert proof.before.outcome is not None
     assert proof.before.outcome.kind == "exit"
+
+
+def test_a_container_that_ends_at_the_first_look_says_nothing_about_ways_into_the_next() -> None:
+    class Ending(PaperEngine):
+        """Says once that the process runs, and it is gone by the time that its network is looked for."""
+
+        looks = 0
+
+        def state(self, container: str) -> State:
+            self.looks += 1
+            gone = 2**22 + 1  # above pid_max of Linux
+            return State(True, 0, gone, False, "") if self.looks == 1 else super().state(container)
+
+    engine = Ending()
+    engine.images["i"] = FAT
+    starter = Starter(engine, "r", ProbeOptions(), Tools("i"))
+    assert starter.observe("i", Configuration(exposed=frozenset({"80/tcp"}))).kind == "exit"
+    assert [request.published for request in engine.started] == [()]
+    starter.observe("i", Configuration(exposed=frozenset({"80/tcp"})))
+    assert [request.published for request in engine.started] == [(), ()]

@@ -181,15 +181,19 @@ class Starter:
         )
         return tuple(dict.fromkeys([*exposed, *(int(port) for port in checked)]))
 
-    def reach(self, container: str, state: State) -> Reach:
-        """The way into a container's network. Raises :class:`_NeedsPublishing` where it has to be made at
-        its start."""
+    def reach(self, container: str, state: State) -> Reach | None:
+        """The way into a container's network, None where the container has ended meanwhile. Raises
+        :class:`_NeedsPublishing` where the way has to be made at its start."""
         if self._is_published:
             return Published(self.engine, container)
         found = Namespace.open(state.pid, container) or Helper.open(
             self.engine, container, self.tools.image, dict(self.tools.programs), self.run
         )
         if found is None:
+            # Nobody gets into a container that is just ending: that says nothing about the way into the next one.
+            time.sleep(_POLL)
+            if not self.engine.state(container).is_running:
+                return None
             if self.engine.name == "buildah":
                 raise EngineProblem(
                     "buildah reaches a container's port as root only; use docker or podman, or run as root"
@@ -254,6 +258,8 @@ class _Observation:
             return None
         if self.reach is None:
             self.reach = self.starter.reach(self.container, state)
+        if self.reach is None:
+            return None
         listening = self.reach.listening()
         for port in self._ports(listening):
             outcome = self._ask(port)
