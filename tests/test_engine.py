@@ -136,16 +136,23 @@ def test_the_graph_predicts_what_an_edit_builds_again(engine: Engine, name: str,
     source = next(one for one in files if one.endswith(suffixes) and EDITED[name] in (folder / one).read_text())
     said = sorted(step.text for step in flow_of(parse(path.read_bytes()), context).reached(source))
     tag = f"edit-{name}-{version}"
-    built = engine.build(request(folder, tag))
-    if built.problem is not None:
-        pytest.skip(f"{name} cannot be built here: {built.problem}")
-    # Words of this run alone: an engine that has seen the same edit before has its steps in the cache.
-    edited = (folder / source).read_text().replace(EDITED[name], f"{EDITED[name]} {uuid.uuid4().hex}")
-    (folder / source).write_text(edited)
-    built = engine.build(request(folder, tag))
+    unedited = (folder / source).read_text()
+    # An engine that is short of disk throws away what it has just built (BuildKit's garbage collection), and builds it
+    # again at the next edit. So an answer that differs is asked for once more: a wrong prediction stays wrong.
+    for _ in range(3):
+        (folder / source).write_text(unedited)
+        built = engine.build(request(folder, tag))
+        if built.problem is not None:
+            pytest.skip(f"{name} cannot be built here: {built.problem}")
+        # Words of this run alone: an engine that has seen the same edit before has its steps in the cache.
+        (folder / source).write_text(unedited.replace(EDITED[name], f"{EDITED[name]} {uuid.uuid4().hex}"))
+        built = engine.build(request(folder, tag))
+        assert built.problem is None
+        ran = sorted(" ".join(step.text.split()) for step in built.steps if not step.is_cached)
+        if ran == said:
+            break
     engine.remove_image(f"dockerfix-proof:{tag}")
-    assert built.problem is None
-    assert said == sorted(" ".join(step.text.split()) for step in built.steps if not step.is_cached)
+    assert said == ran
 
 
 def corpus_files() -> list[Path]:
