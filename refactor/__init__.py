@@ -8,6 +8,105 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+# From the lowest room up: begun at the top, imports stand in imports a hundred frames deep, for which Python 3.11
+# asks the operating system for memory again and again.
+# isort: off
+from refactor.syntax import (
+    Dockerfile as Dockerfile,
+    Edit as Edit,
+    Heredoc as Heredoc,
+    InsertAfter as InsertAfter,
+    InsertBefore as InsertBefore,
+    Instruction as Instruction,
+    MoveAfter as MoveAfter,
+    MoveBefore as MoveBefore,
+    Problem as Problem,
+    Remove as Remove,
+    Replace as Replace,
+    Stage as Stage,
+    Trivia as Trivia,
+    is_same_word as is_same_word,
+    parse as parse,
+    stage_references as stage_references,
+    with_stage_reference as with_stage_reference,
+)
+from refactor.shell import (
+    CACHE_PLACES as CACHE_PLACES,
+    CACHES as CACHES,
+    SHELL_BUILTINS as SHELL_BUILTINS,
+    SYSTEM_MANAGERS as SYSTEM_MANAGERS,
+    Command as Command,
+    Files as Files,
+    PackageCall as PackageCall,
+    ShellScript as ShellScript,
+    Word as Word,
+    asks as asks,
+    changes_shell as changes_shell,
+    files_of as files_of,
+    installer as installer,
+    is_cleaned as is_cleaned,
+    is_cleaning as is_cleaning,
+    only_cleans as only_cleans,
+    package_call as package_call,
+    package_calls as package_calls,
+    read as read,
+    why_not_one_list as why_not_one_list,
+)
+from refactor.context import (
+    BuildContext as BuildContext,
+    Unknown as Unknown,
+)
+from refactor.images import (
+    BaseImage as BaseImage,
+    is_known_tag as is_known_tag,
+    lookup as lookup,
+    moves as moves,
+    parse_reference as parse_reference,
+    why_windows as why_windows,
+    with_version as with_version,
+)
+from refactor.images.retired import (
+    end_of as end_of,
+    kept_line as kept_line,
+    next_debian as next_debian,
+    release_end as release_end,
+    repository_end as repository_end,
+    version_end as version_end,
+)
+from refactor.flow import (
+    SECRET_NAME as SECRET_NAME,
+    Move as Move,
+    Token as Token,
+    first_sources as first_sources,
+    goes_first as goes_first,
+    is_token as is_token,
+    is_within as is_within,
+    leaked as leaked,
+    may_leak as may_leak,
+    tokens as tokens,
+    why_no_sources as why_no_sources,
+)
+from refactor.flow.independent import (
+    are_apart as are_apart,
+    commits_to as commits_to,
+    copies_apart as copies_apart,
+    only_installs as only_installs,
+)
+from refactor.ecosystems import (
+    Copied as Copied,
+    Ecosystem as Ecosystem,
+    Foreign as Foreign,
+    Refused as Refused,
+    StageReading as StageReading,
+    Start as Start,
+    Step as Step,
+    flow_of as flow_of,
+    foreign as foreign,
+    join as join,
+    program_of as program_of,
+    recognise as recognise,
+    version_named as version_named,
+)
 from refactor.codemod import (
     Aspect as Aspect,
     Body as Body,
@@ -32,43 +131,6 @@ from refactor.codemod import (
     why_lists_needed_above as why_lists_needed_above,
     why_not_posix as why_not_posix,
 )
-from refactor.context import (
-    BuildContext as BuildContext,
-    Deployment as Deployment,
-    History as History,
-    Unknown as Unknown,
-)
-from refactor.ecosystems import (
-    Assets as Assets,
-    BuiltStart as BuiltStart,
-    Copied as Copied,
-    Crossing as Crossing,
-    DirectStart as DirectStart,
-    Ecosystem as Ecosystem,
-    Foreign as Foreign,
-    Install as Install,
-    Instead as Instead,
-    Pruned as Pruned,
-    Refused as Refused,
-    Rewrite as Rewrite,
-    Slim as Slim,
-    SplitPlan as SplitPlan,
-    StageReading as StageReading,
-    Start as Start,
-    StaticSite as StaticSite,
-    Step as Step,
-    Written as Written,
-    flow_of as flow_of,
-    foreign as foreign,
-    join as join,
-    program_of as program_of,
-    recognise as recognise,
-    version_named as version_named,
-)
-from refactor.ecosystems.compile_caches import (
-    CompileCache as CompileCache,
-    compile_caches as compile_caches,
-)
 from refactor.engine.change import (
     Change as Change,
 )
@@ -78,94 +140,7 @@ from refactor.engine.fix import (
 from refactor.engine.selection import (
     UnknownCodemod as UnknownCodemod,
 )
-from refactor.flow import (
-    SECRET_NAME as SECRET_NAME,
-    Move as Move,
-    Token as Token,
-    first_sources as first_sources,
-    follows_its_words as follows_its_words,
-    goes_first as goes_first,
-    installs_as_root as installs_as_root,
-    is_token as is_token,
-    is_within as is_within,
-    leaked as leaked,
-    may_leak as may_leak,
-    named as named,
-    tokens as tokens,
-    unseen_copies as unseen_copies,
-    why_no_sources as why_no_sources,
-    why_not_seen as why_not_seen,
-    why_root as why_root,
-)
-from refactor.flow.independent import (
-    are_apart as are_apart,
-    commits_to as commits_to,
-    copies_apart as copies_apart,
-    only_installs as only_installs,
-)
-from refactor.images import (
-    BaseImage as BaseImage,
-    ask_registry as ask_registry,
-    is_known_tag as is_known_tag,
-    lookup as lookup,
-    moves as moves,
-    parse_reference as parse_reference,
-    why_windows as why_windows,
-    with_version as with_version,
-)
-from refactor.images.retired import (
-    end_of as end_of,
-    kept_line as kept_line,
-    next_debian as next_debian,
-    release_end as release_end,
-    repository_end as repository_end,
-    version_end as version_end,
-)
-from refactor.shell import (
-    CACHE_PLACES as CACHE_PLACES,
-    CACHES as CACHES,
-    SHELL_BUILTINS as SHELL_BUILTINS,
-    SYSTEM_MANAGERS as SYSTEM_MANAGERS,
-    Command as Command,
-    Files as Files,
-    PackageCall as PackageCall,
-    ShellScript as ShellScript,
-    Word as Word,
-    asks as asks,
-    changes_shell as changes_shell,
-    earnest as earnest,
-    files_of as files_of,
-    has_pipe as has_pipe,
-    installer as installer,
-    is_cleaned as is_cleaned,
-    is_cleaning as is_cleaning,
-    only_cleans as only_cleans,
-    package_call as package_call,
-    package_calls as package_calls,
-    read as read,
-    why_not_one_list as why_not_one_list,
-    why_not_pipefail as why_not_pipefail,
-    why_other_in_bash as why_other_in_bash,
-)
-from refactor.syntax import (
-    Dockerfile as Dockerfile,
-    Edit as Edit,
-    Heredoc as Heredoc,
-    InsertAfter as InsertAfter,
-    InsertBefore as InsertBefore,
-    Instruction as Instruction,
-    MoveAfter as MoveAfter,
-    MoveBefore as MoveBefore,
-    Problem as Problem,
-    Remove as Remove,
-    Replace as Replace,
-    Stage as Stage,
-    Trivia as Trivia,
-    is_same_word as is_same_word,
-    parse as parse,
-    stage_references as stage_references,
-    with_stage_reference as with_stage_reference,
-)
+# isort: on
 
 __version__ = "0.1.0"
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from refactor import parse
-from refactor.context import BuildContext, Deployment
-from refactor.context.deployment import Mount, Service
+from refactor.context import BuildContext
+from refactor.context.deployment import Deployment, Mount, Service
 from refactor.ecosystems import StageReading
 from refactor.ecosystems.deployed import other_start, starts_same
 from refactor.engine.contexts import ContextFinder

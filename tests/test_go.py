@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from refactor import BuildContext, Settings, fix
-from refactor.context import Deployment
-from refactor.context.deployment import Service
+from refactor.context.deployment import Deployment, Service
 from refactor.ecosystems.go.source import is_built, read_source
 from refactor.ecosystems.go.values import Evaluator, Program, Text
 from refactor.engine.change import Change

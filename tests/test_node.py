@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from refactor import BuildContext, Refused, Rewrite, Slim, StageReading, Written, fix, parse
+from refactor import BuildContext, Refused, StageReading, fix, parse
 from refactor.codemod import Settings
-from refactor.ecosystems import Install
+from refactor.ecosystems.answers import Install, Rewrite, Slim, Written
 from refactor.ecosystems.node import Node
 from refactor.ecosystems.node.programs import Ran
 from refactor.ecosystems.node.sources import facts_of

@@ -7,7 +7,8 @@ import subprocess
 
 import pytest
 
-from refactor.shell import earnest, read, why_not_pipefail, why_other_in_bash
+from refactor.shell import read
+from refactor.shell.pipes import earnest, why_not_pipefail, why_other_in_bash
 
 FAILS_BY_ITSELF = [
     "cat /etc/passwd | grep nobody-of-that-name | wc -l",

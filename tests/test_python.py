@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from refactor import BuildContext, Settings, StageReading, fix, parse, written_by_shell
-from refactor.ecosystems.ecosystem import Install, Rewrite
+from refactor.ecosystems.answers import Install, Rewrite
 from refactor.ecosystems.python import Python
 from refactor.ecosystems.python.production import poetry_version
 from refactor.ecosystems.python.stage import Action, PythonStage, distribution_name

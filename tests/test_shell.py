@@ -13,7 +13,7 @@ from hypothesis import Phase, example, given, settings, strategies as st
 from refactor.shell import Command, ShellScript, read
 from refactor.shell.command import literal
 from refactor.shell.fast import read_fast
-from refactor.shell.reader import read_tree
+from refactor.shell.grammar import read_tree
 
 SHELLS = [shell for shell in ("dash", "bash", "busybox") if shutil.which(shell)]
 

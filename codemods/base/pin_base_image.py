@@ -18,7 +18,6 @@ from refactor import (
     Safety,
     Stage,
     StageReading,
-    ask_registry,
     is_known_tag,
     leaves,
     moves,
@@ -210,6 +209,8 @@ class PinBaseImage(Codemod):
                 f"the tag of {stage.image} is written with build arguments, {reference} as they stand",
                 f"give the build argument the default {named.version}",
             )
+        from refactor import ask_registry
+
         pinned = with_version(image, named.version)
         digest = ask_registry(pinned)
         if digest == "" or (digest is None and not is_known_tag(pinned)):
@@ -225,6 +226,8 @@ class PinBaseImage(Codemod):
 
 
 def _with_digest(stage: Stage, reference: str) -> Finding | Refusal:
+    from refactor import ask_registry
+
     if stage.image != reference:
         return refuse(stage.from_, f"{stage.image} is written with build arguments: its digest changes with them")
     digest = ask_registry(reference)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from refactor import (
     Aspect,
@@ -15,16 +16,17 @@ from refactor import (
     Refused,
     Replace,
     Safety,
-    Slim,
     StageReading,
     foreign,
     leaves,
-    named,
     program_of,
     recognise,
     refuse,
     rewrites,
 )
+
+if TYPE_CHECKING:
+    from refactor import Slim
 
 BUILDS = frozenset({"fat", "jdk", "jdk-alpine", "sdk"})
 """Variants that carry what builds programs, beside what runs them."""
@@ -235,7 +237,7 @@ class UseSlimBase(Codemod):
                 stage.from_, f"the build context is not known: {context.why_unknown}", "name it with --context"
             )
             return
-        from refactor import variant_reference
+        from refactor import named, variant_reference
 
         slim = variant_reference(reading, variant)
         if isinstance(slim, Refused):

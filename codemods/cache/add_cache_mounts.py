@@ -10,7 +10,6 @@ from refactor import (
     BuildContext,
     Codemod,
     Command,
-    CompileCache,
     Dockerfile,
     Finding,
     Instruction,
@@ -21,8 +20,8 @@ from refactor import (
     Safety,
     StageReading,
     body_of,
-    compile_caches,
     leaves,
+    recognise,
     refuse,
     rewrites,
     why_lists_needed,
@@ -318,7 +317,7 @@ class AddCacheMounts(Codemod):
     def find(self, file: Dockerfile, context: BuildContext) -> Iterator[Finding | Refusal]:
         for stage in file.stages:
             reading = StageReading.of(file, stage, context)
-            found = _compiled(reading)
+            found = _compiled(reading) if recognise(reading) else []
             if self.option("downloads"):
                 found = _together(found, _downloaded(reading))
             why = self._why_not_mounted(file, context) if any(one.mounts for one in found) else None
@@ -356,6 +355,8 @@ class _Run:
 
 
 def _compiled(reading: StageReading) -> list[_Run]:
+    from refactor import CompileCache, compile_caches
+
     runs: dict[Instruction, _Run] = {}
     for cache in compile_caches(reading):
         node = cache.step.node if isinstance(cache, CompileCache) else cache[0].node

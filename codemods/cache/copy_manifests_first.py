@@ -6,6 +6,7 @@ import posixpath
 import re
 from collections.abc import Iterator, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from refactor import (
     Aspect,
@@ -13,7 +14,6 @@ from refactor import (
     Codemod,
     Dockerfile,
     Finding,
-    Install,
     Instruction,
     Move,
     Phase,
@@ -34,6 +34,9 @@ from refactor import (
     rewrites,
     why_no_sources,
 )
+
+if TYPE_CHECKING:
+    from refactor import Install
 
 Node = Instruction | Trivia
 NEEDED_TO_DOWNLOAD = (
@@ -321,16 +324,18 @@ class CopyManifestsFirst(Codemod):
             other = None if languages else foreign(reading)
             if other and other.build and first_sources(reading, other.build, ()) is not None:
                 yield refuse(other.build.node, *other.refused)
-            for language in languages:
-                for install in language.installs(reading):
-                    if isinstance(install, Install):
-                        broad = first_sources(reading, install.step, install.manifests)
-                        if broad is not None:
-                            yield self._reorder(reading, install, broad)
-                            # The next pass sees the stage as it is then.
-                            return
-                    elif first_sources(reading, install[0], ()) is not None:
-                        yield refuse(install[0].node, install[1].because, install[1].hint)
+            installs = [one for language in languages for one in language.installs(reading)]
+            if installs:
+                from refactor import Install
+            for install in installs:
+                if isinstance(install, Install):
+                    broad = first_sources(reading, install.step, install.manifests)
+                    if broad is not None:
+                        yield self._reorder(reading, install, broad)
+                        # The next pass sees the stage as it is then.
+                        return
+                elif first_sources(reading, install[0], ()) is not None:
+                    yield refuse(install[0].node, install[1].because, install[1].hint)
 
     def _reorder(self, reading: StageReading, install: Install, broad: Instruction) -> Finding | Refusal:
         from refactor import taken_apart

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from refactor import (
     Aspect,
@@ -13,7 +14,6 @@ from refactor import (
     Finding,
     Instruction,
     Phase,
-    Pruned,
     Refusal,
     Refused,
     Remove,
@@ -28,6 +28,9 @@ from refactor import (
     refuse,
     rewrites,
 )
+
+if TYPE_CHECKING:
+    from refactor import Pruned
 
 Node = Instruction | Trivia
 SEEN_BY_RUN = frozenset({"ENV", "ARG", "WORKDIR", "USER", "SHELL"})
@@ -184,12 +187,15 @@ class PruneBesideBuild(Codemod):
             reading = StageReading.of(file, stage, context)
             for language in recognise(reading):
                 answer = language.pruned(reading)
-                if isinstance(answer, tuple) and not isinstance(answer, Pruned):
-                    yield refuse(answer[0].node, answer[1].because, answer[1].hint)
-                elif answer is not None:
+                if answer is None:
+                    continue
+                from refactor import Pruned
+
+                if isinstance(answer, Pruned):
                     yield self._taken_apart(reading, answer)
                     # The next round sees the stages as they are then.
                     return
+                yield refuse(answer[0].node, answer[1].because, answer[1].hint)
 
     def _taken_apart(self, reading: StageReading, answer: Pruned) -> Finding | Refusal:
         file, stage, node = reading.file, reading.stage, answer.step.node

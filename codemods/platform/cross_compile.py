@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from refactor import (
     Aspect,
     BuildContext,
     Codemod,
-    Crossing,
     Dockerfile,
     Edit,
     Finding,
@@ -27,6 +27,9 @@ from refactor import (
     rewrites,
     why_windows,
 )
+
+if TYPE_CHECKING:
+    from refactor import Crossing
 
 SERVER = {
     "go.mod": "module example.org/hello\n\ngo 1.22\n",
@@ -305,7 +308,7 @@ class CrossCompile(Codemod):
             why = answer if isinstance(answer, Refused) else self._why_not(reading, answer)
             if why is not None:
                 yield refuse(stage.from_, why.because, why.hint)
-            elif isinstance(answer, Crossing):
+            elif not isinstance(answer, Refused):
                 yield _finding(reading, answer)
 
     def _why_not(self, reading: StageReading, crossing: Crossing) -> Refused | None:

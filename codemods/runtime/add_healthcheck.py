@@ -23,7 +23,6 @@ from refactor import (
     recognise,
     refuse,
     rewrites,
-    why_not_seen,
     why_windows,
 )
 
@@ -401,6 +400,8 @@ def _place(reading: StageReading) -> Instruction | None:
 
 
 def _serving(reading: StageReading) -> Serving | Refused:
+    from refactor import why_not_seen
+
     context = reading.context
     if context.why_unknown is not None:
         return Refused(f"the build context is not known: {context.why_unknown}", "name it with --context")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from refactor import (
     Aspect,
@@ -15,7 +16,6 @@ from refactor import (
     Phase,
     Refusal,
     Replace,
-    Rewrite,
     Safety,
     StageReading,
     foreign,
@@ -24,6 +24,9 @@ from refactor import (
     refuse,
     rewrites,
 )
+
+if TYPE_CHECKING:
+    from refactor import Rewrite
 
 MANIFEST = '{"name": "a", "version": "1.0.0", "dependencies": {"express": "^4.0.0"}}'
 LOCK = (
@@ -157,12 +160,14 @@ class InstallProductionDependencies(Codemod):
             other = None if languages else foreign(reading)
             if other and any(call.action == "install" and call.manager in WITH_GROUPS for _, call in reading.calls):
                 yield refuse((other.build or reading.steps[0]).node, *other.refused)
-            for language in languages:
-                for answer in language.production_install(reading):
-                    if isinstance(answer, Rewrite):
-                        rewritten.setdefault(answer.step.node, []).append(answer)
-                    else:
-                        yield refuse(answer[0].node, answer[1].because, answer[1].hint)
+            answers = [answer for language in languages for answer in language.production_install(reading)]
+            if answers:
+                from refactor import Rewrite
+            for answer in answers:
+                if isinstance(answer, Rewrite):
+                    rewritten.setdefault(answer.step.node, []).append(answer)
+                else:
+                    yield refuse(answer[0].node, answer[1].because, answer[1].hint)
             for node, rewrites_ in rewritten.items():
                 yield Finding(
                     node,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from refactor import (
     Aspect,
@@ -24,16 +25,15 @@ from refactor import (
     Safety,
     StageReading,
     Trivia,
-    Written,
-    installs_as_root,
     leaves,
     recognise,
     refuse,
     rewrites,
-    why_not_seen,
-    why_root,
     why_windows,
 )
+
+if TYPE_CHECKING:
+    from refactor import Written
 
 UID = 10001
 """Fixed, so that volumes keep their owner from build to build; above the range that distributions hand out."""
@@ -497,6 +497,8 @@ class RunAsUser(Codemod):
 
 
 def _answer(reading: StageReading, is_docker: bool) -> Finding | Refused:
+    from refactor import why_not_seen, why_root
+
     context = reading.context
     if context.why_unknown is not None:
         return Refused(f"the build context is not known: {context.why_unknown}", "name it with --context")
@@ -506,7 +508,7 @@ def _answer(reading: StageReading, is_docker: bool) -> Finding | Refused:
 
 def _written(reading: StageReading) -> Written | Refused:
     """What all languages and the shell part of the start command write."""
-    from refactor import written_by_shell
+    from refactor import Written, written_by_shell
 
     answers: list[Written] = []
     for language in recognise(reading):
@@ -562,7 +564,7 @@ def _numeric(reading: StageReading) -> Finding | Refused | None:
 
 
 def _add_user(reading: StageReading, written: Written, is_docker: bool) -> Finding | Refused:
-    from refactor import above_sources, first_volume, head_anchor, ownership, place_of_user
+    from refactor import above_sources, first_volume, head_anchor, installs_as_root, ownership, place_of_user
 
     file, image = reading.file, reading.image
     user, creation, owners = _user(image)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from refactor import (
     Aspect,
-    Assets,
     BuildContext,
     Codemod,
     Dockerfile,
@@ -27,6 +27,9 @@ from refactor import (
     refuse,
     rewrites,
 )
+
+if TYPE_CHECKING:
+    from refactor import Assets
 
 Node = Instruction | Trivia
 Edit = InsertBefore | Remove | Replace

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from refactor import (
     Aspect,
@@ -13,7 +14,6 @@ from refactor import (
     Phase,
     Refusal,
     Replace,
-    Rewrite,
     Safety,
     StageReading,
     leaves,
@@ -21,6 +21,9 @@ from refactor import (
     refuse,
     rewrites,
 )
+
+if TYPE_CHECKING:
+    pass
 
 PACKAGE = '{"name": "a", "version": "1.0.0", "scripts": {"prepare": "node build.js"}, "dependencies": {"sharp": "1"}}'
 LOCK = (
@@ -110,18 +113,20 @@ class PartOwnScripts(Codemod):
     def find(self, file: Dockerfile, context: BuildContext) -> Iterator[Finding | Refusal]:
         for stage in file.stages:
             reading = StageReading.of(file, stage, context)
-            for language in recognise(reading):
-                for answer in language.own_scripts(reading):
-                    if not isinstance(answer, Rewrite):
-                        yield refuse(answer[0].node, answer[1].because, answer[1].hint)
-                        continue
-                    node = answer.step.node
-                    yield Finding(
-                        node,
-                        f"run the project's own scripts after the install: `{answer.text}`",
-                        [Replace(node, [node.splice([(*answer.command.span, answer.text)])])],
-                        why="the install itself no longer needs the sources",
-                        evidence=answer.evidence,
-                    )
-                    # Spans of a second one in the same RUN would have moved.
-                    return
+            answers = [answer for language in recognise(reading) for answer in language.own_scripts(reading)]
+            if answers:
+                from refactor import Rewrite
+            for answer in answers:
+                if not isinstance(answer, Rewrite):
+                    yield refuse(answer[0].node, answer[1].because, answer[1].hint)
+                    continue
+                node = answer.step.node
+                yield Finding(
+                    node,
+                    f"run the project's own scripts after the install: `{answer.text}`",
+                    [Replace(node, [node.splice([(*answer.command.span, answer.text)])])],
+                    why="the install itself no longer needs the sources",
+                    evidence=answer.evidence,
+                )
+                # Spans of a second one in the same RUN would have moved.
+                return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from refactor import (
     Aspect,
@@ -23,13 +24,15 @@ from refactor import (
     Replace,
     Safety,
     StageReading,
-    StaticSite,
     Trivia,
     leaves,
     recognise,
     refuse,
     rewrites,
 )
+
+if TYPE_CHECKING:
+    from refactor import StaticSite
 
 FIRST_FREE_PORT = 1024
 USER = "101"

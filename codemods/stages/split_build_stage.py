@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from refactor import (
     Aspect,
@@ -11,7 +12,6 @@ from refactor import (
     Dockerfile,
     Ecosystem,
     Finding,
-    Instead,
     Instruction,
     Option,
     Phase,
@@ -20,7 +20,6 @@ from refactor import (
     Remove,
     Replace,
     Safety,
-    SplitPlan,
     Stage,
     StageReading,
     Trivia,
@@ -30,6 +29,9 @@ from refactor import (
     refuse,
     rewrites,
 )
+
+if TYPE_CHECKING:
+    from refactor import Instead, SplitPlan
 
 Node = Instruction | Trivia
 Entry = Instruction | str
@@ -400,7 +402,7 @@ class SplitBuildStage(Codemod):
         language, plan = plans[0]
         if isinstance(plan, Refused):
             yield refuse(stage.from_, plan.because, plan.hint)
-        elif isinstance(plan, SplitPlan):
+        elif plan is not None:
             tests = self._tests(reading, language, plan) if self.option("test-stage") else ()
             yield self._finding(file, stage, plan, tests)
 
@@ -415,6 +417,8 @@ class SplitBuildStage(Codemod):
         return language.tests(reading, plan)
 
     def _finding(self, file: Dockerfile, stage: Stage, plan: SplitPlan, tests: tuple[Entry, ...] | Refused) -> Finding:
+        from refactor import Instead
+
         may_change = set()
         if plan.sets_user:
             # A runner without a shell gets its user here, as no RUN can make one there.
@@ -458,6 +462,8 @@ def _are_helpers(
 
 def _render(file: Dockerfile, stage: Stage, plan: SplitPlan, tests: Sequence[Entry]) -> list[Node]:
     """The nodes of both stages; each instruction keeps the comments above it, the blank lines before it stay."""
+    from refactor import Instead
+
     leading, trailing = _trivia_before(stage)
     platform = f"--platform={stage.platform} " if stage.platform else ""
     image = plan.builder_image or stage.image

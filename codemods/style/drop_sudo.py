@@ -23,7 +23,6 @@ from refactor import (
     StageReading,
     body_of,
     changes_shell,
-    follows_its_words,
     leaves,
     refuse,
     rewrites,
@@ -279,6 +278,8 @@ def _drop(reading: StageReading, body: Body, command: Command) -> _Drop | str:
 
 def _judged(reading: StageReading, body: Body, name: str, before: set[str], hidden: str) -> tuple[Safety, str]:
     """``before`` are variables that the shell is given for this command, ``hidden`` those that sudo keeps from it."""
+    from refactor import follows_its_words
+
     image = reading.image
     of_image = image.env.items() if image is not None else ()
     names = {*reading.file.environment(body.node), *before, *(key for key, value in of_image if value != _SECURE_PATH)}

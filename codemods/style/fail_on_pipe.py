@@ -25,15 +25,11 @@ from refactor import (
     ShellScript,
     Stage,
     StageReading,
-    earnest,
-    has_pipe,
     leaves,
     refuse,
     rewrites,
     script_of,
     shell_at,
-    why_not_pipefail,
-    why_other_in_bash,
 )
 
 SH = ("/bin/sh", "-c")
@@ -243,6 +239,8 @@ class FailOnPipe(Codemod):
     )
 
     def find(self, file: Dockerfile, context: BuildContext) -> Iterator[Finding | Refusal]:
+        from refactor import earnest, has_pipe
+
         is_every = self.option("pipes") == "all"
         for stage in file.stages:
             reading = StageReading.of(file, stage, context)
@@ -321,6 +319,8 @@ def _listed(words: Sequence[str]) -> str:
 
 def _why_not(reading: StageReading, shells: _Shells, node: Instruction) -> str | None:
     """Why a RUN does not do the same in the new shell where all goes well."""
+    from refactor import why_not_pipefail, why_other_in_bash
+
     script = script_of(reading.file, node)
     if isinstance(script, str):
         return script

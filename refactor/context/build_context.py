@@ -14,10 +14,8 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
-from refactor.context.deployment import Deployment
 from refactor.context.dockerignore import BadPattern, DockerIgnore, clean, match
 from refactor.context.facts import Unknown
-from refactor.context.history import History
 from refactor.context.storage import (
     MAX_ENTRIES,
     MAX_WEIGHED,
@@ -32,6 +30,9 @@ from refactor.context.storage import (
 )
 
 if TYPE_CHECKING:
+    from refactor.context.deployment import Deployment
+    from refactor.context.history import History
+
     _T = TypeVar("_T")
     _P = ParamSpec("_P")
 
@@ -84,7 +85,7 @@ class BuildContext:
         self.root = self.top = root
         self._edits: dict[str, bytes] = {}
         self._deployment: Deployment | Callable[[], Deployment] | None = None
-        self._history: History | Callable[[], History] = History()
+        self._history: History | Callable[[], History] | None = None
         self._source = source
         self._why_unknown = why_unknown
         self._dockerfile = dockerfile
@@ -193,14 +194,16 @@ class BuildContext:
 
         In memory: what the files themselves say. On disk the caller knows where the repository begins, and sets it.
         """
-        if self._deployment is None:
-            self._deployment = Deployment()
-            if isinstance(self._source, Memory):
-                from refactor.context.repository import Repository
+        found = self._deployment
+        if found is None and isinstance(self._source, Memory):
+            from refactor.context.repository import Repository
 
-                self._deployment = Repository(self._source).deployment(self.dockerfile or "Dockerfile", "")
-        elif not isinstance(self._deployment, Deployment):
-            self._deployment = self._deployment()
+            found = Repository(self._source).deployment(self.dockerfile or "Dockerfile", "")
+        elif found is None:
+            from refactor.context.deployment import Deployment
+
+            found = Deployment()
+        self._deployment = found() if callable(found) else found
         return self._deployment
 
     @deployment.setter
@@ -211,8 +214,12 @@ class BuildContext:
     def history(self) -> History:
         """How often the files of the context changed; asked for at the first question. Empty where the caller gave
         none."""
-        if not isinstance(self._history, History):
-            self._history = self._history()
+        found = self._history
+        if found is None:
+            from refactor.context.history import History
+
+            found = History()
+        self._history = found() if callable(found) else found
         return self._history
 
     @history.setter

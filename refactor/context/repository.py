@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from refactor.context.compose import Built, read_compose
-from refactor.context.deployment import BAKE, COMPOSE_NAME, Deployment, Service
+from refactor.context.deployment import Deployment, Service
 from refactor.context.facts import Unknown
 from refactor.context.kubernetes import Container, is_manifest, read_manifest
+from refactor.context.names import BAKE, COMPOSE_NAME
 from refactor.context.pipelines import (
     ImageBuild,
     Use,

@@ -5,21 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from refactor.ecosystems import registry
-from refactor.ecosystems.ecosystem import (
-    Assets,
-    BuiltStart,
-    Crossing,
-    DirectStart,
-    Ecosystem,
-    Install,
-    Instead,
-    Pruned,
-    Rewrite,
-    Slim,
-    SplitPlan,
-    StaticSite,
-    Written,
-)
+from refactor.ecosystems.ecosystem import Ecosystem
 from refactor.ecosystems.foreign import Foreign, foreign
 from refactor.flow.reading import Copied, Refused, StageReading, Start, Step, join
 from refactor.images import why_windows
@@ -73,7 +59,7 @@ def program_of(reading: StageReading) -> tuple[str, ...] | Refused:
 
     Whoever says that no source does something has to have read these: an empty set proves nothing.
     """
-    from refactor.flow import why_not_seen
+    from refactor.flow.closure import why_not_seen
 
     reason = why_not_seen(reading)
     if reason is not None:
@@ -106,25 +92,13 @@ def version_named(reading: StageReading) -> Named | Refused | None:
 
 
 __all__ = [
-    "Assets",
-    "BuiltStart",
     "Copied",
-    "Crossing",
-    "DirectStart",
     "Ecosystem",
     "Foreign",
-    "Install",
-    "Instead",
-    "Pruned",
     "Refused",
-    "Rewrite",
-    "Slim",
-    "SplitPlan",
     "StageReading",
     "Start",
-    "StaticSite",
     "Step",
-    "Written",
     "ecosystems",
     "flow_of",
     "foreign",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from refactor.ecosystems.answers import Install
 from refactor.ecosystems.cache_places import target_of
 from refactor.ecosystems.compile_caches import CompileCache, compile_caches
-from refactor.ecosystems.ecosystem import Install
 from refactor.flow.reading import Refused, StageReading, Step
 from refactor.shell import Command
 

@@ -3,8 +3,7 @@
 # No text as annotations here: typing.NamedTuple would compile that of each field, at every start.
 from typing import NamedTuple
 
-from refactor.flow.reading import Refused, StageReading, Step, join
-from refactor.flow.user import is_within
+from refactor.flow.reading import Refused, StageReading, Step, is_within, join
 
 _HOMES = {"node": "/home/node", "gradle": "/home/gradle", "bun": "/home/bun", "ubuntu": "/home/ubuntu"}
 """Homes of users that official images bring, by their Dockerfiles."""

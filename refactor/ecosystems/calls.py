@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from refactor.context import BuildContext, Unknown
 from refactor.context.literals import is_test, paths_named
 from refactor.ecosystems.program import Program
-from refactor.flow.reading import Refused, join
-from refactor.flow.user import is_within
+from refactor.flow.reading import Refused, is_within, join
 
 if TYPE_CHECKING:
     from refactor.flow.effects import Invocation

@@ -14,8 +14,7 @@ from typing import NamedTuple
 
 from refactor.context import BuildContext
 from refactor.ecosystems.cache_places import Kept, Place, is_mounted as is_covered, place_of, target_of
-from refactor.flow.reading import Refused, StageReading, Step, join
-from refactor.flow.user import is_within
+from refactor.flow.reading import Refused, StageReading, Step, is_within, join
 from refactor.images import BaseImage
 from refactor.shell import Command, PackageCall
 from refactor.syntax import Dockerfile, Instruction, Stage
@@ -212,7 +211,8 @@ def _why_not_used(reading: StageReading, step: Step, manager: str, calls: Sequen
 
 def _why_in_a_layer(reading: StageReading, step: Step) -> Refused | None:
     """The dependencies are fetched and built in a layer of their own, which a mount would hide."""
-    from refactor.ecosystems import Install, recognise
+    from refactor.ecosystems import recognise
+    from refactor.ecosystems.answers import Install
 
     for language in recognise(reading):
         for install in language.installs(reading) if language.has_dependency_layers else ():

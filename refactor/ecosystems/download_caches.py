@@ -15,8 +15,7 @@ from refactor.context import Unknown
 from refactor.ecosystems.cache_places import Kept, Place, is_mounted, place_of
 from refactor.ecosystems.compile_caches import facts_of, why_not_shipped
 from refactor.ecosystems.registry import flow_of
-from refactor.flow.reading import Refused, StageReading, Step, join
-from refactor.flow.user import is_within
+from refactor.flow.reading import Refused, StageReading, Step, is_within, join
 from refactor.shell import DOCKER_CLEAN, Command, PackageCall, is_cleaning, package_call
 
 

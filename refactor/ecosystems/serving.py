@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from refactor.flow import Root, roots_of
 from refactor.flow.reading import Refused, StageReading
+from refactor.flow.roots import Root, roots_of
 
 _NAMES = "health healthz health-check healthcheck _health ping livez live readyz ready status".split()
 """The last part of a route that tells whether the program is well, the surest first."""

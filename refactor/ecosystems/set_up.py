@@ -7,8 +7,7 @@ import re
 from collections.abc import Collection
 
 from refactor.ecosystems import system
-from refactor.flow.reading import Refused, Step
-from refactor.flow.user import is_within
+from refactor.flow.reading import Refused, Step, is_within
 from refactor.shell import Command
 
 _ON_FILES = frozenset({"chmod", "chown", "chgrp", "touch", "ln", "install", "setcap"})

@@ -8,17 +8,17 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from refactor.ecosystems import registry, system
+from refactor.ecosystems.answers import SplitPlan
 from refactor.ecosystems.deployed import why_other_start
-from refactor.ecosystems.ecosystem import Ecosystem, SplitPlan
+from refactor.ecosystems.ecosystem import Ecosystem
 from refactor.ecosystems.program import Needs, Program, Runner, Sliced
 from refactor.ecosystems.set_up import repeated, works_on_files
 from refactor.ecosystems.split import Role, assemble, builder_name
 from refactor.flow.closure import why_unseen
 from refactor.flow.effects import SYSTEM, Path
-from refactor.flow.reading import Refused, StageReading, Step
+from refactor.flow.reading import Refused, StageReading, Step, is_within
 from refactor.flow.roots import SHELLS, Root, files_started
 from refactor.flow.shell_writes import QUIET
-from refactor.flow.user import is_within
 from refactor.images import lookup
 from refactor.once import cached_property
 from refactor.shell import Command

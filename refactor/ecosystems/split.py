@@ -10,7 +10,7 @@ import enum
 import re
 from collections.abc import Collection, Mapping, Sequence
 
-from refactor.ecosystems.ecosystem import Instead, SplitPlan
+from refactor.ecosystems.answers import Instead, SplitPlan
 from refactor.flow.reading import Refused, StageReading, Step
 from refactor.images import lookup
 from refactor.syntax import Instruction

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 
 from refactor.context import Unknown
 from refactor.ecosystems import registry
-from refactor.ecosystems.ecosystem import Ecosystem, Install, SplitPlan, Written
-from refactor.flow.places import direct_origins
+from refactor.ecosystems.ecosystem import Ecosystem
 from refactor.flow.reading import Refused, StageReading, Step
-from refactor.flow.roots import Root, places_of, roots_of
 
 if TYPE_CHECKING:
+    from refactor.ecosystems.answers import Install, SplitPlan, Written
     from refactor.ecosystems.program import Needs, Program, Runner
     from refactor.flow.effects import Effect, Invocation
     from refactor.flow.graph import Act, Flow
+    from refactor.flow.roots import Root
 
 _MAX_SOURCES = 5_000
 
@@ -53,6 +53,8 @@ class Language(Ecosystem):
 
     def roots(self, reading: StageReading) -> tuple[Root, ...] | Refused:
         """What a container starts. To be widened where the base image's own CMD starts programs of the language."""
+        from refactor.flow.roots import roots_of
+
         return roots_of(reading)
 
     def entry(self, root: Root) -> str | Refused | None:
@@ -83,6 +85,8 @@ class Language(Ecosystem):
     def recognises(self, reading: StageReading) -> bool:
         if reading.parent is None and not reading.copies_of_stages:
             return self._is_at_work(reading)
+        from refactor.flow.places import direct_origins
+
         # From the stages that it comes from on; each is asked once, and a chain of thousands needs no deep stack.
         name, waiting = f"{self.name} is at work", [reading]
         while waiting:
@@ -115,6 +119,8 @@ class Language(Ecosystem):
         return tuple(self._installs(reading))
 
     def _installs(self, reading: StageReading) -> Iterator[Install | tuple[Step, Refused]]:
+        from refactor.ecosystems.answers import Install
+
         flow = self.flow(reading)
         for step in flow.steps(reading):
             own = [act for act in step.acts if act.effect.by == self.name]
@@ -156,6 +162,7 @@ class Language(Ecosystem):
 
     def _program(self, reading: StageReading, root: Root, word: str) -> Program | Refused | None:
         from refactor.ecosystems.program import Program
+        from refactor.flow.roots import places_of
 
         flow = self.flow(reading)
         for place in places_of(reading, root, word):
@@ -205,6 +212,8 @@ class Language(Ecosystem):
         return tuple(found)
 
     def written(self, reading: StageReading) -> Written | Refused:
+        from refactor.ecosystems.answers import Written
+
         programs = self.programs_of(reading)
         if isinstance(programs, Refused):
             return programs

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from refactor.context import Unknown
 from refactor.context.literals import is_test
-from refactor.ecosystems.ecosystem import Instead, SplitPlan
+from refactor.ecosystems.answers import Instead, SplitPlan
 from refactor.flow.reading import Refused, StageReading
 from refactor.syntax import Instruction
 

@@ -6,8 +6,8 @@ import posixpath
 import re
 from collections.abc import Sequence
 
+from refactor.ecosystems.answers import Written
 from refactor.ecosystems.calls import Found
-from refactor.ecosystems.ecosystem import Written
 from refactor.ecosystems.program import Program
 from refactor.flow.closure import named
 from refactor.flow.reading import Refused, join

@@ -10,13 +10,14 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from refactor.context import BuildContext, History
-from refactor.context.deployment import COMPOSE_NAME
+from refactor.context import BuildContext
+from refactor.context.names import COMPOSE_NAME
 from refactor.context.storage import Folder
 from refactor.engine.discovery import repository_of
 from refactor.syntax import Dockerfile
 
 if TYPE_CHECKING:
+    from refactor.context.history import History
     from refactor.context.repository import Repository
 
 

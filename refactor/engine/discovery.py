@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 
-from refactor.context.deployment import is_dockerfile_name, names_dockerfiles
+from refactor.context.names import is_dockerfile_name, names_dockerfiles
 from refactor.context.storage import SKIPPED_FOLDERS, Folder
 from refactor.engine.files import FileProblem
 

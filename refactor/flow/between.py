@@ -8,9 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from refactor.context import Unknown
-from refactor.flow.closure import is_of_program, why_copy_unseen
-from refactor.flow.reading import Copied, Refused, StageReading, Step, join
-from refactor.flow.user import is_within
+from refactor.flow.reading import Copied, Refused, StageReading, Step, is_within, join
 from refactor.shell import SYSTEM_MANAGERS, Command, keeps_archives
 from refactor.syntax import Instruction
 
@@ -190,6 +188,8 @@ def _copy_goes_first(reading: StageReading, node: Instruction, sources: Instruct
     is_inside = any(
         is_within(target, place) and not (place == "/" and re.match(_OF_THE_SYSTEM, target)) for place in places
     )
+    from refactor.flow.closure import why_copy_unseen
+
     unseen = why_copy_unseen(reading, node)
     if unseen is not None:
         return Refused(f"line {line} copies {unseen}", "name the folder that is built from with --context")
@@ -271,6 +271,8 @@ def first_sources(reading: StageReading, step: Step, manifests: Sequence[str]) -
 def why_no_sources(reading: StageReading, node: Instruction, manifests: Sequence[str]) -> str | None:
     """Why a copy is not known to bring sources beside the manifests: a folder that holds nothing else is hardly the one
     that is built from, and what an install reads of it proves nothing. None where a source was seen."""
+    from refactor.flow.closure import is_of_program
+
     for copied in reading.copied_by(node):
         files = reading.context.files(copied.source) if copied.is_folder else (copied.source,)
         if isinstance(files, Unknown):

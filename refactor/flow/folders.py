@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from refactor.flow.reading import StageReading, Step, join
-from refactor.flow.user import is_within
+from refactor.flow.reading import StageReading, Step, is_within, join
 from refactor.shell import files_of
 from refactor.syntax import Instruction
 

@@ -14,8 +14,7 @@ from typing import NamedTuple
 from refactor.context import BuildContext, Unknown
 from refactor.flow.effects import SYSTEM, Effect, Invocation, Tools, effects_of
 from refactor.flow.places import origin_of
-from refactor.flow.reading import StageReading, Step, join
-from refactor.flow.user import is_within
+from refactor.flow.reading import StageReading, Step, is_within, join
 from refactor.once import cached_property
 from refactor.shell import Command, read
 from refactor.syntax import Dockerfile

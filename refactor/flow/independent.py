@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 
 from refactor.context import Unknown
-from refactor.flow.reading import StageReading, Step, join
-from refactor.flow.user import is_within
+from refactor.flow.reading import StageReading, Step, is_within, join
 from refactor.shell import SYSTEM_MANAGERS, Command, PackageCall, is_cleaning, keeps_archives, package_call
 from refactor.syntax import Instruction
 

@@ -13,10 +13,9 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from refactor.context import BuildContext, Unknown
-from refactor.context.deployment import is_dockerfile_name
+from refactor.context.names import is_dockerfile_name
 from refactor.context.storage import SKIPPED_FOLDERS
-from refactor.flow.reading import StageReading, Step, join
-from refactor.flow.user import is_within
+from refactor.flow.reading import StageReading, Step, is_within, join
 from refactor.once import cached_property
 from refactor.syntax import Dockerfile, Instruction, parse
 

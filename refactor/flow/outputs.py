@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 from refactor.context import BuildContext
 from refactor.flow.graph import Flow
-from refactor.flow.reading import StageReading, join
-from refactor.flow.user import is_within
+from refactor.flow.reading import StageReading, is_within, join
 from refactor.syntax import Instruction
 
 

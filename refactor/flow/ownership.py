@@ -12,8 +12,7 @@ from typing import NamedTuple
 
 from refactor.context import Unknown
 from refactor.flow.places import origins, source_of
-from refactor.flow.reading import Refused, StageReading, Step, join
-from refactor.flow.user import is_within
+from refactor.flow.reading import Refused, StageReading, Step, is_within, join
 from refactor.shell import Command
 from refactor.syntax import Instruction
 

@@ -119,6 +119,11 @@ class Start(NamedTuple):
 
 
 @lru_cache(maxsize=4096)
+def is_within(path: str, folder: str) -> bool:
+    """Whether an absolute path is a folder or lies in it."""
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
 def join(folder: str, path: str) -> str:
     """``path`` as seen from ``folder`` (absolute), normalised the way WORKDIR and COPY do."""
     joined = posixpath.normpath(posixpath.join(folder, path))
@@ -439,4 +444,4 @@ class StageReading:
 
 _last_read: tuple[Dockerfile, BuildContext, dict[int, StageReading]] | None = None
 
-__all__ = ["Copied", "PackageCall", "Refused", "StageReading", "Start", "Step", "join", "package_call"]
+__all__ = ["Copied", "PackageCall", "Refused", "StageReading", "Start", "Step", "is_within", "join", "package_call"]

@@ -11,10 +11,9 @@ from refactor.context import Unknown
 from refactor.context.storage import SKIPPED_FOLDERS
 from refactor.flow.effects import is_of_the_system
 from refactor.flow.leftovers import other_names
-from refactor.flow.reading import Refused, StageReading, Step, join
+from refactor.flow.reading import Refused, StageReading, Step, is_within, join
 from refactor.flow.secrets import NO_READER, PASSES, managers_of
 from refactor.flow.shell_writes import QUIET
-from refactor.flow.user import is_within
 from refactor.flow.user_ids import mount_owner
 from refactor.shell import SHELL_BUILTINS, SYSTEM_MANAGERS, Command
 from refactor.syntax import Instruction

@@ -7,7 +7,7 @@ import re
 
 from refactor.context import Unknown
 from refactor.context.literals import NOT_SOURCES
-from refactor.flow.reading import Refused, StageReading, join
+from refactor.flow.reading import Refused, StageReading, is_within, join
 from refactor.flow.roots import Root, roots_of
 from refactor.shell import SYSTEM_MANAGERS, package_call, read
 
@@ -216,9 +216,4 @@ def follows_its_words(name: str) -> bool:
     return is_of_the_system(name)
 
 
-def is_within(path: str, folder: str) -> bool:
-    """Whether an absolute path is a folder or lies in it."""
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
-
-
-__all__ = ["DROPS", "follows_its_words", "installs_as_root", "is_within", "why_not_shipped", "why_root"]
+__all__ = ["DROPS", "follows_its_words", "installs_as_root", "why_not_shipped", "why_root"]

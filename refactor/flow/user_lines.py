@@ -14,8 +14,7 @@ from collections.abc import Sequence
 
 from refactor.flow.between import brings_sources
 from refactor.flow.ownership import Ownership
-from refactor.flow.reading import Refused, StageReading, Step, join
-from refactor.flow.user import is_within
+from refactor.flow.reading import Refused, StageReading, Step, is_within, join
 from refactor.shell import package_call
 from refactor.syntax import Instruction
 

@@ -10,13 +10,11 @@ from refactor.images.base_image import BaseImage
 from refactor.images.catalogue import lookup
 from refactor.images.pinning import is_known_tag, moves, with_version
 from refactor.images.reference import Reference, parse_reference
-from refactor.images.registry import ask_registry
 from refactor.images.windows import why_windows
 
 __all__ = [
     "BaseImage",
     "Reference",
-    "ask_registry",
     "is_known_tag",
     "lookup",
     "moves",

@@ -4,7 +4,6 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from refactor.images import variants
 from refactor.images.reference import Reference, parse_reference
 
 # Named tuples are made in a quarter of a dataclass's time, and this room is loaded at every start.
@@ -83,4 +82,6 @@ class BaseImage(NamedTuple):
         known offline). `node:20-bullseye` gives `node:20-bullseye-slim`, `python:3.11-buster` gives
         `python:3.11-slim-buster`.
         """
+        from refactor.images import variants
+
         return variants.with_variant(self, variant)

@@ -8,7 +8,6 @@ from typing import Any
 from refactor.images import contents
 from refactor.images.base_image import BaseImage
 from refactor.images.contents import on_alpine, on_apt
-from refactor.images.distroless import read_distroless
 from refactor.images.history import default_release, is_floating, is_known, version_of
 from refactor.images.more_families import MORE_NAMES, read_more
 from refactor.images.reference import Reference, parse_reference
@@ -41,6 +40,8 @@ def lookup(reference: str) -> BaseImage | None:
         # A digest without a tag says which image it is, but not to us.
         return None if parsed.digest and not parsed.tag else read(text, parsed)
     if parsed.name.startswith("gcr.io/distroless/"):
+        from refactor.images.distroless import read_distroless
+
         return read_distroless(text, parsed)
     if parsed.digest and not parsed.tag:
         return None

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 def rows(name: str) -> Iterator[list[str]]:
     """The words of each line of a table of this folder, comments left out."""
     # Not pathlib: every run asks when its base image ends, and pathlib takes longer than all else at start-up.
-    with open(os.path.join(os.path.dirname(__file__), name), encoding="ascii") as file:
+    with open(os.path.join(os.path.dirname(__file__), name), encoding="utf-8") as file:
         for line in file:
             if not line.startswith("#"):
                 yield line.split()

@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from refactor.images.history import default_release, is_known, version_of
 from refactor.images.reference import Reference
 from refactor.images.tag import Tag, read_tag
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Image(Protocol):
+        """What names of variants follow from; `BaseImage` says what each is."""
+
+        @property
+        def reference(self) -> str: ...
+        @property
+        def parsed(self) -> Reference: ...
+        @property
+        def family(self) -> str: ...
+        @property
+        def version(self) -> str: ...
+        @property
+        def variant(self) -> str: ...
+        @property
+        def distro(self) -> str | None: ...
+        @property
+        def release(self) -> str | None: ...
+
 
 _OLD_NODE_SLIM = {6: (6, 15), 8: (8, 14), 10: (10, 14), 11: (11, 3)}
 """First versions with a `-slim` beside `-jessie` and `-stretch`; from Node 12 on every release has one."""
@@ -16,25 +38,6 @@ _DISTROLESS_NODE = {
 }  # fmt: skip
 _DISTROLESS_NUMBER = {"bullseye": "11", "bookworm": "12", "trixie": "13"}
 _DISTROLESS_PYTHON = {"3.9": "bullseye", "3.11": "bookworm", "3.13": "trixie"}
-
-
-class Image(Protocol):
-    """What names of variants follow from; `BaseImage` says what each is."""
-
-    @property
-    def reference(self) -> str: ...
-    @property
-    def parsed(self) -> Reference: ...
-    @property
-    def family(self) -> str: ...
-    @property
-    def version(self) -> str: ...
-    @property
-    def variant(self) -> str: ...
-    @property
-    def distro(self) -> str | None: ...
-    @property
-    def release(self) -> str | None: ...
 
 
 def with_variant(image: Image, variant: str) -> str | None:

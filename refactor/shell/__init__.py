@@ -16,7 +16,6 @@ from refactor.shell.installs import (
     why_not_one_list,
 )
 from refactor.shell.managers import PackageCall, package_call, package_calls
-from refactor.shell.pipes import earnest, has_pipe, why_not_pipefail, why_other_in_bash
 from refactor.shell.reader import read
 from refactor.shell.script import SHELL_BUILTINS, Item, ShellScript, changes_shell
 
@@ -35,9 +34,7 @@ __all__ = [
     "asks",
     "changes_shell",
     "downloads",
-    "earnest",
     "files_of",
-    "has_pipe",
     "installer",
     "is_cleaned",
     "is_cleaning",
@@ -50,7 +47,5 @@ __all__ = [
     "read",
     "removes_files",
     "why_not_one_list",
-    "why_not_pipefail",
-    "why_other_in_bash",
     "with_folders",
 ]

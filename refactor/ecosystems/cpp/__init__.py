@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from refactor.ecosystems import registry
-from refactor.ecosystems.ecosystem import Written
 from refactor.ecosystems.table import Language
 from refactor.flow.reading import Refused, StageReading
-from refactor.flow.roots import Root
 
 if TYPE_CHECKING:
+    from refactor.ecosystems.answers import Written
     from refactor.ecosystems.program import Needs, Program, Runner
     from refactor.flow.effects import Effect, Invocation
+    from refactor.flow.roots import Root
 
 _BUILDERS = frozenset({"make", "gmake", "cmake", "ninja"})
 _LOOKS = frozenset({"--version", "-v", "--help"})

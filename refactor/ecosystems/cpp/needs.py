@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from refactor.ecosystems.answers import Written
 from refactor.ecosystems.calls import Found, called, calls, opened, sources
 from refactor.ecosystems.cpp.linking import is_static, packages
 from refactor.ecosystems.cpp.tools import build_of
-from refactor.ecosystems.ecosystem import Written
 from refactor.ecosystems.program import Needs, Program
 from refactor.ecosystems.written import folders_written
 from refactor.flow.reading import Refused

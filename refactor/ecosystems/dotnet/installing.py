@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 
 from refactor.context import Unknown
 from refactor.context.tables import table
+from refactor.ecosystems.answers import BuiltStart, Install
 from refactor.ecosystems.dotnet.projects import PROJECT, Project, chosen, closure, manifests, project
 from refactor.ecosystems.dotnet.tools import built
-from refactor.ecosystems.ecosystem import BuiltStart, Install
 from refactor.flow.graph import Act
 from refactor.flow.reading import Refused, StageReading, Step, join
 from refactor.shell import PackageCall, package_call, read

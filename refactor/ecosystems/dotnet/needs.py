@@ -11,14 +11,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from refactor.context import Unknown
+from refactor.ecosystems.answers import Written
 from refactor.ecosystems.calls import Found, called, calls, opened, sources
 from refactor.ecosystems.dotnet.projects import Project
 from refactor.ecosystems.dotnet.tools import built
-from refactor.ecosystems.ecosystem import Written
 from refactor.ecosystems.program import Needs, Program
 from refactor.ecosystems.written import folders_written
-from refactor.flow.reading import Refused, join
-from refactor.flow.user import is_within
+from refactor.flow.reading import Refused, is_within, join
 
 SUFFIXES = (".cs", ".fs", ".vb", ".cshtml", ".razor", ".csproj", ".fsproj", ".vbproj", ".sln", ".slnx", ".props")
 _BESIDE = r"(?!\s*\([^;]*\b(?:BaseDirectory|GetExecutingAssembly|GetEntryAssembly|GetTempPath|GetTempFileName)\b)"

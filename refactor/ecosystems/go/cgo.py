@@ -11,7 +11,7 @@ from refactor.context import Unknown
 from refactor.context.go_manifests import GoMod
 from refactor.ecosystems.go.program import Binary, GoStage, Module
 from refactor.ecosystems.go.source import GoSource, is_built, may_be_built, read_source
-from refactor.flow import named
+from refactor.flow.closure import named
 from refactor.flow.reading import Refused
 
 C_LIBRARY = frozenset(

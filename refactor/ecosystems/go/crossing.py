@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from refactor.ecosystems.ecosystem import Crossing
+from refactor.ecosystems.answers import Crossing
 from refactor.ecosystems.go.cgo import linking, why_no_cgo
 from refactor.ecosystems.go.program import Binary, GoStage
 from refactor.flow.reading import Refused, StageReading

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from refactor.context import Unknown
-from refactor.ecosystems.ecosystem import installs_by_command
+from refactor.ecosystems.answers import installs_by_command
 from refactor.ecosystems.go.installing import installs
 from refactor.ecosystems.go.program import GoStage
 from refactor.flow.effects import Effect, Invocation

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from refactor.context import Unknown
 from refactor.context.go_manifests import read_go_mod, read_go_work
-from refactor.ecosystems.ecosystem import Install
+from refactor.ecosystems.answers import Install
 from refactor.ecosystems.go.cgo import vendor_folder
 from refactor.ecosystems.go.program import GoCommand, GoStage, Module
 from refactor.flow.reading import Refused, StageReading, Step

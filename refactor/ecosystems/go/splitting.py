@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from refactor.ecosystems import system
+from refactor.ecosystems.answers import Instead, SplitPlan
 from refactor.ecosystems.deployed import why_other_start
-from refactor.ecosystems.ecosystem import Instead, SplitPlan
 from refactor.ecosystems.go.cgo import Linking, linking, why_no_cgo
 from refactor.ecosystems.go.launch import Launch, launch
 from refactor.ecosystems.go.needs import Needs, Use, needs, tops
@@ -20,7 +20,7 @@ from refactor.ecosystems.go.steps import Effect, Made, is_kept, made
 from refactor.ecosystems.go.values import Evaluator
 from refactor.ecosystems.go.writing import program_of, written_by
 from refactor.ecosystems.split import Role, assemble, builder_name
-from refactor.flow import why_unseen
+from refactor.flow.closure import why_unseen
 from refactor.flow.ports import low_ports, only_docker
 from refactor.flow.reading import Copied, Refused, StageReading, Step, join
 from refactor.images import BaseImage, lookup

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from refactor.ecosystems.ecosystem import SplitPlan
+from refactor.ecosystems.answers import SplitPlan
 from refactor.ecosystems.go.program import GoStage
 from refactor.ecosystems.testing import why_no_tests
 from refactor.flow.reading import Refused, StageReading

@@ -6,12 +6,13 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping
 
-from refactor.ecosystems.ecosystem import Written
+from refactor.ecosystems.answers import Written
 from refactor.ecosystems.go.program import Binary, GoStage
 from refactor.ecosystems.go.source import Call, GoSource
 from refactor.ecosystems.go.values import Evaluator, Program
-from refactor.flow import named, roots_of
+from refactor.flow.closure import named
 from refactor.flow.reading import Refused, StageReading, join
+from refactor.flow.roots import roots_of
 from refactor.flow.shell_writes import unknown_program
 
 _FILES: Mapping[str, int] = {

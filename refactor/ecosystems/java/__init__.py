@@ -6,16 +6,16 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from refactor.ecosystems.ecosystem import BuiltStart, Slim, Written
 from refactor.ecosystems.table import Language
 from refactor.flow.reading import Refused, StageReading
-from refactor.flow.roots import Root
 
 if TYPE_CHECKING:
+    from refactor.ecosystems.answers import BuiltStart, Slim, Written
     from refactor.ecosystems.program import Needs, Program, Runner
     from refactor.ecosystems.serving import Serving
     from refactor.ecosystems.versions import Naming
     from refactor.flow.effects import Effect, Invocation
+    from refactor.flow.roots import Root
 
 _RUNS = r"spring-boot:run|quarkus:dev|exec:java|jetty:run|tomcat7:run|micronaut:run|mn:run|bootRun|run|:run|quarkusDev"
 

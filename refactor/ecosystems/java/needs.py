@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 
 from refactor.context import Unknown
+from refactor.ecosystems.answers import Written
 from refactor.ecosystems.calls import Found, called, calls, opened, sources
-from refactor.ecosystems.ecosystem import Written
 from refactor.ecosystems.java import maven
 from refactor.ecosystems.java.tools import Built, built_by
 from refactor.ecosystems.program import Needs, Program, Runner

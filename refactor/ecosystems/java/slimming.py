@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator, Sequence
 
-from refactor.ecosystems.ecosystem import Slim
+from refactor.ecosystems.answers import Slim
 from refactor.ecosystems.java.needs import needs
 from refactor.ecosystems.program import Program
 from refactor.ecosystems.system import programs_started

@@ -6,7 +6,7 @@ import posixpath
 import shlex
 
 from refactor.context import Unknown
-from refactor.ecosystems.ecosystem import BuiltStart
+from refactor.ecosystems.answers import BuiltStart
 from refactor.ecosystems.java import gradle, maven
 from refactor.flow.graph import Flow
 from refactor.flow.reading import Refused, StageReading, join

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from refactor.ecosystems.ecosystem import (
-    Assets,
-    BuiltStart,
-    DirectStart,
-    Ecosystem,
-    Install,
-    Pruned,
-    Rewrite,
-    Slim,
-    SplitPlan,
-    StaticSite,
-    Written,
-)
+from refactor.ecosystems.ecosystem import Ecosystem
 from refactor.flow.reading import Refused, StageReading, Step
 
 if TYPE_CHECKING:
+    from refactor.ecosystems.answers import (
+        Assets,
+        BuiltStart,
+        DirectStart,
+        Install,
+        Pruned,
+        Rewrite,
+        Slim,
+        SplitPlan,
+        StaticSite,
+        Written,
+    )
     from refactor.ecosystems.serving import Serving
     from refactor.ecosystems.versions import Naming
     from refactor.flow.effects import Effect, Invocation

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from refactor.context import Unknown
-from refactor.ecosystems.ecosystem import Pruned
+from refactor.ecosystems.answers import Pruned
 from refactor.ecosystems.node.builds import build_of
 from refactor.ecosystems.node.installing import is_production, node_env
 from refactor.ecosystems.node.layout import Layout, below

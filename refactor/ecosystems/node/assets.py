@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from refactor.ecosystems import registry, system
-from refactor.ecosystems.ecosystem import Assets, Install
+from refactor.ecosystems.answers import Assets, Install
 from refactor.ecosystems.node.beside import CALLS_NODE, Part, is_repeatable, made_by_others, texts_of
 from refactor.ecosystems.node.builds import Built
 from refactor.ecosystems.node.layout import Layout
@@ -20,8 +20,7 @@ from refactor.ecosystems.slicing import why_unknown
 from refactor.ecosystems.versions import decide
 from refactor.flow.closure import why_unseen
 from refactor.flow.graph import Act
-from refactor.flow.reading import Refused, StageReading, Step
-from refactor.flow.user import is_within
+from refactor.flow.reading import Refused, StageReading, Step, is_within
 from refactor.images import lookup
 from refactor.once import cached_property
 from refactor.shell import Command

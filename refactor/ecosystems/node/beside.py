@@ -9,8 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from refactor.ecosystems import system
 from refactor.ecosystems.node.tables import words
 from refactor.flow.graph import Act, Flow, FlowStep
-from refactor.flow.reading import Refused, StageReading, Step
-from refactor.flow.user import is_within
+from refactor.flow.reading import Refused, StageReading, Step, is_within
 from refactor.shell import Command
 from refactor.syntax import Instruction
 

@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Mapping
 
 from refactor.context import Unknown
-from refactor.ecosystems.ecosystem import installs_by_command
+from refactor.ecosystems.answers import installs_by_command
 from refactor.ecosystems.node.builds import Built
 from refactor.ecosystems.node.installing import installs
 from refactor.ecosystems.node.layout import Layout

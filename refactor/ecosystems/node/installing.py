@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from refactor.context import Unknown
-from refactor.ecosystems.ecosystem import Install, Rewrite
+from refactor.ecosystems.answers import Install, Rewrite
 from refactor.ecosystems.node.layout import Layout, below
 from refactor.ecosystems.node.needs import Started, start_unit, started, why_dev_needed
 from refactor.ecosystems.node.program import program
@@ -27,7 +27,7 @@ from refactor.ecosystems.node.projects import (
 )
 from refactor.ecosystems.node.scripts import lifecycle_needs_dev, only_hooks, why_scripts_needed
 from refactor.ecosystems.node.steps import kind_of
-from refactor.flow import named, why_not_seen
+from refactor.flow.closure import named, why_not_seen
 from refactor.flow.reading import Refused, StageReading, Step
 from refactor.shell import Command
 from refactor.syntax import Instruction

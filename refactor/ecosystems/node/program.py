@@ -16,7 +16,7 @@ from refactor.ecosystems.node.needs import (
 )
 from refactor.ecosystems.node.programs import INSTALLING, MANAGERS, Programs, Ran, owner
 from refactor.ecosystems.node.sources import MAX_CHARACTERS, graph, resolve_path
-from refactor.flow import origins
+from refactor.flow.places import origins
 from refactor.flow.reading import Refused, StageReading
 
 _OTHER_FOLDER = "check the path, or name the folder that is built from with --context"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from refactor.context import Unknown
 from refactor.context.node_manifests import PackageJson
-from refactor.ecosystems.ecosystem import Rewrite
+from refactor.ecosystems.answers import Rewrite
 from refactor.ecosystems.node.layout import Layout
 from refactor.ecosystems.node.programs import Programs, Ran, node_entry, owner
 from refactor.ecosystems.node.projects import (

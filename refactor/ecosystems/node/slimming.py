@@ -6,7 +6,7 @@ import re
 
 from refactor.context import Unknown
 from refactor.context.node_manifests import NodeLock
-from refactor.ecosystems.ecosystem import Slim
+from refactor.ecosystems.answers import Slim
 from refactor.ecosystems.node.installing import is_production, node_env
 from refactor.ecosystems.node.layout import Layout
 from refactor.ecosystems.node.native import judge

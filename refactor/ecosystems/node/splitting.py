@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from refactor.context import Unknown
 from refactor.context.node_manifests import NodeLock, PackageJson
+from refactor.ecosystems.answers import Instead, SplitPlan
 from refactor.ecosystems.deployed import why_other_start
-from refactor.ecosystems.ecosystem import Instead, SplitPlan
 from refactor.ecosystems.node.builds import build_of
 from refactor.ecosystems.node.case import Case
 from refactor.ecosystems.node.keeping import Keep, Tree, keep
@@ -38,7 +38,7 @@ from refactor.ecosystems.node.tables import words
 from refactor.ecosystems.node.writing import written
 from refactor.ecosystems.split import Role, assemble, builder_name, variant_reference
 from refactor.ecosystems.system import RunnerPackages, build_only, programs_started, runner_packages
-from refactor.flow import named, why_not_seen
+from refactor.flow.closure import named, why_not_seen
 from refactor.flow.reading import Refused, StageReading, Step, join
 from refactor.images import lookup
 from refactor.syntax import Instruction

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from refactor.context import Unknown
-from refactor.ecosystems.ecosystem import BuiltStart
+from refactor.ecosystems.answers import BuiltStart
 from refactor.ecosystems.node.builds import build_of, compiler_option
 from refactor.ecosystems.node.installing import is_production, node_env
 from refactor.ecosystems.node.layout import Layout, Unit, below

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from refactor.context import Unknown
 from refactor.context.tables import table, text
-from refactor.ecosystems.ecosystem import StaticSite
+from refactor.ecosystems.answers import StaticSite
 from refactor.ecosystems.node.builds import (
     NEXT_CONFIGS,
     Built,

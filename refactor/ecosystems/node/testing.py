@@ -7,7 +7,7 @@ import re
 
 from refactor.context import Unknown
 from refactor.context.node_manifests import read_package_json
-from refactor.ecosystems.ecosystem import Install, SplitPlan
+from refactor.ecosystems.answers import Install, SplitPlan
 from refactor.ecosystems.node.installing import installs
 from refactor.ecosystems.testing import other_copies, why_no_tests, written
 from refactor.flow.reading import Refused, StageReading

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from refactor.context import Unknown
-from refactor.ecosystems.ecosystem import Written
+from refactor.ecosystems.answers import Written
 from refactor.ecosystems.node.builds import build_of
 from refactor.ecosystems.node.layout import Unit, below
 from refactor.ecosystems.node.needs import Started, is_front_end, server_sources, start_unit, started
@@ -16,7 +16,7 @@ from refactor.ecosystems.node.program import is_of_node, program
 from refactor.ecosystems.node.programs import MANAGERS, Programs, Ran
 from refactor.ecosystems.node.projects import any_lock
 from refactor.ecosystems.node.sources import facts
-from refactor.flow import named
+from refactor.flow.closure import named
 from refactor.flow.reading import Refused, StageReading, join
 from refactor.flow.shell_writes import QUIET
 

@@ -8,16 +8,15 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from refactor.ecosystems.ecosystem import Rewrite, Written
 from refactor.ecosystems.table import Language
-from refactor.flow.places import source_of
 from refactor.flow.reading import Refused, StageReading, Step
-from refactor.flow.roots import Root, roots_of
 
 if TYPE_CHECKING:
+    from refactor.ecosystems.answers import Rewrite, Written
     from refactor.ecosystems.program import Needs, Program, Runner
     from refactor.ecosystems.versions import Naming
     from refactor.flow.effects import Effect, Invocation
+    from refactor.flow.roots import Root
 
 _SERVERS = frozenset("apache2-foreground php-fpm apachectl apache2ctl apache2".split())
 _PUBLIC = ("public", "", "web", "html", "www", "src", "app/webroot")
@@ -52,6 +51,8 @@ class PHP(Language):
         return effect(call)
 
     def roots(self, reading: StageReading) -> tuple[Root, ...] | Refused:
+        from refactor.flow.roots import Root, roots_of
+
         image = reading.image
         if reading.start is None and image is not None and image.family == "php" and image.cmd[:1] != ("php",):
             return (Root(image.cmd, reading.final_workdir, f"{image.reference} itself"),)
@@ -78,6 +79,7 @@ class PHP(Language):
             return super()._program(reading, root, word)
         from refactor.ecosystems.php.packaged import document_roots
         from refactor.ecosystems.program import Program
+        from refactor.flow.places import source_of
 
         roots = self.roots(reading)
         served = () if isinstance(roots, Refused) else tuple(document_roots(reading, roots))

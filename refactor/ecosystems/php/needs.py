@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from refactor.context.literals import is_test
 from refactor.ecosystems import system
+from refactor.ecosystems.answers import Rewrite, Written
 from refactor.ecosystems.calls import Found
-from refactor.ecosystems.ecosystem import Rewrite, Written
 from refactor.ecosystems.php.packaged import FOLDER, is_packaged
 from refactor.ecosystems.php.tools import EXTENSIONS, project_of
 from refactor.ecosystems.program import Needs, Program, Runner, project_folder

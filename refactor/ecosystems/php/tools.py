@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from refactor.context import Unknown
-from refactor.ecosystems.ecosystem import Rewrite
+from refactor.ecosystems.answers import Rewrite
 from refactor.ecosystems.php.composer import Project, read_project
 from refactor.ecosystems.php.packaged import extension, is_packaged
 from refactor.flow.effects import Effect, Invocation, Path

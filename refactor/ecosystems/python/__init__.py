@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from refactor.ecosystems.ecosystem import DirectStart, Ecosystem, Install, Rewrite, Slim, SplitPlan, Written
+from refactor.ecosystems.ecosystem import Ecosystem
 from refactor.flow.reading import Refused, StageReading, Step
 from refactor.shell import PackageCall
 
 if TYPE_CHECKING:
     from refactor.context.python_manifests import Requirement
+    from refactor.ecosystems.answers import DirectStart, Install, Rewrite, Slim, SplitPlan, Written
     from refactor.ecosystems.serving import Serving
     from refactor.ecosystems.versions import Naming
     from refactor.flow.effects import Effect, Invocation
@@ -34,6 +35,7 @@ class Python(Ecosystem):
         return not reading.managers.isdisjoint(_MANAGERS)
 
     def installs(self, reading: StageReading) -> Sequence[Install | tuple[Step, Refused]]:
+        from refactor.ecosystems.answers import Install
         from refactor.ecosystems.python.installs import ReadInstall, read_installs
         from refactor.ecosystems.python.metadata import dependencies_first
         from refactor.ecosystems.python.stage import PythonStage

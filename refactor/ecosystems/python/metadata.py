@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 
 from refactor.context import Unknown
-from refactor.ecosystems.ecosystem import Install
+from refactor.ecosystems.answers import Install
 from refactor.ecosystems.python.installs import ReadInstall, project_folder
 from refactor.ecosystems.python.stage import PythonStage
 from refactor.flow.reading import Refused, Step

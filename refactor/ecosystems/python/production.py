@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from refactor.context import BuildContext, Unknown
-from refactor.ecosystems.ecosystem import Rewrite
+from refactor.ecosystems.answers import Rewrite
 from refactor.ecosystems.python.installs import ReadInstall
 from refactor.ecosystems.python.needs import sources
 from refactor.ecosystems.python.stage import Action, PythonStage, distribution_name, pinned_version

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from refactor.context import Unknown
-from refactor.ecosystems.ecosystem import DirectStart
+from refactor.ecosystems.answers import DirectStart
 from refactor.ecosystems.python.installs import ReadInstall, read_installs
 from refactor.ecosystems.python.program import entries, program
 from refactor.ecosystems.python.stage import PythonStage
-from refactor.flow import Root, roots_of
 from refactor.flow.reading import Refused, StageReading, Start, join
+from refactor.flow.roots import Root, roots_of
 from refactor.syntax import Instruction
 
 _RELOADING = frozenset("uvicorn gunicorn hypercorn granian daphne quart sanic fastapi".split())

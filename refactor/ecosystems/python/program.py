@@ -9,8 +9,9 @@ from refactor.context import Unknown
 from refactor.context.literals import NOT_SOURCES, is_test
 from refactor.ecosystems.python.installs import ReadInstall, read_installs
 from refactor.ecosystems.python.stage import PythonStage
-from refactor.flow import Root, all_copies, roots_of, source_of
+from refactor.flow.places import all_copies, source_of
 from refactor.flow.reading import Refused, StageReading, join
+from refactor.flow.roots import Root, roots_of
 
 _PYTHON = re.compile(r"(?:python|pypy)[0-9.]*")
 _FLAGS = re.compile(r"-[bBdEhiIOPqsSuvVx]+")

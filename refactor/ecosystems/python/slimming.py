@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from refactor.context import Unknown
 from refactor.ecosystems import system
-from refactor.ecosystems.ecosystem import Slim
+from refactor.ecosystems.answers import Slim
 from refactor.ecosystems.python import needs
 from refactor.ecosystems.python.compiled import Verdict, judge
 from refactor.ecosystems.python.installs import ReadInstall, read_installs

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from refactor.context import Unknown
 from refactor.context.literals import NOT_SOURCES
 from refactor.ecosystems import system
-from refactor.ecosystems.ecosystem import Rewrite, SplitPlan
+from refactor.ecosystems.answers import Rewrite, SplitPlan
 from refactor.ecosystems.python import needs
 from refactor.ecosystems.python.compiled import judge
 from refactor.ecosystems.python.copying import CopyPlacing
@@ -30,7 +30,7 @@ from refactor.ecosystems.python.stage import (
 )
 from refactor.ecosystems.python.starting import laid_out, started_directly
 from refactor.ecosystems.split import Role, assemble, builder_name, variant_reference
-from refactor.flow import named, why_not_seen
+from refactor.flow.closure import named, why_not_seen
 from refactor.flow.reading import Refused, StageReading, Step
 from refactor.images import BaseImage, lookup
 from refactor.syntax import Instruction

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from refactor.context import Unknown
-from refactor.ecosystems.ecosystem import SplitPlan
+from refactor.ecosystems.answers import SplitPlan
 from refactor.ecosystems.testing import other_copies, why_no_tests, written
 from refactor.flow.reading import Refused, StageReading
 from refactor.syntax import Instruction

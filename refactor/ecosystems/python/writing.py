@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 from refactor.context import Unknown
 from refactor.context.python_source import facts as python_facts
 from refactor.ecosystems import system
-from refactor.ecosystems.ecosystem import Written
+from refactor.ecosystems.answers import Written
 from refactor.ecosystems.python.installs import ReadInstall, read_installs
 from refactor.ecosystems.python.program import SERVERS, is_started, program, source_folders
 from refactor.ecosystems.python.stage import Action, PythonStage
-from refactor.flow import named, roots_of, source_of
+from refactor.flow.closure import named
+from refactor.flow.places import source_of
 from refactor.flow.reading import Refused, StageReading, join
+from refactor.flow.roots import roots_of
 from refactor.flow.shell_writes import CALM, unknown_program
 from refactor.syntax import Instruction
 

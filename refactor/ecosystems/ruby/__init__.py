@@ -7,15 +7,15 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from refactor.ecosystems.ecosystem import Rewrite, Slim, Written
 from refactor.ecosystems.table import Language
 from refactor.flow.reading import Refused, StageReading, Step
-from refactor.flow.roots import Root
 
 if TYPE_CHECKING:
+    from refactor.ecosystems.answers import Rewrite, Slim, Written
     from refactor.ecosystems.program import Needs, Program, Runner
     from refactor.ecosystems.versions import Naming
     from refactor.flow.effects import Effect, Invocation
+    from refactor.flow.roots import Root
 
 _SERVERS = frozenset("puma unicorn rackup thin falcon iodine pitchfork passenger rainbows itsi agoo".split())
 _VALUED = frozenset(("-r", "-I", "-C"))

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from refactor.context.literals import is_test
 from refactor.ecosystems import system
+from refactor.ecosystems.answers import Slim, Written
 from refactor.ecosystems.calls import Found
-from refactor.ecosystems.ecosystem import Slim, Written
 from refactor.ecosystems.program import Needs, Program, Runner, project_folder
 from refactor.ecosystems.ruby.tools import GEMS, Bundle, bundle_of, installs_of, settings, why_not_carried
 from refactor.ecosystems.split import variant_reference

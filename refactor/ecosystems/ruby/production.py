@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from refactor.ecosystems.ecosystem import Rewrite
+from refactor.ecosystems.answers import Rewrite
 from refactor.ecosystems.ruby.tools import Bundle, bundle_of, groups, installs_of, settings
 from refactor.flow.reading import Refused, StageReading, Step
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from refactor.ecosystems.ecosystem import BuiltStart, Install, Written
 from refactor.ecosystems.table import Language
 from refactor.flow.reading import Refused, StageReading, Step
-from refactor.flow.roots import Root
 
 if TYPE_CHECKING:
+    from refactor.ecosystems.answers import BuiltStart, Install, Written
     from refactor.ecosystems.program import Needs, Program, Runner
     from refactor.ecosystems.versions import Naming
     from refactor.flow.effects import Effect, Invocation
+    from refactor.flow.roots import Root
 
 
 class Rust(Language):

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 
 from refactor.context.tables import items, table, text
-from refactor.ecosystems.ecosystem import BuiltStart, Install
+from refactor.ecosystems.answers import BuiltStart, Install
 from refactor.ecosystems.rust.manifests import Package, Workspace, workspace
 from refactor.ecosystems.rust.tools import manifests, programs_of, triple
 from refactor.flow.effects import Invocation

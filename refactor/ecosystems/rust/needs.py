@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 
 from refactor.context import Unknown
+from refactor.ecosystems.answers import Written
 from refactor.ecosystems.calls import Found, called, calls, opened, sources
-from refactor.ecosystems.ecosystem import Written
 from refactor.ecosystems.program import Needs, Program
 from refactor.ecosystems.rust.linking import linked
 from refactor.ecosystems.rust.manifests import closure, locked
