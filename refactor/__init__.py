@@ -155,4 +155,5 @@ else:
         found = vars(import_module("refactor.later")).get(name)
         if found is None or name.startswith("_"):
             raise AttributeError(f"module 'refactor' has no attribute {name!r}")
+        globals()[name] = found
         return found

@@ -53,6 +53,7 @@ class AbsoluteWorkdir(Codemod):
     """
 
     phase = Phase.STYLE
+    words = ("workdir",)
     safety = Safety.SAFE
     # A second reader that does not know where base images start sees other folders, and other targets of copies.
     may_change = frozenset({Aspect.WORKDIR, Aspect.COPIES})

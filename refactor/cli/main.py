@@ -36,7 +36,7 @@ def start() -> NoReturn:
     A run makes few cycles and the process ends when it is done, so the cyclic collector is asked rarely, and Python's
     own tearing down of every module, an eighth of a run on one file, is left to the operating system.
     """
-    gc.set_threshold(10_000, 10, 10)
+    gc.set_threshold(100_000, 50, 100)
     # A stream whose descriptor the caller closed (`>&-`) is None.
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from refactor.ecosystems.ecosystem import Ecosystem
@@ -27,10 +28,19 @@ def flow_of(file: Dockerfile, context: BuildContext) -> Flow:
     return _last[3]
 
 
+@lru_cache(maxsize=1)
+def _speakers(languages: tuple[Ecosystem, ...]) -> dict[str, list[Ecosystem]]:
+    """Who is asked about a program, by its name."""
+    speakers: dict[str, list[Ecosystem]] = {}
+    for language in languages:
+        for name in language.programs:
+            speakers.setdefault(name, []).append(language)
+    return speakers
+
+
 def _effect(call: Invocation) -> Effect | None:
-    name = call.name
-    for language in known:
-        effect = language.effect(call) if name in language.programs else None
+    for language in _speakers(known).get(call.name, ()):
+        effect = language.effect(call)
         if effect is not None:
             return effect._replace(by=language.name)
     return None

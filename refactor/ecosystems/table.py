@@ -111,6 +111,9 @@ class Language(Ecosystem):
 
     def acts(self, reading: StageReading) -> tuple[Act, ...]:
         """The commands of the stage that are the language's."""
+        # The names alone need no graph; heredocs are read by that.
+        if self.programs.isdisjoint(reading.programs) and not any(step.node.heredocs for step in reading.runs):
+            return ()
         return tuple(act for act in self.flow(reading).acts(reading) if act.effect.by == self.name)
 
     def installs(self, reading: StageReading) -> Sequence[Install | tuple[Step, Refused]]:

@@ -91,6 +91,10 @@ def _said_once(refusals: Sequence[Refusal]) -> list[Refusal]:
     return [refusal for refusal in refusals if any(refusal is one for one in kept[refusal.because])]
 
 
+def _in_small_letters(file: Dockerfile) -> str:
+    return bytes(file).decode("utf-8", "replace").lower()
+
+
 class _Said:
     """What a codemod said when it had nothing to change, and the state of the file that it was asked about."""
 
@@ -115,9 +119,8 @@ class _Loop:
         is_alone: bool,
     ) -> None:
         self.file = file
-        self.searched = {word for codemod in codemods for word in codemod.words}
-        self.words = self._words_of(file)
-        """Of the words that codemods name, those that the file has."""
+        self.text = _in_small_letters(file)
+        """Where the words are looked for that codemods name."""
         self.context = context
         self.codemods = codemods
         self.safety = safety
@@ -163,15 +166,12 @@ class _Loop:
         # Suggestions name nodes of the file as it was.
         return not said.suggested and said.reached == self.reached[codemod.phase]
 
-    def _words_of(self, file: Dockerfile) -> set[str]:
-        text = bytes(file).decode("utf-8", "replace").lower()
-        return {word for word in self.searched if word in text}
-
     def _exhaust(self, codemod: Codemod) -> str | None:
         for _ in range(MAX_ROUNDS):
             said = self.said[codemod] = _Said(self.edits, self.reached[codemod.phase])
-            is_concerned = not codemod.words or not self.words.isdisjoint(codemod.words)
-            results = list(codemod.find(self.file, self.context)) if is_concerned else ()
+            if codemod.words and not any(word in self.text for word in codemod.words):
+                return None
+            results = list(codemod.find(self.file, self.context))
             if not results:
                 return None
             findings = []
@@ -210,7 +210,7 @@ class _Loop:
             return f"{codemod.id} reports an edit that changes nothing: {findings[0].message}"
         after.follow(self.file, sorted(finding.line for finding in findings))
         self.file = after
-        self.words = self._words_of(after)
+        self.text = _in_small_letters(after)
         return None
 
     def _write(self, codemod: Codemod, findings: Sequence[Finding]) -> str | None:

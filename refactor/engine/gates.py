@@ -45,11 +45,11 @@ def why_not_written(files: Sequence[FileEdit], context: BuildContext, may_change
 def _why_not_printed(tree: Dockerfile, printed: bytes) -> str | None:
     """Gate 1: the printed result is a valid Dockerfile and parses to the tree that was printed."""
     again = parse(printed)
-    if again.problems:
-        problem = again.problems[0]
-        return f"the result would not build: line {problem.line}: {problem.reason}"
     if len(again.nodes) != len(tree.nodes) or any(a.text != b.text for a, b in zip(again.nodes, tree.nodes)):
         return "the printed result does not parse to the tree that was printed"
+    if tree.problems:
+        problem = tree.problems[0]
+        return f"the result would not build: line {problem.line}: {problem.reason}"
     return None
 
 

@@ -118,12 +118,12 @@ class Start(NamedTuple):
         return " ".join(self.argv) or self.nodes[-1].argument
 
 
-@lru_cache(maxsize=4096)
 def is_within(path: str, folder: str) -> bool:
     """Whether an absolute path is a folder or lies in it."""
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
+@lru_cache(maxsize=4096)
 def join(folder: str, path: str) -> str:
     """``path`` as seen from ``folder`` (absolute), normalised the way WORKDIR and COPY do."""
     joined = posixpath.normpath(posixpath.join(folder, path))
@@ -160,11 +160,14 @@ class StageReading:
         """The reading of a stage, made once for all codemods that ask about the same file and context."""
         global _last_read
         if _last_read is None or _last_read[0] is not file or _last_read[1] is not context:
-            for done in _last_read[2].values() if _last_read is not None else ():
+            for old in _last_read[2].values() if _last_read is not None else ():
                 # What languages found out holds the reading: together they would wait for the garbage collector.
-                done.facts.clear()
+                old.facts.clear()
             _last_read = (file, context, {})
         known = _last_read[2]
+        done = known.get(stage.index)
+        if done is not None:
+            return done
         # From the first ancestor on: each reading begins with what its parent's ends with.
         missing = []
         ancestor: Stage | None = stage
@@ -345,10 +348,13 @@ class StageReading:
         places = [at for key in keys if (at := self._copies_by_target.get(key))]
         if not places:
             return None
-        import heapq
-
         end = len(self.steps) if before is None else self.position(before)
-        for _, number in heapq.merge(*(_latest_first(at, end) for at in places), reverse=True):
+        latest = _latest_first(places[0], end)
+        if len(places) > 1:
+            import heapq
+
+            latest = heapq.merge(latest, *(_latest_first(at, end) for at in places[1:]), reverse=True)
+        for _, number in latest:
             copied = self.copies[number]
             if path == copied.target:
                 candidate = copied.source
