@@ -406,10 +406,21 @@ def test_plain_calls_are_read_alike_with_and_without_click(folder: Path) -> None
     options = [parameter for parameter in fix_command.params if getattr(parameter, "is_flag", False)]
     flags = {name for option in options for name in option.opts}
     assert set(SWITCHES) == flags - {"--verify", "--sign-off", "--version", "--help", "-h"}
-    assert read_quickly(["--diff", "a", "b"]) == (("a", "b"), frozenset({"--diff"}))
-    for words in (["--diff", "--write"], ["--safe", "--unsafe"], ["-j", "2"], ["--help"], ["-"], ["rules"], ["--nope"]):
+    assert read_quickly(["--diff", "a", "b"]) == (("a", "b"), frozenset({"--diff"}), None)
+    assert read_quickly(["-j12", "a"]) == (("a",), frozenset(), 12)
+    for words in (
+        ["--diff", "--write"],
+        ["--safe", "--unsafe"],
+        ["-j", "2"],
+        ["-j0"],
+        ["-j1", "-j2"],
+        ["--help"],
+        ["-"],
+        ["rules"],
+        ["--nope"],
+    ):
         assert read_quickly(words) is None, words
-    for switches in (["--diff"], ["--explain-refusals"], ["--safe"], ["--unsafe", "--statistics"]):
+    for switches in (["--diff"], ["-j1"], ["--explain-refusals"], ["--safe"], ["--unsafe", "--statistics"]):
         quick, slow = run(*switches, cwd=folder), run(*switches, "--format", "text", cwd=folder)
         assert (quick.returncode, quick.stdout, quick.stderr) == (slow.returncode, slow.stdout, slow.stderr)
 

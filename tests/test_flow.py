@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from refactor import BuildContext, Refused, StageReading, fix, low_ports, parse, program_of, unseen_copies
+from refactor import BuildContext, Refused, StageReading, fix, low_ports, parse, program_of
+from refactor.flow.closure import unseen_copies
 
 PYTHON = "FROM python:3.12-slim\nWORKDIR /code\nCOPY . .\n"
 

@@ -19,15 +19,18 @@ _COMPLETE = "_DOCKERFIX_COMPLETE"
 SWITCHES = ("--diff", "--write", "--check", "--safe", "--unsafe", "--isolated", "--explain-refusals", "--statistics")
 
 
-def read_quickly(words: list[str]) -> tuple[tuple[str, ...], frozenset[str]] | None:
-    """The paths and switches of a plain call; None for whatever else needs click's reading."""
+def read_quickly(words: list[str]) -> tuple[tuple[str, ...], frozenset[str], int | None] | None:
+    """The paths, switches and processes (``-j4``) of a plain call; None for whatever else needs click's reading."""
     paths = tuple(word for word in words if not word.startswith("-"))
     switches = frozenset(word for word in words if word.startswith("-"))
+    numbers = [word for word in switches if word.startswith("-j") and word[2:].isdecimal() and word[2] != "0"]
+    switches = switches.difference(numbers) if len(numbers) == 1 else switches
     if not switches.issubset(SWITCHES) or (paths and words[0] in SUBCOMMANDS):
         return None
     if "--write" in switches and not switches.isdisjoint({"--diff", "--check"}):
         return None
-    return None if switches >= {"--safe", "--unsafe"} else (paths, switches)
+    jobs = int(numbers[0][2:]) if numbers else None
+    return None if switches >= {"--safe", "--unsafe"} else (paths, switches, jobs)
 
 
 def start() -> NoReturn:
@@ -76,7 +79,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         sys.exit(130)
 
 
-def _run(paths: tuple[str, ...], switches: frozenset[str]) -> NoReturn:
+def _run(paths: tuple[str, ...], switches: frozenset[str], jobs: int | None) -> NoReturn:
     from refactor.cli.session import run_fix
     from refactor.engine.run import Options
 
@@ -88,7 +91,7 @@ def _run(paths: tuple[str, ...], switches: frozenset[str]) -> NoReturn:
         diff="--diff" in switches,
     )
     explain, count = "--explain-refusals" in switches, "--statistics" in switches
-    sys.exit(run_fix(paths or (".",), options, None, "text", None, explain, count, None))
+    sys.exit(run_fix(paths or (".",), options, None, "text", None, explain, count, jobs))
 
 
 def _run_click(given: list[str]) -> NoReturn:

@@ -70,8 +70,8 @@ def fix(
         source,
         bytes(loop.file),
         applied=loop.applied,
-        refused=_said_once([refusal for said in loop.in_order() for refusal in said.refused]),
-        suggested=[finding for said in loop.in_order() for finding in said.suggested],
+        refused=_said_once([refusal for said in loop.said.values() for refusal in said.refused]),
+        suggested=[finding for said in loop.said.values() for finding in said.suggested],
         broken=tuple(dict.fromkeys((*context.broken, *loop.context.broken))),
         files=files,
     )
@@ -103,8 +103,8 @@ class _Said:
     def __init__(self, edits: int, reached: int) -> None:
         self.edits = edits
         self.reached = reached
-        self.refused: list[Refusal] = []
-        self.suggested: list[Finding] = []
+        self.refused: Sequence[Refusal] = ()
+        self.suggested: Sequence[Finding] = ()
 
 
 class _Loop:
@@ -135,6 +135,7 @@ class _Loop:
         self.reached = [0] * len(Phase)
         """How many of them the codemods of each phase can see."""
         self.said: dict[Codemod, _Said] = {}
+        """What the codemods said last, in their order."""
         self.used: set[str] = set()
         """Ids of the codemods that found something."""
         self.may_change: set[Aspect] = set()
@@ -174,14 +175,15 @@ class _Loop:
             results = list(codemod.find(self.file, self.context))
             if not results:
                 return None
-            findings = []
+            findings, refused, suggested = [], [], []
             for result in self._judged(codemod, results):
                 if isinstance(result, Refusal):
-                    said.refused.append(result)
+                    refused.append(result)
                 elif (result.safety or Safety.SAFE) > self.safety or (self.is_alone and result.files):
-                    said.suggested.append(result)
+                    suggested.append(result)
                 else:
                     findings.append(result)
+            said.refused, said.suggested = refused, suggested
             if not findings:
                 return None
             self.edits += 1
@@ -229,10 +231,6 @@ class _Loop:
         self.files |= written
         self.context = self.context.with_files(written)
         return None
-
-    def in_order(self) -> Iterator[_Said]:
-        """What the codemods said last, in their order."""
-        return (self.said[codemod] for codemod in self.codemods)
 
     def written(self, context: BuildContext) -> list[FileEdit]:
         """All files that were written, from what they hold in ``context``, where the loop began."""

@@ -292,7 +292,8 @@ class _TreeReader:
             if kind in _FLAT:
                 stack.extend(reversed(node.children))
             elif kind in _SIMPLE or kind in _COMPOUND:
-                if node.children and node.children[0].type == "((":
+                first = node.child(0)
+                if first is not None and first.type == "((":
                     raise _Unreadable("`((` is arithmetic to bash and a nested subshell to other shells")
                 if member.body is not None or member.redirects:
                     raise self._unsupported(node)
@@ -462,12 +463,12 @@ _WORD = r"""(?xs)(?:
 
 def _is_word(text: str) -> bool:
     """Whether a shell reads `text` as one word. One with a substitution or a pattern is taken on trust."""
-    if re.search(_NO_PLAIN_WORD, text) is None:
+    if _NO_PLAIN_WORD.search(text) is None:
         return True
     return any(mark in text for mark in _TRUSTED) or re.fullmatch(_WORD, text) is not None
 
 
-_NO_PLAIN_WORD = r"""[\s'"\\$`&|;<>()]"""
+_NO_PLAIN_WORD = re.compile(r"""[\s'"\\$`&|;<>()]""")
 _TRUSTED = ("$(", "`", "${", "(", "$'", '$"')
 
 

@@ -35,6 +35,12 @@ def _is_server(root: Root) -> bool:
     return name in _SERVERS or re.fullmatch(FPM, name) is not None
 
 
+def _may_install(reading: StageReading) -> bool:
+    """Composer is called; what a heredoc calls only the graph knows."""
+    is_called = "composer" in reading.managers or any(step.node.heredocs for step in reading.runs)
+    return is_called and reading.context.why_unknown is None
+
+
 class PHP(Language):
     name = "PHP"
     families = frozenset({"php", "composer", "swoole", "frankenphp"})
@@ -131,12 +137,12 @@ class PHP(Language):
     def own_scripts(self, reading: StageReading) -> Sequence[Rewrite | tuple[Step, Refused]]:
         from refactor.ecosystems.php.tools import own_scripts
 
-        return () if reading.context.why_unknown is not None else tuple(own_scripts(reading, self.acts(reading)))
+        return tuple(own_scripts(reading, self.acts(reading))) if _may_install(reading) else ()
 
     def production_install(self, reading: StageReading) -> Sequence[Rewrite | tuple[Step, Refused]]:
         from refactor.ecosystems.php.needs import production
 
-        return () if reading.context.why_unknown is not None else tuple(production(reading, self.acts(reading)))
+        return tuple(production(reading, self.acts(reading))) if _may_install(reading) else ()
 
     def production_server(self, reading: StageReading) -> Refused | None:
         if reading.start is None or re.search(r"php artisan serve\b|php -S\b", reading.start.text) is None:
