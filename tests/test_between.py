@@ -52,6 +52,13 @@ def test_sources_and_what_is_started_stay_behind_it(line: str) -> None:
     assert text.index("RUN pip install") < text.index(line)
 
 
+@pytest.mark.parametrize("line", ["RUN rm -rf ./components", "RUN rm -rf .git docs && mkdir -p logs"])
+def test_what_is_removed_from_the_copy_is_removed_behind_it(line: str) -> None:
+    """Though the build context has nothing of the kind today."""
+    text, _ = after(line)
+    assert text.index("RUN pip install") < text.index("COPY . .") < text.index(line)
+
+
 def test_a_manifest_that_takes_the_place_of_another_is_the_one_that_is_read() -> None:
     line = "COPY docker/requirements.txt ./"
     text, _ = after(line)

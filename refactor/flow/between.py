@@ -138,6 +138,10 @@ def _is_elsewhere(reading: StageReading, step: Step, move: Move) -> bool:
     acts = next(one.acts for one in flow.steps(reading) if one.step is step)
     if any(act.effect.by or act.effect.needs or act.effect.why_unknown is not None for act in acts):
         return False
+    # What is removed from among the sources may be there another time, whatever the context holds today.
+    folders = [one.target for one in reading.copied_by(move.sources) if one.is_folder]
+    if any(is_within(str(path), folder) for act in acts for path in act.effect.removes for folder in folders):
+        return False
     first = reading.position(move.sources)
     return all(
         maker.act is None or reading.position(maker.act.step.step.node) < first
