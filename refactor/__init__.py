@@ -121,6 +121,7 @@ from refactor.codemod import (
     Settings as Settings,
     body_of as body_of,
     called_scripts as called_scripts,
+    kept_apart as kept_apart,
     leaves as leaves,
     lives_on_lists as lives_on_lists,
     refuse as refuse,

@@ -27,6 +27,7 @@ from refactor import (
     Trivia,
     installer,
     is_cleaning,
+    kept_apart,
     leaves,
     package_calls,
     refuse,
@@ -60,7 +61,7 @@ class ChainRuns(Codemod):
     When another instruction stands between, or RUNs that have nothing to do with what is made and removed;
     when the flags (`--mount`, `--network`) differ, and when a construct would change the meaning of what it is joined
     to: `||`, a trailing `;` or `&`, variables, `set -e`, `exit`, a heredoc, a comment, a script that cannot be
-    analysed.
+    analysed. When a comment above them asks for separate commands.
 
     Safety
     ------
@@ -271,6 +272,17 @@ class ChainRuns(Codemod):
             because="the comment above it is for a linter",
         ),
         leaves(
+            "the author wants them apart",
+            """
+            FROM debian:bookworm
+            # in separate commands, to avoid time outs
+            RUN apt-get update
+            RUN apt-get install -y libgtk-3-0
+            RUN apt-get install -y xvfb
+            """,
+            because="the comment above them asks for separate commands",
+        ),
+        leaves(
             "flags differ",
             """
             # syntax=docker/dockerfile:1
@@ -284,8 +296,12 @@ class ChainRuns(Codemod):
 
     def find(self, file: Dockerfile, context: BuildContext) -> Iterator[Finding | Refusal]:
         for stage in file.stages:
+            apart = kept_apart(file, stage)
             for group in _consecutive(stage.nodes):
                 links = [_Link(file, run, group[index - 1] if index else None) for index, run in enumerate(group)]
+                for link in links:
+                    if link.node in apart:
+                        link.why_not_after = "the comment above them asks for separate commands"
                 yield from self._chain(file, context, stage, links)
 
     def _chain(

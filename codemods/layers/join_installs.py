@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from refactor import (
@@ -22,6 +22,7 @@ from refactor import (
     Safety,
     ShellScript,
     is_cleaning,
+    kept_apart,
     leaves,
     package_call,
     package_calls,
@@ -53,7 +54,8 @@ class JoinInstalls(Codemod):
     When it refuses
     ---------------
     When flags, variables, redirections or programs differ, with `--virtual`, when a package may bring the repository of
-    the next one (`epel-release`), when the list is in a variable, or has comments; when anything else stands between.
+    the next one (`epel-release`), when the list is in a variable, or has comments; when anything else stands between;
+    when a comment above asks for separate commands.
 
     Safety
     ------
@@ -238,6 +240,16 @@ class JoinInstalls(Codemod):
             because="variables, redirections or the user differ",
         ),
         leaves(
+            "the author wants them apart",
+            """
+            FROM debian:bookworm-slim
+            # in separate commands, to avoid time outs
+            RUN apt-get install -y libgtk-3-0
+            RUN apt-get install -y xvfb
+            """,
+            because="the comment above it asks for separate commands",
+        ),
+        leaves(
             "pip resolves each list for itself",
             """
             FROM python:3.12-slim
@@ -258,7 +270,7 @@ class JoinInstalls(Codemod):
                 script = script_of(file, node) if node.keyword == "RUN" else ""
                 if not isinstance(script, str) and any(call.action == "install" for call in package_calls(script)):
                     joined, reason = _with_one_list(node, script)
-                    row = _Row(node, joined)
+                    row = _Row(node, joined, kept_apart(file, stage))
                     if reason is not None:
                         yield refuse(node, reason)
             if row is not None:
@@ -268,8 +280,11 @@ class JoinInstalls(Codemod):
 class _Row:
     """RUNs that follow one another and do nothing but update, install with the same flags, and clean up."""
 
-    def __init__(self, node: Instruction, joined: Instruction) -> None:
+    def __init__(self, node: Instruction, joined: Instruction, apart: Collection[Instruction]) -> None:
         self.nodes = [node]
+        self.apart = apart
+        self.is_asked = False
+        """One of those would belong to the row."""
         self.joined = joined
         """The first one, its own calls made one."""
         self.script = read(joined.argument)
@@ -293,6 +308,9 @@ class _Row:
             return False
         if first.has_update != second.has_update or not _is_one_piece(self.script, first.install):
             return False
+        if node in self.apart:
+            self.is_asked = True
+            return False
         if not set(second.cleanings) <= set(self.cleanings):
             if not set(self.cleanings) <= set(second.cleanings):
                 return False
@@ -301,8 +319,10 @@ class _Row:
         self.nodes.append(node)
         return True
 
-    def finding(self) -> Iterator[Finding]:
+    def finding(self) -> Iterator[Finding | Refusal]:
         first, new = self.plain, self.joined
+        if self.is_asked:
+            yield refuse(self.nodes[0], "the comment above it asks for separate commands")
         if first is not None and self.cleanings != first.cleanings:
             cleaning = "".join(f" \\\n    && {text}" for text in self.cleanings)
             new = new.splice([(first.install.command.span[1], self.script.top[-1].span[1], cleaning)])

@@ -3,13 +3,14 @@
 # No text as annotations here: typing.NamedTuple would compile that of each field, at every start.
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from refactor.context import Unknown
 from refactor.flow.reading import StageReading, join
 from refactor.images import why_windows
 from refactor.shell import Command, ShellScript, read
-from refactor.syntax import Dockerfile, Instruction
+from refactor.syntax import Dockerfile, Instruction, Stage, Trivia
 
 _POSIX = frozenset({"sh", "bash", "ash", "dash", "ksh", "zsh", "busybox"})
 
@@ -91,6 +92,24 @@ def body_of(file: Dockerfile, node: Instruction) -> Body | str:
         return "its body is a heredoc with carriage returns"
     script = read(text)
     return Body(node, script, True) if script.opaque is None else f"the heredoc cannot be analysed: {script.opaque}"
+
+
+_APART = r"\bseparate\s+(?i:RUN|command|step|layer|statement|instruction)s?\b"
+
+
+def kept_apart(file: Dockerfile, stage: Stage) -> frozenset[Instruction]:
+    """The RUNs behind another one that a comment above the first of them wants to stay commands of their own."""
+    if not any("separate" in line.text for line in stage.nodes if isinstance(line, Trivia)):
+        return frozenset()
+    found: list[Instruction] = []
+    is_apart = False
+    for before, node in pairwise(stage.instructions):
+        comments = file.comments_above(before)
+        is_apart = any(re.search(_APART, line.text) for line in comments) if comments else is_apart
+        is_apart = is_apart and before.keyword == "RUN"
+        if is_apart and node.keyword == "RUN" and not file.comments_above(node):
+            found.append(node)
+    return frozenset(found)
 
 
 def called_scripts(
