@@ -1388,3 +1388,24 @@ def test_sources_made_to_cost_time_are_read(text: str) -> None:
 )
 def test_a_command_is_shown_as_it_was_written(program: str, args: tuple[str, ...], shown: str) -> None:
     assert Ran(program, args, "/app", ()).shown == shown
+
+
+def test_settings_of_apt_hold_for_what_both_stages_install() -> None:
+    text = splits(
+        """
+        FROM node:20
+        # A mirror that is slow at times
+        RUN echo 'Acquire::Retries "5";' > /etc/apt/apt.conf.d/80-retries
+        RUN apt-get update && apt-get install -y --no-install-recommends g++ make ffmpeg && rm -rf /var/lib/apt/lists/*
+        WORKDIR /app
+        COPY package.json package-lock.json ./
+        RUN npm ci
+        COPY . .
+        RUN npm run build
+        CMD ["node", "dist/index.js"]
+        """,
+        typescript_api(),
+    )
+    builder, runner = text.split(" AS runner\n")
+    for stage in (builder, runner):
+        assert stage.index("80-retries") < stage.index("apt-get install")

@@ -19,6 +19,7 @@ _RUNNER_ONLY = frozenset({"LABEL", "EXPOSE", "VOLUME", "STOPSIGNAL", "HEALTHCHEC
 _BOTH = frozenset({"ENV", "WORKDIR", "SHELL"})
 _SEEN_BY_RUN = frozenset({"ENV", "ARG", "USER", "SHELL", "RUN"})
 _VARIABLE = r"\$\{?([A-Za-z_][A-Za-z0-9_]*)"
+_APT_SETTINGS = r"""(?:echo|printf)\s(?:'[^']*'|"[^"]*"|[^&|;>'"])*>>?\s*/etc/apt/apt\.conf\.d/[\w.-]+"""
 
 
 class Role(enum.Flag):
@@ -79,6 +80,8 @@ def assemble(
     builder: list[Instruction | str | Instead] = list(builder_head)
     runner: list[Instruction | str | Instead] = list(runner_head)
     waiting = list(artefacts)
+    settings = 0
+    """Where settings of apt go in the runner: in front of what is installed there."""
     cached_until: int | None = None
     """Where the artefacts begin in the runner, as long as nothing behind that changes what a RUN sees."""
     for step, role in placed:
@@ -113,6 +116,11 @@ def assemble(
                 runner.insert(cached_until, node)
                 cached_until += 1
                 continue
+            if sets_up_apt(node):
+                runner.insert(settings, node)
+                settings += 1
+                cached_until = None if cached_until is None else cached_until + 1
+                continue
             if node.keyword in _SEEN_BY_RUN:
                 cached_until = None
             changed = (instead_in_runner or {}).get(node)
@@ -120,6 +128,11 @@ def assemble(
     runner += waiting
     builder += builder_tail
     return SplitPlan(tuple(builder), runner_image, tuple(runner), tuple(evidence))
+
+
+def sets_up_apt(node: Instruction) -> bool:
+    """A RUN that does nothing but write settings of apt, which hold for every installation behind it."""
+    return node.keyword == "RUN" and re.fullmatch(_APT_SETTINGS, node.argument) is not None
 
 
 def _is_home_set(placed: Sequence[tuple[Step, Role]], here: Step) -> bool:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from refactor.context import Unknown
 from refactor.context.deployment import Words
-from refactor.ecosystems.split import Role
+from refactor.ecosystems.split import Role, sets_up_apt
 from refactor.flow.reading import Refused, StageReading, Start, Step
 from refactor.shell import SYSTEM_MANAGERS, Command, PackageCall, ShellScript, keeps_archives, read
 from refactor.syntax import Instruction
@@ -754,7 +754,7 @@ def narrow(reading: StageReading, roles: Mapping[Instruction, Role]) -> dict[Ins
             continue
         if any((command.name or "") in _SETTINGS | {"sed", "tee"} for command in step.commands):
             continue
-        if makes_user(step) and (users or given):
+        if (makes_user(step) and (users or given)) or sets_up_apt(step.node):
             continue
         paths = [
             arg.rstrip("/")
