@@ -206,3 +206,11 @@ def test_bytes_that_are_no_utf8_stay() -> None:
     node = parse(b"RUN echo \xe9\xff \\\n  b\n").instructions[0]
     assert node.argument.encode("utf-8", "surrogateescape") == b"echo \xe9\xff   b"
     assert parse(b'CMD ["\xff"]').instructions[0].json == ("\ufffd",)
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_a_new_last_line_does_not_take_over_the_blanks_of_the_old_one(end: str) -> None:
+    node = parse(f"FROM a\nRUN one \t{end}".encode()).instructions[1]
+    assert node.splice([(3, 3, " \\\n    && two")]).text.endswith(f"&& two{end}")
+    assert node.splice([(0, 3, "two")]).text == f"RUN two \t{end}"
+    assert node.chained(["two"]).text.endswith(f"&& two{end}")

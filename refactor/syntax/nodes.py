@@ -216,6 +216,9 @@ class Instruction:
                 raw.append((at, at, new))
             else:
                 raw.append((dissection.raw_start(base + start), dissection.raw_end(base + end), new))
+            if end == size and "\n" in new:
+                first, last, new = raw[-1]
+                raw[-1] = (first, self._line_end(last), new)
         return self._checked(self._with_raw(raw), "".join(expected) + argument[reached:])
 
     def splice_body(self, changes: Sequence[tuple[int, int, str]]) -> Instruction:
@@ -255,7 +258,14 @@ class Instruction:
         for body, lines in zip(bodies, comments or [()] * len(bodies), strict=True):
             said = "".join(f"{seam.indent}{line}{newline}" for line in lines)
             added.append(f"{broken}{newline}{said}{rest}{body}")
-        return self._with_raw([(end, end, "".join(added))])
+        return self._with_raw([(end, self._line_end(end), "".join(added))])
+
+    def _line_end(self, at: int) -> int:
+        """Behind the blanks at ``at`` where those end the line: a new line does not take them over."""
+        end = at
+        while self.text[end : end + 1] in {" ", "\t"}:
+            end += 1
+        return end if self.text[end:].lstrip("\r")[:1] in ("", "\n") else at
 
     def _seam(self, bodies: Sequence[str] = ()) -> Seam:
         for text in (self.text, *bodies):
