@@ -272,6 +272,15 @@ class ChainRuns(Codemod):
             because="the comment above it is for a linter",
         ),
         leaves(
+            "what is removed was gone already",
+            """
+            FROM debian:bookworm
+            RUN cd /tmp && curl -O https://example.org/a.tar.gz && tar -xzf a.tar.gz && cd a && mkdir build \\
+                && make -C build install && rm -rf /tmp/a /tmp/a.tar.gz
+            RUN pip3 install six==1.15.0 && rm -rf /tmp/*
+            """,
+        ),
+        leaves(
             "the author wants them apart",
             """
             FROM debian:bookworm

@@ -3,7 +3,8 @@
 # No text as annotations here: typing.NamedTuple would compile that of each field, at every start.
 import posixpath
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from refactor.shell.command import Command
@@ -19,7 +20,8 @@ class Files(NamedTuple):
     """Absolute paths; variables that are not known stay in them as written, so that they compare as text."""
 
     made: frozenset[str]
-    """Files and folders that commands name as new ones: downloads, clones, unpacked archives, copies, folders."""
+    """Files and folders that commands name as new ones, and that are there at the end: downloads, clones, unpacked
+    archives, copies, folders."""
     removed: frozenset[str]
     """What `rm` is given; of `folder/*` the folder, other patterns as they are."""
 
@@ -36,8 +38,19 @@ def files_of(script: ShellScript, workdir: str, expand: Callable[[str], str | No
         place = _Place(folder, expand)
         made.update(place.paths(_made_by(command)))
         if removes_files(command):
-            removed.update(place.paths(arg.removesuffix("/*") for arg in operands(command)))
+            gone = set(place.paths(arg.removesuffix("/*") for arg in operands(command)))
+            removed |= gone
+            made = {path for path in made if not _is_gone(path, gone)}
     return Files(frozenset(made), frozenset(removed))
+
+
+def _is_gone(path: str, gone: Collection[str]) -> bool:
+    above = [path]
+    while above[-1] not in ("/", ""):
+        above.append(posixpath.dirname(above[-1]))
+    return any(one in gone for one in above) or any(
+        fnmatchcase(one, pattern) for pattern in gone if any(sign in pattern for sign in "*?[") for one in above
+    )
 
 
 def removes_files(command: Command) -> bool:
