@@ -143,3 +143,17 @@ def test_ports_below_1024(dockerfile: str, files: dict[str, str], low: dict[int,
     file = parse(dockerfile.encode())
     context = BuildContext.of({"Dockerfile": dockerfile, "web.py": "", **files})
     assert low_ports(StageReading.of(file, file.stages[-1], context)) == low
+
+
+def test_a_folder_that_a_stage_fills_gets_its_owner_where_it_is_copied() -> None:
+    text = (
+        "FROM node:20 AS builder\nWORKDIR /app\nCOPY . .\nRUN mkdir -p out/uploads && node build.js > out/uploads/index\n"
+        "FROM node:20-slim\nWORKDIR /app\nCOPY --from=builder /app/out ./out\nCOPY server.js ./\n"
+        'CMD ["node", "server.js"]\n'
+    )
+    server = "require('fs').writeFileSync('/app/out/uploads/latest', '')\n"
+    change = fix(text.encode(), BuildContext.of({"server.js": server, "build.js": ""}), select=["run-as-user"])
+    assert change.failure is None
+    assert b"\nCOPY --from=builder --chown=1000:1000 /app/out ./out\n" in change.after
+    assert b"\nUSER 1000:1000\n" in change.after
+    assert b"chown -R" not in change.after

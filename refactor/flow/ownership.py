@@ -107,7 +107,9 @@ def ownership(
                 " that twice",
                 "give the folder its owner where it is filled, then write USER by hand",
             )
-        made.append(folder)
+        carried = _carried(reading, folder)
+        copies.update(dict.fromkeys(carried))
+        made += [] if carried else [folder]
     return Ownership(tuple(copies), tuple(made), tuple(flat), tuple(deep), tuple(kept))
 
 
@@ -149,19 +151,28 @@ def _bringing(reading: StageReading, folder: str) -> Instruction | None:
     return None
 
 
-def _filler(reading: StageReading, folder: str) -> str | None:
-    """What puts files into a folder that is not the context's: a COPY from a stage, a RUN that names it."""
+def _carried(reading: StageReading, folder: str) -> list[Instruction]:
+    """The COPYs that bring the folder from a stage which fills it, among other things."""
+    found = []
     for step in reading.steps:
-        node, line = step.node, reading.file.line_of(step.node)
-        if node.keyword == "COPY" and node.flag("from") is not None and node.destination is not None:
-            target = join(step.workdir, reading.expand(node.destination, node) or node.destination)
-            # A build that makes the folder names it, as far as its output is not its language's to know (`filled`).
-            origin = next(
-                (one for one in origins(reading) if one.stage is reading.file.stage(node.flag("from") or "")), None
-            )
-            texts = [run.node.argument for run in origin.runs] if origin is not None else []
-            if is_within(folder, target) and any(posixpath.basename(folder) in text for text in texts):
-                return f"the COPY on line {line}"
+        node = step.node
+        if node.keyword != "COPY" or node.flag("from") is None or node.destination is None:
+            continue
+        target = join(step.workdir, reading.expand(node.destination, node) or node.destination)
+        # A build that makes the folder names it, as far as its output is not its language's to know (`filled`).
+        origin = next(
+            (one for one in origins(reading) if one.stage is reading.file.stage(node.flag("from") or "")), None
+        )
+        texts = [run.node.argument for run in origin.runs] if origin is not None else []
+        if is_within(folder, target) and any(posixpath.basename(folder) in text for text in texts):
+            found.append(node)
+    return [node for node in found if node.flag("chown") is None]
+
+
+def _filler(reading: StageReading, folder: str) -> str | None:
+    """What puts files into a folder that is not the context's: a RUN that names it."""
+    for step in reading.steps:
+        line = reading.file.line_of(step.node)
         for command in step.commands if step.keyword == "RUN" else ():
             named = {path for path in _paths(step, command) if is_within(path, folder)}
             if named and command.name not in _QUIET:
