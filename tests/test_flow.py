@@ -147,7 +147,7 @@ def test_ports_below_1024(dockerfile: str, files: dict[str, str], low: dict[int,
 
 def test_a_folder_that_a_stage_fills_gets_its_owner_where_it_is_copied() -> None:
     text = (
-        "FROM node:20 AS builder\nWORKDIR /app\nCOPY . .\nRUN mkdir -p out/uploads && node build.js > out/uploads/index\n"
+        "FROM node:20 AS builder\nWORKDIR /app\nCOPY . .\nRUN mkdir -p out/uploads && node build.js > out/uploads/a\n"
         "FROM node:20-slim\nWORKDIR /app\nCOPY --from=builder /app/out ./out\nCOPY server.js ./\n"
         'CMD ["node", "server.js"]\n'
     )
