@@ -108,7 +108,12 @@ def ownership(
                 "give the folder its owner where it is filled, then write USER by hand",
             )
         carried = _carried(reading, folder)
-        copies.update(dict.fromkeys(carried))
+        other = next((owner for node in carried if (owner := node.flag("chown")) and owner not in owners), None)
+        if other is not None:
+            return Refused(
+                f"a COPY gives {folder}, which the program writes to, to {other}", "give it to the USER there"
+            )
+        copies.update(dict.fromkeys(node for node in carried if node.flag("chown") is None))
         made += [] if carried else [folder]
     return Ownership(tuple(copies), tuple(made), tuple(flat), tuple(deep), tuple(kept))
 
@@ -166,7 +171,7 @@ def _carried(reading: StageReading, folder: str) -> list[Instruction]:
         texts = [run.node.argument for run in origin.runs] if origin is not None else []
         if is_within(folder, target) and any(posixpath.basename(folder) in text for text in texts):
             found.append(node)
-    return [node for node in found if node.flag("chown") is None]
+    return found
 
 
 def _filler(reading: StageReading, folder: str) -> str | None:
