@@ -164,7 +164,7 @@ def test_folders_among_the_sources_are_made_for_the_build_too() -> None:
     builder, runner = stages(text.replace("server.php", "artisan"), project(files=files))
     assert "mkdir -p storage/logs bootstrap/cache" in builder
     assert "mkdir" not in runner, "they come over with the application"
-    assert "COPY --from=builder /app ." in runner
+    assert "COPY --from=builder --chown=10001:10001 /app ." in runner
 
 
 def test_a_development_server_is_said_to_be_one() -> None:

@@ -4,7 +4,6 @@
 import posixpath
 import re
 from collections.abc import Callable, Collection, Iterator
-from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from refactor.shell.command import Command
@@ -48,9 +47,14 @@ def _is_gone(path: str, gone: Collection[str]) -> bool:
     above = [path]
     while above[-1] not in ("/", ""):
         above.append(posixpath.dirname(above[-1]))
-    return any(one in gone for one in above) or any(
-        fnmatchcase(one, pattern) for pattern in gone if any(sign in pattern for sign in "*?[") for one in above
-    )
+    if any(one in gone for one in above):
+        return True
+    patterns = [one for one in gone if any(sign in one for sign in "*?[")]
+    if not patterns:
+        return False
+    from fnmatch import fnmatchcase
+
+    return any(fnmatchcase(one, pattern) for pattern in patterns for one in above)
 
 
 def removes_files(command: Command) -> bool:
