@@ -387,7 +387,9 @@ def _is_last_to_install(file: Dockerfile, stage: Stage) -> bool:
     shell, and no stage and no trigger builds on it."""
     starts = [node for node in stage.instructions if node.keyword in ("CMD", "ENTRYPOINT")]
     is_shell = any(re.search(r"^\W*(?:/\w+)*/?(?:ba|da|a|z)?sh\W*$", node.argument) for node in starts)
-    is_parent = any(file.stage_before(each.index, each.image) is stage for each in file.stages)
+    is_parent = stage in file.remember(
+        "stages built on", lambda: {file.stage_before(each.index, each.image) for each in file.stages}
+    )
     is_tool = not starts or is_shell or any(node.keyword == "ONBUILD" for node in stage.instructions)
     return not is_parent and (stage.index not in file.shipped or not is_tool)
 

@@ -7,13 +7,13 @@ minimum, or two that contradict each other is decided here.
 # No text as annotations here: typing.NamedTuple would compile that of each field, at every start.
 import posixpath
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, TypeAlias
 
 from refactor.context import BuildContext, Unknown
 from refactor.context.tables import table, words
 from refactor.ecosystems.ranges import Interval, following, intervals, only_line, padded
-from refactor.flow.reading import Refused, StageReading
+from refactor.flow.reading import Copied, Refused, StageReading
 
 
 class Stated(NamedTuple):
@@ -103,13 +103,19 @@ def _bare(text: str) -> str:
 
 def folders_of(reading: StageReading) -> tuple[str, ...]:
     """The folders of the context whose files may say it: those that the stage copies from, and all above them."""
-    own = reading.copies or [
-        copied
-        for stage in reading.file.stages
-        for copied in StageReading.of(reading.file, stage, reading.context).copies
-    ]
+    if reading.copies:
+        return _folders(reading.copies)
+    file, context = reading.file, reading.context
+    # Once for the file and its context: each of thousands of stages may ask.
+    return StageReading.of(file, file.stages[0], context).remember(
+        "folders that are copied from",
+        lambda: _folders(copied for stage in file.stages for copied in StageReading.of(file, stage, context).copies),
+    )
+
+
+def _folders(copies: Iterable[Copied]) -> tuple[str, ...]:
     found: dict[str, None] = {}
-    for copied in own:
+    for copied in copies:
         folder = copied.source if copied.is_folder else posixpath.dirname(copied.source)
         while folder:
             found[folder] = None

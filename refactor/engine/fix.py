@@ -88,7 +88,8 @@ def _said_once(refusals: Sequence[Refusal]) -> list[Refusal]:
         elif refusal.codemod not in first.others:
             first.others = (*first.others, refusal.codemod)
             first.hint = first.hint or refusal.hint
-    return [refusal for refusal in refusals if any(refusal is one for one in kept[refusal.because])]
+    whole = {id(refusal) for same in kept.values() for refusal in same}
+    return [refusal for refusal in refusals if id(refusal) in whole]
 
 
 def _in_small_letters(file: Dockerfile) -> str:
