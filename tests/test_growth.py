@@ -45,6 +45,13 @@ def test_calls_grow_with_the_size(name: str) -> None:
     assert two < 2.2 * one, f"{one} calls, and {two} for twice the size"
 
 
+def test_hundreds_of_stages_do_not_ask_each_other() -> None:
+    """A question of each stage to all others is cheap beside the rest at first."""
+    shape = SHAPES["stages, each copying from the one before"]
+    one, two = (calls_of(lambda size=size: fix(shape(size).encode(), BuildContext.of({}))) for size in (300, 600))
+    assert two < 2.1 * one, f"{one} calls, and {two} for twice the size"
+
+
 def test_a_long_chain_of_stages_does_not_overflow_the_stack() -> None:
     source = SHAPES["stages, each from the one before"](2_000).encode()
     assert not fix(source, BuildContext.of({})).problems

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 
 from refactor import (
@@ -307,10 +307,7 @@ class ChainRuns(Codemod):
         for stage in file.stages:
             apart = kept_apart(file, stage)
             for group in _consecutive(stage.nodes):
-                links = [_Link(file, run, group[index - 1] if index else None) for index, run in enumerate(group)]
-                for link in links:
-                    if link.node in apart:
-                        link.why_not_after = "the comment above them asks for separate commands"
+                links = [_Link(file, run, before, apart) for before, run in zip([None, *group], group, strict=False)]
                 yield from self._chain(file, context, stage, links)
 
     def _chain(
@@ -361,7 +358,7 @@ class _Run:
 class _Link:
     """A RUN as a link of a chain: what keeps it from being one, and where."""
 
-    def __init__(self, file: Dockerfile, run: _Run, previous: _Run | None) -> None:
+    def __init__(self, file: Dockerfile, run: _Run, previous: _Run | None, apart: Collection[Instruction]) -> None:
         self.node = run.node
         self.comments = run.comments
         script = script_of(file, run.node)
@@ -371,7 +368,7 @@ class _Link:
         """Why nothing can be joined behind it."""
         self.why_not_last = script if isinstance(script, str) else _why_not_part(script, self.reason, True)
         """Why it cannot be the last either."""
-        self.why_not_after = None if previous is None else _why_not_neighbours(previous, run)
+        self.why_not_after = None if previous is None else _why_not_neighbours(previous, run, apart)
         """Why it cannot be joined to the RUN above it, whatever the scripts are."""
 
     @property
@@ -405,7 +402,9 @@ def _consecutive(nodes: Sequence[Instruction | Trivia]) -> Iterator[list[_Run]]:
         yield group
 
 
-def _why_not_neighbours(first: _Run, second: _Run) -> str | None:
+def _why_not_neighbours(first: _Run, second: _Run, apart: Collection[Instruction]) -> str | None:
+    if second.node in apart:
+        return "the comment above them asks for separate commands"
     if any(re.match(FOR_A_LINTER, line.text) for line in second.comments):
         return "the comment above it is for a linter, which looks for it above an instruction"
     if [flag.text for flag in first.node.flags] != [flag.text for flag in second.node.flags]:

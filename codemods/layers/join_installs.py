@@ -283,6 +283,7 @@ class _Row:
     def __init__(self, node: Instruction, joined: Instruction, apart: Collection[Instruction]) -> None:
         self.nodes = [node]
         self.apart = apart
+        """RUNs that the author wants to stay commands of their own."""
         self.is_asked = False
         """One of those would belong to the row."""
         self.joined = joined

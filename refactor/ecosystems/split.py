@@ -11,15 +11,16 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 
 from refactor.ecosystems.answers import Instead, SplitPlan
-from refactor.flow.reading import Refused, StageReading, Step
+from refactor.flow.reading import Refused, StageReading, Step, is_within
 from refactor.images import lookup
+from refactor.shell import files_of
 from refactor.syntax import Instruction
 
 _RUNNER_ONLY = frozenset({"LABEL", "EXPOSE", "VOLUME", "STOPSIGNAL", "HEALTHCHECK", "CMD", "ENTRYPOINT", "MAINTAINER"})
 _BOTH = frozenset({"ENV", "WORKDIR", "SHELL"})
 _SEEN_BY_RUN = frozenset({"ENV", "ARG", "USER", "SHELL", "RUN"})
 _VARIABLE = r"\$\{?([A-Za-z_][A-Za-z0-9_]*)"
-_APT_SETTINGS = r"""(?:echo|printf)\s(?:'[^']*'|"[^"]*"|[^&|;>'"])*>>?\s*/etc/apt/apt\.conf\.d/[\w.-]+"""
+_APT_SETTINGS = "/etc/apt/apt.conf.d"
 
 
 class Role(enum.Flag):
@@ -116,7 +117,7 @@ def assemble(
                 runner.insert(cached_until, node)
                 cached_until += 1
                 continue
-            if sets_up_apt(node):
+            if sets_up_apt(step):
                 runner.insert(settings, node)
                 settings += 1
                 cached_until = None if cached_until is None else cached_until + 1
@@ -130,9 +131,12 @@ def assemble(
     return SplitPlan(tuple(builder), runner_image, tuple(runner), tuple(evidence))
 
 
-def sets_up_apt(node: Instruction) -> bool:
+def sets_up_apt(step: Step) -> bool:
     """A RUN that does nothing but write settings of apt, which hold for every installation behind it."""
-    return node.keyword == "RUN" and re.fullmatch(_APT_SETTINGS, node.argument) is not None
+    if step.script is None or any(command.name not in {"echo", "printf", "tee"} for command in step.commands):
+        return False
+    made = files_of(step.script, step.workdir).made
+    return bool(made) and all(is_within(path, _APT_SETTINGS) for path in made)
 
 
 def _is_home_set(placed: Sequence[tuple[Step, Role]], here: Step) -> bool:

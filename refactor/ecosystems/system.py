@@ -754,7 +754,7 @@ def narrow(reading: StageReading, roles: Mapping[Instruction, Role]) -> dict[Ins
             continue
         if any((command.name or "") in _SETTINGS | {"sed", "tee"} for command in step.commands):
             continue
-        if (makes_user(step) and (users or given)) or sets_up_apt(step.node):
+        if (makes_user(step) and (users or given)) or sets_up_apt(step):
             continue
         paths = [
             arg.rstrip("/")

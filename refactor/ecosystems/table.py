@@ -111,8 +111,8 @@ class Language(Ecosystem):
 
     def acts(self, reading: StageReading) -> tuple[Act, ...]:
         """The commands of the stage that are the language's."""
-        # The names alone need no graph; heredocs are read by that.
-        if self.programs.isdisjoint(reading.programs) and not any(step.node.heredocs for step in reading.runs):
+        # The names alone need no graph.
+        if self.programs.isdisjoint(reading.programs) and not reading.has_heredocs:
             return ()
         return tuple(act for act in self.flow(reading).acts(reading) if act.effect.by == self.name)
 

@@ -265,6 +265,11 @@ class StageReading:
         return frozenset([call.manager for _, call in self.calls])
 
     @cached_property
+    def has_heredocs(self) -> bool:
+        """A RUN of the stage has a heredoc, whose commands are in none of ``calls``, ``managers`` and ``programs``."""
+        return any(step.node.heredocs for step in self.runs)
+
+    @cached_property
     def programs(self) -> frozenset[str]:
         """The names, without folders, of all commands of the stage's RUNs, and of the program that it starts."""
         names = {command.name for step in self.runs for command in step.commands if command.name}

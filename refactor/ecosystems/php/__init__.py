@@ -36,9 +36,8 @@ def _is_server(root: Root) -> bool:
 
 
 def _may_install(reading: StageReading) -> bool:
-    """Composer is called; what a heredoc calls only the graph knows."""
-    is_called = "composer" in reading.managers or any(step.node.heredocs for step in reading.runs)
-    return is_called and reading.context.why_unknown is None
+    """Composer is called, or may be; without it the graph need not be made."""
+    return ("composer" in reading.managers or reading.has_heredocs) and reading.context.why_unknown is None
 
 
 class PHP(Language):
