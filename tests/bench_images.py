@@ -12,6 +12,8 @@ did (``go run``, ``nest start``: the container compiled whenever it started), th
 compiles with one that leaves that for later; such a rewrite is judged by the time until the answer, and its row says
 so (*).
 
+``--preset modern`` does it with the opt-in codemods of that preset.
+
 ``--keep FILE`` writes each result there as it comes, and takes from there what was measured before as often, so that a
 run that was stopped goes on. Exit status 1 where a rewritten application does not build or start as before, its image
 grew, or it became slower by more than noise; 2 where there is no engine.
@@ -30,6 +32,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from refactor.codemod.codemod import PRESETS
 from refactor.engine.run import Options
 from refactor.proof import EngineProblem, ProbeOptions, ProofOptions, Verdict, find_engine
 from refactor.proof.engine import Engine
@@ -62,6 +65,7 @@ class Result:
     answer_after: float = 0
     runs: int = 1
     """Of how many edits the times are the median."""
+    preset: str | None = None
     is_taken_over: bool = False
     """The build does what the start did before."""
     ran_before: int = 0
@@ -102,19 +106,21 @@ def applications() -> dict[str, dict[str, Any]]:
         return {name: app for name, app in tomllib.load(file).items() if app.get("kind") in {"http", "output"}}
 
 
-def measure(name: str, app: dict[str, Any], engine: Engine, runs: int, is_verbose: bool = False) -> Result:
+def measure(
+    name: str, app: dict[str, Any], engine: Engine, runs: int, preset: str | None = None, is_verbose: bool = False
+) -> Result:
     """Proves one application's rewrite. The result says what went wrong, nothing is raised for it."""
     probe = ProbeOptions(timeout=START_SECONDS)
     if app["kind"] == "http":
         probe = replace(probe, port=app.get("port"), path=app.get("path", "/"))
     verified = verify_file(
         str(CORPUS / "apps" / name / "Dockerfile"),
-        Options(is_isolated=True),
+        Options(is_isolated=True, preset=preset),
         ProofOptions(probe=probe, has_contents=False, rebuilds=runs, has_restart=True),
         engine,
         say=(lambda text: print(f"{name}: {text}", file=sys.stderr, flush=True)) if is_verbose else lambda text: None,
     )
-    return replace(result_of(name, app, verified), runs=runs)
+    return replace(result_of(name, app, verified), runs=runs, preset=preset)
 
 
 def result_of(name: str, app: dict[str, Any], verified: Verified) -> Result:
@@ -279,12 +285,14 @@ def read_kept(path: Path | None) -> dict[str, Result]:
     return {entry["name"]: Result(**{**entry, "codemods": tuple(entry["codemods"])}) for entry in kept}
 
 
-def run(names: Iterable[str], keep: Path | None, engine: Engine, runs: int, is_verbose: bool) -> Iterator[Result]:
+def run(
+    names: Iterable[str], keep: Path | None, engine: Engine, runs: int, preset: str | None, is_verbose: bool
+) -> Iterator[Result]:
     known, apps = read_kept(keep), applications()
     for name in names:
         result = known.get(name)
-        if result is None or result.runs != runs:
-            result = measure(name, apps[name], engine, runs, is_verbose)
+        if result is None or (result.runs, result.preset) != (runs, preset):
+            result = measure(name, apps[name], engine, runs, preset, is_verbose)
             if keep is not None:
                 with open(keep, "a") as file:
                     file.write(json.dumps(asdict(result)) + "\n")
@@ -302,6 +310,7 @@ def main() -> int:
         help="only this application, or those of this language; again for more",
     )
     parser.add_argument("--runs", type=int, default=1, metavar="N", help="edit and rebuild N times; medians count")
+    parser.add_argument("--preset", choices=PRESETS, help="which codemods are applied")
     parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
     parser.add_argument("--keep", type=Path, metavar="FILE", help="keep results there, and take known ones from there")
     parser.add_argument("--engine", choices=("docker", "podman", "buildah"))
@@ -321,7 +330,7 @@ def main() -> int:
         return 2
     names = [name for name in apps if wanted & {name, apps[name]["language"]}]
     names.sort(key=lambda name: (apps[name]["language"], name))
-    results = list(run(names, arguments.keep, engine, arguments.runs, sys.stderr.isatty()))
+    results = list(run(names, arguments.keep, engine, arguments.runs, arguments.preset, sys.stderr.isatty()))
     print("\n".join(table(results, arguments.markdown)))
     print()
     print("\n".join(summary(results)))
