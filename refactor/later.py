@@ -35,6 +35,7 @@ from refactor.ecosystems.download_caches import (
     DownloadCache as DownloadCache,
     download_caches as download_caches,
 )
+from refactor.ecosystems.joined import Joined as Joined, joined as joined
 from refactor.ecosystems.serving import Serving as Serving
 from refactor.ecosystems.split import variant_reference as variant_reference
 from refactor.flow.closure import (

@@ -31,7 +31,7 @@ from refactor import (
 )
 
 if TYPE_CHECKING:
-    from refactor import Instead, SplitPlan
+    from refactor import Instead, Joined, SplitPlan
 
 Node = Instruction | Trivia
 Entry = Instruction | str
@@ -73,7 +73,7 @@ STARTS = frozenset({Aspect.CMD, Aspect.ENTRYPOINT})
 
 
 class SplitBuildStage(Codemod):
-    """Split the only stage into a builder and a small runner.
+    """Split a stage into a builder and a small runner.
 
     Why
     ---
@@ -88,6 +88,9 @@ class SplitBuildStage(Codemod):
     JRE (Java). ENV, LABEL, EXPOSE, VOLUME, USER, WORKDIR, ENTRYPOINT and CMD are carried over; system packages are
     installed again only where the program needs them at run time. `runner = "alpine" | "distroless" | "scratch"` asks
     for another runner.
+
+    A final stage that carries the whole folder of its builder (`COPY --from=build /app /app`), or is on the same large
+    image, is narrowed down in the same way: it gets what the program needs, and keeps its own settings.
 
     With `test-stage = true` a stage `test` from the builder runs the project's tests: `npm test`, `pytest`, `go test`.
     `docker build --target test` builds it; the image itself does without, as BuildKit builds only what it needs.
@@ -310,6 +313,44 @@ class SplitBuildStage(Codemod):
             files=SERVER,
             settings={"test-stage": True},
         ),
+        rewrites(
+            "a final stage that carries the whole folder of the builder",
+            before="""
+            FROM node:20 AS build
+            WORKDIR /app
+            COPY . .
+            RUN npm ci
+            RUN npm run build
+
+            # What is shipped.
+            FROM node:20
+            WORKDIR /app
+            ENV PORT=3000
+            COPY --from=build --chown=node:node /app .
+            USER node
+            CMD ["node", "dist/index.js"]
+            """,
+            after="""
+            FROM node:20 AS build
+            WORKDIR /app
+            COPY . .
+            RUN npm ci
+            RUN npm run build
+            RUN npm prune --omit=dev
+
+            # What is shipped.
+            FROM node:20-slim
+            ENV NODE_ENV=production
+            WORKDIR /app
+            COPY --chown=node:node --from=build /app/package.json ./
+            COPY --chown=node:node --from=build /app/node_modules ./node_modules
+            COPY --chown=node:node --from=build /app/dist ./dist
+            ENV PORT=3000
+            USER node
+            CMD ["node", "dist/index.js"]
+            """,
+            files=TYPESCRIPT,
+        ),
         leaves(
             "the build context is not known",
             """
@@ -351,45 +392,78 @@ class SplitBuildStage(Codemod):
             FROM node:20 AS builder
             WORKDIR /app
             COPY . .
+            RUN npm ci && npm run build && npm prune --omit=dev
+            FROM node:20-slim
+            WORKDIR /app
+            COPY --from=builder /app/package.json ./
+            COPY --from=builder /app/node_modules ./node_modules
+            COPY --from=builder /app/dist ./dist
+            CMD ["node", "dist/index.js"]
+            """,
+            files=TYPESCRIPT,
+        ),
+        leaves(
+            "the whole folder, started from another one",
+            """
+            FROM node:20 AS builder
+            WORKDIR /app
+            COPY . .
             RUN npm ci && npm run build
             FROM node:20-slim
             COPY --from=builder /app /app
             CMD ["node", "/app/dist/index.js"]
             """,
             files=TYPESCRIPT,
+            because="starts in / while",
         ),
     )
 
     def find(self, file: Dockerfile, context: BuildContext) -> Iterator[Finding | Refusal]:
+        from refactor import joined
+
         if not file.stages:
             return
-        stage = file.stages[-1]
-        reading = StageReading.of(file, stage, context)
+        last, one = file.stages[-1], joined(file, context)
+        if isinstance(one, Refused):
+            if recognise(StageReading.of(file, file.stages[-2], context)):
+                yield refuse(last.from_, one.because, one.hint)
+            return
+        stage = last if one is None else one.stage
+        reading = StageReading.of(file if one is None else one.file, stage, context)
         languages = recognise(reading)
-        if len(file.stages) > 1 and not _are_helpers(file, file.stages[:-1], languages, context):
+        if one is None and len(file.stages) > 1 and not _are_helpers(file, file.stages[:-1], languages, context):
             return
         other = None if languages else foreign(reading)
         if other is not None and other.build is not None:
-            yield refuse(stage.from_, *other.refused)
-        if not languages:
+            yield refuse(last.from_, *other.refused)
+        chosen = self._chosen(reading, languages)
+        if chosen is None:
             return
-        plans = [(language, language.split(reading, self.settings.runner)) for language in languages]
-        plans = [(language, plan) for language, plan in plans if plan is not None]
+        language, made = chosen
+        plan = made if one is None else one.plan_of(made, reading)
+        if isinstance(plan, Refused):
+            yield refuse(last.from_, plan.because, plan.hint)
+        elif plan is not None:
+            tests = self._tests(reading, language, plan) if self.option("test-stage") else ()
+            yield self._finding(reading, plan, tests, one)
+
+    def _chosen(
+        self, reading: StageReading, languages: Sequence[Ecosystem]
+    ) -> tuple[Ecosystem, SplitPlan | Refused] | None:
+        """The language that takes the stage apart, with its plan; None where none builds in it."""
+        answers = [(language, language.split(reading, self.settings.runner)) for language in languages]
+        plans = [(language, plan) for language, plan in answers if plan is not None]
         if not plans:
-            return
+            return None
+        context, name = reading.context, reading.stage.name
         if context.why_unknown is not None:
-            yield refuse(
-                stage.from_, f"the build context is not known: {context.why_unknown}", "name it with --context"
+            because = f"the build context is not known: {context.why_unknown}"
+            return plans[0][0], Refused(because, "name it with --context")
+        if context.deployment.targets and name in context.deployment.targets:
+            because = (
+                f"{context.deployment.named_by('target')} builds the stage {name} by name, and would get the builder"
             )
-            return
-        if context.deployment.targets and stage.name in context.deployment.targets:
-            where = context.deployment.named_by("target")
-            yield refuse(
-                stage.from_,
-                f"{where} builds the stage {stage.name} by name, and would get the builder",
-                "remove `target` there",
-            )
-            return
+            return plans[0][0], Refused(because, "remove `target` there")
         if len(plans) > 1:
             names = " and ".join(language.name for language, _ in plans)
             behind = {language.name: language.left_behind(reading) for language, _ in plans}
@@ -397,14 +471,9 @@ class SplitBuildStage(Codemod):
             why = next((why for why in behind.values() if isinstance(why, Refused)), None)
             if why is not None or len(plans) != 1 or not plans[0][0].carries_builds:
                 because = why.because if why is not None else "only one language at a time is split"
-                yield refuse(stage.from_, f"the stage builds with {names}; {because}", why.hint if why else "")
-                return
-        language, plan = plans[0]
-        if isinstance(plan, Refused):
-            yield refuse(stage.from_, plan.because, plan.hint)
-        elif plan is not None:
-            tests = self._tests(reading, language, plan) if self.option("test-stage") else ()
-            yield self._finding(file, stage, plan, tests)
+                hint = why.hint if why is not None else ""
+                return languages[0], Refused(f"the stage builds with {names}; {because}", hint)
+        return plans[0]
 
     def _tests(self, reading: StageReading, language: Ecosystem, plan: SplitPlan) -> tuple[Entry, ...] | Refused:
         other = reading.context.deployment.other_builder
@@ -416,7 +485,9 @@ class SplitBuildStage(Codemod):
             return Refused("the builder is called test already")
         return language.tests(reading, plan)
 
-    def _finding(self, file: Dockerfile, stage: Stage, plan: SplitPlan, tests: tuple[Entry, ...] | Refused) -> Finding:
+    def _finding(
+        self, reading: StageReading, plan: SplitPlan, tests: tuple[Entry, ...] | Refused, one: Joined | None
+    ) -> Finding:
         from refactor import Instead
 
         may_change = set()
@@ -432,15 +503,17 @@ class SplitBuildStage(Codemod):
             if isinstance(entry, (str, Instead))
         }
         may_change.update(aspect for aspect in STARTS if aspect.name in anew)
-        old = stage.nodes
+        stage = reading.stage
+        old = stage.nodes if one is None else (*one.builder.nodes, *one.final.nodes)
         evidence = list(plan.evidence)
         if isinstance(tests, Refused):
             evidence.append(f"no stage for the tests: {tests.because}{f' ({tests.hint})' if tests.hint else ''}")
             tests = ()
+        what = "split into" if one is None else "narrow down to"
         return Finding(
-            stage.from_,
-            f"split into a builder and a runner on {plan.runner_image}",
-            [Replace(old[0], _render(file, stage, plan, tests)), *(Remove(node) for node in old[1:])],
+            stage.from_ if one is None else one.final.from_,
+            f"{what} a builder and a runner on {plan.runner_image}",
+            [Replace(old[0], _render(reading.file, stage, plan, tests, one)), *(Remove(node) for node in old[1:])],
             why="what only the build needs stays out of the image that is shipped",
             evidence=evidence,
             may_change=may_change,
@@ -460,38 +533,45 @@ def _are_helpers(
     return file.stage_before(last.index, last.image) is None
 
 
-def _render(file: Dockerfile, stage: Stage, plan: SplitPlan, tests: Sequence[Entry]) -> list[Node]:
+def _render(file: Dockerfile, stage: Stage, plan: SplitPlan, tests: Sequence[Entry], one: Joined | None) -> list[Node]:
     """The nodes of both stages; each instruction keeps the comments above it, the blank lines before it stay."""
     from refactor import Instead
 
-    leading, trailing = _trivia_before(stage)
+    leading, trailing = stage.trivia()
     platform = f"--platform={stage.platform} " if stage.platform else ""
     image = plan.builder_image or stage.image
     first = stage.from_
     if not stage.name or plan.builder_image is not None:
         first = file.new(f"FROM {platform}{image} AS {stage.name or 'builder'}")
-    result: list[Node] = [*leading[id(stage.from_)], first]
+    result: list[Node] = [*leading[stage.from_], first]
     in_builder: set[int] = set()
     for entry in plan.builder:
         if isinstance(entry, str):
             result.append(file.new(entry))
             continue
         node = entry.node if isinstance(entry, Instead) else entry
-        result += leading.get(id(node), ())
+        result += leading.get(node, ())
         result.append(_new(file, entry) if isinstance(entry, Instead) else node)
         in_builder.add(id(node))
     if tests:
         result += [file.blank(), file.new(f"FROM {stage.name or 'builder'} AS test")]
         result += [file.new(one) if isinstance(one, str) else one for one in tests]
-    result += [file.blank(), file.new(f"FROM {platform}{plan.runner_image} AS {_free_name(file)}")]
+    if one is None:
+        result += [file.blank(), file.new(f"FROM {platform}{plan.runner_image} AS {_free_name(file)}")]
+    else:
+        result += [file.blank(), *one.above, one.final.with_image(plan.runner_image)]
     start = len(result)
+    above = [] if one is None else list(one.above_copies)
     for entry in plan.runner:
         if isinstance(entry, str):
+            if entry.startswith("COPY --from="):
+                result += above
+                above = []
             result.append(file.new(entry))
             continue
         node = entry.node if isinstance(entry, Instead) else entry
         if id(node) not in in_builder:
-            before = list(leading.get(id(node), ()))
+            before = list(leading.get(node, ()))
             while len(result) == start and before and _is_blank(before[0]):
                 del before[0]
             result += before
@@ -503,19 +583,6 @@ def _render(file: Dockerfile, stage: Stage, plan: SplitPlan, tests: Sequence[Ent
 
 def _new(file: Dockerfile, entry: Instead) -> Instruction:
     return file.new(entry.text) if isinstance(entry.text, str) else entry.text
-
-
-def _trivia_before(stage: Stage) -> tuple[dict[int, list[Trivia]], list[Trivia]]:
-    """Comments and blank lines before each instruction of the stage, and those after its last one."""
-    before: dict[int, list[Trivia]] = {}
-    waiting: list[Trivia] = []
-    for node in stage.nodes:
-        if isinstance(node, Trivia):
-            waiting.append(node)
-        else:
-            before[id(node)] = waiting
-            waiting = []
-    return before, waiting
 
 
 def _is_blank(node: Node) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from refactor.syntax.nodes import Instruction, Node
+from refactor.syntax.nodes import Instruction, Node, Trivia
 
 
 class Stage:
@@ -30,6 +30,18 @@ class Stage:
     def platform(self) -> str | None:
         """Value of ``--platform``, variables not expanded."""
         return self.from_.flag("platform")
+
+    def trivia(self) -> tuple[dict[Instruction, list[Trivia]], list[Trivia]]:
+        """Comments and blank lines before each instruction, and those after the last one."""
+        before: dict[Instruction, list[Trivia]] = {}
+        waiting: list[Trivia] = []
+        for node in self.nodes:
+            if isinstance(node, Trivia):
+                waiting.append(node)
+            else:
+                before[node] = waiting
+                waiting = []
+        return before, waiting
 
     def with_image(self, reference: str) -> Instruction:
         """Its FROM on another image, all else as written."""

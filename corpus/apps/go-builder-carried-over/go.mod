@@ -1,0 +1,3 @@
+module example.org/sundial
+
+go 1.23

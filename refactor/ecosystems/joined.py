@@ -1,0 +1,201 @@
+"""A builder and a final stage that carries its whole folder, read as the one stage that they amount to.
+
+``FROM node:20 AS build ... FROM node:20`` with ``COPY --from=build /app /app`` ships what a single stage would: the
+sources, the development dependencies, the compiler. Seen as one stage, it is taken apart like any other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from refactor.context import BuildContext
+from refactor.ecosystems.answers import Instead, SplitPlan
+from refactor.flow.reading import Refused, StageReading, Step, is_within, join
+from refactor.shell import SYSTEM_MANAGERS
+from refactor.syntax import Dockerfile, Edit, Instruction, Remove, Stage, Trivia
+
+_BUILDING = frozenset({"FROM", "RUN", "COPY", "ADD", "WORKDIR", "ENV", "ARG"})
+_SETTINGS = frozenset({"ENV", "ARG"})
+_KEEPS_THEM = "name what is needed in COPY --from, one path each"
+
+
+class Joined(NamedTuple):
+    """Both stages as one."""
+
+    file: Dockerfile
+    """The file with the one stage at its end."""
+    builder: Stage
+    """The two of the original file."""
+    final: Stage
+    whole: Mapping[str, str]
+    """Absolute paths with all of the builder's work that the final stage has at the same place, each with the flags of
+    its COPY (``--chown=... ``), a blank behind each."""
+    chosen: Mapping[str, Instruction]
+    """Other paths that it has from there at the same place, with their COPYs, which stay."""
+    above_copies: tuple[Trivia, ...]
+    """Comments above the COPYs."""
+    is_same_image: bool
+
+    @property
+    def above(self) -> tuple[Trivia, ...]:
+        """Comments above the FROM of the final stage."""
+        return tuple(self.final.trivia()[0][self.final.from_])
+
+    @property
+    def stage(self) -> Stage:
+        return self.file.stages[-1]
+
+    def plan_of(self, plan: SplitPlan | Refused, reading: StageReading) -> SplitPlan | Refused | None:
+        """What a plan for the one stage (``reading``) means for the two: the final stage keeps its own settings, and
+        gets nothing that it did not have. None where nothing is gained."""
+        if isinstance(plan, Refused):
+            return plan if self.whole else None
+        if not self.is_same_image and plan.runner_image != self.final.image:
+            known = f"what is built is known to run on {plan.runner_image}"
+            return Refused(f"the final stage is on {self.final.image}, and {known}", _KEEPS_THEM)
+        of_builder = set(self.stage.instructions[: len(self.builder.instructions)])
+        runner: list[Instruction | str | Instead] = []
+        settings: set[str] = set()
+        """Variables of the builder."""
+        texts: list[str] = []
+        """What is new in the final stage."""
+        place = None
+        """Behind what is copied from the builder."""
+        for entry in plan.runner:
+            node = entry if isinstance(entry, Instruction) else entry.node if isinstance(entry, Instead) else None
+            if node in of_builder and node.keyword in _SETTINGS:
+                settings.update(name for name, _ in node.pairs)
+                continue
+            if node in of_builder and node.keyword == "RUN" and not _installs(reading, node):
+                continue
+            if isinstance(entry, str) and entry.startswith("COPY --from="):
+                kept = self._kept(entry)
+                if isinstance(kept, Refused):
+                    return kept
+                runner += kept
+                place = len(runner)
+                continue
+            if place is None and node is not None and node not in of_builder:
+                place = len(runner)
+            runner.append(entry)
+            if node is None or node in of_builder:
+                texts.append(entry if isinstance(entry, str) else node.argument if node is not None else "")
+        used = settings.intersection(re.findall(r"\$\{?([A-Za-z_]\w*)", "\n".join(texts)))
+        if used:
+            because = f"the final stage would need {min(used)}, which only the builder sets"
+            return Refused(because, f"set {min(used)} there too")
+        has_whole = any(
+            isinstance(entry, str) and not {*entry.split()[1:-1]}.isdisjoint(self.whole) for entry in runner
+        )
+        if self.final.image == plan.runner_image and (has_whole or not self.whole):
+            return None
+        place = len(runner) if place is None else place
+        is_moved = any(isinstance(entry, Instruction) and entry.keyword == "WORKDIR" for entry in runner[place:])
+        for path, node in self.chosen.items():
+            is_there = not is_moved and join(reading.final_workdir, node.destination or "") == path
+            flags = " ".join(flag.text for flag in node.flags)
+            runner.insert(place, node if is_there else f"COPY {flags} {path} {path}")
+            place += 1
+        paths = ", ".join((*self.whole, *self.chosen))
+        why = f"the final stage has {paths} of {self.builder.name or 'the builder'}, as it is there"
+        return plan._replace(runner=tuple(runner), evidence=(*plan.evidence, why))
+
+    def _kept(self, text: str) -> Sequence[str] | Refused:
+        """A COPY of the plan, as far as the final stage has its sources from :attr:`whole`."""
+        sources = [word for word in text.split()[1:-1] if not word.startswith("--")]
+        flags = {self._flags_of(source) for source in sources}
+        one = flags.pop()
+        if not flags:
+            head, _, rest = text.partition(" ")
+            return [] if one is None else [f"{head} {one}{rest}"]
+        return Refused(f"the final stage has only some of {', '.join(sources)} now", _KEEPS_THEM)
+
+    def _flags_of(self, path: str) -> str | None:
+        """Those that the path is copied with now; None where it is not, or stays as it is."""
+        if any(is_within(path, chosen) for chosen in self.chosen):
+            return None
+        return next((flags for folder, flags in self.whole.items() if is_within(path, folder)), None)
+
+
+def _installs(reading: StageReading, node: Instruction) -> bool:
+    """Packages of the system, which the final stage has from the builder's image."""
+    return any(step.node is node and call.manager in SYSTEM_MANAGERS for step, call in reading.calls)
+
+
+def joined(file: Dockerfile, context: BuildContext) -> Joined | Refused | None:
+    """The last two stages as one; None where the final one chooses what it gets, refused where it copies the builder's
+    whole folder and they are still not one."""
+    if len(file.stages) < 2:
+        return None
+    builder, final = file.stages[-2:]
+    of_builder, of_final = (StageReading.of(file, stage, context) for stage in (builder, final))
+    own = [step for step, origin in of_final.copies_of_stages if origin.stage is builder]
+    if not own or of_builder.parent is not None or of_final.parent is not None:
+        return None
+    copied = dict(_same_place(of_final, own))
+    home = of_builder.final_workdir
+    whole = {path: _flags(node) for path, node in copied.items() if home != "/" and is_within(home, path)}
+    is_same = of_builder.image_reference == of_final.image_reference and builder.platform == final.platform
+    if not whole and not (is_same and len(copied) == len(own)):
+        return None
+    why = _why_apart(of_builder, of_final, own, copied)
+    if why is not None:
+        return why if whole else None
+    edits: list[Edit] = [Remove(line) for line in final.nodes[: final.nodes.index(final.from_) + 1]]
+    edits += [Remove(line) for line in builder.trivia()[1] if line.kind == "blank"]
+    above: list[Trivia] = []
+    for step in own:
+        above += file.comments_above(step.node)
+        edits += [Remove(step.node), *(Remove(line) for line in file.comments_above(step.node))]
+    at = home
+    for step in of_final.steps:
+        if step.node.keyword == "WORKDIR":
+            # The builder's own stands for it.
+            if join("/", step.node.argument) == at:
+                edits.append(Remove(step.node))
+            at = join("/", step.node.argument)
+    one = file.apply(edits)
+    one.follow(file, [file.line_of(final.from_)])
+    chosen = {path: node for path, node in copied.items() if path not in whole}
+    return Joined(one, builder, final, whole, chosen, tuple(above), is_same)
+
+
+def _same_place(reading: StageReading, copies: Sequence[Step]) -> Iterator[tuple[str, Instruction]]:
+    """Paths of COPYs out of a stage that end where they were."""
+    for step in copies:
+        node = step.node
+        if len(node.sources) != 1 or node.destination is None:
+            continue
+        source, target = (reading.expand(text, node) for text in (node.sources[0], node.destination))
+        if source is None or target is None or any(sign in source for sign in "*?["):
+            continue
+        if join("/", source) == join(step.workdir, target):
+            yield join("/", source), node
+
+
+def _flags(node: Instruction) -> str:
+    return "".join(f"{flag.text} " for flag in node.flags if flag.name != "from")
+
+
+def _why_apart(
+    builder: StageReading, final: StageReading, own: Sequence[Step], copied: Mapping[str, Instruction]
+) -> Refused | None:
+    line = final.file.line_of
+    where = f"the final stage copies {builder.final_workdir} as a whole"
+    for step in builder.steps:
+        if step.keyword not in _BUILDING:
+            return Refused(f"{where}, and {step.keyword} on line {line(step.node)} is the builder's alone", _KEEPS_THEM)
+    if len(copied) < len(own):
+        return Refused(f"{where}, and another path of the builder to another place", _KEEPS_THEM)
+    for step in final.steps:
+        if step.keyword == "WORKDIR" and not re.match(r"/[^$]*\Z", step.node.argument):
+            return Refused(f"{where}, into a WORKDIR that is not written as a path", "write it absolute")
+    if final.final_workdir != builder.final_workdir and not any(step.keyword == "WORKDIR" for step in final.steps):
+        hint = f"set WORKDIR {builder.final_workdir} in the final stage"
+        return Refused(f"{where}, and starts in {final.final_workdir} while that is built in another folder", hint)
+    return None
+
+
+__all__ = ["Joined", "joined"]
