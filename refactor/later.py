@@ -73,10 +73,12 @@ from refactor.flow.user import (
 )
 from refactor.flow.user_ids import user_ids as user_ids
 from refactor.flow.user_lines import (
+    Prepared as Prepared,
     above_sources as above_sources,
     first_volume as first_volume,
     head_anchor as head_anchor,
     place_of_user as place_of_user,
+    prepared_elsewhere as prepared_elsewhere,
 )
 from refactor.images.package_names import is_in_all_releases as is_in_all_releases
 from refactor.images.recommended import recommended as recommended

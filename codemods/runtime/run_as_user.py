@@ -33,7 +33,7 @@ from refactor import (
 )
 
 if TYPE_CHECKING:
-    from refactor import Written
+    from refactor import Prepared, Written
 
 UID = 10001
 """Fixed, so that volumes keep their owner from build to build; above the range that distributions hand out."""
@@ -77,7 +77,7 @@ class RunAsUser(Codemod):
 
     phase = Phase.RUNTIME
     safety = Safety.REVIEW
-    may_change = frozenset({Aspect.USER, Aspect.COMMANDS, Aspect.LAYERS, Aspect.COPIES})
+    may_change = frozenset({Aspect.USER, Aspect.COMMANDS, Aspect.LAYERS, Aspect.COPIES, Aspect.BASE})
     hadolint = ("DL3002",)
     options = {"runtime": Option("", "What runs the containers, where the repository does not say.", ("", "docker"))}
     examples = (
@@ -564,7 +564,15 @@ def _numeric(reading: StageReading) -> Finding | Refused | None:
 
 
 def _add_user(reading: StageReading, written: Written, is_docker: bool) -> Finding | Refused:
-    from refactor import above_sources, first_volume, head_anchor, installs_as_root, ownership, place_of_user
+    from refactor import (
+        above_sources,
+        first_volume,
+        head_anchor,
+        installs_as_root,
+        ownership,
+        place_of_user,
+        prepared_elsewhere,
+    )
 
     file, image = reading.file, reading.image
     user, creation, owners = _user(image)
@@ -574,10 +582,16 @@ def _add_user(reading: StageReading, written: Written, is_docker: bool) -> Findi
     if isinstance(plan, Refused):
         return plan
     command = plan.command(owners[0] if owners else user)
-    if command and image is not None and not image.has_shell:
-        return Refused(f"the program writes to {written.paths[0]}, and {image.reference} has no shell to prepare that")
     edits: list[Edit] = [Replace(node, [node.with_flag("chown", user)]) for node in plan.copies]
     anchor = head_anchor(reading)
+    if image is not None and not image.has_shell:
+        prepared = prepared_elsewhere(reading, plan) if command else None
+        if command and prepared is None:
+            return Refused(
+                f"the program writes to {written.paths[0]}, and {image.reference} has no shell to prepare that"
+            )
+        edits += _without_shell(reading, prepared, anchor, user)
+        command = ""
     head: list[Instruction | Trivia] = [file.new(f"RUN {creation}")] if creation else []
     if head and _is_blank_below(file, anchor):
         # Where the author sets what follows apart, the new step stands apart as well.
@@ -620,6 +634,30 @@ def _add_user(reading: StageReading, written: Written, is_docker: bool) -> Findi
         evidence=(*written.evidence, *evidence, *([as_root] if image is None and as_root else [])),
         safety=safety,
     )
+
+
+def _without_shell(
+    reading: StageReading, prepared: Prepared | None, anchor: Instruction, user: str
+) -> Iterator[Edit]:
+    """Folders come from the stage that the program is copied from, in front of the WORKDIR that would make them root's;
+    distroless says by its tag who the user is, where it has none."""
+    from refactor import head_anchor
+
+    file, first, image = reading.file, reading.stage.from_, reading.image
+    new: list[Instruction | Trivia] = []
+    if prepared is not None:
+        made = file.new("RUN mkdir -p /writable")
+        yield InsertAfter(head_anchor(prepared.builder), [made])
+        new += [file.new(f"COPY --from={prepared.name} --chown={user} /writable {path}") for path in prepared.folders]
+    written = reading.stage.image
+    is_untagged = image is not None and image.family == "distroless" and not (image.parsed.tag or image.parsed.digest)
+    if is_untagged and "$" not in written and reading.last("WORKDIR") is not None:
+        at = first.argument.index(written) + len(written)
+        named = first.splice([(at, at, ":nonroot")])
+        yield Replace(first, [named, *(new if anchor is first else ())])
+        new = [] if anchor is first else new
+    if new:
+        yield InsertAfter(anchor, new)
 
 
 def _ports(reading: StageReading, written: Written, is_docker: bool) -> tuple[Safety, str, tuple[str, ...]]:

@@ -34,6 +34,8 @@ class Ecosystem:
     name = ""
     programs: frozenset[str] = frozenset()
     """Names of its tools and interpreters; :meth:`effect` is asked about commands that call one."""
+    tools: frozenset[str] = frozenset()
+    """Names of other programs of which it knows the effect; a stage that calls them need not be of the language."""
     system_packages: frozenset[str] = frozenset()
     """Packages of distributions that bring its tools and interpreter."""
     carries_builds = False

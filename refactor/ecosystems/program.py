@@ -9,7 +9,9 @@ from refactor.flow.reading import Refused, StageReading
 from refactor.flow.roots import Root
 
 if TYPE_CHECKING:
+    from refactor.ecosystems.answers import Written
     from refactor.flow.graph import Act, Flow
+    from refactor.syntax import Instruction
 
 
 class Program(NamedTuple):
@@ -51,6 +53,14 @@ class Needs(NamedTuple):
     shell: tuple[str, ...] = ()
     """Why the runner has to have a shell, as far as the stage says so; filled in where a stage is taken apart."""
     evidence: tuple[str, ...] = ()
+    linked_by: str = ""
+    """Why it needs the C library, where that is known."""
+    is_cpp: bool = False
+    """It may be linked with the C++ library."""
+    edits: tuple[tuple["Instruction", int, str], ...] = ()
+    """What the build commands get so that the program is as it is said here: RUN, offset in its argument, text."""
+    variables: frozenset[str] = frozenset()
+    """Environment variables that its sources name, among those that the language's tools read as well."""
 
 
 class Runner(NamedTuple):
@@ -121,6 +131,7 @@ class Sliced(Protocol):
     def needs(self, program: Program) -> Needs | Refused: ...
     def runner(self, reading: StageReading, needs: Needs, wish: str | None) -> Runner | Refused: ...
     def why_not_split(self, reading: StageReading, program: Program) -> Refused | None: ...
+    def written(self, reading: StageReading) -> "Written | Refused": ...
 
 
 __all__ = ["Needs", "Program", "Runner", "Sliced", "project_folder"]

@@ -33,7 +33,7 @@ def _speakers(languages: tuple[Ecosystem, ...]) -> dict[str, list[Ecosystem]]:
     """Who is asked about a program, by its name."""
     speakers: dict[str, list[Ecosystem]] = {}
     for language in languages:
-        for name in language.programs:
+        for name in language.programs | language.tools:
             speakers.setdefault(name, []).append(language)
     return speakers
 

@@ -7,59 +7,84 @@ from refactor.flow.reading import Refused, StageReading
 from refactor.images import BaseImage, lookup
 
 _PRESENT = frozenset({"ca-certificates", "tzdata"})
-"""What the static image of distroless has."""
+"""What the static image of distroless has, and what other images without a shell get from the builder."""
 STATIC = "gcr.io/distroless/static-debian12"
+_DISTROLESS = {"bullseye": "11", "bookworm": "12", "trixie": "13"}
 
 
 def for_program(reading: StageReading, needs: Needs, wish: str | None = None) -> Runner | Refused:
     """The smallest image for a compiled program: without a distribution where it needs no C library, no shell and no
     package."""
-    if not needs.is_static:
-        return small_system(reading, wish)
     reasons = [*needs.shell, *(f"{package} is needed" for package in needs.packages if package not in _PRESENT)]
     reasons += [f"{where} calls {name}" for name, where in needs.programs.items()]
-    if wish in {"scratch", "distroless"} and reasons:
+    if wish in {"scratch", "distroless"} and reasons and (needs.is_static or wish == "distroless"):
         return Refused(f"{wish} has no shell and installs nothing, but {'; '.join(reasons)}", 'use runner = "slim"')
+    if not needs.is_static:
+        return _with_c_library(reading, needs) if wish == "distroless" else small_system(reading, wish, needs)
     if wish == "scratch":
-        if "ca-certificates" in needs.packages:
-            return Refused("the program looks for certificates, and scratch has none", 'use runner = "distroless"')
-        return Runner("scratch", has_shell=False)
+        return Runner("scratch", has_shell=False, evidence=("the program is linked statically",))
     if not reasons and wish in {None, "distroless"}:
         return Runner(STATIC, has_shell=False, evidence=("the program is linked statically and needs no C library",))
     image = reading.image
-    is_alpine = image is not None and image.distro == "alpine"
+    distro = None if image is None else image.distro
     why = (f"the runner has a shell: {'; '.join(reasons)}",) if reasons else ()
-    if is_alpine if wish is None else wish == "alpine":
-        release = image.release if image is not None and is_alpine else None
-        return Runner(f"alpine:{release or '3'}", evidence=why)
-    release = image.release if image is not None and image.distro == "debian" else None
-    return Runner(f"debian:{release or 'bookworm'}-slim", evidence=why)
+    named = [package for package in needs.packages if package not in _PRESENT]
+    other = {"alpine": "slim", "slim": "alpine"}.get(wish or "")
+    if named and (wish == "alpine") != (distro == "alpine") and other is not None:
+        system = "Alpine" if wish == "alpine" else "Debian"
+        return Refused(f"{', '.join(named)} would have to be installed on {system}, where names differ",
+                       f'use runner = "{other}"')  # fmt: skip
+    release = None if image is None else image.release
+    if distro == "alpine" if wish is None else wish == "alpine":
+        return Runner(f"alpine:{(release if distro == 'alpine' else None) or '3'}", evidence=why)
+    if distro == "ubuntu":
+        return Runner(_ubuntu(reading, release), evidence=why)
+    return Runner(f"debian:{(release if distro == 'debian' else None) or 'bookworm'}-slim", evidence=why)
 
 
-def small_system(reading: StageReading, wish: str | None = None) -> Runner | Refused:
-    """The same distribution and release without anything else: for programs that need its C library."""
+def small_system(reading: StageReading, wish: str | None = None, needs: Needs | None = None) -> Runner | Refused:
+    """The same distribution and release without anything else: for programs that need its C library. With what a
+    program ``needs`` it may be known that no library besides that one counts."""
     image = reading.image
     if image is None:
         name = reading.image_reference or reading.stage.image
         return Refused(f"the base image {name} is not in the catalogue", "start from an official image")
+    why = f": {needs.linked_by}" if needs is not None and needs.linked_by else ""
     if wish in {"scratch", "distroless"}:
-        return Refused(f"the program is linked with a C library, which {wish} does not bring", 'use runner = "slim"')
+        return Refused(f"the program is linked with the C library, which {wish} has not{why}", 'use runner = "slim"')
     if image.distro == "alpine":
         if wish == "slim":
-            return Refused("the program is linked with musl, which Debian has not", 'use runner = "alpine"')
+            return Refused(f"the program is linked with musl, which Debian has not{why}", 'use runner = "alpine"')
         release = image.release
-        if not release:
-            return Refused(
-                f"the Alpine release of {reading.stage.image} is not known", "name it in the tag, as in -alpine3.21"
-            )
-        return _pinned(reading, image, f"alpine:{release}")
+        libraries = None if needs is None else [name for name in needs.packages if name not in _PRESENT]
+        if not release and libraries != []:
+            linked = f"the program is linked with {', '.join(libraries)}, and " if libraries else ""
+            return Refused(f"{linked}the Alpine release of {reading.stage.image} is not known",
+                           "name it in the tag, as in -alpine3.21")  # fmt: skip
+        return _pinned(reading, image, f"alpine:{release or '3'}")
     if wish == "alpine":
-        return Refused("the program is linked with glibc, which Alpine has not", 'use runner = "slim"')
+        return Refused(f"the program is linked with glibc, which Alpine has not{why}", 'use runner = "slim"')
     if image.distro == "ubuntu" and image.release:
-        return Runner(reading.stage.image if image.family == "ubuntu" else f"ubuntu:{image.release}")
+        return Runner(_ubuntu(reading, image.release))
     if image.distro == "debian" and image.release:
         return _pinned(reading, image, f"debian:{image.release}-slim")
     return Refused(f"the release of {reading.stage.image} is not known", "name it in the tag, as in -bookworm")
+
+
+def _ubuntu(reading: StageReading, release: str | None) -> str:
+    image = reading.image
+    return reading.stage.image if image is not None and image.family == "ubuntu" else f"ubuntu:{release or 'latest'}"
+
+
+def _with_c_library(reading: StageReading, needs: Needs) -> Runner | Refused:
+    """The image of distroless with the C library of the builder's release."""
+    image = reading.image
+    number = _DISTROLESS.get((image.release if image is not None else None) or "")
+    if image is None or number is None or image.libc != "glibc":
+        shown = "" if image is None else f"{image.distro} {image.release or '(release not known)'}"
+        return Refused(f"there is no distroless image of {shown}", 'use runner = "slim"')
+    found = _pinned(reading, image, f"gcr.io/distroless/{'cc' if needs.is_cpp else 'base'}-debian{number}")
+    return found if isinstance(found, Refused) else found._replace(has_shell=False)
 
 
 def _pinned(reading: StageReading, image: BaseImage, runner: str) -> Runner | Refused:

@@ -8,14 +8,16 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from refactor.ecosystems import registry, system
-from refactor.ecosystems.answers import SplitPlan
+from refactor.ecosystems import bare
+from refactor.ecosystems.answers import Instead, SplitPlan
 from refactor.ecosystems.deployed import why_other_start
 from refactor.ecosystems.ecosystem import Ecosystem
+from refactor.ecosystems.kept import fetched, kept, trees
 from refactor.ecosystems.program import Needs, Program, Runner, Sliced
 from refactor.ecosystems.set_up import repeated, works_on_files
 from refactor.ecosystems.split import Role, assemble, builder_name
 from refactor.flow.closure import why_unseen
-from refactor.flow.effects import SYSTEM, Path
+from refactor.flow.effects import ON_PATH
 from refactor.flow.reading import Refused, StageReading, Step, is_within
 from refactor.flow.roots import SHELLS, Root, files_started
 from refactor.flow.shell_writes import QUIET
@@ -26,13 +28,6 @@ from refactor.syntax import Instruction
 
 if TYPE_CHECKING:
     from refactor.flow.graph import Act, Flow, FlowStep
-
-_ON_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
-_WIDE = frozenset((*SYSTEM, *_ON_PATH, "/usr/lib", "/usr/share", "/usr/local", "/usr/local/lib", "/home", "/root"))
-"""Folders of the whole system: a command that changes something in them makes none of them."""
-_SCRATCH = r"/(?:tmp|var/tmp|var/cache|var/lib/apt|var/log|proc|sys|dev|root/\.[\w.-]+)(?:/|\Z)"
-"""Where builds keep their own things."""
-
 
 def split(language: Sliced, reading: StageReading, wish: str | None) -> SplitPlan | Refused | None:
     """See :meth:`Ecosystem.split`; None where nothing of the language is built or installed in the stage."""
@@ -81,9 +76,20 @@ class _Slicer:
         self.evidence: list[str] = []
         self.again: dict[Instruction, str] = {}
         """What the runner does of a RUN that builds and sets the system up."""
-        self.copied: Collection[str] = ()
+        self.copied: Mapping[str, str] = {}
         """What the runner gets from the builder."""
         self.last_build = max(reading.position(act.step.step.node) for act in acts)
+
+    @cached_property
+    def trees(self) -> tuple[str, ...]:
+        """Where the sources lie, and where the language's tools work."""
+        return trees(self.language, self.reading, self.acts)
+
+    @cached_property
+    def fetched(self) -> dict[str, str]:
+        """Programs that are started and that a RUN fetched."""
+        roots = self.language.roots(self.reading)
+        return {} if isinstance(roots, Refused) else dict(fetched(self.language, self.reading, roots))
 
     @cached_property
     def behind(self) -> dict[Ecosystem, tuple[str, ...]]:
@@ -103,15 +109,17 @@ class _Slicer:
         wanted = self._needs(programs)
         if isinstance(wanted, Refused):
             return wanted
-        self.copied = wanted.paths
+        self.copied = self._paths(programs, wanted, is_bare=False)
         asked = self._packages(wanted, None)
         if isinstance(asked, Refused):
             return asked
         more = {package: "the stage installs it" for package in asked.packages if package not in wanted.packages}
-        wanted = wanted._replace(packages={**wanted.packages, **more}, shell=tuple(self._shell(asked)))
+        wanted = wanted._replace(packages={**wanted.packages, **more}, shell=tuple(self._shell(asked, programs, wanted)))
         runner = self.language.runner(self.reading, wanted, self.wish)
         if isinstance(runner, Refused):
             return runner
+        self.copied = self._paths(programs, wanted, is_bare=not runner.has_shell)
+        wanted = wanted._replace(paths=self.copied)
         packages = self._packages(wanted, runner)
         if isinstance(packages, Refused):
             return packages
@@ -148,7 +156,7 @@ class _Slicer:
         roots = self.language.roots(self.reading)
         if isinstance(roots, Refused):
             return roots
-        own = {program.root for program in programs}
+        own = {program.root for program in programs if not program.root.where.startswith("HEALTHCHECK")}
         if not own:
             shown = " ".join(roots[0].words) if roots else "nothing"
             return Refused(
@@ -172,65 +180,37 @@ class _Slicer:
 
     def _needs(self, programs: Sequence[Program]) -> Needs | Refused:
         paths: dict[str, str] = dict(files_started(self.reading))
-        called: dict[str, str] = {}
-        packages: dict[str, str] = {}
-        is_static = True
+        found: list[Needs] = []
         for program in programs:
             refused = self.language.why_not_split(self.reading, program)
             answer = refused or self.language.needs(program)
             if isinstance(answer, Refused):
                 return answer
             paths.update(answer.paths)
-            called.update(answer.programs)
-            packages.update(answer.packages)
-            is_static = is_static and answer.is_static
+            found.append(answer)
             self.evidence += answer.evidence
             if program.act is not None:
                 self.evidence.append(f"`{program.act.text}` on line {program.act.step.line} makes {program.made}")
-        paths.update({path: why for path, why in self._kept().items() if path not in paths})
+        return Needs(
+            paths,
+            {name: where for one in found for name, where in one.programs.items()},
+            {name: why for one in found for name, why in one.packages.items()},
+            all(one.is_static for one in found),
+            linked_by=next((one.linked_by for one in found if one.linked_by), ""),
+            is_cpp=any(one.is_cpp for one in found),
+            edits=tuple(dict.fromkeys(edit for one in found for edit in one.edits)),
+            variables=frozenset(name for one in found for name in one.variables),
+        )
+
+    def _paths(self, programs: Sequence[Program], wanted: Needs, *, is_bare: bool) -> dict[str, str]:
+        """What the runner gets from the builder -> why."""
+        more = kept(self.language, self.reading, self.acts, self.last_build, is_bare=is_bare)
+        paths = {**wanted.paths, **{path: why for path, why in {**self.fetched, **more}.items() if path not in wanted.paths}}
         # Programs change most often: they are copied last.
         for program in programs:
             paths.pop(program.path, None)
             paths[program.path] = f"{program.root.where} starts it"
-        return Needs(_tops(paths), called, packages, is_static)
-
-    def _kept(self) -> dict[str, str]:
-        """Files and folders that a RUN makes outside of the sources, or a COPY puts there: made on purpose."""
-        reading = self.reading
-        trees = self._trees()
-        found: dict[str, str] = {}
-        for act in self.flow.acts(reading):
-            package = None if act.call is None else act.call.package
-            if act.effect.by or act.step.step.keyword == "WORKDIR" or (package and package.manager in system.MANAGERS):
-                continue
-            if act.call is not None and system.is_set_up(act.call.command):
-                continue
-            if act.call is None and self._is_tool(act.effect.writes):
-                continue
-            for path in act.effect.writes:
-                if not isinstance(path, str) or path == "/" or re.match(_SCRATCH, path) or act.step.is_hidden(path):
-                    continue
-                inside = any(is_within(path, tree) or is_within(tree, path) for tree in trees)
-                is_late = reading.position(act.step.step.node) > self.last_build and act.call is None
-                if not inside and not is_late and path not in _WIDE and self.flow.makers(reading, path):
-                    found[path] = f"line {act.step.line} makes it"
-        return found
-
-    def _is_tool(self, writes: Sequence[Path]) -> bool:
-        """A tool of the language that a COPY brings (composer), and that nothing at run time calls."""
-        names = {posixpath.basename(path) for path in writes if isinstance(path, str)}
-        return names <= self.language.programs and not names & system.programs_started(self.reading).keys()
-
-    def _trees(self) -> tuple[str, ...]:
-        """Where the sources lie, and where the language's tools work."""
-        folders = {self.reading.final_workdir}
-        for act in self.acts:
-            folders.update(path for path in (act.call.folder if act.call else None,) if path)
-        for copied in self.reading.copies:
-            files = self.reading.context.files(copied.source) if copied.is_folder else (copied.source,)
-            if isinstance(files, tuple) and any(re.search(self.language.sources, path) for path in files):
-                folders.add(copied.target if copied.is_folder else posixpath.dirname(copied.target))
-        return tuple(folder for folder in folders if folder != "/")
+        return _tops(paths)
 
     def _packages(self, wanted: Needs, runner: Runner | None) -> system.RunnerPackages | Refused:
         """What the runner installs; for None what it would on an image that has nothing."""
@@ -252,36 +232,26 @@ class _Slicer:
             not_called=self.language.programs,
         )
 
-    def _shell(self, packages: system.RunnerPackages) -> Iterator[str]:
+    def _shell(self, packages: system.RunnerPackages, programs: Sequence[Program], wanted: Needs) -> Iterator[str]:
         """Why the runner has to have a shell."""
         reading, start = self.reading, self.reading.start
-        if start is not None and start.is_shell and self._exec_form() is None:
+        yield from self.fetched.values()
+        if start is not None and start.is_shell and bare.exec_form(reading) is None:
             yield f"{start.nodes[-1].keyword} on line {reading.file.line_of(start.nodes[-1])} is a shell script"
         roots = self.language.roots(reading)
         for root in roots if not isinstance(roots, Refused) else ():
             if root.name in QUIET or root.name in SHELLS or (root.command is not None and start and not start.is_shell):
                 yield f"{root.where} starts {root.name}"
         health = reading.last("HEALTHCHECK")
-        if health is not None and health.argument.upper() != "NONE":
+        is_own = health is not None and bare.health_calls_only(reading, {program.path for program in programs})
+        if health is not None and health.argument.upper() != "NONE" and not is_own:
             yield f"HEALTHCHECK on line {reading.file.line_of(health)} calls programs"
-        for step in reading.runs:
+        # A static program has no use for settings of the system, and folders and files are copied.
+        for step in reading.runs if not wanted.is_static else ():
             line = reading.file.line_of(step.node)
             is_mixed = system.system_role(step) is None and self._repeated(step)
             if step.node not in packages.roles and (is_mixed or self._set_up(step) == Role.BOTH):
                 yield f"line {line} sets the system up"
-
-    def _exec_form(self) -> tuple[Instruction, str] | None:
-        """A CMD in shell form that uses nothing of a shell, and its exec form."""
-        start = self.reading.start
-        if start is None or not start.is_shell or len(start.nodes) != 1 or not start.argv or start.script is None:
-            return None
-        node, command = start.nodes[0], start.script.commands[0]
-        is_plain = all(word.value is not None for word in command.words)
-        if node.keyword != "CMD" or not is_plain or command.redirects or command.assignments or command.wrappers:
-            return None
-        import json
-
-        return node, f"CMD {json.dumps(list(start.argv), ensure_ascii=False)}"
 
     # The two stages
 
@@ -289,45 +259,42 @@ class _Slicer:
         self, programs: Sequence[Program], wanted: Needs, runner: Runner, packages: system.RunnerPackages
     ) -> SplitPlan | Refused:
         reading = self.reading
-        roles = self._roles(packages)
+        roles = self._roles(packages, wanted.variables)
         if isinstance(roles, Refused):
             return roles
         late = {copied.target for copied in reading.copies if roles[copied.node] == Role.RUNNER}
-        artefacts: list[str] = []
-        for path, why in wanted.paths.items():
-            if any(is_within(path, target) for target in late):
-                continue
-            if not self.flow.makers(reading, path):
-                return Refused(
-                    f"{path} is needed ({why}), and no step of the stage is known to make it", "split by hand"
-                )
-            artefacts.append(self._artefact(path, self._place(path, programs)))
-            self.evidence.append(f"{path} is in the runner: {why}")
+        paths = [path for path in wanted.paths if not any(is_within(path, target) for target in late)]
+        lost = next((path for path in paths if not self.flow.makers(reading, path)), None)
+        if lost is not None:
+            return Refused(
+                f"{lost} is needed ({wanted.paths[lost]}), and no step of the stage is known to make it", "split by hand"
+            )
+        self.evidence += [f"{path} is in the runner: {wanted.paths[path]}" for path in paths]
+        owned = [] if runner.has_shell else self._owned()
+        artefacts = list(self._artefacts(paths, programs, owned))
         user = self._user(roles, runner)
         if isinstance(user, Refused):
             return user
-        self.evidence += [*packages.evidence, *runner.evidence]
-        narrowed = system.narrow(reading, roles)
-        for step in self.flow.steps(reading):
-            # Folders among the sources: the build may write there (`artisan optimize`), the program as well.
-            if step.step.node in narrowed and reading.position(step.step.node) < self.last_build:
-                writes = [path for act in step.acts for path in act.effect.writes if isinstance(path, str)]
-                if roles[step.step.node] == Role.BOTH and any(
-                    is_within(path, tree) for path in writes for tree in self._trees()
-                ):
-                    narrowed[step.step.node] = Role.BOTH
-        plain = None if runner.has_shell else self._exec_form()
+        self.evidence += [*(packages.evidence if runner.has_shell else ()), *runner.evidence]
+        narrowed = self._narrowed(roles, runner)
+        plain = None if runner.has_shell else bare.exec_form(reading)
+        head = [*packages.before, *([packages.install] if packages.install else [])]
         if not runner.has_shell:
-            narrowed = {node: Role.BUILDER if node.keyword == "RUN" else role for node, role in narrowed.items()}
-        head = [*packages.before, *([packages.install] if packages.install else [])] if runner.has_shell else []
+            files = dict(bare.system_files(reading, wanted, runner))
+            self.evidence += files.values()
+            new = [path for path in owned if not any(is_within(path, one) or is_within(one, path) for one in paths)]
+            head = [self._copy("/writable", path, bare.user_of(reading)) for path in sorted(new)]
+            artefacts = [*files, *artefacts]
+        spelled = bare.spelled_out(reading, runner)
+        workdir = self._own_workdir(wanted)
         plan = assemble(
             reading,
             narrowed,
             runner_image=runner.image,
             artefacts=artefacts,
-            builder_tail=self._tail(wanted),
-            runner_head=head,
-            instead_in_runner={**self.again, **user, **({} if plain is None else dict([plain]))},
+            builder_tail=[*self._tail(wanted), *(["RUN mkdir -p /writable"] if head and owned else [])],
+            runner_head=[*head, *workdir],
+            instead_in_runner={**spelled, **self.again, **user, **({} if plain is None else dict([plain]))},
             is_artefact_absolute=reading.last("WORKDIR") is None,
             evidence=tuple(dict.fromkeys(self.evidence)),
         )
@@ -335,7 +302,51 @@ class _Slicer:
             return plan
         sets_user = bool(user) or any(narrowed.get(step.node) == Role.BUILDER for step in reading.steps
                                       if step.keyword == "USER")  # fmt: skip
-        return plan._replace(builder_image=runner.builder, sets_user=sets_user)
+        return plan._replace(
+            builder=self._edited(plan.builder, wanted),
+            builder_image=runner.builder,
+            sets_user=sets_user,
+            sets_workdir=bool(workdir) or any(node.keyword == "WORKDIR" for node in spelled),
+        )
+
+    def _narrowed(self, roles: dict[Instruction, Role], runner: Runner) -> dict[Instruction, Role]:
+        """The roles without what one of both stages does in vain."""
+        reading = self.reading
+        if not runner.has_shell:
+            own = {node: Role.BUILDER if node.keyword == "RUN" else role for node, role in roles.items()}
+            return bare.without_passed_workdirs(reading, own)
+        narrowed = system.narrow(reading, roles)
+        for step in self.flow.steps(reading):
+            # Folders among the sources: the build may write there (`artisan optimize`), the program as well.
+            if step.step.node in narrowed and reading.position(step.step.node) < self.last_build:
+                writes = [path for act in step.acts for path in act.effect.writes if isinstance(path, str)]
+                if roles[step.step.node] == Role.BOTH and any(
+                    is_within(path, tree) for path in writes for tree in self.trees
+                ):
+                    narrowed[step.step.node] = Role.BOTH
+        return narrowed
+
+    def _own_workdir(self, wanted: Needs) -> list[str]:
+        """The base image's own WORKDIR, written down where a relative path counts on it."""
+        reading, start = self.reading, self.reading.start
+        home = reading.final_workdir
+        if reading.last("WORKDIR") is not None or home == "/":
+            return []
+        program = "" if start is None else start.program
+        is_relative = "/" in program and not program.startswith("/")
+        return [f"WORKDIR {home}"] if is_relative or any(is_within(path, home) for path in wanted.paths) else []
+
+    def _edited(
+        self, entries: Sequence[Instruction | str | Instead], wanted: Needs
+    ) -> tuple[Instruction | str | Instead, ...]:
+        """The builder with what its build commands get."""
+        edits: dict[Instruction, list[tuple[int, int, str]]] = {}
+        for node, at, text in wanted.edits:
+            edits.setdefault(node, []).append((at, at, text))
+        return tuple(
+            Instead(entry, entry.splice(edits[entry])) if isinstance(entry, Instruction) and entry in edits else entry
+            for entry in entries
+        )
 
     def _tail(self, wanted: Needs) -> list[str]:
         """What the builder removes at its end, as the runner gets the folders around it."""
@@ -367,12 +378,19 @@ class _Slicer:
             return {}
         node = users[-1].node
         name = node.argument.partition(":")[0]
+        line = reading.file.line_of(node)
         known = image.users if image is not None else {}
-        if name.isdigit() or name == "root" or "$" in name or name in known or reading.why_no_new_user is not None:
+        if name.isdigit() or name == "root" or "$" in name or name in known:
+            return {}
+        if not runner.has_shell:
+            self.evidence.append(f"the user {name} of line {line} is made by a RUN, which {runner.image} cannot do:"
+                                 f" {bare.NONROOT} takes its place")  # fmt: skip
+            return {node: f"USER {bare.NONROOT}"}
+        if reading.why_no_new_user is not None:
             return {}
         if base is None or name not in base.users:
             return Refused(
-                f"the user {name} of line {reading.file.line_of(node)} is none that {runner.image} has",
+                f"the user {name} of line {line} is none that {runner.image} has",
                 "make it in a RUN, with fixed numbers",
             )
         uid, gid = base.users[name]
@@ -385,22 +403,46 @@ class _Slicer:
         program = next((one for one in programs if one.path == path and "/" not in one.root.words[0]), None)
         own = [step.node.argument for step in self.reading.steps if step.keyword == "ENV"]
         folder = posixpath.dirname(path)
-        is_usual = folder in _ON_PATH or any(folder in text for text in own)
+        is_usual = folder in ON_PATH or any(folder in text for text in own)
         return path if program is None or is_usual else f"/usr/local/bin/{posixpath.basename(path)}"
 
-    def _artefact(self, path: str, target: str) -> str:
-        """The COPY that brings a path from the builder."""
-        home = self.reading.final_workdir
-        is_home = self.reading.last("WORKDIR") is not None
-        if is_home and path == home:
-            target = "."
-        elif is_home and is_within(path, home) and home != "/":
-            target = "./" + path[len(home.rstrip("/")) + 1 :]
-        if re.search(r"[*?\[]", path):
-            target = posixpath.dirname(target) + "/"
-        return f"COPY --from={builder_name(self.reading)} {path} {target}"
+    def _owned(self) -> list[str]:
+        """Folders that belong to the author's user in a runner without a shell, where no RUN can give them to it."""
+        if bare.user_of(self.reading) is None:
+            return []
+        written = self.language.written(self.reading)
+        made = [path for act in self.flow.acts(self.reading) if act.call is not None and act.call.name == "mkdir"
+                for path in act.effect.writes if isinstance(path, str) and path in self.copied]  # fmt: skip
+        return list(dict.fromkeys([*made, *(() if isinstance(written, Refused) else written.paths)]))
 
-    def _roles(self, packages: system.RunnerPackages) -> dict[Instruction, Role] | Refused:
+    def _artefacts(self, paths: Sequence[str], programs: Sequence[Program], owned: Sequence[str]) -> Iterator[str]:
+        """The COPYs that bring paths from the builder: files of one folder together, all else one by one."""
+        home, groups = self.reading.final_workdir, dict[tuple[str, bool], list[str]]()
+        started = {program.path for program in programs}
+        for path in paths:
+            source = self.reading.in_context(path)
+            is_file = source is not None and self.reading.context.is_dir(source) is False and path not in started
+            is_owned = any(is_within(path, one) or is_within(one, path) for one in owned) and path not in started
+            groups.setdefault((posixpath.dirname(path) if is_file else path, is_owned), []).append(path)
+        is_home = self.reading.last("WORKDIR") is not None
+        for (_, is_owned), members in groups.items():
+            path = members[0]
+            target = self._place(path, programs)
+            if is_home and path == home:
+                target = "."
+            elif is_home and is_within(path, home) and home != "/":
+                target = "./" + path[len(home.rstrip("/")) + 1 :]
+            if len(members) > 1 or re.search(r"[*?\[]", path):
+                target = posixpath.dirname(target) + "/"
+            yield self._copy(" ".join(members), target, bare.user_of(self.reading) if is_owned else None)
+
+    def _copy(self, source: str, target: str, owner: str | None) -> str:
+        flags = f"--from={builder_name(self.reading)}{f' --chown={owner}' if owner else ''}"
+        return f"COPY {flags} {source} {target}"
+
+    def _roles(
+        self, packages: system.RunnerPackages, variables: Collection[str]
+    ) -> dict[Instruction, Role] | Refused:
         reading = self.reading
         roles: dict[Instruction, Role] = dict(packages.roles)
         last_run = max((at for at, step in enumerate(reading.steps) if step.keyword == "RUN"), default=-1)
@@ -408,7 +450,7 @@ class _Slicer:
             node = step.node
             if step.keyword in {"COPY", "ADD"}:
                 roles[node] = Role.RUNNER if index > max(self.last_build, last_run) else Role.BUILDER
-            elif step.keyword == "ENV" and self._is_for_build(step):
+            elif step.keyword == "ENV" and self._is_for_build(step, variables):
                 roles[node] = Role.BUILDER
             elif step.keyword == "RUN" and node not in roles:
                 roles[node] = (Role.BUILDER if node in packages.shared else None) or self._set_up(step) or Role.BUILDER
@@ -421,12 +463,12 @@ class _Slicer:
                         self.again[node] = "RUN " + " \\\n    && ".join(again)
         return roles
 
-    def _is_for_build(self, step: Step) -> bool:
-        """An ENV of which nothing but the language's tools reads anything."""
+    def _is_for_build(self, step: Step, variables: Collection[str]) -> bool:
+        """An ENV of which nothing but the language's tools reads anything; ``variables`` are those of the program."""
         names = [name for name, _ in step.node.pairs]
         rest = [one.node.argument for one in self.reading.steps if one is not step and one.keyword != "RUN"]
         return bool(names) and all(
-            re.fullmatch(self.language.build_variables, name) and not any(f"${name}" in text or f"${{{name}" in text
+            re.fullmatch(self.language.build_variables, name) and name not in variables and not any(f"${name}" in text or f"${{{name}" in text
                                                                           for text in rest)
             for name in names
         )  # fmt: skip
@@ -443,7 +485,7 @@ class _Slicer:
     def _repeated(self, step: Step) -> tuple[str, ...] | Refused:
         over = [act.call.command for act in self._flow_step(step).acts
                 if act.call is not None and self._comes_over(act)]  # fmt: skip
-        return repeated(step, self.reading.file.line_of(step.node), self._trees(), over)
+        return repeated(step, self.reading.file.line_of(step.node), self.trees, over)
 
     def _flow_step(self, step: Step) -> FlowStep:
         return next(one for one in self.flow.steps(self.reading) if one.step is step)
@@ -460,7 +502,7 @@ class _Slicer:
             return all(isinstance(path, str) and self._is_copied(path) for path in act.effect.writes)
         return any(
             isinstance(path, str)
-            and self._is_copied(path, *self._trees())
+            and self._is_copied(path, *self.trees)
             and self.flow.makers(self.reading, path, act)
             for path in paths
         )

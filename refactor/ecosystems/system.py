@@ -216,6 +216,7 @@ def runner_packages(
     removed = {name for step, call in reading.calls if call.manager in MANAGERS and call.action == "remove"
                for name in (word.literal for word in call.packages)}  # fmt: skip
     has = runner.preinstalled if runner is not None else frozenset[str]()
+    has |= {"ca-certificates"} if "ca-certificates-bundle" in has else set()
     install: dict[str, str] = {}
     dropped: list[str] = []
     evidence: list[str] = []
@@ -306,7 +307,7 @@ def runner_packages(
             roles[step.node] = Role.BUILDER
     if dropped:
         evidence.insert(0, f"only the build needs {', '.join(dict.fromkeys(dropped))}")
-    text = _text(reading, tuple(install.values()), recommends) if install else None
+    text = _text(reading, tuple(install.values()), recommends, runner) if install else None
     if isinstance(text, Refused):
         return text
     names = tuple(install.values())
@@ -522,8 +523,13 @@ def install_text(reading: StageReading, packages: Sequence[str], recommends: boo
     return _text(reading, tuple(packages), recommends)
 
 
-def _text(reading: StageReading, packages: tuple[str, ...], recommends: bool) -> str | Refused:
+def _text(
+    reading: StageReading, packages: tuple[str, ...], recommends: bool, runner: BaseImage | None = None
+) -> str | Refused:
     manager = _manager(reading)
+    own = None if runner is None else runner.package_manager
+    if own in {"apt", "apk"} and own != manager:
+        manager, recommends = own, False
     names = (
         " ".join(packages) if len(packages) <= 4 else "".join(f" \\\n        {name}" for name in packages).lstrip(" ")
     )

@@ -150,6 +150,8 @@ class Language(Ecosystem):
 
     def programs_of(self, reading: StageReading) -> tuple[Program, ...] | Refused:
         """The programs of the language that a container of the stage starts."""
+        from refactor.flow.roots import health_roots
+
         roots = self.roots(reading)
         if isinstance(roots, Refused):
             return roots
@@ -157,11 +159,27 @@ class Language(Ecosystem):
         for root in roots:
             word = self.entry(root)
             program = self._program(reading, root, word) if isinstance(word, str) else word
+            if program is None and word == root.words[0]:
+                program = self._handed_over(reading, root)
             if isinstance(program, Refused):
                 return program
             if program is not None:
                 found.append(program)
+        for root in health_roots(reading) if found else ():
+            # `server -health`, or a program of its own that is built for it.
+            program = self._program(reading, root, root.words[0])
+            if not isinstance(program, Refused) and program is not None and program.act is not None:
+                found.append(program)
         return tuple(found)
+
+    def _handed_over(self, reading: StageReading, root: Root) -> Program | None:
+        """The program that another one starts behind its own options: ``dockerize -timeout 20s app``."""
+        for at, word in enumerate(root.words[1:], 1):
+            inner = root._replace(words=root.words[at:])
+            program = self._program(reading, inner, word) if not word.startswith("-") else None
+            if not isinstance(program, Refused) and program is not None and program.act is not None:
+                return program
+        return None
 
     def _program(self, reading: StageReading, root: Root, word: str) -> Program | Refused | None:
         from refactor.ecosystems.program import Program

@@ -148,7 +148,7 @@ def _copies(call: Invocation) -> Effect:
     into = call.path(target)
     whence = call.paths(*sources)
     is_folder = target.endswith("/") or target in {".", ".."} or len(sources) > 1 or call.folder == into
-    is_folder = is_folder or into in _ON_PATH
+    is_folder = is_folder or into in (*ON_PATH, "/opt", "/tmp", "/go/bin")
     carries = []
     for path in whence:
         if isinstance(path, str) and isinstance(into, str):
@@ -239,7 +239,7 @@ def _quiet(call: Invocation) -> Effect:
     return Effect()
 
 
-_ON_PATH = ("/usr/local/bin", "/usr/local/sbin", "/usr/bin", "/usr/sbin", "/bin", "/sbin", "/opt", "/tmp")
+ON_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 SYSTEM = ("/usr", "/lib", "/bin", "/sbin", "/etc", "/var", "/lib64", "/opt")
 """Where packages of the system put their files."""
 
@@ -382,4 +382,4 @@ def _is_pattern(path: str) -> bool:
     return re.search(r"[*?\[]", path) is not None
 
 
-__all__ = ["SYSTEM", "Effect", "Invocation", "Path", "Tools", "effect_of", "effects_of"]
+__all__ = ["ON_PATH", "SYSTEM", "Effect", "Invocation", "Path", "Tools", "effect_of", "effects_of"]

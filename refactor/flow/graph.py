@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
-from refactor.flow.effects import SYSTEM, Effect, Invocation, Tools, effects_of
+from refactor.flow.effects import ON_PATH, SYSTEM, Effect, Invocation, Tools, effects_of
 from refactor.flow.places import origin_of
 from refactor.flow.reading import StageReading, Step, is_within, join
 from refactor.once import cached_property
@@ -109,7 +109,9 @@ class Flow:
         for act in self._back(reading, path, before):
             for kind, made in _made_by(act, path):
                 found.append(Maker(kind, made, act))
-                is_whole = not self._is_folder(made) if kind == "context" else _covers(made, path)
+                # What is unpacked to /usr/local/bin need not be what is looked for there.
+                is_shared = made != path and made in ON_PATH
+                is_whole = not self._is_folder(made) if kind == "context" else _covers(made, path) and not is_shared
                 if is_whole and kind != "package":
                     return tuple(found)
             if any(isinstance(gone, str) and _covers(gone, path) for gone in act.effect.removes):
@@ -167,7 +169,8 @@ class Flow:
         changed in place (``chmod``, ``strip``), and under which path; None where that is not known."""
         where, before = reading, None
         for _ in range(_DEPTH):
-            maker = next(iter(self.makers(where, path, before)), None)
+            makers = self.makers(where, path, before)
+            maker = next((one for one in makers if one.path == path), next(iter(makers), None))
             if maker is None or maker.act is None or maker.kind == "context":
                 return maker
             act = maker.act

@@ -63,6 +63,26 @@ def _roots_of(reading: StageReading) -> tuple[Root, ...] | Refused:
     return tuple(found)
 
 
+def health_roots(reading: StageReading) -> tuple[Root, ...]:
+    """The programs that HEALTHCHECK calls, as far as they can be told."""
+    node = reading.last("HEALTHCHECK")
+    text = "" if node is None else re.sub(r"^CMD\s+", "", node.argument, count=1, flags=re.IGNORECASE)
+    if node is None or text.upper() == "NONE":
+        return ()
+    where, words = f"HEALTHCHECK on line {reading.file.line_of(node)}", None
+    if text.startswith("["):
+        import json
+
+        try:
+            words = [str(word) for word in json.loads(text)]
+        except ValueError:
+            return ()
+    walk = _of_script(reading, read(text), reading.final_workdir, where, 0) if words is None else (
+        _of_words(reading, words, reading.final_workdir, where, 0)
+    )  # fmt: skip
+    return tuple(one for one in walk if isinstance(one, Root))
+
+
 def _of_script(
     reading: StageReading, script: ShellScript, folder: str, where: str, depth: int
 ) -> Iterator[Root | Refused]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from refactor.flow.between import brings_sources
 from refactor.flow.ownership import Ownership
@@ -124,6 +125,27 @@ def head_anchor(reading: StageReading) -> Instruction:
     return anchor
 
 
+class Prepared(NamedTuple):
+    """How folders of an image without a shell become the user's: a stage that it copies from makes an empty one."""
+
+    builder: StageReading
+    name: str
+    """What ``COPY --from=`` calls the stage."""
+    folders: tuple[str, ...]
+    """Absolute paths in the image, the outer ones first."""
+
+
+def prepared_elsewhere(reading: StageReading, plan: Ownership) -> Prepared | None:
+    """The stage and the folders; None where files would have to change their owner, or no stage can make a folder."""
+    if plan.deep or plan.kept or any(path != reading.final_workdir for path in plan.flat):
+        return None
+    for step, origin in reversed(reading.copies_of_stages):
+        has_shell = any(run.node.json is None for run in origin.runs)
+        if has_shell and (origin.final_user or "root").partition(":")[0] in {"root", "0"}:
+            return Prepared(origin, step.node.flag("from") or "", tuple(sorted((*plan.made, *plan.flat))))
+    return None
+
+
 def place_of_user(reading: StageReading, fillers: tuple[Instruction, ...]) -> Instruction | Refused | None:
     """The first CMD, ENTRYPOINT or HEALTHCHECK after everything that still has to run as root; the first RUN of the
     program itself where nothing else follows, so that what it makes is the user's."""
@@ -143,4 +165,4 @@ def place_of_user(reading: StageReading, fillers: tuple[Instruction, ...]) -> In
     return next((step.node for step in following if step.keyword in {"CMD", "ENTRYPOINT", "HEALTHCHECK"}), None)
 
 
-__all__ = ["above_sources", "first_volume", "head_anchor", "place_of_user"]
+__all__ = ["Prepared", "above_sources", "first_volume", "head_anchor", "place_of_user", "prepared_elsewhere"]

@@ -5,82 +5,130 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from refactor.ecosystems.ecosystem import Ecosystem
+from refactor.ecosystems.table import Language
 from refactor.flow.reading import Refused, StageReading, Step
 
 if TYPE_CHECKING:
-    from refactor.ecosystems.answers import Crossing, Install, SplitPlan, Written
+    from refactor.ecosystems.answers import BuiltStart, Crossing, Install, SplitPlan, Written
+    from refactor.ecosystems.program import Needs, Program, Runner
     from refactor.ecosystems.serving import Serving
     from refactor.ecosystems.versions import Naming
     from refactor.flow.effects import Effect, Invocation
+    from refactor.flow.roots import Root
     from refactor.syntax import Instruction
 
+_RELOADERS = frozenset(
+    "air reflex CompileDaemon realize nodemon modd watchexec fresh arelo wgo gow gin-bin entr fswatch".split()
+)
+_BASES = frozenset({"golang", "debian", "ubuntu", "alpine"})
 
-class Go(Ecosystem):
+
+class Go(Language):
     name = "Go"
+    families = frozenset({"golang"})
     programs = frozenset({"go"})
+    tools = frozenset(
+        """gofmt swag templ sqlc protoc wire mockgen mockery buf easyjson statik packr packr2 go-bindata rice qtc
+        gqlgen stringer ent goimports golangci-lint golint staticcheck gosec revive ineffassign misspell
+        goyacc msgp ffjson enumer oapi-codegen oto pkger vfsgendev esc fileb0x genny goverter gotestsum
+        ginkgo gocov godep glide dep govendor vgo mage richgo go-licenses cyclonedx-gomod syft
+        goreleaser kratos goctl hz kitex thriftgo bee revel grpc_tools protoc-gen-go govulncheck sh bash""".split()
+    )
+    sources = r"(?<!_test)\.go\Z|(?:^|/)go\.(?:mod|sum|work)\Z"
+    build_packages = frozenset(
+        """git git-lfs openssh openssh-client mercurial bzr subversion curl wget bash make vim vim-tiny nano
+        less tree unzip zip tar gzip xz-utils xz jq upx upx-ucl protobuf protobuf-compiler protoc
+        libprotobuf-dev build-base gcc g++ musl-dev libc-dev libc6-compat gcompat gnupg apt-utils
+        software-properties-common lsb-release file binutils binutils-gold pkgconf pkgconfig pkg-config
+        linux-headers golang golang-go go musl-utils coreutils findutils procps htop net-tools iputils-ping
+        dnsutils telnet netcat rsync patch apt-transport-https graphviz inotify-tools entr sudo locales zsh""".split()
+    )
+    """What Go Dockerfiles install to build and to look around; a program uses none unless it starts one."""
+    build_variables = (
+        r"GO(?!MAXPROCS\Z|GC\Z|MEMLIMIT\Z|DEBUG\Z|TRACEBACK\Z)[A-Z0-9_]*|CGO_[A-Z_]+|CC|CXX|LDFLAGS|CFLAGS"
+        r"|PKG_CONFIG(?:_PATH)?|GIT_TERMINAL_PROMPT"
+    )
 
     def effect(self, call: Invocation) -> Effect | None:
-        from refactor.ecosystems.go.effects import effect
+        from refactor.ecosystems.go.commands import effect
 
         return effect(call)
-
-    def recognises(self, reading: StageReading) -> bool:
-        if reading.image is not None and reading.image.family == "golang":
-            return True
-        return _builds(reading) or self._origin(reading) is not None
-
-    def _origin(self, reading: StageReading) -> StageReading | None:
-        """The Go stage that the programs of this one are copied from."""
-        for _, other in reading.copies_of_stages:
-            if (other.image is not None and other.image.family == "golang") or _builds(other):
-                return other
-        return None
 
     def installs(self, reading: StageReading) -> Sequence[Install | tuple[Step, Refused]]:
         from refactor.ecosystems.go.installing import installs
 
-        if reading.context.why_unknown is not None:
-            return ()
-        return tuple(installs(reading))
+        return () if reading.context.why_unknown is not None else tuple(installs(reading))
 
     def crossing(self, reading: StageReading) -> Crossing | Refused | None:
         from refactor.ecosystems.go.crossing import crossing
 
         return crossing(reading)
 
-    def split(self, reading: StageReading, runner: str | None) -> SplitPlan | Refused | None:
-        from refactor.ecosystems.go.splitting import split
+    def entry(self, root: Root) -> str | Refused | None:
+        shown = " ".join(root.words)[:60]
+        if root.name == "go":
+            because = f"{root.where} calls `{shown}`, which needs the toolchain"
+            return Refused(because, "build in a RUN (go build -o), and start the program in CMD")
+        if root.name in _RELOADERS:
+            because = f"{root.where} starts {root.name}, which compiles the sources again when they change"
+            return Refused(because, "start the built program")
+        if root.name == "dlv":
+            because = f"{root.where} starts the debugger dlv, which needs the toolchain and the sources"
+            return Refused(because, "start the built program")
+        return root.words[0]
 
-        return split(reading, runner)
+    def built_start(self, reading: StageReading) -> BuiltStart | Refused | None:
+        from refactor.ecosystems.go.starting import built_start
+
+        return built_start(reading)
+
+    def split(self, reading: StageReading, runner: str | None) -> SplitPlan | Refused | None:
+        from refactor.ecosystems.go.commands import go_calls
+        from refactor.ecosystems.go.starting import why_nothing_is_built
+
+        if any(go.builds for go in go_calls(reading)):
+            return super().split(reading, runner)
+        return why_nothing_is_built(self, reading)
+
+    def why_not_split(self, reading: StageReading, program: Program) -> Refused | None:
+        image = reading.image
+        if image is None or image.family in _BASES:
+            return None
+        return Refused(f"the base image {reading.stage.image} is no Go image: what else it brings is not known",
+                       "build in a stage of its own, from golang:<version>")  # fmt: skip
+
+    def sources_of(self, program: Program) -> tuple[str, ...] | Refused:
+        from refactor.ecosystems.go.needs import sources_of
+
+        sources = sources_of(program)
+        return sources if isinstance(sources, Refused) else tuple(sources)
+
+    def needs(self, program: Program) -> Needs | Refused:
+        from refactor.ecosystems.go.needs import needs
+
+        return needs(program)
+
+    def writes(self, program: Program, files: Sequence[str]) -> Written | Refused:
+        from refactor.ecosystems.go.writing import writes
+
+        return writes(program, files)
+
+    def runner(self, reading: StageReading, needs: Needs, wish: str | None) -> Runner | Refused:
+        from refactor.ecosystems.runners import for_program
+
+        return for_program(reading, needs, wish)
 
     def tests(self, reading: StageReading, plan: SplitPlan) -> tuple[Instruction | str, ...] | Refused:
         from refactor.ecosystems.go.testing import tests
 
         return tests(reading, plan)
 
-    def program(self, reading: StageReading) -> tuple[str, ...] | Refused:
-        from refactor.ecosystems.go.writing import program
-
-        return program(reading, self._origin(reading))
-
     def serving(self, reading: StageReading) -> Serving | Refused | None:
         from refactor.ecosystems.go.health import serving
 
         return serving(reading, self.program(reading))
 
-    def written(self, reading: StageReading) -> Written | Refused:
-        from refactor.ecosystems.go.writing import written
-
-        return written(reading, self._origin(reading))
-
     def naming(self, family: str) -> Naming | None:
         from refactor.ecosystems.go.version import NAMING
 
         return NAMING if family == "golang" else None
-
-
-def _builds(reading: StageReading) -> bool:
-    return "go" in reading.managers and any(
-        call.manager == "go" and call.action in {"build", "install"} for _, call in reading.calls
-    )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from refactor.context import Unknown
+from refactor.context import BuildContext, Unknown
 from refactor.context.go_manifests import GoMod
-from refactor.ecosystems.go.program import Binary, GoStage, Module
+from refactor.ecosystems.go.commands import GoCall, Module, workspace
+from refactor.ecosystems.go.packages import folder_of_import
 from refactor.ecosystems.go.source import GoSource, is_built, may_be_built, read_source
 from refactor.flow.closure import named
 from refactor.flow.reading import Refused
@@ -57,52 +58,55 @@ class Linking(NamedTuple):
     """The C++ library may be among what it is linked with."""
 
 
-def linking(stage: GoStage, binary: Binary, sources: Mapping[str, GoSource]) -> Linking | Refused:
+def linking(go: GoCall, sources: Mapping[str, GoSource]) -> Linking | Refused:
     """What a program's own sources, its vendored packages and its module's requirements say."""
-    go = binary.go
     for path, source in sources.items():
         if source.uses_cgo:
-            is_cpp = re.search(r"#cgo[^\n]*-l(?!m\b|pthread|dl|rt)", source.text) is not None or _has_cpp(stage, path)
-            return Linking(f'{path} imports "C"', is_cpp)
+            is_cpp = re.search(r"#cgo[^\n]*-l(?!m\b|pthread|dl|rt)", source.text) is not None
+            return Linking(f'{path} imports "C"', is_cpp or _has_cpp(go.context, path))
         if any(name == "plugin" for _, name in source.imports):
             return Linking(f"{path} loads plugins, which needs cgo", False)
-    if "-race" in go.flags or "-msan" in go.flags or "-asan" in go.flags:
-        return Linking(f"line {stage.line(go.step)} builds with -race, which needs cgo", False)
-    if go.flags.get("-buildmode") in {"plugin", "shared"} or "-linkshared" in go.flags:
-        return Linking(f"line {stage.line(go.step)} builds with -buildmode or -linkshared, which needs cgo", False)
-    module = stage.module_of(go)
+    if go.has("-race", "-msan", "-asan"):
+        return Linking(f"line {go.line} builds with -race, which needs cgo", False)
+    if go.flag("-buildmode") in {"plugin", "shared"} or go.has("-linkshared"):
+        return Linking(f"line {go.line} builds with -buildmode or -linkshared, which needs cgo", False)
+    module = go.module()
     if isinstance(module, Refused):
         return module
-    vendored = vendor_folder(stage, module)
+    vendored = vendor_folder(go.context, module)
     if vendored is not None:
-        return _vendored(stage, binary, sources, vendored)
+        return _vendored(go, sources, vendored)
     imported = {path: where for where, source in sources.items() for _, path in source.imports}
     for path, where in imported.items():
         known = _known(path)
         if known is not None:
             return Linking(f"{where} imports {path}, which needs cgo", known[1])
-    manifests = _manifests(stage, module)
+    manifests = _manifests(go.context, module)
     for manifest in manifests:
-        found = _required(stage, manifest)
+        found = _required(go.context, manifest)
         if found is not None:
             return found
-    unnamed = next((path for path in imported if _is_unnamed(stage, binary, module, manifests, path)), None)
-    if unnamed is not None:
-        return Linking(f"{imported[unnamed]} imports {unnamed}, and no go.mod says what that needs", True)
+    roots = go.roots(module)
+    for path, where in imported.items():
+        # A package of somebody else's that no manifest requires: what it imports in turn is not known.
+        is_own = "." not in path.partition("/")[0] or folder_of_import(go.context, path, roots) is not None
+        needs = (need.module for manifest in manifests for need in manifest.requires)
+        if not is_own and not any((path + "/").startswith(need + "/") for need in needs):
+            return Linking(f"{where} imports {path}, and no go.mod says what that needs", True)
     return Linking(None, False)
 
 
-def _manifests(stage: GoStage, module: Module) -> tuple[GoMod, ...]:
+def _manifests(context: BuildContext, module: Module) -> tuple[GoMod, ...]:
     """Of the module, and of those that it shares a workspace with."""
-    found = (module, *stage.workspace(module)) if module.manifest is not None else ()
+    found = (module, *workspace(context, module)) if module.manifest is not None else ()
     return tuple(one.manifest for one in found if one.manifest is not None)
 
 
-def why_no_cgo(stage: GoStage, binary: Binary, sources: Mapping[str, GoSource]) -> str:
+def why_no_cgo(go: GoCall, sources: Mapping[str, GoSource]) -> str:
     """What the absence of cgo rests on, for :attr:`Linking.why_cgo` None: ``a.go needs no cgo, and ...``."""
-    module = stage.module_of(binary.go)
-    vendored = None if isinstance(module, Refused) else vendor_folder(stage, module)
-    names = [one.path for one in (() if isinstance(module, Refused) else _manifests(stage, module))]
+    module = go.module()
+    vendored = None if isinstance(module, Refused) else vendor_folder(go.context, module)
+    names = [one.path for one in (() if isinstance(module, Refused) else _manifests(go.context, module))]
     if vendored is not None:
         rest = f", and no package that they import from {vendored} does"
     else:
@@ -110,18 +114,10 @@ def why_no_cgo(stage: GoStage, binary: Binary, sources: Mapping[str, GoSource]) 
     return f"{named(tuple(sources))} needs no cgo{rest}"
 
 
-def _is_unnamed(stage: GoStage, binary: Binary, module: Module, manifests: Sequence[GoMod], path: str) -> bool:
-    """A package of somebody else's that no manifest requires: what it imports in turn is not known."""
-    if "." not in path.partition("/")[0] or stage.is_own(path, module, binary.go):
-        return False
-    needs = (need.module for manifest in manifests for need in manifest.requires)
-    return not any((path + "/").startswith(need + "/") for need in needs)
-
-
-def vendor_folder(stage: GoStage, module: Module) -> str | None:
+def vendor_folder(context: BuildContext, module: Module) -> str | None:
     """The vendor folder that the build uses: beside go.mod, or beside a project of GOPATH."""
     folder = posixpath.join(module.folder, "vendor")
-    return folder if stage.context.is_dir(folder) is True else None
+    return folder if context.is_dir(folder) is True else None
 
 
 def _known(path: str) -> tuple[str, bool] | None:
@@ -135,7 +131,7 @@ def _known(path: str) -> tuple[str, bool] | None:
     return None
 
 
-def _required(stage: GoStage, manifest: GoMod) -> Linking | None:
+def _required(context: BuildContext, manifest: GoMod) -> Linking | None:
     """By the requirements: from Go 1.17 on go.mod names every module that gives a package to the build; before, go.sum
     has a checksum of the content of each (go.dev/ref/mod, "Module graph pruning")."""
     for need in manifest.requires:
@@ -146,7 +142,7 @@ def _required(stage: GoStage, manifest: GoMod) -> Linking | None:
     if version >= (1, 17):
         return None
     path = posixpath.join(posixpath.dirname(manifest.path), "go.sum")
-    text = stage.context.read(path)
+    text = context.read(path)
     if isinstance(text, Unknown):
         if not manifest.requires:
             return None
@@ -160,9 +156,9 @@ def _required(stage: GoStage, manifest: GoMod) -> Linking | None:
     return None
 
 
-def _vendored(stage: GoStage, binary: Binary, sources: Mapping[str, GoSource], vendor: str) -> Linking | Refused:
+def _vendored(go: GoCall, sources: Mapping[str, GoSource], vendor: str) -> Linking | Refused:
     """Follows the imports into the vendor folder."""
-    tags = stage.tags(binary.go)
+    tags = go.tags
     waiting = [path for source in sources.values() for _, path in source.imports]
     seen: set[str] = set()
     while waiting:
@@ -171,7 +167,7 @@ def _vendored(stage: GoStage, binary: Binary, sources: Mapping[str, GoSource], v
             continue
         seen.add(path)
         folder = posixpath.join(vendor, path)
-        names = stage.context.children(folder)
+        names = go.context.children(folder)
         known = _known(path)
         if known is not None:
             return Linking(f"{folder} needs cgo", known[1])
@@ -182,7 +178,7 @@ def _vendored(stage: GoStage, binary: Binary, sources: Mapping[str, GoSource], v
         for name in names:
             if not may_be_built(name):
                 continue
-            text = stage.context.read(posixpath.join(folder, name))
+            text = go.context.read(posixpath.join(folder, name))
             if isinstance(text, Unknown):
                 return Refused(f"a source of the program cannot be read: {text.reason}")
             source = read_source(text)
@@ -197,8 +193,8 @@ def _vendored(stage: GoStage, binary: Binary, sources: Mapping[str, GoSource], v
     return Linking(None, False)
 
 
-def _has_cpp(stage: GoStage, path: str) -> bool:
-    names = stage.context.children(posixpath.dirname(path))
+def _has_cpp(context: BuildContext, path: str) -> bool:
+    names = context.children(posixpath.dirname(path))
     return not isinstance(names, Unknown) and any(name.endswith((".cc", ".cpp", ".cxx", ".hpp")) for name in names)
 
 

@@ -6,10 +6,10 @@ import posixpath
 from collections.abc import Iterator
 
 from refactor.context import Unknown
-from refactor.context.go_manifests import read_go_mod, read_go_work
+from refactor.context.go_manifests import GoMod, GoReplace, read_go_mod, read_go_work
 from refactor.ecosystems.answers import Install
 from refactor.ecosystems.go.cgo import vendor_folder
-from refactor.ecosystems.go.program import GoCommand, GoStage, Module
+from refactor.ecosystems.go.commands import GoCall, Module, go_calls, work_above, workspace
 from refactor.flow.reading import Refused, StageReading, Step
 
 _NEEDS_MODULES = frozenset(
@@ -18,44 +18,41 @@ _NEEDS_MODULES = frozenset(
 
 
 def installs(reading: StageReading) -> Iterator[Install | tuple[Step, Refused]]:
-    """The ``go mod download`` of the stage; where a build downloads by itself, the one that can come before it.
-
-    ``go mod download`` reads go.mod, go.sum and the manifests of modules that live in the context (go.dev/ref/mod).
-    """
-    stage = GoStage(reading)
+    """The ``go mod download`` of the stage; where a build downloads by itself, the one that can come before it."""
     seen: set[str] = set()
-    for go in stage.commands:
-        if go.verb not in _NEEDS_MODULES | {"mod download"} or (
-            go.verb in {"install", "build", "get"} and stage.is_remote(go)
-        ):
+    calls = go_calls(reading)
+    for go in calls:
+        is_download = go.verb == "mod download"
+        if not (is_download or go.verb in _NEEDS_MODULES) or (go.verb in {"install", "build", "get"} and go.is_remote):
             continue
-        if go.folder is None or (go.verb == "mod download" and go.operands):
-            continue
-        module = _module(stage, go)
-        if module is None:
-            continue
-        key = _work(stage, module) or module.folder
-        if key in seen:
+        module = None if go.folder is None or (is_download and go.operands) else module_of(go)
+        key = None if module is None else work_above(reading.context, module.folder) or module.folder
+        if module is None or key is None or key in seen:
             continue
         seen.add(key)
-        answer = _of(stage, go, module)
-        if answer is not None:
-            yield answer
+        read = manifests(go, module)
+        if isinstance(read, Refused):
+            yield go.call.step, read
+        elif read:
+            following = [one.call.command for one in calls if one.call.step is go.call.step and one.verb == "mod verify"]
+            commands = (go.call.command, *following[:1]) if is_download else ()
+            evidence = (f"go mod download reads {', '.join(read)} and no source",)
+            new = "" if is_download else "go mod download"
+            yield Install(go.call.step, commands, _folder(go, module), read, evidence, new)
 
 
-def _module(stage: GoStage, go: GoCommand) -> Module | None:
-    """The module of a command, or the first one of the workspace that it works in."""
-    module = stage.module_of(go)
+def module_of(go: GoCall) -> Module | None:
+    """The module of a command, or the first one of the workspace that it works in; None without a go.mod."""
+    module = go.module()
     if isinstance(module, Module) and module.manifest is not None:
         return module
     place = go.folder or "/"
     while True:
-        found = stage.reading.in_context(posixpath.join(place, "go.work"), go.step.node)
-        if found:
-            work = read_go_work(stage.context, found)
-            uses = () if isinstance(work, Unknown) else work.uses
-            for use in uses:
-                read = read_go_mod(stage.context, posixpath.join(use, "go.mod"))
+        found = go.reading.in_context(posixpath.join(place, "go.work"), go.call.step.node)
+        work = read_go_work(go.context, found) if found else None
+        if work is not None:
+            for use in () if isinstance(work, Unknown) else work.uses:
+                read = read_go_mod(go.context, posixpath.join(use, "go.mod"))
                 if not isinstance(read, Unknown):
                     return Module(read.module, use, read)
             return None
@@ -64,92 +61,67 @@ def _module(stage: GoStage, go: GoCommand) -> Module | None:
         place = posixpath.dirname(place)
 
 
-def _of(stage: GoStage, go: GoCommand, module: Module) -> Install | tuple[Step, Refused] | None:
-    context = stage.context
-    manifest = module.manifest
-    assert manifest is not None
-    flags = f"{go.flags.get('-mod', '')} {stage.variable(go, 'GOFLAGS') or ''}"
-    members = [module, *stage.workspace(module)]
+def manifests(go: GoCall, module: Module) -> tuple[str, ...] | Refused:
+    """Context paths of what ``go mod download`` reads: go.mod, go.sum and the manifests of modules that live in the
+    context (go.dev/ref/mod). () where there is nothing to download before the build."""
     is_download = go.verb == "mod download"
-    if not is_download and not any(one.manifest is not None and one.manifest.requires for one in members):
-        # Nothing to download before the build; a step that the author wrote is cached all the same.
-        return None
-    if vendor_folder(stage, module) is not None or "vendor" in flags:
-        return None
-    if stage.version and stage.version < (1, 11):
-        return None
-    read: list[str] = []
+    members = [module, *workspace(go.context, module)]
+    flags = f"{go.flag('-mod') or ''} {go.variable('GOFLAGS') or ''}"
+    # A step that the author wrote is cached all the same.
+    has_needs = is_download or any(one.manifest is not None and one.manifest.requires for one in members)
+    is_vendored = vendor_folder(go.context, module) is not None or "vendor" in flags
+    if not has_needs or is_vendored or (go.version and go.version < (1, 11)):
+        return ()
+    work = work_above(go.context, module.folder)
+    read: dict[str, None] = {}
     for one in members:
         assert one.manifest is not None
-        read.append(one.manifest.path)
         total = posixpath.join(one.folder, "go.sum")
-        if context.exists(total) is True:
-            read.append(total)
-        elif one.manifest.requires and not is_download and not _has_work(stage, module):
-            return go.step, Refused(
+        has_total = go.context.exists(total) is True
+        if not has_total and one.manifest.requires and not is_download and work is None:
+            return Refused(
                 f"{total} is not in the build context, so it is not known which modules go mod download would take",
                 "run go mod tidy and commit go.sum",
             )
+        read.update(dict.fromkeys((one.manifest.path, *([total] if has_total else []))))
         for replace in one.manifest.replaces:
-            if not replace.is_local:
-                continue
-            if replace.folder is None:
-                return go.step, Refused(
-                    f"{one.manifest.path} replaces {replace.module} by {replace.target}, outside of the build context"
-                )
-            if context.exists(posixpath.join(replace.folder, "go.mod")) is not True:
-                return go.step, Refused(
-                    f"{one.manifest.path} replaces {replace.module} by {replace.target}, whose go.mod is not in the"
-                    " build context",
-                    "name the folder that is built from with --context",
-                )
-            for name in ("go.mod", "go.sum"):
-                path = posixpath.join(replace.folder, name)
-                if context.exists(path) is True and path not in read:
-                    read.append(path)
-    work = _work(stage, module)
+            more = _of_replaced(go, one.manifest, replace) if replace.is_local else ()
+            if isinstance(more, Refused):
+                return more
+            read.update(dict.fromkeys(more))
     if work is not None:
-        read += [path for path in (work, work + ".sum") if context.exists(path) is True]
-    names = ", ".join(read)
-    evidence = (f"go mod download reads {names} and no source",)
-    root = posixpath.dirname(work) if work is not None else module.folder
-    folder = (
-        next(iter(stage.reading.in_image(root, go.step.node)[-1:]), go.folder)
-        if root or go.folder is None
-        else _root_in_image(stage, go)
-    )
-    assert folder is not None
-    if is_download:
-        following = [other.command for other in stage.commands if other.step is go.step and other.verb == "mod verify"]
-        return Install(go.step, (go.command, *following[:1]), folder, tuple(read), evidence)
-    return Install(go.step, (), folder, tuple(read), evidence, "go mod download")
+        read.update(dict.fromkeys(path for path in (work, work + ".sum") if go.context.exists(path) is True))
+    return tuple(read)
 
 
-def _root_in_image(stage: GoStage, go: GoCommand) -> str | None:
-    """The image folder that holds the module's root: the nearest one above the command's with a go.mod."""
-    place = go.folder or "/"
-    while True:
-        for name in ("go.work", "go.mod"):
-            if stage.reading.in_context(posixpath.join(place, name), go.step.node) == name:
-                return place
-        if place == "/":
-            return go.folder
+def _of_replaced(go: GoCall, manifest: GoMod, replace: GoReplace) -> tuple[str, ...] | Refused:
+    """The manifests of a module that a folder stands in for."""
+    said = f"{manifest.path} replaces {replace.module} by {replace.target}"
+    if replace.folder is None:
+        return Refused(f"{said}, outside of the build context")
+    paths = [posixpath.join(replace.folder, name) for name in ("go.mod", "go.sum")]
+    if go.context.exists(paths[0]) is not True:
+        return Refused(
+            f"{said}, whose go.mod is not in the build context", "name the folder that is built from with --context"
+        )
+    return tuple(path for path in paths if go.context.exists(path) is True)
+
+
+def _folder(go: GoCall, module: Module) -> str:
+    """The image folder of the module, or of its workspace."""
+    assert go.folder is not None
+    work = work_above(go.context, module.folder)
+    root = module.folder if work is None else posixpath.dirname(work)
+    if root:
+        return next(iter(go.reading.in_image(root, go.call.step.node)[-1:]), go.folder)
+    place = go.folder
+    while place != "/":
+        names = (posixpath.join(place, name) for name in ("go.work", "go.mod"))
+        if any(go.reading.in_context(path, go.call.step.node) in {"go.work", "go.mod"} for path in names):
+            return place
         place = posixpath.dirname(place)
+    is_here = any(go.reading.in_context(f"/{name}", go.call.step.node) == name for name in ("go.work", "go.mod"))
+    return "/" if is_here else go.folder
 
 
-def _work(stage: GoStage, module: Module) -> str | None:
-    folder = module.folder
-    while True:
-        path = posixpath.join(folder, "go.work")
-        if stage.context.exists(path) is True:
-            return path
-        if not folder:
-            return None
-        folder = posixpath.dirname(folder)
-
-
-def _has_work(stage: GoStage, module: Module) -> bool:
-    return _work(stage, module) is not None
-
-
-__all__ = ["installs"]
+__all__ = ["installs", "manifests", "module_of"]

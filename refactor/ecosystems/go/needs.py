@@ -1,347 +1,159 @@
-"""What a Go program uses when it runs: files that it opens, programs that it starts, time zones, temporary files."""
+"""What a Go program needs when it runs, how it is linked, and what its build gets for that."""
 
 from __future__ import annotations
 
 import posixpath
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
 
-from refactor.context import Unknown
-from refactor.ecosystems.go.source import Call, GoSource
+from refactor.ecosystems.go.cgo import linking, why_no_cgo
+from refactor.ecosystems.go.commands import Binary, GoCall, Module, go_call
+from refactor.ecosystems.go.packages import program_sources
+from refactor.ecosystems.go.source import GoSource
+from refactor.ecosystems.go.uses import Uses, uses
 from refactor.ecosystems.go.values import Evaluator
-from refactor.flow.reading import StageReading, join
+from refactor.ecosystems.go.values import Program as Texts
+from refactor.ecosystems.program import Needs, Program
+from refactor.flow.reading import Refused, StageReading
+from refactor.syntax import Instruction
 
-_READS: Mapping[str, tuple[int, ...]] = {
-    "os.Open": (0,), "os.ReadFile": (0,), "ioutil.ReadFile": (0,), "os.ReadDir": (0,), "ioutil.ReadDir": (0,),
-    "os.DirFS": (0,), "http.Dir": (0,), "http.ServeFile": (2,), "http.ServeFileFS": (), "filepath.Walk": (0,),
-    "filepath.WalkDir": (0,), "filepath.Glob": (0,), "tls.LoadX509KeyPair": (0, 1), "http.ListenAndServeTLS": (1, 2),
-    "toml.DecodeFile": (0,), "ini.Load": (0,), "plugin.Open": (0,), "godotenv.Load": (0, 1, 2), "godotenv.Read": (0,),
-    "godotenv.Overload": (0,), "gob.ReadFile": (0,), "excelize.OpenFile": (0,), "file.Provider": (0,),
-    "viper.SetConfigFile": (0,), "viper.AddConfigPath": (0,), "os.OpenFile": (0,), "geoip2.Open": (0,),
-    "cleanenv.ReadConfig": (0,), "casbin.NewEnforcer": (0, 1),
-}  # fmt: skip
-"""Functions that open what an argument names."""
-
-_METHODS: Mapping[str, tuple[int, ...]] = {
-    "ParseFiles": (0, 1, 2, 3, 4, 5), "ParseGlob": (0,), "LoadHTMLGlob": (0,), "LoadHTMLFiles": (0, 1, 2, 3, 4, 5),
-    "StaticFile": (1,), "SendFile": (0,), "ListenAndServeTLS": (-2, -1), "RunTLS": (-2, -1), "Static": (1,),
-    "SetConfigFile": (0,), "AddConfigPath": (0,),
-}  # fmt: skip
-"""The same for methods, whatever they are called on; negative positions count from the end."""
-
-_DEFAULTS: Mapping[str, tuple[str, str]] = {
-    "github.com/joho/godotenv": (r"(?:^|/)\.env", "reads .env"),
-    "github.com/spf13/viper": (
-        r"\.(?:ya?ml|toml|json|ini|env|properties|hcl)$|(?:^|/)\.env", "looks for configuration files",
-    ),
-    "github.com/beego/beego": (r"", "reads conf, views and static"),
-    "github.com/astaxie/beego": (r"", "reads conf, views and static"),
-    "github.com/gogf/gf": (
-        r"\.(?:ya?ml|toml|json|ini)$|(?:^|/)(?:template|resource|public|i18n|manifest)/",
-        "looks for configuration and templates",
-    ),
-    "github.com/revel/revel": (r"", "reads its application folder"),
-    "github.com/gobuffalo/buffalo": (r"", "reads its application folder"),
-    "github.com/jinzhu/configor": (r"\.(?:ya?ml|toml|json)$", "looks for configuration files"),
-    "github.com/kataras/iris": (r"\.(?:html|tmpl|ya?ml)$", "looks for views"),
-}  # fmt: skip
-"""Modules that open files nobody names in the sources: which, and what they do."""
-
-_NO_DATA = re.compile(
-    r"(?:^|/)(?:\.git|\.github|\.gitlab|\.circleci|\.idea|\.vscode|\.husky|testdata|vendor|node_modules)/"
-    r"|(?:^|/)(?:go\.(?:mod|sum|work|work\.sum)|Makefile|makefile|GNUmakefile|Taskfile\.ya?ml|Jenkinsfile|Procfile|Tiltfile|skaffold\.yaml"
-    r"|LICEN[CS]E[^/]*|README[^/]*|CHANGELOG[^/]*|CONTRIBUTING[^/]*|CODEOWNERS|AUTHORS|NOTICE|SECURITY\.md|TODO[^/]*"
-    r"|\.golangci\.ya?ml|\.goreleaser\.ya?ml|\.air\.toml|air\.toml|\.travis\.yml|\.gitlab-ci\.yml|\.editorconfig|\.gitignore"
-    r"|\.gitattributes|\.gitmodules|\.dockerignore|\.pre-commit-config\.yaml|\.keep|\.gitkeep|\.DS_Store|renovate\.json"
-    r"|(?:docker-)?compose[^/]*\.ya?ml|[^/]*[Dd]ockerfile[^/]*|Containerfile|sqlc\.ya?ml|gqlgen\.yml|buf(?:\.\w+)*\.ya?ml)$"
-    r"|\.(?:go|c|h|cc|cpp|hpp|s|S|proto|templ|qtpl|test|exe|orig|rej|swp)$",
+_ONLINE = frozenset({"net/http", "crypto/tls", "net/smtp"})
+_RUN_TIME_OF_CPP = {"alpine": ("libstdc++", "libgcc")}
+_ELSEWHERE = frozenset(
+    {"open", "xdg-open", "rundll32", "explorer", "cmd", "cmd.exe", "powershell", "launchctl", "osascript"}
 )
-"""Paths that no program opens: sources, version control, project files."""
-_PROJECT_TEXT = re.compile(r"^[^/]+\.md$")
-
-_SELF_EXEC = frozenset(
-    {"exec.Command", "exec.CommandContext", "exec.LookPath", "syscall.Exec", "os.StartProcess", "syscall.ForkExec"}
-)
-_TEMPORARY = re.compile(
-    r"\b(?:os\.(?:TempDir|CreateTemp|MkdirTemp)|ioutil\.Temp(?:File|Dir)|\w+\.(?:ParseMultipartForm|FormFile|MultipartForm|MultipartReader))\b"
-)
+"""Programs of other systems, called in code that picks one by the system it is on."""
 
 
-class Use(NamedTuple):
-    """A path in the image that the program uses."""
-
-    path: str
-    why: str
-
-
-class Needs(NamedTuple):
-    """What the image has to hold besides the program."""
-
-    files: tuple[Use, ...]
-    """Files and folders, absolute, each there in the image of one stage."""
-    programs: Mapping[str, str]
-    """Programs that it starts by name -> where."""
-    why_open_program: str | None
-    """It starts a program whose name only the running program knows."""
-    zones: str | None
-    """Where it asks for a time zone."""
-    temporary: str | None
-    """Where it makes temporary files."""
-    by_source: str | None
-    """Where it looks for files beside its own source (``runtime.Caller``)."""
-
-
-def needs(
-    reading: StageReading,
-    evaluator: Evaluator,
-    made: Sequence[Use],
-    requires: Sequence[str],
-    ignored: frozenset[str] = frozenset(),
-) -> Needs:
-    """Everything, as far as the sources show.
-
-    ``made`` are paths that RUN instructions make, ``requires`` the modules that the program's own one needs,
-    ``ignored`` absolute paths that are there anyway (the program itself).
-    """
-    return _Finder(reading, evaluator, made, requires, ignored).find()
-
-
-class _Finder:
-    def __init__(
-        self,
-        reading: StageReading,
-        evaluator: Evaluator,
-        made: Sequence[Use],
-        requires: Sequence[str],
-        ignored: frozenset[str],
-    ) -> None:
-        self.reading = reading
-        self.context = reading.context
-        self.evaluator = evaluator
-        self.sources = evaluator.program.sources
-        self.made = made
-        self.requires = requires
-        self.ignored = ignored
-        self.found: dict[str, str] = {}
-        self.programs: dict[str, str] = {}
-        self.open_program: str | None = None
-
-    def find(self) -> Needs:
-        embedded = self._embedded()
-        open_read: str | None = None
-        zones = temporary = by_source = None
-        for path, source in self.sources.items():
-            spans = []
-            for call, index in self._reads(source):
-                spans.append(call.arguments[index])
-                values = self.evaluator.argument(path, call, index)
-                where = f"{path}:{source.line(call.start)}"
-                for one in values.known:
-                    self._keep(one.text, one.is_whole, f"{where} opens it", is_read=True)
-                if values.is_open and open_read is None:
-                    open_read = f"{where} ({call.name})"
-            for literal in source.literals:
-                is_read = any(start <= literal.start < end for start, end in spans)
-                self._keep(
-                    literal.value,
-                    True,
-                    f"{path}:{source.line(literal.start)} names it",
-                    is_read=is_read,
-                    embedded=embedded,
-                )
-            self._started(path, source)
-            if zones is None and "LoadLocation" in source.code:
-                zones = f"{path}:{source.line(source.code.find('LoadLocation'))}"
-            tmp = _TEMPORARY.search(source.code)
-            if temporary is None and tmp is not None:
-                temporary = f"{path}:{source.line(tmp.start())}"
-            if (
-                by_source is None
-                and "runtime.Caller(" in source.code
-                and re.search(r"\bpath\.Dir\(|filepath\.Dir\(", source.code)
-            ):
-                by_source = f"{path}:{source.line(source.code.find('runtime.Caller('))}"
-        zone = self.evaluator.program.environment.get("TZ")
-        if zones is None and zone and zone not in {"UTC", "GMT"}:
-            zones = f"ENV TZ={zone}"
-        for word in self.evaluator.program.arguments:
-            for piece in {word, word.partition("=")[2]} - {""}:
-                self._keep(piece, True, "the start command names it")
-        for name, value in self.evaluator.program.environment.items():
-            if value and name not in {"PATH", "GOPATH", "HOME", "GOBIN", "GOROOT", "GOCACHE", "GOMODCACHE"}:
-                self._keep(value, True, f"ENV {name} names it")
-        wide = open_read or by_source
-        if wide is not None:
-            self._keep_data(re.compile(""), f"{wide} opens a path that is only known when it runs")
-        for module, (pattern, what) in _DEFAULTS.items():
-            needed = next((name for name in self.requires if name == module or name.startswith(module + "/")), None)
-            imported = any(
-                path == module or path.startswith(module + "/") for s in self.sources.values() for _, path in s.imports
-            )
-            if (needed is not None and imported) or (imported and not self.requires):
-                self._keep_data(re.compile(pattern), f"{module} {what} at its own")
-        for use in self.made:
-            if wide is not None and use.path not in self.ignored:
-                self.found.setdefault(use.path, use.why)
-        files = tuple(Use(path, why) for path, why in tops(self.found).items())
-        return Needs(files, self.programs, self.open_program, zones, temporary, by_source)
-
-    # Reads
-
-    def _reads(self, source: GoSource) -> Iterator[tuple[Call, int]]:
-        names = frozenset(name.rpartition(".")[2] for name in _READS) | frozenset(_METHODS)
-        for call in source.calls(names):
-            indices = _READS.get(call.name)
-            if indices is None:
-                if call.name in {"os.Open", "http.Dir"} or call.method not in _METHODS or call.name == call.method:
-                    continue
-                indices = _METHODS[call.method]
-                # Methods of the same name that serve from an embedded file system take it first.
-                if call.method in {"Static", "StaticFile"} and len(call.arguments) < 2:
-                    continue
-            if call.name == "os.OpenFile" and len(call.arguments) > 1:
-                flags = source.code[slice(*call.arguments[1])]
-                if re.search(r"O_(?:CREATE|WRONLY|TRUNC)", flags):
-                    continue
-            for index in indices:
-                at = index if index >= 0 else len(call.arguments) + index
-                if 0 <= at < len(call.arguments):
-                    yield call, at
-
-    def _keep(
-        self, text: str, is_whole: bool, why: str, *, is_read: bool = False, embedded: frozenset[str] = frozenset()
-    ) -> None:
-        named = _path_of(text)
-        if named is None:
-            return
-        if not is_whole and not text.endswith("/"):
-            named = posixpath.dirname(named)
-            if not named.strip("./"):
-                return
-        place = join(self.reading.final_workdir, named)
-        if place in self.ignored:
-            return
-        made = next(
-            (one for one in self.made if one.path == place or place.startswith(one.path.rstrip("/") + "/")), None
+def built(program: Program) -> tuple[GoCall, Binary] | Refused:
+    """The command that builds a started program, and which of its programs that is."""
+    go = go_call(program.act.call) if program.act is not None else None
+    made = go.made() if go is not None and go.builds else None
+    if go is None or made is None:
+        return Refused(
+            f"what is started ({program.path}) is not built by a go build or go install of this stage",
+            "build it with go build -o, and start that path",
         )
-        if made is not None:
-            self.found.setdefault(made.path, f"{why}; {made.why}")
-            return
-        is_top = named in {".", "/"} or place == self.reading.final_workdir or place == "/"
-        if is_top and not is_read:
-            return
-        inside = self.reading.in_context(place)
-        if inside is None:
-            return
-        if any(inside == path or inside.startswith(path + "/") for path in embedded) and not is_read:
-            return
-        if self.context.is_dir(inside) is True:
-            for path in self._data(inside, re.compile("")):
-                self._add(path, inside, place, why)
-        elif not inside.endswith((".go", ".mod", ".sum")) and (
-            is_read or not (_NO_DATA.search(inside) or _PROJECT_TEXT.match(inside))
-        ):
-            self.found.setdefault(place, why)
-
-    def _keep_data(self, pattern: re.Pattern[str], why: str) -> None:
-        """The cautious answer: everything that is copied into the image and is no source."""
-        for copied in self.reading.copies:
-            if not copied.is_folder:
-                if (
-                    not _NO_DATA.search(copied.source)
-                    and pattern.search(copied.source)
-                    and not _PROJECT_TEXT.match(copied.source)
-                ):
-                    self.found.setdefault(copied.target, why)
-                continue
-            for path in self._data(copied.source, pattern):
-                self._add(path, copied.source, copied.target, why)
-
-    def _add(self, path: str, source: str, target: str, why: str) -> None:
-        place = join(target, path[len(source) :].lstrip("/") or ".")
-        if place not in self.ignored:
-            self.found.setdefault(place, why)
-
-    def _data(self, folder: str, pattern: re.Pattern[str]) -> tuple[str, ...]:
-        """Files below a folder that may be read, folders without any source as a whole."""
-        files = self.context.files(folder, without=("vendor", "node_modules", ".git", "testdata"))
-        if isinstance(files, Unknown):
-            return ()
-        data = [
-            path
-            for path in files
-            if not _NO_DATA.search(path) and pattern.search(path) and (folder or not _PROJECT_TEXT.match(path))
-        ]
-        if not data:
-            return ()
-        other = set(files) - set(data)
-        mixed = {""}
-        for path in other:
-            parent = posixpath.dirname(path)
-            while parent not in mixed:
-                mixed.add(parent)
-                parent = posixpath.dirname(parent)
-        found: dict[str, None] = {}
-        for path in data:
-            best, parent = path, posixpath.dirname(path)
-            while (
-                parent and (parent == folder or parent.startswith(folder + "/") or not folder) and parent not in mixed
-            ):
-                best = parent
-                if parent == folder:
-                    break
-                parent = posixpath.dirname(parent)
-            found[best] = None
-        return tuple(found)
-
-    def _embedded(self) -> frozenset[str]:
-        """Context paths that ``//go:embed`` puts into the program."""
-        found: set[str] = set()
-        for path, source in self.sources.items():
-            for pattern in source.embeds:
-                matches = self.context.glob(posixpath.join(posixpath.dirname(path), pattern))
-                found.update(matches if isinstance(matches, tuple) else ())
-        return frozenset(found)
-
-    # Programs
-
-    def _started(self, path: str, source: GoSource) -> None:
-        for call in source.calls(
-            frozenset({"Command", "CommandContext", "LookPath", "Exec", "StartProcess", "ForkExec"})
-        ):
-            if call.name not in _SELF_EXEC:
-                continue
-            values = self.evaluator.argument(path, call, 1 if call.method == "CommandContext" else 0)
-            where = f"{path}:{source.line(call.start)}"
-            for value in values.known:
-                if value.is_whole and value.text:
-                    self.programs.setdefault(value.text, where)
-            if values.is_open or any(not value.is_whole for value in values.known):
-                self.open_program = self.open_program or f"{where} ({call.name})"
+    if isinstance(made, Refused):
+        return made
+    found = next((binary for binary in made if binary.path == program.made), None)
+    return (go, found) if found is not None else Refused(f"which program of line {go.line} {program.path} is, is not known")
 
 
-def _path_of(text: str) -> str | None:
-    """The path that a string may name: the folder of a pattern, without ``file://``; None for what is no path."""
-    if not text or len(text) > 256 or "\n" in text or "\0" in text:
-        return None
-    text = re.sub(r"^file:(?://)?", "", text)
-    if "://" in text or re.search(r"[<>|\"`;]", text):
-        return None
-    head = re.split(r"[*?\[{]", text, maxsplit=1)[0]
-    if head != text:
-        head = posixpath.dirname(head) if not head.endswith("/") else head
-    head = head.rstrip("/") if head != "/" else head
-    return head or None
+def sources_of(program: Program) -> Mapping[str, GoSource] | Refused:
+    """The program's own sources by context path."""
+    found = built(program)
+    return found if isinstance(found, Refused) else program_sources(*found)
 
 
-def tops(found: Mapping[str, str]) -> dict[str, str]:
-    """Without paths that lie in another one."""
-    return {
-        path: why
-        for path, why in found.items()
-        if not any(path != other and path.startswith(other.rstrip("/") + "/") for other in found)
-    }
+def needs(program: Program) -> Needs | Refused:
+    """See :meth:`Language.needs`."""
+    found = built(program)
+    sources = found if isinstance(found, Refused) else program_sources(*found)
+    if isinstance(found, Refused) or isinstance(sources, Refused):
+        return sources if isinstance(sources, Refused) else Refused("")
+    go, binary = found
+    linked = linking(go, sources)
+    if isinstance(linked, Refused):
+        return linked
+    used = uses(program, Evaluator(texts_of(program.reading, sources)), _requires(go))
+    if used.why_open_program is not None:
+        return Refused(
+            f"{used.why_open_program} starts a program whose name is only known when it runs",
+            "name the program in the source, or split by hand",
+        )
+    setting = go.variable("CGO_ENABLED")
+    linker = f"{go.flag('-ldflags') or ''} {go.variable('GOFLAGS') or ''}"
+    image = go.reading.image
+    is_musl = image is not None and image.libc == "musl"
+    fully = "-static" in linker and (is_musl or {"netgo", "osusergo"} <= go.tags)
+    adds_cgo = setting is None and linked.why_cgo is None and "external" not in linker and "-static" not in linker
+    is_static = adds_cgo or setting == "0" or fully
+    packages: dict[str, str] = {}
+    imports = {path for source in sources.values() for _, path in source.imports}
+    if imports & _ONLINE or any("." in path.partition("/")[0] for path in imports):
+        packages["ca-certificates"] = "programs that speak TLS look for certificates"
+    if used.zones is not None:
+        packages["tzdata"] = f"{used.zones} asks for a time zone"
+    is_cpp = linked.is_cpp and not is_static
+    if is_cpp and image is not None:
+        why = "the program may be linked with the C++ library"
+        packages.update(dict.fromkeys(_RUN_TIME_OF_CPP.get(image.distro or "", ()), why))
+    linked_by = "" if is_static else linked.why_cgo or "CGO_ENABLED is set"
+    evidence = [f"{linked_by}: the program is linked with the C library of the builder's release"] if linked_by else []
+    evidence += [why_no_cgo(go, sources)] if adds_cgo else []
+    return Needs(
+        used.files,
+        {name: where for name, where in _called(used, go)},
+        packages,
+        is_static,
+        evidence=(*evidence, *_not_started(program, go)),
+        linked_by=linked_by,
+        is_cpp=is_cpp,
+        edits=tuple(_edits(go, adds_cgo, used)),
+        variables=frozenset(one.value for source in sources.values() for one in source.literals),
+    )
 
 
-__all__ = ["Needs", "Use", "needs", "tops"]
+def _requires(go: GoCall) -> list[str]:
+    module = go.module()
+    manifest = module.manifest if isinstance(module, Module) else None
+    return [] if manifest is None else [need.module for need in manifest.requires]
+
+
+def _called(used: Uses, go: GoCall) -> Iterator[tuple[str, str]]:
+    """The programs that it starts, without itself and those of other systems."""
+    made = go.made()
+    own = {posixpath.basename(binary.path) for binary in made} if not isinstance(made, Refused) else set()
+    for name, where in used.programs.items():
+        base = posixpath.basename(name)
+        if base not in own and base not in _ELSEWHERE:
+            yield base, where
+
+
+def _not_started(program: Program, go: GoCall) -> Iterator[str]:
+    """For evidence: what the command builds besides."""
+    made = go.made()
+    others = sorted({posixpath.basename(one.path) for one in made if one.path != program.made}
+                    if not isinstance(made, Refused) else ())  # fmt: skip
+    if others:
+        yield f"{', '.join(others)} is built as well, and not started: it stays in the builder"
+
+
+def _edits(go: GoCall, adds_cgo: bool, used: Uses) -> Iterator[tuple[Instruction, int, str]]:
+    """What an expert adds to the build command: no cgo where none is needed; smaller programs."""
+    node, command = go.call.step.node, go.call.command
+    if node.json is not None or node.heredocs:
+        return
+    if adds_cgo:
+        yield node, command.words[0].span[0] if command.wrappers else command.span[0], "CGO_ENABLED=0 "
+    flags = _flags(go, used)
+    if flags:
+        yield node, command.words[1].span[1], flags
+
+
+def _flags(go: GoCall, used: Uses) -> str:
+    """`-trimpath -ldflags="-s -w"`, where the author has no linker flags of their own."""
+    own = go.variable("GOFLAGS") or ""
+    image = go.reading.image
+    if go.has("-ldflags", "-gcflags") or "-ldflags" in own or image is None or image.family != "golang":
+        return ""
+    is_trimmed = go.has("-trimpath") or "-trimpath" in own or used.by_source is not None
+    is_old = bool(go.version) and go.version < (1, 13)
+    return ("" if is_trimmed or is_old else " -trimpath") + ' -ldflags="-s -w"'
+
+
+def texts_of(reading: StageReading, sources: Mapping[str, GoSource]) -> Texts:
+    """The sources with the environment and the arguments that the container starts with."""
+    environment: dict[str, str | None] = {}
+    for step in reading.steps:
+        if step.keyword == "ENV":
+            for name, value in step.node.pairs:
+                environment[name] = reading.expand(value, step.node)
+    start = reading.start
+    arguments = start.argv[1:] if start is not None else ()
+    if start is not None and start.script is not None and not arguments:
+        arguments = tuple(word.literal for command in start.script.commands for word in command.words)
+    return Texts(sources, environment, tuple(arguments))
+
+
+__all__ = ["built", "needs", "sources_of", "texts_of"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from refactor.ecosystems.answers import SplitPlan
-from refactor.ecosystems.go.program import GoStage
+from refactor.ecosystems.go.commands import go_calls
 from refactor.ecosystems.testing import why_no_tests
 from refactor.flow.reading import Refused, StageReading
 from refactor.syntax import Instruction
@@ -15,10 +15,10 @@ def tests(reading: StageReading, plan: SplitPlan) -> tuple[Instruction | str, ..
     why = why_no_tests(reading, ("_test.go",))
     if why is not None:
         return why
-    stage = GoStage(reading)
-    if not stage.builds:
+    build = next((go for go in go_calls(reading) if go.builds), None)
+    if build is None:
         return Refused("no go build is found")
-    module = stage.module_of(stage.builds[0])
+    module = build.module()
     if isinstance(module, Refused):
         return module
     return ("RUN go test ./...",)

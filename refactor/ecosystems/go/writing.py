@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from refactor.ecosystems.answers import Written
-from refactor.ecosystems.go.program import Binary, GoStage
+from refactor.ecosystems.go.needs import sources_of, texts_of
 from refactor.ecosystems.go.source import Call, GoSource
-from refactor.ecosystems.go.values import Evaluator, Program
+from refactor.ecosystems.go.values import Evaluator
+from refactor.ecosystems.program import Program
 from refactor.flow.closure import named
-from refactor.flow.reading import Refused, StageReading, join
-from refactor.flow.roots import roots_of
-from refactor.flow.shell_writes import unknown_program
+from refactor.flow.reading import Refused, StageReading, is_within, join
+from refactor.flow.shell_writes import CALM
 
 _FILES: Mapping[str, int] = {
     "os.Create": 0, "os.WriteFile": 0, "ioutil.WriteFile": 0, "os.OpenFile": 0, "os.Rename": 1, "os.Truncate": 0,
@@ -29,38 +29,26 @@ _FOLDERS: Mapping[str, int] = {
 }  # fmt: skip
 _METHODS: Mapping[str, int] = {"SaveUploadedFile": 1, "SaveFile": 1, "SaveAs": 0, "SavePNG": 0, "SaveJPG": 0}
 _DRIVERS = frozenset({"sqlite3", "sqlite", "sqlite3_extended", "libsql", "duckdb"})
-_CALM = re.compile(r"^/(?:dev|proc|tmp|var/tmp)(?:/|$)")
+_TEMPORARY = frozenset({"ioutil.TempFile", "os.CreateTemp", "os.MkdirTemp", "ioutil.TempDir"})
 _LUMBERJACK = re.compile(r"(?<!\w)Filename\s*:")
 
 
-def written(reading: StageReading, origin: StageReading | None) -> Written | Refused:
-    """The folders, or why they are not known. ``origin`` is the stage that builds the program where it is another."""
-    programs = _programs(reading, origin)
-    if isinstance(programs, Refused):
-        return Refused(f"where the program writes is not known: {programs.because}", programs.hint)
-    roots = roots_of(reading)
-    for root in roots if not isinstance(roots, Refused) else ():
-        reason = None if root.name in _built(reading, origin) else unknown_program(root)
-        if reason is not None:
-            return reason
-    folders: dict[str, str] = {}
-    for sources in programs:
-        answer = written_by(reading, Evaluator(program_of(reading, sources)))
-        if isinstance(answer, Refused):
-            return answer
-        folders.update(dict(zip(answer.paths, answer.evidence)))
-    files = tuple(dict.fromkeys(path for sources in programs for path in sources))
-    ports = tuple(
-        {int(port) for sources in programs for one in sources.values() for port in _LISTENS.findall(one.text)}
-    )
+def writes(program: Program, files: Sequence[str]) -> Written | Refused:
+    """See :meth:`Language.writes`."""
+    reading = program.reading
+    sources = sources_of(program)
+    if isinstance(sources, Refused):
+        return Refused(f"where the program writes is not known: {sources.because}", sources.hint)
+    folders = _folders(reading, Evaluator(texts_of(reading, sources)))
+    if isinstance(folders, Refused):
+        return folders
+    ports = tuple({int(port) for one in sources.values() for port in _LISTENS.findall(one.text)})
     if not folders:
         return Written((), (f"nothing in {named(files)} opens a file to write it",), ports=ports)
     # The working directory is given to the user without what lies in it: folders there are named one by one.
     wide = [path for path in folders if path != reading.final_workdir]
     tops = {
-        path: why
-        for path, why in folders.items()
-        if not any(path != other and path.startswith(other.rstrip("/") + "/") for other in wide)
+        path: why for path, why in folders.items() if not any(path != other and is_within(path, other) for other in wide)
     }
     rest = f"nothing else in {named(files)} opens a file to write it"
     return Written(tuple(tops), (*tops.values(), rest), ports=ports)
@@ -70,83 +58,14 @@ _LISTENS = re.compile(r'"[\w.]*:(\d{1,5})"')
 """Addresses, as ``net/http`` takes them: ``":80"``."""
 
 
-def _built(reading: StageReading, origin: StageReading | None) -> frozenset[str]:
-    """Names of the programs that the Go stage builds, and of the files that its programs are copied to."""
-    binaries = GoStage(origin or reading).binaries()
-    names = {posixpath.basename(binary.path) for binary in binaries} if not isinstance(binaries, Refused) else set()
-    for step in reading.steps if origin is not None else ():
-        node = step.node
-        is_of_it = any(posixpath.basename(source) in names for source in node.sources)
-        if node.keyword == "COPY" and is_of_it and node.destination is not None:
-            names.add(posixpath.basename(node.destination))
-    return frozenset(names)
-
-
-def program(reading: StageReading, origin: StageReading | None) -> tuple[str, ...] | Refused:
-    """See :meth:`Ecosystem.program`."""
-    programs = _programs(reading, origin)
-    if isinstance(programs, Refused):
-        return programs
-    return tuple(dict.fromkeys(path for sources in programs for path in sources))
-
-
-def _programs(reading: StageReading, origin: StageReading | None) -> tuple[Mapping[str, GoSource], ...] | Refused:
-    """The sources of each program that is started; of all that are built where none of those is known to be."""
-    stage = GoStage(origin or reading)
-    binaries = stage.binaries()
-    if isinstance(binaries, Refused):
-        return binaries
-    roots = roots_of(reading)
-    names = _built(reading, origin)
-    if not isinstance(roots, Refused) and not any(root.name in names or root.name == "go" for root in roots):
-        # What is started is another language's, or nobody's.
-        return () if binaries else Refused("no go build or go install of it is found")
-    started = [binary for binary in binaries if _is_started(reading, origin, binary)] or list(binaries)
-    if not started:
-        return Refused("no go build or go install of it is found")
-    found: list[Mapping[str, GoSource]] = []
-    for binary in started:
-        sources = stage.program(binary)
-        if isinstance(sources, Refused):
-            return sources
-        if not sources:
-            return Refused(f"no source of {posixpath.basename(binary.path)} is in the build context")
-        found.append(sources)
-    return tuple(found)
-
-
-def _is_started(reading: StageReading, origin: StageReading | None, binary: Binary) -> bool:
-    start = reading.start
-    if start is None:
-        return False
-    name = posixpath.basename(binary.path)
-    return any(word == name or word.endswith("/" + name) for word in start.argv)
-
-
-def program_of(reading: StageReading, sources: Mapping[str, GoSource]) -> Program:
-    """The sources with the environment and the arguments that the container starts with."""
-    environment: dict[str, str | None] = {}
-    for step in reading.steps:
-        if step.keyword == "ENV":
-            for name, value in step.node.pairs:
-                environment[name] = reading.expand(value, step.node)
-    start = reading.start
-    arguments = start.argv[1:] if start is not None else ()
-    if start is not None and start.script is not None and not arguments:
-        arguments = tuple(word.literal for command in start.script.commands for word in command.words)
-    return Program(sources, environment, tuple(arguments))
-
-
-def written_by(reading: StageReading, evaluator: Evaluator) -> Written | Refused:
-    """Folders that the sources of one program write to, those of temporary files left out."""
+def _folders(reading: StageReading, evaluator: Evaluator) -> dict[str, str] | Refused:
+    """Folders that the sources of one program write to -> why, those of temporary files left out."""
     folders: dict[str, str] = {}
     for path, source in evaluator.program.sources.items():
         for call, index, is_folder in _writes(source):
             where = f"{path}:{source.line(call.start)}"
             values = evaluator.argument(path, call, index)
-            if call.name in {"ioutil.TempFile", "os.CreateTemp", "os.MkdirTemp", "ioutil.TempDir"} and any(
-                one.text == "" for one in values.known
-            ):
+            if call.name in _TEMPORARY and any(one.text == "" for one in values.known):
                 continue
             if call.name == "os.Chdir":
                 return Refused(f"{where} changes the working directory", "name what is written by absolute paths")
@@ -159,11 +78,9 @@ def written_by(reading: StageReading, evaluator: Evaluator) -> Written | Refused
                 place = _place(reading, value.text, value.is_whole, is_folder)
                 if isinstance(place, Refused):
                     return Refused(f"{where} {place.because}", place.hint)
-                if place is not None and not _CALM.match(place):
+                if place is not None and not re.match(CALM, place):
                     folders.setdefault(place, f"{where} writes to {value.text} ({call.name})")
-        for found in _LUMBERJACK.finditer(source.code):
-            if "lumberjack" not in source.code:
-                break
+        for found in _LUMBERJACK.finditer(source.code) if "lumberjack" in source.code else ():
             end = re.compile(r"[,\n}]").search(source.code, found.end())
             values = evaluator.evaluate(path, found.end(), end.start() if end is not None else len(source.code))
             where = f"{path}:{source.line(found.start())}"
@@ -173,9 +90,9 @@ def written_by(reading: StageReading, evaluator: Evaluator) -> Written | Refused
                 )
             for value in values.known:
                 place = _place(reading, value.text, value.is_whole, False)
-                if isinstance(place, str) and not _CALM.match(place):
+                if isinstance(place, str) and not re.match(CALM, place):
                     folders.setdefault(place, f"{where} logs to {value.text}")
-    return Written(tuple(folders), tuple(folders.values()))
+    return folders
 
 
 def _writes(source: GoSource) -> Iterator[tuple[Call, int, bool]]:
@@ -212,4 +129,4 @@ def _place(reading: StageReading, text: str, is_whole: bool, is_folder: bool) ->
     return place if is_folder else posixpath.dirname(place)
 
 
-__all__ = ["program", "program_of", "written", "written_by"]
+__all__ = ["writes"]

@@ -1,0 +1,106 @@
+"""A runner without a shell: what a RUN would prepare there comes from the builder, and nothing of a shell is left."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+from collections.abc import Iterator
+
+from refactor.ecosystems.kept import has_zones
+from refactor.ecosystems.program import Needs, Runner
+from refactor.ecosystems.split import Role, builder_name
+from refactor.flow.reading import StageReading
+from refactor.images import lookup
+from refactor.syntax import Instruction
+
+NONROOT = "65532:65532"
+"""Distroless's ``nonroot``, by number: Kubernetes' ``runAsNonRoot`` cannot check a name."""
+_CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
+
+
+def exec_form(reading: StageReading) -> tuple[Instruction, str] | None:
+    """A start command in shell form that uses nothing of a shell, and its exec form."""
+    start = reading.start
+    if start is None or not start.is_shell or len(start.nodes) != 1 or not start.argv or start.script is None:
+        return None
+    node, script = start.nodes[0], start.script
+    command = script.commands[0]
+    is_plain = all(word.value is not None for word in command.words) and not script.trailing
+    if reading.last("SHELL") is not None or (node.keyword == "ENTRYPOINT" and reading.last("CMD") is not None):
+        return None
+    if not is_plain or command.redirects or command.assignments or set(command.wrappers) - {"exec"}:
+        return None
+    words = [word.value for word in command.words]
+    return node, f"{node.keyword} {json.dumps(words, ensure_ascii=False)}"
+
+
+def system_files(reading: StageReading, needs: Needs, runner: Runner) -> Iterator[tuple[str, str]]:
+    """Instructions that bring certificates and time zones which the image has not, each with the reason."""
+    image, builder = lookup(runner.image), builder_name(reading)
+    has = frozenset[str]() if image is None else image.preinstalled
+    text = "\n".join(step.node.argument for step in reading.steps if step.keyword in {"RUN", "COPY", "ADD"})
+    if "update-ca-certificates" in text and "/usr/local/share/ca-certificates" in text:
+        yield f"COPY --from={builder} {_CERTIFICATES} {_CERTIFICATES}", "the stage adds certificates of its own"
+    elif "ca-certificates" in needs.packages and "ca-certificates" not in has:
+        yield f"COPY --from={builder} {_CERTIFICATES} /etc/ssl/certs/", needs.packages["ca-certificates"]
+    if "tzdata" not in needs.packages or "tzdata" in has:
+        return
+    if has_zones(reading):
+        yield f"COPY --from={builder} /usr/share/zoneinfo /usr/share/zoneinfo", needs.packages["tzdata"]
+    elif reading.image is not None and reading.image.family == "golang":
+        # golang:alpine and golang on trixie have no tzdata; Go brings the zones in one file of its own.
+        yield f"COPY --from={builder} /usr/local/go/lib/time/zoneinfo.zip /", needs.packages["tzdata"]
+        yield "ENV ZONEINFO=/zoneinfo.zip", needs.packages["tzdata"]
+
+
+def user_of(reading: StageReading) -> str | None:
+    """The user that the author sets, as COPY gives files to it: by numbers; None where that is root, or nobody."""
+    name = (reading.final_user or "root").partition(":")[0]
+    if name in {"root", "0"}:
+        return None
+    return reading.final_user if name.isdigit() else NONROOT
+
+
+def without_passed_workdirs(reading: StageReading, roles: dict[Instruction, Role]) -> dict[Instruction, Role]:
+    """Only the last absolute WORKDIR matters to a runner in which nothing is run between two of them."""
+    nodes = [step.node for step in reading.steps if step.keyword == "WORKDIR"]
+    last = next((at for at in range(len(nodes) - 1, -1, -1) if nodes[at].argument.startswith("/")), 0)
+    copies = [node for node, role in roles.items() if Role.RUNNER in role and node.keyword in {"COPY", "ADD"}]
+    passed = nodes[:last] if not any(reading.position(node) < reading.position(nodes[last]) for node in copies) else ()
+    return {**roles, **dict.fromkeys(passed, Role.BUILDER)}
+
+
+def spelled_out(reading: StageReading, runner: Runner) -> dict[Instruction, str]:
+    """Instructions of the runner with the values of variables ($GOPATH) that only the builder's image brings."""
+    image, other = reading.image, lookup(runner.image)
+    own = dict(image.env) if image is not None else {}
+    missing = {name: value for name, value in own.items() if name != "PATH" and (other is None or name not in other.env)}
+    found: dict[Instruction, str] = {}
+    for step in reading.steps if missing else ():
+        node = step.node
+        if node.keyword in {"WORKDIR", "ENV", "VOLUME"} and "$" in node.argument:
+            text = node.argument
+            for name, value in missing.items():
+                if name not in reading.file.environment(node):
+                    text = re.sub(rf"\$(?:\{{{name}\}}|{name}\b)", value, text)
+            if text != node.argument:
+                found[node] = f"{node.keyword} {text}"
+    return found
+
+
+def health_calls_only(reading: StageReading, paths: set[str]) -> bool:
+    """HEALTHCHECK is in exec form, and calls nothing but a program of these paths."""
+    node = reading.last("HEALTHCHECK")
+    words = "" if node is None else re.sub(r"^CMD\s+", "", node.argument, count=1, flags=re.IGNORECASE)
+    try:
+        argv = json.loads(words) if words.startswith("[") else ()
+    except ValueError:
+        argv = ()
+    if not argv:
+        return False
+    names = {posixpath.basename(path) for path in paths}
+    return argv[0] in paths or ("/" not in argv[0] and argv[0] in names)
+
+
+__all__ = ["NONROOT", "exec_form", "health_calls_only", "spelled_out", "system_files", "user_of", "without_passed_workdirs"]

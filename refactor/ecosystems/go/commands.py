@@ -1,0 +1,360 @@
+"""The go command as a Dockerfile calls it: its settings, the module that it works in, and the programs that it makes."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from refactor.context import Unknown
+from refactor.context.go_manifests import GoMod, read_go_mod, read_go_work
+from refactor.flow.effects import Effect, Invocation
+from refactor.flow.reading import Copied, Refused, StageReading, join
+from refactor.shell import PackageCall
+
+if TYPE_CHECKING:
+    from refactor.context import BuildContext
+
+_REMOTE = re.compile(r"[\w.-]+\.[a-z]{2,}/[^@\s]+(?:@\S+)?\Z")
+
+
+class Module(NamedTuple):
+    """Where packages of one import path prefix are."""
+
+    path: str
+    """Import path of the root; "" below GOPATH/src."""
+    folder: str
+    """Folder in the context, "" for its root."""
+    manifest: GoMod | None
+
+
+class Binary(NamedTuple):
+    """A program that a command makes."""
+
+    path: str
+    """Absolute path in the image."""
+    package: str
+    """Context folder of its main package."""
+    files: tuple[str, ...]
+    """Context paths of its files where the command names them, else ()."""
+
+
+class GoCall:
+    """A call of the go command where it stands."""
+
+    def __init__(self, call: Invocation, package: PackageCall) -> None:
+        self.call = call
+        self.package = package
+        self.verb = package.verb
+        """``build``, ``install``, ``run``, ``get``, ``mod download``, ..."""
+        self.reading: StageReading = call.reading
+        self.context: BuildContext = call.reading.context
+        self.line = call.reading.file.line_of(call.step.node)
+        where = call.path(self.flag("-C") or ".")
+        self.folder = None if isinstance(where, Unknown) else where
+        """Absolute image folder that it runs in, None where that is not known."""
+
+    @property
+    def operands(self) -> tuple[str, ...]:
+        """Packages and files, with variables filled in where the Dockerfile knows them."""
+        return tuple(self.call.expanded(word.literal) or word.literal for word in self.package.operands)
+
+    def has(self, *names: str) -> bool:
+        """Whether one of the flags is given, with one dash or two."""
+        return self.package.has(*names, *(f"-{name}" for name in names))
+
+    def flag(self, name: str) -> str | None:
+        """The value of a flag, variables filled in as in ``operands``."""
+        value = self.package.option(name, f"-{name}")
+        return None if value is None else self.call.expanded(value) or value
+
+    def variable(self, name: str) -> str | None:
+        """The value of a variable that the command sees, None where nothing in the Dockerfile sets it."""
+        given = next((word.literal for key, word in reversed(self.call.command.assignments) if key == name), None)
+        if given is not None:
+            return self.call.expanded(given) or given
+        found = self.call.variable(name)
+        return found if found is not None else _written_settings(self.reading).get(name)
+
+    @property
+    def version(self) -> tuple[int, ...]:
+        """Of the toolchain as the image's tag has it, ``(1, 22)``; () where the tag has none: the newest."""
+        image = self.reading.image
+        if image is None or image.family != "golang":
+            return ()
+        return tuple(int(part) for part in re.findall(r"\d+", image.version)[:2])
+
+    @property
+    def gopath(self) -> str:
+        return (self.variable("GOPATH") or "/root/go").partition(":")[0].rstrip("/")
+
+    @property
+    def programs_folder(self) -> str:
+        """Where ``go install`` puts programs."""
+        return self.variable("GOBIN") or f"{self.gopath}/bin"
+
+    @property
+    def tags(self) -> frozenset[str]:
+        return frozenset(re.split(r"[,\s]+", self.flag("-tags") or ""))
+
+    @property
+    def builds(self) -> bool:
+        """``go build`` or ``go install`` of the project's own packages."""
+        return self.verb in {"build", "install"} and not self.is_remote
+
+    @property
+    def is_remote(self) -> bool:
+        """Packages of others: ``go install golang.org/x/tools/cmd/goimports@latest``, ``go build std``."""
+        own = self.module() if self.operands else None
+        for operand in self.operands:
+            if "@" in operand or operand in {"std", "cmd", "all"}:
+                continue
+            if not _REMOTE.match(operand) or operand.endswith(".go"):
+                return False
+            if isinstance(own, Module) and own.path and (operand == own.path or operand.startswith(own.path + "/")):
+                return False
+            if self.in_gopath(operand) is not None:
+                return False
+        return bool(self.operands)
+
+    def in_gopath(self, path: str) -> str | None:
+        """The context folder copied to GOPATH/src/<path>."""
+        return self.source_folder(f"{self.gopath}/src/{path}")
+
+    def source_folder(self, folder: str) -> str | None:
+        """The context folder whose sources the command sees in an image folder."""
+        node = self.call.step.node
+        found = self.reading.in_context(folder, node)
+        if found is not None and (found == "" or self.context.is_dir(found) is True):
+            return found
+        first = _first_source_copied_to(self.reading).get(folder)
+        if first is None or self.reading.position(first.node) >= self.reading.position(node):
+            return None
+        return posixpath.dirname(first.source)
+
+    # The module
+
+    def module(self) -> Module | Refused:
+        """The module that it works in, or the GOPATH tree."""
+        if self.folder is None:
+            return Refused(f"the folder that line {self.line} builds in is not known", "set it with WORKDIR")
+        first = next((one for one in self.operands if one.startswith(".") and not one.endswith(".go")), None)
+        if first is not None:
+            # In a workspace the module is that of the package, below the folder that go.work is in.
+            below = self._module_at(join(self.folder, first.removesuffix("...")))
+            if isinstance(below, Module) and below.manifest is not None:
+                return below
+        return self._module_at(self.folder)
+
+    def _module_at(self, folder: str) -> Module | Refused:
+        place = folder
+        while self.variable("GO111MODULE") != "off":
+            manifest = self.reading.in_context(posixpath.join(place, "go.mod"), self.call.step.node)
+            if manifest:
+                read = read_go_mod(self.context, manifest)
+                if isinstance(read, Unknown):
+                    return Refused(read.reason)
+                return Module(read.module, posixpath.dirname(manifest), read)
+            made = _modules_made(self.reading).get(place)
+            source = None if made is None else self.source_folder(place)
+            if made is not None and source is not None:
+                return Module(made, source, None)
+            if place == "/":
+                break
+            place = posixpath.dirname(place)
+        source = self.source_folder(folder)
+        if source is None:
+            return Refused(
+                f"the sources that line {self.line} builds in {folder} are not in the build context",
+                "copy them from the context, or name the context with --context",
+            )
+        inside = f"{self.gopath}/src/"
+        return Module(folder[len(inside) :] if folder.startswith(inside) else "", source, None)
+
+    def roots(self, module: Module) -> tuple[Module, ...]:
+        """The module, those that local replaces and go.work add, and what is copied below GOPATH/src."""
+        found = [module]
+        if module.manifest is not None:
+            for replace in module.manifest.replaces:
+                if replace.is_local and replace.folder is not None:
+                    found.append(Module(replace.module, replace.folder, None))
+            found += workspace(self.context, module)
+        inside = f"{self.gopath}/src"
+        for copied in self.reading.copies:
+            if copied.is_folder and (copied.target + "/").startswith(inside + "/"):
+                found.append(Module(copied.target[len(inside) + 1 :], copied.source, None))
+        return tuple(sorted(dict.fromkeys(found), key=lambda one: -len(one.path)))
+
+    # What it makes
+
+    def made(self) -> tuple[Binary, ...] | Refused:
+        """The programs that a build or an install of the project's own packages makes."""
+        from refactor.ecosystems.go.packages import main_packages
+
+        module = self.module()
+        packages = module if isinstance(module, Refused) else main_packages(self, module)
+        if isinstance(packages, Refused):
+            return packages
+        assert self.folder is not None
+        output = self.flag("-o")
+        place = join(self.folder, self.programs_folder if self.verb == "install" else output or ".")
+        if "$" in place or "`" in place:
+            verb = "installs" if self.verb == "install" else "builds to"
+            return Refused(f"where line {self.line} {verb} ({place}) depends on a variable", "write the path")
+        if output == "/dev/null":
+            return ()
+        if self.verb == "install":
+            is_folder = True
+        elif output is None:
+            if len(packages) != 1 or any(operand.endswith("...") for operand in self.operands):
+                return ()
+            is_folder = True
+        else:
+            is_folder = output.endswith("/") or self._is_folder(place)
+        if is_folder:
+            return tuple(Binary(join(place, name), folder, files) for name, folder, files in packages)
+        if len(packages) > 1:
+            return Refused(f"line {self.line} builds {len(packages)} programs into one file", "end -o with a slash")
+        return tuple(Binary(place, folder, files) for _, folder, files in packages)
+
+    def _is_folder(self, path: str) -> bool:
+        """A folder there before the command: ``-o .``, ``-o /app`` below WORKDIR /app."""
+        made = _folders_made(self.reading).get(path.rstrip("/") or "/")
+        here = (self.reading.position(self.call.step.node), self.call.command.span[0])
+        inside = self.reading.in_context(path, self.call.step.node)
+        return (made is not None and made < here) or (inside is not None and self.context.is_dir(inside) is True)
+
+
+def go_call(call: Invocation | None) -> GoCall | None:
+    """The call as one of the go command; None where it is none."""
+    package = call.package if call is not None and call.name == "go" else None
+    return None if call is None or package is None else GoCall(call, package)
+
+
+def go_calls(reading: StageReading) -> tuple[GoCall, ...]:
+    """The calls of the go command in a stage, in order."""
+    from refactor.ecosystems import registry
+
+    if "go" not in reading.programs and not reading.has_heredocs:
+        return ()
+    acts = registry.flow_of(reading.file, reading.context).acts(reading)
+    return tuple(go for act in acts if (go := go_call(act.call)) is not None)
+
+
+def workspace(context: BuildContext, module: Module) -> list[Module]:
+    """The other modules of the go.work above a module."""
+    path = work_above(context, module.folder)
+    work = None if path is None else read_go_work(context, path)
+    if work is None or isinstance(work, Unknown):
+        return []
+    members = [(use, read_go_mod(context, posixpath.join(use, "go.mod"))) for use in work.uses]
+    return [Module(read.module, use, read) for use, read in members if isinstance(read, GoMod) and use != module.folder]
+
+
+def work_above(context: BuildContext, folder: str) -> str | None:
+    """The go.work of a folder or of one above it."""
+    while True:
+        path = posixpath.join(folder, "go.work")
+        if context.exists(path) is True:
+            return path
+        if not folder:
+            return None
+        folder = posixpath.dirname(folder)
+
+
+def _plain_calls(reading: StageReading, *verbs: str) -> Iterator[tuple[str | None, PackageCall]]:
+    """Calls of the go command before there is a graph, each with the folder that it runs in."""
+    for step, call in reading.calls:
+        if call.manager == "go" and call.verb in verbs:
+            yield step.folder_of(call.command), call
+
+
+def _written_settings(reading: StageReading) -> Mapping[str, str]:
+    """Variables that the first ``go env -w`` of their name sets."""
+
+    def look() -> dict[str, str]:
+        words = [word.literal.partition("=") for _, call in _plain_calls(reading, "env") if call.has("-w")
+                 for word in call.command.words]  # fmt: skip
+        return {name: value for name, sign, value in reversed(words) if sign}
+
+    return reading.remember("go env -w", look)
+
+
+def _modules_made(reading: StageReading) -> Mapping[str, str]:
+    """What the first ``go mod init`` of each folder called the module."""
+
+    def look() -> dict[str, str]:
+        made = [(folder, call) for folder, call in _plain_calls(reading, "mod init") if folder and call.operands]
+        return {folder: call.operands[0].literal for folder, call in reversed(made)}
+
+    return reading.remember("go mod init", look)
+
+
+def _first_source_copied_to(reading: StageReading) -> Mapping[str, Copied]:
+    """The first copy of a single source by the image folder that it is copied to."""
+
+    def look() -> dict[str, Copied]:
+        sources = [copied for copied in reading.copies if copied.source.endswith(".go")]
+        return {posixpath.dirname(copied.target): copied for copied in reversed(sources)}
+
+    return reading.remember("go sources", look)
+
+
+def _folders_made(reading: StageReading) -> Mapping[str, tuple[int, int]]:
+    """(step, offset in its script) from which on a folder is there: by WORKDIR, ``mkdir`` or a copy."""
+
+    def look() -> dict[str, tuple[int, int]]:
+        found: dict[str, tuple[int, int]] = {}
+        for number, step in enumerate(reading.steps):
+            places = [(step.workdir, -1)]
+            if step.keyword in {"COPY", "ADD"}:
+                places += [(copied.target, 0) for copied in reading.copied_by(step.node) if copied.is_folder]
+            for command in step.commands:
+                here = step.folder_of(command) if command.name == "mkdir" else None
+                if here is not None:
+                    places += [(join(here, arg), command.span[0]) for arg in command.args if not arg.startswith("-")]
+            for path, offset in places:
+                while path not in found:
+                    found[path] = (number, offset)
+                    path = posixpath.dirname(path)
+        return found
+
+    return reading.remember("folders made", look)
+
+
+def effect(call: Invocation) -> Effect | None:
+    """See :meth:`Ecosystem.effect`."""
+    go = go_call(call)
+    if go is None:
+        return Effect() if call.name == "go" else _of_tool(call)
+    modules = (f"{go.gopath}/pkg/mod",)
+    if go.verb in {"build", "install"}:
+        if go.is_remote:
+            return Effect(writes=(go.programs_folder,) if go.verb == "install" else (), needs=("network",))
+        made = go.made()
+        if isinstance(made, Refused):
+            return Effect(call.paths("."), (Unknown(made.because),), needs=("network",))
+        return Effect(call.paths("."), tuple(binary.path for binary in made), needs=("network",))
+    if go.verb in {"mod download", "get", "mod vendor"}:
+        from refactor.ecosystems.go.installing import manifests, module_of
+
+        module = module_of(go) if go.folder is not None else None
+        read = () if module is None else manifests(go, module)
+        places = [] if isinstance(read, Refused) else [call.reading.in_image(path, call.step.node)[-1:] for path in read]
+        reads = tuple(place for one in places for place in one)
+        return Effect(reads or call.paths("."), modules, needs=("network",))
+    is_writing = go.verb in {"generate", "mod tidy", "fmt", "run"}
+    return Effect(call.paths("."), call.paths(".") if is_writing else ())
+
+
+def _of_tool(call: Invocation) -> Effect | None:
+    """A tool that works on Go sources; a script of the network that installs one (``curl ... | sh``)."""
+    if call.name not in {"sh", "bash"}:
+        return Effect(call.paths("."), call.paths("."))
+    is_piped = call.command.in_pipeline and not any("." in word for word in call.operands)
+    is_of_go = call.reading.image is not None and call.reading.image.family == "golang"
+    return Effect(writes=("/go/bin", "/usr/local/bin"), needs=("network",)) if is_piped and is_of_go else None
+
+
+__all__ = ["Binary", "GoCall", "Module", "effect", "go_call", "go_calls", "work_above", "workspace"]
