@@ -649,7 +649,7 @@ def test_a_digest_or_another_image_is_refused_by_name() -> None:
     digest = "node:20@sha256:" + "a" * 64
     assert "digest" in refuses(TYPESCRIPT.replace("node:20", digest), typescript_api())
     other = refuses(TYPESCRIPT.replace("node:20", "example.com/base:1"), typescript_api())
-    assert "example.com/base:1 is not an official Node image" in other
+    assert "example.com/base:1 is no official image of Node or Bun" in other
 
 
 def test_a_context_that_is_not_known_is_said() -> None:

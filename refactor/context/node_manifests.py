@@ -130,9 +130,9 @@ class NodeLock:
     """A lockfile that could be read whole."""
 
     path: str
-    manager: Literal["npm", "yarn", "pnpm"]
+    manager: Literal["npm", "yarn", "pnpm", "bun"]
     version: str
-    """npm "1" to "3"; yarn "1" for its own format, else the metadata's version; pnpm such as "6.0"."""
+    """npm "1" to "3"; yarn "1" for its own format, else the metadata's version; pnpm such as "6.0"; bun "0" or "1"."""
     packages: tuple[LockedPackage, ...] = field(repr=False)
     declared: Mapping[str, Mapping[str, str]] = field(repr=False)
     """Project folder ("" for the root) -> name -> range, as it stood when the lockfile was written.
@@ -645,13 +645,13 @@ def _pnpm_name(key: str, major: int) -> tuple[str, str | None]:
 def lock_matches(package: PackageJson, lock: NodeLock, members: Iterable[PackageJson] = ()) -> bool | Unknown:
     """Whether an install that may not change the lockfile accepts it for this manifest.
 
-    ``npm ci``, ``yarn install --frozen-lockfile`` (or ``--immutable``) and ``pnpm install --frozen-lockfile``
-    fail where this is False. ``members`` are the workspace's other manifests.
+    ``npm ci``, ``yarn install --frozen-lockfile`` (or ``--immutable``), ``pnpm install --frozen-lockfile`` and
+    ``bun install --frozen-lockfile`` fail where this is False. ``members`` are the workspace's other manifests.
     """
     manifests = (package, *members)
     if lock.manager == "npm":
         checks = [_npm_matches(manifest, package.folder, lock) for manifest in manifests]
-    elif lock.manager == "pnpm" or lock.is_berry:
+    elif lock.manager in {"pnpm", "bun"} or lock.is_berry:
         checks = [_declared_matches(manifest, package.folder, lock) for manifest in manifests]
     else:
         local = {manifest.name for manifest in manifests}

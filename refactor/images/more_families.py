@@ -258,7 +258,7 @@ def _bun(text: str, reference: Reference, tag: Tag) -> BaseImage | None:
         cmd=("/usr/local/bin/bun",),
         workdir="/home/bun/app",
         env={"PATH": f"{contents.PATH}:/usr/local/bun-node-fallback-bin"},
-        preinstalled=frozenset(("bun",)),
+        preinstalled=frozenset(("bun", "libgcc", "libstdc++") if is_alpine else ("bun",)),
         sources=("https://github.com/oven-sh/bun/tree/main/dockerhub",),
         **system,
     )

@@ -209,7 +209,14 @@ def _nginx(image: Image, tag: Tag, lead: str, variant: str) -> str | None:
     return image.parsed.with_tag(_join(lead)) if variant == "fat" else None
 
 
+def _bun(image: Image, tag: Tag, lead: str, variant: str) -> str | None:
+    if tag.release or variant not in {"fat", "slim", "alpine"}:
+        return None
+    return image.parsed.with_tag(_join(lead, None if variant == "fat" else variant))
+
+
 _NAMES = {
+    "bun": _bun,
     "node": _node,
     "python": _python,
     "golang": _golang,

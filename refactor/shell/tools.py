@@ -392,7 +392,9 @@ _BUN = Tool(
     ),
     valued=_words(
         "--cwd -c --config --registry --cache-dir --backend --filter --outdir --outfile --target "
-        "--format --linker --omit --concurrent-scripts --network-concurrency --cpu --os"
+        "--format --linker --omit --concurrent-scripts --network-concurrency --cpu --os "
+        "--preload -r --require --import --env-file --tsconfig-override --define -d --loader -l "
+        "--conditions --main-fields --port --title --external --packages --entry-naming --public-path --root"
     ),
     runs_scripts=SCRIPT,
     global_flags=_words("-g --global"),

@@ -1,4 +1,4 @@
-"""Node projects: npm, Yarn and pnpm; TypeScript and other builds; plain JavaScript."""
+"""Node projects: npm, Yarn, pnpm and Bun; TypeScript and other builds; plain JavaScript."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _MANAGERS = frozenset({"npm", "yarn", "pnpm", "bun", "corepack"})
 _PROGRAMS = frozenset(
-    {"node", "npm", "npx", "yarn", "pnpm", "nodejs", "nodemon", "pm2", "pm2-runtime", "tsx", "ts-node"}
+    {"node", "npm", "npx", "yarn", "pnpm", "bun", "bunx", "nodejs", "nodemon", "pm2", "pm2-runtime", "tsx", "ts-node"}
 )
 
 
@@ -49,12 +49,16 @@ class Node(Ecosystem):
 
     def recognises(self, reading: StageReading) -> bool:
         image = reading.image
-        if image is not None and (image.family == "node" or "/nodejs" in image.reference):
+        if image is not None and (image.family in {"node", "bun"} or "/nodejs" in image.reference):
             return True
         if not reading.managers.isdisjoint(_MANAGERS):
             return True
         start = reading.start
-        return start is not None and start.program.rpartition("/")[2] in _PROGRAMS
+        if start is None or start.program.rpartition("/")[2] in _PROGRAMS:
+            return start is not None
+        from refactor.ecosystems.node.bun import has_bun_compile
+
+        return has_bun_compile(reading)
 
     def installs(self, reading: StageReading) -> Sequence[Install | tuple[Step, Refused]]:
         from refactor.ecosystems.node.installing import installs

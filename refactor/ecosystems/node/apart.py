@@ -71,6 +71,9 @@ def _reduction(reading: StageReading, layout: Layout) -> tuple[Project, Project]
     for step, call in reversed(reading.calls):
         if call.manager not in MANAGERS or call.action not in {"prune", *INSTALLING} or call.packages:
             continue
+        if call.manager == "bun":
+            # It has no `prune`, and its install takes nothing away.
+            continue
         here = step.folder_of(call.command)
         unit = None if here is None else layout.unit(folder_of_call(call, here), step.node)
         if unit is None:
@@ -116,7 +119,7 @@ def _programs(layout: Layout, step: Step, reduction: Project) -> Iterator[Ran]:
 def _why_changed(layout: Layout, ran: Ran, folders: tuple[str, ...], manifests: set[str]) -> str | None:
     """What a program may do to installed packages or to the manifests; None where it is known to do nothing."""
     manager, _, verb = ran.program.partition(" ")
-    if manager in MANAGERS and verb:
+    if manager in MANAGERS and verb and ran.program != "bun build":
         return None if verb in _QUIET_CALLS else "may change packages"
     if ran.program in _INTO_PACKAGES:
         return "writes into node_modules"

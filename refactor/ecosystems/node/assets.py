@@ -79,7 +79,7 @@ def left_behind(reading: StageReading) -> tuple[str, ...] | Refused | None:
 def _is_started(reading: StageReading) -> bool:
     """The container runs a program of Node, or it is not known what it runs."""
     image = reading.image
-    if image is not None and image.family == "node":
+    if image is not None and image.family in {"node", "bun"}:
         return True
     started = {*system.programs_started(reading)}
     if reading.start is None and image is not None:

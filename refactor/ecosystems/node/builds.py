@@ -11,7 +11,7 @@ from refactor.context import BuildContext, Unknown
 from refactor.context.node_manifests import tsconfig_out_dir
 from refactor.context.tables import items, table, text, texts
 from refactor.ecosystems.node.layout import Layout, Unit
-from refactor.ecosystems.node.programs import MANAGERS, Ran
+from refactor.ecosystems.node.programs import BUN_FILE, MANAGERS, Ran
 from refactor.ecosystems.node.tables import words
 from refactor.flow.reading import join
 
@@ -67,7 +67,7 @@ class Built(NamedTuple):
 def build_of(layout: Layout, ran: Ran) -> Built | None:
     """The build step that a program is, None for installs, checks and cleaning."""
     manager = ran.program.split(" ")[0]
-    if manager in MANAGERS and " " in ran.program:
+    if ran.program != "bun build" and manager in MANAGERS and " " in ran.program:
         return None
     redirected = _redirected(ran)
     if ran.program in NEUTRAL:
@@ -143,6 +143,8 @@ def _outputs(layout: Layout, ran: Ran, unit: Unit | None) -> Sequence[str] | Unk
     if program == "esbuild":
         given = option_value(args, "--outfile", "--outdir")
         return (given,) if given else Unknown("esbuild has no --outfile or --outdir")
+    if program == "bun build":
+        return _bun(ran)
     if program == "tsup":
         given = option_value(args, "--out-dir", "-d") or _setting(context, here, configs("tsup"), "outDir")
         return (given or "dist",)
@@ -194,6 +196,17 @@ def _outputs(layout: Layout, ran: Ran, unit: Unit | None) -> Sequence[str] | Unk
         is_in_place = any(re.match(r"-[a-zA-Z]*i", word) or word.startswith("--in-place") for word in args)
         return tuple(files if "-e" in args or "-f" in args else files[1:]) if is_in_place else ()
     return Unknown(f"where `{ran.text[:50]}` writes is not known")
+
+
+def _bun(ran: Ran) -> Sequence[str] | Unknown:
+    """``bun build``: without an output it prints, and a program gets the name of its source (as Bun 1.2 does)."""
+    given = option_value(ran.args, "--outfile", "--outdir")
+    if given is not None or "--compile" not in ran.args:
+        return (given,) if given else ()
+    sources = [word for word in ran.args if BUN_FILE.search(word) and not word.startswith("-")]
+    if len(sources) != 1:
+        return Unknown(f"{ran.shown} has no --outfile")
+    return (posixpath.splitext(posixpath.basename(sources[0]))[0],)
 
 
 def _shx(ran: Ran) -> Sequence[str] | Unknown:
@@ -530,6 +543,10 @@ def _is_bundle(layout: Layout, ran: Ran, unit: Unit | None) -> bool:
         return "--bundle" in ran.args and not any(
             word.startswith(("--packages=external", "--external:")) for word in ran.args
         )
+    if ran.program == "bun build":
+        # Listed in `bun build --help`; a package that is left out is looked for when the program runs.
+        left_out = {"--external", "-e", "--no-bundle"} & {word.partition("=")[0] for word in ran.args}
+        return not left_out and option_value(ran.args, "--packages") != "external"
     if ran.program == "webpack":
         name = option_value(ran.args, "-c", "--config")
         settings = config_text(layout.context, layout.source(ran.folder) or "", (name,) if name else configs("webpack"))

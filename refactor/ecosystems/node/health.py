@@ -99,13 +99,15 @@ def probe(reading: StageReading, route: str, port: Port) -> tuple[str, ...]:
     program = "node"
     if image is not None and image.family == "distroless" and image.entrypoint:
         program = image.entrypoint[0]
+    elif image is not None and image.family == "bun":
+        program = "bun"
     elif image is None or image.family != "node":
         return ()
     address = f"'http://127.0.0.1:{port.number}{route}'"
     if port.variable:
         address = f"'http://127.0.0.1:'+(process.env.{port.variable}||{port.number})+'{route}'"
     major = re.match(r"\d+", image.version)
-    if major is not None and int(major[0]) >= 18:
+    if program == "bun" or (major is not None and int(major[0]) >= 18):
         return program, "-e", f"fetch({address}).then(r=>process.exit(r.ok?0:1),()=>process.exit(1))"
     code = f"require('http').get({address},r=>process.exit(r.statusCode<400?0:1)).on('error',()=>process.exit(1))"
     return program, "-e", code

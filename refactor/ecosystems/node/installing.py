@@ -32,7 +32,7 @@ from refactor.flow.reading import Refused, StageReading, Step
 from refactor.shell import Command
 from refactor.syntax import Instruction
 
-_PRODUCTION = ("--production", "--prod", "-P", "--omit=dev", "--only=production", "--only=prod")
+_PRODUCTION = ("--production", "--prod", "-P", "-p", "--omit=dev", "--only=production", "--only=prod")
 
 
 def installs(reading: StageReading) -> Sequence[Install | tuple[Step, Refused]]:
@@ -91,8 +91,8 @@ def is_production(project: Project, node_env: str | None) -> bool:
         return call.option("--production", "--prod") != "false"
     if {"production", "prod"} & set(call.values("--only")):
         return True
-    # npm, Yarn 1 and pnpm leave them out where NODE_ENV says production; Yarn 2 and later does not.
-    return node_env == "production"
+    # npm, Yarn 1 and pnpm leave them out where NODE_ENV says production; Yarn 2 and later and Bun do not.
+    return node_env == "production" and project.manager != "bun"
 
 
 def node_env(reading: StageReading, project: Project) -> str | None:
@@ -112,7 +112,7 @@ def production_install(reading: StageReading) -> Sequence[Rewrite | tuple[Step, 
         if not isinstance(project, Project):
             found.append(project)
             continue
-        if project.manager == "bun" or project.command.is_conditional:
+        if project.command.is_conditional:
             continue
         if _is_frozen(project) and is_production(project, node_env(reading, project)):
             continue
@@ -124,7 +124,8 @@ def _one(layout: Layout, project: Project, final: StageReading) -> list[Rewrite 
     reading = layout.reading
     if reading.context.why_unknown is not None:
         return []
-    env = node_env(reading, project)
+    # Bun installs the same whatever NODE_ENV says.
+    env = None if project.manager == "bun" else node_env(reading, project)
     has_flag = is_production(project, None)
     evidence: list[str] = []
     refused: list[Rewrite | tuple[Step, Refused]] = []
@@ -189,7 +190,9 @@ def _has_dev(layout: Layout, project: Project) -> bool:
 
 def _is_frozen(project: Project) -> bool:
     call = project.call
-    return call.action == "ci" or call.has("--frozen-lockfile", "--immutable", "--pure-lockfile")
+    # `bun install --production` freezes the lockfile that is there, as a try with an old one shows (Bun 1.2).
+    implied = ("--production", "-p") if project.manager == "bun" else ()
+    return call.action == "ci" or call.has("--frozen-lockfile", "--immutable", "--pure-lockfile", *implied)
 
 
 def _is_berry(layout: Layout, project: Project) -> bool:
@@ -290,7 +293,7 @@ def _text(layout: Layout, project: Project, frozen: bool, drop: bool, more: str)
         if frozen and not _is_frozen(project):
             changed += " --immutable" if _is_berry(layout, project) else " --frozen-lockfile"
         if drop:
-            changed += " --production" if project.manager == "yarn" else " --prod"
+            changed += " --prod" if project.manager == "pnpm" else " --production"
     changed += more
     return changed if changed != written else None
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from refactor.context import Unknown
 from refactor.context.literals import paths_named
+from refactor.ecosystems.node.bun import READS_AT_START, compiled
 from refactor.ecosystems.node.layout import SKIPPED, Layout, Unit, below
 from refactor.ecosystems.node.needs import STATIC_SERVERS, Server, Started
 from refactor.ecosystems.node.programs import Ran
@@ -234,6 +235,10 @@ class _Keeper:
         runs = {ran.program for ran in self.start.runs}
         if name.startswith(("next.config.", "nuxt.config.")):
             return None if runs & {"next", "nuxt", "nuxi"} else "settings of the build"
+        if name.startswith(READS_AT_START) and "bun" in self.starters():
+            return None
+        if name.startswith("tsconfig.") and "bun" in runs and self.server.is_interpreted:
+            return None
         if name == "tsconfig.json" and ("next" in runs or self.loads("tsconfig-paths")):
             return None
         source = self.tree.files.get(path, "")
@@ -250,6 +255,11 @@ class _Keeper:
         if place is not None:
             self.evidence.append(f"{path} is kept: {place} names it")
         return None
+
+    def starters(self) -> frozenset[str]:
+        """Programs that are started, "bun" for one that it compiled."""
+        runs = {ran.program for ran in self.start.runs}
+        return frozenset(runs | {"bun"} if compiled(self.layout) is not None else runs)
 
     def loads(self, module: str) -> bool:
         return any(module in word for ran in self.start.all for word in ran.args)

@@ -8,9 +8,11 @@ from typing import NamedTuple
 
 from refactor.context import Unknown
 from refactor.context.node_manifests import NodeLock, PackageJson
+from refactor.ecosystems.node.bun import starts_itself
 from refactor.ecosystems.node.layout import SKIPPED, Layout, Unit
 from refactor.ecosystems.node.programs import (
     MANAGERS,
+    RUNTIMES,
     Ran,
     node_entry,
     node_modules_wanted,
@@ -104,6 +106,9 @@ def why_dev_server(ran: Ran) -> str | None:
     """What makes the program a development server, as a part of a sentence; None for any other program."""
     if ran.program in WATCHERS:
         return f"{ran.program}, which {WATCHERS[ran.program]}"
+    if ran.program == "bun":
+        watching = next((word for word in ran.args if word in {"--watch", "--hot"}), None)
+        return None if watching is None else f"bun {watching}, which loads sources again at every change"
     if ran.program == "node":
         if any(word == "--watch" or word.startswith("--watch-path") for word in ran.args):
             return "node --watch, which restarts on changes"
@@ -168,10 +173,12 @@ class Started(NamedTuple):
         """The files that ``node`` (or pm2, or a program of the kind) runs, as absolute image paths."""
         found = []
         for ran in self.all:
-            if ran.program in {"node", "nodejs"}:
+            if ran.program in RUNTIMES:
                 entry = node_entry(ran.args)
                 if entry is not None:
                     found.append((ran, join(ran.folder, entry)))
+            elif (place := starts_itself(self.layout, ran)) is not None:
+                found.append((ran, place))
             elif ran.program in {"pm2", "pm2-runtime", "pm2-docker", "forever", *WATCHERS}:
                 for word in ran.args:
                     if word.endswith((".js", ".mjs", ".cjs", ".ts", ".json")) and not word.startswith("-"):
@@ -313,7 +320,7 @@ def why_dev_needed(
 
 def _why_types_needed(ran: Ran, *packages: PackageJson) -> str | None:
     """ts-node checks types at each start unless told not to; tsx, swc and esbuild never do."""
-    modules = node_modules_wanted(ran.args) if ran.program in {"node", "nodejs"} else ()
+    modules = node_modules_wanted(ran.args) if ran.program in RUNTIMES else ()
     is_checking = ran.program in {"ts-node", "ts-node-dev", "ts-node-esm", "ts-node-script"} or any(
         module in {"ts-node/register", "ts-node/esm", "ts-node"} for module in modules
     )
@@ -332,7 +339,7 @@ def _program_needs(start: Started, ran: Ran, unit: Unit, root: PackageJson) -> s
         if ran.program.endswith((" install", " ci")):
             return f"{ran.shown} installs packages when the container starts"
         return None
-    if ran.program in {"node", "nodejs"}:
+    if ran.program in RUNTIMES:
         for module in node_modules_wanted(ran.args):
             if _is_dev(module, unit.package, root):
                 return f"{ran.shown} loads {module}, a development dependency"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from refactor.context import Unknown
+from refactor.ecosystems.node.bun import starts_itself
 from refactor.ecosystems.node.layout import Layout, Unit
 from refactor.ecosystems.node.needs import (
     FRONT_ENDS,
@@ -30,7 +31,8 @@ def program(reading: StageReading) -> tuple[str, ...] | Refused:
     if start.unknown is not None:
         return Refused(f"what is started cannot be followed: {start.unknown}", "start the program by its name in CMD")
     unit = start_unit(start)
-    if not any(is_of_node(unit, ran) for ran in start.runs):
+    compiled = {ran for ran in start.runs if starts_itself(start.layout, ran) is not None}
+    if not compiled and not any(is_of_node(unit, ran) for ran in start.runs):
         return ()
     missing = _why_missing(start)
     if missing is not None:
@@ -62,7 +64,7 @@ _OWN |= STATIC_SERVERS | FRONT_ENDS
 
 
 def is_of_node(unit: Unit | None, ran: Ran) -> bool:
-    """The program is Node itself, a tool of Node's, or comes with a dependency of the project."""
+    """The program is Node or Bun itself, a tool of Node's, or comes with a dependency of the project."""
     name = ran.program.split(" ")[0]
     return name in _OWN or (unit is not None and owner(name, unit.package) is not None)
 

@@ -17,6 +17,10 @@ from refactor.shell import Command, PackageCall, package_call, read
 from refactor.syntax import Instruction
 
 MANAGERS = frozenset({"npm", "yarn", "pnpm", "bun"})
+RUNTIMES = frozenset({"node", "nodejs", "bun"})
+"""Programs that run a JavaScript file; Bun TypeScript as well."""
+BUN_FILE = re.compile(r"\.[mc]?[jt]sx?\Z")
+"""What Bun takes for a file to run, and not for a script of package.json (docs/cli/run: by its ending)."""
 INSTALLING = frozenset({"install", "ci"})
 _DEPTH = 12
 _MAX_SCRIPTS = 500
@@ -30,7 +34,7 @@ _NODE_VALUED = words(
     """
     -r --require --import --loader --experimental-loader --env-file --env-file-if-exists -C --conditions
     --max-old-space-size --stack-size --icu-data-dir --title --inspect-port --dns-result-order
-    --openssl-config
+    --openssl-config --preload --cwd --port --define -d --loader -l --tsconfig-override --config
     """
 )
 
@@ -286,8 +290,9 @@ class Programs:
             return words[2:] or None
         if base == "docker-entrypoint.sh" and self._shell_file(words[0], "/usr/local/bin") is None:
             rest = list(words[1:])
-            if rest and (rest[0].startswith("-") or rest[0].endswith((".js", ".mjs", ".cjs"))):
-                return ("node", *rest)
+            image = self.layout.reading.image
+            if rest and (rest[0].startswith("-") or BUN_FILE.search(rest[0])):
+                return ("bun" if image is not None and image.family == "bun" else "node", *rest)
             return tuple(rest) or None
         if base in {"exec", "nice", "nohup", "time"} and len(words) > 1 and not words[1].startswith("-"):
             return words[1:]
@@ -370,6 +375,8 @@ class Programs:
                     yield from self._script(unit, name, more, (*via, written), depth, is_tolerated)
                 elif call.manager == "npm" and name == "start":
                     yield Ran("node", ("server.js",), unit.folder, (*via, written), is_tolerated)
+                elif call.manager == "bun" and BUN_FILE.search(name):
+                    yield self._of_bun(call, here, via, is_tolerated)
                 elif call.manager != "npm" and len(selected) == 1:
                     words = (name, *(word.literal for word in call.operands))
                     yield from self.of_words(words, here, via, depth + 1, is_tolerated)
@@ -382,7 +389,9 @@ class Programs:
                         is_tolerated,
                     )
             if not selected:
-                if call.manager != "npm" and call.verb == "":
+                if call.manager == "bun" and BUN_FILE.search(name):
+                    yield self._of_bun(call, here, via, is_tolerated)
+                elif call.manager != "npm" and call.verb == "":
                     words = (name, *(word.literal for word in call.operands))
                     yield from self.of_words(words, here, via, depth + 1, is_tolerated)
                 else:
@@ -398,7 +407,14 @@ class Programs:
             yield from self._of_workspace(call, here, via, depth, is_tolerated)
             return
         action = "add" if call.action == "install" and call.packages else call.action
-        yield Ran(f"{call.manager} {action}", call.command.args, here, via, is_tolerated)
+        yield Ran(f"{call.manager} {action}", call.command.args, here, via, is_tolerated, call.command.redirects)
+
+    def _of_bun(self, call: PackageCall, folder: str, via: tuple[str, ...], is_tolerated: bool) -> Ran:
+        """``bun run --smol src/index.ts``: Bun itself runs the file."""
+        args = list(call.command.args)
+        if call.verb == "run":
+            args.remove("run")
+        return Ran("bun", tuple(args), folder, via, is_tolerated, call.command.redirects)
 
     def _of_workspace(
         self, call: PackageCall, folder: str, via: tuple[str, ...], depth: int, is_tolerated: bool
@@ -542,7 +558,7 @@ def node_modules_wanted(args: Sequence[str]) -> tuple[str, ...]:
     found = []
     for at, word in enumerate(args):
         option, _, value = word.partition("=")
-        if option in {"-r", "--require", "--import", "--loader", "--experimental-loader"}:
+        if option in {"-r", "--require", "--import", "--loader", "--experimental-loader", "--preload"}:
             name = value or (args[at + 1] if at + 1 < len(args) else "")
             if name and not name.startswith((".", "/", "data:")):
                 found.append(package_of(name))
@@ -594,8 +610,10 @@ def last_reading(reading: StageReading) -> StageReading:
 
 
 __all__ = [
+    "BUN_FILE",
     "INSTALLING",
     "MANAGERS",
+    "RUNTIMES",
     "Programs",
     "Ran",
     "folder_of_call",

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple, TypeAlias
 
 from refactor.context import BuildContext, Unknown
+from refactor.context.bun_lock import read_bun_lock
 from refactor.context.node_manifests import (
     NodeLock,
     PackageJson,
@@ -135,12 +136,12 @@ def read_lock(context: BuildContext, path: str, manager: str) -> NodeLock | Unkn
         return read_yarn_lock(context, path)
     if manager == "pnpm":
         return read_pnpm_lock(context, path)
-    return Unknown(f"{path} is of a format that is not read")
+    return read_bun_lock(context, path)
 
 
 def any_lock(context: BuildContext, unit: Unit, manager: str = "npm") -> NodeLock | None:
     """Any lockfile of the project that can be read, for facts about its packages; the manager's own first."""
-    for name in dict.fromkeys((manager, "npm", "yarn", "pnpm")):
+    for name in dict.fromkeys((manager, "npm", "yarn", "pnpm", "bun")):
         path = lock_path(context, unit.source, name)
         lock = read_lock(context, path, name) if path is not None else None
         if lock is not None and not isinstance(lock, Unknown):
@@ -225,7 +226,7 @@ def why_not_frozen(layout: Layout, project: Project, *, may_copy: bool = False) 
             )
         return Refused(
             f"{project.package.path} has no lockfile beside it, so versions are chosen anew at every build",
-            f"commit the {LOCKFILES[manager][-1]} that `{manager} install` writes",
+            f"commit the {LOCKFILES[manager][0 if manager == 'bun' else -1]} that `{manager} install` writes",
         )
     if not is_at(layout, path, project) and not (may_copy and manifest_copy(layout, project)):
         return Refused(

@@ -12,6 +12,7 @@ from refactor.ecosystems.node.case import Case
 from refactor.ecosystems.node.installing import is_production, node_env
 from refactor.ecosystems.node.native import judge
 from refactor.ecosystems.node.projects import Project, lock_path, members, npm_major, reads, why_not_frozen
+from refactor.ecosystems.system import build_only
 from refactor.flow.reading import Refused
 from refactor.images import lookup
 
@@ -38,8 +39,13 @@ WHOLE = Pruning()
 """node_modules goes along as it is."""
 
 
-def prune(case: Case, project: Project, lock: NodeLock | None, needs_dev: str | None, runner: str) -> Pruning:
-    """How the packages of the started project become production dependencies; says why where they stay whole."""
+def prune(
+    case: Case, project: Project, lock: NodeLock | None, needs_dev: str | None, runner: str, *, is_whole: bool
+) -> Pruning:
+    """How the packages of the started project become production dependencies; says why where they stay whole.
+
+    ``is_whole``: the application's folder is copied with the packages in it.
+    """
     others = members(case.context, project.package)
     manifests = (project.package, *(others if not isinstance(others, Unknown) else ()))
     if any(
@@ -56,10 +62,10 @@ def prune(case: Case, project: Project, lock: NodeLock | None, needs_dev: str | 
     if needs_dev is not None:
         case.say.append(f"node_modules is kept whole: {needs_dev}")
         return WHOLE
-    return _by_manager(case, project, lock, bool(others), runner)
+    return _by_manager(case, project, lock, bool(others), None if is_whole else runner)
 
 
-def _by_manager(case: Case, project: Project, lock: NodeLock | None, has_members: bool, runner: str) -> Pruning:
+def _by_manager(case: Case, project: Project, lock: NodeLock | None, has_members: bool, runner: str | None) -> Pruning:
     manager = project.manager
     generates = "@prisma/client" in project.package.wanted or any(
         built.ran.program == "prisma" for _, _, built in case.kind.builds
@@ -71,12 +77,17 @@ def _by_manager(case: Case, project: Project, lock: NodeLock | None, has_members
             if project.call.has(flag):
                 command += f" {flag}"
         return Pruning(command, project.folder, "--prefix")
+    if manager == "bun" and not generates and lock_path(case.context, project.source, "bun"):
+        inside = _in_runner(case, project, lock, has_members, runner)
+        if inside is not None:
+            case.say.append("Bun cannot prune: production dependencies are installed in the runner, beside the builder")
+            return Pruning(install=inside)
     if manager == "pnpm" and not has_members and not generates:
         return Pruning("pnpm prune --prod", project.folder, "--dir")
     if manager == "yarn" and lock is not None and lock.is_berry:
         return _berry(case, project)
     if manager == "yarn" and not generates:
-        inside = _yarn_in_runner(case, project, lock, has_members, runner)
+        inside = _in_runner(case, project, lock, has_members, runner)
         if inside is not None:
             case.say.append(
                 "Yarn 1 cannot prune: production dependencies are installed in the runner, beside the builder"
@@ -121,16 +132,20 @@ def why_plug_and_play(case: Case, project: Project, lock: NodeLock | None) -> Re
     )
 
 
-def _yarn_in_runner(
-    case: Case, project: Project, lock: NodeLock | None, has_members: bool, runner: str
+def _in_runner(
+    case: Case, project: Project, lock: NodeLock | None, has_members: bool, runner: str | None
 ) -> tuple[str, ...] | None:
     """A second install beside the builder: it is cached as long as the manifests stay. None where it may differ."""
-    image = lookup(runner)
-    if lock is None or has_members or image is None or not image.has_shell or "yarn" not in image.preinstalled:
+    image, manager = lookup(runner or ""), project.manager
+    if lock is None or has_members or image is None or not image.has_shell or manager not in image.preinstalled:
         return None
     package = project.package
     judged = judge(case.context, lock, package, production=False)
-    if judged.compiled or judged.unknown or package.install_scripts or package.local_dependencies:
+    # Bun's images have the same packages, so that what installs in one does in the other.
+    is_same = manager == "bun" and not build_only(case.reading)
+    if not is_same and (judged.compiled or judged.unknown):
+        return None
+    if package.install_scripts or package.local_dependencies:
         return None
     if any(".git#" in (one.resolved or "") or (one.resolved or "").startswith("git") for one in lock.packages):
         return None
@@ -147,8 +162,11 @@ def _yarn_in_runner(
     )
     if any(flag == "--network-timeout" for flag in project.call.flags):
         flags = flags.replace("--network-timeout", f"--network-timeout {project.call.option('--network-timeout')}")
+    copy = f"COPY {' '.join(found.manifests)} ./"
+    if manager == "bun":
+        return copy, f"RUN bun install --frozen-lockfile --production{flags}"
     return (
-        f"COPY {' '.join(found.manifests)} ./",
+        copy,
         f"RUN yarn install --frozen-lockfile --production{flags} && yarn cache clean",
     )
 

@@ -22,9 +22,11 @@ from refactor.images import lookup
 def slim(reading: StageReading) -> Slim | Refused | None:
     """See :meth:`Ecosystem.slim`."""
     image = reading.image
-    if image is None or image.family != "node" or image.variant != "fat":
+    if image is None or image.family not in {"node", "bun"} or image.variant != "fat":
         return None
     target = lookup(image.with_variant("slim") or "")
+    if target is not None and image.family == "bun":
+        return Slim((), (f"{target.reference} has the same packages, without documentation and translations",))
     if target is None:
         return None
     layout = Layout(reading)

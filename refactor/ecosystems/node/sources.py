@@ -42,7 +42,7 @@ _DYNAMIC = re.compile(
 )
 _SPAWN = re.compile(
     r"(?<![\w$])(?:exec|execSync|execFile|execFileSync|spawn|spawnSync|execa|execaSync|execaCommand|shell\.exec)\s*"
-    r"\(\s*([\"'`])([^\"'`\n]+)\1?"
+    r"\(\s*(?:\[\s*)?([\"'`])([^\"'`\n]+)\1?"
 )
 _READS = re.compile(
     r"\b(?:readFile|createReadStream|readdir|open|openAsBlob|opendir|glob|fast-glob|stat|lstat|exists|access|readlink"

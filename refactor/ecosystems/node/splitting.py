@@ -12,6 +12,7 @@ from refactor.context import Unknown
 from refactor.context.node_manifests import NodeLock, PackageJson
 from refactor.ecosystems.answers import Instead, SplitPlan
 from refactor.ecosystems.deployed import why_other_start
+from refactor.ecosystems.node import bun_split
 from refactor.ecosystems.node.builds import build_of
 from refactor.ecosystems.node.case import Case
 from refactor.ecosystems.node.keeping import Keep, Tree, keep
@@ -33,7 +34,7 @@ from refactor.ecosystems.node.pruning import WHOLE, Pruning, prune, why_plug_and
 from refactor.ecosystems.node.roles import is_global_only, owner_of, roles_of
 from refactor.ecosystems.node.runtime import called_programs, needed_packages
 from refactor.ecosystems.node.sources import facts
-from refactor.ecosystems.node.steps import kind_of
+from refactor.ecosystems.node.steps import brings_code, kind_of
 from refactor.ecosystems.node.tables import words
 from refactor.ecosystems.node.writing import written
 from refactor.ecosystems.split import Role, assemble, builder_name, variant_reference
@@ -82,7 +83,7 @@ def split(reading: StageReading, wish: str | None) -> SplitPlan | Refused | None
         return None
     layout = Layout(reading)
     image, context = reading.image, reading.context
-    is_node = image is not None and image.family == "node"
+    is_node = image is not None and image.family in {"node", "bun"}
     is_building = any(call.action in {"run", "exec", "build", "workspace"} for call in calls)
     if context.why_unknown is not None:
         if not is_building and not build_only(reading):
@@ -100,12 +101,14 @@ def split(reading: StageReading, wish: str | None) -> SplitPlan | Refused | None
     if kind.compiles is None and not installs:
         return None
     start = started(reading)
-    natives = _natives(reading, projects) if is_node and image is not None and image.variant == "fat" else ()
+    natives = (
+        _natives(reading, projects) if image is not None and (image.family, image.variant) == ("node", "fat") else ()
+    )
     if kind.compiles is None and not build_only(reading) and not natives:
         return _why_nothing(start) or _why_install_builds(layout, projects)
     if not is_node or image is None:
         return Refused(
-            f"{reading.stage.image} is not an official Node image, so a small one that runs the same"
+            f"{reading.stage.image} is no official image of Node or Bun, so a small one that runs the same"
             " program is not known",
             "start from node:<version>",
         )
@@ -235,8 +238,11 @@ def _plan(case: Case) -> SplitPlan | Refused:
     if isinstance(seen, Refused):
         return seen
     root = project.package if project is not None else unit.package
-    needs_dev = why_dev_needed(case.start, unit, root, lock, is_bundled=_is_bundled(case, unit, server))
-    runner = _runner_image(case, lock)
+    is_bundled = _is_bundled(case, unit, server)
+    needs_dev = why_dev_needed(case.start, unit, root, lock, is_bundled=is_bundled)
+    is_bun = case.image.family == "bun"
+    refusal = bun_split.why_not_read(case, server) if is_bun else None
+    runner = refusal or (bun_split.runner(case, server) if is_bun else _runner_image(case, lock))
     if isinstance(runner, Refused):
         return runner
     tree = Tree(case.reading, case.layout)
@@ -257,7 +263,8 @@ def _plan(case: Case) -> SplitPlan | Refused:
         is_static=all(
             ran.program in STATIC_SERVERS and ran.program not in unit.package.wanted for ran in case.start.runs
         ),
-        has_packages=bool(needed) or needs_dev is not None or _has_packages(root),
+        has_packages=(bool(needed) or needs_dev is not None or _has_packages(root))
+        and not (is_bundled and not needed and bun_split.has_packages_inside(case, root, lock, server)),
     )
     if isinstance(kept, Refused):
         return kept
@@ -266,7 +273,7 @@ def _plan(case: Case) -> SplitPlan | Refused:
         refusal = why_plug_and_play(case, project, lock)
         if refusal is not None:
             return refusal
-        pruning = prune(case, project, lock, needs_dev, runner)
+        pruning = prune(case, project, lock, needs_dev, runner, is_whole=kept.whole)
     return _why_no_gain(case, runner, pruning, kept, unit) or _assembled(
         case, runner, kept, pruning, server, needed_packages(lock, root, case.image)
     )
@@ -287,9 +294,8 @@ def _is_bundled(case: Case, unit: Unit, server: Server) -> bool:
     """What is started has the packages that its sources import inside."""
     if server.is_interpreted:
         return False
-    own = [
-        built for _, _, built in case.kind.builds if built.outputs and below(built.ran.folder, unit.folder) is not None
-    ]
+    builds = [built for _, _, built in case.kind.builds if built.outputs and brings_code(built)]
+    own = [built for built in builds if below(built.ran.folder, unit.folder) is not None]
     return bool(own) and all(built.is_bundle for built in own)
 
 
@@ -410,7 +416,15 @@ def _assembled(
     artefacts = _artefacts(case, kept, pruning)
     if isinstance(artefacts, Refused):
         return artefacts
-    head = [text for text in (_environment(case, kept, server), packages.install) if text is not None]
+    image = lookup(reading.file.expand(runner, reading.stage.from_) or runner)
+    is_inherited = not any(step.keyword == "WORKDIR" for step in reading.steps)
+    # The image of Bun has a working directory of its own.
+    home = (
+        f"WORKDIR {reading.final_workdir}"
+        if is_inherited and image and image.workdir != reading.final_workdir
+        else None
+    )
+    head = [text for text in (_environment(case, kept, server), packages.install, home) if text is not None]
     plan = assemble(
         reading,
         roles,
@@ -424,7 +438,7 @@ def _assembled(
     )
     if isinstance(plan, SplitPlan) and case.wish == "distroless":
         return _without_node(case, plan)
-    return plan
+    return plan._replace(sets_workdir=bool(home)) if isinstance(plan, SplitPlan) else plan
 
 
 def _packages(case: Case, runner: str, server: Server, needed: Mapping[str, str]) -> RunnerPackages | Refused:
@@ -435,6 +449,7 @@ def _packages(case: Case, runner: str, server: Server, needed: Mapping[str, str]
         found = libraries(case.natives, case.image.distro or "debian", case.image.release)
         wanted.update(found if isinstance(found, dict) else {})
         wanted.update(needed)
+        wanted.update(bun_split.libraries(case, runner))
     has = image.preinstalled if image is not None else frozenset[str]()
     calls_python = any(ran.program in {"python", "python3"} for ran in case.start.all)
     packages = runner_packages(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from typing import NamedTuple
 
 from refactor.ecosystems.node.builds import COPIERS, Built, build_of
@@ -50,6 +51,13 @@ class Kind(NamedTuple):
         return tuple(found)
 
 
+def brings_code(built: Built) -> bool:
+    """What it writes may be, or hold, sources; not so the settings that ``sed`` changes in place."""
+    if built.ran.program not in FILES | QUIET | COPIERS:
+        return True
+    return any(posixpath.splitext(output)[1] in {"", ".js", ".mjs", ".cjs", ".ts"} for output in built.outputs or ())
+
+
 def kind_of(reading: StageReading, layout: Layout) -> Kind:
     """The builds and single installs of the stage, with the programs that scripts of package.json come
     down to."""
@@ -82,4 +90,4 @@ def _kind_of(reading: StageReading, layout: Layout) -> Kind:
     return Kind(tuple(builds), tuple(globals_), tuple(added))
 
 
-__all__ = ["FETCHES", "FILES", "QUIET", "Kind", "kind_of"]
+__all__ = ["FETCHES", "FILES", "QUIET", "Kind", "brings_code", "kind_of"]

