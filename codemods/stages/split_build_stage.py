@@ -342,10 +342,10 @@ class SplitBuildStage(Codemod):
             FROM node:20-slim
             ENV NODE_ENV=production
             WORKDIR /app
+            ENV PORT=3000
             COPY --chown=node:node --from=build /app/package.json ./
             COPY --chown=node:node --from=build /app/node_modules ./node_modules
             COPY --chown=node:node --from=build /app/dist ./dist
-            ENV PORT=3000
             USER node
             CMD ["node", "dist/index.js"]
             """,
