@@ -119,6 +119,14 @@ def test_settings_of_the_final_stage_stay_in_their_place() -> None:
     assert 'LABEL a="b"\nENV LEVEL=2\nVOLUME /app/uploads\nUSER 10001:10001\nHEALTHCHECK NONE\n' in final
 
 
+def test_a_user_is_made_before_files_become_that_users() -> None:
+    text = TWO.replace(
+        "WORKDIR /app\nCOPY --from=build", "RUN useradd -u 7 web\nWORKDIR /app\nCOPY --from=build --chown=web"
+    )
+    final = run(text, RUST).after.decode().rpartition("FROM ")[2]
+    assert final.index("useradd -u 7 web") < final.index("COPY --chown=web --from=build /app/target/release/shop")
+
+
 def test_a_stage_in_front_stays() -> None:
     text = "\nFROM alpine:3.20 AS tools\nRUN echo 1 > /one\n" + TWO
     after = run(text, RUST).after.decode()

@@ -12,6 +12,7 @@ from refactor import (
     Codemod,
     Dockerfile,
     Finding,
+    InsertAfter,
     Instruction,
     Phase,
     Refusal,
@@ -34,6 +35,16 @@ LOCK = (
     ' "dependencies": {"express": "^4.0.0"}}, "node_modules/express": {"version": "4.21.0"}}}'
 )
 
+BUILT = {
+    "package.json": """{"name": "a", "version": "1.0.0", "scripts": {"build": "tsc"},
+        "dependencies": {"express": "^4.0.0"}, "devDependencies": {"typescript": "^5.0.0"}}""",
+    "package-lock.json": """{"name": "a", "version": "1.0.0", "lockfileVersion": 3, "packages": {
+        "": {"dependencies": {"express": "^4.0.0"}, "devDependencies": {"typescript": "^5.0.0"}},
+        "node_modules/express": {"version": "4.21.0"},
+        "node_modules/typescript": {"version": "5.6.0", "dev": true}}}""",
+    "tsconfig.json": '{"compilerOptions": {"outDir": "dist", "rootDir": "src"}}',
+    "src/index.ts": "import express from 'express';\nexpress().listen(3000);\n",
+}
 WITH_GROUPS = frozenset({"bundle", "composer"})
 """Package managers of other languages that tell development dependencies from the rest."""
 
@@ -52,7 +63,7 @@ class InstallProductionDependencies(Codemod):
     `yarn install --frozen-lockfile`, `pnpm install --frozen-lockfile`), copies a lockfile that lies beside the manifest
     together with it, and leaves development dependencies out where
     neither the build nor the start command needs them (`--omit=dev`, `--production`, `--prod`, `--only main`,
-    `--no-dev`).
+    `--no-dev`). Where a builder hands node_modules on with what only its build needed, that is pruned behind the build.
 
     When it refuses
     ---------------
@@ -107,6 +118,39 @@ class InstallProductionDependencies(Codemod):
             CMD ["node", "server.js"]
             """,
             files={"package.json": MANIFEST, "package-lock.json": LOCK, "server.js": "require('express')\n"},
+        ),
+        rewrites(
+            "what a builder hands on",
+            before="""
+            FROM node:20 AS build
+            WORKDIR /app
+            COPY package.json package-lock.json ./
+            RUN npm ci
+            COPY . .
+            RUN npm run build
+            FROM node:20-slim
+            WORKDIR /app
+            COPY --from=build /app/node_modules ./node_modules
+            COPY --from=build /app/dist ./dist
+            COPY package.json ./
+            CMD ["node", "dist/index.js"]
+            """,
+            after="""
+            FROM node:20 AS build
+            WORKDIR /app
+            COPY package.json package-lock.json ./
+            RUN npm ci
+            COPY . .
+            RUN npm run build
+            RUN npm prune --omit=dev
+            FROM node:20-slim
+            WORKDIR /app
+            COPY --from=build /app/node_modules ./node_modules
+            COPY --from=build /app/dist ./dist
+            COPY package.json ./
+            CMD ["node", "dist/index.js"]
+            """,
+            files=BUILT,
         ),
         leaves(
             "types are checked at each start",
@@ -168,6 +212,21 @@ class InstallProductionDependencies(Codemod):
                     rewritten.setdefault(answer.step.node, []).append(answer)
                 else:
                     yield refuse(answer[0].node, answer[1].because, answer[1].hint)
+            behind = [answer for language in languages for answer in language.handed_on(reading)]
+            if behind:
+                from refactor import Behind
+            for each in behind:
+                if isinstance(each, Behind):
+                    yield Finding(
+                        each.step.node,
+                        "leave development dependencies out of what is handed on",
+                        [InsertAfter(each.step.node, [file.new(each.text + "\n")])],
+                        why="the image that is shipped has the packages that its program needs",
+                        evidence=each.evidence,
+                        may_change={Aspect.LAYERS},
+                    )
+                else:
+                    yield refuse(each[0].node, each[1].because, each[1].hint)
             for node, rewrites_ in rewritten.items():
                 yield Finding(
                     node,

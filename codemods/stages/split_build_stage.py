@@ -342,10 +342,10 @@ class SplitBuildStage(Codemod):
             FROM node:20-slim
             ENV NODE_ENV=production
             WORKDIR /app
+            ENV PORT=3000
             COPY --chown=node:node --from=build /app/package.json ./
             COPY --chown=node:node --from=build /app/node_modules ./node_modules
             COPY --chown=node:node --from=build /app/dist ./dist
-            ENV PORT=3000
             USER node
             CMD ["node", "dist/index.js"]
             """,
@@ -460,10 +460,8 @@ class SplitBuildStage(Codemod):
             because = f"the build context is not known: {context.why_unknown}"
             return plans[0][0], Refused(because, "name it with --context")
         if context.deployment.targets and name in context.deployment.targets:
-            because = (
-                f"{context.deployment.named_by('target')} builds the stage {name} by name, and would get the builder"
-            )
-            return plans[0][0], Refused(because, "remove `target` there")
+            because = f"builds the stage {name} by name, and would get the builder"
+            return plans[0][0], Refused(f"{context.deployment.named_by('target')} {because}", "remove `target` there")
         if len(plans) > 1:
             names = " and ".join(language.name for language, _ in plans)
             behind = {language.name: language.left_behind(reading) for language, _ in plans}

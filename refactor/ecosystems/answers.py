@@ -49,6 +49,15 @@ class Rewrite(NamedTuple):
     """A COPY, a source in it as written, and what is to be copied together with that, written the same way."""
 
 
+class Behind(NamedTuple):
+    """An instruction that follows a step, with the reasons."""
+
+    step: Step
+    text: str
+    """Canonical text."""
+    evidence: tuple[str, ...] = ()
+
+
 class BuiltStart(NamedTuple):
     """How a program that is compiled at every start is built once instead."""
 

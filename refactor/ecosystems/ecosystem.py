@@ -10,6 +10,7 @@ from refactor.flow.reading import Refused
 if TYPE_CHECKING:
     from refactor.ecosystems.answers import (
         Assets,
+        Behind,
         BuiltStart,
         Crossing,
         DirectStart,
@@ -92,6 +93,10 @@ class Ecosystem:
     def production_install(self, reading: StageReading) -> Sequence[Rewrite | tuple[Step, Refused]]:
         """Installations that can be made reproducible or leave development dependencies out, where nothing in the
         stage (nor what is started) needs those."""
+        return ()
+
+    def handed_on(self, reading: StageReading) -> Sequence[Behind | tuple[Step, Refused]]:
+        """Instructions that take development dependencies out of what an earlier stage hands on, behind its builds."""
         return ()
 
     def pruned(self, reading: StageReading) -> Pruned | tuple[Step, Refused] | None:

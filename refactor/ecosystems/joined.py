@@ -36,6 +36,8 @@ class Joined(NamedTuple):
     """Other paths that it has from there at the same place, with their COPYs, which stay."""
     above_copies: tuple[Trivia, ...]
     """Comments above the COPYs."""
+    early: int
+    """How many instructions the final stage has in front of the first of them, as far as the one stage has them."""
     is_same_image: bool
 
     @property
@@ -56,51 +58,58 @@ class Joined(NamedTuple):
             known = f"what is built is known to run on {plan.runner_image}"
             return Refused(f"the final stage is on {self.final.image}, and {known}", _KEEPS_THEM)
         of_builder = set(self.stage.instructions[: len(self.builder.instructions)])
+        end = len(self.builder.instructions) + self.early
+        before = {*self.stage.instructions[len(self.builder.instructions) : end]}
         runner: list[Instruction | str | Instead] = []
         settings: set[str] = set()
         """Variables of the builder."""
         texts: list[str] = []
         """What is new in the final stage."""
+        artefacts: list[str] = []
         place = None
-        """Behind what is copied from the builder."""
         for entry in plan.runner:
             node = entry if isinstance(entry, Instruction) else entry.node if isinstance(entry, Instead) else None
             if node in of_builder and node.keyword in _SETTINGS:
                 settings.update(name for name, _ in node.pairs)
                 continue
-            if node in of_builder and node.keyword == "RUN" and not _installs(reading, node):
+            if node in of_builder and (
+                node.keyword == "WORKDIR" or (node.keyword == "RUN" and not _installs(reading, node))
+            ):
                 continue
             if isinstance(entry, str) and entry.startswith("COPY --from="):
                 kept = self._kept(entry)
                 if isinstance(kept, Refused):
                     return kept
-                runner += kept
-                place = len(runner)
+                artefacts += kept
+                place = len(runner) if place is None else place
                 continue
-            if place is None and node is not None and node not in of_builder:
+            if place is None and node is not None and node not in of_builder and node not in before:
                 place = len(runner)
             runner.append(entry)
+            if node in before or (node is not None and node.keyword == "WORKDIR"):
+                # A user that the COPYs name is made there, or the folder that they are seen from.
+                place = None
             if node is None or node in of_builder:
                 texts.append(entry if isinstance(entry, str) else node.argument if node is not None else "")
         used = settings.intersection(re.findall(r"\$\{?([A-Za-z_]\w*)", "\n".join(texts)))
         if used:
             because = f"the final stage would need {min(used)}, which only the builder sets"
             return Refused(because, f"set {min(used)} there too")
-        has_whole = any(
-            isinstance(entry, str) and not {*entry.split()[1:-1]}.isdisjoint(self.whole) for entry in runner
-        )
+        has_whole = any(not {*text.split()[1:-1]}.isdisjoint(self.whole) for text in artefacts)
         if self.final.image == plan.runner_image and (has_whole or not self.whole):
             return None
         place = len(runner) if place is None else place
         is_moved = any(isinstance(entry, Instruction) and entry.keyword == "WORKDIR" for entry in runner[place:])
-        for path, node in self.chosen.items():
-            is_there = not is_moved and join(reading.final_workdir, node.destination or "") == path
-            flags = " ".join(flag.text for flag in node.flags)
-            runner.insert(place, node if is_there else f"COPY {flags} {path} {path}")
-            place += 1
+        runner[place:place] = [*artefacts, *self._kept_copies("/" if is_moved else reading.final_workdir)]
         paths = ", ".join((*self.whole, *self.chosen))
         why = f"the final stage has {paths} of {self.builder.name or 'the builder'}, as it is there"
         return plan._replace(runner=tuple(runner), evidence=(*plan.evidence, why))
+
+    def _kept_copies(self, workdir: str) -> Iterator[Instruction | str]:
+        """The COPYs of :attr:`chosen`, by absolute paths where they stood in another folder than ``workdir``."""
+        for path, node in self.chosen.items():
+            flags = " ".join(flag.text for flag in node.flags)
+            yield node if join(workdir, node.destination or "") == path else f"COPY {flags} {path} {path}"
 
     def _kept(self, text: str) -> Sequence[str] | Refused:
         """A COPY of the plan, as far as the final stage has its sources from :attr:`whole`."""
@@ -149,17 +158,11 @@ def joined(file: Dockerfile, context: BuildContext) -> Joined | Refused | None:
     for step in own:
         above += file.comments_above(step.node)
         edits += [Remove(step.node), *(Remove(line) for line in file.comments_above(step.node))]
-    at = home
-    for step in of_final.steps:
-        if step.node.keyword == "WORKDIR":
-            # The builder's own stands for it.
-            if join("/", step.node.argument) == at:
-                edits.append(Remove(step.node))
-            at = join("/", step.node.argument)
+    early = of_final.position(own[0].node)
     one = file.apply(edits)
     one.follow(file, [file.line_of(final.from_)])
     chosen = {path: node for path, node in copied.items() if path not in whole}
-    return Joined(one, builder, final, whole, chosen, tuple(above), is_same)
+    return Joined(one, builder, final, whole, chosen, tuple(above), early, is_same)
 
 
 def _same_place(reading: StageReading, copies: Sequence[Step]) -> Iterator[tuple[str, Instruction]]:

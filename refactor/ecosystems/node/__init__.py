@@ -11,6 +11,7 @@ from refactor.flow.reading import Refused, StageReading, Step
 if TYPE_CHECKING:
     from refactor.ecosystems.answers import (
         Assets,
+        Behind,
         BuiltStart,
         DirectStart,
         Install,
@@ -99,6 +100,11 @@ class Node(Ecosystem):
         from refactor.ecosystems.node.installing import production_install
 
         return production_install(reading)
+
+    def handed_on(self, reading: StageReading) -> Sequence[Behind | tuple[Step, Refused]]:
+        from refactor.ecosystems.node.handed_on import handed_on
+
+        return handed_on(reading)
 
     def pruned(self, reading: StageReading) -> Pruned | tuple[Step, Refused] | None:
         from refactor.ecosystems.node.apart import pruned

@@ -238,8 +238,14 @@ def _why_keep_dev(layout: Layout, project: Project, final: StageReading) -> Refu
     if start is None:
         because = "it is not known what the container runs: there is no CMD or ENTRYPOINT"
         return Refused(because, "add a CMD") if _has_dev(layout, project) else _NO_NEWS
-    unit = start_unit(start)
-    if unit is None:
+    return why_program_needs_dev(layout, project, final)
+
+
+def why_program_needs_dev(layout: Layout, project: Project, final: StageReading) -> Refused | None:
+    """Why what the final stage starts may need development dependencies of a project; None where it does not."""
+    start = started(final)
+    unit = start_unit(start) if start is not None else None
+    if start is None or unit is None:
         return Refused("the package.json of what is started is not known", "copy it beside the program")
     if below(unit.folder, project.folder) is None:
         # Another project is installed here, such as a front end beside the server.
@@ -311,4 +317,4 @@ def _verb_span(project: Project) -> tuple[int, int]:
     return end, end
 
 
-__all__ = ["installs", "is_production", "lock_path", "node_env", "production_install"]
+__all__ = ["installs", "is_production", "lock_path", "node_env", "production_install", "why_program_needs_dev"]

@@ -1,0 +1,111 @@
+"""Development dependencies that a builder hands on: the final stage copies node_modules as the build needed them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from refactor.context import Unknown
+from refactor.ecosystems.answers import Behind
+from refactor.ecosystems.node.installing import is_production, node_env, why_program_needs_dev
+from refactor.ecosystems.node.layout import Layout
+from refactor.ecosystems.node.needs import started
+from refactor.ecosystems.node.program import program
+from refactor.ecosystems.node.programs import last_reading
+from refactor.ecosystems.node.projects import Project, any_lock, members, npm_major, project_installs
+from refactor.flow.closure import named
+from refactor.flow.reading import Refused, StageReading, Step
+
+
+def handed_on(reading: StageReading) -> Sequence[Behind | tuple[Step, Refused]]:
+    """Commands behind the builds of a stage that take away what only those needed."""
+    final = last_reading(reading)
+    if reading.stage is final.stage or reading.context.why_unknown is not None or not _runs(reading):
+        return ()
+    if not any(origin.stage is reading.stage for _, origin in final.copies_of_stages):
+        return ()
+    return tuple(_handed_on(reading, final))
+
+
+def _runs(reading: StageReading) -> bool:
+    """The stage runs scripts of its project, which is what development dependencies are for."""
+    return any(call.action in {"run", "exec"} for _, call in reading.calls)
+
+
+def _handed_on(reading: StageReading, final: StageReading) -> Iterator[Behind | tuple[Step, Refused]]:
+    layout, start = Layout.of(reading), started(final)
+    if start is None or any(call.action == "prune" for _, call in reading.calls):
+        return
+    projects = [one for one in project_installs(reading, layout) if isinstance(one, Project)]
+    reduced = {one.folder for one in projects if is_production(one, node_env(reading, one))}
+    for project in projects:
+        if project.folder in reduced:
+            continue
+        packages = f"{project.folder}/node_modules"
+        taken = [moved for moved in start.layout.moved if moved.stage.stage is reading.stage]
+        if not any(moved.source == packages for moved in taken) or not project.package.dev_dependencies:
+            continue
+        command = _command(layout, project)
+        why = _why_others(reading, final) or why_program_needs_dev(layout, project, final)
+        if isinstance(command, Refused) or why is not None:
+            yield project.step, command if isinstance(command, Refused) else why or Refused("")
+            continue
+        last = [step for step in reading.steps if step.keyword in {"RUN", "COPY", "ADD"}][-1]
+        files = program(final)
+        evidence = (
+            f"line {final.file.line_of(taken[0].node)} copies {packages}, development dependencies included",
+            f"{start.runs[-1].shown} needs none of them"
+            + ("" if isinstance(files, Refused) else f"; read: {named(files)}"),
+        )
+        yield Behind(last, f"RUN {command}", evidence)
+
+
+def _why_others(reading: StageReading, final: StageReading) -> Refused | None:
+    """Who else has the packages of the stage."""
+    file, context = reading.file, reading.context
+    named_stages = context.deployment.targets
+    if reading.stage.name and reading.stage.name in named_stages:
+        return Refused(f"{context.deployment.named_by('target')} builds the stage {reading.stage.name} by name")
+    for stage in file.stages:
+        if stage.index in {reading.stage.index, final.stage.index}:
+            continue
+        other = StageReading.of(file, stage, context)
+        if other.parent is reading.stage or any(origin.stage is reading.stage for _, origin in other.copies_of_stages):
+            name = stage.name or f"on line {file.line_of(stage.from_)}"
+            return Refused(f"the stage {name} has its packages from this one, and may need all of them")
+    return None
+
+
+def _command(layout: Layout, project: Project) -> str | Refused:
+    """What takes development dependencies away; npm's and pnpm's own command for it."""
+    others = members(layout.context, project.package)
+    if isinstance(others, Unknown) or others:
+        return Refused("the project is a workspace, of which packages cannot be taken away afterwards")
+    lock = any_lock(layout.context, project.unit, project.manager)
+    if lock is None:
+        return Refused(f"no lockfile of {project.manager} says which packages remain", "add the lockfile")
+    if project.manager != "npm" and "@prisma/client" in project.package.wanted:
+        return Refused(
+            f"{project.manager} would take the generated Prisma client away, too", "generate it in a stage of its own"
+        )
+    at = "" if project.folder == layout.reading.final_workdir else project.folder
+    if project.manager == "npm":
+        major = npm_major(layout.reading.image)
+        command = "npm prune --production" if major is not None and major < 7 else "npm prune --omit=dev"
+        for flag in ("--legacy-peer-deps", "--force"):
+            command += f" {flag}" if project.call.has(flag) else ""
+        return command.replace("npm", f"npm --prefix {at}", 1) if at else command
+    if project.manager == "pnpm":
+        return f"pnpm --dir {at} prune --prod" if at else "pnpm prune --prod"
+    if (
+        project.manager == "yarn"
+        and not lock.is_berry
+        and not re.match(r"yarn@[2-9]", project.package.package_manager or "")
+    ):
+        # Yarn 1 has no `prune`: its own replacement for it.
+        place = f" --cwd {at}" if at else ""
+        return f"yarn install --production --frozen-lockfile --ignore-scripts --prefer-offline{place}"
+    return Refused(f"{project.manager} takes no packages away afterwards")
+
+
+__all__ = ["handed_on"]
