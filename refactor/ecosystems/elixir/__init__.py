@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from refactor.flow.effects import Effect, Invocation
     from refactor.flow.roots import Root
 
-_NOT_OURS = ("deps", "_build", "node_modules", "test", ".git")
+_NOT_OURS = frozenset({"deps", "_build", "node_modules", "test", ".git"})
 
 
 class Elixir(Language):
@@ -32,24 +32,23 @@ class Elixir(Language):
         return effect(call)
 
     def entry(self, root: Root) -> str | Refused | None:
+        from refactor.ecosystems.elixir.release import BUILD
+
         words = root.words
         if root.name not in self.programs:
             return words[0] if "/" in words[0] else None
-        at = next((index for index, word in enumerate(words) if word == "mix" or word.endswith("/mix")), None)
-        is_mix = root.name == "mix" or "-S" in words
-        if is_mix and at is not None:
-            return Refused(
-                f"{root.where} starts `{' '.join(words)}`: mix, which needs Elixir, the sources and what it compiled",
-                "build a release in a RUN (mix release), and start it: bin/<name> start",
-            )
-        return next((word for word in words[1:] if word.endswith((".exs", ".ex"))), None)
+        script = next((word for word in words[1:] if word.endswith((".exs", ".ex"))), None)
+        if root.name == "mix" or "-S" in words or script is None:
+            shown = " ".join(words)
+            return Refused(f"{root.where} starts `{shown}`, which needs Elixir, the sources and mix", BUILD)
+        return script
 
     def installs(self, reading: StageReading) -> Sequence[Install | tuple[Step, Refused]]:
-        from refactor.ecosystems.elixir.installing import installs
+        from refactor.ecosystems.elixir.tools import installs
 
         if reading.context.why_unknown is not None:
             return ()
-        return tuple(installs(reading, self.flow(reading), self.acts(reading), super().installs(reading)))
+        return tuple(installs(self.acts(reading), super().installs(reading)))
 
     def built_start(self, reading: StageReading) -> BuiltStart | Refused | None:
         from refactor.ecosystems.elixir.starting import built_start
@@ -60,10 +59,10 @@ class Elixir(Language):
         found = super().sources_of(program)
         if isinstance(found, Refused):
             return found
-        return tuple(path for path in found if not set(_NOT_OURS) & set(path.split("/")[:-1])) or found
+        return tuple(path for path in found if not _NOT_OURS & set(path.split("/")[:-1])) or found
 
     def needs(self, program: Program) -> Needs | Refused:
-        from refactor.ecosystems.elixir.needs import needs
+        from refactor.ecosystems.elixir.release import needs
 
         files = self.sources_of(program)
         return files if isinstance(files, Refused) else needs(program, files)
@@ -74,17 +73,17 @@ class Elixir(Language):
         return writes(program, files)
 
     def runner(self, reading: StageReading, needs: Needs, wish: str | None) -> Runner | Refused:
-        from refactor.ecosystems.elixir.needs import runner
+        from refactor.ecosystems.elixir.release import runner
 
         return runner(reading, wish)
 
     def split(self, reading: StageReading, runner: str | None) -> SplitPlan | Refused | None:
-        from refactor.ecosystems.elixir.needs import with_locale
+        from refactor.ecosystems.elixir.release import with_locale
 
         plan = super().split(reading, runner)
         return plan if plan is None or isinstance(plan, Refused) else with_locale(reading, plan)
 
     def naming(self, family: str) -> Naming | None:
-        from refactor.ecosystems.elixir.version import NAMING
+        from refactor.ecosystems.elixir.mix import NAMING
 
         return NAMING if family == "elixir" else None

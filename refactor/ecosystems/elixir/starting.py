@@ -11,12 +11,11 @@ import re
 
 from refactor.context import Unknown
 from refactor.ecosystems.answers import BuiltStart
-from refactor.ecosystems.elixir.manifests import Project, config_files, read_project
-from refactor.ecosystems.elixir.text import without_comments
+from refactor.ecosystems.elixir.mix import Project, config_files, read_project, without_comments
+from refactor.ecosystems.elixir.release import BUILD
 from refactor.flow.reading import Refused, StageReading
 
 _STARTS = (("phx.server",), ("phx.server", "--no-halt"), ("run", "--no-halt"))
-_BUILD = "build a release in a RUN (mix release), and start it: bin/<name> start"
 
 
 def built_start(reading: StageReading) -> BuiltStart | Refused | None:
@@ -29,16 +28,16 @@ def built_start(reading: StageReading) -> BuiltStart | Refused | None:
     shown = f"`{' '.join(start.argv)}` needs Elixir, the sources and the compiler when it starts"
     folder = reading.in_context(reading.final_workdir)
     if folder is None:
-        return Refused(f"{shown}, and its mix.exs is not copied from the build context", _BUILD)
+        return Refused(f"{shown}, and its mix.exs is not copied from the build context", BUILD)
     project = read_project(reading.context, posixpath.join(folder, "mix.exs"))
     if isinstance(project, Unknown):
-        return Refused(f"{shown}, and its project is not known: {project.reason}", _BUILD)
+        return Refused(f"{shown}, and its project is not known: {project.reason}", BUILD)
     name = project.app if not project.releases else next(iter(project.releases)) if len(project.releases) == 1 else ""
     if not name or project.releases.get(name, {}) not in ({}, {"include_executables_for": "[:unix]"}):
-        return Refused(f"{shown}, and {project.path} does not say which release that would be", _BUILD)
+        return Refused(f"{shown}, and {project.path} does not say which release that would be", BUILD)
     refused = _why_other(reading, project, start.argv[1] == "phx.server")
     if refused is not None:
-        return Refused(f"{shown}, and {refused.because}", refused.hint or _BUILD)
+        return Refused(f"{shown}, and {refused.because}", refused.hint or BUILD)
     program = f"_build/prod/rel/{name}/bin/{name}"
     words = (program, "start") if start.argv[1] == "run" else ("env", "PHX_SERVER=true", program, "start")
     said = f"{shown}; `mix release` makes {program}"
