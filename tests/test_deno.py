@@ -93,6 +93,10 @@ def test_how_it_is_started(command: str) -> None:
         ("--allow-net", "Deno.writeTextFile(name, name)", ""),
         ("--allow-write=uploads", "Deno.writeTextFile(name, name)", "/app/uploads"),
         ("--allow-write", "Deno.writeTextFile(name, name)", None),
+        ("-RWN", "Deno.writeTextFile(name, name)", None),
+        ("-RN", "Deno.writeTextFile(name, name)", ""),
+        ("-A", "Object.create(null)", ""),
+        ("-A", "{ const { remove } = Deno; remove(name); }", None),
     ],
 )
 def test_where_it_writes(flags: str, code: str, folder: str | None) -> None:

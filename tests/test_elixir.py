@@ -216,6 +216,7 @@ def test_manifests_that_do_not_decide(files: dict[str, str], reason: str) -> Non
         ({}, mix('"esbuild shop --minify"', '"cmd npm run deploy"'), "what the task `cmd npm run deploy`"),
         ({}, mix("deps: deps()", "deps: deps() ++ more()"), "the dependencies of mix.exs are no plain list"),
         ({}, mix("aliases: aliases()", "aliases: fn -> [] end"), "has an alias"),
+        ({}, mix("{:plug, ", '{:distillery, "~> 2.0"}, {:plug, '), "Distillery makes the release"),
         ({"mix release": "mix release --path $OUT"}, FILES, "depends on a variable"),
         ({"mix compile": "mix ecto.setup && mix compile"}, FILES, "what the task `ecto.setup`"),
         ({"ENV MIX_ENV=prod": "ENV MIX_ENV=prod MIX_TARGET=rpi"}, FILES, "MIX_TARGET moves where mix works"),
@@ -329,6 +330,83 @@ def test_mix_exs_is_read_as_text() -> None:
     assert lock["bcrypt_elixir"].may_compile
     assert not lock["plug"].may_compile
     assert why_lock_moves(project, lock) is None
+
+
+GENERATED = """defmodule Hello.MixProject do
+  use Mix.Project
+
+  def project do
+    [
+      app: :hello,
+      version: "0.1.0",
+      elixir: "~> 1.15",
+      elixirc_paths: elixirc_paths(Mix.env()),
+      start_permanent: Mix.env() == :prod,
+      aliases: aliases(),
+      deps: deps(),
+      compilers: [:phoenix_live_view] ++ Mix.compilers(),
+      listeners: [Phoenix.CodeReloader]
+    ]
+  end
+
+  # Configuration for the OTP application.
+  #
+  # Type `mix help compile.app` for more information.
+  def application do
+    [mod: {Hello.Application, []}, extra_applications: [:logger, :runtime_tools]]
+  end
+
+  def cli do
+    [preferred_envs: [precommit: :test]]
+  end
+
+  # Specifies which paths to compile per environment.
+  defp elixirc_paths(:test), do: ["lib", "test/support"]
+  defp elixirc_paths(_), do: ["lib"]
+
+  # Specifies your project dependencies.
+  defp deps do
+    [
+      {:phoenix, "~> 1.8.0"},
+      {:postgrex, ">= 0.0.0"},
+      {:esbuild, "~> 0.10", runtime: Mix.env() == :dev},
+      {:heroicons,
+       github: "tailwindlabs/heroicons",
+       tag: "v2.2.0",
+       sparse: "optimized",
+       app: false,
+       compile: false,
+       depth: 1},
+      {:lazy_html, ">= 0.1.0", only: :test}
+    ]
+  end
+
+  defp aliases do
+    [
+      setup: ["deps.get", "ecto.setup", "assets.setup", "assets.build"],
+      test: ["ecto.create --quiet", "ecto.migrate --quiet", "test"],
+      "assets.setup": ["tailwind.install --if-missing", "esbuild.install --if-missing"],
+      "assets.deploy": [
+        "tailwind hello --minify",
+        "esbuild hello --minify",
+        "phx.digest"
+      ],
+      precommit: ["compile --warning-as-errors", "deps.unlock --unused", "format", "test"]
+    ]
+  end
+end
+"""
+
+
+def test_what_phoenix_generates_is_read() -> None:
+    git = '  "heroicons": {:git, "https://github.com/tailwindlabs/heroicons.git", "0435", [tag: "v2.2.0", depth: 1]},\n'
+    names = ("phoenix", "1.8.1"), ("postgrex", "0.20.0"), ("esbuild", "0.10.0"), ("lazy_html", "0.1.7")
+    lock = "%{" + "".join(package(*one) for one in names).strip() + "\n" + git + "}\n"
+    files = {**FILES, "mix.exs": GENERATED, "mix.lock": lock}
+    builder, runner = stages(SHOP.replace("rel/shop", "rel/hello"), files)
+    assert "COPY mix.exs mix.lock ./\nRUN mix deps.get --only prod\nCOPY config" in builder
+    # postgrex opens connections.
+    assert "ca-certificates libssl3" in runner
 
 
 @pytest.mark.parametrize(

@@ -22,22 +22,24 @@ from refactor.flow.places import origins
 from refactor.flow.reading import Refused, StageReading, join
 from refactor.shell import read
 
+_DENO = r"(?:Deno|fs\w*)\."
 _READS = (
-    r"(?:\w+\.)?(?:readTextFile|readFile|readDir|readdir|open|stat|lstat|realPath|createReadStream)(?:Sync)?|serveFile|"
-    r"existsSync|exists"
+    rf"{_DENO}(?:readDir|readdir|open|stat|lstat|realPath)(?:Sync)?|serveFile|existsSync|exists|"
+    r"(?:\w+\.)?(?:readTextFile|readFile|createReadStream)(?:Sync)?"
 )
 _ROOTS = r"\b(?:fsRoot|root)\s*:\s*(?:([\"'`])([^\"'`$]*)\1|([^\s,}]+))"
-_STARTS = r"new\s+Deno\.Command|Deno\.run|(?:\w+\.)?(?:execFile|spawn|exec)(?:Sync)?"
+_STARTS = r"new\s+Deno\.Command|Deno\.run|(?:cp\.|child_process\.)?(?:execFile|spawn|exec)(?:Sync)?"
 _FILES = (
-    r"(?:\w+\.)?(?:writeTextFile|writeFile|appendFile|createWriteStream|unlink|create|truncate|remove|ensureFile)(?:Sync)?|"
-    r"new\s+(?:DB|Database|DatabaseSync)|Deno\.openKv"
+    r"(?:\w+\.)?(?:writeTextFile|writeFile|appendFile|createWriteStream|unlink|ensureFile)(?:Sync)?|"
+    rf"{_DENO}(?:create|truncate|remove|openKv)(?:Sync)?|new\s+(?:DB|Database|DatabaseSync)"
 )
 _FOLDERS = r"(?:\w+\.)?(?:mkdir|ensureDir|emptyDir)(?:Sync)?"
-_TARGETS = r"Deno\.(?:rename|copyFile|link|symlink)(?:Sync)?"
+_TARGETS = rf"{_DENO}(?:rename|copyFile|link|symlink)(?:Sync)?"
 _FETCHES_LIBRARY = r"@db/sqlite|/sqlite3@|@denosaurs/plug|/x/plug"
 """Packages that fetch a library into DENO_DIR when they are loaded."""
-_OWN = r"\b(?:localStorage\.|caches\.(?:open|delete)|Deno\.openKv\(\s*\))"
+_OWN = r"\b(?:localStorage\.|caches\.(?:open|delete)|Deno\.openKv\(\s*\))|\}\s*=\s*Deno\b"
 _LISTENS = r"\bport\s*:\s*(\d{2,5})\b|\"PORT\"\)\s*(?:\?\?|\|\|)\s*[\"']?(\d{2,5})|\.listen\(\s*(\d{2,5})\b"
+_ALL = frozenset("-A --allow-all -P --permission-set --allow-run --allow-ffi".split())
 _BY_HAND = "write USER with an id in front of CMD, and give that user the folders that the program writes to"
 
 
@@ -140,13 +142,14 @@ def writes(program: Program, files: Sequence[str]) -> Written | Refused:
     for path, code in found.files.items():
         own = re.search(_OWN, code)
         if own is not None:
-            return Refused(f"{_where(path, code, own)} ({own[0]}) keeps data in DENO_DIR", _BY_HAND)
+            return Refused(
+                f"{_where(path, code, own)} ({own[0]}) keeps data in DENO_DIR, or hides a call", _BY_HAND
+            )
     ports = {int(next(filter(None, port))) for code in found.files.values() for port in re.findall(_LISTENS, code)}
     ports |= {int(one.flags["--port"])} if one.flags.get("--port", "").isdigit() else set()
-    is_free = {"-A", "--allow-all", "-W", "--allow-write", "-P", "--permission-set"} & one.flags.keys()
-    asked = one.flags.get("--allow-write") or one.flags.get("-W") or ""
-    is_known = not {"-A", "--allow-all", "-P", "--permission-set", "--allow-run", "--allow-ffi"} & one.flags.keys()
-    if is_known and not is_free:
+    asked = one.flags.get("--allow-write", one.flags.get("-W"))
+    is_known = not _ALL & one.flags.keys()
+    if is_known and asked is None:
         said = f"`deno {one.verb}` has no --allow-write: Deno lets the program write nowhere"
         return Written((), (said,), ports=tuple(sorted(ports)))
     calls = [pair for path, code in found.files.items() for pair in _written(path, code)]
@@ -198,12 +201,10 @@ def _written(path: str, code: str) -> Iterator[tuple[Found, bool]]:
     for names, argument, is_folder in kinds:
         for match, value in literals(code, names, argument):
             yield Found(match[0].rstrip("( "), value, _where(path, code, match)), is_folder
-    for match, value in literals(code, r"Deno\.open(?:Sync)?"):
+    for match, value in literals(code, rf"{_DENO}open(?:Sync)?"):
         rest = code[match.end() : match.end() + 200].partition(")")[0]
-        if re.search(r"\b(?:write|append|create|createNew|truncate)\s*:\s*true", rest) or not re.search(
-            r"^[^,]*(?:,\s*\{|$)", rest
-        ):
-            yield Found("Deno.open", value, _where(path, code, match)), False
+        if re.search(r"\b(?:write|append|create|createNew|truncate)\s*:\s*true|,\s*[^{\s]", rest):
+            yield Found("open", value, _where(path, code, match)), False
 
 
 def _where(path: str, code: str, match: re.Match[str]) -> str:

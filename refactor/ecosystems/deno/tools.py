@@ -60,6 +60,10 @@ def parsed(words: Sequence[str]) -> Call:
         name, equals, value = word.partition("=")
         if name in _VALUED and not equals and rest:
             value = rest.pop(0)
+        if re.fullmatch(r"-[A-Za-z]{2,}", name):
+            # -RWN: the last one has the value.
+            flags.update({f"-{letter}": "" for letter in name[1:-1]})
+            name = f"-{name[-1]}"
         flags[name] = f"{flags[name]},{value}" if name in flags else value
     return Call(verb, flags, tuple(operands))
 
@@ -75,10 +79,8 @@ def task_of(config: Config | Unknown, name: str) -> tuple[str, ...] | Refused:
     command = script.commands[0] if script.opaque is None and len(script.commands) == 1 else None
     is_plain = command is not None and not command.redirects and not command.assignments and not command.wrappers
     if command is None or not is_plain or command.name != "deno" or any(word.value is None for word in command.words):
-        return Refused(
-            f"the task {name} of {config.path} is `{text}`, more than one plain call of deno",
-            "call it in the Dockerfile",
-        )
+        because = f"the task {name} of {config.path} is `{text}`, more than one plain call of deno"
+        return Refused(because, "call it in the Dockerfile")
     return ("deno", *command.args)
 
 
@@ -93,9 +95,8 @@ def effect(call: Invocation, depth: int = 0) -> Effect | None:
     if one.verb == "task":
         words = task_of(config, one.operands[0] if one.operands else "")
         if isinstance(words, Refused) or depth > _DEPTH:
-            return Effect(
-                call.paths("."), (Unknown(words.because if isinstance(words, Refused) else "tasks in a ring"),)
-            )
+            reason = words.because if isinstance(words, Refused) else "its tasks call each other without end"
+            return Effect(call.paths("."), (Unknown(reason),))
         import shlex
 
         return effect(call._replace(command=read(shlex.join(words)).commands[0]), depth + 1)
@@ -119,9 +120,7 @@ def effect(call: Invocation, depth: int = 0) -> Effect | None:
 
 def config_at(call: Invocation) -> Config | Unknown:
     """The configuration of the folder that a call works in."""
-    if {"-c", "--config", "--import-map", "--lock", "--no-lock", "--no-config"} & parsed(
-        call.command.args
-    ).flags.keys():
+    if _OTHER_CONFIG & parsed(call.command.args).flags.keys():
         return Unknown("it names its configuration by an option")
     place = call.path(".")
     folder = None if isinstance(place, Unknown) else call.reading.in_context(place, call.step.node)
@@ -190,10 +189,8 @@ def installs(
             continue
         config = config_at(call)
         if isinstance(config, Unknown):
-            yield (
-                act.step.step,
-                Refused(f"what `{act.text}` reads is not known: {config.reason}", "write it in deno.json"),
-            )
+            because = f"what `{act.text}` reads is not known: {config.reason}"
+            yield act.step.step, Refused(because, "write it in deno.json")
             return
         modules = entry_modules(call, config, one.operands[0]) if one.operands else Modules({}, {}, frozenset())
         if isinstance(modules, Refused):

@@ -214,7 +214,7 @@ def read_lock(context: BuildContext, path: str) -> Mapping[str, Locked] | Unknow
     text = context.read(path)
     found: dict[str, Locked] = {}
     for line in text.splitlines() if isinstance(text, str) else ():
-        entry = re.match(r'\s*"?([\w.]+)"?:\s*\{:(hex|git),\s*(?::\w+,\s*"([^"]+)")?', line)
+        entry = re.match(r'\s*(?:%\{)?\s*"?([\w.]+)"?:\s*\{:(hex|git),\s*(?::\w+,\s*"([^"]+)")?', line)
         if entry is not None:
             by = re.search(r"\[((?::\w+(?:,\s*)?)+)\]", line)
             found[entry[1]] = Locked(entry[3] or "", "{:elixir_make" in line or (by is not None and by[1] != ":mix"))

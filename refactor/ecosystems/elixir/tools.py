@@ -154,6 +154,8 @@ def _released(call: Invocation, project: Project, task: Task, build: Path) -> Pa
     default = atom(project.settings.get("default_release", ""))
     name = words[0] if words else default or (names[0] if len(names) == 1 else "")
     options = project.releases.get(name, {})
+    if any(dep.name == "distillery" for dep in project.deps):
+        return Unknown("Distillery makes the release, by settings of its own")
     if not name or name not in names or options is None:
         return Unknown(f"{project.path} does not say which release this is, or how it is made")
     at = task.args.index("--path") if "--path" in task.args[:-1] else None
