@@ -246,6 +246,7 @@ def test_what_is_not_known_is_refused_by_name(change: dict[str, str], files: dic
         ('Enum.each(path, &File.write("x", &1))', None),
         ('File.write!("#{path}.csv", "x")', None),
         (":mnesia.create_schema([node()])", None),
+        ('File.write!(Path.join(System.tmp_dir!(), path), "x")', ""),
     ],
 )
 def test_where_it_writes(code: str, folder: str | None) -> None:
@@ -257,6 +258,34 @@ def test_where_it_writes(code: str, folder: str | None) -> None:
     else:
         assert "USER 10001:10001" in after
         assert f"chown app:app {folder}\n" in after if folder else "chown" not in after
+
+
+@pytest.mark.parametrize(
+    ("packages", "config", "folder"),
+    [
+        (("exqlite",), 'config :shop, Repo, database: "/var/shop/shop.db"\n', "/var/shop"),
+        (("exqlite",), 'config :shop, Repo, database: System.fetch_env!("DATABASE_PATH")\n', None),
+        (("exqlite",), "", None),
+        (("tzdata",), "", None),
+        (("tzdata",), "config :tzdata, :autoupdate, :disabled\n", ""),
+        (("cubdb",), "", None),
+        ((), 'config :logger, :default_handler, config: [file: ~c"log/shop.log"]\n', "/app/log"),
+    ],
+)
+def test_where_its_packages_and_its_configuration_write(
+    packages: tuple[str, ...], config: str, folder: str | None
+) -> None:
+    lock = LOCK.replace("%{\n", "%{\n" + "".join(package(name, "1.0.0") for name in packages))
+    change = run(SHOP, {**FILES, "mix.lock": lock, "config/prod.exs": "import Config\n" + config})
+    after = change.after.decode()
+    assert ("USER 10001:10001" in after) is (folder is not None)
+    assert f"chown app:app {folder}\n" in after if folder else "chown" not in after
+
+
+def test_places_of_the_release_bring_no_files_of_the_sources_along() -> None:
+    files = {**shop('File.read!(Application.app_dir(:shop, "priv/a.txt"))'), "notes/a.txt": "", "priv/a.txt": ""}
+    assert "notes" not in stages(SHOP, files)[1]
+    assert "COPY --from=builder /app/notes/a.txt" in stages(SHOP, {**files, **shop("File.read!(path)")})[1]
 
 
 def test_programs_and_files_that_sources_name_come_along() -> None:

@@ -142,9 +142,7 @@ def writes(program: Program, files: Sequence[str]) -> Written | Refused:
     for path, code in found.files.items():
         own = re.search(_OWN, code)
         if own is not None:
-            return Refused(
-                f"{_where(path, code, own)} ({own[0]}) keeps data in DENO_DIR, or hides a call", _BY_HAND
-            )
+            return Refused(f"{_where(path, code, own)} ({own[0]}) keeps data in DENO_DIR, or hides a call", _BY_HAND)
     ports = {int(next(filter(None, port))) for code in found.files.values() for port in re.findall(_LISTENS, code)}
     ports |= {int(one.flags["--port"])} if one.flags.get("--port", "").isdigit() else set()
     asked = one.flags.get("--allow-write", one.flags.get("-W"))

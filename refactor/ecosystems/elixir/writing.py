@@ -22,9 +22,12 @@ _CALLS = (
     rf"{_FOLDERS}|{_OPENS}"
 )
 _TARGETS = r"\.(?:cp|cp_r|rename|ln_s)!?\Z"
-_STORES = r":disk_log\.open|:mnesia\.(?:create_schema|change_table_copy_type)|\bdisc_(?:only_)?copies:"
-_PACKAGES = frozenset("cubdb rocksdb eleveldb bitcask mnesiac ecto_mnesia khepri ra waffle arc".split())
+_TMP = r"\s*\(\s*(?:Path\.join\(\s*\[?\s*)?System\.tmp_dir"
+_STORES = r"MnesiaCache|:disk_log\.open|:mnesia\.(?:create_schema|change_table_copy_type)|\bdisc_(?:only_)?copies:"
+_PACKAGES = frozenset("cubdb rocksdb eleveldb bitcask mnesiac ecto_mnesia khepri ra waffle arc ua_inspector".split())
 """Packages that keep data, or uploads, in files."""
+_NO_UPDATE = r":tzdata,\s*(?::autoupdate,|autoupdate:)\s*:disabled"
+_LOGS = r"\bfile:\s*(?:~c)?([\"'])([^\"'#\n]+\.log)\1|\bpath:\s*(\")([^\"#\n]+\.log)\""
 _SQLITE = frozenset({"ecto_sqlite3", "exqlite", "esqlite", "sqlitex", "ecto_libsql"})
 _LISTENS = r"\bport:\s*(\d{2,5})\b|\"PORT\"\s*,\s*\"(\d{2,5})\"|\"PORT\"\)\s*\|\|\s*\"(\d{2,5})\""
 _NEW = frozenset({"bookworm", "trixie", "noble"})
@@ -42,7 +45,7 @@ def writes(program: Program, files: Sequence[str]) -> Written | Refused:
               for found in re.finditer(_STORES, text)]  # fmt: skip
     if store is not None or stores:
         return Refused(f"{store or stores[0]} keeps files whose place is only known when it runs", _HINT)
-    database = _database(program, release) if _SQLITE & release.lock.keys() else {}
+    database = _configured(program, release)
     if isinstance(database, Refused):
         return database
     calls = [call for path, text in release.texts.items() for call in _calls(path, text)]
@@ -83,6 +86,8 @@ def _calls(path: str, text: str) -> Iterator[tuple[Found, bool]]:
 
 def _named(before: str, name: str, rest: str, attributes: Mapping[str, str]) -> str | None:
     """The file that a call names; None where only the running program knows, or where it is piped into the call."""
+    if re.match(_TMP, rest) and not re.search(_TARGETS, name):
+        return "/tmp/file"
     skipped = r"[^,()]+,\s*" if re.search(_TARGETS, name) else ""
     found = re.match(rf"(?:\s*\(\s*{skipped}|[ \t]+{skipped})({STRING}|@\w+)\s*(?:[,)]|\Z)", rest)
     if found is None or re.search(r"(?:\|>\s*|&)\Z", before):
@@ -95,21 +100,26 @@ def _line(text: str, at: int) -> int:
     return text.count("\n", 0, at) + 1
 
 
-def _database(program: Program, release: Release) -> dict[str, str] | Refused:
-    """The folder of an SQLite database, where the configuration names it."""
+def _configured(program: Program, release: Release) -> dict[str, str] | Refused:
+    """The folders that the configuration names: of an SQLite database, of logs."""
     found: dict[str, str] = {}
+    has_database, is_updated = bool(_SQLITE & release.lock.keys()), "tzdata" in release.lock
     for name in ("config.exs", "prod.exs", "runtime.exs", "releases.exs"):
         path = posixpath.join(release.project.folder, "config", name)
         text = program.origin.context.read(path)
-        for value in re.findall(
-            r"\bdatabase:\s*([^\n]+?),?\s*(?:\n|\Z)", without_comments(text) if isinstance(text, str) else ""
-        ):
+        code = without_comments(text) if isinstance(text, str) else ""
+        is_updated = is_updated and re.search(_NO_UPDATE, code) is None
+        places = [one[1] or one[3] for one in re.findall(_LOGS, code)]
+        for value in re.findall(r"\bdatabase:\s*([^\n]+?),?\s*(?:\n|\Z)", code) if has_database else ():
             if not re.fullmatch(STRING, value):
                 return Refused(f"{path} names its database by {value}", _HINT)
-            found[posixpath.dirname(join(program.reading.final_workdir, value[1:-1]))] = (
-                f"{path} keeps a database there"
-            )
-    return found or Refused("where the SQLite database is kept is not known", _HINT)
+            places.append(value[1:-1])
+        for place in places:
+            found[posixpath.dirname(join(program.reading.final_workdir, place))] = f"{path} names {place}"
+    if is_updated:
+        because = "the package tzdata keeps its time zones up to date, in files of the release"
+        return Refused(because, "config :tzdata, :autoupdate, :disabled")
+    return Refused("where the SQLite database is kept is not known", _HINT) if has_database and not found else found
 
 
 __all__ = ["writes"]
