@@ -114,6 +114,7 @@ def test_where_it_writes(flags: str, code: str, folder: str | None) -> None:
     ("change", "files", "reason"),
     [
         ({"RUN deno install\n": ""}, FILES, "npm:hono@4 may be fetched when the program starts"),
+        ({"denoland/deno:2.3.1": "debian:bookworm"}, FILES, "DENO_DIR is not set"),
         ({'"-A"': '"-A", "--reload"'}, FILES, "fetches modules or watches files"),
         ({}, {**FILES, "deno.lock": '{"version": "5"}'}, "deno.lock does not have npm:hono@4"),
         ({"main.ts": "npm:serve"}, FILES, "which is no file of the project"),
