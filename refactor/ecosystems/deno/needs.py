@@ -165,12 +165,11 @@ def writes(program: Program, files: Sequence[str]) -> Written | Refused:
 
 def _why_fetched(program: Program, found: Modules, call: Invocation) -> Refused | None:
     """Why modules may be fetched, and the lockfile written, when the program starts."""
-    if not call.variable("DENO_DIR"):
-        return Refused(
-            "DENO_DIR is not set: Deno keeps what it fetched in the home of root", "set ENV DENO_DIR=/deno-dir"
-        )
     if not found.remote:
         return None
+    if not call.variable("DENO_DIR"):
+        because = "DENO_DIR is not set: Deno keeps what it fetched in the home of root"
+        return Refused(because, "set ENV DENO_DIR=/deno-dir")
     flags = parsed(program.root.words[1:]).flags
     if {"-r", "--reload", "--watch"} & flags.keys():
         return Refused(f"{program.root.where} fetches modules or watches files", "leave --reload and --watch out")
