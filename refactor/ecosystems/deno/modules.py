@@ -59,9 +59,8 @@ def config_of(context: BuildContext, folder: str) -> Config | Unknown:
     if data.get("workspace") or data.get("workspaces"):
         return Unknown(f"{path} is that of a workspace")
     lock = data.get("lock")
-    lockfile = (
-        None if lock is False else posixpath.join(folder, text(lock) or text(table(lock).get("path")) or "deno.lock")
-    )
+    name = text(lock) or text(table(lock).get("path")) or "deno.lock"
+    lockfile = None if lock is False else posixpath.join(folder, name)
     names = [path, lockfile, mapped, *(posixpath.join(folder, name) for name in ("package.json", ".npmrc"))]
     package = table(context.json(posixpath.join(folder, "package.json")))
     kinds = [texts(package.get(kind)) for kind in ("devDependencies", "dependencies")]
@@ -83,15 +82,12 @@ class Modules(NamedTuple):
     """Context path -> text without comments."""
     remote: Mapping[str, str]
     """``npm:ms@2``, a URL -> the file that imports it; those of package.json by ``npm:`` and their name."""
-    used: frozenset[str]
-    """Keys of the import map, and names of package.json, that are asked for."""
 
 
 def modules_of(context: BuildContext, config: Config, entry: str) -> Modules | Refused:
     """The modules of a program whose first file is at a context path."""
     files: dict[str, str] = {}
     remote: dict[str, str] = {}
-    used: set[str] = set()
     waiting = [entry]
     while waiting:
         path = waiting.pop()
@@ -108,17 +104,17 @@ def modules_of(context: BuildContext, config: Config, entry: str) -> Modules | R
             line = code.count("\n", 0, dynamic.start()) + 1
             return Refused(f"{path}:{line} imports what only the running program knows", "name the module as text")
         for call in re.finditer(_IMPORTS, code):
-            target = _resolved(context, config, path, call[2], used)
+            target = _resolved(context, config, path, call[2])
             if isinstance(target, Refused):
                 return target
             if re.match(REMOTE, target):
                 remote.setdefault(target, path)
             elif target:
                 waiting.append(target)
-    return Modules(files, remote, frozenset(used))
+    return Modules(files, remote)
 
 
-def _resolved(context: BuildContext, config: Config, path: str, name: str, used: set[str]) -> str | Refused:
+def _resolved(context: BuildContext, config: Config, path: str, name: str) -> str | Refused:
     """A remote module, the context path of a local one, or "" for one that Deno has."""
     folder = posixpath.dirname(path)
     if not name.startswith(("./", "../", "/")) and not re.match(rf"{REMOTE}|node:|data:|blob:", name):
@@ -126,14 +122,11 @@ def _resolved(context: BuildContext, config: Config, path: str, name: str, used:
             name.startswith(f"{key}/") and re.match(REMOTE, config.imports[key]))]  # fmt: skip
         if keys:
             key = max(keys, key=len)
-            used.add(key)
             name, folder = config.imports[key] + name[len(key) :], posixpath.dirname(config.path or "")
-        else:
-            package = next((one for one in config.packages if name == one or name.startswith(f"{one}/")), None)
-            if package is None:
-                return Refused(f"{path} imports {name}, which deno.json does not name", "name it in `imports`")
-            used.add(package)
+        elif (package := next((one for one in config.packages if f"{name}/".startswith(f"{one}/")), None)) is not None:
             return f"npm:{package}"
+        else:
+            return Refused(f"{path} imports {name}, which deno.json does not name", "name it in `imports`")
     if re.match(REMOTE, name):
         return name
     if re.match(r"node:|data:|blob:", name):

@@ -132,11 +132,16 @@ def config_at(call: Invocation) -> Config | Unknown:
     return config_of(call.reading.context, folder or "")
 
 
+def _is_two(call: Invocation) -> bool | None:
+    """Deno 2 or later; None where that is not known."""
+    image = call.reading.image
+    number = version_of(image.version or "2") if image is not None and image.family == "deno" else None
+    return None if number is None else number >= (2,)
+
+
 def is_global(call: Invocation, one: Call) -> bool:
     """`deno install -g tool`; Deno 1 knew no other."""
-    image = call.reading.image
-    number = version_of(image.version) if image is not None and image.family == "deno" and image.version else None
-    return bool({"-g", "--global"} & one.flags.keys()) or (number is not None and number < (2,))
+    return bool({"-g", "--global"} & one.flags.keys()) or _is_two(call) is False
 
 
 def entry_modules(call: Invocation, config: Config, entry: str) -> Modules | Refused:
@@ -192,18 +197,20 @@ def installs(
             because = f"what `{act.text}` reads is not known: {config.reason}"
             yield act.step.step, Refused(because, "write it in deno.json")
             return
-        modules = entry_modules(call, config, one.operands[0]) if one.operands else Modules({}, {}, frozenset())
+        modules = entry_modules(call, config, one.operands[0]) if one.operands else Modules({}, {})
         if isinstance(modules, Refused):
             yield act.step.step, modules
             return
         asked = {**modules.remote, **{to: "" for to in config.imports.values() if re.match(r"npm:|jsr:", to)}}
         moves = why_lock_moves(reading.context, config, asked if not one.operands else modules.remote)
         packages = posixpath.join(posixpath.dirname(config.path or ""), "node_modules")
-        if moves is not None or reading.context.is_dir(packages) is True:
-            reason = f"{moves}: it is written anew, and a later copy puts the old one back" if moves else (
-                f"{packages} of the build context would be copied over what was installed"
-            )  # fmt: skip
-            yield act.step.step, Refused(reason, "run `deno install`, and commit deno.lock" if moves else "ignore it")
+        if moves is not None:
+            because = f"{moves}: it is written anew, and a later copy puts the old one back"
+            yield act.step.step, Refused(because, "run `deno install`, and commit deno.lock")
+            return
+        if reading.context.is_dir(packages) is True:
+            because = f"{packages} of the build context would be copied over what was installed"
+            yield act.step.step, Refused(because, "add it to .dockerignore")
             return
         if one.operands and not _is_list(modules):
             yield from _ahead(reading, acts, act, modules, config)
@@ -225,10 +232,8 @@ def _ahead(
         yield act.step.step, Refused(f"`{act.text}` reads the sources, and fetches what they import", hint)
         return
     before = [parsed(other.call.command.args) for other in acts if other.call and other.step.line < act.step.line]
-    number = version_of(image.version) if image.version else (2,)
-    is_two = image.family == "deno" and image.distro == "debian" and number is not None and number >= (2,)
-    mapped = tuple(to for to in config.imports.values() if re.match(r"npm:|jsr:", to))
-    if is_two and mapped and not any(one.verb in {"install", "ci"} for one in before):
+    mapped = any(re.match(r"npm:|jsr:", to) for to in config.imports.values())
+    if mapped and _is_two(call) and image.distro == "debian" and not {"install", "ci"} & {one.verb for one in before}:
         said = f"`{act.text}` on line {act.step.line} would fetch all packages again after every edit"
         yield Install(act.step.step, (), call.folder or "/", config.manifests, (said,), "deno install")
 
