@@ -184,6 +184,7 @@ def test_umbrellas_have_more_than_one_manifest() -> None:
         ),
         ("mix do deps.get + compile", "RUN mix deps.get\n"),
         ("MIX_ENV=prod mix do deps.get, compile", "RUN MIX_ENV=prod mix deps.get\n"),
+        ("mix local.hex --force && mix do deps.get, compile", "RUN mix local.hex --force \\\n    && mix deps.get\n"),
     ],
 )
 def test_what_a_mix_do_fetches_comes_first(call: str, commands: str) -> None:
@@ -347,6 +348,11 @@ def test_packages_of_mix_that_a_front_end_reads_keep_it_in_the_builder() -> None
     after = run(text, files).after.decode()
     assert "AS assets" not in after
     assert "RUN cd assets && npm ci && npm run build" in after
+
+
+def test_what_is_fetched_behind_another_install_stays_there() -> None:
+    text = SHOP.replace("RUN mix deps.get --only prod\n", "RUN apt-get install -y make && mix do deps.get, compile\n")
+    assert any("shares its RUN with what comes before it" in one.because for one in run(text, FILES).refused)
 
 
 def test_mix_exs_is_read_as_text() -> None:

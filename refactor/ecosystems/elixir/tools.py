@@ -220,8 +220,13 @@ def installs(
 
 def _ahead(act: Act, call: Invocation, words: Sequence[str]) -> Iterator[Install | tuple[Step, Refused]]:
     """The first tasks of a `mix do`, in a command of their own in front of it."""
+    before = act.step.acts[: act.step.acts.index(act)]
+    if any(one.effect.by != act.effect.by for one in before):
+        because = f"`{act.text}` shares its RUN with what comes before it, which it may need"
+        yield act.step.step, Refused(because, "give it a RUN of its own")
+        return
     given = "".join(f"{name}={word.text} " for name, word in call.command.assignments)
-    commands = [f"{given}mix {task}" for task in words]
+    commands = [*(one.text for one in before), *(f"{given}mix {task}" for task in words)]
     effects = [effect(call._replace(command=read(text).commands[0])) for text in commands]
     paths = [path for one in effects if one is not None for path in one.reads]
     unknown = next((path for path in paths if isinstance(path, Unknown)), None)
