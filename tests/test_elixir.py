@@ -175,6 +175,14 @@ def test_umbrellas_have_more_than_one_manifest() -> None:
     assert "does not say which release" in refusal(text.replace("rel/shop", "rel/web"), files)
 
 
+def test_dependencies_by_path_are_compiled_with_their_sources() -> None:
+    child = CHILD.replace("{:plug, ", '{:tax, path: "../../libs/tax"}, {:plug, ')
+    tax = {"libs/tax/mix.exs": MIX.replace(":shop", ":tax"), "libs/tax/lib/tax.ex": "defmodule Tax do\nend\n"}
+    text = SHOP.replace("RUN mix assets.deploy\n", "").replace("mix release", "mix release web")
+    after = run(text, {**UMBRELLA_FILES, "apps/web/mix.exs": child, **tax}).after.decode()
+    assert "COPY libs/tax/mix.exs libs/tax/\nRUN mix deps.get --only prod\nCOPY . .\nRUN mix deps.compile\n" in after
+
+
 @pytest.mark.parametrize(
     ("call", "commands"),
     [

@@ -180,7 +180,10 @@ def _compiled(call: Invocation, project: Project) -> tuple[Path, ...]:
     """What `mix deps.compile` reads besides: the configuration, and the sources of dependencies by path."""
     env = _environment(call, project)
     files = env if isinstance(env, Unknown) else config_files(call.reading.context, project, env)
-    folders = [posixpath.normpath(posixpath.join(project.folder, dep.path)) for dep in project.deps if dep.path]
+    whole = [one for one in projects(call.reading.context, project) if not isinstance(one, Unknown)]
+    folders = [
+        posixpath.normpath(posixpath.join(one.folder, dep.path)) for one in whole for dep in one.deps if dep.path
+    ]
     found = [files] if isinstance(files, Unknown) else [*files, *folders]
     return tuple(_in_image(call, project, path) for path in found)
 
