@@ -121,7 +121,7 @@ EDITED = {
 """Words of a source that are in what its build makes."""
 
 
-SOURCES = (".ts", ".js", ".go", ".py", ".rs", ".java", ".rb", ".php", ".c", ".cpp", ".html", ".ejs")
+SOURCES = (".ts", ".js", ".go", ".py", ".rs", ".java", ".rb", ".php", ".ex", ".c", ".cpp", ".html", ".ejs")
 
 
 def edits() -> dict[str, tuple[str, str]]:

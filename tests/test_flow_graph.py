@@ -186,7 +186,11 @@ def test_its_cost_grows_with_the_size(name: str) -> None:
     assert two < 2.3 * one, f"{one} calls, and {two} for twice the size"
 
 
-NOT_KNOWN = {"python-django": "what `python` writes is not known"}
+NOT_KNOWN = {
+    "python-django": "what `python` writes is not known",
+    "deno-task-build": "the task build of deno.json is `deno run -A dev.ts build && deno fmt --check`, more than one plain"
+    " call of deno",
+}
 """Applications with a command of their own: what it writes, the graph says, is not known."""
 
 

@@ -42,7 +42,8 @@ class PinBaseImage(Codemod):
     Gives a base image without a version (`node`, `node:latest`, `node:alpine`) the one that the project names: in
     `.nvmrc`, `.node-version`, `engines` and `volta` of `package.json`, `.python-version`, `requires-python`, `Pipfile`,
     `runtime.txt`, the `toolchain` and `go` lines of `go.mod`, `pom.xml`, the toolchain of `build.gradle`,
-    `global.json`, `rust-toolchain.toml`, `.ruby-version`, `Gemfile`, `composer.json`, `.tool-versions` or `mise.toml`.
+    `global.json`, `rust-toolchain.toml`, `.ruby-version`, `Gemfile`, `composer.json`, `mix.exs`, `.tool-versions` or
+    `mise.toml`.
     A version that is there stays as it is: `node:20` does not become `node:20.11`.
 
     With `--online` the image's registry is asked whether the tag exists, and with `digest = true` each base image also

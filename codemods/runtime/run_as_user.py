@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 UID = 10001
 """Fixed, so that volumes keep their owner from build to build; above the range that distributions hand out."""
-BUILT_IN = {"node": "node", "bun": "bun", "dotnet": "app"}
+BUILT_IN = {"node": "node", "bun": "bun", "dotnet": "app", "deno": "deno"}
 BY_HAND = "write USER with an id in front of CMD, and give that user the folders that the program writes to"
 GO = {"go.mod": "module app\n\ngo 1.24\n", "main.go": "package main\n\nfunc main() {}\n"}
 FLASK = {"requirements.txt": "flask==3.0.0\n", "app.py": "from flask import Flask\napp = Flask(__name__)\n"}

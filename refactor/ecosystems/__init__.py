@@ -21,7 +21,9 @@ def ecosystems() -> tuple[Ecosystem, ...]:
     """Every known language, imported at the first call."""
     if not registry.known:
         from refactor.ecosystems.cpp import Cpp
+        from refactor.ecosystems.deno import Deno
         from refactor.ecosystems.dotnet import DotNet
+        from refactor.ecosystems.elixir import Elixir
         from refactor.ecosystems.go import Go
         from refactor.ecosystems.java import Java
         from refactor.ecosystems.node import Node
@@ -30,7 +32,7 @@ def ecosystems() -> tuple[Ecosystem, ...]:
         from refactor.ecosystems.ruby import Ruby
         from refactor.ecosystems.rust import Rust
 
-        registry.known = (Node(), Python(), Go(), Rust(), Java(), Ruby(), PHP(), DotNet(), Cpp())
+        registry.known = (Node(), Python(), Go(), Rust(), Java(), Ruby(), PHP(), DotNet(), Elixir(), Deno(), Cpp())
     return registry.known
 
 

@@ -10,7 +10,6 @@ from refactor.shell import Command
 
 _OF_FAMILY = {
     "bun": "Bun",
-    "deno": "Deno",
 }
 
 
@@ -24,7 +23,7 @@ _OF_PROGRAM = _programs(
         ".NET Framework": "mono msbuild xbuild nuget",
         "C or C++": "meson scons bazel",
         "Perl": "perl cpan cpanm plackup",
-        "Elixir or Erlang": "mix elixir iex rebar3 erl erlc",
+        "Erlang": "rebar3 erl erlc",
         "Haskell": "stack cabal ghc",
         "Swift": "swift swiftc",
         "Dart": "dart flutter",
@@ -36,7 +35,6 @@ _OF_PROGRAM = _programs(
         "Zig": "zig",
         "D": "dub dmd ldc2",
         "OCaml": "opam dune ocaml ocamlfind",
-        "Deno": "deno",
     }
 )
 _APART = "by hand: build in a stage of its own, and copy"

@@ -6,6 +6,7 @@ Read in August 2026 from the Dockerfiles that docker-library/official-images nam
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -93,6 +94,43 @@ def _elixir(text: str, reference: Reference) -> BaseImage | None:
     if number and otp is None:
         return None
     return _beam(text, "elixir", tag, otp, len(number) < 3, "iex", {"elixir", "erl", "iex", "mix"})
+
+
+def _hexpm(text: str, reference: Reference) -> BaseImage | None:
+    """`1.17.2-erlang-27.0.1-debian-bookworm-20240722-slim`, `...-alpine-3.20.2`, `...-ubuntu-noble-20240801`."""
+    found = re.fullmatch(
+        r"(?:(\d[\w.]*(?:-rc\.\d+)?)-erlang-)?(\d[\d.]*(?:-rc\d)?)-(debian|ubuntu|alpine)-([a-z]+|\d[\d.]*)(-\d{8})?(-slim)?",
+        reference.tag or "",
+    )
+    family = reference.name.rpartition("/")[2]
+    if found is None or (found[1] is None) == (family == "elixir"):
+        return None
+    is_alpine = found[3] == "alpine"
+    if not is_alpine and found[4] not in (
+        contents.DEBIAN_RELEASES if found[3] == "debian" else contents.UBUNTU_RELEASES
+    ):
+        return None
+    alpine = ".".join(found[4].split(".")[:2])
+    programs = {"erl"} | ({"elixir", "iex", "mix"} if family == "elixir" else set())
+    libraries = {"libstdc++", "ncurses", "ncurses-libs", "openssl"} if is_alpine else {"ca-certificates"} | (
+        contents.runtime_libraries(frozenset({"libssl-dev"}), found[3], found[4])
+    )  # fmt: skip
+    return BaseImage(
+        text,
+        family,
+        found[1] or found[2],
+        "alpine" if is_alpine else "slim",
+        users=dict(contents.ALPINE_USERS if is_alpine else contents.DEBIAN_USERS),
+        cmd=("/bin/sh",) if is_alpine else ("bash",),
+        env={} if is_alpine else {"LANG": "C.UTF-8"},
+        preinstalled=frozenset(
+            (contents.ALPINE if is_alpine else contents.debian(found[4]) if found[3] == "debian" else contents.UBUNTU)
+            | programs
+            | libraries
+        ),
+        sources=("https://github.com/hexpm/bob/tree/main/priv/scripts/docker",),
+        **(on_alpine(alpine) if is_alpine else on_apt(found[3], found[4], False)),
+    )
 
 
 def _perl(text: str, reference: Reference) -> BaseImage | None:
@@ -345,6 +383,8 @@ def _fuzz_builder(text: str, reference: Reference) -> BaseImage | None:
 READERS: dict[str, Callable[[str, Reference], BaseImage | None]] = {
     "erlang": _erlang,
     "elixir": _elixir,
+    "hexpm/elixir": _hexpm,
+    "hexpm/erlang": _hexpm,
     "perl": _perl,
     "haskell": _haskell,
     "swift": _swift,

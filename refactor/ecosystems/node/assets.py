@@ -200,7 +200,7 @@ class _FrontEnd:
             if posixpath.basename(path).startswith(".env"):
                 return Refused(f"line {act.step.line} makes {path}, which the front end's build may read", "copy it")
         source = self.source or ""
-        for file, text in texts_of(self.reading, source, ("node_modules", "vendor", ".git"), _FRONT_END):
+        for file, text in texts_of(self.reading, source, ("node_modules", "vendor", ".git"), f"{_FRONT_END}|json"):
             for path, act in names.items():
                 if re.search(rf"(?<![\w-]){re.escape(path)}(?:/|[\"'])", text):
                     return Refused(

@@ -184,8 +184,8 @@ def is_repeatable(step: FlowStep, folder: str) -> bool:
 def made_by_others(
     flow: Flow, reading: StageReading, folder: str, before: int, repeated: Collection[Step]
 ) -> Iterator[tuple[Act, str]]:
-    """What commands of other languages make in the front end's folder before a position of the stage, each path as seen
-    from that folder."""
+    """What commands of other languages make in the front end's folder before a position of the stage, or beside it
+    (``../deps`` of Phoenix), each path as seen from that folder."""
     for act in flow.acts(reading):
         step = act.step.step
         if step.keyword != "RUN" or reading.position(step.node) > before or step in repeated or act.effect.by == "Node":
@@ -193,7 +193,12 @@ def made_by_others(
         if act.call is not None and act.call.name in {"chmod", "chown", "chgrp", "mkdir"}:
             continue
         for path in act.effect.writes:
-            if isinstance(path, str) and path != folder and is_within(path, folder):
+            if not isinstance(path, str) or path == folder:
+                continue
+            is_beside = (
+                bool(act.effect.by) and is_within(folder, posixpath.dirname(path)) and not is_within(folder, path)
+            )
+            if is_within(path, folder) or is_beside:
                 yield act, posixpath.relpath(path, folder)
 
 

@@ -1,0 +1,1 @@
+export const level = (text: string): number => Math.max(...text.trim().split("\n").map(Number));

@@ -1,0 +1,4 @@
+import { pages } from "./routes/pages.ts";
+
+Deno.mkdirSync("_site", { recursive: true });
+for (const [path, text] of pages) Deno.writeTextFileSync(`_site${path}index.html`, text);

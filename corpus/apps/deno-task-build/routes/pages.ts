@@ -1,0 +1,1 @@
+export const pages = new Map([["/", "the lighthouse keepers' almanac"]]);

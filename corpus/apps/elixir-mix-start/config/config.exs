@@ -1,0 +1,3 @@
+import Config
+
+config :quay, berths: System.get_env("BERTHS", "12")

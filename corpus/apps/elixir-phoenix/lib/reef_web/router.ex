@@ -1,0 +1,5 @@
+defmodule ReefWeb.Router do
+  use Phoenix.Router
+
+  get "/", ReefWeb.PageController, :home
+end

@@ -1,0 +1,184 @@
+"""What a release needs when it runs: its folder, which brings the virtual machine, and the libraries of that.
+
+Sources: hexdocs.pm/mix (Mix.Tasks.Release), the Dockerfiles of erlang/docker-erlang-otp and hexpm/bob: they build
+Erlang with OpenSSL, ncurses and zlib of the distribution, and what their run-time stages install is what it needs.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from refactor.context import Unknown
+from refactor.ecosystems import system
+from refactor.ecosystems.answers import SplitPlan
+from refactor.ecosystems.calls import called, opened
+from refactor.ecosystems.elixir.mix import Locked, Project, projects, read_lock, without_comments
+from refactor.ecosystems.elixir.tools import project_of
+from refactor.ecosystems.program import Needs, Program, Runner
+from refactor.ecosystems.runners import small_system
+from refactor.ecosystems.split import variant_reference
+from refactor.flow.reading import Refused, StageReading, is_within
+from refactor.images import lookup
+from refactor.images.hex import CALLS, LINKS, NATIVE, PLAIN, TLS
+from refactor.shell import read
+
+INSIDE = r"\s*\(\s*(?:Path\.\w+\(\s*\[?\s*)?(?:Application\.app_dir|:code\.(?:priv_dir|lib_dir)|System\.tmp_dir)"
+"""An argument that names a place of the release itself, or of the system's."""
+_READS: Mapping[str, int] = {
+    rf"(?:File\.(?:read|stream|open|ls|stat|exists\?|dir\?|regular\?)!?|Path\.wildcard)(?!{INSIDE})": 0,
+    r"YamlElixir\.read_\w+!?": 0, r"EEx\.eval_file": 0, r"Code\.eval_file": 0,
+}  # fmt: skip
+_STARTS: Mapping[str, int] = {
+    r"System\.(?:cmd|shell|find_executable)": 0, r":os\.(?:cmd|find_executable)": 0,
+    r"(?:MuonTrap|Rambo)\.(?:cmd|run)": 0, r"Port\.open": 0, r"Porcelain\.(?:exec|spawn|shell)": 0,
+}  # fmt: skip
+_IN_RELEASE = r"(?:^|/)(?:priv|assets|config|rel|deps|_build)/"
+"""What a release holds already, or is made of."""
+_NOT_RUN = r"(?:^|/)(?:test|mix/tasks|config(?!/runtime\.exs))/|(?:^|/)mix\.exs\Z"
+"""Sources of the build alone; of the configuration runtime.exs is read when a release starts."""
+_CRYPTO = r":(?:crypto|ssl|public_key|ssh|httpc|inets)\b"
+BUILD = "build a release in a RUN (mix release), and start it: bin/<name> start"
+
+
+class Release(NamedTuple):
+    """A release that a container starts."""
+
+    folder: str
+    """Where it is started from; it may have been moved since it was made."""
+    project: Project
+    lock: Mapping[str, Locked]
+    texts: Mapping[str, str]
+    """Sources that run in it, without comments, by their context paths."""
+
+
+def release_of(program: Program, files: Sequence[str]) -> Release | Refused:
+    """The release whose program a container starts."""
+    act, context = program.act, program.reading.context
+    made = next((path for path in act.effect.writes if isinstance(path, str) and is_within(program.made, path)), ""
+                ) if act is not None else ""  # fmt: skip
+    rest = program.made[len(made) :]
+    if act is None or act.call is None or not re.fullmatch(r"/bin/[\w.-]+", rest) or not program.path.endswith(rest):
+        return Refused(f"{program.root.where} starts {program.path}, which is not the program of a release", BUILD)
+    project = project_of(act.call)
+    if isinstance(project, Unknown):
+        return Refused(f"the project of {program.path} is not known: {project.reason}", "write mix.exs in plain lists")
+    lock = read_lock(context, posixpath.join(project.folder, "mix.lock"))
+    asked = [dep.name for one in projects(context, project) if not isinstance(one, Unknown)
+             for dep in one.deps if dep.kind in {"hex", "git"}]  # fmt: skip
+    if isinstance(lock, Unknown) and asked:
+        because = f"mix.lock is not in the build context: which packages {', '.join(asked[:3])} bring is not known"
+        return Refused(because, "run `mix deps.get`, and commit mix.lock")
+    texts = {path: context.read(path) for path in files if not re.search(_NOT_RUN, path)}
+    code = {path: without_comments(text) for path, text in texts.items() if isinstance(text, str)}
+    return Release(program.path[: -len(rest)], project, {} if isinstance(lock, Unknown) else lock, code)
+
+
+def needs(program: Program, files: Sequence[str]) -> Needs | Refused:
+    """See :meth:`Language.needs`."""
+    release = release_of(program, files)
+    if isinstance(release, Refused):
+        return release
+    project, lock = release.project, release.lock
+    options = project.releases.get(posixpath.basename(posixpath.dirname(posixpath.dirname(program.made)))) or {}
+    if options.get("include_erts", "true") != "true":
+        because = f"{project.path} has include_erts: {options['include_erts']}, and Erlang would not be in the runner"
+        return Refused(because, "leave include_erts out")
+    started = called(release.texts, _STARTS)
+    packages = _why_unknown_package(program.origin, lock) or _libraries(program.origin, release)
+    if isinstance(started, Refused) or isinstance(packages, Refused):
+        return started if isinstance(started, Refused) else packages  # type: ignore[return-value]
+    started.update(_scripts(program, project))
+    started.update({CALLS[name]: f"the package {name}" for name in lock if name in CALLS})
+    paths = {release.folder: "the release, with the virtual machine in it"}
+    paths.update(opened(program, tuple(release.texts), _READS, (".ex", ".exs", ".eex", ".heex", ".leex"), _IN_RELEASE))
+    said = f"mix.lock lists {len(lock)} packages" if lock else f"{project.path} has no dependencies"
+    more = ", ".join(packages) or "no library that its image has not"
+    return Needs(paths, started, packages, evidence=(f"{said}: the release needs {more}",))
+
+
+def _scripts(program: Program, project: Project) -> dict[str, str]:
+    """The programs that scripts of the release call by name (rel/env.sh.eex, rel/overlays/bin)."""
+    files = program.reading.context.files(posixpath.join(project.folder, "rel"))
+    found: dict[str, str] = {}
+    for path in () if isinstance(files, Unknown) else files:
+        text = program.reading.context.read(path)
+        if isinstance(text, str) and (text.startswith("#!") or path.endswith(("env.sh.eex", ".sh"))):
+            names = [command.name or "" for command in read(text).commands]
+            found.update({name: path for name in names if name in system.PROVIDERS})
+    return found
+
+
+def _carries_erlang(reading: StageReading) -> bool:
+    """The official image: its tags do not name the release of their distribution, and so its own slim variant is what
+    has the libraries that its Erlang was built with."""
+    return reading.image is not None and reading.image.parsed.name == "elixir"
+
+
+def _libraries(reading: StageReading, release: Release) -> dict[str, str] | Refused:
+    from refactor.images.system_packages import classify
+
+    image, lock, found = reading.image, release.lock, dict[str, str]()
+    if image is None:
+        return found
+    code = "\n".join([release.project.text, *release.texts.values()])
+    is_client = bool(TLS & lock.keys()) or re.search(r":httpc\b|:ssl\.|cacerts_get", code) is not None
+    if is_client and "ca-certificates" in image.preinstalled:
+        found["ca-certificates"] = "the release opens connections, and checks certificates where they use TLS"
+    has_crypto = (bool(lock) or re.search(_CRYPTO, code) is not None) and not _carries_erlang(reading)
+    if image.distro == "alpine":
+        # Which headers a build there has is in its `apk add`, and with them the libraries.
+        names = () if _carries_erlang(reading) else ("libstdc++", "ncurses-libs", *(["openssl"] if has_crypto else []))
+        return {**found, **dict.fromkeys(names, "Erlang is linked with it")}
+    wanted = {name: dev for name, dev in LINKS.items() if name in lock}
+    wanted.update({"Erlang's crypto": "libssl-dev"} if has_crypto else {})
+    for name, dev in wanted.items():
+        runtime = classify(dev, image.distro or "", image.release).runtime
+        if runtime is None:
+            because = f"{name} is linked with the library of {dev}, whose package is not known for {image.reference}"
+            return Refused(because, "install the run-time package by name")
+        found.update(dict.fromkeys(runtime, f"{name} is linked with it"))
+    return found
+
+
+def _why_unknown_package(reading: StageReading, lock: Mapping[str, Locked]) -> Refused | None:
+    """A package that may be compiled to machine code, where the image has libraries that nobody asked for."""
+    is_fat = _carries_erlang(reading) and reading.image is not None and reading.image.variant == "fat"
+    unknown = [name for name, one in lock.items() if one.may_compile and name not in {*NATIVE, *LINKS, *PLAIN}]
+    if not unknown or not is_fat:
+        return None
+    return Refused(
+        f"whether {system.named(unknown)} {'links' if len(unknown) == 1 else 'link'} libraries of the full image is not"
+        " known",
+        "start from the slim image, and install the -dev packages that the packages need by name",
+    )
+
+
+def runner(reading: StageReading, wish: str | None) -> Runner | Refused:
+    """The small image of the same distribution and release, as Erlang is linked with its libraries."""
+    image = reading.image
+    if image is None or not _carries_erlang(reading):
+        return small_system(reading, wish)
+    if wish in {"scratch", "distroless"} or (wish == "alpine" and image.distro != "alpine"):
+        return Refused(f"Erlang is linked with libraries that {wish} does not bring", 'use runner = "slim"')
+    if image.variant != "fat":
+        return Runner(reading.stage.image)
+    found = variant_reference(reading, "slim")
+    why = f"{image.reference} does not name its Debian release: its own slim image stays on the same one"
+    return found if isinstance(found, Refused) else Runner(found, evidence=(why,))
+
+
+def with_locale(reading: StageReading, plan: SplitPlan) -> SplitPlan:
+    """The plan with the LANG that images of Elixir set: without it Erlang takes names of files for Latin-1."""
+    image, target = reading.image, lookup(plan.runner_image)
+    given = "" if image is None else image.env.get("LANG", "")
+    own = reading.file.environment(reading.steps[-1].node)
+    if not given or {"LANG", "LC_ALL"} & own.keys() or (target is not None and target.env.get("LANG")):
+        return plan
+    said = f"{reading.stage.image} sets LANG, which {plan.runner_image} does not"
+    return plan._replace(runner=(f"ENV LANG={given}", *plan.runner), evidence=(*plan.evidence, said))
+
+
+__all__ = ["BUILD", "Release", "needs", "release_of", "runner", "with_locale"]

@@ -1,0 +1,75 @@
+"""`mix phx.server` and `mix run --no-halt` as CMD: a release of the same project is built once and started.
+
+A release evaluates config/config.exs when it is built, and holds no mix: so neither may be asked for when it runs.
+Source: hexdocs.pm/mix (mix release, "Application configuration"), hexdocs.pm/phoenix ("Deploying with Releases").
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+
+from refactor.context import Unknown
+from refactor.ecosystems.answers import BuiltStart
+from refactor.ecosystems.elixir.mix import Project, config_files, read_project, without_comments
+from refactor.ecosystems.elixir.release import BUILD
+from refactor.flow.reading import Refused, StageReading
+
+_STARTS = (("phx.server",), ("phx.server", "--no-halt"), ("run", "--no-halt"))
+
+
+def built_start(reading: StageReading) -> BuiltStart | Refused | None:
+    """See :meth:`Ecosystem.built_start`."""
+    cmd, start = reading.last("CMD"), reading.start
+    if cmd is None or start is None or reading.last("ENTRYPOINT") is not None or start.argv[:1] != ("mix",):
+        return None
+    if start.argv[1:] not in _STARTS or reading.context.deployment.has_own_command:
+        return None
+    shown = f"`{' '.join(start.argv)}` needs Elixir, the sources and the compiler when it starts"
+    folder = reading.in_context(reading.final_workdir)
+    if folder is None:
+        return Refused(f"{shown}, and its mix.exs is not copied from the build context", BUILD)
+    project = read_project(reading.context, posixpath.join(folder, "mix.exs"))
+    if isinstance(project, Unknown):
+        return Refused(f"{shown}, and its project is not known: {project.reason}", BUILD)
+    name = project.app if not project.releases else next(iter(project.releases)) if len(project.releases) == 1 else ""
+    if not name or project.releases.get(name, {}) not in ({}, {"include_executables_for": "[:unix]"}):
+        return Refused(f"{shown}, and {project.path} does not say which release that would be", BUILD)
+    refused = _why_other(reading, project, start.argv[1] == "phx.server")
+    if refused is not None:
+        return Refused(f"{shown}, and {refused.because}", refused.hint or BUILD)
+    program = f"_build/prod/rel/{name}/bin/{name}"
+    words = (program, "start") if start.argv[1] == "run" else ("env", "PHX_SERVER=true", program, "start")
+    said = f"{shown}; `mix release` makes {program}"
+    return BuiltStart(cmd, "mix release", words, (said, "config/config.exs asks for nothing of the running container"))
+
+
+def _why_other(reading: StageReading, project: Project, is_phoenix: bool) -> Refused | None:
+    """What a release would do in another way than mix."""
+    context, folder = reading.context, project.folder
+    env = reading.file.environment(reading.steps[-1].node).get("MIX_ENV")
+    if env != "prod":
+        return Refused(f"MIX_ENV is {env or 'not set'}, so that it runs in development", "set ENV MIX_ENV=prod")
+    runtime = context.read(posixpath.join(folder, "config/runtime.exs"))
+    if isinstance(runtime, Unknown) and (is_phoenix or context.exists(posixpath.join(folder, "config")) is not False):
+        return Refused("there is no config/runtime.exs, which a release reads when it starts", "add one")
+    if is_phoenix and not re.search(r"PHX_SERVER|\bserver:\s*true", str(runtime)):
+        return Refused("config/runtime.exs does not start the server of a release", "set `server: true` there")
+    files = config_files(context, project, "prod")
+    for path in (files.reason,) if isinstance(files, Unknown) else files:
+        text = context.read(path)
+        if isinstance(text, Unknown) or re.search(r"\bSystem\.", without_comments(text)):
+            return Refused(
+                f"{path} asks for what only the running container has, which a release would build in",
+                "ask for it in config/runtime.exs",
+            )
+    sources = context.files(folder, without=("deps", "_build", "node_modules", "test", "assets", "config"))
+    for path in () if isinstance(sources, Unknown) else sources:
+        text = context.read(path) if path.endswith(".ex") and "/mix/tasks/" not in path else ""
+        if isinstance(text, str) and re.search(r"(?<!\w)Mix\.", without_comments(text)):
+            return Refused(f"{path} calls Mix, which a release does not have", "use Application.get_env")
+    built = [path for path in ("_build", "rel/env.sh.eex") if context.exists(posixpath.join(folder, path)) is not False]
+    return Refused(f"{built[0]} is in the build context already") if built else None
+
+
+__all__ = ["built_start"]
