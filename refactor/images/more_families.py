@@ -1,4 +1,4 @@
-"""Families known in less detail: Java, .NET, Bun, Deno, httpd and the RPM distributions."""
+"""Families known in less detail: Java, .NET, Bun, Deno, PyPy, httpd and the RPM distributions."""
 
 from __future__ import annotations
 
@@ -264,6 +264,43 @@ def _bun(text: str, reference: Reference, tag: Tag) -> BaseImage | None:
     )
 
 
+_PYPY = {
+    "2.7": "trixie", "3.8": "bullseye", "3.9": "bullseye", "3.10": "bookworm", "3.11": "trixie",
+}  # fmt: skip
+"""The release of a tag without one: that of generate-stackbrew-library.sh when the version was last built."""
+
+
+def _pypy(text: str, reference: Reference, tag: Tag) -> BaseImage | None:
+    words = [word for word in tag.words if word != "latest"]
+    number = version_of(tag.version) if tag.version else (3,)
+    if number is None or tag.alpine is not None or any(version_of(word.lstrip("v")) is None for word in words):
+        return None
+    version = "3.11" if number == (3,) else "2.7" if number == (2,) else ".".join(map(str, number[:2]))
+    release = tag.release or _PYPY.get(version)
+    if tag.is_slim:
+        # What PyPy itself is linked with is there as well.
+        holds = contents.debian(release) | {"ca-certificates"}
+    else:
+        holds = (
+            contents.debian(release)
+            | contents.BUILDPACK
+            | contents.runtime_libraries(contents.BUILDPACK_LIBRARIES, "debian", release)
+        )
+    tools = {"pypy", "pip"} if version == "2.7" else {"pypy3", "python", "python3", "pip", "pip3"}
+    return BaseImage(
+        text,
+        "pypy",
+        version,
+        "slim" if tag.is_slim else "fat",
+        users=dict(contents.DEBIAN_USERS),
+        cmd=("pypy",) if version == "2.7" else ("pypy3",),
+        env={"PATH": f"/opt/pypy/bin:{contents.PATH}", "LANG": "C.UTF-8"},
+        preinstalled=frozenset(holds | tools),
+        sources=("https://github.com/docker-library/pypy", _HUB + "pypy"),
+        **on_apt("debian", release, tag.release is None and version in ("2.7", "3.11")),
+    )
+
+
 def _deno(text: str, reference: Reference, tag: Tag) -> BaseImage | None:
     kind = next((word for word in tag.words if word in ("debian", "ubuntu", "distroless", "bin")), "debian")
     rest = [word for word in tag.words if word not in ("latest", kind)]
@@ -414,6 +451,7 @@ _READERS: dict[str, Callable[[str, Reference, Tag], BaseImage | None]] = {
     "composer": _composer,
     "httpd": _httpd,
     "oven/bun": _bun,
+    "pypy": _pypy,
     "denoland/deno": _deno,
     "fedora": _rpm_family("fedora"),
     "centos": _rpm_family("centos"),
