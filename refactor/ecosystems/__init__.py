@@ -29,8 +29,9 @@ def ecosystems() -> tuple[Ecosystem, ...]:
         from refactor.ecosystems.python import Python
         from refactor.ecosystems.ruby import Ruby
         from refactor.ecosystems.rust import Rust
+        from refactor.ecosystems.sites import Sites
 
-        registry.known = (Node(), Python(), Go(), Rust(), Java(), Ruby(), PHP(), DotNet(), Cpp())
+        registry.known = (Node(), Python(), Go(), Rust(), Java(), Ruby(), PHP(), DotNet(), Cpp(), Sites())
     return registry.known
 
 

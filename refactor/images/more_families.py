@@ -301,6 +301,23 @@ def _pypy(text: str, reference: Reference, tag: Tag) -> BaseImage | None:
     )
 
 
+def _site(
+    family: str, sources: str, workdir: str, entrypoint: tuple[str, ...], cmd: tuple[str, ...], port: int
+) -> Callable[[str, Reference, Tag], BaseImage | None]:
+    """Images of generators of sites; on which system depends on words of the tag that are their own."""
+
+    def read(text: str, reference: Reference, tag: Tag) -> BaseImage | None:
+        if any("onbuild" in word or "nginx" in word for word in tag.words):
+            return None
+        return BaseImage(
+            text, family, tag.version, "fat", None, None, None, True, contents.DEBIAN_SHELLS[:1],
+            entrypoint=entrypoint, cmd=cmd, ports=(port,), workdir=workdir, env={"PATH": contents.PATH},
+            sources=(sources,),
+        )  # fmt: skip
+
+    return read
+
+
 def _deno(text: str, reference: Reference, tag: Tag) -> BaseImage | None:
     kind = next((word for word in tag.words if word in ("debian", "ubuntu", "distroless", "bin")), "debian")
     rest = [word for word in tag.words if word not in ("latest", kind)]
@@ -452,6 +469,26 @@ _READERS: dict[str, Callable[[str, Reference, Tag], BaseImage | None]] = {
     "httpd": _httpd,
     "oven/bun": _bun,
     "pypy": _pypy,
+    "klakegg/hugo": _site("hugo", "https://github.com/klakegg/docker-hugo", "/src", ("hugo",), (), 1313),
+    "hugomods/hugo": _site(
+        "hugo", "https://github.com/hugomods/docker", "/src", ("docker-entrypoint.sh",), ("hugo",), 1313
+    ),
+    "squidfunk/mkdocs-material": _site(
+        "mkdocs-material",
+        "https://github.com/squidfunk/mkdocs-material",
+        "/docs",
+        ("mkdocs",),
+        ("serve", "--dev-addr=0.0.0.0:8000"),
+        8000,
+    ),
+    "jekyll/jekyll": _site(
+        "jekyll",
+        "https://github.com/envygeeks/jekyll-docker",
+        "/srv/jekyll",
+        ("/usr/jekyll/bin/entrypoint",),
+        ("jekyll", "--help"),
+        4000,
+    ),
     "denoland/deno": _deno,
     "fedora": _rpm_family("fedora"),
     "centos": _rpm_family("centos"),
