@@ -120,6 +120,7 @@ def test_built_once_and_served(
         (JEKYLL, "jekyll/jekyll:4", "CMD jekyll serve", "runs by a script of jekyll/jekyll:4"),
         (JEKYLL, "ruby:3.3", "CMD jekyll serve --ssl-cert a --ssl-key b", "what --ssl-cert of"),
         ({**MKDOCS, "mkdocs.yml": "site_url: https://a.example/docs/"}, "python:3", "CMD mkdocs serve", "below /docs"),
+        ({"docs/index.rst": ""}, "python:3", "CMD sphinx-autobuild docs out", "docs/conf.py, which"),
         ({**MKDOCS, "mkdocs.yml": "INHERIT: ../a.yml"}, "python:3", "CMD mkdocs serve", "(INHERIT)"),
     ],
 )
@@ -136,6 +137,11 @@ def test_why_not(files: dict[str, str], image: str, start: str, because: str) ->
             {**HUGO, "layouts/index.html": "{{ if hugo.IsProduction }}x{{ end }}"},
             "CMD hugo server",
             "hugo.IsProduction",
+        ),
+        ({**HUGO, "hugo.toml": "[[module.imports]]\npath = 'a'\n"}, "CMD hugo server", "imports modules"),
+        (
+            {**JEKYLL, "_config.yml": "theme: just-the-docs\nurl: https://a.example\n"},
+            *("CMD jekyll serve", "takes the theme just-the-docs"),
         ),
         ({**HUGO, "config/production/hugo.toml": ""}, "CMD hugo server", "settings for one environment"),
         ({**JEKYLL, "_layouts/a.html": "{{ jekyll.environment }}"}, "CMD jekyll serve", "jekyll.environment"),

@@ -8,10 +8,7 @@ from refactor.flow.reading import Refused, StageReading, Step
 from refactor.images import why_windows
 from refactor.shell import Command
 
-_OF_FAMILY = {
-    "bun": "Bun",
-    "deno": "Deno",
-}
+_OF_FAMILY = {"deno": "Deno"}
 
 
 def _programs(table: Mapping[str, str]) -> dict[str, str]:

@@ -12,6 +12,9 @@ from refactor.flow.reading import Refused
 
 _HUGO = tuple(f"{name}.{ending}" for name in ("hugo", "config") for ending in ("toml", "yaml", "yml", "json"))
 
+_RELATIVE = frozenset({"minima"})
+"""Themes whose pages load everything by `relative_url` (jekyll/minima, _includes/head.html)."""
+
 
 def _document(context: BuildContext, path: str) -> object | Unknown:
     ending = path.rpartition(".")[2]
@@ -56,6 +59,8 @@ def hugo_settings(context: BuildContext, source: str, values: Mapping[str, str])
                 f"the theme {name} is not in the build context ({place})", "fetch submodules before the build"
             )
     answer = {"where": f"baseURL of {where}", "address": text(found.get("baseurl")) or ""}
+    if items(table(found.get("module")).get("imports")):
+        answer["unread"] = f"{where} imports modules, whose templates are not read"
     output = text(found.get("publishdir"))
     return {**answer, "output": output} if output else answer
 
@@ -81,6 +86,9 @@ def jekyll_settings(context: BuildContext, source: str, values: Mapping[str, str
     url = text(found.get("url"))
     if url:
         answer["told"] = f"absolute links become {url} (url of {where}), where the server put its own address"
+        theme = text(found.get("theme")) or text(found.get("remote_theme"))
+        if theme and theme not in _RELATIVE:
+            answer["unread"] = f"{where} takes the theme {theme}, whose templates may have absolute links"
     for key, name in (("destination", "output"), ("port", "listens")):
         value = found.get(key)
         if isinstance(value, (str, int)) and str(value):

@@ -63,6 +63,8 @@ class _Site:
         self.home = folder_of(server, options)
         self.say: list[str] = []
         self.kept = list(options.kept)
+        self.unread = ""
+        """Why not all templates were read."""
 
     @property
     def shown(self) -> str:
@@ -118,6 +120,9 @@ class _Site:
         if self.tool.title == "Sphinx":
             if len(self.options.operands) != 2:
                 return Refused(f"{self.shown} does not name its source and its output alone")
+            place = posixpath.normpath(posixpath.join(source, self.options.operands[0], "conf.py"))
+            if self.context.exists(place) is not True:
+                return Refused(f"{place}, which {self.shown} reads, is not in the build context")
             return join(self.server.root.folder, self.options.operands[1])
         if self.options.operands:
             return Refused(f"what {self.options.operands[0]} is to {self.shown} is not known")
@@ -148,6 +153,7 @@ class _Site:
         if path and not (title == "Hugo" and {"-b", "--baseURL"} & set(values)):
             return Refused(f"{self.shown} serves below {path}, not at /: {found.get('where', 'its settings')}")
         self.say += [found["told"]] if "told" in found else []
+        self.unread = found.get("unread", "")
         return found
 
     def _address_of_hugo(self, address: str) -> Refused | None:
@@ -205,7 +211,7 @@ class _Site:
             found = rule.search(text)
             if found is not None:
                 return f"{path} has {found[0]}: it may be something else in a build than when it is served"
-        return ""
+        return self.unread
 
     def _templates(self, source: str) -> Iterator[str]:
         files = self.context.files(source, without=("node_modules", ".git"))
