@@ -138,6 +138,7 @@ def test_settings_that_bun_reads_at_start_go_along() -> None:
     [
         ('["./server"]', {"bunfig.toml": 'preload = ["./a.ts"]\n'}, "bunfig.toml has Bun load other sources at start"),
         ('["bun", "--watch", "src/index.ts"]', {}, "loads sources again at every change"),
+        ('["./server"]', {"src/index.ts": SERVER + "new Worker('./src/worker.ts')\n"}, "src/index.ts starts a worker"),
         (
             '["bun", "src/index.ts"]',
             {

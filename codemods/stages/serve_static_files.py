@@ -39,6 +39,7 @@ USER = "101"
 """nginx's own user in its images (https://github.com/nginx/docker-nginx)."""
 HTML = "/usr/share/nginx/html"
 MOVED = frozenset({"EXPOSE", "LABEL", "STOPSIGNAL"})
+STARTS = frozenset({"CMD", "ENTRYPOINT"})
 
 CONFIG = """\
 # Serves the files of a build; needs no root, as what it writes is in /tmp.
@@ -72,7 +73,9 @@ http {
         listen %(port)s;
         root /usr/share/nginx/html;
         index index.html;
-%(hashed)s
+        # A redirect names no port: outside of the container it may be another one.
+        absolute_redirect off;
+%(not_found)s%(hashed)s
         location / {
             add_header Cache-Control "no-cache";
             try_files %(files)s;
@@ -80,6 +83,7 @@ http {
     }
 }
 """
+NOT_FOUND = "        error_page 404 /404.html;\n"
 HASHED = """
         # Their names have a hash of what is in them: they never change.
         location %s {
@@ -107,12 +111,13 @@ DEVELOPMENT = """
 
 
 class ServeStaticFiles(Codemod):
-    """Build a front end once and serve its files with nginx, instead of starting a development server.
+    """Build a front end or a site once and serve its files with nginx, instead of starting a development server.
 
     Why
     ---
     `vite`, `react-scripts start` and `serve` ship Node and hundreds of packages (over a gigabyte) to hand out a few
-    files, which nginx does in some ten megabytes, compressed and with headers for caches.
+    files, which nginx does in some ten megabytes, compressed and with headers for caches. `hugo server`, `jekyll serve`
+    and `mkdocs serve` build the whole site at every start as well.
 
     What it does
     ------------
@@ -124,12 +129,14 @@ class ServeStaticFiles(Codemod):
     ---------------
     Where the server does more: a proxy, middleware, pages rendered on the server, settings of the environment when it
     starts; where sources are mounted over it, which is a development setup; and where no lockfile and script say what
-    is built, or the port is not known.
+    is built, or the port is not known. Where a site is served below another address than /, or as headers and
+    redirects of its settings say.
 
     Safety
     ------
     REVIEW: a production build takes the place of the development server; script, output and port are the evidence.
-    UNSAFE where a source asks whether it runs in development, as it may then use another address of an API, say.
+    UNSAFE where a source asks whether it runs in development, as it may then use another address of an API, say, or
+    leave out what a template has for production alone.
     """
 
     phase = Phase.STAGES
@@ -161,7 +168,8 @@ class ServeStaticFiles(Codemod):
             """,
             files=VITE,
             written={
-                "nginx.conf": CONFIG % {"port": 5173, "hashed": HASHED % "/assets/", "files": "$uri $uri/ /index.html"}
+                "nginx.conf": CONFIG
+                % {"port": 5173, "not_found": "", "hashed": HASHED % "/assets/", "files": "$uri $uri/ /index.html"}
             },
         ),
         leaves(
@@ -229,7 +237,7 @@ class ServeStaticFiles(Codemod):
             site.cmd,
             f"serve {site.folder} with nginx on port {site.port}",
             self._edits(file, reading, site, path),
-            why="a development or file server ships Node and all packages to hand out a few files",
+            why=site.what,
             evidence=[*site.evidence, *([site.doubt] if site.doubt else [])],
             safety=Safety.UNSAFE if site.doubt else None,
             files=files,
@@ -240,7 +248,7 @@ class ServeStaticFiles(Codemod):
         name = stage.name or "builder"
         platform = f"--platform={stage.platform} " if stage.platform else ""
         moved = [step.node for step in reading.steps if step.keyword in MOVED]
-        last = next(step.node for step in reversed(reading.steps) if step.keyword not in {*MOVED, "CMD"})
+        last = next(step.node for step in reversed(reading.steps) if step.keyword not in {*MOVED, *STARTS})
         runner: list[Instruction | Trivia] = [
             *([] if file.comments_above(site.cmd) else [file.blank()]),
             file.new(f"FROM {image} AS {'runner' if name != 'runner' else 'server'}"),
@@ -251,7 +259,7 @@ class ServeStaticFiles(Codemod):
         if site.port >= FIRST_FREE_PORT:
             runner.append(file.new(f"USER {USER}"))
         edits: list[Edit] = [Remove(node) for node in moved]
-        edits += [Remove(step.node) for step in reading.steps if step.keyword == "CMD" and step.node is not site.cmd]
+        edits += [Remove(step.node) for step in reading.steps if step.keyword in STARTS and step.node is not site.cmd]
         if not stage.name:
             edits.append(Replace(stage.from_, [file.new(f"FROM {platform}{stage.image} AS {name}")]))
         if site.build:
@@ -263,7 +271,8 @@ def _config(site: StaticSite) -> str:
     files = "$uri $uri/ /index.html" if site.is_single_page else "$uri $uri.html $uri/ =404"
     places = f"/{site.hashed[0]}/" if len(site.hashed) == 1 else f"~ ^/(?:{'|'.join(site.hashed)})/"
     hashed = HASHED % places if site.hashed else ""
-    return CONFIG % {"port": site.port, "hashed": hashed, "files": files}
+    not_found = NOT_FOUND if site.not_found else ""
+    return CONFIG % {"port": site.port, "not_found": not_found, "hashed": hashed, "files": files}
 
 
 def _free_path(context: BuildContext, text: bytes) -> str | None:

@@ -31,8 +31,10 @@ def ecosystems() -> tuple[Ecosystem, ...]:
         from refactor.ecosystems.python import Python
         from refactor.ecosystems.ruby import Ruby
         from refactor.ecosystems.rust import Rust
+        from refactor.ecosystems.sites import Sites
 
-        registry.known = (Node(), Python(), Go(), Rust(), Java(), Ruby(), PHP(), DotNet(), Elixir(), Deno(), Cpp())
+        first = (Node(), Python(), Go(), Rust(), Java(), Ruby(), PHP(), DotNet(), Elixir(), Deno())
+        registry.known = (*first, Cpp(), Sites())
     return registry.known
 
 

@@ -97,6 +97,10 @@ class StaticSite(NamedTuple):
     evidence: tuple[str, ...] = ()
     doubt: str = ""
     """What may differ between a build and what is served today; "" where nothing was found."""
+    not_found: bool = False
+    """Addresses that name no file are answered with 404.html, where the build makes one."""
+    what: str = "a development or file server ships Node and all packages to hand out a few files"
+    """What is bad about the server today."""
 
 
 class Assets(NamedTuple):

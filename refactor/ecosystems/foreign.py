@@ -8,10 +8,6 @@ from refactor.flow.reading import Refused, StageReading, Step
 from refactor.images import why_windows
 from refactor.shell import Command
 
-_OF_FAMILY = {
-    "bun": "Bun",
-}
-
 
 def _programs(table: Mapping[str, str]) -> dict[str, str]:
     return {program: language for language, programs in table.items() for program in programs.split()}
@@ -75,9 +71,6 @@ def _read(reading: StageReading) -> Foreign | None:
     language = _started(reading)
     if language is not None and reading.start is not None:
         return _foreign(language, None, f"{reading.start.program} is started")
-    image = reading.image
-    if image is not None and image.family in _OF_FAMILY:
-        return _foreign(_OF_FAMILY[image.family], None, f"the base image {reading.stage.image}")
     return None
 
 

@@ -1,4 +1,4 @@
-"""Families known in less detail: Java, .NET, Bun, Deno, httpd and the RPM distributions."""
+"""Families known in less detail: Java, .NET, Deno, httpd and the RPM distributions."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from refactor.images.base_image import BaseImage
 from refactor.images.contents import on_alpine, on_apt, on_rpm
 from refactor.images.history import version_of
 from refactor.images.reference import Reference
+from refactor.images.runtimes import bun, pypy, site
 from refactor.images.since import has_come
 from refactor.images.tag import Tag, read_tag
 
@@ -235,35 +236,6 @@ def _httpd(text: str, reference: Reference, tag: Tag) -> BaseImage | None:
     )
 
 
-def _bun(text: str, reference: Reference, tag: Tag) -> BaseImage | None:
-    words = [word for word in tag.words if word not in ("latest", "canary", "debian")]
-    if words == ["distroless"]:
-        return BaseImage(
-            text, "bun", tag.version, "distroless", "debian", None, "glibc", True,
-            users={"nonroot": (65532, 65532)}, default_user="65532", entrypoint=("/usr/local/bin/bun",),
-            workdir="/home/nonroot", preinstalled=frozenset(("bun", "ca-certificates")),
-            sources=("https://github.com/oven-sh/bun/tree/main/dockerhub",),
-        )  # fmt: skip
-    if words:
-        return None
-    is_alpine = tag.alpine is not None
-    system = on_alpine(tag.alpine) if is_alpine else on_apt("debian", tag.release, tag.release is None)
-    return BaseImage(
-        text,
-        "bun",
-        tag.version,
-        "alpine" if is_alpine else "slim" if tag.is_slim else "fat",
-        users={"bun": (1000, 1000), **(contents.ALPINE_USERS if is_alpine else contents.DEBIAN_USERS)},
-        entrypoint=("/usr/local/bin/docker-entrypoint.sh",),
-        cmd=("/usr/local/bin/bun",),
-        workdir="/home/bun/app",
-        env={"PATH": f"{contents.PATH}:/usr/local/bun-node-fallback-bin"},
-        preinstalled=frozenset(("bun", "libgcc", "libstdc++") if is_alpine else ("bun",)),
-        sources=("https://github.com/oven-sh/bun/tree/main/dockerhub",),
-        **system,
-    )
-
-
 def _deno(text: str, reference: Reference, tag: Tag) -> BaseImage | None:
     kind = next((word for word in tag.words if word in ("debian", "ubuntu", "distroless", "bin")), "debian")
     rest = [word for word in tag.words if word not in ("latest", kind)]
@@ -413,7 +385,28 @@ _READERS: dict[str, Callable[[str, Reference, Tag], BaseImage | None]] = {
     "gradle": _gradle,
     "composer": _composer,
     "httpd": _httpd,
-    "oven/bun": _bun,
+    "oven/bun": bun,
+    "pypy": pypy,
+    "klakegg/hugo": site("hugo", "https://github.com/klakegg/docker-hugo", "/src", ("hugo",), (), 1313),
+    "hugomods/hugo": site(
+        "hugo", "https://github.com/hugomods/docker", "/src", ("docker-entrypoint.sh",), ("hugo",), 1313
+    ),
+    "squidfunk/mkdocs-material": site(
+        "mkdocs-material",
+        "https://github.com/squidfunk/mkdocs-material",
+        "/docs",
+        ("mkdocs",),
+        ("serve", "--dev-addr=0.0.0.0:8000"),
+        8000,
+    ),
+    "jekyll/jekyll": site(
+        "jekyll",
+        "https://github.com/envygeeks/jekyll-docker",
+        "/srv/jekyll",
+        ("/usr/jekyll/bin/entrypoint",),
+        ("jekyll", "--help"),
+        4000,
+    ),
     "denoland/deno": _deno,
     "fedora": _rpm_family("fedora"),
     "centos": _rpm_family("centos"),

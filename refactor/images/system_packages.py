@@ -638,6 +638,7 @@ def _is_at_least(distro: str, release: str | None, debian_release: str) -> bool:
 # Wheels of psycopg2-binary, lxml, Pillow, cryptography, pyzmq, h5py, shapely, ... bring their own copies.
 _PYTHON_NATIVE = {
     "psycopg2": "libpq-dev",
+    "psycopg2cffi": "libpq-dev",
     "psycopg-c": "libpq-dev",
     "psycopg": "libpq-dev",
     "mysqlclient": "default-libmysqlclient-dev",

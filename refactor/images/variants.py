@@ -215,8 +215,17 @@ def _bun(image: Image, tag: Tag, lead: str, variant: str) -> str | None:
     return image.parsed.with_tag(_join(lead, None if variant == "fat" else variant))
 
 
+def _pypy(image: Image, tag: Tag, lead: str, variant: str) -> str | None:
+    words = "-".join(word for word in tag.words if word != "latest")
+    if variant not in {"fat", "slim"}:
+        return None
+    first = _join(tag.version, words) if tag.version or words else None
+    return image.parsed.with_tag(_join(first, "slim" if variant == "slim" else None, tag.release))
+
+
 _NAMES = {
     "bun": _bun,
+    "pypy": _pypy,
     "node": _node,
     "python": _python,
     "golang": _golang,

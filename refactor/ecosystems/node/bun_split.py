@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 
 from refactor.context import Unknown
 from refactor.context.node_manifests import NodeLock, PackageJson
@@ -97,6 +98,12 @@ def why_not_read(case: Case, server: Server) -> Refused | None:
         return Refused(f"what Bun loads at start is not known: {found.reason}")
     if table(found).get("preload"):
         return Refused(f"{settings} has Bun load other sources at start (preload)", "import them in the program itself")
+    for path in () if server.is_interpreted else server.files:
+        if re.search(r"\bnew\s+Worker\s*\(", facts(case.context, path).text) is not None:
+            return Refused(
+                f"{path} starts a worker, whose source Bun looks for where the program runs",
+                "start the program from its source, or split by hand",
+            )
     if any(ran.program == "bun" for ran in case.start.runs) and server.is_interpreted:
         for path in server.files:
             page = next((one for one in facts(case.context, path).relative if one.endswith(".html")), None)

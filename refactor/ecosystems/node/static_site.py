@@ -10,6 +10,7 @@ from typing import NamedTuple
 from refactor.context import Unknown
 from refactor.context.tables import table, text
 from refactor.ecosystems.answers import StaticSite
+from refactor.ecosystems.files_served import why_more_than_files
 from refactor.ecosystems.node.builds import (
     NEXT_CONFIGS,
     Built,
@@ -81,7 +82,6 @@ _PROXIES = ("src/setupProxy.js", "src/setupProxy.ts", "proxy.conf.json", "src/pr
 """Files in which Create React App and Angular say what they pass on to an API."""
 _ENVIRONMENT = r"\b(?:REACT_APP|VITE|VUE_APP|PUBLIC|NG_APP)_\w+"
 _ASKS = r"\bNODE_ENV\b|\bimport\.meta\.env\.(?:DEV|PROD|MODE)\b"
-_CARRIED = frozenset({"FROM", "RUN", "COPY", "ADD", "ENV", "ARG", "WORKDIR", "USER", "EXPOSE", "LABEL", "CMD", "SHELL"})
 
 
 def static_site(reading: StageReading) -> StaticSite | Refused | None:
@@ -117,21 +117,14 @@ class _Site:
         return self.start.layout
 
     def why_not(self, before: list[Ran]) -> Refused | None:
-        shown, deployment = self.ran.shown, self.context.deployment
+        shown = self.ran.shown
         if self.reading.last("ENTRYPOINT") is not None:
             return Refused(f"{shown} serves files only, but an ENTRYPOINT does something before it")
-        if deployment.has_own_command:
-            where = deployment.named_by("command") or ", ".join(deployment.sources)
-            return Refused(f"{where} starts the container with a command of its own")
         if self.unit is None:
             return Refused(f"{shown} starts a front end whose package.json is not known")
-        for step in self.reading.steps:
-            if step.keyword not in _CARRIED:
-                return Refused(f"{shown} serves files only, but what becomes of {step.keyword} without it is not known")
-        inside = [mount for mount in deployment.mounts if join(mount, ".") == self.unit.folder]
-        if inside:
-            where = deployment.named_by("mounts")
-            return Refused(f"{where} mounts the sources over {inside[0]}, which is a setup for development")
+        more = why_more_than_files(self.reading, shown, self.unit.folder)
+        if more is not None:
+            return more
         return self._why_behind(self.unit) or self._why_environment(self.unit)
 
     def _why_behind(self, unit: Unit) -> Refused | None:

@@ -30,7 +30,7 @@ class Python(Ecosystem):
         return effect(call)
 
     def recognises(self, reading: StageReading) -> bool:
-        if reading.image is not None and reading.image.family == "python":
+        if reading.image is not None and reading.image.family in {"python", "pypy"}:
             return True
         return not reading.managers.isdisjoint(_MANAGERS)
 

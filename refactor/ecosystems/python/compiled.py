@@ -37,6 +37,8 @@ def judge(installs: Iterable[ReadInstall], image: BaseImage) -> Verdict:
     """
     found = re.match(r"3\.\d+", image.version)
     python = found[0] if found else ""
+    if image.family == "pypy":
+        python = f"pp{python}"
     libc = image.libc or ""
     states: dict[str, tuple[State, str]] = {}
     for install in installs:
@@ -46,7 +48,8 @@ def judge(installs: Iterable[ReadInstall], image: BaseImage) -> Verdict:
         if not install.locked:
             for shown, name, state in _of_requirements(install.requirements, python, libc):
                 states.setdefault(name, (state, shown))
-    where = f"CPython {python} and {libc}" if python else "this Python"
+    name = "PyPy" if image.family == "pypy" else "CPython"
+    where = f"{name} {python.removeprefix('pp')} and {libc}" if python else "this Python"
     built = [
         Building(name, f"{shown} has no wheel for {where} ({'lockfile' if ' lists ' in shown else table().date})")
         for name, (state, shown) in states.items()

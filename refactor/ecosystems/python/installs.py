@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from refactor.context import Unknown
+from refactor.ecosystems.python.markers import is_for_another
 from refactor.ecosystems.python.stage import Act, PythonStage
 from refactor.flow.reading import Refused, join
 from refactor.shell import PackageCall
@@ -52,7 +53,11 @@ def read_installs(stage: PythonStage) -> tuple[ReadInstall | tuple[Act, Refused]
 def _read_all(stage: PythonStage) -> Iterator[ReadInstall | tuple[Act, Refused]]:
     for act in stage.installs:
         answer = _read(stage, act)
-        yield (act, answer) if isinstance(answer, Refused) else answer
+        if isinstance(answer, Refused):
+            yield act, answer
+            continue
+        own = tuple(need for need in answer.requirements if not is_for_another(need.marker, stage.reading.image))
+        yield answer._replace(requirements=own) if len(own) < len(answer.requirements) else answer
 
 
 def _read(stage: PythonStage, act: Act) -> ReadInstall | Refused:

@@ -21,7 +21,7 @@ def _words(text: str) -> frozenset[str]:
 
 SOURCE_ONLY = _words(
     """
-    psycopg2 psycopg-c mysqlclient mysql-python mariadb uwsgi mod-wsgi pycairo pygobject python-ldap
+    psycopg2 psycopg2cffi psycopg-c mysqlclient mysql-python mariadb uwsgi mod-wsgi pycairo pygobject python-ldap
     pygraphviz pylibmc
     gdal gssapi kerberos pykerberos pyaudio bjoern pyicu fuse-python pycups systemd-python dbus-python leveldb
     rocksdb

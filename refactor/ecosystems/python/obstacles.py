@@ -25,9 +25,10 @@ _FORBIDDEN_VARIABLES = frozenset(
      "UV_PROJECT_ENVIRONMENT", "PIP_ROOT", "PIP_PYTHON", "CONDA_PREFIX"}
 )  # fmt: skip
 _OUTSIDE = re.compile(
-    r"/usr/local/lib/python3[\w.]*|/usr/local/bin/(?:python|pip|gunicorn|uvicorn|uwsgi|celery|flask|django-admin|alembic|"
+    r"/opt/pypy/(?:bin|lib|site-packages)(?:/[\w.-]+)*|/usr/local/lib/python3[\w.]*|/usr/local/bin/(?:python|pip|gunicorn|uvicorn|uwsgi|celery|flask|django-admin|alembic|"
     r"hypercorn|daphne|supervisord|streamlit|jupyter|scrapy)[\w.]*"
 )
+_PLACES = (b"/usr/local/", b"/opt/pypy/")
 
 
 def why_not_moved(
@@ -154,7 +155,7 @@ class _Obstacles:
             if name.startswith(("Dockerfile", "Makefile", "LICENSE", "README", ".git")):
                 continue
             data = context.read_bytes(path)
-            if isinstance(data, Unknown) or b"\0" in data[:1024] or b"/usr/local/" not in data:
+            if isinstance(data, Unknown) or b"\0" in data[:1024] or not any(one in data for one in _PLACES):
                 continue
             match = _OUTSIDE.search(data.decode("utf-8", "replace"))
             if match is not None and not _is_copied_there(reading, match[0]):

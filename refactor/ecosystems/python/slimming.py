@@ -20,7 +20,7 @@ _COMPILERS = frozenset({"gcc", "g++", "cc", "make", "cmake", "cython", "autoconf
 def slim(reading: StageReading) -> Slim | Refused | None:
     """The packages that the slim image lacks and the program needs; None where the stage is not Python's."""
     image = reading.image
-    if image is None or image.family != "python":
+    if image is None or image.family not in {"python", "pypy"}:
         return None
     reference = image.with_variant("slim")
     target = lookup(reference) if reference is not None else None

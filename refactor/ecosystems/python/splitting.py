@@ -10,7 +10,7 @@ from refactor.context import Unknown
 from refactor.context.literals import NOT_SOURCES
 from refactor.ecosystems import system
 from refactor.ecosystems.answers import Rewrite, SplitPlan
-from refactor.ecosystems.python import needs
+from refactor.ecosystems.python import needs, pypy
 from refactor.ecosystems.python.compiled import judge
 from refactor.ecosystems.python.copying import CopyPlacing
 from refactor.ecosystems.python.environments import HOME, Environment, find_environment
@@ -47,7 +47,7 @@ def split(reading: StageReading, runner: str | None) -> SplitPlan | Refused | No
     why = reading.context.why_unknown
     if why is not None:
         return Refused(f"the build context is not known: {why}", "name it with --context") if stage.installs else None
-    if image is None or image.family != "python":
+    if image is None or image.family not in {"python", "pypy"}:
         return _other_image(stage)
     builds = system.build_only(reading)
     if not stage.installs:
@@ -61,8 +61,9 @@ def split(reading: StageReading, runner: str | None) -> SplitPlan | Refused | No
     read = read_installs(stage)
     refused = next((answer for answer in read if not isinstance(answer, ReadInstall)), None)
     known = tuple(answer for answer in read if isinstance(answer, ReadInstall))
-    building = (*needs.built_from_source(known), *judge(known, image).built)
-    reasons = _reasons(stage, builds, building, image)
+    verdict = judge(known, image)
+    building = (*needs.built_from_source(known), *verdict.built)
+    reasons = _reasons(stage, builds, building, verdict.unknown, image)
     git = None if image.variant == "fat" else _git(reading, known, building)
     if isinstance(git, str):
         reasons.append(git)
@@ -102,7 +103,11 @@ def _other_image(stage: PythonStage) -> Refused | None:
 
 
 def _reasons(
-    stage: PythonStage, builds: Sequence[str], building: Sequence[needs.Building], image: BaseImage
+    stage: PythonStage,
+    builds: Sequence[str],
+    building: Sequence[needs.Building],
+    unknown: Sequence[str],
+    image: BaseImage,
 ) -> list[str]:
     reasons = []
     if builds:
@@ -112,6 +117,8 @@ def _reasons(
         reasons.append(f"{', '.join(tools)} {'is' if len(tools) == 1 else 'are'} there only to install")
     if building and image.variant == "fat":
         reasons.append("; ".join(one.why for one in building))
+    if image.family == "pypy" and image.variant == "fat" and unknown:
+        reasons.append(f"{', '.join(unknown)} may have no wheel for PyPy, and is compiled then")
     return reasons
 
 
@@ -166,6 +173,7 @@ class _Plan:
 
     def made(self, runner: str | None, reasons: Sequence[str]) -> SplitPlan | Refused:
         obstacle = why_not_moved(self.stage, self.installs, self.image, self.building, self.builds)
+        obstacle = obstacle or pypy.why_not_known(self.installs, self.image)
         if obstacle is not None:
             return obstacle
         direct = started_directly(self.stage, self.installs)

@@ -2,8 +2,9 @@
 
 A line is a name, the newest version that was seen, ranges of versions that have a wheel, and after ``>`` the compiled
 distributions among what it needs. ``312:0.29.0``: for CPython 3.12 and glibc since 0.29.0; ``312m``: for musl;
-``a37``: for any CPython since 3.7 (abi3); ``p``: for any Python 3; ``any``: on any system. A range that ends before the
-newest version has its end behind a dash. A line without a range is pure Python: all wheels are for any system.
+``a37``: for any CPython since 3.7 (abi3); ``pp39``: for PyPy 3.9; ``p``: for any Python 3; ``any``: on any system. A
+range that ends before the newest version has its end behind a dash. A line without a range is pure Python: all wheels
+are for any system.
 """
 
 from __future__ import annotations
@@ -120,13 +121,16 @@ def state_of(name: str, specifier: str, python: str, libc: str = "glibc") -> Sta
     if name in FALLS_BACK:
         spans.append(FALLS_BACK[name])
     exact = re.fullmatch(r"\s*===?\s*([^*,\s]+)\s*", specifier)
+    if python.startswith("pp") and not spans:
+        # The table has no wheels for PyPy alone.
+        return "unknown"
     if exact is not None:
         version = release_key(exact[1])
         if any(release_key(start) <= version and (not end or version <= release_key(end)) for start, end in spans):
             return "wheel"
         # Older than the first for this CPython; what is older than all that was seen is not known.
         oldest = min(release_key(start) for start, _ in row.ranges.values())
-        is_older = all(version < release_key(start) for start, _ in spans)
+        is_older = all(version < release_key(start) for start, _ in spans) and not python.startswith("pp")
         return "built" if is_older and oldest <= version <= release_key(row.newest) else "unknown"
     below = [release_key(bound) for bound in re.findall(r"(?:<=?|~=|==)\s*([\d.]+)", specifier)]
     if any(not below or all(release_key(start) <= bound for bound in below) for start, _ in spans):
@@ -139,7 +143,8 @@ def _spans(row: Row, python: str, libc: str) -> list[tuple[str, str]]:
 
 
 def key_fits(key: str, python: str, libc: str) -> bool:
-    """Whether a key of the table fits a CPython (``3.12``, "" for one that is not known) and a C library."""
+    """Whether a key of the table fits a C library and a CPython (``3.12``, "" for one that is not known) or a PyPy
+    (``pp3.11``)."""
     major, _, minor = python.partition(".")
     bare = key.removesuffix("m")
     if key == "any":
@@ -168,6 +173,8 @@ def read_name(file: str) -> tuple[str, str, set[str]]:
             keys |= {f"p{libc}"} if "py3" in python else {f"{one}{libc}" for one in re.findall(r"cp(3\d+)", python)}
         elif fits:
             keys |= {f"{number}{libc}" for number in re.findall(r"cp(3\d+)m?(?![\dt])", abi)}
+            # As pp39-pypy39_pp73: no wheel for CPython fits, be it abi3.
+            keys |= {f"{number}{libc}" for number in re.findall(r"pp3\d+", python) if abi.startswith("pypy")}
     if platform == "any" and "py3" in python:
         keys.add("any")
     return normalise(parts[0]), parts[1], keys
