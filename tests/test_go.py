@@ -81,7 +81,7 @@ RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o server .
 
 FROM gcr.io/distroless/static-debian12:nonroot AS runner
 WORKDIR /app
-COPY --from=builder /app/server ./
+COPY --from=builder /app/server ./server
 EXPOSE 8080
 USER 65532:65532
 CMD ["./server"]
@@ -208,16 +208,16 @@ def test_build_variables_stay_in_the_builder() -> None:
 @pytest.mark.parametrize(
     ("build", "start", "copied"),
     [
-        ("go build", '["./shop"]', "/app/shop ./"),
-        ("go build .", '["/app/shop"]', "/app/shop ./"),
-        ("go build main.go", '["./main"]', "/app/main ./"),
-        ("go build -o bin/ ./...", '["./bin/shop"]', "/app/bin/shop ./bin/"),
-        ("go build -o /bin/x", '["x"]', "/bin/x /bin/"),
-        ("go install", '["shop"]', "/go/bin/shop /usr/local/bin/"),
-        ("go install .", '["/go/bin/shop"]', "/go/bin/shop /go/bin/"),
-        ("go build -o a && mv a /usr/bin/b", '["b"]', "/usr/bin/b /usr/bin/"),
-        ("go build -o=/out/shop", '["/out/shop", "-v"]', "/out/shop /out/"),
-        ("go build -o .", '["./shop"]', "/app/shop ./"),
+        ("go build", '["./shop"]', "/app/shop ./shop"),
+        ("go build .", '["/app/shop"]', "/app/shop ./shop"),
+        ("go build main.go", '["./main"]', "/app/main ./main"),
+        ("go build -o bin/ ./...", '["./bin/shop"]', "/app/bin/shop ./bin/shop"),
+        ("go build -o /bin/x", '["x"]', "/bin/x /bin/x"),
+        ("go install", '["shop"]', "/go/bin/shop /usr/local/bin/shop"),
+        ("go install .", '["/go/bin/shop"]', "/go/bin/shop /go/bin/shop"),
+        ("go build -o a && mv a /usr/bin/b", '["b"]', "/usr/bin/b /usr/bin/b"),
+        ("go build -o=/out/shop", '["/out/shop", "-v"]', "/out/shop /out/shop"),
+        ("go build -o .", '["./shop"]', "/app/shop ./shop"),
     ],
 )
 def test_output(build: str, start: str, copied: str) -> None:
@@ -245,7 +245,7 @@ def test_only_the_started_program_of_several() -> None:
 def test_go_build_of_many_packages_builds_nothing() -> None:
     files = {"go.mod": MOD, "a/main.go": main(), "b/main.go": main()}
     text = NAIVE.replace("go build -o server .", "go build ./...").replace("./server", "./a")
-    assert "is not built by a go build" in refusal(text, files)
+    assert "is no Go program that this stage is known to build" in refusal(text, files)
 
 
 def test_gopath_project() -> None:
@@ -273,7 +273,7 @@ def test_single_file_copied_to_the_working_directory() -> None:
 def test_go_run_becomes_a_build() -> None:
     text = 'FROM golang:1.22\nWORKDIR /app\nCOPY . .\nCMD ["go", "run", "-tags", "x", ".", "-p", "8080"]\n'
     builder, final = split(text, SERVER)
-    assert 'RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -tags=x -o /usr/local/bin/shop .' in builder
+    assert 'RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -tags x -o /usr/local/bin/shop .' in builder
     assert 'CMD ["/usr/local/bin/shop", "-p", "8080"]' in final
     assert f"FROM {STATIC}" in final
 
@@ -378,8 +378,8 @@ def test_scratch_gets_certificates_and_zones() -> None:
     assert final.startswith("FROM scratch AS runner")
     assert "/etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/" in final
     assert "COPY --from=builder /usr/share/zoneinfo /usr/share/zoneinfo" in final
-    assert "--chown=65532:65532 /writable /tmp" in final
-    assert "USER 65532:65532" in final
+    assert "--chown=10001:10001 /writable /tmp" in final
+    assert "USER 10001:10001" in final
 
 
 def test_scratch_from_alpine_takes_the_zones_of_go() -> None:
@@ -441,7 +441,7 @@ def test_entrypoint_script() -> None:
     [
         ('["air"]', "compiles the sources again"),
         ('["dlv", "exec", "./server"]', "debugger"),
-        ('["./other"]', "is not built by"),
+        ('["./other"]', "is no Go program that this stage is known to build"),
         ('["sh", "-c", "go run ."]', "needs the toolchain"),
     ],
 )

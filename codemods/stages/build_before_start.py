@@ -64,7 +64,7 @@ class BuildBeforeStart(Codemod):
 
     phase = Phase.STAGES
     safety = Safety.REVIEW
-    may_change = frozenset({Aspect.COMMANDS, Aspect.LAYERS, Aspect.CMD})
+    may_change = frozenset({Aspect.COMMANDS, Aspect.LAYERS, Aspect.CMD, Aspect.ENTRYPOINT})
     examples = (
         rewrites(
             "nest start",

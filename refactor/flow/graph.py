@@ -397,6 +397,8 @@ def _made_by(act: Act, path: str) -> Iterator[tuple[str, str]]:
                 inside = posixpath.join(copied.source, path[len(copied.target.rstrip("/")) + 1 :])
                 if _is_there(step.reading.context, inside):
                     yield "context", inside
+        if any("://" in source for source in step.step.node.sources):
+            yield from (("copy", made) for made in _known(act.effect.writes) if is_within(made, path))
         return
     if act.call is None and step.step.keyword == "WORKDIR":
         return

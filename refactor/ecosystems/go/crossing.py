@@ -8,7 +8,7 @@ from refactor.ecosystems import registry
 from refactor.ecosystems.answers import Crossing
 from refactor.ecosystems.go.cgo import linking, why_no_cgo
 from refactor.ecosystems.go.commands import Binary, GoCall, go_calls
-from refactor.ecosystems.go.packages import program_sources
+from refactor.ecosystems.go.packages import made_by, program_sources
 from refactor.flow.reading import Refused, StageReading
 
 
@@ -23,7 +23,7 @@ def crossing(reading: StageReading) -> Crossing | Refused | None:
     paths: dict[str, None] = {}
     for go in builds:
         refused = _why_not(go)
-        made = refused or go.made()
+        made = refused or made_by(go)
         if isinstance(made, Refused):
             return made
         for binary in made:

@@ -34,7 +34,9 @@ def installs(reading: StageReading) -> Iterator[Install | tuple[Step, Refused]]:
         if isinstance(read, Refused):
             yield go.call.step, read
         elif read:
-            following = [one.call.command for one in calls if one.call.step is go.call.step and one.verb == "mod verify"]
+            following = [
+                one.call.command for one in calls if one.call.step is go.call.step and one.verb == "mod verify"
+            ]
             commands = (go.call.command, *following[:1]) if is_download else ()
             evidence = (f"go mod download reads {', '.join(read)} and no source",)
             new = "" if is_download else "go mod download"

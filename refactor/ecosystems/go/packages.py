@@ -17,6 +17,35 @@ Main = tuple[str, str, tuple[str, ...]]
 """A main package: name of the program, context folder, files where they are named."""
 
 
+def made_by(go: GoCall) -> tuple[Binary, ...] | Refused:
+    """The programs that a build or an install of the project's own packages makes."""
+    module = go.module()
+    packages = module if isinstance(module, Refused) else main_packages(go, module)
+    if isinstance(packages, Refused):
+        return packages
+    assert go.folder is not None
+    output = go.flag("-o")
+    place = join(go.folder, go.programs_folder if go.verb == "install" else output or ".")
+    if "$" in place or "`" in place:
+        verb = "installs" if go.verb == "install" else "builds to"
+        return Refused(f"where line {go.line} {verb} ({place}) depends on a variable", "write the path")
+    if output == "/dev/null":
+        return ()
+    if go.verb == "install":
+        is_folder = True
+    elif output is None:
+        if len(packages) != 1 or any(operand.endswith("...") for operand in go.operands):
+            return ()
+        is_folder = True
+    else:
+        is_folder = output.endswith("/") or go.is_folder(place)
+    if is_folder:
+        return tuple(Binary(join(place, name), folder, files) for name, folder, files in packages)
+    if len(packages) > 1:
+        return Refused(f"line {go.line} builds {len(packages)} programs into one file", "end -o with a slash")
+    return tuple(Binary(place, folder, files) for _, folder, files in packages)
+
+
 def main_packages(go: GoCall, module: Module) -> tuple[Main, ...] | Refused:
     """The main packages that the operands of a command name."""
     if any(operand.endswith(".go") for operand in go.operands):
@@ -217,4 +246,4 @@ def _is_own(path: str, module: Module) -> bool:
     return not any((path + "/").startswith(need.module + "/") for need in manifest.requires)
 
 
-__all__ = ["built_sources", "folder_of_import", "main_packages", "program_sources"]
+__all__ = ["built_sources", "folder_of_import", "made_by", "main_packages", "program_sources"]

@@ -19,7 +19,12 @@ _BUILDERS = frozenset({"make", "mage", "task", "just", "bazel", "goreleaser", "s
 def built_start(reading: StageReading) -> BuiltStart | Refused | None:
     """`go run` as CMD or ENTRYPOINT: build it once, and start the program. See :meth:`Ecosystem.built_start`."""
     start = reading.start
-    if start is None or start.argv[:2] != ("go", "run") or not reading.steps or reading.context.deployment.has_own_command:
+    if (
+        start is None
+        or start.argv[:2] != ("go", "run")
+        or not reading.steps
+        or reading.context.deployment.has_own_command
+    ):
         return None
     first, where = start.nodes[0], f"{start.nodes[0].keyword} on line {reading.file.line_of(start.nodes[0])}"
     own = start.argv if first.json is None else tuple(first.json)

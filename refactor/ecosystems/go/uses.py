@@ -66,7 +66,7 @@ _PROJECT_TEXT = re.compile(r"^[^/]+\.md$")
 _SELF_EXEC = frozenset(
     {"exec.Command", "exec.CommandContext", "exec.LookPath", "syscall.Exec", "os.StartProcess", "syscall.ForkExec"}
 )
-_TEMPORARY = re.compile(
+MAKES_TEMPORARY = re.compile(
     r"\b(?:os\.(?:TempDir|CreateTemp|MkdirTemp)|ioutil\.Temp(?:File|Dir)|\w+\.(?:ParseMultipartForm|FormFile|MultipartForm|MultipartReader))\b"
 )
 
@@ -82,8 +82,6 @@ class Uses(NamedTuple):
     """It starts a program whose name only the running program knows."""
     zones: str | None
     """Where it asks for a time zone."""
-    temporary: str | None
-    """Where it makes temporary files."""
     by_source: str | None
     """Where it looks for files beside its own source (``runtime.Caller``)."""
 
@@ -109,7 +107,7 @@ class _Finder:
     def find(self) -> Uses:
         embedded = self._embedded()
         open_read: str | None = None
-        zones = temporary = by_source = None
+        zones = by_source = None
         for path, source in self.sources.items():
             spans = []
             for call, index in self._reads(source):
@@ -132,9 +130,6 @@ class _Finder:
             self._started(path, source)
             if zones is None and "LoadLocation" in source.code:
                 zones = f"{path}:{source.line(source.code.find('LoadLocation'))}"
-            tmp = _TEMPORARY.search(source.code)
-            if temporary is None and tmp is not None:
-                temporary = f"{path}:{source.line(tmp.start())}"
             if (
                 by_source is None
                 and "runtime.Caller(" in source.code
@@ -162,7 +157,7 @@ class _Finder:
                 self._keep_data(re.compile(pattern), f"{module} {what} at its own")
         for made, why in self.made.items() if wide is not None else ():
             self.found.setdefault(made, why)
-        return Uses(tops(self.found), self.programs, self.open_program, zones, temporary, by_source)
+        return Uses(tops(self.found), self.programs, self.open_program, zones, by_source)
 
     # Reads
 
@@ -302,13 +297,14 @@ def _made(started: Program) -> Iterator[tuple[str, str]]:
     above = {reading.final_workdir, *(copied.target for copied in reading.copies)}
     for act in flow.acts(reading):
         package = act.call.package if act.call is not None else None
-        is_place = act.call is None or (package is not None and package.manager in SYSTEM_MANAGERS)
-        if is_place or act.effect.by == "Go" or act.effect.reads == act.effect.writes:
+        is_from = act.call is None and act.step.step.node.flag("from") is not None
+        is_place = (act.call is None and not is_from) or (package is not None and package.manager in SYSTEM_MANAGERS)
+        if is_place or act.effect.by == "Go" or (act.effect.reads == act.effect.writes and not is_from):
             continue
         for path in act.effect.writes:
-            if isinstance(path, str) and path not in SYSTEM and not any(is_within(one, path) for one in above):
-                if flow.makers(reading, path):
-                    yield path, f"line {act.step.line} makes it"
+            is_apart = isinstance(path, str) and path not in SYSTEM and not any(is_within(one, path) for one in above)
+            if isinstance(path, str) and is_apart and flow.makers(reading, path):
+                yield path, f"line {act.step.line} makes it"
 
 
 def _binaries(started: Program) -> Iterator[str]:
@@ -344,4 +340,4 @@ def tops(found: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-__all__ = ["Uses", "tops", "uses"]
+__all__ = ["MAKES_TEMPORARY", "Uses", "uses"]

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from refactor.ecosystems.answers import Written
 from refactor.ecosystems.go.needs import sources_of, texts_of
 from refactor.ecosystems.go.source import Call, GoSource
+from refactor.ecosystems.go.uses import MAKES_TEMPORARY
 from refactor.ecosystems.go.values import Evaluator
 from refactor.ecosystems.program import Program
 from refactor.flow.closure import named
@@ -42,13 +43,19 @@ def writes(program: Program, files: Sequence[str]) -> Written | Refused:
     folders = _folders(reading, Evaluator(texts_of(reading, sources)))
     if isinstance(folders, Refused):
         return folders
+    if reading.image is not None and reading.image.family == "scratch":
+        # It has no /tmp.
+        asks = (f"{path} makes temporary files" for path, one in sources.items() if MAKES_TEMPORARY.search(one.code))
+        folders.update({"/tmp": why for why in list(asks)[:1]})
     ports = tuple({int(port) for one in sources.values() for port in _LISTENS.findall(one.text)})
     if not folders:
         return Written((), (f"nothing in {named(files)} opens a file to write it",), ports=ports)
     # The working directory is given to the user without what lies in it: folders there are named one by one.
     wide = [path for path in folders if path != reading.final_workdir]
     tops = {
-        path: why for path, why in folders.items() if not any(path != other and is_within(path, other) for other in wide)
+        path: why
+        for path, why in folders.items()
+        if not any(path != other and is_within(path, other) for other in wide)
     }
     rest = f"nothing else in {named(files)} opens a file to write it"
     return Written(tuple(tops), (*tops.values(), rest), ports=ports)
