@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Collection, Iterator
 
-from refactor.ecosystems.kept import has_zones
+from refactor.ecosystems.kept import has_package
 from refactor.ecosystems.program import Needs, Runner, Sliced
 from refactor.ecosystems.split import Role, builder_name
 from refactor.flow.reading import Refused, StageReading
@@ -48,7 +48,7 @@ def system_files(reading: StageReading, needs: Needs, runner: Runner) -> Iterato
         yield f"COPY --from={builder} {_CERTIFICATES} /etc/ssl/certs/", needs.packages["ca-certificates"]
     if "tzdata" not in needs.packages or "tzdata" in has:
         return
-    if has_zones(reading):
+    if has_package(reading, "tzdata"):
         yield f"COPY --from={builder} /usr/share/zoneinfo /usr/share/zoneinfo", needs.packages["tzdata"]
     elif reading.image is not None and reading.image.family == "golang":
         # golang:alpine and golang on trixie have no tzdata; Go brings the zones in one file of its own.

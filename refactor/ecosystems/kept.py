@@ -71,9 +71,8 @@ def kept(
                 continue
             if (is_fetched and posixpath.basename(path) not in called) or re.match(language.tool_folders, path):
                 continue
-            if path in _WIDE or (
-                (is_bare or (wanted.is_static and _CERTIFICATES in path)) and re.match(_OF_SYSTEM, path)
-            ):
+            is_certificate = wanted.is_static and _CERTIFICATES in path
+            if path in _WIDE or ((is_bare or is_certificate) and re.match(_OF_SYSTEM, path)):
                 continue
             # Of folders that are made among the sources, only a shell's runner can make those anew.
             is_own = is_set_up and name == "mkdir"
@@ -81,6 +80,11 @@ def kept(
             if (not inside or is_late) and flow.makers(reading, path):
                 found[path] = f"line {act.step.line} makes it"
     return found
+
+
+def is_of_system(path: str) -> bool:
+    """A folder of the whole system, or what an image has of its own: nobody asks for it by leaving open what is read."""
+    return path in _WIDE or re.match(f"{_SCRATCH}|{_OF_SYSTEM}", path) is not None
 
 
 def _is_tool(language: Sliced, reading: StageReading, writes: Sequence[Path]) -> bool:
@@ -93,15 +97,14 @@ def _leads_nowhere(reading: StageReading, act: Act) -> bool:
     """A link to a time zone in an image that has none."""
     if not any(source.startswith("/usr/share/zoneinfo") for source, _ in act.effect.carries):
         return False
-    return not has_zones(reading)
+    return not has_package(reading, "tzdata")
 
 
-def has_zones(reading: StageReading) -> bool:
-    """The stage has the time zones of the system."""
-    image = reading.image
-    if image is not None and "tzdata" in image.preinstalled:
+def has_package(reading: StageReading, name: str) -> bool:
+    """The stage has a system package: by its base image, or a RUN installs it."""
+    if reading.image is not None and name in reading.image.preinstalled:
         return True
-    return any(word.literal == "tzdata" for _, call in reading.calls for word in call.packages)
+    return any(word.literal == name for _, call in reading.calls for word in call.packages)
 
 
 def fetched(
@@ -125,4 +128,4 @@ def fetched(
         yield from ((place, found[place]) for place in (named or list(found))[:1])
 
 
-__all__ = ["fetched", "has_zones", "kept", "trees"]
+__all__ = ["fetched", "has_package", "is_of_system", "kept", "trees"]

@@ -259,8 +259,9 @@ class _Slicer:
                      for root in health_roots(reading))  # fmt: skip
         if health is not None and health.argument.upper() != "NONE" and not is_own:
             yield f"HEALTHCHECK on line {reading.file.line_of(health)} calls programs"
-        # A static program has no use for settings of the system, and folders and files are copied.
-        for step in reading.runs if not wanted.is_static else ():
+        # A static program has no use for settings of the system; folders and files are copied.
+        is_bare = wanted.is_static or self.wish in {"distroless", "scratch"}
+        for step in reading.runs if not is_bare else ():
             line = reading.file.line_of(step.node)
             is_mixed = system.system_role(step) is None and self._repeated(step)
             if step.node not in packages.roles and (is_mixed or self._set_up(step) == Role.BOTH):
@@ -273,8 +274,9 @@ class _Slicer:
         roles = self._roles(packages, wanted.variables)
         if isinstance(roles, Refused):
             return roles
-        late = [path for act in self.flow.acts(reading)
-                if roles.get(act.step.step.node) == Role.RUNNER and act.step.step.keyword in {"COPY", "ADD"}
+        roles.update(dict.fromkeys(self._brought_directly(wanted.paths), Role.BOTH))
+        late = [path for act in self.flow.acts(reading) if act.step.step.keyword in {"COPY", "ADD"}
+                and Role.RUNNER in roles.get(act.step.step.node, Role.BUILDER)
                 for path in act.effect.writes if isinstance(path, str)]  # fmt: skip
         paths = [path for path in wanted.paths if not any(is_within(path, target) for target in late)]
         lost = next((path for path in paths if not self.flow.makers(reading, path)), None)
@@ -330,6 +332,14 @@ class _Slicer:
         new = [path for path in owned.paths if not any(is_within(path, one) for one in paths)]
         head = [from_builder(reading, "/writable", path, owned.owner) for path in sorted(new)]
         return head, [*files, *artefacts(reading, paths, self.programs, owned)]
+
+    def _brought_directly(self, paths: Collection[str]) -> Iterator[Instruction]:
+        """COPYs of what another stage made, which the runner copies from there as well."""
+        for path in paths:
+            maker = next(iter(self.flow.makers(self.reading, path)), None)
+            act = maker.act if maker is not None and maker.kind == "copy" and maker.path == path else None
+            if act is not None and act.step.reading is self.reading and len(act.effect.writes) == 1:
+                yield act.step.step.node
 
     def _narrowed(self, roles: dict[Instruction, Role], runner: Runner) -> dict[Instruction, Role]:
         """The roles without what one of both stages does in vain."""

@@ -96,10 +96,16 @@ class Go(Language):
 
     def why_not_split(self, reading: StageReading, program: Program) -> Refused | None:
         image = reading.image
-        if image is None or image.family in _BASES:
+        if image is not None and image.family not in _BASES:
+            return Refused(f"the base image {reading.stage.image} is no Go image: what else it brings is not known",
+                           "build in a stage of its own, from golang:<version>")  # fmt: skip
+        other = next((act for act in program.flow.acts(reading) if act.effect.by not in {"", self.name}), None)
+        if other is None:
             return None
-        return Refused(f"the base image {reading.stage.image} is no Go image: what else it brings is not known",
-                       "build in a stage of its own, from golang:<version>")  # fmt: skip
+        because = f"line {other.step.line} runs `{other.text[:60]}`, and what that builds is not known"
+        is_of_go = other.call is not None and other.call.name in {"make", "gmake"}
+        hint = "call go build itself in the Dockerfile" if is_of_go else "build that in a stage of its own"
+        return Refused(because, hint)
 
     def sources_of(self, program: Program) -> tuple[str, ...] | Refused:
         from refactor.ecosystems.go.needs import sources_of

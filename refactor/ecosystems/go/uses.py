@@ -10,6 +10,7 @@ from typing import NamedTuple
 from refactor.context import Unknown
 from refactor.ecosystems.go.source import Call, GoSource
 from refactor.ecosystems.go.values import Evaluator
+from refactor.ecosystems.kept import is_of_system
 from refactor.ecosystems.program import Program
 from refactor.flow.effects import SYSTEM
 from refactor.flow.reading import is_within, join
@@ -156,8 +157,9 @@ class _Finder:
             if (needed is not None and imported) or (imported and not self.requires):
                 self._keep_data(re.compile(pattern), f"{module} {what} at its own")
         for made, why in self.made.items() if wide is not None else ():
-            self.found.setdefault(made, why)
-        return Uses(tops(self.found), self.programs, self.open_program, zones, by_source)
+            if not is_of_system(made):
+                self.found.setdefault(made, why)
+        return Uses(self.found, self.programs, self.open_program, zones, by_source)
 
     # Reads
 
@@ -299,7 +301,8 @@ def _made(started: Program) -> Iterator[tuple[str, str]]:
         package = act.call.package if act.call is not None else None
         is_from = act.call is None and act.step.step.node.flag("from") is not None
         is_place = (act.call is None and not is_from) or (package is not None and package.manager in SYSTEM_MANAGERS)
-        if is_place or act.effect.by == "Go" or (act.effect.reads == act.effect.writes and not is_from):
+        is_changed = act.effect.reads == act.effect.writes and not is_from
+        if is_place or is_changed or act.effect.by == "Go" or "/etc/passwd" in act.effect.writes:
             continue
         for path in act.effect.writes:
             is_apart = isinstance(path, str) and path not in SYSTEM and not any(is_within(one, path) for one in above)
@@ -329,15 +332,6 @@ def _path_of(text: str) -> str | None:
         head = posixpath.dirname(head) if not head.endswith("/") else head
     head = head.rstrip("/") if head != "/" else head
     return head or None
-
-
-def tops(found: Mapping[str, str]) -> dict[str, str]:
-    """Without paths that lie in another one."""
-    return {
-        path: why
-        for path, why in found.items()
-        if not any(path != other and path.startswith(other.rstrip("/") + "/") for other in found)
-    }
 
 
 __all__ = ["MAKES_TEMPORARY", "Uses", "uses"]

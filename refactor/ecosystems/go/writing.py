@@ -45,8 +45,8 @@ def writes(program: Program, files: Sequence[str]) -> Written | Refused:
         return folders
     if reading.image is not None and reading.image.family == "scratch":
         # It has no /tmp.
-        asks = (f"{path} makes temporary files" for path, one in sources.items() if MAKES_TEMPORARY.search(one.code))
-        folders.update({"/tmp": why for why in list(asks)[:1]})
+        asks = next((path for path, one in sources.items() if MAKES_TEMPORARY.search(one.code)), None)
+        folders.update({} if asks is None else {"/tmp": f"{asks} makes temporary files"})
     ports = tuple({int(port) for one in sources.values() for port in _LISTENS.findall(one.text)})
     if not folders:
         return Written((), (f"nothing in {named(files)} opens a file to write it",), ports=ports)
