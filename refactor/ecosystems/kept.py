@@ -83,7 +83,7 @@ def kept(
 
 
 def is_of_system(path: str) -> bool:
-    """A folder of the whole system, or what an image has of its own: nobody asks for it by leaving open what is read."""
+    """A folder of the whole system, or what an image has of its own."""
     return path in _WIDE or re.match(f"{_SCRATCH}|{_OF_SYSTEM}", path) is not None
 
 

@@ -121,22 +121,14 @@ class _Finder:
                     open_read = f"{where} ({call.name})"
             for literal in source.literals:
                 is_read = any(start <= literal.start < end for start, end in spans)
-                self._keep(
-                    literal.value,
-                    True,
-                    f"{path}:{source.line(literal.start)} names it",
-                    is_read=is_read,
-                    embedded=embedded,
-                )
+                where = f"{path}:{source.line(literal.start)}"
+                self._keep(literal.value, True, f"{where} names it", is_read=is_read, embedded=embedded)
             self._started(path, source)
             if zones is None and "LoadLocation" in source.code:
                 zones = f"{path}:{source.line(source.code.find('LoadLocation'))}"
-            if (
-                by_source is None
-                and "runtime.Caller(" in source.code
-                and re.search(r"\bpath\.Dir\(|filepath\.Dir\(", source.code)
-            ):
-                by_source = f"{path}:{source.line(source.code.find('runtime.Caller('))}"
+            beside = source.code.find("runtime.Caller(")
+            if by_source is None and beside >= 0 and re.search(r"\b(?:file)?path\.Dir\(", source.code):
+                by_source = f"{path}:{source.line(beside)}"
         zone = self.evaluator.program.environment.get("TZ")
         if zones is None and zone and zone not in {"UTC", "GMT"}:
             zones = f"ENV TZ={zone}"
@@ -150,11 +142,10 @@ class _Finder:
         if wide is not None:
             self._keep_data(re.compile(""), f"{wide} opens a path that is only known when it runs")
         for module, (pattern, what) in _DEFAULTS.items():
-            needed = next((name for name in self.requires if name == module or name.startswith(module + "/")), None)
-            imported = any(
-                path == module or path.startswith(module + "/") for s in self.sources.values() for _, path in s.imports
-            )
-            if (needed is not None and imported) or (imported and not self.requires):
+            own = module + "/"
+            is_needed = not self.requires or any((name + "/").startswith(own) for name in self.requires)
+            imported = (path for one in self.sources.values() for _, path in one.imports)
+            if is_needed and any((path + "/").startswith(own) for path in imported):
                 self._keep_data(re.compile(pattern), f"{module} {what} at its own")
         for made, why in self.made.items() if wide is not None else ():
             if not is_of_system(made):
@@ -209,63 +200,30 @@ class _Finder:
         if any(inside == path or inside.startswith(path + "/") for path in embedded) and not is_read:
             return
         if self.context.is_dir(inside) is True:
-            for path in self._data(inside, re.compile("")):
-                self._add(path, inside, place, why)
-        elif not inside.endswith((".go", ".mod", ".sum")) and (
-            is_read or not (_NO_DATA.search(inside) or _PROJECT_TEXT.match(inside))
-        ):
+            self._keep_folder(inside, place, re.compile(""), why)
+        elif not inside.endswith((".go", ".mod", ".sum")) and (is_read or _is_data(inside, re.compile(""))):
             self.found.setdefault(place, why)
 
     def _keep_data(self, pattern: re.Pattern[str], why: str) -> None:
         """The cautious answer: everything that is copied into the image and is no source."""
         for copied in self.reading.copies:
-            if not copied.is_folder:
-                if (
-                    not _NO_DATA.search(copied.source)
-                    and pattern.search(copied.source)
-                    and not _PROJECT_TEXT.match(copied.source)
-                ):
-                    self.found.setdefault(copied.target, why)
-                continue
-            for path in self._data(copied.source, pattern):
-                self._add(path, copied.source, copied.target, why)
+            if copied.is_folder:
+                self._keep_folder(copied.source, copied.target, pattern, why)
+            elif _is_data(copied.source, pattern):
+                self.found.setdefault(copied.target, why)
 
-    def _add(self, path: str, source: str, target: str, why: str) -> None:
-        place = join(target, path[len(source) :].lstrip("/") or ".")
-        if place not in self.ignored:
-            self.found.setdefault(place, why)
-
-    def _data(self, folder: str, pattern: re.Pattern[str]) -> tuple[str, ...]:
+    def _keep_folder(self, folder: str, target: str, pattern: re.Pattern[str], why: str) -> None:
         """Files below a folder that may be read, folders without any source as a whole."""
         files = self.context.files(folder, without=("vendor", "node_modules", ".git", "testdata"))
         if isinstance(files, Unknown):
-            return ()
-        data = [
-            path
-            for path in files
-            if not _NO_DATA.search(path) and pattern.search(path) and (folder or not _PROJECT_TEXT.match(path))
-        ]
-        if not data:
-            return ()
-        other = set(files) - set(data)
-        mixed = {""}
-        for path in other:
-            parent = posixpath.dirname(path)
-            while parent not in mixed:
-                mixed.add(parent)
-                parent = posixpath.dirname(parent)
-        found: dict[str, None] = {}
+            return
+        data = [path for path in files if _is_data(path, pattern)]
+        mixed = {parent for path in {*files} - {*data} for parent in _parents(path)}
         for path in data:
-            best, parent = path, posixpath.dirname(path)
-            while (
-                parent and (parent == folder or parent.startswith(folder + "/") or not folder) and parent not in mixed
-            ):
-                best = parent
-                if parent == folder:
-                    break
-                parent = posixpath.dirname(parent)
-            found[best] = None
-        return tuple(found)
+            whole = [one for one in _parents(path) if one not in mixed and is_within(f"/{one}", f"/{folder}")]
+            place = join(target, min(whole, key=len, default=path)[len(folder) :].lstrip("/") or ".")
+            if place not in self.ignored:
+                self.found.setdefault(place, why)
 
     def _embedded(self) -> frozenset[str]:
         """Context paths that ``//go:embed`` puts into the program."""
@@ -291,6 +249,16 @@ class _Finder:
                     self.programs.setdefault(value.text, where)
             if values.is_open or any(not value.is_whole for value in values.known):
                 self.open_program = self.open_program or f"{where} ({call.name})"
+
+
+def _is_data(path: str, pattern: re.Pattern[str]) -> bool:
+    return not _NO_DATA.search(path) and pattern.search(path) is not None and not _PROJECT_TEXT.match(path)
+
+
+def _parents(path: str) -> list[str]:
+    """The folders above a context path, without the context itself."""
+    parts = path.split("/")
+    return ["/".join(parts[:end]) for end in range(1, len(parts))]
 
 
 def _made(started: Program) -> Iterator[tuple[str, str]]:
