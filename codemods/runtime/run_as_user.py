@@ -52,7 +52,8 @@ class RunAsUser(Codemod):
     Adds USER, by numbers, before the start command: the user that the base image brings for it (Node's 1000), or one of
     its own with a fixed id. Folders that the program writes to, as far as its sources show, become that user's; all
     else stays root's, so that a process cannot change its own code. No file is stored twice for that: a COPY gets an
-    owner, or folders alone do, or USER stands before the RUN that makes the files.
+    owner, or folders alone do, or USER stands before the RUN that makes the files. An image without a shell gets its
+    folders from the stage that it copies the program from.
 
     A USER that the author wrote as a name becomes numbers where those are known, from the base image or from the RUN
     that makes the user: Kubernetes' `runAsNonRoot` cannot verify a name.
@@ -292,6 +293,33 @@ class RunAsUser(Codemod):
             CMD ["python3", "app.py"]
             """,
             files={"app.py": "print('ok')\n"},
+        ),
+        rewrites(
+            "an image without a shell gets the folders from its builder",
+            before="""
+            FROM golang:1.24 AS builder
+            WORKDIR /src
+            COPY . .
+            RUN CGO_ENABLED=0 go build -o /out/app .
+            FROM gcr.io/distroless/static-debian12
+            WORKDIR /app
+            COPY --from=builder /out/app /usr/local/bin/app
+            ENTRYPOINT ["/usr/local/bin/app"]
+            """,
+            after="""
+            FROM golang:1.24 AS builder
+            RUN mkdir -p /writable
+            WORKDIR /src
+            COPY . .
+            RUN CGO_ENABLED=0 go build -o /out/app .
+            FROM gcr.io/distroless/static-debian12:nonroot
+            COPY --from=builder --chown=65532:65532 /writable /data
+            WORKDIR /app
+            COPY --from=builder /out/app /usr/local/bin/app
+            USER 65532:65532
+            ENTRYPOINT ["/usr/local/bin/app"]
+            """,
+            files={**GO, "main.go": GO["main.go"].replace("{}", '{ os.Create("/data/log") }')},
         ),
         leaves(
             "a base image whose entrypoint nobody knows",

@@ -176,6 +176,9 @@ class Flow:
             act = maker.act
             carried = next((pair for pair in act.effect.carries if _covers(pair[1], path)), None)
             origin = self.origin(act.step)
+            if maker.kind == "copy" and origin is None:
+                # Of another image, or of an address.
+                return maker
             if carried is not None:
                 path = _back_through(carried, path)
                 where, before = (act.step.reading, act) if origin is None else (origin, None)

@@ -216,6 +216,18 @@ def go_calls(reading: StageReading) -> tuple[GoCall, ...]:
     return tuple(go for act in acts if (go := go_call(act.call)) is not None)
 
 
+def programs_made(reading: StageReading) -> frozenset[str]:
+    """Where the programs that the stage builds are, and where later commands carry them to."""
+    from refactor.ecosystems import registry
+
+    known: set[str] = set()
+    for act in registry.flow_of(reading.file, reading.context).acts(reading):
+        if act.effect.by == "Go":
+            known.update(path for path in act.effect.writes if isinstance(path, str))
+        known.update(target for source, target in act.effect.carries if source in known)
+    return frozenset(known)
+
+
 def workspace(context: BuildContext, module: Module) -> list[Module]:
     """The other modules of the go.work above a module."""
     path = work_above(context, module.folder)
@@ -286,4 +298,4 @@ def installed(reading: StageReading) -> frozenset[str]:
     return reading.remember("go tools", look)
 
 
-__all__ = ["Binary", "GoCall", "Module", "go_call", "go_calls", "installed", "work_above", "workspace"]
+__all__ = ["Binary", "GoCall", "Module", "go_call", "go_calls", "installed", "programs_made", "work_above", "workspace"]

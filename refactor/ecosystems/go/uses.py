@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from refactor.context import Unknown
+from refactor.ecosystems.go.commands import programs_made
 from refactor.ecosystems.go.source import Call, GoSource
 from refactor.ecosystems.go.values import Evaluator
 from refactor.ecosystems.kept import is_of_system
@@ -100,7 +101,7 @@ class _Finder:
         self.sources = evaluator.program.sources
         self.requires = requires
         self.made = dict(_made(started))
-        self.ignored = set(_binaries(started))
+        self.ignored = programs_made(started.reading)
         self.found: dict[str, str] = {}
         self.programs: dict[str, str] = {}
         self.open_program: str | None = None
@@ -276,16 +277,6 @@ def _made(started: Program) -> Iterator[tuple[str, str]]:
             is_apart = isinstance(path, str) and path not in SYSTEM and not any(is_within(one, path) for one in above)
             if isinstance(path, str) and is_apart and flow.makers(reading, path):
                 yield path, f"line {act.step.line} makes it"
-
-
-def _binaries(started: Program) -> Iterator[str]:
-    """Where the programs that the stage builds are, and are carried to."""
-    known: set[str] = set()
-    for act in started.flow.acts(started.reading):
-        if act.effect.by == "Go":
-            known.update(path for path in act.effect.writes if isinstance(path, str))
-        known.update(target for source, target in act.effect.carries if source in known)
-    yield from known
 
 
 def _path_of(text: str) -> str | None:
