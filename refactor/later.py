@@ -80,6 +80,7 @@ from refactor.flow.user_lines import (
     head_anchor as head_anchor,
     place_of_user as place_of_user,
     prepared_elsewhere as prepared_elsewhere,
+    user_in as user_in,
 )
 from refactor.images.package_names import is_in_all_releases as is_in_all_releases
 from refactor.images.recommended import recommended as recommended

@@ -130,7 +130,7 @@ def test_libraries_that_are_named_are_installed(text: str, files: Mapping[str, s
 
 def test_a_static_program_needs_no_distribution() -> None:
     _, runner = stages(linking("-static"), FILES)
-    assert runner.startswith("FROM gcr.io/distroless/static-debian12 AS runner\n")
+    assert runner.startswith("FROM gcr.io/distroless/static-debian12:nonroot AS runner\n")
     assert stages(linking("-static"), FILES, "scratch")[1].startswith("FROM scratch AS runner\n")
 
 

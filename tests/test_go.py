@@ -81,7 +81,7 @@ RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o server .
 
 FROM gcr.io/distroless/static-debian12:nonroot AS runner
 WORKDIR /app
-COPY --from=builder /app/server ./
+COPY --from=builder /app/server ./server
 EXPOSE 8080
 USER 65532:65532
 CMD ["./server"]
@@ -208,16 +208,16 @@ def test_build_variables_stay_in_the_builder() -> None:
 @pytest.mark.parametrize(
     ("build", "start", "copied"),
     [
-        ("go build", '["./shop"]', "/app/shop ./"),
-        ("go build .", '["/app/shop"]', "/app/shop ./"),
-        ("go build main.go", '["./main"]', "/app/main ./"),
-        ("go build -o bin/ ./...", '["./bin/shop"]', "/app/bin/shop ./bin/"),
-        ("go build -o /bin/x", '["x"]', "/bin/x /bin/"),
-        ("go install", '["shop"]', "/go/bin/shop /usr/local/bin/"),
-        ("go install .", '["/go/bin/shop"]', "/go/bin/shop /go/bin/"),
-        ("go build -o a && mv a /usr/bin/b", '["b"]', "/usr/bin/b /usr/bin/"),
-        ("go build -o=/out/shop", '["/out/shop", "-v"]', "/out/shop /out/"),
-        ("go build -o .", '["./shop"]', "/app/shop ./"),
+        ("go build", '["./shop"]', "/app/shop ./shop"),
+        ("go build .", '["/app/shop"]', "/app/shop ./shop"),
+        ("go build main.go", '["./main"]', "/app/main ./main"),
+        ("go build -o bin/ ./...", '["./bin/shop"]', "/app/bin/shop ./bin/shop"),
+        ("go build -o /bin/x", '["x"]', "/bin/x /bin/x"),
+        ("go install", '["shop"]', "/go/bin/shop /usr/local/bin/shop"),
+        ("go install .", '["/go/bin/shop"]', "/go/bin/shop /go/bin/shop"),
+        ("go build -o a && mv a /usr/bin/b", '["b"]', "/usr/bin/b /usr/bin/b"),
+        ("go build -o=/out/shop", '["/out/shop", "-v"]', "/out/shop /out/shop"),
+        ("go build -o .", '["./shop"]', "/app/shop ./shop"),
     ],
 )
 def test_output(build: str, start: str, copied: str) -> None:
@@ -245,7 +245,7 @@ def test_only_the_started_program_of_several() -> None:
 def test_go_build_of_many_packages_builds_nothing() -> None:
     files = {"go.mod": MOD, "a/main.go": main(), "b/main.go": main()}
     text = NAIVE.replace("go build -o server .", "go build ./...").replace("./server", "./a")
-    assert "is not built by a go build" in refusal(text, files)
+    assert "is no Go program that this stage is known to build" in refusal(text, files)
 
 
 def test_gopath_project() -> None:
@@ -273,8 +273,38 @@ def test_single_file_copied_to_the_working_directory() -> None:
 def test_go_run_becomes_a_build() -> None:
     text = 'FROM golang:1.22\nWORKDIR /app\nCOPY . .\nCMD ["go", "run", "-tags", "x", ".", "-p", "8080"]\n'
     builder, final = split(text, SERVER)
-    assert 'RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -tags=x -o /usr/local/bin/shop .' in builder
+    assert 'RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -tags x -o /usr/local/bin/shop .' in builder
     assert 'CMD ["/usr/local/bin/shop", "-p", "8080"]' in final
+    assert f"FROM {STATIC}" in final
+
+
+def test_go_run_as_entrypoint_becomes_a_build() -> None:
+    text = 'FROM golang:1.22\nWORKDIR /app\nCOPY . .\nENTRYPOINT ["go", "run", "."]\nCMD ["-p", "8080"]\n'
+    builder, final = split(text, SERVER)
+    assert "-o /usr/local/bin/shop ." in builder
+    assert 'ENTRYPOINT ["/usr/local/bin/shop"]\nCMD ["-p", "8080"]' in final
+
+
+@pytest.mark.parametrize(
+    "build", ["RUN <<EOF\ngo vet ./...\ngo build -o server .\nEOF", 'RUN ["go", "build", "-o", "server", "."]']
+)
+def test_a_build_that_is_not_edited_gets_its_variable_by_env(build: str) -> None:
+    builder, final = split(NAIVE.replace("RUN go build -o server .", build), SERVER)
+    assert f"ENV CGO_ENABLED=0\n{build}" in builder
+    assert f"FROM {STATIC}" in final
+
+
+@pytest.mark.parametrize(
+    "tool",
+    [
+        "go install example.org/tools/cmd/draw@latest && draw docs",
+        "curl -sSfL https://example.org/install.sh | sh -s -- -b /go/bin v1.2 && golangci-lint run",
+        "go run ./gen && go generate ./...",
+    ],
+)
+def test_tools_of_the_build_stay_in_the_builder(tool: str) -> None:
+    builder, final = split(NAIVE.replace("RUN", f"RUN {tool}\nRUN"), SERVER)
+    assert tool in builder
     assert f"FROM {STATIC}" in final
 
 
@@ -378,8 +408,8 @@ def test_scratch_gets_certificates_and_zones() -> None:
     assert final.startswith("FROM scratch AS runner")
     assert "/etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/" in final
     assert "COPY --from=builder /usr/share/zoneinfo /usr/share/zoneinfo" in final
-    assert "--chown=65532:65532 /writable /tmp" in final
-    assert "USER 65532:65532" in final
+    assert "--chown=10001:10001 /writable /tmp" in final
+    assert "USER 10001:10001" in final
 
 
 def test_scratch_from_alpine_takes_the_zones_of_go() -> None:
@@ -441,7 +471,7 @@ def test_entrypoint_script() -> None:
     [
         ('["air"]', "compiles the sources again"),
         ('["dlv", "exec", "./server"]', "debugger"),
-        ('["./other"]', "is not built by"),
+        ('["./other"]', "is no Go program that this stage is known to build"),
         ('["sh", "-c", "go run ."]', "needs the toolchain"),
     ],
 )
@@ -477,6 +507,45 @@ CMD ["dockerize", "-timeout", "20s", "app"]
     assert "FROM alpine:3 AS runner" in final
     assert "COPY --from=builder /usr/local/bin/dockerize" in final
     assert "COPY --from=builder /usr/local/bin/app" in final
+
+
+@pytest.mark.parametrize(
+    "brought",
+    [
+        "ADD https://example.org/tini /tini\nRUN chmod +x /tini",
+        "RUN wget -O /tini https://example.org/tini && chmod +x /tini",
+        "COPY --from=example.org/tini:1 /tini /tini",
+    ],
+)
+def test_an_init_that_is_fetched_comes_along_with_a_system(brought: str) -> None:
+    text = NAIVE.replace("WORKDIR", f"{brought}\nWORKDIR").replace("CMD", 'ENTRYPOINT ["/tini", "--"]\nCMD')
+    _, final = split(text, SERVER)
+    assert final.startswith("FROM debian:trixie-slim AS runner")
+    assert "/tini /tini\n" in final
+
+
+def test_a_tool_that_is_fetched_comes_along_where_it_is_called() -> None:
+    text = NAIVE.replace("EXPOSE", "RUN wget -O /usr/local/bin/tool https://example.org/tool\nEXPOSE")
+    assert "tool" not in split(text, SERVER)[1]
+    called = {**SERVER, "main.go": main('exec.Command("tool").Run()', "os/exec")}
+    assert "COPY --from=builder /usr/local/bin/tool /usr/local/bin/tool" in split(text, called)[1]
+
+
+def test_a_tool_that_go_install_fetched_is_not_started_without_it() -> None:
+    text = NAIVE.replace("WORKDIR", "RUN go install example.org/cmd/goose@latest\nWORKDIR").replace(
+        '["./server"]', "goose up && ./server"
+    )
+    assert "/go/bin/goose" in refusal(text, SERVER)
+
+
+@pytest.mark.parametrize("waiter", ["wait-for-it.sh", "wait-for"])
+def test_a_script_that_waits_starts_what_stands_behind_it(waiter: str) -> None:
+    files = {**SERVER, waiter: '#!/usr/bin/env bash\nCLI=("$@")\nexec "${CLI[@]}"\n'}
+    text = NAIVE.replace('["./server"]', f'["./{waiter}", "db:5432", "--", "./server"]')
+    _, final = split(text, files)
+    assert final.startswith("FROM debian:trixie-slim AS runner")
+    assert f"/app/{waiter} ./{waiter}" in final
+    assert "/app/server ./server" in final
 
 
 def test_programs_that_the_sources_start() -> None:
@@ -630,6 +699,39 @@ def test_a_runner_with_a_shell_gives_each_folder_its_owner() -> None:
     assert "-R" not in command
     assert {"/app", "/app/logs", "/data"} <= set(command.partition("chown")[2].split())
     assert "/data/b" not in final
+
+
+def test_a_user_of_the_author_keeps_what_a_run_gave_it() -> None:
+    files = {**SERVER, "main.go": main('os.Create("/data/a"); os.Create("state")', "os")}
+    text = NAIVE.replace("EXPOSE", "RUN useradd -u 1000 app && mkdir /data && chown app /data /app\nUSER app\nEXPOSE")
+    builder, final = split(text, files)
+    assert "COPY --from=builder --chown=65532:65532 /data /data" in final
+    assert "COPY --from=builder --chown=65532:65532 /writable /app" in final
+    assert "RUN mkdir -p /writable" in builder
+    assert "USER 65532:65532" in final
+
+
+def test_files_that_the_program_changes_belong_to_the_user() -> None:
+    files = {**SERVER, "main.go": main('os.OpenFile("/app/a.db", os.O_RDWR, 0)', "os")}
+    _, final = split(NAIVE.replace("EXPOSE", "RUN touch a.db\nEXPOSE"), files)
+    assert "COPY --from=builder --chown=65532:65532 /app/a.db ./a.db" in final
+    assert "COPY --from=builder --chown=65532:65532 /writable /app\n" in final
+
+
+def test_keys_that_a_run_makes_come_along() -> None:
+    files = {**SERVER, "main.go": main('http.ListenAndServeTLS(":8443", "c.pem", "k.pem", nil)', "net/http")}
+    _, final = split(NAIVE.replace("EXPOSE", "RUN openssl req -x509 -nodes -keyout k.pem -out c.pem\nEXPOSE"), files)
+    assert "/app/c.pem ./c.pem" in final
+    assert "/app/k.pem ./k.pem" in final
+
+
+def test_what_is_left_open_takes_nothing_of_the_system_along() -> None:
+    files = {**SERVER, "main.go": main("os.ReadFile(os.Args[1])", "os"), "etc/a.yaml": ""}
+    text = NAIVE.replace(
+        "EXPOSE", "RUN useradd app\nRUN curl -L https://example.org | tar xz -C /usr/local/bin\nEXPOSE"
+    )
+    _, final = split(text, files)
+    assert final.count("COPY") == 2
 
 
 def test_open_writes_keep_root() -> None:

@@ -117,7 +117,7 @@ def test_musl_needs_no_distribution(image: str, target: str) -> None:
     if target:
         text = text.replace("--release\n", f"--release --target {target}\n").replace("target/", f"target/{target}/")
     _, runner = stages(text, ALONE)
-    assert "FROM gcr.io/distroless/static-debian12 AS runner" in runner
+    assert "FROM gcr.io/distroless/static-debian12:nonroot AS runner" in runner
     assert "USER 65532:65532" in runner
     _, bare = stages(text, ALONE, "scratch")
     assert "FROM scratch AS runner" in bare

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from refactor import (
     Aspect,
-    BaseImage,
     BuildContext,
     Codemod,
     Dockerfile,
@@ -35,9 +34,6 @@ from refactor import (
 if TYPE_CHECKING:
     from refactor import Prepared, Written
 
-UID = 10001
-"""Fixed, so that volumes keep their owner from build to build; above the range that distributions hand out."""
-BUILT_IN = {"node": "node", "bun": "bun", "dotnet": "app", "deno": "deno"}
 BY_HAND = "write USER with an id in front of CMD, and give that user the folders that the program writes to"
 GO = {"go.mod": "module app\n\ngo 1.24\n", "main.go": "package main\n\nfunc main() {}\n"}
 FLASK = {"requirements.txt": "flask==3.0.0\n", "app.py": "from flask import Flask\napp = Flask(__name__)\n"}
@@ -56,7 +52,8 @@ class RunAsUser(Codemod):
     Adds USER, by numbers, before the start command: the user that the base image brings for it (Node's 1000), or one of
     its own with a fixed id. Folders that the program writes to, as far as its sources show, become that user's; all
     else stays root's, so that a process cannot change its own code. No file is stored twice for that: a COPY gets an
-    owner, or folders alone do, or USER stands before the RUN that makes the files.
+    owner, or folders alone do, or USER stands before the RUN that makes the files. An image without a shell gets its
+    folders from the stage that it copies the program from.
 
     A USER that the author wrote as a name becomes numbers where those are known, from the base image or from the RUN
     that makes the user: Kubernetes' `runAsNonRoot` cannot verify a name.
@@ -296,6 +293,33 @@ class RunAsUser(Codemod):
             CMD ["python3", "app.py"]
             """,
             files={"app.py": "print('ok')\n"},
+        ),
+        rewrites(
+            "an image without a shell gets the folders from its builder",
+            before="""
+            FROM golang:1.24 AS builder
+            WORKDIR /src
+            COPY . .
+            RUN CGO_ENABLED=0 go build -o /out/app .
+            FROM gcr.io/distroless/static-debian12
+            WORKDIR /app
+            COPY --from=builder /out/app /usr/local/bin/app
+            ENTRYPOINT ["/usr/local/bin/app"]
+            """,
+            after="""
+            FROM golang:1.24 AS builder
+            RUN mkdir -p /writable
+            WORKDIR /src
+            COPY . .
+            RUN CGO_ENABLED=0 go build -o /out/app .
+            FROM gcr.io/distroless/static-debian12:nonroot
+            COPY --from=builder --chown=65532:65532 /writable /data
+            WORKDIR /app
+            COPY --from=builder /out/app /usr/local/bin/app
+            USER 65532:65532
+            ENTRYPOINT ["/usr/local/bin/app"]
+            """,
+            files={**GO, "main.go": GO["main.go"].replace("{}", '{ os.Create("/data/log") }')},
         ),
         leaves(
             "a base image whose entrypoint nobody knows",
@@ -572,10 +596,11 @@ def _add_user(reading: StageReading, written: Written, is_docker: bool) -> Findi
         ownership,
         place_of_user,
         prepared_elsewhere,
+        user_in,
     )
 
     file, image = reading.file, reading.image
-    user, creation, owners = _user(image)
+    user, creation, owners = user_in(image)
     if reading.why_no_new_user is not None and creation is not None:
         return Refused(reading.why_no_new_user, "write USER with its id in front of CMD")
     plan = ownership(reading, written.paths, (*owners, user, user.partition(":")[0]), written.filled, written.caches)
@@ -636,9 +661,7 @@ def _add_user(reading: StageReading, written: Written, is_docker: bool) -> Findi
     )
 
 
-def _without_shell(
-    reading: StageReading, prepared: Prepared | None, anchor: Instruction, user: str
-) -> Iterator[Edit]:
+def _without_shell(reading: StageReading, prepared: Prepared | None, anchor: Instruction, user: str) -> Iterator[Edit]:
     """Folders come from the stage that the program is copied from, in front of the WORKDIR that would make them root's;
     distroless says by its tag who the user is, where it has none."""
     from refactor import head_anchor
@@ -649,6 +672,7 @@ def _without_shell(
         made = file.new("RUN mkdir -p /writable")
         yield InsertAfter(head_anchor(prepared.builder), [made])
         new += [file.new(f"COPY --from={prepared.name} --chown={user} /writable {path}") for path in prepared.folders]
+        yield from (Replace(node, [node.with_flag("chown", user)]) for node in prepared.copies)
     written = reading.stage.image
     is_untagged = image is not None and image.family == "distroless" and not (image.parsed.tag or image.parsed.digest)
     if is_untagged and "$" not in written and reading.last("WORKDIR") is not None:
@@ -670,12 +694,8 @@ def _ports(reading: StageReading, written: Written, is_docker: bool) -> tuple[Sa
     port, where = next(iter(low.items()))
     by = "the configuration says that Docker runs it" if is_docker else only_docker(reading)
     if by is not None:
-        fact = f"port {port} ({where}) is open to every user under Docker, and {by} shows no other runtime"
-        return (
-            Safety.REVIEW,
-            "",
-            (f"port {port} ({where}) is open to every user under Docker: {by}" if is_docker else fact,),
-        )
+        fact = f"port {port} ({where}) is open to every user under Docker"
+        return Safety.REVIEW, "", (f"{fact}: {by}" if is_docker else f"{fact}, and {by} shows no other runtime",)
     return (
         Safety.UNSAFE,
         f"; but port {port} ({where}) is root's under Kubernetes and podman: listen above 1023, add NET_BIND_SERVICE"
@@ -700,20 +720,3 @@ def _is_blank_below(file: Dockerfile, node: Instruction) -> bool:
     index = file.nodes.index(node) + 1
     following = file.nodes[index] if index < len(file.nodes) else None
     return isinstance(following, Trivia) and following.kind == "blank"
-
-
-def _user(image: BaseImage | None) -> tuple[str, str | None, tuple[str, ...]]:
-    """The USER argument, the RUN that makes the user (None where the base image has one for programs, or is not in the
-    catalogue: numbers need no entry in /etc/passwd), and the names that chown knows it by."""
-    if image is None:
-        return f"{UID}:{UID}", None, ()
-    name = BUILT_IN.get(image.family) or ("nonroot" if image.family == "distroless" else "")
-    if name in image.users:
-        return "{}:{}".format(*image.users[name]), None, (f"{name}:{name}", name)
-    if not image.has_useradd:
-        return f"{UID}:{UID}", None, ()
-    if image.distro == "alpine" or image.family == "busybox":
-        creation = f"addgroup -S -g {UID} app \\\n    && adduser -S -D -H -u {UID} -G app app"
-    else:
-        creation = f"groupadd -r -g {UID} app \\\n    && useradd --no-log-init -r -u {UID} -g app app"
-    return f"{UID}:{UID}", creation, ("app:app",)

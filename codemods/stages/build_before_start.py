@@ -41,7 +41,7 @@ class BuildBeforeStart(Codemod):
 
     Why
     ---
-    A container that compiles when it starts (`nest start`, `ts-node`, `tsx`), or runs a development server
+    A container that compiles when it starts (`nest start`, `ts-node`, `go run`), or runs a development server
     (`next dev`, `nodemon`), is up late, and ships compilers and sources.
 
     What it does
@@ -64,7 +64,7 @@ class BuildBeforeStart(Codemod):
 
     phase = Phase.STAGES
     safety = Safety.REVIEW
-    may_change = frozenset({Aspect.COMMANDS, Aspect.LAYERS, Aspect.CMD})
+    may_change = frozenset({Aspect.COMMANDS, Aspect.LAYERS, Aspect.CMD, Aspect.ENTRYPOINT})
     examples = (
         rewrites(
             "nest start",
@@ -84,6 +84,23 @@ class BuildBeforeStart(Codemod):
             CMD ["node", "dist/main"]
             """,
             files=FILES,
+        ),
+        rewrites(
+            "go run",
+            before="""
+            FROM golang:1.24
+            WORKDIR /app
+            COPY . .
+            CMD ["go", "run", ".", "-v"]
+            """,
+            after="""
+            FROM golang:1.24
+            WORKDIR /app
+            COPY . .
+            RUN go build -o /usr/local/bin/shop .
+            CMD ["/usr/local/bin/shop", "-v"]
+            """,
+            files={"go.mod": "module example.org/shop\n\ngo 1.24\n", "main.go": "package main\n\nfunc main() {}\n"},
         ),
         leaves(
             "the build makes another file",

@@ -280,10 +280,9 @@ class SplitBuildStage(Codemod):
             FROM builder AS test
             RUN go test ./...
 
-            FROM gcr.io/distroless/static-debian12:nonroot AS runner
+            FROM gcr.io/distroless/static-debian12 AS runner
             WORKDIR /src
-            COPY --from=builder /hello /
-            USER 65532:65532
+            COPY --from=builder /hello /hello
             CMD ["/hello"]
             """,
             files={**SERVER, "main_test.go": "package main\n"},
@@ -304,10 +303,9 @@ class SplitBuildStage(Codemod):
             COPY . .
             RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o /hello .
 
-            FROM gcr.io/distroless/static-debian12:nonroot AS runner
+            FROM gcr.io/distroless/static-debian12 AS runner
             WORKDIR /src
-            COPY --from=builder /hello /
-            USER 65532:65532
+            COPY --from=builder /hello /hello
             CMD ["/hello"]
             """,
             files=SERVER,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
-from refactor.ecosystems.kept import has_zones
-from refactor.ecosystems.program import Needs, Runner
+from refactor.ecosystems.kept import has_package
+from refactor.ecosystems.program import Needs, Runner, Sliced
 from refactor.ecosystems.split import Role, builder_name
-from refactor.flow.reading import StageReading
+from refactor.flow.reading import Refused, StageReading
 from refactor.images import lookup
 from refactor.syntax import Instruction
 
@@ -40,13 +39,16 @@ def system_files(reading: StageReading, needs: Needs, runner: Runner) -> Iterato
     image, builder = lookup(runner.image), builder_name(reading)
     has = frozenset[str]() if image is None else image.preinstalled
     text = "\n".join(step.node.argument for step in reading.steps if step.keyword in {"RUN", "COPY", "ADD"})
-    if "update-ca-certificates" in text and "/usr/local/share/ca-certificates" in text:
+    has_own = "update-ca-certificates" in text and "/usr/local/share/ca-certificates" in text
+    if has_own and (needs.is_static or not runner.has_shell):
         yield f"COPY --from={builder} {_CERTIFICATES} {_CERTIFICATES}", "the stage adds certificates of its own"
-    elif "ca-certificates" in needs.packages and "ca-certificates" not in has:
+    if runner.has_shell:
+        return
+    if not has_own and "ca-certificates" in needs.packages and "ca-certificates" not in has:
         yield f"COPY --from={builder} {_CERTIFICATES} /etc/ssl/certs/", needs.packages["ca-certificates"]
     if "tzdata" not in needs.packages or "tzdata" in has:
         return
-    if has_zones(reading):
+    if has_package(reading, "tzdata"):
         yield f"COPY --from={builder} /usr/share/zoneinfo /usr/share/zoneinfo", needs.packages["tzdata"]
     elif reading.image is not None and reading.image.family == "golang":
         # golang:alpine and golang on trixie have no tzdata; Go brings the zones in one file of its own.
@@ -75,7 +77,9 @@ def spelled_out(reading: StageReading, runner: Runner) -> dict[Instruction, str]
     """Instructions of the runner with the values of variables ($GOPATH) that only the builder's image brings."""
     image, other = reading.image, lookup(runner.image)
     own = dict(image.env) if image is not None else {}
-    missing = {name: value for name, value in own.items() if name != "PATH" and (other is None or name not in other.env)}
+    missing = {
+        name: value for name, value in own.items() if name != "PATH" and (other is None or name not in other.env)
+    }
     found: dict[Instruction, str] = {}
     for step in reading.steps if missing else ():
         node = step.node
@@ -89,18 +93,24 @@ def spelled_out(reading: StageReading, runner: Runner) -> dict[Instruction, str]
     return found
 
 
-def health_calls_only(reading: StageReading, paths: set[str]) -> bool:
-    """HEALTHCHECK is in exec form, and calls nothing but a program of these paths."""
-    node = reading.last("HEALTHCHECK")
-    words = "" if node is None else re.sub(r"^CMD\s+", "", node.argument, count=1, flags=re.IGNORECASE)
-    try:
-        argv = json.loads(words) if words.startswith("[") else ()
-    except ValueError:
-        argv = ()
-    if not argv:
-        return False
-    names = {posixpath.basename(path) for path in paths}
-    return argv[0] in paths or ("/" not in argv[0] and argv[0] in names)
+def owned(language: Sliced, reading: StageReading, copied: Collection[str]) -> list[str]:
+    """What the program may change in a runner where no RUN can give it to its user: empty folders and files that the
+    stage makes, of those that are ``copied``; where the author says who the user is, all that it writes to."""
+    made = [path for act in language.flow(reading).acts(reading) if act.call is not None
+            and act.call.name in {"mkdir", "touch"} for path in act.effect.writes
+            if isinstance(path, str) and path in copied]  # fmt: skip
+    written = None if user_of(reading) is None else language.written(reading)
+    more = () if written is None or isinstance(written, Refused) else written.paths
+    return list(dict.fromkeys([*made, *more]))
 
 
-__all__ = ["NONROOT", "exec_form", "health_calls_only", "spelled_out", "system_files", "user_of", "without_passed_workdirs"]
+def owner_in(reading: StageReading, runner: Runner) -> str:
+    """Who gets files that the program may change: the author's user, else the one that suits the image."""
+    image = lookup(runner.image)
+    own = user_of(reading)
+    return own or (NONROOT if image is not None and "nonroot" in image.users else "10001:10001")
+
+
+__all__ = [
+    "NONROOT", "exec_form", "owned", "owner_in", "spelled_out", "system_files", "user_of", "without_passed_workdirs",
+]  # fmt: skip

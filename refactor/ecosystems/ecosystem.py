@@ -36,7 +36,8 @@ class Ecosystem:
     programs: frozenset[str] = frozenset()
     """Names of its tools and interpreters; :meth:`effect` is asked about commands that call one."""
     tools: frozenset[str] = frozenset()
-    """Names of other programs of which it knows the effect; a stage that calls them need not be of the language."""
+    """Names of other programs of which it knows the effect; a stage that calls them need not be of the language. "*" is
+    any that no other language knows: one that its package manager installed by name."""
     system_packages: frozenset[str] = frozenset()
     """Packages of distributions that bring its tools and interpreter."""
     carries_builds = False

@@ -39,7 +39,8 @@ def _speakers(languages: tuple[Ecosystem, ...]) -> dict[str, list[Ecosystem]]:
 
 
 def _effect(call: Invocation) -> Effect | None:
-    for language in _speakers(known).get(call.name, ()):
+    speakers = _speakers(known)
+    for language in speakers.get(call.name) or speakers.get("*") or ():
         effect = language.effect(call)
         if effect is not None:
             return effect._replace(by=language.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from refactor.ecosystems.kept import has_package
 from refactor.ecosystems.program import Needs, Runner
 from refactor.flow.reading import Refused, StageReading
 from refactor.images import BaseImage, lookup
@@ -17,11 +18,16 @@ def for_program(reading: StageReading, needs: Needs, wish: str | None = None) ->
     package."""
     reasons = [*needs.shell, *(f"{package} is needed" for package in needs.packages if package not in _PRESENT)]
     reasons += [f"{where} calls {name}" for name, where in needs.programs.items()]
-    if wish in {"scratch", "distroless"} and reasons and (needs.is_static or wish == "distroless"):
+    is_alone = needs.is_static or (wish == "distroless" and needs.linked_by != "")
+    if not is_alone:
+        return small_system(reading, wish, needs)
+    if wish in {"scratch", "distroless"} and reasons:
         return Refused(f"{wish} has no shell and installs nothing, but {'; '.join(reasons)}", 'use runner = "slim"')
     if not needs.is_static:
-        return _with_c_library(reading, needs) if wish == "distroless" else small_system(reading, wish, needs)
+        return _with_c_library(reading, needs)
     if wish == "scratch":
+        if "ca-certificates" in needs.packages and not has_package(reading, "ca-certificates"):
+            return Refused("the program looks for certificates, and scratch has none", 'use runner = "distroless"')
         return Runner("scratch", has_shell=False, evidence=("the program is linked statically",))
     if not reasons and wish in {None, "distroless"}:
         return Runner(STATIC, has_shell=False, evidence=("the program is linked statically and needs no C library",))

@@ -21,6 +21,11 @@ def works_on_files(command: Command) -> bool:
     return name in _ON_FILES | _FROM_ELSEWHERE | {"mkdir", "sed"} or (name in system.SILENT and bool(command.redirects))
 
 
+def makes_only_folders(step: Step) -> bool:
+    """A RUN that makes empty folders, and so reads nothing that is copied."""
+    return bool(step.commands) and all(posixpath.basename(command.name or "") == "mkdir" for command in step.commands)
+
+
 def repeated(
     step: Step, line: int, trees: Collection[str], over: Collection[Command] = ()
 ) -> tuple[str, ...] | Refused:
@@ -49,4 +54,4 @@ def repeated(
     return tuple(found)
 
 
-__all__ = ["repeated"]
+__all__ = ["makes_only_folders", "repeated", "works_on_files"]

@@ -7,19 +7,18 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from refactor.ecosystems import registry, system
-from refactor.ecosystems import bare
-from refactor.ecosystems.answers import Instead, SplitPlan
+from refactor.ecosystems import bare, registry, system
+from refactor.ecosystems.answers import SplitPlan
+from refactor.ecosystems.artefacts import Owned, artefacts, edited, from_builder, own_workdir
 from refactor.ecosystems.deployed import why_other_start
 from refactor.ecosystems.ecosystem import Ecosystem
 from refactor.ecosystems.kept import fetched, kept, trees
 from refactor.ecosystems.program import Needs, Program, Runner, Sliced
-from refactor.ecosystems.set_up import repeated, works_on_files
+from refactor.ecosystems.set_up import makes_only_folders, repeated, works_on_files
 from refactor.ecosystems.split import Role, assemble, builder_name
 from refactor.flow.closure import why_unseen
-from refactor.flow.effects import ON_PATH
 from refactor.flow.reading import Refused, StageReading, Step, is_within
-from refactor.flow.roots import SHELLS, Root, files_started
+from refactor.flow.roots import SHELLS, Root, files_started, health_roots
 from refactor.flow.shell_writes import QUIET
 from refactor.images import lookup
 from refactor.once import cached_property
@@ -28,6 +27,7 @@ from refactor.syntax import Instruction
 
 if TYPE_CHECKING:
     from refactor.flow.graph import Act, Flow, FlowStep
+
 
 def split(language: Sliced, reading: StageReading, wish: str | None) -> SplitPlan | Refused | None:
     """See :meth:`Ecosystem.split`; None where nothing of the language is built or installed in the stage."""
@@ -78,6 +78,8 @@ class _Slicer:
         """What the runner does of a RUN that builds and sets the system up."""
         self.copied: Mapping[str, str] = {}
         """What the runner gets from the builder."""
+        self.programs: Sequence[Program] = ()
+        self.is_static = False
         self.last_build = max(reading.position(act.step.step.node) for act in acts)
 
     @cached_property
@@ -89,7 +91,8 @@ class _Slicer:
     def fetched(self) -> dict[str, str]:
         """Programs that are started and that a RUN fetched."""
         roots = self.language.roots(self.reading)
-        return {} if isinstance(roots, Refused) else dict(fetched(self.language, self.reading, roots))
+        own = {word for program in self.programs for word in program.root.words[:1]}
+        return {} if isinstance(roots, Refused) else dict(fetched(self.language, self.reading, roots, own))
 
     @cached_property
     def behind(self) -> dict[Ecosystem, tuple[str, ...]]:
@@ -103,27 +106,29 @@ class _Slicer:
         programs = self.language.programs_of(self.reading)
         if isinstance(programs, Refused):
             return programs
-        refused = self._why_other_programs(programs)
+        self.programs = programs
+        refused = self._why_other_programs()
         if refused is not None:
             return refused
-        wanted = self._needs(programs)
+        wanted = self._needs()
         if isinstance(wanted, Refused):
             return wanted
-        self.copied = self._paths(programs, wanted, is_bare=False)
+        self.copied = self._paths(wanted, is_bare=False)
+        self.is_static = wanted.is_static
         asked = self._packages(wanted, None)
         if isinstance(asked, Refused):
             return asked
         more = {package: "the stage installs it" for package in asked.packages if package not in wanted.packages}
-        wanted = wanted._replace(packages={**wanted.packages, **more}, shell=tuple(self._shell(asked, programs, wanted)))
+        wanted = wanted._replace(packages={**wanted.packages, **more}, shell=tuple(self._shell(asked, wanted)))
         runner = self.language.runner(self.reading, wanted, self.wish)
         if isinstance(runner, Refused):
             return runner
-        self.copied = self._paths(programs, wanted, is_bare=not runner.has_shell)
+        self.copied = self._paths(wanted, is_bare=not runner.has_shell)
         wanted = wanted._replace(paths=self.copied)
         packages = self._packages(wanted, runner)
         if isinstance(packages, Refused):
             return packages
-        return self._assembled(programs, wanted, runner, packages)
+        return self._assembled(wanted, runner, packages)
 
     def _obstacle(self) -> Refused | None:
         reading = self.reading
@@ -151,12 +156,12 @@ class _Slicer:
 
     # What the container needs
 
-    def _why_other_programs(self, programs: Sequence[Program]) -> Refused | None:
+    def _why_other_programs(self) -> Refused | None:
         """A program that is neither the language's nor a usual one of a shell script, nor of an installed package."""
         roots = self.language.roots(self.reading)
         if isinstance(roots, Refused):
             return roots
-        own = {program.root for program in programs if not program.root.where.startswith("HEALTHCHECK")}
+        own = {program.root for program in self.programs if not program.root.where.startswith("HEALTHCHECK")}
         if not own:
             shown = " ".join(roots[0].words) if roots else "nothing"
             return Refused(
@@ -174,14 +179,16 @@ class _Slicer:
         installed = {word.literal for _, call in self.reading.calls if call.manager in system.MANAGERS
                      for word in call.packages}  # fmt: skip
         is_usual = root.name in QUIET or root.name in SHELLS
+        if self.language.fetched_stand_alone and any(posixpath.basename(path) == root.name for path in self.fetched):
+            return True
         if root.name == "service" and root.words[1:2]:
             return root.words[1] in installed
         return is_usual or system.PROVIDERS.get(root.name, root.name) in installed
 
-    def _needs(self, programs: Sequence[Program]) -> Needs | Refused:
+    def _needs(self) -> Needs | Refused:
         paths: dict[str, str] = dict(files_started(self.reading))
         found: list[Needs] = []
-        for program in programs:
+        for program in self.programs:
             refused = self.language.why_not_split(self.reading, program)
             answer = refused or self.language.needs(program)
             if isinstance(answer, Refused):
@@ -199,15 +206,20 @@ class _Slicer:
             linked_by=next((one.linked_by for one in found if one.linked_by), ""),
             is_cpp=any(one.is_cpp for one in found),
             edits=tuple(dict.fromkeys(edit for one in found for edit in one.edits)),
+            before=tuple(dict.fromkeys(one for each in found for one in each.before)),
+            names_downloads=all(one.names_downloads for one in found),
             variables=frozenset(name for one in found for name in one.variables),
         )
 
-    def _paths(self, programs: Sequence[Program], wanted: Needs, *, is_bare: bool) -> dict[str, str]:
+    def _paths(self, wanted: Needs, *, is_bare: bool) -> dict[str, str]:
         """What the runner gets from the builder -> why."""
-        more = kept(self.language, self.reading, self.acts, self.last_build, is_bare=is_bare)
-        paths = {**wanted.paths, **{path: why for path, why in {**self.fetched, **more}.items() if path not in wanted.paths}}
+        more = kept(self.language, self.reading, self.acts, wanted, self.last_build, is_bare=is_bare)
+        paths = {
+            **wanted.paths,
+            **{path: why for path, why in {**self.fetched, **more}.items() if path not in wanted.paths},
+        }
         # Programs change most often: they are copied last.
-        for program in programs:
+        for program in self.programs:
             paths.pop(program.path, None)
             paths[program.path] = f"{program.root.where} starts it"
         return _tops(paths)
@@ -232,7 +244,7 @@ class _Slicer:
             not_called=self.language.programs,
         )
 
-    def _shell(self, packages: system.RunnerPackages, programs: Sequence[Program], wanted: Needs) -> Iterator[str]:
+    def _shell(self, packages: system.RunnerPackages, wanted: Needs) -> Iterator[str]:
         """Why the runner has to have a shell."""
         reading, start = self.reading, self.reading.start
         yield from self.fetched.values()
@@ -243,11 +255,13 @@ class _Slicer:
             if root.name in QUIET or root.name in SHELLS or (root.command is not None and start and not start.is_shell):
                 yield f"{root.where} starts {root.name}"
         health = reading.last("HEALTHCHECK")
-        is_own = health is not None and bare.health_calls_only(reading, {program.path for program in programs})
+        is_own = any(root.command is None and any(root == program.root for program in self.programs)
+                     for root in health_roots(reading))  # fmt: skip
         if health is not None and health.argument.upper() != "NONE" and not is_own:
             yield f"HEALTHCHECK on line {reading.file.line_of(health)} calls programs"
-        # A static program has no use for settings of the system, and folders and files are copied.
-        for step in reading.runs if not wanted.is_static else ():
+        # A static program has no use for settings of the system; folders and files are copied.
+        is_bare = wanted.is_static or self.wish in {"distroless", "scratch"}
+        for step in reading.runs if not is_bare else ():
             line = reading.file.line_of(step.node)
             is_mixed = system.system_role(step) is None and self._repeated(step)
             if step.node not in packages.roles and (is_mixed or self._set_up(step) == Role.BOTH):
@@ -255,45 +269,40 @@ class _Slicer:
 
     # The two stages
 
-    def _assembled(
-        self, programs: Sequence[Program], wanted: Needs, runner: Runner, packages: system.RunnerPackages
-    ) -> SplitPlan | Refused:
+    def _assembled(self, wanted: Needs, runner: Runner, packages: system.RunnerPackages) -> SplitPlan | Refused:
         reading = self.reading
         roles = self._roles(packages, wanted.variables)
         if isinstance(roles, Refused):
             return roles
-        late = {copied.target for copied in reading.copies if roles[copied.node] == Role.RUNNER}
+        roles.update(dict.fromkeys(self._brought_directly(wanted.paths), Role.BOTH))
+        late = [path for act in self.flow.acts(reading) if act.step.step.keyword in {"COPY", "ADD"}
+                and Role.RUNNER in roles.get(act.step.step.node, Role.BUILDER)
+                for path in act.effect.writes if isinstance(path, str)]  # fmt: skip
         paths = [path for path in wanted.paths if not any(is_within(path, target) for target in late)]
         lost = next((path for path in paths if not self.flow.makers(reading, path)), None)
         if lost is not None:
             return Refused(
-                f"{lost} is needed ({wanted.paths[lost]}), and no step of the stage is known to make it", "split by hand"
+                f"{lost} is needed ({wanted.paths[lost]}), and no step of the stage is known to make it",
+                "split by hand",
             )
         self.evidence += [f"{path} is in the runner: {wanted.paths[path]}" for path in paths]
-        owned = [] if runner.has_shell else self._owned()
-        artefacts = list(self._artefacts(paths, programs, owned))
         user = self._user(roles, runner)
         if isinstance(user, Refused):
             return user
-        self.evidence += [*(packages.evidence if runner.has_shell else ()), *runner.evidence]
+        head, copies = self._brought(paths, wanted, runner, packages)
         narrowed = self._narrowed(roles, runner)
         plain = None if runner.has_shell else bare.exec_form(reading)
-        head = [*packages.before, *([packages.install] if packages.install else [])]
-        if not runner.has_shell:
-            files = dict(bare.system_files(reading, wanted, runner))
-            self.evidence += files.values()
-            new = [path for path in owned if not any(is_within(path, one) or is_within(one, path) for one in paths)]
-            head = [self._copy("/writable", path, bare.user_of(reading)) for path in sorted(new)]
-            artefacts = [*files, *artefacts]
         spelled = bare.spelled_out(reading, runner)
-        workdir = self._own_workdir(wanted)
+        workdir = own_workdir(reading, wanted.paths)
         plan = assemble(
             reading,
             narrowed,
             runner_image=runner.image,
-            artefacts=artefacts,
-            builder_tail=[*self._tail(wanted), *(["RUN mkdir -p /writable"] if head and owned else [])],
+            artefacts=copies,
+            builder_tail=[*self._tail(wanted), *(["RUN mkdir -p /writable"] if head and not runner.has_shell else [])],
             runner_head=[*head, *workdir],
+            reads_no_artefact=[step.node for step in reading.runs if makes_only_folders(step)],
+            before={node: [text for other, text in wanted.before if other is node] for node, _ in wanted.before},
             instead_in_runner={**spelled, **self.again, **user, **({} if plain is None else dict([plain]))},
             is_artefact_absolute=reading.last("WORKDIR") is None,
             evidence=tuple(dict.fromkeys(self.evidence)),
@@ -303,11 +312,34 @@ class _Slicer:
         sets_user = bool(user) or any(narrowed.get(step.node) == Role.BUILDER for step in reading.steps
                                       if step.keyword == "USER")  # fmt: skip
         return plan._replace(
-            builder=self._edited(plan.builder, wanted),
+            builder=edited(plan.builder, wanted),
             builder_image=runner.builder,
             sets_user=sets_user,
             sets_workdir=bool(workdir) or any(node.keyword == "WORKDIR" for node in spelled),
         )
+
+    def _brought(
+        self, paths: Sequence[str], wanted: Needs, runner: Runner, packages: system.RunnerPackages
+    ) -> tuple[list[str], list[str]]:
+        """What the runner installs, or gets from the builder, at its head; and the COPYs of what it is made of."""
+        reading = self.reading
+        files = dict(bare.system_files(reading, wanted, runner))
+        self.evidence += [*(packages.evidence if runner.has_shell else ()), *runner.evidence, *files.values()]
+        if runner.has_shell:
+            head = [*packages.before, *([packages.install] if packages.install else [])]
+            return head, [*files, *artefacts(reading, paths, self.programs, Owned())]
+        owned = Owned(bare.owned(self.language, reading, wanted.paths), bare.owner_in(reading, runner))
+        new = [path for path in owned.paths if not any(is_within(path, one) for one in paths)]
+        head = [from_builder(reading, "/writable", path, owned.owner) for path in sorted(new)]
+        return head, [*files, *artefacts(reading, paths, self.programs, owned)]
+
+    def _brought_directly(self, paths: Collection[str]) -> Iterator[Instruction]:
+        """COPYs of what another stage made, which the runner copies from there as well."""
+        for path in paths:
+            maker = next(iter(self.flow.makers(self.reading, path)), None)
+            act = maker.act if maker is not None and maker.kind == "copy" and maker.path == path else None
+            if act is not None and act.step.reading is self.reading and len(act.effect.writes) == 1:
+                yield act.step.step.node
 
     def _narrowed(self, roles: dict[Instruction, Role], runner: Runner) -> dict[Instruction, Role]:
         """The roles without what one of both stages does in vain."""
@@ -325,28 +357,6 @@ class _Slicer:
                 ):
                     narrowed[step.step.node] = Role.BOTH
         return narrowed
-
-    def _own_workdir(self, wanted: Needs) -> list[str]:
-        """The base image's own WORKDIR, written down where a relative path counts on it."""
-        reading, start = self.reading, self.reading.start
-        home = reading.final_workdir
-        if reading.last("WORKDIR") is not None or home == "/":
-            return []
-        program = "" if start is None else start.program
-        is_relative = "/" in program and not program.startswith("/")
-        return [f"WORKDIR {home}"] if is_relative or any(is_within(path, home) for path in wanted.paths) else []
-
-    def _edited(
-        self, entries: Sequence[Instruction | str | Instead], wanted: Needs
-    ) -> tuple[Instruction | str | Instead, ...]:
-        """The builder with what its build commands get."""
-        edits: dict[Instruction, list[tuple[int, int, str]]] = {}
-        for node, at, text in wanted.edits:
-            edits.setdefault(node, []).append((at, at, text))
-        return tuple(
-            Instead(entry, entry.splice(edits[entry])) if isinstance(entry, Instruction) and entry in edits else entry
-            for entry in entries
-        )
 
     def _tail(self, wanted: Needs) -> list[str]:
         """What the builder removes at its end, as the runner gets the folders around it."""
@@ -397,52 +407,7 @@ class _Slicer:
         self.evidence.append(f"{name} is a user of {base.reference} alone: the runner has it by its numbers")
         return {node: f"USER {uid}:{gid}"}
 
-    def _place(self, path: str, programs: Sequence[Program]) -> str:
-        """Where a path goes in the runner: where it is, but for a program that is found along a PATH which only the
-        builder's image has (/usr/local/cargo/bin)."""
-        program = next((one for one in programs if one.path == path and "/" not in one.root.words[0]), None)
-        own = [step.node.argument for step in self.reading.steps if step.keyword == "ENV"]
-        folder = posixpath.dirname(path)
-        is_usual = folder in ON_PATH or any(folder in text for text in own)
-        return path if program is None or is_usual else f"/usr/local/bin/{posixpath.basename(path)}"
-
-    def _owned(self) -> list[str]:
-        """Folders that belong to the author's user in a runner without a shell, where no RUN can give them to it."""
-        if bare.user_of(self.reading) is None:
-            return []
-        written = self.language.written(self.reading)
-        made = [path for act in self.flow.acts(self.reading) if act.call is not None and act.call.name == "mkdir"
-                for path in act.effect.writes if isinstance(path, str) and path in self.copied]  # fmt: skip
-        return list(dict.fromkeys([*made, *(() if isinstance(written, Refused) else written.paths)]))
-
-    def _artefacts(self, paths: Sequence[str], programs: Sequence[Program], owned: Sequence[str]) -> Iterator[str]:
-        """The COPYs that bring paths from the builder: files of one folder together, all else one by one."""
-        home, groups = self.reading.final_workdir, dict[tuple[str, bool], list[str]]()
-        started = {program.path for program in programs}
-        for path in paths:
-            source = self.reading.in_context(path)
-            is_file = source is not None and self.reading.context.is_dir(source) is False and path not in started
-            is_owned = any(is_within(path, one) or is_within(one, path) for one in owned) and path not in started
-            groups.setdefault((posixpath.dirname(path) if is_file else path, is_owned), []).append(path)
-        is_home = self.reading.last("WORKDIR") is not None
-        for (_, is_owned), members in groups.items():
-            path = members[0]
-            target = self._place(path, programs)
-            if is_home and path == home:
-                target = "."
-            elif is_home and is_within(path, home) and home != "/":
-                target = "./" + path[len(home.rstrip("/")) + 1 :]
-            if len(members) > 1 or re.search(r"[*?\[]", path):
-                target = posixpath.dirname(target) + "/"
-            yield self._copy(" ".join(members), target, bare.user_of(self.reading) if is_owned else None)
-
-    def _copy(self, source: str, target: str, owner: str | None) -> str:
-        flags = f"--from={builder_name(self.reading)}{f' --chown={owner}' if owner else ''}"
-        return f"COPY {flags} {source} {target}"
-
-    def _roles(
-        self, packages: system.RunnerPackages, variables: Collection[str]
-    ) -> dict[Instruction, Role] | Refused:
+    def _roles(self, packages: system.RunnerPackages, variables: frozenset[str]) -> dict[Instruction, Role] | Refused:
         reading = self.reading
         roles: dict[Instruction, Role] = dict(packages.roles)
         last_run = max((at for at, step in enumerate(reading.steps) if step.keyword == "RUN"), default=-1)
@@ -463,20 +428,22 @@ class _Slicer:
                         self.again[node] = "RUN " + " \\\n    && ".join(again)
         return roles
 
-    def _is_for_build(self, step: Step, variables: Collection[str]) -> bool:
+    def _is_for_build(self, step: Step, variables: frozenset[str]) -> bool:
         """An ENV of which nothing but the language's tools reads anything; ``variables`` are those of the program."""
         names = [name for name, _ in step.node.pairs]
         rest = [one.node.argument for one in self.reading.steps if one is not step and one.keyword != "RUN"]
-        return bool(names) and all(
-            re.fullmatch(self.language.build_variables, name) and name not in variables and not any(f"${name}" in text or f"${{{name}" in text
-                                                                          for text in rest)
-            for name in names
-        )  # fmt: skip
+        if not names or not all(re.fullmatch(self.language.build_variables, name) for name in names):
+            return False
+        is_read = any(f"${name}" in text or f"${{{name}" in text for text in rest for name in names)
+        return not is_read and variables.isdisjoint(names)
 
     def _set_up(self, step: Step) -> Role | None:
         role = system.system_role(step)
         if role != Role.BOTH:
             return role
+        if self.is_static and all(command.name == "update-ca-certificates" for command in step.commands):
+            # The list that it makes is copied, so that an edit of the sources does not make it again.
+            return Role.BUILDER
         acts = [act for act in self._flow_step(step).acts if act.effect.reads or act.effect.writes]
         if acts and all(self._comes_over(act) for act in acts):
             return Role.BUILDER
@@ -501,9 +468,7 @@ class _Slicer:
         if act.call.name == "mkdir":
             return all(isinstance(path, str) and self._is_copied(path) for path in act.effect.writes)
         return any(
-            isinstance(path, str)
-            and self._is_copied(path, *self.trees)
-            and self.flow.makers(self.reading, path, act)
+            isinstance(path, str) and self._is_copied(path, *self.trees) and self.flow.makers(self.reading, path, act)
             for path in paths
         )
 

@@ -38,6 +38,10 @@ class Language(Ecosystem):
     """Pattern of the context paths of source files, without those that only its tests use."""
     build_packages: frozenset[str] = frozenset()
     """System packages that only its builds use."""
+    tool_folders: str = r"(?!)"
+    """Pattern of the folders that its tools work in: a runner gets nothing of them but what is asked for by name."""
+    fetched_stand_alone = False
+    """Programs that a RUN fetches are taken to need nothing of the image but its C library."""
     build_variables: str = r"(?!)"
     """Pattern of the names of variables that only its tools read."""
 
@@ -159,8 +163,6 @@ class Language(Ecosystem):
         for root in roots:
             word = self.entry(root)
             program = self._program(reading, root, word) if isinstance(word, str) else word
-            if program is None and word == root.words[0]:
-                program = self._handed_over(reading, root)
             if isinstance(program, Refused):
                 return program
             if program is not None:
@@ -171,15 +173,6 @@ class Language(Ecosystem):
             if not isinstance(program, Refused) and program is not None and program.act is not None:
                 found.append(program)
         return tuple(found)
-
-    def _handed_over(self, reading: StageReading, root: Root) -> Program | None:
-        """The program that another one starts behind its own options: ``dockerize -timeout 20s app``."""
-        for at, word in enumerate(root.words[1:], 1):
-            inner = root._replace(words=root.words[at:])
-            program = self._program(reading, inner, word) if not word.startswith("-") else None
-            if not isinstance(program, Refused) and program is not None and program.act is not None:
-                return program
-        return None
 
     def _program(self, reading: StageReading, root: Root, word: str) -> Program | Refused | None:
         from refactor.ecosystems.program import Program

@@ -209,6 +209,12 @@ def _downloads(call: Invocation) -> Effect:
     return Effect(writes=call.paths(*downloads(call.command)), needs=("network",))
 
 
+def _openssl(call: Invocation) -> Effect:
+    """Keys and certificates (openssl-req(1), openssl-x509(1))."""
+    made = [value for name in ("-out", "-keyout") if (value := call.option(name)) is not None]
+    return Effect(writes=call.paths(*made))
+
+
 def _git(call: Invocation) -> Effect:
     if call.operands[:1] == ("clone",):
         own = [word for word in call.operands[1:] if not word.isdigit()]
@@ -262,6 +268,7 @@ _TOOLS = {
             "gzip gunzip bzip2 bunzip2 xz unxz zstd unzstd": _compresses,
             "curl wget": _downloads,
             "git": _git,
+            "openssl": _openssl,
             "find xargs": _finds,
             "useradd adduser usermod groupadd addgroup groupmod deluser userdel passwd chpasswd": _users,
             "a2enmod a2dismod a2ensite a2dissite a2enconf a2disconf"

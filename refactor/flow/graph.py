@@ -176,6 +176,9 @@ class Flow:
             act = maker.act
             carried = next((pair for pair in act.effect.carries if _covers(pair[1], path)), None)
             origin = self.origin(act.step)
+            if maker.kind == "copy" and origin is None:
+                # Of another image, or of an address.
+                return maker
             if carried is not None:
                 path = _back_through(carried, path)
                 where, before = (act.step.reading, act) if origin is None else (origin, None)
@@ -397,6 +400,8 @@ def _made_by(act: Act, path: str) -> Iterator[tuple[str, str]]:
                 inside = posixpath.join(copied.source, path[len(copied.target.rstrip("/")) + 1 :])
                 if _is_there(step.reading.context, inside):
                     yield "context", inside
+        if any("://" in source for source in step.step.node.sources):
+            yield from (("copy", made) for made in _known(act.effect.writes) if is_within(made, path))
         return
     if act.call is None and step.step.keyword == "WORKDIR":
         return

@@ -15,6 +15,8 @@ SHELLS = frozenset("sh bash ash dash zsh ksh fish busybox".split())
 INITS = frozenset("tini dumb-init docker-init catatonit".split())
 _WITH_USER = frozenset("gosu su-exec".split())
 _PLAIN = frozenset("env exec nice nohup time setsid ionice command".split())
+_WAITERS = frozenset("wait-for-it.sh wait-for-it wait-for.sh wait-for dockerize".split())
+"""Programs that wait for others, and then start the words behind their options."""
 _DEPTH = 4
 """Scripts that start scripts; entrypoints of real images have two."""
 
@@ -120,6 +122,11 @@ def _of_words(
         yield Refused(f"{where} starts scripts that start each other without end")
         return
     name = posixpath.basename(words[0])
+    waited = _behind_waiter(words) if name in _WAITERS else ()
+    if waited:
+        yield Root(words[: len(words) - len(waited)], folder, where, command)
+        yield from _of_words(reading, waited, folder, where, depth + 1, command)
+        return
     if name in SHELLS and len(words) > 2 and re.fullmatch(r"-[a-z]*c", words[1]):
         yield from _of_script(reading, read(words[2]), folder, where, depth + 1)
         return
@@ -137,6 +144,19 @@ def _of_words(
     rest = " ".join(shlex.quote(word) for word in words[at + 1 :])
     body = re.sub(r'"?\$(?:[@*]|\{@\})"?', lambda _: rest, text.replace("\r\n", "\n"))
     yield from _of_script(reading, read(body), folder, path, depth + 1)
+
+
+def _behind_waiter(words: tuple[str, ...]) -> tuple[str, ...]:
+    """What a program that waits starts: behind ``--``, or behind its own options."""
+    if "--" in words:
+        return words[words.index("--") + 1 :]
+    if posixpath.basename(words[0]) != "dockerize":
+        return ()
+    rest = words[1:]
+    while rest and rest[0].startswith("-"):
+        has_value = "=" not in rest[0] and rest[0].lstrip("-") not in {"no-overwrite", "poll", "version"}
+        rest = rest[1 + has_value :]
+    return rest
 
 
 def peeled(words: tuple[str, ...]) -> tuple[str, ...]:

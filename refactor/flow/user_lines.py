@@ -16,9 +16,13 @@ from typing import NamedTuple
 from refactor.flow.between import brings_sources
 from refactor.flow.ownership import Ownership
 from refactor.flow.reading import Refused, StageReading, Step, is_within, join
+from refactor.images import BaseImage
 from refactor.shell import package_call
 from refactor.syntax import Instruction
 
+_UID = 10001
+"""Fixed, so that volumes keep their owner from build to build; above the range that distributions hand out."""
+_BUILT_IN = {"node": "node", "dotnet": "app"}
 _OF_NO_MEANING = frozenset("ARG CMD ENTRYPOINT ENV EXPOSE HEALTHCHECK LABEL MAINTAINER STOPSIGNAL VOLUME".split())
 _RUNS_PROGRAMS = r"(?:node|nodejs|python[\d.]*|flask|django-admin)"
 """What runs a file of the sources: it may make folders, but changes no owner."""
@@ -125,6 +129,23 @@ def head_anchor(reading: StageReading) -> Instruction:
     return anchor
 
 
+def user_in(image: BaseImage | None) -> tuple[str, str | None, tuple[str, ...]]:
+    """The USER argument, the RUN that makes the user (None where the base image has one for programs, or is not in the
+    catalogue: numbers need no entry in /etc/passwd), and the names that chown knows it by."""
+    if image is None:
+        return f"{_UID}:{_UID}", None, ()
+    name = _BUILT_IN.get(image.family) or ("nonroot" if image.family == "distroless" else "")
+    if name in image.users:
+        return "{}:{}".format(*image.users[name]), None, (f"{name}:{name}", name)
+    if not image.has_useradd:
+        return f"{_UID}:{_UID}", None, ()
+    if image.distro == "alpine" or image.family == "busybox":
+        creation = f"addgroup -S -g {_UID} app \\\n    && adduser -S -D -H -u {_UID} -G app app"
+    else:
+        creation = f"groupadd -r -g {_UID} app \\\n    && useradd --no-log-init -r -u {_UID} -g app app"
+    return f"{_UID}:{_UID}", creation, ("app:app",)
+
+
 class Prepared(NamedTuple):
     """How folders of an image without a shell become the user's: a stage that it copies from makes an empty one."""
 
@@ -133,16 +154,22 @@ class Prepared(NamedTuple):
     """What ``COPY --from=`` calls the stage."""
     folders: tuple[str, ...]
     """Absolute paths in the image, the outer ones first."""
+    copies: tuple[Instruction, ...]
+    """COPYs of single files that get an owner."""
 
 
 def prepared_elsewhere(reading: StageReading, plan: Ownership) -> Prepared | None:
     """The stage and the folders; None where files would have to change their owner, or no stage can make a folder."""
-    if plan.deep or plan.kept or any(path != reading.final_workdir for path in plan.flat):
+    files = [path for path in plan.flat if path != reading.final_workdir]
+    copies = {join(step.workdir, step.node.destination): step.node for step in reading.steps
+              if step.keyword == "COPY" and step.node.destination and len(step.node.sources) == 1}  # fmt: skip
+    if plan.deep or plan.kept or any(path not in copies for path in files):
         return None
     for step, origin in reversed(reading.copies_of_stages):
         has_shell = any(run.node.json is None for run in origin.runs)
         if has_shell and (origin.final_user or "root").partition(":")[0] in {"root", "0"}:
-            return Prepared(origin, step.node.flag("from") or "", tuple(sorted((*plan.made, *plan.flat))))
+            folders = tuple(sorted({*plan.made, *plan.flat} - {*files}))
+            return Prepared(origin, step.node.flag("from") or "", folders, tuple(copies[path] for path in files))
     return None
 
 
@@ -165,4 +192,4 @@ def place_of_user(reading: StageReading, fillers: tuple[Instruction, ...]) -> In
     return next((step.node for step in following if step.keyword in {"CMD", "ENTRYPOINT", "HEALTHCHECK"}), None)
 
 
-__all__ = ["Prepared", "above_sources", "first_volume", "head_anchor", "place_of_user", "prepared_elsewhere"]
+__all__ = ["Prepared", "above_sources", "first_volume", "head_anchor", "place_of_user", "prepared_elsewhere", "user_in"]

@@ -27,12 +27,14 @@ class Go(Language):
     name = "Go"
     families = frozenset({"golang"})
     programs = frozenset({"go"})
+    tool_folders = r"/(?:go|usr/local/go|root/go)(?:/|\Z)"
+    fetched_stand_alone = True
     tools = frozenset(
         """gofmt swag templ sqlc protoc wire mockgen mockery buf easyjson statik packr packr2 go-bindata rice qtc
         gqlgen stringer ent goimports golangci-lint golint staticcheck gosec revive ineffassign misspell
         goyacc msgp ffjson enumer oapi-codegen oto pkger vfsgendev esc fileb0x genny goverter gotestsum
         ginkgo gocov godep glide dep govendor vgo mage richgo go-licenses cyclonedx-gomod syft
-        goreleaser kratos goctl hz kitex thriftgo bee revel grpc_tools protoc-gen-go govulncheck sh bash""".split()
+        goreleaser kratos goctl hz kitex thriftgo bee revel grpc_tools protoc-gen-go govulncheck sh bash *""".split()
     )
     sources = r"(?<!_test)\.go\Z|(?:^|/)go\.(?:mod|sum|work)\Z"
     build_packages = frozenset(
@@ -50,9 +52,11 @@ class Go(Language):
     )
 
     def effect(self, call: Invocation) -> Effect | None:
-        from refactor.ecosystems.go.commands import effect
+        if call.name not in self.programs | self.tools and "go" not in call.reading.programs:
+            return None
+        from refactor.ecosystems.go.tools import effect
 
-        return effect(call)
+        return effect(call, self.tools)
 
     def installs(self, reading: StageReading) -> Sequence[Install | tuple[Step, Refused]]:
         from refactor.ecosystems.go.installing import installs
@@ -92,10 +96,16 @@ class Go(Language):
 
     def why_not_split(self, reading: StageReading, program: Program) -> Refused | None:
         image = reading.image
-        if image is None or image.family in _BASES:
+        if image is not None and image.family not in _BASES:
+            return Refused(f"the base image {reading.stage.image} is no Go image: what else it brings is not known",
+                           "build in a stage of its own, from golang:<version>")  # fmt: skip
+        other = next((act for act in program.flow.acts(reading) if act.effect.by not in {"", self.name}), None)
+        if other is None:
             return None
-        return Refused(f"the base image {reading.stage.image} is no Go image: what else it brings is not known",
-                       "build in a stage of its own, from golang:<version>")  # fmt: skip
+        because = f"line {other.step.line} runs `{other.text[:60]}`, and what that builds is not known"
+        is_of_go = other.call is not None and other.call.name in {"make", "gmake"}
+        hint = "call go build itself in the Dockerfile" if is_of_go else "build that in a stage of its own"
+        return Refused(because, hint)
 
     def sources_of(self, program: Program) -> tuple[str, ...] | Refused:
         from refactor.ecosystems.go.needs import sources_of
@@ -117,6 +127,15 @@ class Go(Language):
         from refactor.ecosystems.runners import for_program
 
         return for_program(reading, needs, wish)
+
+    def written(self, reading: StageReading) -> Written | Refused:
+        from refactor.flow.shell_writes import unknown_program
+
+        programs, roots = self.programs_of(reading), self.roots(reading)
+        own = () if isinstance(programs, Refused) else [program.root for program in programs]
+        others = () if isinstance(roots, Refused) or not own else [root for root in roots if root not in own]
+        reasons = (reason for root in others if (reason := unknown_program(root)) is not None)
+        return next(reasons, None) or super().written(reading)
 
     def tests(self, reading: StageReading, plan: SplitPlan) -> tuple[Instruction | str, ...] | Refused:
         from refactor.ecosystems.go.testing import tests

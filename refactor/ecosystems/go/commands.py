@@ -1,4 +1,4 @@
-"""The go command as a Dockerfile calls it: its settings, the module that it works in, and the programs that it makes."""
+"""The go command as a Dockerfile calls it: its settings, the module that it works in, the programs that it makes."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from refactor.context import Unknown
 from refactor.context.go_manifests import GoMod, read_go_mod, read_go_work
-from refactor.flow.effects import Effect, Invocation
-from refactor.flow.reading import Copied, Refused, StageReading, join
+from refactor.flow.effects import Invocation
+from refactor.flow.reading import Copied, Refused, StageReading, is_within, join
 from refactor.shell import PackageCall
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class GoCall:
         self.context: BuildContext = call.reading.context
         self.line = call.reading.file.line_of(call.step.node)
         where = call.path(self.flag("-C") or ".")
-        self.folder = None if isinstance(where, Unknown) else where
+        self.folder = None if isinstance(where, Unknown) or "$" in where else where
         """Absolute image folder that it runs in, None where that is not known."""
 
     @property
@@ -186,44 +186,18 @@ class GoCall:
                 found.append(Module(copied.target[len(inside) + 1 :], copied.source, None))
         return tuple(sorted(dict.fromkeys(found), key=lambda one: -len(one.path)))
 
-    # What it makes
-
-    def made(self) -> tuple[Binary, ...] | Refused:
-        """The programs that a build or an install of the project's own packages makes."""
-        from refactor.ecosystems.go.packages import main_packages
-
-        module = self.module()
-        packages = module if isinstance(module, Refused) else main_packages(self, module)
-        if isinstance(packages, Refused):
-            return packages
-        assert self.folder is not None
-        output = self.flag("-o")
-        place = join(self.folder, self.programs_folder if self.verb == "install" else output or ".")
-        if "$" in place or "`" in place:
-            verb = "installs" if self.verb == "install" else "builds to"
-            return Refused(f"where line {self.line} {verb} ({place}) depends on a variable", "write the path")
-        if output == "/dev/null":
-            return ()
-        if self.verb == "install":
-            is_folder = True
-        elif output is None:
-            if len(packages) != 1 or any(operand.endswith("...") for operand in self.operands):
-                return ()
-            is_folder = True
-        else:
-            is_folder = output.endswith("/") or self._is_folder(place)
-        if is_folder:
-            return tuple(Binary(join(place, name), folder, files) for name, folder, files in packages)
-        if len(packages) > 1:
-            return Refused(f"line {self.line} builds {len(packages)} programs into one file", "end -o with a slash")
-        return tuple(Binary(place, folder, files) for _, folder, files in packages)
-
-    def _is_folder(self, path: str) -> bool:
+    def is_folder(self, path: str) -> bool:
         """A folder there before the command: ``-o .``, ``-o /app`` below WORKDIR /app."""
-        made = _folders_made(self.reading).get(path.rstrip("/") or "/")
-        here = (self.reading.position(self.call.step.node), self.call.command.span[0])
-        inside = self.reading.in_context(path, self.call.step.node)
-        return (made is not None and made < here) or (inside is not None and self.context.is_dir(inside) is True)
+        from refactor.flow.folders import is_folder_there
+
+        step, path = self.call.step, path.rstrip("/") or "/"
+        before = [command for command in step.commands if command.span[0] < self.call.command.span[0]]
+        made = (join(step.folder_of(command) or "/", arg) for command in before if command.name == "mkdir"
+                for arg in command.args)  # fmt: skip
+        inside = self.reading.in_context(path, step.node)
+        is_here = is_within(step.workdir, path) or any(is_within(one, path) for one in made)
+        is_copied = inside is not None and self.context.is_dir(inside) is True
+        return is_here or is_copied or is_folder_there(self.reading, path, step.node)
 
 
 def go_call(call: Invocation | None) -> GoCall | None:
@@ -240,6 +214,18 @@ def go_calls(reading: StageReading) -> tuple[GoCall, ...]:
         return ()
     acts = registry.flow_of(reading.file, reading.context).acts(reading)
     return tuple(go for act in acts if (go := go_call(act.call)) is not None)
+
+
+def programs_made(reading: StageReading) -> frozenset[str]:
+    """Where the programs that the stage builds are, and where later commands carry them to."""
+    from refactor.ecosystems import registry
+
+    known: set[str] = set()
+    for act in registry.flow_of(reading.file, reading.context).acts(reading):
+        if act.effect.by == "Go":
+            known.update(path for path in act.effect.writes if isinstance(path, str))
+        known.update(target for source, target in act.effect.carries if source in known)
+    return frozenset(known)
 
 
 def workspace(context: BuildContext, module: Module) -> list[Module]:
@@ -301,60 +287,15 @@ def _first_source_copied_to(reading: StageReading) -> Mapping[str, Copied]:
     return reading.remember("go sources", look)
 
 
-def _folders_made(reading: StageReading) -> Mapping[str, tuple[int, int]]:
-    """(step, offset in its script) from which on a folder is there: by WORKDIR, ``mkdir`` or a copy."""
+def installed(reading: StageReading) -> frozenset[str]:
+    """Names that may be those of tools that ``go install`` or ``go get`` fetches."""
 
-    def look() -> dict[str, tuple[int, int]]:
-        found: dict[str, tuple[int, int]] = {}
-        for number, step in enumerate(reading.steps):
-            places = [(step.workdir, -1)]
-            if step.keyword in {"COPY", "ADD"}:
-                places += [(copied.target, 0) for copied in reading.copied_by(step.node) if copied.is_folder]
-            for command in step.commands:
-                here = step.folder_of(command) if command.name == "mkdir" else None
-                if here is not None:
-                    places += [(join(here, arg), command.span[0]) for arg in command.args if not arg.startswith("-")]
-            for path, offset in places:
-                while path not in found:
-                    found[path] = (number, offset)
-                    path = posixpath.dirname(path)
-        return found
+    def look() -> frozenset[str]:
+        words = [word.literal.partition("@")[0] for _, call in _plain_calls(reading, "install", "get")
+                 for word in call.operands]  # fmt: skip
+        return frozenset(part for word in words if _REMOTE.match(word) for part in word.split("/"))
 
-    return reading.remember("folders made", look)
+    return reading.remember("go tools", look)
 
 
-def effect(call: Invocation) -> Effect | None:
-    """See :meth:`Ecosystem.effect`."""
-    go = go_call(call)
-    if go is None:
-        return Effect() if call.name == "go" else _of_tool(call)
-    modules = (f"{go.gopath}/pkg/mod",)
-    if go.verb in {"build", "install"}:
-        if go.is_remote:
-            return Effect(writes=(go.programs_folder,) if go.verb == "install" else (), needs=("network",))
-        made = go.made()
-        if isinstance(made, Refused):
-            return Effect(call.paths("."), (Unknown(made.because),), needs=("network",))
-        return Effect(call.paths("."), tuple(binary.path for binary in made), needs=("network",))
-    if go.verb in {"mod download", "get", "mod vendor"}:
-        from refactor.ecosystems.go.installing import manifests, module_of
-
-        module = module_of(go) if go.folder is not None else None
-        read = () if module is None else manifests(go, module)
-        places = [] if isinstance(read, Refused) else [call.reading.in_image(path, call.step.node)[-1:] for path in read]
-        reads = tuple(place for one in places for place in one)
-        return Effect(reads or call.paths("."), modules, needs=("network",))
-    is_writing = go.verb in {"generate", "mod tidy", "fmt", "run"}
-    return Effect(call.paths("."), call.paths(".") if is_writing else ())
-
-
-def _of_tool(call: Invocation) -> Effect | None:
-    """A tool that works on Go sources; a script of the network that installs one (``curl ... | sh``)."""
-    if call.name not in {"sh", "bash"}:
-        return Effect(call.paths("."), call.paths("."))
-    is_piped = call.command.in_pipeline and not any("." in word for word in call.operands)
-    is_of_go = call.reading.image is not None and call.reading.image.family == "golang"
-    return Effect(writes=("/go/bin", "/usr/local/bin"), needs=("network",)) if is_piped and is_of_go else None
-
-
-__all__ = ["Binary", "GoCall", "Module", "effect", "go_call", "go_calls", "work_above", "workspace"]
+__all__ = ["Binary", "GoCall", "Module", "go_call", "go_calls", "installed", "programs_made", "work_above", "workspace"]

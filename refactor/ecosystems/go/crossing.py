@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-
-from refactor.ecosystems import registry
 from refactor.ecosystems.answers import Crossing
 from refactor.ecosystems.go.cgo import linking, why_no_cgo
-from refactor.ecosystems.go.commands import Binary, GoCall, go_calls
-from refactor.ecosystems.go.packages import program_sources
+from refactor.ecosystems.go.commands import Binary, GoCall, go_calls, programs_made
+from refactor.ecosystems.go.packages import made_by, program_sources
 from refactor.flow.reading import Refused, StageReading
 
 
@@ -20,33 +17,21 @@ def crossing(reading: StageReading) -> Crossing | Refused | None:
     if reading.context.why_unknown is not None:
         return Refused(f"the build context is not known: {reading.context.why_unknown}", "name it with --context")
     evidence: list[str] = []
-    paths: dict[str, None] = {}
     for go in builds:
         refused = _why_not(go)
-        made = refused or go.made()
+        made = refused or made_by(go)
         if isinstance(made, Refused):
             return made
         for binary in made:
             why = _why_cgo(go, binary, evidence)
             if why is not None:
                 return why
-            paths[binary.path] = None
     return Crossing(
         tuple((go.call.step, go.call.command, _assignments(go.variable("GOOS"), go.variable("GOARCH")))
               for go in builds),
-        (*paths, *_carried(reading, paths)),
+        tuple(programs_made(reading)),
         tuple(dict.fromkeys(evidence)),
     )  # fmt: skip
-
-
-def _carried(reading: StageReading, paths: Collection[str]) -> Iterator[str]:
-    """Where later commands copy and move the programs to."""
-    known = set(paths)
-    for act in registry.flow_of(reading.file, reading.context).acts(reading):
-        for source, target in act.effect.carries if act.call is not None else ():
-            if source in known and target not in known:
-                known.add(target)
-                yield target
 
 
 def _why_not(go: GoCall) -> Refused | None:

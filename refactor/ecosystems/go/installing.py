@@ -34,7 +34,9 @@ def installs(reading: StageReading) -> Iterator[Install | tuple[Step, Refused]]:
         if isinstance(read, Refused):
             yield go.call.step, read
         elif read:
-            following = [one.call.command for one in calls if one.call.step is go.call.step and one.verb == "mod verify"]
+            following = [
+                one.call.command for one in calls if one.call.step is go.call.step and one.verb == "mod verify"
+            ]
             commands = (go.call.command, *following[:1]) if is_download else ()
             evidence = (f"go mod download reads {', '.join(read)} and no source",)
             new = "" if is_download else "go mod download"
@@ -110,18 +112,9 @@ def _of_replaced(go: GoCall, manifest: GoMod, replace: GoReplace) -> tuple[str, 
 def _folder(go: GoCall, module: Module) -> str:
     """The image folder of the module, or of its workspace."""
     assert go.folder is not None
-    work = work_above(go.context, module.folder)
-    root = module.folder if work is None else posixpath.dirname(work)
-    if root:
-        return next(iter(go.reading.in_image(root, go.call.step.node)[-1:]), go.folder)
-    place = go.folder
-    while place != "/":
-        names = (posixpath.join(place, name) for name in ("go.work", "go.mod"))
-        if any(go.reading.in_context(path, go.call.step.node) in {"go.work", "go.mod"} for path in names):
-            return place
-        place = posixpath.dirname(place)
-    is_here = any(go.reading.in_context(f"/{name}", go.call.step.node) == name for name in ("go.work", "go.mod"))
-    return "/" if is_here else go.folder
+    assert module.manifest is not None
+    place = go.reading.in_image(work_above(go.context, module.folder) or module.manifest.path, go.call.step.node)
+    return posixpath.dirname(place[-1]) if place else go.folder
 
 
 __all__ = ["installs", "manifests", "module_of"]

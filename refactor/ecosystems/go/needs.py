@@ -7,11 +7,10 @@ from collections.abc import Iterator, Mapping
 
 from refactor.ecosystems.go.cgo import linking, why_no_cgo
 from refactor.ecosystems.go.commands import Binary, GoCall, Module, go_call
-from refactor.ecosystems.go.packages import program_sources
+from refactor.ecosystems.go.packages import made_by, program_sources
 from refactor.ecosystems.go.source import GoSource
 from refactor.ecosystems.go.uses import Uses, uses
-from refactor.ecosystems.go.values import Evaluator
-from refactor.ecosystems.go.values import Program as Texts
+from refactor.ecosystems.go.values import Evaluator, Program as Texts
 from refactor.ecosystems.program import Needs, Program
 from refactor.flow.reading import Refused, StageReading
 from refactor.syntax import Instruction
@@ -27,7 +26,7 @@ _ELSEWHERE = frozenset(
 def built(program: Program) -> tuple[GoCall, Binary] | Refused:
     """The command that builds a started program, and which of its programs that is."""
     go = go_call(program.act.call) if program.act is not None else None
-    made = go.made() if go is not None and go.builds else None
+    made = made_by(go) if go is not None and go.builds else None
     if go is None or made is None:
         return Refused(
             f"what is started ({program.path}) is not built by a go build or go install of this stage",
@@ -36,7 +35,11 @@ def built(program: Program) -> tuple[GoCall, Binary] | Refused:
     if isinstance(made, Refused):
         return made
     found = next((binary for binary in made if binary.path == program.made), None)
-    return (go, found) if found is not None else Refused(f"which program of line {go.line} {program.path} is, is not known")
+    return (
+        (go, found)
+        if found is not None
+        else Refused(f"which program of line {go.line} {program.path} is, is not known")
+    )
 
 
 def sources_of(program: Program) -> Mapping[str, GoSource] | Refused:
@@ -48,10 +51,11 @@ def sources_of(program: Program) -> Mapping[str, GoSource] | Refused:
 def needs(program: Program) -> Needs | Refused:
     """See :meth:`Language.needs`."""
     found = built(program)
-    sources = found if isinstance(found, Refused) else program_sources(*found)
-    if isinstance(found, Refused) or isinstance(sources, Refused):
-        return sources if isinstance(sources, Refused) else Refused("")
-    go, binary = found
+    if isinstance(found, Refused):
+        return found
+    go, sources = found[0], program_sources(*found)
+    if isinstance(sources, Refused):
+        return sources
     linked = linking(go, sources)
     if isinstance(linked, Refused):
         return linked
@@ -83,13 +87,15 @@ def needs(program: Program) -> Needs | Refused:
     evidence += [why_no_cgo(go, sources)] if adds_cgo else []
     return Needs(
         used.files,
-        {name: where for name, where in _called(used, go)},
+        dict(_called(used, go)),
         packages,
         is_static,
         evidence=(*evidence, *_not_started(program, go)),
         linked_by=linked_by,
         is_cpp=is_cpp,
         edits=tuple(_edits(go, adds_cgo, used)),
+        before=((go.call.step.node, "ENV CGO_ENABLED=0"),) if adds_cgo and _is_fixed(go) else (),
+        names_downloads=True,
         variables=frozenset(one.value for source in sources.values() for one in source.literals),
     )
 
@@ -102,7 +108,7 @@ def _requires(go: GoCall) -> list[str]:
 
 def _called(used: Uses, go: GoCall) -> Iterator[tuple[str, str]]:
     """The programs that it starts, without itself and those of other systems."""
-    made = go.made()
+    made = made_by(go)
     own = {posixpath.basename(binary.path) for binary in made} if not isinstance(made, Refused) else set()
     for name, where in used.programs.items():
         base = posixpath.basename(name)
@@ -112,7 +118,7 @@ def _called(used: Uses, go: GoCall) -> Iterator[tuple[str, str]]:
 
 def _not_started(program: Program, go: GoCall) -> Iterator[str]:
     """For evidence: what the command builds besides."""
-    made = go.made()
+    made = made_by(go)
     others = sorted({posixpath.basename(one.path) for one in made if one.path != program.made}
                     if not isinstance(made, Refused) else ())  # fmt: skip
     if others:
@@ -122,13 +128,19 @@ def _not_started(program: Program, go: GoCall) -> Iterator[str]:
 def _edits(go: GoCall, adds_cgo: bool, used: Uses) -> Iterator[tuple[Instruction, int, str]]:
     """What an expert adds to the build command: no cgo where none is needed; smaller programs."""
     node, command = go.call.step.node, go.call.command
-    if node.json is not None or node.heredocs:
+    if _is_fixed(go):
         return
     if adds_cgo:
         yield node, command.words[0].span[0] if command.wrappers else command.span[0], "CGO_ENABLED=0 "
     flags = _flags(go, used)
     if flags:
         yield node, command.words[1].span[1], flags
+
+
+def _is_fixed(go: GoCall) -> bool:
+    """The command is none that can be edited: in exec form, in a heredoc or in a script."""
+    script = go.call.step.script
+    return go.call.step.node.json is not None or script is None or go.call.command not in script.commands
 
 
 def _flags(go: GoCall, used: Uses) -> str:

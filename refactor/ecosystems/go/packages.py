@@ -17,6 +17,35 @@ Main = tuple[str, str, tuple[str, ...]]
 """A main package: name of the program, context folder, files where they are named."""
 
 
+def made_by(go: GoCall) -> tuple[Binary, ...] | Refused:
+    """The programs that a build or an install of the project's own packages makes."""
+    module = go.module()
+    packages = module if isinstance(module, Refused) else main_packages(go, module)
+    if isinstance(packages, Refused):
+        return packages
+    assert go.folder is not None
+    output = go.flag("-o")
+    place = join(go.folder, go.programs_folder if go.verb == "install" else output or ".")
+    if "$" in place or "`" in place:
+        verb = "installs" if go.verb == "install" else "builds to"
+        return Refused(f"where line {go.line} {verb} ({place}) depends on a variable", "write the path")
+    if output == "/dev/null":
+        return ()
+    if go.verb == "install":
+        is_folder = True
+    elif output is None:
+        if len(packages) != 1 or any(operand.endswith("...") for operand in go.operands):
+            return ()
+        is_folder = True
+    else:
+        is_folder = output.endswith("/") or go.is_folder(place)
+    if is_folder:
+        return tuple(Binary(join(place, name), folder, files) for name, folder, files in packages)
+    if len(packages) > 1:
+        return Refused(f"line {go.line} builds {len(packages)} programs into one file", "end -o with a slash")
+    return tuple(Binary(place, folder, files) for _, folder, files in packages)
+
+
 def main_packages(go: GoCall, module: Module) -> tuple[Main, ...] | Refused:
     """The main packages that the operands of a command name."""
     if any(operand.endswith(".go") for operand in go.operands):
@@ -34,12 +63,12 @@ def main_packages(go: GoCall, module: Module) -> tuple[Main, ...] | Refused:
         if isinstance(folders, Refused):
             return folders
         for one in folders:
-            unread = _why_not_read(go, one)
-            if unread is not None:
-                return Refused(f"a source that line {go.line} builds cannot be read: {unread}")
-            if any(source.package == "main" for source in built_sources(go, one).values()):
+            sources = _read_folder(go, one)
+            if isinstance(sources, Refused):
+                return Refused(f"a source that line {go.line} builds cannot be read: {sources.because}")
+            if any(source.package == "main" for source in sources.values()):
                 found.append((_name(go, one, module), one, ()))
-            elif not is_wide and not _sources_in(go.context, one):
+            elif not is_wide and not _has_source(go.context, one):
                 return Refused(
                     f"line {go.line} builds {operand}, and no Go source of it is in the build context",
                     "copy the sources from the context, or name the context with --context",
@@ -107,44 +136,34 @@ def _name(go: GoCall, folder: str, module: Module) -> str:
 # Sources
 
 
-def _sources_in(context: BuildContext, folder: str) -> dict[str, GoSource]:
-    """All Go files of a folder that are no tests, by context path."""
+def _has_source(context: BuildContext, folder: str) -> bool:
+    """The folder has Go files, be they for other systems."""
     names = context.children(folder)
-    found = {}
-    for name in names if not isinstance(names, Unknown) else ():
-        if name.endswith(".go") and not name.endswith("_test.go") and not name.startswith(("_", ".")):
-            path = posixpath.join(folder, name)
-            text = context.read(path)
-            if isinstance(text, str):
-                found[path] = read_source(text)
-    return found
+    return not isinstance(names, Unknown) and any(
+        name.endswith(".go") and not name.endswith("_test.go") and not name.startswith(("_", ".")) for name in names
+    )
 
 
-def _why_not_read(go: GoCall, folder: str, only: Sequence[str] = ()) -> str | None:
-    """The first source of a folder that the go command may take, and that cannot be read as Go: ``a.go: ...``.
+def _read_folder(go: GoCall, folder: str, only: Sequence[str] = ()) -> dict[str, GoSource] | Refused:
+    """The files of a folder that the command takes, by context path, or why one cannot be read as Go: ``a.go: ...``.
     ``only`` are the files that it was given by name."""
     names = go.context.children(folder)
     if isinstance(names, Unknown):
-        return names.reason
+        return Refused(names.reason)
+    found: dict[str, GoSource] = {}
     for name in names:
         path = posixpath.join(folder, name)
-        if (only and path not in only) or not may_be_built(name) or go.context.is_dir(path) is True:
-            continue
-        text = go.context.read(path)
+        is_asked = path in only if only else may_be_built(name)
+        text = go.context.read(path) if is_asked and go.context.is_dir(path) is not True else None
         if isinstance(text, Unknown):
-            return text.reason
-        source = read_source(text)
-        reason = source.why_not_go if is_built(name, source, go.tags) else None
-        if reason is not None:
-            return f"{path}: {reason}"
-    return None
-
-
-def built_sources(go: GoCall, folder: str) -> dict[str, GoSource]:
-    """The files of a folder that the command takes, by context path."""
-    tags = go.tags
-    found = _sources_in(go.context, folder)
-    return {path: one for path, one in found.items() if is_built(posixpath.basename(path), one, tags)}
+            return Refused(text.reason)
+        source = None if text is None else read_source(text)
+        if source is None or not (only or is_built(name, source, go.tags)):
+            continue
+        if source.why_not_go is not None:
+            return Refused(f"{path}: {source.why_not_go}")
+        found[path] = source
+    return found
 
 
 def program_sources(go: GoCall, binary: Binary) -> Mapping[str, GoSource] | Refused:
@@ -157,22 +176,15 @@ def _program_sources(go: GoCall, binary: Binary) -> Mapping[str, GoSource] | Ref
     module = go.module()
     if isinstance(module, Refused):
         return module
-    roots = go.roots(module)
-    if binary.files:
-        named = _sources_in(go.context, binary.package)
-        sources = {path: source for path, source in named.items() if path in binary.files}
-    else:
-        sources = built_sources(go, binary.package)
-    unread = _why_not_read(go, binary.package, binary.files)
-    found = dict(sources)
-    seen = {binary.package}
-    waiting = _imports(sources)
-    while waiting and unread is None:
+    roots, seen = go.roots(module), {binary.package}
+    found = _read_folder(go, binary.package, binary.files)
+    waiting = [] if isinstance(found, Refused) else _imports(found)
+    while waiting and not isinstance(found, Refused):
         where, path = waiting.pop()
         folder = folder_of_import(go.context, path, roots)
         if folder in seen:
             continue
-        more = {} if folder is None else built_sources(go, folder)
+        more = {} if folder is None else _read_folder(go, folder)
         if not more and _is_own(path, module):
             return Refused(
                 f"{where} imports {path}, and no Go source of it is in the build context",
@@ -181,12 +193,14 @@ def _program_sources(go: GoCall, binary: Binary) -> Mapping[str, GoSource] | Ref
         if folder is None:
             continue
         seen.add(folder)
-        unread = _why_not_read(go, folder)
-        found.update(more)
-        if len(found) > MAX_SOURCES:
+        if isinstance(more, Refused):
+            found = more
+        elif len(found) + len(more) > MAX_SOURCES:
             return Refused(f"the program has more than {MAX_SOURCES} source files")
-        waiting += _imports(more)
-    return found if unread is None else Refused(f"a source of the program cannot be read: {unread}")
+        else:
+            found.update(more)
+            waiting += _imports(more)
+    return Refused(f"a source of the program cannot be read: {found.because}") if isinstance(found, Refused) else found
 
 
 def folder_of_import(context: BuildContext, path: str, roots: Sequence[Module]) -> str | None:
@@ -217,4 +231,4 @@ def _is_own(path: str, module: Module) -> bool:
     return not any((path + "/").startswith(need.module + "/") for need in manifest.requires)
 
 
-__all__ = ["built_sources", "folder_of_import", "main_packages", "program_sources"]
+__all__ = ["folder_of_import", "made_by", "main_packages", "program_sources"]

@@ -25,6 +25,9 @@ _PLUS_BUILD = re.compile(r"^//\s*\+build\s+(.+)$", re.MULTILINE)
 _ESCAPE = re.compile(r'\\(?:([abfnrtv\\\'"])|x([0-9a-fA-F]{2})|([0-7]{3})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))')
 _ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
+_MAX_CONSTRAINT = 2_000
+"""Characters; longer ones are no Go that anybody builds."""
+
 _SYSTEMS = frozenset(
     """aix android darwin dragonfly freebsd hurd illumos ios js linux nacl netbsd openbsd plan9 solaris
     wasip1 windows zos""".split()
@@ -157,24 +160,48 @@ class GoSource(NamedTuple):
 
 def _parameters(text: str) -> tuple[str, ...]:
     """Names of ``a, b string, c ...int) error``."""
-    depth, end = 1, len(text)
-    for at, char in enumerate(text):
+    text = text[: max(0, closes("(" + text, 0) - 1)]
+    words = (re.match(r"\s*([A-Za-z_]\w*)", text[start:end]) for start, end in pieces(text, ","))
+    return tuple("" if word is None else word[1] for word in words) if text.strip() else ()
+
+
+def pieces(code: str, sign: str) -> list[tuple[int, int]]:
+    """Spans between the signs that stand outside of brackets."""
+    spans, depth, begin = [], 0, 0
+    for at, char in outside(code):
+        if char in "([{":
+            depth += 1
+        elif char in ")]}":
+            depth -= 1
+        elif char == sign and depth == 0:
+            spans.append((begin, at))
+            begin = at + 1
+    spans.append((begin, len(code)))
+    return spans
+
+
+def outside(code: str) -> Iterator[tuple[int, str]]:
+    """Characters outside of strings (their inside is blanked with underscores already)."""
+    quote = ""
+    for at, char in enumerate(code):
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "\"`'":
+            quote = char
+        else:
+            yield at, char
+
+
+def closes(code: str, opening: int) -> int:
+    """Offset of the bracket that closes the one at ``opening``, -1 without one."""
+    depth = 0
+    for at, char in outside(code):
+        if at < opening:
+            continue
         depth += (char in "([{") - (char in ")]}")
         if depth == 0:
-            end = at
-            break
-    names = []
-    depth = 0
-    piece = ""
-    for char in text[:end] + ",":
-        depth += (char in "([{") - (char in ")]}")
-        if char == "," and depth == 0:
-            word = re.match(r"\s*([A-Za-z_]\w*)", piece)
-            names.append(word[1] if word is not None else "")
-            piece = ""
-        else:
-            piece += char
-    return tuple(names) if names != [""] else ()
+            return at
+    return -1
 
 
 def _is_declaration(code: str, start: int) -> bool:
@@ -274,45 +301,18 @@ def is_built(name: str, source: GoSource, tags: frozenset[str] = frozenset(), *,
 
 
 def _holds(expression: str, tags: frozenset[str], cgo: bool) -> bool:
-    tokens = re.findall(r"&&|\|\||!|\(|\)|[\w.]+", expression.split("//")[0])
-    position = 0
+    """A ``//go:build`` expression, reduced step by step; what cannot be read holds."""
 
-    def either() -> bool:
-        nonlocal position
-        result = both()
-        while position < len(tokens) and tokens[position] == "||":
-            position += 1
-            result = both() or result
-        return result
+    def value(found: re.Match[str]) -> str:
+        known = found[0] in {"linux", "unix", "amd64", "gc"} | tags or found[0].startswith("go1.")
+        return str(int(known or (found[0] == "cgo" and cgo)))
 
-    def both() -> bool:
-        nonlocal position
-        result = single()
-        while position < len(tokens) and tokens[position] == "&&":
-            position += 1
-            result = single() and result
-        return result
-
-    def single() -> bool:
-        nonlocal position
-        negated = False
-        while position < len(tokens) and tokens[position] == "!":
-            negated, position = not negated, position + 1
-        if position >= len(tokens):
-            return True
-        token = tokens[position]
-        position += 1
-        if token == "(":
-            result = either()
-            position += 1
-        else:
-            result = (
-                token in {"linux", "unix", "amd64", "gc"}
-                or token in tags
-                or token.startswith("go1.")
-                or (token == "cgo" and cgo)
-            )
-        return result != negated
-
-    # Nesting made to exhaust the stack: such a file is no Go that anybody builds.
-    return True if len(tokens) > 400 else either()
+    text = re.sub(r"[\w.]+", value, expression.split("//")[0].replace(" ", "").replace("\t", ""))
+    before = ""
+    while text != before and len(text) < _MAX_CONSTRAINT:
+        before = text
+        text = re.sub(r"!([01])", lambda found: str(1 - int(found[1])), text)
+        text = re.sub(r"(?<!!)([01])&&([01])", lambda found: str(int(found[1]) & int(found[2])), text)
+        text = re.sub(r"(?<![!&])([01])\|\|([01])(?!&)", lambda found: str(int(found[1]) | int(found[2])), text)
+        text = re.sub(r"\(([01])\)", r"\1", text)
+    return text != "0"

@@ -8,8 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from refactor.context import Unknown
+from refactor.ecosystems.go.commands import programs_made
 from refactor.ecosystems.go.source import Call, GoSource
 from refactor.ecosystems.go.values import Evaluator
+from refactor.ecosystems.kept import is_of_system
 from refactor.ecosystems.program import Program
 from refactor.flow.effects import SYSTEM
 from refactor.flow.reading import is_within, join
@@ -66,7 +68,7 @@ _PROJECT_TEXT = re.compile(r"^[^/]+\.md$")
 _SELF_EXEC = frozenset(
     {"exec.Command", "exec.CommandContext", "exec.LookPath", "syscall.Exec", "os.StartProcess", "syscall.ForkExec"}
 )
-_TEMPORARY = re.compile(
+MAKES_TEMPORARY = re.compile(
     r"\b(?:os\.(?:TempDir|CreateTemp|MkdirTemp)|ioutil\.Temp(?:File|Dir)|\w+\.(?:ParseMultipartForm|FormFile|MultipartForm|MultipartReader))\b"
 )
 
@@ -82,8 +84,6 @@ class Uses(NamedTuple):
     """It starts a program whose name only the running program knows."""
     zones: str | None
     """Where it asks for a time zone."""
-    temporary: str | None
-    """Where it makes temporary files."""
     by_source: str | None
     """Where it looks for files beside its own source (``runtime.Caller``)."""
 
@@ -101,7 +101,7 @@ class _Finder:
         self.sources = evaluator.program.sources
         self.requires = requires
         self.made = dict(_made(started))
-        self.ignored = set(_binaries(started))
+        self.ignored = programs_made(started.reading)
         self.found: dict[str, str] = {}
         self.programs: dict[str, str] = {}
         self.open_program: str | None = None
@@ -109,7 +109,7 @@ class _Finder:
     def find(self) -> Uses:
         embedded = self._embedded()
         open_read: str | None = None
-        zones = temporary = by_source = None
+        zones = by_source = None
         for path, source in self.sources.items():
             spans = []
             for call, index in self._reads(source):
@@ -122,25 +122,14 @@ class _Finder:
                     open_read = f"{where} ({call.name})"
             for literal in source.literals:
                 is_read = any(start <= literal.start < end for start, end in spans)
-                self._keep(
-                    literal.value,
-                    True,
-                    f"{path}:{source.line(literal.start)} names it",
-                    is_read=is_read,
-                    embedded=embedded,
-                )
+                where = f"{path}:{source.line(literal.start)}"
+                self._keep(literal.value, True, f"{where} names it", is_read=is_read, embedded=embedded)
             self._started(path, source)
             if zones is None and "LoadLocation" in source.code:
                 zones = f"{path}:{source.line(source.code.find('LoadLocation'))}"
-            tmp = _TEMPORARY.search(source.code)
-            if temporary is None and tmp is not None:
-                temporary = f"{path}:{source.line(tmp.start())}"
-            if (
-                by_source is None
-                and "runtime.Caller(" in source.code
-                and re.search(r"\bpath\.Dir\(|filepath\.Dir\(", source.code)
-            ):
-                by_source = f"{path}:{source.line(source.code.find('runtime.Caller('))}"
+            beside = source.code.find("runtime.Caller(")
+            if by_source is None and beside >= 0 and re.search(r"\b(?:file)?path\.Dir\(", source.code):
+                by_source = f"{path}:{source.line(beside)}"
         zone = self.evaluator.program.environment.get("TZ")
         if zones is None and zone and zone not in {"UTC", "GMT"}:
             zones = f"ENV TZ={zone}"
@@ -154,15 +143,15 @@ class _Finder:
         if wide is not None:
             self._keep_data(re.compile(""), f"{wide} opens a path that is only known when it runs")
         for module, (pattern, what) in _DEFAULTS.items():
-            needed = next((name for name in self.requires if name == module or name.startswith(module + "/")), None)
-            imported = any(
-                path == module or path.startswith(module + "/") for s in self.sources.values() for _, path in s.imports
-            )
-            if (needed is not None and imported) or (imported and not self.requires):
+            own = module + "/"
+            is_needed = not self.requires or any((name + "/").startswith(own) for name in self.requires)
+            imported = (path for one in self.sources.values() for _, path in one.imports)
+            if is_needed and any((path + "/").startswith(own) for path in imported):
                 self._keep_data(re.compile(pattern), f"{module} {what} at its own")
         for made, why in self.made.items() if wide is not None else ():
-            self.found.setdefault(made, why)
-        return Uses(tops(self.found), self.programs, self.open_program, zones, temporary, by_source)
+            if not is_of_system(made):
+                self.found.setdefault(made, why)
+        return Uses(self.found, self.programs, self.open_program, zones, by_source)
 
     # Reads
 
@@ -212,63 +201,30 @@ class _Finder:
         if any(inside == path or inside.startswith(path + "/") for path in embedded) and not is_read:
             return
         if self.context.is_dir(inside) is True:
-            for path in self._data(inside, re.compile("")):
-                self._add(path, inside, place, why)
-        elif not inside.endswith((".go", ".mod", ".sum")) and (
-            is_read or not (_NO_DATA.search(inside) or _PROJECT_TEXT.match(inside))
-        ):
+            self._keep_folder(inside, place, re.compile(""), why)
+        elif not inside.endswith((".go", ".mod", ".sum")) and (is_read or _is_data(inside, re.compile(""))):
             self.found.setdefault(place, why)
 
     def _keep_data(self, pattern: re.Pattern[str], why: str) -> None:
         """The cautious answer: everything that is copied into the image and is no source."""
         for copied in self.reading.copies:
-            if not copied.is_folder:
-                if (
-                    not _NO_DATA.search(copied.source)
-                    and pattern.search(copied.source)
-                    and not _PROJECT_TEXT.match(copied.source)
-                ):
-                    self.found.setdefault(copied.target, why)
-                continue
-            for path in self._data(copied.source, pattern):
-                self._add(path, copied.source, copied.target, why)
+            if copied.is_folder:
+                self._keep_folder(copied.source, copied.target, pattern, why)
+            elif _is_data(copied.source, pattern):
+                self.found.setdefault(copied.target, why)
 
-    def _add(self, path: str, source: str, target: str, why: str) -> None:
-        place = join(target, path[len(source) :].lstrip("/") or ".")
-        if place not in self.ignored:
-            self.found.setdefault(place, why)
-
-    def _data(self, folder: str, pattern: re.Pattern[str]) -> tuple[str, ...]:
+    def _keep_folder(self, folder: str, target: str, pattern: re.Pattern[str], why: str) -> None:
         """Files below a folder that may be read, folders without any source as a whole."""
         files = self.context.files(folder, without=("vendor", "node_modules", ".git", "testdata"))
         if isinstance(files, Unknown):
-            return ()
-        data = [
-            path
-            for path in files
-            if not _NO_DATA.search(path) and pattern.search(path) and (folder or not _PROJECT_TEXT.match(path))
-        ]
-        if not data:
-            return ()
-        other = set(files) - set(data)
-        mixed = {""}
-        for path in other:
-            parent = posixpath.dirname(path)
-            while parent not in mixed:
-                mixed.add(parent)
-                parent = posixpath.dirname(parent)
-        found: dict[str, None] = {}
+            return
+        data = [path for path in files if _is_data(path, pattern)]
+        mixed = {parent for path in {*files} - {*data} for parent in _parents(path)}
         for path in data:
-            best, parent = path, posixpath.dirname(path)
-            while (
-                parent and (parent == folder or parent.startswith(folder + "/") or not folder) and parent not in mixed
-            ):
-                best = parent
-                if parent == folder:
-                    break
-                parent = posixpath.dirname(parent)
-            found[best] = None
-        return tuple(found)
+            whole = [one for one in _parents(path) if one not in mixed and is_within(f"/{one}", f"/{folder}")]
+            place = join(target, min(whole, key=len, default=path)[len(folder) :].lstrip("/") or ".")
+            if place not in self.ignored:
+                self.found.setdefault(place, why)
 
     def _embedded(self) -> frozenset[str]:
         """Context paths that ``//go:embed`` puts into the program."""
@@ -296,29 +252,31 @@ class _Finder:
                 self.open_program = self.open_program or f"{where} ({call.name})"
 
 
+def _is_data(path: str, pattern: re.Pattern[str]) -> bool:
+    return not _NO_DATA.search(path) and pattern.search(path) is not None and not _PROJECT_TEXT.match(path)
+
+
+def _parents(path: str) -> list[str]:
+    """The folders above a context path, without the context itself."""
+    parts = path.split("/")
+    return ["/".join(parts[:end]) for end in range(1, len(parts))]
+
+
 def _made(started: Program) -> Iterator[tuple[str, str]]:
     """Paths that commands make in the image of the stage, the go command and package managers aside -> why."""
     reading, flow = started.reading, started.flow
     above = {reading.final_workdir, *(copied.target for copied in reading.copies)}
     for act in flow.acts(reading):
         package = act.call.package if act.call is not None else None
-        is_place = act.call is None or (package is not None and package.manager in SYSTEM_MANAGERS)
-        if is_place or act.effect.by == "Go" or act.effect.reads == act.effect.writes:
+        is_from = act.call is None and act.step.step.node.flag("from") is not None
+        is_place = (act.call is None and not is_from) or (package is not None and package.manager in SYSTEM_MANAGERS)
+        is_changed = act.effect.reads == act.effect.writes and not is_from
+        if is_place or is_changed or act.effect.by == "Go" or "/etc/passwd" in act.effect.writes:
             continue
         for path in act.effect.writes:
-            if isinstance(path, str) and path not in SYSTEM and not any(is_within(one, path) for one in above):
-                if flow.makers(reading, path):
-                    yield path, f"line {act.step.line} makes it"
-
-
-def _binaries(started: Program) -> Iterator[str]:
-    """Where the programs that the stage builds are, and are carried to."""
-    known: set[str] = set()
-    for act in started.flow.acts(started.reading):
-        if act.effect.by == "Go":
-            known.update(path for path in act.effect.writes if isinstance(path, str))
-        known.update(target for source, target in act.effect.carries if source in known)
-    yield from known
+            is_apart = isinstance(path, str) and path not in SYSTEM and not any(is_within(one, path) for one in above)
+            if isinstance(path, str) and is_apart and flow.makers(reading, path):
+                yield path, f"line {act.step.line} makes it"
 
 
 def _path_of(text: str) -> str | None:
@@ -335,13 +293,4 @@ def _path_of(text: str) -> str | None:
     return head or None
 
 
-def tops(found: Mapping[str, str]) -> dict[str, str]:
-    """Without paths that lie in another one."""
-    return {
-        path: why
-        for path, why in found.items()
-        if not any(path != other and path.startswith(other.rstrip("/") + "/") for other in found)
-    }
-
-
-__all__ = ["Uses", "tops", "uses"]
+__all__ = ["MAKES_TEMPORARY", "Uses", "uses"]

@@ -7,10 +7,10 @@ with the values of the image, `filepath.Join` and `+`. Whatever else there is ma
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from refactor.ecosystems.go.source import Call, Function, GoSource
+from refactor.ecosystems.go.source import Call, Function, GoSource, closes, outside, pieces, value_of
 
 MAX_DEPTH = 6
 _WORD = re.compile(r"[A-Za-z_]\w*\Z")
@@ -58,13 +58,11 @@ class Evaluator:
     def __init__(self, program: Program) -> None:
         self.program = program
         self._functions: dict[str, tuple[Function, ...]] = {}
-        self._assigned: dict[tuple[str, str], tuple[tuple[GoSource, str, int, int], ...]] = {}
 
     def functions(self, path: str) -> tuple[Function, ...]:
-        found = self._functions.get(path)
-        if found is None:
-            found = self._functions[path] = self.program.sources[path].functions()
-        return found
+        if path not in self._functions:
+            self._functions[path] = self.program.sources[path].functions()
+        return self._functions[path]
 
     def argument(self, path: str, call: Call, index: int) -> Values:
         """What the argument at ``index`` of a call in the file ``path`` can be; nothing where there is none."""
@@ -80,15 +78,13 @@ class Evaluator:
         code = source.code[start:end]
         if not code or depth > MAX_DEPTH:
             return OPEN
-        pieces = _split(code, "+")
-        if len(pieces) > 1:
-            return self._joined(path, [(start + a, start + b) for a, b in pieces], "", depth)
+        parts = pieces(code, "+")
+        if len(parts) > 1:
+            return self._joined(path, [(start + a, start + b) for a, b in parts], "", depth)
         if code[0] in '"`' and _is_string(code):
-            from refactor.ecosystems.go.source import value_of
-
             value = value_of(source.text[start:end])
             return OPEN if value is None else Values((Text(value),))
-        if code[0] == "(" and code[-1] == ")" and _closes(code, 0) == len(code) - 1:
+        if code[0] == "(" and code[-1] == ")" and closes(code, 0) == len(code) - 1:
             return self.evaluate(path, start + 1, end - 1, depth + 1)
         if code[0] in "*&":
             return self.evaluate(path, start + 1, end, depth + 1)
@@ -126,7 +122,7 @@ class Evaluator:
     def _called(self, path: str, start: int, end: int, depth: int) -> Values:
         source = self.program.sources[path]
         opening = source.code.find("(", start, end)
-        if _closes(source.code[start:end], opening - start) != end - start - 1:
+        if closes(source.code[start:end], opening - start) != end - start - 1:
             return OPEN
         name = "".join(source.code[start:opening].split())
         call = next((c for c in source.calls(frozenset({name.rpartition(".")[2]})) if c.start == start), None)
@@ -164,7 +160,7 @@ class Evaluator:
                 bodies += 1
                 for statement in re.finditer(r"\breturn\b[ \t]*([^\n;}]*)", source.code[function.start : function.end]):
                     a = function.start + statement.start(1)
-                    first = _split(statement[1], ",")
+                    first = pieces(statement[1], ",")
                     if not statement[1].strip() or statement[1].strip() == "nil":
                         is_open = True
                         continue
@@ -278,7 +274,7 @@ class Evaluator:
                 found.append(OPEN)
                 continue
             end = _end_of_expression(code, assigned.end())
-            piece = _split(code[assigned.end() : end], ",")[0]
+            piece = pieces(code[assigned.end() : end], ",")[0]
             values = self.evaluate(path, assigned.end() + piece[0], assigned.end() + piece[1], depth + 1)
             flag = self._flag_default(path, assigned.end() + piece[0], assigned.end() + piece[1], depth)
             if flag is not None:
@@ -294,50 +290,21 @@ class Evaluator:
             target = code[slice(*call.arguments[0])].strip()
             if target == f"&{name}":
                 at = 3 if call.method == "StringVarP" else 2
-                found.append(self._with_arguments(self.argument_at(path, call, at, depth)))
+                found.append(self.argument_at(path, call, at, depth))
         if found and all(value.known and all(one.text for one in value.known) and not value.is_open for value in found):
             # A default stands in only for an empty value.
             return found
-        if (
-            defaults
-            and found
-            and all(value.is_open and not value.known for value in found)
-            and is_environment(code, name, begin, stop)
-        ):
-            return [*found, *defaults]
         return [*found, *defaults]
 
     def _flag_default(self, path: str, start: int, end: int, depth: int) -> Values | None:
+        """A flag is its default, or a word of the start command; those are looked at by themselves."""
         source = self.program.sources[path]
-        opening = source.code.find("(", start, end)
-        if opening < 0:
-            return None
-        name = "".join(source.code[start:opening].split())
+        name = "".join(source.code[start : max(start, source.code.find("(", start, end))].split())
         if not _FLAGS.match(name) or not name.startswith(("flag.", "pflag.", "kingpin.")):
             return None
-        call = next(
-            (
-                c
-                for c in source.calls(frozenset({name.rpartition(".")[2]}))
-                if source.code[start:opening].strip() and c.start >= start
-            ),
-            None,
-        )
-        if call is None:
-            return None
-        return self._with_arguments(self.argument_at(path, call, 2 if name.endswith("P") else 1, depth))
-
-    def _with_arguments(self, default: Values) -> Values:
-        """A flag is its default, or a word of the start command; those are looked at by themselves."""
-        return Values(default.known, default.is_open)
-
-
-def is_environment(code: str, name: str, begin: int, stop: int) -> bool:
-    """The name is given a value of the environment somewhere in this part of the code."""
-    return (
-        re.search(rf"(?<![\w.]){re.escape(name)}\b[^\n=]*:?=\s*os\.(?:Getenv|LookupEnv)\(", code[begin:stop])
-        is not None
-    )
+        calls = source.calls(frozenset({name.rpartition(".")[2]}))
+        call = next((call for call in calls if call.start >= start), None)
+        return None if call is None else self.argument_at(path, call, 2 if name.endswith("P") else 1, depth)
 
 
 def _merged(values: Sequence[Values]) -> Values:
@@ -345,53 +312,14 @@ def _merged(values: Sequence[Values]) -> Values:
     return Values(known[:64], any(value.is_open for value in values), any(value.is_self for value in values))
 
 
-def _split(code: str, sign: str) -> list[tuple[int, int]]:
-    """Spans between the signs that stand outside of brackets."""
-    spans, depth, begin = [], 0, 0
-    for at, char in _outside(code):
-        if char in "([{":
-            depth += 1
-        elif char in ")]}":
-            depth -= 1
-        elif char == sign and depth == 0:
-            spans.append((begin, at))
-            begin = at + 1
-    spans.append((begin, len(code)))
-    return spans
-
-
-def _outside(code: str) -> Iterator[tuple[int, str]]:
-    """Characters outside of strings (their inside is blanked with underscores already)."""
-    quote = ""
-    for at, char in enumerate(code):
-        if quote:
-            quote = "" if char == quote else quote
-        elif char in "\"`'":
-            quote = char
-        else:
-            yield at, char
-
-
 def _is_string(code: str) -> bool:
     return len(code) >= 2 and code[-1] == code[0] and code[0] not in code[1:-1]
-
-
-def _closes(code: str, opening: int) -> int:
-    """Offset of the bracket that closes the one at ``opening``, -1 without one."""
-    depth = 0
-    for at, char in _outside(code):
-        if at < opening:
-            continue
-        depth += (char in "([{") - (char in ")]}")
-        if depth == 0:
-            return at
-    return -1
 
 
 def _end_of_expression(code: str, start: int) -> int:
     """Where the statement ends: a newline outside of brackets, ``;`` or the block's opening brace."""
     depth = 0
-    for at, char in _outside(code[start : start + 4000]):
+    for at, char in outside(code[start : start + 4000]):
         if char in "([":
             depth += 1
         elif char in ")]":

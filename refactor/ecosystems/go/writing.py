@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from refactor.ecosystems.answers import Written
 from refactor.ecosystems.go.needs import sources_of, texts_of
 from refactor.ecosystems.go.source import Call, GoSource
-from refactor.ecosystems.go.values import Evaluator
+from refactor.ecosystems.go.uses import MAKES_TEMPORARY
+from refactor.ecosystems.go.values import Evaluator, Values
 from refactor.ecosystems.program import Program
 from refactor.flow.closure import named
 from refactor.flow.reading import Refused, StageReading, is_within, join
@@ -42,13 +43,19 @@ def writes(program: Program, files: Sequence[str]) -> Written | Refused:
     folders = _folders(reading, Evaluator(texts_of(reading, sources)))
     if isinstance(folders, Refused):
         return folders
+    if reading.image is not None and reading.image.family == "scratch":
+        # It has no /tmp.
+        asks = next((path for path, one in sources.items() if MAKES_TEMPORARY.search(one.code)), None)
+        folders.update({} if asks is None else {"/tmp": f"{asks} makes temporary files"})
     ports = tuple({int(port) for one in sources.values() for port in _LISTENS.findall(one.text)})
     if not folders:
         return Written((), (f"nothing in {named(files)} opens a file to write it",), ports=ports)
     # The working directory is given to the user without what lies in it: folders there are named one by one.
     wide = [path for path in folders if path != reading.final_workdir]
     tops = {
-        path: why for path, why in folders.items() if not any(path != other and is_within(path, other) for other in wide)
+        path: why
+        for path, why in folders.items()
+        if not any(path != other and is_within(path, other) for other in wide)
     }
     rest = f"nothing else in {named(files)} opens a file to write it"
     return Written(tuple(tops), (*tops.values(), rest), ports=ports)
@@ -61,38 +68,34 @@ _LISTENS = re.compile(r'"[\w.]*:(\d{1,5})"')
 def _folders(reading: StageReading, evaluator: Evaluator) -> dict[str, str] | Refused:
     """Folders that the sources of one program write to -> why, those of temporary files left out."""
     folders: dict[str, str] = {}
+    for where, name, values, is_folder in _written(evaluator):
+        if name in _TEMPORARY and any(one.text == "" for one in values.known):
+            continue
+        if name == "os.Chdir":
+            return Refused(f"{where} changes the working directory", "name what is written by absolute paths")
+        if values.is_open or values.is_self:
+            return Refused(
+                f"{where} writes to a path that is only known when it runs ({name})",
+                "name that path in the source as text, or set USER by hand",
+            )
+        for value in values.known:
+            place = _place(reading, value.text, value.is_whole, is_folder)
+            if isinstance(place, Refused):
+                return Refused(f"{where} {place.because}", place.hint)
+            if place is not None and not re.match(CALM, place):
+                folders.setdefault(place, f"{where} writes to {value.text} ({name})")
+    return folders
+
+
+def _written(evaluator: Evaluator) -> Iterator[tuple[str, str, Values, bool]]:
+    """Where something is written, by what, the paths, and whether those are folders."""
     for path, source in evaluator.program.sources.items():
         for call, index, is_folder in _writes(source):
-            where = f"{path}:{source.line(call.start)}"
-            values = evaluator.argument(path, call, index)
-            if call.name in _TEMPORARY and any(one.text == "" for one in values.known):
-                continue
-            if call.name == "os.Chdir":
-                return Refused(f"{where} changes the working directory", "name what is written by absolute paths")
-            if values.is_open or values.is_self:
-                return Refused(
-                    f"{where} writes to a path that is only known when it runs ({call.name})",
-                    "name that path in the source as text, or set USER by hand",
-                )
-            for value in values.known:
-                place = _place(reading, value.text, value.is_whole, is_folder)
-                if isinstance(place, Refused):
-                    return Refused(f"{where} {place.because}", place.hint)
-                if place is not None and not re.match(CALM, place):
-                    folders.setdefault(place, f"{where} writes to {value.text} ({call.name})")
+            yield f"{path}:{source.line(call.start)}", call.name, evaluator.argument(path, call, index), is_folder
         for found in _LUMBERJACK.finditer(source.code) if "lumberjack" in source.code else ():
             end = re.compile(r"[,\n}]").search(source.code, found.end())
             values = evaluator.evaluate(path, found.end(), end.start() if end is not None else len(source.code))
-            where = f"{path}:{source.line(found.start())}"
-            if values.is_open:
-                return Refused(
-                    f"{where} logs to a file that is only known when it runs", "name that path in the source as text"
-                )
-            for value in values.known:
-                place = _place(reading, value.text, value.is_whole, False)
-                if isinstance(place, str) and not re.match(CALM, place):
-                    folders.setdefault(place, f"{where} logs to {value.text}")
-    return folders
+            yield f"{path}:{source.line(found.start())}", "lumberjack.Logger", values, False
 
 
 def _writes(source: GoSource) -> Iterator[tuple[Call, int, bool]]:

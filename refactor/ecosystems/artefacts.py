@@ -1,0 +1,86 @@
+"""The COPYs that bring to a runner what its builder made, and what else both stages get in text."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Collection, Iterator, Sequence
+from typing import NamedTuple
+
+from refactor.ecosystems.answers import Instead
+from refactor.ecosystems.program import Needs, Program
+from refactor.ecosystems.split import builder_name
+from refactor.flow.effects import ON_PATH
+from refactor.flow.reading import StageReading, is_within
+from refactor.syntax import Instruction
+
+
+class Owned(NamedTuple):
+    """What belongs to the program's user in the runner."""
+
+    paths: Collection[str] = ()
+    owner: str | None = None
+    """As ``COPY --chown`` takes it."""
+
+
+def from_builder(reading: StageReading, source: str, target: str, owner: str | None = None) -> str:
+    """``COPY --from=builder``."""
+    return f"COPY --from={builder_name(reading)}{f' --chown={owner}' if owner else ''} {source} {target}"
+
+
+def artefacts(reading: StageReading, paths: Sequence[str], programs: Sequence[Program], owned: Owned) -> Iterator[str]:
+    """The COPYs of absolute paths: files of one folder together, all else one by one."""
+    home, is_home = reading.final_workdir, reading.last("WORKDIR") is not None
+    started = {program.path for program in programs}
+    groups: dict[tuple[str, bool], list[str]] = {}
+    for path in paths:
+        source = reading.in_context(path)
+        is_file = source is not None and reading.context.is_dir(source) is False and path not in started
+        is_owned = any(is_within(path, one) or is_within(one, path) for one in owned.paths)
+        # A program is not to change itself.
+        is_owned = is_owned and not any(is_within(program, path) for program in started)
+        groups.setdefault((posixpath.dirname(path) if is_file else path, is_owned), []).append(path)
+    for (_, is_owned), members in groups.items():
+        path = members[0]
+        target = _place(reading, path, programs)
+        if is_home and path == home:
+            target = "."
+        elif is_home and is_within(path, home) and home != "/":
+            target = "./" + path[len(home.rstrip("/")) + 1 :]
+        if len(members) > 1 or re.search(r"[*?\[]", path):
+            target = posixpath.dirname(target) + "/"
+        yield from_builder(reading, " ".join(members), target, owned.owner if is_owned else None)
+
+
+def _place(reading: StageReading, path: str, programs: Sequence[Program]) -> str:
+    """Where a path goes in the runner: where it is, but for a program that is found along a PATH which only the
+    builder's image has (/usr/local/cargo/bin)."""
+    program = next((one for one in programs if one.path == path and "/" not in one.root.words[0]), None)
+    own = [step.node.argument for step in reading.steps if step.keyword == "ENV"]
+    folder = posixpath.dirname(path)
+    is_usual = folder in ON_PATH or any(folder in text for text in own)
+    return path if program is None or is_usual else f"/usr/local/bin/{posixpath.basename(path)}"
+
+
+def own_workdir(reading: StageReading, paths: Collection[str]) -> list[str]:
+    """The base image's own WORKDIR, written down where a relative path, or one of the runner's, counts on it."""
+    home, start = reading.final_workdir, reading.start
+    if reading.last("WORKDIR") is not None or home == "/":
+        return []
+    program = "" if start is None else start.program
+    is_relative = "/" in program and not program.startswith("/")
+    return [f"WORKDIR {home}"] if is_relative or any(is_within(path, home) for path in paths) else []
+
+
+def edited(entries: Sequence[Instruction | str | Instead], wanted: Needs) -> tuple[Instruction | str | Instead, ...]:
+    """The builder with what its build commands get."""
+    edits: dict[Instruction, list[tuple[int, int, str]]] = {}
+    for node, at, text in wanted.edits:
+        edits.setdefault(node, []).append((at, at, text))
+    return tuple(
+        Instead(entry, entry.splice(edits[entry])) if isinstance(entry, Instruction) and entry in edits else entry
+        for entry in entries
+    )
+
+
+__all__ = ["Owned", "artefacts", "edited", "from_builder", "own_workdir"]
