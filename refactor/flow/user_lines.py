@@ -22,7 +22,7 @@ from refactor.syntax import Instruction
 
 _UID = 10001
 """Fixed, so that volumes keep their owner from build to build; above the range that distributions hand out."""
-_BUILT_IN = {"node": "node", "dotnet": "app"}
+_BUILT_IN = {"node": "node", "bun": "bun", "dotnet": "app", "deno": "deno"}
 _OF_NO_MEANING = frozenset("ARG CMD ENTRYPOINT ENV EXPOSE HEALTHCHECK LABEL MAINTAINER STOPSIGNAL VOLUME".split())
 _RUNS_PROGRAMS = r"(?:node|nodejs|python[\d.]*|flask|django-admin)"
 """What runs a file of the sources: it may make folders, but changes no owner."""
