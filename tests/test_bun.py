@@ -85,11 +85,23 @@ def test_a_program_of_musl_gets_the_libraries_of_cpp() -> None:
     ("flags", "files"),
     [
         pytest.param(" --target=bun-linux-x64-musl", {}, id="for another C library"),
+        pytest.param("", {"src/index.ts": SERVER + "await $`bunx prisma db push`\n"}, id="calls bunx in Bun's shell"),
         pytest.param("", {"src/index.ts": SERVER + "Bun.spawn(['bun', 'x', 'cowsay'])\n"}, id="calls bun"),
     ],
 )
 def test_a_program_that_needs_bun_beside_it(flags: str, files: dict[str, str]) -> None:
     assert "FROM oven/bun:1.2-slim AS runner" in splits(compiled(flags=flags), project(**files))
+
+
+def test_packages_of_the_system_stay_on_their_release() -> None:
+    text = compiled().replace("COPY . .", "RUN apt-get update && apt-get install -y tzdata\n    COPY . .")
+    assert "FROM oven/bun:1.2-slim AS runner" in splits(text, project())
+
+
+def test_an_optional_peer_is_no_production_package() -> None:
+    peers: dict[str, object] = {"peerDependencies": {"typescript": ">= 5"}, "optionalPeers": ["typescript"]}
+    files = project(**{"bun.lock": lock(elysia=["elysia@1.4.0", "", peers, "sha512-x"])})
+    assert "node_modules" not in splits(BUNDLED.format(flags=""), files)
 
 
 def test_a_program_is_followed_from_a_builder() -> None:

@@ -18,6 +18,8 @@ ORDER_MATTERS = {
     ("run-as-user", "serve-static-files"): STATIC_FIRST,
     ("serve-static-files", "split-build-stage"): STATIC_FIRST,
     ("serve-static-files", "use-slim-base"): STATIC_FIRST,
+    ("build-assets-apart", "clean-package-cache"): "a RUN that gets one more command is put on lines of their own",
+    ("install-production-dependencies", "part-own-scripts"): "what is parted takes --no-dev along where it is there",
     ("chain-runs", "pair-apt-update"): "an install that is joined already has its update",
     ("chain-runs", "clean-package-cache"): "what is joined first is cleaned once, at the end",
     ("chain-runs", "join-installs"): "the one that joins first sets the indentation",

@@ -59,8 +59,10 @@ def _reached(entries: Mapping[str, object], names: list[str]) -> set[str]:
             continue
         found.add(key)
         about = _about(items(entries[key]))
+        # An optional peer is installed for others alone.
+        optional = words(about.get("optionalPeers"))
         for section in ("dependencies", "optionalDependencies", "peerDependencies"):
-            for name in texts(about.get(section)):
+            for name in (one for one in texts(about.get(section)) if one not in optional):
                 # Which of several versions it gets is not looked for: all of them count as needed.
                 waiting += keys.get(name, ())
     return found

@@ -18,6 +18,7 @@ from refactor.ecosystems.node.sources import facts
 from refactor.ecosystems.node.steps import brings_code
 from refactor.ecosystems.node.tables import words
 from refactor.ecosystems.split import variant_reference
+from refactor.ecosystems.system import MANAGERS as SYSTEM_MANAGERS
 from refactor.flow.reading import Refused
 
 _OPENS_NOTHING = words(
@@ -75,9 +76,15 @@ def _why_not_alone(case: Case, made: Built, server: Server) -> str | None:
     if target != "bun" and not is_same:
         return f"{made.ran.shown} compiles for {target}"
     for path in server.files:
-        name = next((one for one in facts(case.context, path).spawns if one in {"bun", "bunx", "node"}), None)
-        if name is not None:
-            return f"{path} calls {name}"
+        about = facts(case.context, path)
+        name = next((one for one in about.spawns if one in {"bun", "bunx", "node"}), None)
+        # Bun's own shell: $`bunx prisma migrate deploy`
+        shell = re.search(r"\$`\s*(bunx?|node)\b", about.text) if name is None else None
+        if name is not None or shell is not None:
+            return f"{path} calls {name or (shell[1] if shell else '')}"
+    for step, call in case.reading.calls:
+        if call.manager in SYSTEM_MANAGERS and call.action == "install":
+            return f"line {case.reading.file.line_of(step.node)} installs packages of the release that Bun's image has"
     return None
 
 
