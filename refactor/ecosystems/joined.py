@@ -32,8 +32,8 @@ class Joined(NamedTuple):
     whole: Mapping[str, str]
     """Absolute paths with all of the builder's work that the final stage has at the same place, each with the flags of
     its COPY (``--chown=... ``), a blank behind each."""
-    chosen: Mapping[str, Instruction]
-    """Other paths that it has from there at the same place, with their COPYs, which stay."""
+    chosen: Sequence[Step]
+    """Its other COPYs from there, which stay."""
     above_copies: tuple[Trivia, ...]
     """Comments above the COPYs."""
     early: int
@@ -100,16 +100,20 @@ class Joined(NamedTuple):
             return None
         place = len(runner) if place is None else place
         is_moved = any(isinstance(entry, Instruction) and entry.keyword == "WORKDIR" for entry in runner[place:])
-        runner[place:place] = [*artefacts, *self._kept_copies("/" if is_moved else reading.final_workdir)]
-        paths = ", ".join((*self.whole, *self.chosen))
+        runner[place:place] = [*artefacts, *self._kept_copies("" if is_moved else reading.final_workdir)]
+        paths = ", ".join((*self.whole, *(source for step in self.chosen for source in step.node.sources)))
         why = f"the final stage has {paths} of {self.builder.name or 'the builder'}, as it is there"
         return plan._replace(runner=tuple(runner), evidence=(*plan.evidence, why))
 
     def _kept_copies(self, workdir: str) -> Iterator[Instruction | str]:
-        """The COPYs of :attr:`chosen`, by absolute paths where they stood in another folder than ``workdir``."""
-        for path, node in self.chosen.items():
-            flags = " ".join(flag.text for flag in node.flags)
-            yield node if join(workdir, node.destination or "") == path else f"COPY {flags} {path} {path}"
+        """The COPYs of :attr:`chosen`, to absolute paths where they stood in another folder than ``workdir``."""
+        for step in self.chosen:
+            node, target = step.node, step.node.destination or ""
+            if step.workdir == workdir or target.startswith("/"):
+                yield node
+                continue
+            words = [flag.text for flag in node.flags] + list(node.sources)
+            yield f"COPY {' '.join(words)} {join(step.workdir, target)}{'/' if target.endswith(('/', '.')) else ''}"
 
     def _kept(self, text: str) -> Sequence[str] | Refused:
         """A COPY of the plan, as far as the final stage has its sources from :attr:`whole`."""
@@ -122,9 +126,7 @@ class Joined(NamedTuple):
         return Refused(f"the final stage has only some of {', '.join(sources)} now", _KEEPS_THEM)
 
     def _flags_of(self, path: str) -> str | None:
-        """Those that the path is copied with now; None where it is not, or stays as it is."""
-        if any(is_within(path, chosen) for chosen in self.chosen):
-            return None
+        """Those that the path is copied with now; None where it is not."""
         return next((flags for folder, flags in self.whole.items() if is_within(path, folder)), None)
 
 
@@ -143,13 +145,19 @@ def joined(file: Dockerfile, context: BuildContext) -> Joined | Refused | None:
     own = [step for step, origin in of_final.copies_of_stages if origin.stage is builder]
     if not own or of_builder.parent is not None or of_final.parent is not None:
         return None
-    copied = dict(_same_place(of_final, own))
     home = of_builder.final_workdir
-    whole = {path: _flags(node) for path, node in copied.items() if home != "/" and is_within(home, path)}
+    whole: dict[str, str] = {}
+    chosen: list[Step] = []
+    for step in own:
+        path = _same_place(of_final, step)
+        if path is not None and home != "/" and is_within(home, path):
+            whole[path] = "".join(f"{flag.text} " for flag in step.node.flags if flag.name != "from")
+        else:
+            chosen.append(step)
     is_same = of_builder.image_reference == of_final.image_reference and builder.platform == final.platform
-    if not whole and not (is_same and len(copied) == len(own)):
+    if not whole and not is_same:
         return None
-    why = _why_apart(of_builder, of_final, own, copied)
+    why = _why_apart(of_builder, of_final)
     if why is not None:
         return why if whole else None
     edits: list[Edit] = [Remove(line) for line in final.nodes[: final.nodes.index(final.from_) + 1]]
@@ -161,37 +169,26 @@ def joined(file: Dockerfile, context: BuildContext) -> Joined | Refused | None:
     early = of_final.position(own[0].node)
     one = file.apply(edits)
     one.follow(file, [file.line_of(final.from_)])
-    chosen = {path: node for path, node in copied.items() if path not in whole}
     return Joined(one, builder, final, whole, chosen, tuple(above), early, is_same)
 
 
-def _same_place(reading: StageReading, copies: Sequence[Step]) -> Iterator[tuple[str, Instruction]]:
-    """Paths of COPYs out of a stage that end where they were."""
-    for step in copies:
-        node = step.node
-        if len(node.sources) != 1 or node.destination is None:
-            continue
-        source, target = (reading.expand(text, node) for text in (node.sources[0], node.destination))
-        if source is None or target is None or any(sign in source for sign in "*?["):
-            continue
-        if join("/", source) == join(step.workdir, target):
-            yield join("/", source), node
+def _same_place(reading: StageReading, step: Step) -> str | None:
+    """The path of a COPY out of a stage that ends where it was."""
+    node = step.node
+    if len(node.sources) != 1 or node.destination is None:
+        return None
+    source, target = (reading.expand(text, node) for text in (node.sources[0], node.destination))
+    if source is None or target is None or join("/", source) != join(step.workdir, target):
+        return None
+    return join("/", source)
 
 
-def _flags(node: Instruction) -> str:
-    return "".join(f"{flag.text} " for flag in node.flags if flag.name != "from")
-
-
-def _why_apart(
-    builder: StageReading, final: StageReading, own: Sequence[Step], copied: Mapping[str, Instruction]
-) -> Refused | None:
+def _why_apart(builder: StageReading, final: StageReading) -> Refused | None:
     line = final.file.line_of
     where = f"the final stage copies {builder.final_workdir} as a whole"
     for step in builder.steps:
         if step.keyword not in _BUILDING:
             return Refused(f"{where}, and {step.keyword} on line {line(step.node)} is the builder's alone", _KEEPS_THEM)
-    if len(copied) < len(own):
-        return Refused(f"{where}, and another path of the builder to another place", _KEEPS_THEM)
     for step in final.steps:
         if step.keyword == "WORKDIR" and not re.match(r"/[^$]*\Z", step.node.argument):
             return Refused(f"{where}, into a WORKDIR that is not written as a path", "write it absolute")
