@@ -11,6 +11,7 @@ from refactor.context.dockerignore import with_patterns as with_patterns
 from refactor.context.history import History as History
 from refactor.ecosystems.answers import (
     Assets as Assets,
+    Base as Base,
     Behind as Behind,
     BuiltStart as BuiltStart,
     Crossing as Crossing,

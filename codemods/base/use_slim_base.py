@@ -16,6 +16,7 @@ from refactor import (
     Refused,
     Replace,
     Safety,
+    Stage,
     StageReading,
     foreign,
     leaves,
@@ -26,7 +27,7 @@ from refactor import (
 )
 
 if TYPE_CHECKING:
-    from refactor import Slim
+    from refactor import Base, Slim
 
 BUILDS = frozenset({"fat", "jdk", "jdk-alpine", "sdk"})
 """Variants that carry what builds programs, beside what runs them."""
@@ -49,7 +50,8 @@ class UseSlimBase(Codemod):
     ------------
     Replaces the base of the final stage by its slim variant (a JDK by the JRE), of the same version and the same
     distribution release, so that the C library and everything linked against it stay the same. Packages of the full
-    image that the program needs are installed.
+    image that the program needs are installed. Where the final stage is on a compiler's image and holds what an earlier
+    stage built, it gets the small image that carries the program.
 
     When it refuses
     ---------------
@@ -127,6 +129,32 @@ class UseSlimBase(Codemod):
             CMD ["java", "-jar", "/app.jar"]
             """,
             files=JAVA,
+        ),
+        rewrites(
+            "the compiler's image, with nothing but its program",
+            before="""
+            FROM golang:1.22 AS build
+            WORKDIR /src
+            COPY . .
+            RUN CGO_ENABLED=0 go build -o /hello .
+            FROM golang:1.22
+            WORKDIR /app
+            COPY --from=build /hello /usr/local/bin/hello
+            USER 10001:10001
+            CMD ["hello"]
+            """,
+            after="""
+            FROM golang:1.22 AS build
+            WORKDIR /src
+            COPY . .
+            RUN CGO_ENABLED=0 go build -o /hello .
+            FROM gcr.io/distroless/static-debian12
+            WORKDIR /app
+            COPY --from=build /hello /usr/local/bin/hello
+            USER 10001:10001
+            CMD ["hello"]
+            """,
+            files={"go.mod": "module hello\n\ngo 1.22\n", "main.go": "package main\n\nfunc main() { println(1) }\n"},
         ),
         leaves(
             "a health check that calls a tool of the JDK",
@@ -227,6 +255,10 @@ class UseSlimBase(Codemod):
         if other is not None and reading.image.variant in BUILDS:
             yield refuse(stage.from_, *other.refused)
         variant = SMALLER.get(reading.image.variant)
+        base = next((base for language in languages if (base := language.base(reading)) is not None), None)
+        if base is not None:
+            yield refuse(stage.from_, *base) if isinstance(base, Refused) else _on_another(file, stage, base)
+            return
         if variant is None:
             return
         is_pinned = "@" in (reading.image_reference or "")
@@ -271,6 +303,21 @@ class UseSlimBase(Codemod):
                 *(line for need in needs for line in need.evidence),
             ),
         )
+
+
+def _on_another(file: Dockerfile, stage: Stage, base: Base) -> Finding:
+    more = [file.new(text) for text in base.instructions]
+    return Finding(
+        stage.from_,
+        f"start from {base.image}",
+        [
+            Replace(stage.from_, [stage.with_image(base.image), *more]),
+            *(Replace(node, [file.new(text)]) for node, text in base.instead.items()),
+        ],
+        why=f"{stage.image} builds programs, and this stage starts one that is built",
+        evidence=base.evidence,
+        may_change={Aspect.WORKDIR} if base.sets_workdir else (),
+    )
 
 
 def _install(packages: tuple[str, ...]) -> str:

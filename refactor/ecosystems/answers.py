@@ -142,6 +142,19 @@ class Slim(NamedTuple):
     evidence: tuple[str, ...] = ()
 
 
+class Base(NamedTuple):
+    """A small image for a final stage that is on one for building, and builds nothing."""
+
+    image: str
+    instructions: tuple[str, ...] = ()
+    """Canonical text of what follows its FROM."""
+    instead: Mapping[Instruction, str] = {}
+    """Instructions that name variables of the larger image, without them."""
+    evidence: tuple[str, ...] = ()
+    sets_workdir: bool = False
+    """They name the working directory that the stage had from the larger image."""
+
+
 class Instead(NamedTuple):
     """Canonical text, or a spliced instruction, that takes the place of a node, below the same comments."""
 

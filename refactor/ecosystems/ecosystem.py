@@ -10,6 +10,7 @@ from refactor.flow.reading import Refused
 if TYPE_CHECKING:
     from refactor.ecosystems.answers import (
         Assets,
+        Base,
         Behind,
         BuiltStart,
         Crossing,
@@ -110,6 +111,10 @@ class Ecosystem:
 
     def slim(self, reading: StageReading) -> Slim | Refused | None:
         """What the program of the final stage needs from a smaller variant of its base image."""
+        return None
+
+    def base(self, reading: StageReading) -> Base | Refused | None:
+        """The small image for the final stage where that is on an image for building, and builds nothing."""
         return None
 
     def split(self, reading: StageReading, runner: str | None) -> SplitPlan | Refused | None:

@@ -39,7 +39,7 @@ def split(language: Sliced, reading: StageReading, wish: str | None) -> SplitPla
         return Refused(because, "name it with --context") if is_at_work else None
     acts = language.acts(reading)
     if acts:
-        return _Slicer(language, reading, wish, acts).plan()
+        return Slicer(language, reading, wish, acts).plan()
     # What is started may compile at every start (`cargo run`): that is worth a word.
     programs = language.programs_of(reading) if _is_of(language, reading) else None
     if not isinstance(programs, Refused):
@@ -66,7 +66,9 @@ def why_unknown(flow: Flow, reading: StageReading, without: Collection[Command] 
     )
 
 
-class _Slicer:
+class Slicer:
+    """One stage, its language and what is found out about them on the way to a plan."""
+
     def __init__(self, language: Sliced, reading: StageReading, wish: str | None, acts: Sequence[Act]) -> None:
         self.language = language
         self.reading = reading
@@ -80,7 +82,7 @@ class _Slicer:
         """What the runner gets from the builder."""
         self.programs: Sequence[Program] = ()
         self.is_static = False
-        self.last_build = max(reading.position(act.step.step.node) for act in acts)
+        self.last_build = max((reading.position(act.step.step.node) for act in acts), default=-1)
 
     @cached_property
     def trees(self) -> tuple[str, ...]:
@@ -100,6 +102,19 @@ class _Slicer:
         return dict(_left_behind(self.language, self.reading))
 
     def plan(self) -> SplitPlan | Refused | None:
+        chosen = self.chosen()
+        if isinstance(chosen, Refused):
+            return chosen
+        wanted, runner = chosen
+        self.copied = self._paths(wanted, is_bare=not runner.has_shell)
+        wanted = wanted._replace(paths=self.copied)
+        packages = self.packages(wanted, runner)
+        if isinstance(packages, Refused):
+            return packages
+        return self._assembled(wanted, runner, packages)
+
+    def chosen(self, shell: Sequence[str] = ()) -> tuple[Needs, Runner] | Refused:
+        """What is needed at run time, and the image that carries it; ``shell`` has reasons for one with a shell."""
         refused = self._obstacle()
         if refused is not None:
             return refused
@@ -115,20 +130,13 @@ class _Slicer:
             return wanted
         self.copied = self._paths(wanted, is_bare=False)
         self.is_static = wanted.is_static
-        asked = self._packages(wanted, None)
+        asked = self.packages(wanted, None)
         if isinstance(asked, Refused):
             return asked
         more = {package: "the stage installs it" for package in asked.packages if package not in wanted.packages}
-        wanted = wanted._replace(packages={**wanted.packages, **more}, shell=tuple(self._shell(asked, wanted)))
+        wanted = wanted._replace(packages={**wanted.packages, **more}, shell=(*shell, *self._shell(asked, wanted)))
         runner = self.language.runner(self.reading, wanted, self.wish)
-        if isinstance(runner, Refused):
-            return runner
-        self.copied = self._paths(wanted, is_bare=not runner.has_shell)
-        wanted = wanted._replace(paths=self.copied)
-        packages = self._packages(wanted, runner)
-        if isinstance(packages, Refused):
-            return packages
-        return self._assembled(wanted, runner, packages)
+        return runner if isinstance(runner, Refused) else (wanted, runner)
 
     def _obstacle(self) -> Refused | None:
         reading = self.reading
@@ -224,7 +232,7 @@ class _Slicer:
             paths[program.path] = f"{program.root.where} starts it"
         return _tops(paths)
 
-    def _packages(self, wanted: Needs, runner: Runner | None) -> system.RunnerPackages | Refused:
+    def packages(self, wanted: Needs, runner: Runner | None) -> system.RunnerPackages | Refused:
         """What the runner installs; for None what it would on an image that has nothing."""
         built_with = dict.fromkeys(self.language.build_packages, f"{self.language.name} programs are built with it")
         for other in self.behind:

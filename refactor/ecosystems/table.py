@@ -17,7 +17,7 @@ from refactor.ecosystems.ecosystem import Ecosystem
 from refactor.flow.reading import Refused, StageReading, Step
 
 if TYPE_CHECKING:
-    from refactor.ecosystems.answers import Install, SplitPlan, Written
+    from refactor.ecosystems.answers import Base, Install, SplitPlan, Written
     from refactor.ecosystems.program import Needs, Program, Runner
     from refactor.flow.effects import Effect, Invocation
     from refactor.flow.graph import Act, Flow
@@ -32,6 +32,8 @@ class Language(Ecosystem):
     carries_builds = True
     families: frozenset[str] = frozenset()
     """Base images that are made for it, by :attr:`BaseImage.family`."""
+    compilers: frozenset[str] = frozenset()
+    """Those of which no program of the language needs anything when it runs."""
     programs: frozenset[str] = frozenset()
     """Names of its tools and interpreters; a RUN or a start command that calls one is of this language."""
     sources: str = r"(?!)"
@@ -246,6 +248,15 @@ class Language(Ecosystem):
             tuple(dict.fromkeys(port for answer in answers for port in answer.ports)),
             tuple(dict.fromkeys(path for answer in answers for path in answer.caches)),
         )
+
+    def base(self, reading: StageReading) -> Base | Refused | None:
+        image = reading.image
+        is_for_building = image is not None and (image.family in self.compilers or image.variant == "sdk")
+        if not is_for_building or not reading.copies_of_stages or not self.recognises(reading) or self.acts(reading):
+            return None
+        from refactor.ecosystems.on_another import base
+
+        return base(self, reading)
 
     def split(self, reading: StageReading, runner: str | None) -> SplitPlan | Refused | None:
         from refactor.ecosystems.slicing import split

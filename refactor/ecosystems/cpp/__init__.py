@@ -22,6 +22,7 @@ _LOOKS = frozenset({"--version", "-v", "--help"})
 class Cpp(Language):
     name = "C or C++"
     families = frozenset({"gcc"})
+    compilers = frozenset({"gcc"})
     programs = frozenset("gcc g++ cc c++ clang clang++ make gmake cmake ninja pkg-config configure autoreconf".split())
     sources = r"\.(?:c|cc|cpp|cxx|h|hh|hpp|hxx|inl|ipp)\Z"
 

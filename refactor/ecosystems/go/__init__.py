@@ -26,6 +26,7 @@ _BASES = frozenset({"golang", "debian", "ubuntu", "alpine"})
 class Go(Language):
     name = "Go"
     families = frozenset({"golang"})
+    compilers = frozenset({"golang"})
     programs = frozenset({"go"})
     tool_folders = r"/(?:go|usr/local/go|root/go)(?:/|\Z)"
     fetched_stand_alone = True

@@ -23,6 +23,7 @@ _RUNS = r"spring-boot:run|quarkus:dev|exec:java|jetty:run|tomcat7:run|micronaut:
 class Java(Language):
     name = "Java"
     families = frozenset({"maven", "gradle", "eclipse-temurin", "openjdk", "amazoncorretto"})
+    compilers = frozenset({"maven", "gradle"})
     programs = frozenset({"mvn", "mvnw", "gradle", "gradlew", "java", "javac", "kotlinc", "jar"})
     sources = r"\.(?:java|kt|scala|groovy)\Z"
     build_variables = r"MAVEN_\w+|GRADLE_\w+|MVNW_\w+"

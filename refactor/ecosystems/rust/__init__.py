@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 class Rust(Language):
     name = "Rust"
     families = frozenset({"rust"})
+    compilers = frozenset({"rust"})
     programs = frozenset({"cargo", "rustc", "rustup", "cargo-chef"})
     sources = r"\.rs\Z"
     has_dependency_layers = True

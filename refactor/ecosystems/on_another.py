@@ -1,0 +1,41 @@
+"""A final stage that is on an image for building and builds nothing, put on the one that carries its programs."""
+
+from __future__ import annotations
+
+from refactor.ecosystems.answers import Base
+from refactor.ecosystems.bare import spelled_out
+from refactor.ecosystems.program import Sliced
+from refactor.ecosystems.slicing import Slicer
+from refactor.flow.reading import Refused, StageReading
+
+_SET_UP = frozenset("addgroup adduser groupadd useradd mkdir chown chmod".split())
+"""What any image of the same distribution has."""
+
+
+def base(language: Sliced, reading: StageReading) -> Base | Refused | None:
+    """See :meth:`Ecosystem.base`."""
+    slicer = Slicer(language, reading, None, ())
+    for step in reading.runs:
+        if not step.commands or any(command.name not in _SET_UP for command in step.commands):
+            because = f"line {reading.file.line_of(step.node)} may need the larger image"
+            return Refused(because, "build in an earlier stage, and copy what it makes")
+    chosen = slicer.chosen([f"line {reading.file.line_of(step.node)} needs a shell" for step in reading.runs])
+    if isinstance(chosen, Refused):
+        return chosen
+    wanted, runner = chosen
+    if runner.image == reading.stage.image:
+        return None
+    if runner.builder is not None:
+        return Refused(runner.evidence[0], "name the release in the tag")
+    packages = slicer.packages(wanted, runner)
+    if isinstance(packages, Refused):
+        return packages
+    more = [*packages.before, *([packages.install] if packages.install else [])]
+    sets_workdir = reading.image is not None and reading.image.workdir != "/" and reading.last("WORKDIR") is None
+    if sets_workdir:
+        more.append(f"WORKDIR {reading.final_workdir}")
+    evidence = dict.fromkeys((*slicer.evidence, *packages.evidence, *runner.evidence))
+    return Base(runner.image, tuple(more), spelled_out(reading, runner), tuple(evidence), sets_workdir)
+
+
+__all__ = ["base"]
