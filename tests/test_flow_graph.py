@@ -188,8 +188,8 @@ def test_its_cost_grows_with_the_size(name: str) -> None:
 
 NOT_KNOWN = {
     "python-django": "what `python` writes is not known",
-    "deno-task-build": "the task build of deno.json is `deno run -A dev.ts build && deno fmt --check`, more than one plain"
-    " call of deno",
+    "deno-task-build": "the task build of deno.json is `deno run -A dev.ts build && deno fmt --check`, more than one"
+    " plain call of deno",
 }
 """Applications with a command of their own: what it writes, the graph says, is not known."""
 

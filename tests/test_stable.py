@@ -33,6 +33,8 @@ ORDER_MATTERS = {
     ("join-installs", "part-own-scripts"): "new lines are indented as the first ones of the file are",
     ("join-installs", "split-build-stage"): SPLIT_FIRST,
     ("copy-manifests-first", "set-workdir"): "what is copied to / by its name stays there: the phases order them",
+    ("build-assets-apart", "clean-package-cache"): "a RUN that is cleaned first has a line for each of its commands",
+    ("install-production-dependencies", "part-own-scripts"): "what is parted from a production install is one as well",
     ("add-healthcheck", "run-as-user"): "both stand in front of CMD, the later one next to it",
     ("run-as-user", "split-build-stage"): SPLIT_FIRST,
     ("run-program-directly", "split-build-stage"): SPLIT_FIRST,
