@@ -34,7 +34,11 @@ ORDER_MATTERS = {
     ("skip-recommended-packages", "use-slim-base"): "what a package recommends is not in the slim image",
     ("join-installs", "part-own-scripts"): "new lines are indented as the first ones of the file are",
     ("join-installs", "split-build-stage"): SPLIT_FIRST,
+    ("copy-manifests-first", "run-as-user"): "folders of the user are made in front of the sources, wherever those are",
+    ("order-by-change", "run-as-user"): "folders of the user are made in front of the sources, wherever those are",
     ("copy-manifests-first", "set-workdir"): "what is copied to / by its name stays there: the phases order them",
+    ("build-assets-apart", "clean-package-cache"): "a RUN that is cleaned first has a line for each of its commands",
+    ("install-production-dependencies", "part-own-scripts"): "what is parted from a production install is one as well",
     ("add-healthcheck", "run-as-user"): "both stand in front of CMD, the later one next to it",
     ("run-as-user", "split-build-stage"): SPLIT_FIRST,
     ("run-program-directly", "split-build-stage"): SPLIT_FIRST,
@@ -118,6 +122,7 @@ def test_a_codemod_less_keeps_the_rest_stable() -> None:
 
 IN_MOUNTS = {
     "clean-package-cache": "a cache in a mount is not cleaned, one that is cleaned gets none: the phases order them",
+    "join-installs": "installs in two mounts are not joined: the phases order them",
     "split-build-stage": SPLIT_FIRST,
 }
 """As `ORDER_MATTERS`, for cache mounts of downloads, which are opt-in."""
