@@ -37,8 +37,6 @@ ORDER_MATTERS = {
     ("copy-manifests-first", "run-as-user"): "folders of the user are made in front of the sources, wherever those are",
     ("order-by-change", "run-as-user"): "folders of the user are made in front of the sources, wherever those are",
     ("copy-manifests-first", "set-workdir"): "what is copied to / by its name stays there: the phases order them",
-    ("build-assets-apart", "clean-package-cache"): "a RUN that is cleaned first has a line for each of its commands",
-    ("install-production-dependencies", "part-own-scripts"): "what is parted from a production install is one as well",
     ("add-healthcheck", "run-as-user"): "both stand in front of CMD, the later one next to it",
     ("run-as-user", "split-build-stage"): SPLIT_FIRST,
     ("run-program-directly", "split-build-stage"): SPLIT_FIRST,
