@@ -12,7 +12,8 @@ from refactor import BuildContext, Settings, StageReading, fix, parse, written_b
 from refactor.ecosystems.answers import Install, Rewrite
 from refactor.ecosystems.python import Python
 from refactor.ecosystems.python.production import poetry_version
-from refactor.ecosystems.python.stage import Action, PythonStage, distribution_name
+from refactor.ecosystems.python.stage import PythonStage
+from refactor.ecosystems.python.tools import Action, distribution_name
 from refactor.flow.reading import Refused
 
 FLASK = {"requirements.txt": "flask==3.0.0\n", "app.py": "import flask\n"}

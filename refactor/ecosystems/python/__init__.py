@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from refactor.ecosystems.ecosystem import Ecosystem
+from refactor.ecosystems.table import Language
 from refactor.flow.reading import Refused, StageReading, Step
 from refactor.shell import PackageCall
 
@@ -20,19 +20,30 @@ if TYPE_CHECKING:
 _MANAGERS = frozenset({"pip", "poetry", "uv", "pdm", "pipenv"})
 
 
-class Python(Ecosystem):
+class Python(Language):
     name = "Python"
-    programs = frozenset("pip pip3 python python3 poetry uv pipenv pdm virtualenv".split())
+    families = frozenset({"python"})
+    programs = frozenset(
+        ["pip", "pip3", "poetry", "uv", "uvx", "pipenv", "pdm", "virtualenv", "python", "python3", "pypy", "pypy3"]
+        + [f"{name}3.{minor}" for name in ("python", "pip") for minor in range(6, 16)]
+    )
+    tools = frozenset(
+        """flask django-admin alembic playwright spacy streamlit celery pybabel mkdocs invoke aerich prisma gdown
+        huggingface-cli transformers-cli manage.py dvc scrapy jupyter opentelemetry-bootstrap reflex superset dbt
+        sphinx-build chainlit nltk""".split()
+    )
+    """Programs of distributions that Dockerfiles call at build time once these are installed."""
+    carries_builds = False
 
     def effect(self, call: Invocation) -> Effect | None:
-        from refactor.ecosystems.python.effects import effect
+        from refactor.ecosystems.python.tools import effect
 
         return effect(call)
 
-    def recognises(self, reading: StageReading) -> bool:
-        if reading.image is not None and reading.image.family == "python":
-            return True
-        return not reading.managers.isdisjoint(_MANAGERS)
+    def _is_at_work(self, reading: StageReading) -> bool:
+        # A build of another language may well call `python3` for a script.
+        is_own = reading.image is not None and reading.image.family in self.families
+        return is_own or not reading.managers.isdisjoint(_MANAGERS)
 
     def installs(self, reading: StageReading) -> Sequence[Install | tuple[Step, Refused]]:
         from refactor.ecosystems.answers import Install

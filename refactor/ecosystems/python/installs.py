@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from refactor.context import Unknown
-from refactor.ecosystems.python.stage import Act, PythonStage
-from refactor.flow.reading import Refused, join
+from refactor.ecosystems.python.tools import Act, expanded
+from refactor.flow.reading import Refused, StageReading, join
 from refactor.shell import PackageCall
 
 if TYPE_CHECKING:
     from refactor.context.python_manifests import LockedDistribution, Pyproject, Requirement
+    from refactor.ecosystems.python.stage import PythonStage
 
 _PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "MANIFEST.in")
 
@@ -46,43 +47,43 @@ class ReadInstall(NamedTuple):
 
 def read_installs(stage: PythonStage) -> tuple[ReadInstall | tuple[Act, Refused], ...]:
     """All installations of the stage in order, each read or refused by name."""
-    return stage.reading.remember("python installs", lambda: tuple(_read_all(stage)))
+    answers = ((act, install_of(stage.reading, act)) for act in stage.installs)
+    return tuple((act, answer) if isinstance(answer, Refused) else answer for act, answer in answers)
 
 
-def _read_all(stage: PythonStage) -> Iterator[ReadInstall | tuple[Act, Refused]]:
-    for act in stage.installs:
-        answer = _read(stage, act)
-        yield (act, answer) if isinstance(answer, Refused) else answer
+def install_of(reading: StageReading, act: Act) -> ReadInstall | Refused:
+    """One installation, read once."""
+    return reading.remember(f"python install {id(act.command)}", lambda: _read(reading, act))
 
 
-def _read(stage: PythonStage, act: Act) -> ReadInstall | Refused:
-    line = stage.line(act.step)
+def _read(reading: StageReading, act: Act) -> ReadInstall | Refused:
+    line = reading.file.line_of(act.step.node)
     folder = act.folder
     if folder is None:
         return Refused(f"the folder that line {line} installs in is not known: its `cd` is not plain text")
     call = act.call
     if call is None:
         if any("setup.py" in arg for arg in act.command.args):
-            return _project(stage, act, folder, "python setup.py", "develop" in act.command.args)
+            return _project(reading, act, folder, "python setup.py", "develop" in act.command.args)
         return ReadInstall(act, (), folder=folder)
     if call.manager == "pip" or call.verb.startswith("pip "):
-        return _pip(stage, act, call, folder)
+        return _pip(reading, act, call, folder)
     if call.manager == "pipenv":
-        return _pipenv(stage, act, call, folder)
-    return _locked_project(stage, act, call, folder)
+        return _pipenv(reading, act, call, folder)
+    return _locked_project(reading, act, call, folder)
 
 
-def _find(stage: PythonStage, act: Act, folder: str, path: str) -> str | Refused:
+def _find(reading: StageReading, act: Act, folder: str, path: str) -> str | Refused:
     """The context path of a file that an installation names."""
-    written = stage.expanded(act.step, path)
-    line = stage.line(act.step)
+    written = expanded(reading, act.step, path)
+    line = reading.file.line_of(act.step.node)
     if "$" in written or "`" in written:
         return Refused(f"which file {path} on line {line} is depends on a variable", "write the path")
     place = join(folder, written)
-    found = _held(stage, act, place)
+    found = _held(reading, act, place)
     if found is None:
         name = posixpath.basename(written)
-        why = stage.reading.context.why_unknown
+        why = reading.context.why_unknown
         if why is not None:
             return Refused(f"the build context is not known: {why}", "name it with --context")
         return Refused(
@@ -92,7 +93,7 @@ def _find(stage: PythonStage, act: Act, folder: str, path: str) -> str | Refused
     return found
 
 
-def _held(stage: PythonStage, act: Act, place: str) -> str | None:
+def _held(reading: StageReading, act: Act, place: str) -> str | None:
     """The context path of what is at ``place`` when the command runs: copied there, or bound by `RUN --mount`."""
     for value in act.step.node.flag_values("mount"):
         options = dict(part.partition("=")[::2] for part in value.split(","))
@@ -103,15 +104,15 @@ def _held(stage: PythonStage, act: Act, place: str) -> str | None:
         bound = join(act.step.workdir, target)
         inside = source if place == bound else posixpath.join(source, posixpath.relpath(place, bound))
         is_below = place == bound or place.startswith(bound.rstrip("/") + "/")
-        if target and is_below and stage.reading.context.exists(inside) is True:
+        if target and is_below and reading.context.exists(inside) is True:
             return inside
-    return stage.reading.in_context(place, act.step.node)
+    return reading.in_context(place, act.step.node)
 
 
-def _pip(stage: PythonStage, act: Act, call: PackageCall, folder: str) -> ReadInstall | Refused:
+def _pip(reading: StageReading, act: Act, call: PackageCall, folder: str) -> ReadInstall | Refused:
     from refactor.context.python_manifests import parse_requirement, read_pyproject, read_requirements
 
-    context, line = stage.reading.context, stage.line(act.step)
+    context, line = reading.context, reading.file.line_of(act.step.node)
     manifests: dict[str, None] = {}
     requirements: list[Requirement] = []
     local: list[tuple[str, str, bool]] = []
@@ -121,7 +122,7 @@ def _pip(stage: PythonStage, act: Act, call: PackageCall, folder: str) -> ReadIn
     for path in files:
         if "://" in path:
             continue
-        found = _find(stage, act, folder, path)
+        found = _find(reading, act, folder, path)
         if isinstance(found, Refused):
             return found
         manifests[found] = None
@@ -142,7 +143,7 @@ def _pip(stage: PythonStage, act: Act, call: PackageCall, folder: str) -> ReadIn
     for path in call.values("-c", "--constraint", "--constraints", "--build-constraint", "--override"):
         if "://" in path:
             continue
-        found = _find(stage, act, folder, path)
+        found = _find(reading, act, folder, path)
         if isinstance(found, Refused):
             return found
         read = read_requirements(context, found)
@@ -150,7 +151,7 @@ def _pip(stage: PythonStage, act: Act, call: PackageCall, folder: str) -> ReadIn
         if not isinstance(read, Unknown):
             manifests.update(dict.fromkeys(read.included))
     for word in () if call.verb == "pip sync" else call.packages:
-        written = stage.expanded(act.step, word.literal)
+        written = expanded(reading, act.step, word.literal)
         if "$(" in written or "`" in written:
             return Refused(f"what line {line} installs is the output of a command: {word.text[:60]}")
         need = parse_requirement(written)
@@ -163,7 +164,7 @@ def _pip(stage: PythonStage, act: Act, call: PackageCall, folder: str) -> ReadIn
         if need.path is not None:
             local.append((need.path, f"line {line}", False))
     for written in call.values("-e", "--editable"):
-        need = parse_requirement(stage.expanded(act.step, written))
+        need = parse_requirement(expanded(reading, act.step, written))
         if need is not None and need.url is not None:
             requirements.append(need)
         else:
@@ -174,7 +175,7 @@ def _pip(stage: PythonStage, act: Act, call: PackageCall, folder: str) -> ReadIn
     compiles: str | None = None
     for path, where, editable in local:
         place = join(folder, path.partition("[")[0])
-        inside = project_folder(stage, act, place)
+        inside = project_folder(reading, act, place)
         if inside is None and not any(sign in path for sign in "*?["):
             why = context.why_unknown
             if why is not None:
@@ -184,21 +185,21 @@ def _pip(stage: PythonStage, act: Act, call: PackageCall, folder: str) -> ReadIn
         if inside and not editable and context.is_dir(inside) is False:
             manifests[inside] = None
             continue
-        if inside and not editable and _is_library(stage, inside):
+        if inside and not editable and _is_library(reading, inside):
             manifests[inside] = None
             continue
         flag = "-e " if editable else ""
         sources = f"`{flag}{path}` ({where}) installs the project itself, from its sources"
-        reads = _what_it_reads(stage, inside or "")
+        reads = _what_it_reads(reading, inside or "")
         if reads:
             sources += f"; {reads}"
-        compiles = compiles or _compiles(stage, inside or "")
+        compiles = compiles or _compiles(reading, inside or "")
         project = read_pyproject(context, posixpath.join(inside or "", "pyproject.toml"))
         if not isinstance(project, Unknown):
             project_found = project
             requirements += project.dependencies
         else:
-            declared = _of_setup(stage, inside or "")
+            declared = _of_setup(reading, inside or "")
             if isinstance(declared, Refused):
                 return declared
             requirements += declared
@@ -207,26 +208,26 @@ def _pip(stage: PythonStage, act: Act, call: PackageCall, folder: str) -> ReadIn
     )
 
 
-def project_folder(stage: PythonStage, act: Act, place: str) -> str | None:
+def project_folder(reading: StageReading, act: Act, place: str) -> str | None:
     """The context folder whose copy, or whose metadata, are at the absolute image path ``place``."""
-    found = stage.reading.in_context(place, act.step.node)
+    found = reading.in_context(place, act.step.node)
     for name in () if found is not None else ("pyproject.toml", "setup.py"):
-        manifest = stage.reading.in_context(join(place, name), act.step.node)
+        manifest = reading.in_context(join(place, name), act.step.node)
         if manifest is not None and posixpath.basename(manifest) == name:
             return posixpath.dirname(manifest)
     return found
 
 
-def _is_library(stage: PythonStage, folder: str) -> bool:
+def _is_library(reading: StageReading, folder: str) -> bool:
     """A package in a folder of its own, not the folder that holds the application."""
-    return all(copied.source != folder for copied in stage.reading.copies) and "/" not in folder.strip("/")
+    return all(copied.source != folder for copied in reading.copies) and "/" not in folder.strip("/")
 
 
-def _of_setup(stage: PythonStage, folder: str) -> tuple[Requirement, ...] | Refused:
+def _of_setup(reading: StageReading, folder: str) -> tuple[Requirement, ...] | Refused:
     """What setup.cfg and setup.py ask for."""
     from refactor.context.python_manifests import parse_requirement, read_requirements, read_setup_cfg
 
-    context = stage.reading.context
+    context = reading.context
     settings = read_setup_cfg(context, posixpath.join(folder, "setup.cfg"))
     found = [] if isinstance(settings, Unknown) else list(settings.requires)
     script = posixpath.join(folder, "setup.py")
@@ -236,7 +237,7 @@ def _of_setup(stage: PythonStage, folder: str) -> tuple[Requirement, ...] | Refu
     written = _install_requires(text)
     if written is not None:
         return (*found, *(need for need in map(parse_requirement, written) if need is not None))
-    opened = setup_files(stage, script)
+    opened = setup_files(reading, script)
     files = () if isinstance(opened, Refused) else opened
     lists = [path for path in files if "require" in posixpath.basename(path) and path.endswith((".txt", ".in"))]
     if not lists:
@@ -295,11 +296,11 @@ _COMPILING = frozenset(
 )
 
 
-def _compiles(stage: PythonStage, folder: str) -> str | None:
+def _compiles(reading: StageReading, folder: str) -> str | None:
     """What says that the project has extension modules of its own."""
     from refactor.context.python_manifests import read_pyproject
 
-    context = stage.reading.context
+    context = reading.context
     script = posixpath.join(folder, "setup.py")
     text = context.read(script)
     if not isinstance(text, Unknown):
@@ -314,11 +315,11 @@ def _compiles(stage: PythonStage, folder: str) -> str | None:
     return None
 
 
-def _what_it_reads(stage: PythonStage, folder: str) -> str:
+def _what_it_reads(reading: StageReading, folder: str) -> str:
     """Words on the files besides packages that building the project reads."""
     from refactor.context.python_manifests import read_pyproject, read_setup_cfg
 
-    context = stage.reading.context
+    context = reading.context
     reads: dict[str, None] = {}
     project = read_pyproject(context, posixpath.join(folder, "pyproject.toml"))
     if not isinstance(project, Unknown):
@@ -328,7 +329,7 @@ def _what_it_reads(stage: PythonStage, folder: str) -> str:
         reads.update(dict.fromkeys(settings.reads))
     script = posixpath.join(folder, "setup.py")
     if context.exists(script) is True:
-        opened = setup_files(stage, script)
+        opened = setup_files(reading, script)
         if isinstance(opened, Refused):
             return opened.because
         reads.update(dict.fromkeys(opened))
@@ -338,50 +339,50 @@ def _what_it_reads(stage: PythonStage, folder: str) -> str:
     return f"it reads {' and '.join(names)}" if names else ""
 
 
-def setup_files(stage: PythonStage, script: str) -> tuple[str, ...] | Refused:
+def setup_files(reading: StageReading, script: str) -> tuple[str, ...] | Refused:
     """Context paths that a setup.py opens."""
     from refactor.context.python_source import setup_reads
 
-    found = setup_reads(stage.reading.context, script)
+    found = setup_reads(reading.context, script)
     if isinstance(found, Unknown):
         return Refused(found.reason)
     return tuple(found)
 
 
-def _project(stage: PythonStage, act: Act, folder: str, what: str, is_editable: bool) -> ReadInstall | Refused:
-    found = _find(stage, act, folder, "setup.py")
+def _project(reading: StageReading, act: Act, folder: str, what: str, is_editable: bool) -> ReadInstall | Refused:
+    found = _find(reading, act, folder, "setup.py")
     if isinstance(found, Refused):
         return found
-    reads = _what_it_reads(stage, posixpath.dirname(found))
-    declared = _of_setup(stage, posixpath.dirname(found))
+    reads = _what_it_reads(reading, posixpath.dirname(found))
+    declared = _of_setup(reading, posixpath.dirname(found))
     if isinstance(declared, Refused):
         return declared
     sources = f"`{what}` installs the project itself, from its sources" + (f"; {reads}" if reads else "")
-    compiles = _compiles(stage, posixpath.dirname(found))
+    compiles = _compiles(reading, posixpath.dirname(found))
     return ReadInstall(act, (), declared, (), sources, is_editable, None, folder, compiles)
 
 
-def _existing(stage: PythonStage, act: Act, folder: str, names: tuple[str, ...]) -> Iterator[str]:
+def _existing(reading: StageReading, act: Act, folder: str, names: tuple[str, ...]) -> Iterator[str]:
     for name in names:
-        found = _held(stage, act, join(folder, name))
+        found = _held(reading, act, join(folder, name))
         if found is not None:
             yield found
 
 
-def _pipenv(stage: PythonStage, act: Act, call: PackageCall, folder: str) -> ReadInstall | Refused:
+def _pipenv(reading: StageReading, act: Act, call: PackageCall, folder: str) -> ReadInstall | Refused:
     if call.packages:
         from refactor.context.python_manifests import parse_requirement
 
-        needs = [parse_requirement(stage.expanded(act.step, word.literal)) for word in call.packages]
+        needs = [parse_requirement(expanded(reading, act.step, word.literal)) for word in call.packages]
         return ReadInstall(act, (), tuple(need for need in needs if need is not None), folder=folder)
     requirement_file = call.option("-r", "--requirements")
     if requirement_file is not None:
-        found = _find(stage, act, folder, requirement_file)
+        found = _find(reading, act, folder, requirement_file)
         return found if isinstance(found, Refused) else ReadInstall(act, (found,), folder=folder)
-    pipfile = _find(stage, act, folder, "Pipfile")
+    pipfile = _find(reading, act, folder, "Pipfile")
     if isinstance(pipfile, Refused):
         return pipfile
-    context = stage.reading.context
+    context = reading.context
     data = context.toml(pipfile)
     if isinstance(data, Unknown):
         return Refused(data.reason)
@@ -394,7 +395,7 @@ def _pipenv(stage: PythonStage, act: Act, call: PackageCall, folder: str) -> Rea
             return ReadInstall(act, (pipfile,), (), (), f"Pipfile installs {name} from the sources", True, None, folder)
         needs.append(parse_requirement(name if not isinstance(value, dict) or "git" not in value
                                        else f"{name} @ git+{value['git']}"))  # fmt: skip
-    lock = tuple(_existing(stage, act, folder, ("Pipfile.lock",)))
+    lock = tuple(_existing(reading, act, folder, ("Pipfile.lock",)))
     return ReadInstall(act, (pipfile, *lock), tuple(need for need in needs if need is not None), folder=folder)
 
 
@@ -405,7 +406,7 @@ _LOCKS = {
 }
 
 
-def _locked_project(stage: PythonStage, act: Act, call: PackageCall, folder: str) -> ReadInstall | Refused:
+def _locked_project(reading: StageReading, act: Act, call: PackageCall, folder: str) -> ReadInstall | Refused:
     from refactor.context.python_manifests import (
         read_pdm_lock,
         read_poetry_lock,
@@ -415,17 +416,17 @@ def _locked_project(stage: PythonStage, act: Act, call: PackageCall, folder: str
 
     where = call.option("-C", "--directory", "-P", "--project", "-p")
     if where is not None:
-        folder = join(folder, stage.expanded(act.step, where))
-    manifest = _find(stage, act, folder, "pyproject.toml")
+        folder = join(folder, expanded(reading, act.step, where))
+    manifest = _find(reading, act, folder, "pyproject.toml")
     if isinstance(manifest, Refused):
         return manifest
-    context = stage.reading.context
+    context = reading.context
     project = read_pyproject(context, manifest)
     if isinstance(project, Unknown):
         return Refused(project.reason)
     lock_name, more = _LOCKS[call.manager]
-    lock_path = next(_existing(stage, act, folder, (lock_name,)), None)
-    manifests = [manifest, *([lock_path] if lock_path else []), *_existing(stage, act, folder, more)]
+    lock_path = next(_existing(reading, act, folder, (lock_name,)), None)
+    manifests = [manifest, *([lock_path] if lock_path else []), *_existing(reading, act, folder, more)]
     locked: tuple[LockedDistribution, ...] = ()
     if lock_path is not None:
         reader = {"poetry": read_poetry_lock, "uv": read_uv_lock, "pdm": read_pdm_lock}[call.manager]
@@ -437,7 +438,7 @@ def _locked_project(stage: PythonStage, act: Act, call: PackageCall, folder: str
     if call.packages:
         from refactor.context.python_manifests import parse_requirement
 
-        added = (parse_requirement(stage.expanded(act.step, word.literal)) for word in call.packages)
+        added = (parse_requirement(expanded(reading, act.step, word.literal)) for word in call.packages)
         requirements += [need for need in added if need is not None]
     sources: str | None = None
     skips = {"poetry": ("--no-root",), "uv": ("--no-install-project", "--no-install-workspace"),
@@ -452,7 +453,7 @@ def _locked_project(stage: PythonStage, act: Act, call: PackageCall, folder: str
         reads = [name for name in project.reads if context.exists(name) is True]
         if reads:
             sources += f"; it reads {' and '.join(reads)}"
-    compiles = _compiles(stage, project.folder) if sources is not None else None
+    compiles = _compiles(reading, project.folder) if sources is not None else None
     return ReadInstall(
         act,
         tuple(manifests),

@@ -30,7 +30,7 @@ def dependencies_first(stage: PythonStage, read: ReadInstall) -> Install | tuple
     command = act.command
     words = [word.text for word in command.words]
     local = [word for word in words if re.fullmatch(r"""["']?\.(?:\[[\w,.-]+\])?["']?""", word)]
-    inside = project_folder(stage, act, act.folder)
+    inside = project_folder(stage.reading, act, act.folder)
     if len(local) != 1 or inside is None or command.assignments or command.wrappers or command.redirects:
         return None
     if read.compiles is not None:

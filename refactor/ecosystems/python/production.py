@@ -10,7 +10,8 @@ from refactor.context import BuildContext, Unknown
 from refactor.ecosystems.answers import Rewrite
 from refactor.ecosystems.python.installs import ReadInstall
 from refactor.ecosystems.python.needs import sources
-from refactor.ecosystems.python.stage import Action, PythonStage, distribution_name, pinned_version
+from refactor.ecosystems.python.stage import PythonStage
+from refactor.ecosystems.python.tools import Action, distribution_name
 from refactor.ecosystems.system import programs_started
 from refactor.flow.reading import Refused, StageReading, Step
 from refactor.shell import PackageCall
@@ -84,15 +85,14 @@ def _flag(stage: PythonStage, call: PackageCall) -> str | None:
 
 def poetry_version(stage: PythonStage) -> tuple[int, int] | None:
     """Major and minor version of the Poetry that the stage installs, None where it is the newest."""
-    candidates = [
+    words = (
         stage.expanded(act.step, word.literal)
         for act in stage.acts
         if act.action in {Action.TOOL, Action.INSTALL} and act.call is not None
         for word in act.call.packages
-        if distribution_name(stage.expanded(act.step, word.literal)) == "poetry"
-    ]
-    version = next((pinned_version(text) for text in candidates if pinned_version(text)), None)
-    version = version or stage.variables.get("POETRY_VERSION")
+    )
+    pins = (re.search(r"==\s*([0-9][\w.]*)", text) for text in words if distribution_name(text) == "poetry")
+    version = next((pin[1] for pin in pins if pin is not None), stage.variables.get("POETRY_VERSION"))
     found = re.match(r"(\d+)\.(\d+)", version or "")
     return (int(found[1]), int(found[2])) if found else None
 

@@ -10,7 +10,8 @@ from refactor.ecosystems.answers import Slim
 from refactor.ecosystems.python import needs
 from refactor.ecosystems.python.compiled import Verdict, judge
 from refactor.ecosystems.python.installs import ReadInstall, read_installs
-from refactor.ecosystems.python.stage import Action, PythonStage, why_not_read
+from refactor.ecosystems.python.stage import PythonStage, why_not_read
+from refactor.ecosystems.python.tools import Action
 from refactor.flow.reading import Refused, StageReading
 from refactor.images import lookup
 

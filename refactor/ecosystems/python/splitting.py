@@ -18,17 +18,9 @@ from refactor.ecosystems.python.installs import ReadInstall, read_installs
 from refactor.ecosystems.python.obstacles import why_not_moved
 from refactor.ecosystems.python.production import production
 from refactor.ecosystems.python.program import program
-from refactor.ecosystems.python.stage import (
-    BUILDER_ACTIONS,
-    RUNNER_ACTIONS,
-    Act,
-    Action,
-    PythonStage,
-    distribution_name,
-    is_uv_copy,
-    why_not_read,
-)
+from refactor.ecosystems.python.stage import BUILDER_ACTIONS, RUNNER_ACTIONS, PythonStage, is_uv_copy, why_not_read
 from refactor.ecosystems.python.starting import laid_out, started_directly
+from refactor.ecosystems.python.tools import Act, Action
 from refactor.ecosystems.split import Role, assemble, builder_name, variant_reference
 from refactor.flow.closure import named, why_not_seen
 from refactor.flow.reading import Refused, StageReading, Step
@@ -496,4 +488,4 @@ def _environment_text(path: str = HOME) -> str:
     return f'ENV VIRTUAL_ENV={path} \\\n    PATH="{path}/bin:$PATH"'
 
 
-__all__ = ["HOME", "distribution_name", "split"]
+__all__ = ["HOME", "split"]

@@ -9,7 +9,8 @@ from refactor.context import Unknown
 from refactor.context.literals import NOT_SOURCES
 from refactor.ecosystems import system
 from refactor.ecosystems.python.installs import ReadInstall
-from refactor.ecosystems.python.stage import Action, PythonStage
+from refactor.ecosystems.python.stage import PythonStage
+from refactor.ecosystems.python.tools import Action
 from refactor.flow.reading import Refused
 from refactor.shell import Command, read
 from refactor.syntax import Instruction

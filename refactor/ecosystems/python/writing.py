@@ -12,7 +12,8 @@ from refactor.ecosystems import system
 from refactor.ecosystems.answers import Written
 from refactor.ecosystems.python.installs import ReadInstall, read_installs
 from refactor.ecosystems.python.program import SERVERS, is_started, program, source_folders
-from refactor.ecosystems.python.stage import Action, PythonStage
+from refactor.ecosystems.python.stage import PythonStage
+from refactor.ecosystems.python.tools import Action
 from refactor.flow.closure import named
 from refactor.flow.places import source_of
 from refactor.flow.reading import Refused, StageReading, join
