@@ -16,6 +16,16 @@ HOME = "/opt/venv"
 """The environment that a split makes where the stage has none."""
 
 
+def making() -> list[str]:
+    """The instructions that make it in the builder."""
+    return [f"RUN python -m venv {HOME}", environment_text()]
+
+
+def environment_text(path: str = HOME) -> str:
+    """What puts it in force."""
+    return f'ENV VIRTUAL_ENV={path} \\\n    PATH="{path}/bin:$PATH"'
+
+
 class Environment(NamedTuple):
     """Where the packages are, and what makes that known to the program."""
 

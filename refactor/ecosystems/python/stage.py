@@ -17,6 +17,7 @@ from refactor.ecosystems.python.tools import (
 )
 from refactor.flow.effects import Effect, Invocation
 from refactor.flow.reading import Refused, StageReading, Step, is_within, join
+from refactor.flow.shell_writes import QUIET
 from refactor.once import cached_property
 from refactor.shell import changes_shell
 
@@ -25,6 +26,8 @@ BUILDER_ACTIONS = frozenset(
 )
 RUNNER_ACTIONS = frozenset({Action.PROGRAM, Action.FILES})
 _VARIABLE = re.compile(r"\$\{?(?!PATH\b)([A-Za-z_][A-Za-z0-9_]*)\}?")
+_EVERYDAY = frozenset({"chown", "chgrp", "rmdir", "unlink", "tar", "gzip", "gunzip"})
+"""Programs of any distribution's smallest image, besides those of shell scripts."""
 _CACHE = r"(?:/root|~|\$HOME)/\.cache\b|/tmp\b|/var/(?:lib/apt|cache|tmp)\b|/var/log/apt\b"
 
 
@@ -132,7 +135,7 @@ class PythonStage:
             return Action.SYSTEM
         if command.name is None:
             return Action.SHELL if command.assignments and not command.words else Action.UNKNOWN
-        if effect.why_unknown is not None or command.name in {"test", "["}:
+        if effect.why_unknown is not None or command.name in {"test", "["} or not self._is_there(call):
             return Action.UNKNOWN
         if changes_shell(command.name) and command.name != "set":
             return Action.SHELL
@@ -142,6 +145,12 @@ class PythonStage:
         if command.name == "rm" and words and all(re.match(_CACHE, word) for word in words):
             return Action.SYSTEM
         return Action.SET_UP if system.is_set_up(command) and not self._is_of_project(call, effect) else Action.FILES
+
+    def _is_there(self, call: Invocation) -> bool:
+        """A small image has the program, or it is known by which package: else what calls it cannot run there."""
+        return call.name in QUIET | _EVERYDAY | system.PROVIDERS.keys() or system.is_set_up(call.command) or any(
+            word.literal == call.name for _, package in self.reading.calls for word in package.packages
+        )  # fmt: skip
 
     def _is_of_project(self, call: Invocation, effect: Effect) -> bool:
         """It changes what was copied from the context, or a file beside that."""
