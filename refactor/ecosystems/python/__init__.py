@@ -12,6 +12,7 @@ from refactor.shell import PackageCall
 if TYPE_CHECKING:
     from refactor.context.python_manifests import Requirement
     from refactor.ecosystems.answers import DirectStart, Install, Rewrite, Slim, SplitPlan, Written
+    from refactor.ecosystems.program import Program
     from refactor.ecosystems.serving import Serving
     from refactor.ecosystems.versions import Naming
     from refactor.flow.effects import Effect, Invocation
@@ -124,10 +125,15 @@ class Python(Language):
 
         return tests(reading, plan)
 
-    def program(self, reading: StageReading) -> tuple[str, ...] | Refused:
-        from refactor.ecosystems.python.program import program
+    def programs_of(self, reading: StageReading) -> tuple[Program, ...] | Refused:
+        from refactor.ecosystems.python.program import programs_of
 
-        return program(reading)
+        return programs_of(reading)
+
+    def sources_of(self, program: Program) -> tuple[str, ...] | Refused:
+        from refactor.ecosystems.python.program import program as sources
+
+        return sources(program.reading)
 
     def probe(self, reading: StageReading, route: str, port: int) -> tuple[str, ...]:
         from refactor.ecosystems.python.health import probe
@@ -140,10 +146,10 @@ class Python(Language):
 
         return serving(reading)
 
-    def written(self, reading: StageReading) -> Written | Refused:
-        from refactor.ecosystems.python.writing import written
+    def writes(self, program: Program, files: Sequence[str]) -> Written | Refused:
+        from refactor.ecosystems.python.writing import writes
 
-        return written(reading)
+        return writes(program, files)
 
     def naming(self, family: str) -> Naming | None:
         from refactor.ecosystems.python.version import NAMING

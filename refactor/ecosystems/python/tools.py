@@ -21,7 +21,9 @@ BUILD_TOOLS = frozenset(
 """Distributions that install others: called by a build, not by the program."""
 INSTALLERS = frozenset({"pip", "setuptools", "wheel", "distribute"})
 """What every environment has of its own; upgraded in the one that is used."""
-INSTALLER_SCRIPT = r"install\.python-poetry\.org|get-poetry\.py|install-poetry\.py|astral\.sh/uv|install-pdm\.py|get-pip\.py|get-pipenv"
+_SCRIPTS = "install.python-poetry.org get-poetry.py install-poetry.py astral.sh/uv install-pdm.py get-pip.py get-pipenv"
+INSTALLER_SCRIPT = "|".join(map(re.escape, _SCRIPTS.split()))
+"""Names of what is downloaded to install a tool."""
 _PYTHON = r"(?:python|pypy)[0-9.]*"
 _SYSTEM = ("/usr/local/lib", "/usr/local/bin")
 """Where pip of the official images puts packages and their programs."""
