@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 
 from refactor.ecosystems.table import Language
 from refactor.flow.reading import Refused, StageReading, Step
-from refactor.shell import PackageCall
 
 if TYPE_CHECKING:
-    from refactor.context.python_manifests import Requirement
     from refactor.ecosystems.answers import DirectStart, Install, Rewrite, Slim, SplitPlan, Written
     from refactor.ecosystems.program import Program
     from refactor.ecosystems.serving import Serving
@@ -47,63 +45,16 @@ class Python(Language):
         return is_own or not reading.managers.isdisjoint(_MANAGERS)
 
     def installs(self, reading: StageReading) -> Sequence[Install | tuple[Step, Refused]]:
-        from refactor.ecosystems.answers import Install
-        from refactor.ecosystems.python.installs import ReadInstall, read_installs
-        from refactor.ecosystems.python.metadata import dependencies_first
-        from refactor.ecosystems.python.stage import PythonStage
+        from refactor.ecosystems.python.installing import installs
 
-        if reading.context.why_unknown is not None:
-            return ()
-        stage = PythonStage.of(reading)
-        answers: list[Install | tuple[Step, Refused]] = []
-        by_name: list[Install] = []
-        apart: set[str] = set()
-        for read in read_installs(stage):
-            if not isinstance(read, ReadInstall):
-                answers.append((read[0].step, read[1]))
-            elif read.sources is not None:
-                if read.call is not None and read.call.manager in apart:
-                    # Its dependencies are there already: only the project itself is installed now.
-                    continue
-                first = dependencies_first(stage, read)
-                if first is not None:
-                    if isinstance(first, Install) and read.call is not None:
-                        apart.add(read.call.manager)
-                    answers.append(first)
-                    continue
-                answers.append((read.act.step, Refused(read.sources, _hint(read))))
-            elif read.manifests:
-                if read.call is not None:
-                    apart.add(read.call.manager)
-                names = ", ".join(read.manifests)
-                answers.append(
-                    Install(
-                        read.act.step,
-                        (read.act.command,),
-                        read.folder,
-                        read.manifests,
-                        (f"the installation reads {names} and nothing of the sources",),
-                    )
-                )
-            elif read.call is not None and _is_by_name(read.call, read.requirements):
-                named = " ".join(word.text for word in read.call.packages)
-                by_name.append(
-                    Install(read.act.step, (read.act.command,), read.folder, (), (f"{named} come from the index",))
-                )
-        # An install from manifests takes those before it along.
-        return [*answers, *by_name]
+        return () if reading.context.why_unknown is not None else tuple(installs(reading))
 
     def production_install(self, reading: StageReading) -> Sequence[Rewrite | tuple[Step, Refused]]:
-        from refactor.ecosystems.python.installs import ReadInstall, read_installs
-        from refactor.ecosystems.python.production import production
-        from refactor.ecosystems.python.stage import PythonStage
+        from refactor.ecosystems.python.production import production_installs
 
-        locking = _MANAGERS - {"pip"}
-        if reading.context.why_unknown is not None or not any(call.manager in locking for _, call in reading.calls):
+        if reading.context.why_unknown is not None or reading.managers.isdisjoint(_MANAGERS - {"pip"}):
             return ()
-        stage = PythonStage.of(reading)
-        reads = [read for read in read_installs(stage) if isinstance(read, ReadInstall)]
-        return [answer for read in reads for answer in production(stage, read)]
+        return tuple(production_installs(reading))
 
     def production_server(self, reading: StageReading) -> DirectStart | Refused | None:
         from refactor.ecosystems.python.production_server import production_server
@@ -155,26 +106,3 @@ class Python(Language):
         from refactor.ecosystems.python.version import NAMING
 
         return NAMING if family == "python" else None
-
-
-def _is_by_name(call: PackageCall, requirements: Sequence[Requirement]) -> bool:
-    """pip installs what it is told by name, from the index, into its own environment."""
-    return (
-        call.manager == "pip"
-        and call.action == "install"
-        and bool(requirements)
-        and all(need.name and need.path is None for need in requirements)
-        and not call.has("-t", "--target", "--prefix", "--root", "-f", "--find-links", "--no-index", "-r", "-c", "-e")
-    )
-
-
-def _hint(read: object) -> str:
-    from refactor.ecosystems.python.installs import ReadInstall
-
-    call = read.call if isinstance(read, ReadInstall) else None
-    if call is not None and call.manager in {"poetry", "uv", "pdm"}:
-        flag = {"poetry": "--no-root", "uv": "--no-install-project", "pdm": "--no-self"}[call.manager]
-        return (
-            f"install the dependencies alone first (`{call.program} {call.verb} {flag}`), the project after the sources"
-        )
-    return "list the dependencies in a requirements file and install that first"

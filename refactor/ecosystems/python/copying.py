@@ -17,7 +17,8 @@ from refactor.flow.reading import Copied, Step, is_within, join
 from refactor.syntax import Instruction
 
 _MANIFEST_NAMES = frozenset({"pyproject.toml", "setup.py", "setup.cfg"})
-_WITHOUT_PROJECT = {"poetry": "--no-root", "uv": "--no-install-project", "pdm": "--no-self"}
+WITHOUT_PROJECT = {"poetry": "--no-root", "uv": "--no-install-project", "pdm": "--no-self"}
+"""Tool -> the option that leaves the project itself out."""
 
 
 class Plan(Protocol):
@@ -159,7 +160,7 @@ class CopyPlacing:
         """Dependencies first, then the sources and the project itself: what poetry, uv and pdm can do."""
         install = in_place[0]
         call, step = install.call, install.act.step
-        if len(in_place) > 1 or call is None or call.manager not in _WITHOUT_PROJECT or install.project is None:
+        if len(in_place) > 1 or call is None or call.manager not in WITHOUT_PROJECT or install.project is None:
             return False
         is_local = bool(install.project.local_paths) or any(one.source == "path" for one in install.locked)
         if call.verb.startswith("pip") or call.packages or is_local:
@@ -201,7 +202,7 @@ class CopyPlacing:
         whole = written[-1]
         is_alone = len(self.stage.acts_of(install.act.step)) == 1
         again = whole.removeprefix("RUN ") if is_alone else whole.rpartition(" && ")[2]
-        first = f"{whole} {_WITHOUT_PROJECT[call.manager]}"
+        first = f"{whole} {WITHOUT_PROJECT[call.manager]}"
         self.plan.instead[node] = [*written[:-1], first, *self._again(), f"RUN {again.strip()}"]
         self.plan.roles[node] = Role.BUILDER
         self.plan.evidence.append(

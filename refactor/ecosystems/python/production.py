@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from refactor.context import BuildContext, Unknown
 from refactor.ecosystems.answers import Rewrite
-from refactor.ecosystems.python.installs import ReadInstall
+from refactor.ecosystems.python.installs import ReadInstall, read_installs
 from refactor.ecosystems.python.needs import sources
 from refactor.ecosystems.python.stage import PythonStage
 from refactor.ecosystems.python.tools import Action, distribution_name
@@ -25,6 +25,14 @@ _IMPORT_NAMES = {
     "opencv-python": "cv2", "python-dotenv": "dotenv", "django-debug-toolbar": "debug_toolbar",
     "djangorestframework": "rest_framework", "django-extensions": "django_extensions", "psycopg2-binary": "psycopg2",
 }  # fmt: skip
+
+
+def production_installs(reading: StageReading) -> Iterator[Rewrite | tuple[Step, Refused]]:
+    """See :meth:`Ecosystem.production_install`."""
+    stage = PythonStage.of(reading)
+    for read in read_installs(stage):
+        if isinstance(read, ReadInstall):
+            yield from production(stage, read)
 
 
 def production(stage: PythonStage, install: ReadInstall) -> Iterator[Rewrite | tuple[Step, Refused]]:
