@@ -676,7 +676,8 @@ def test_python_2_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("runner", "because"), [("alpine", "do not run on Alpine's musl"), ("distroless", "which distroless has not")]
+    ("runner", "because"),
+    [("alpine", "linked with glibc, which Alpine has not"), ("distroless", "which distroless has not")],
 )
 def test_other_runners_are_refused_with_the_reason(runner: str, because: str) -> None:
     assert because in refusal(COMPILED, PSYCOPG, runner)

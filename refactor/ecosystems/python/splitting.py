@@ -21,7 +21,8 @@ from refactor.ecosystems.python.runs import Runs
 from refactor.ecosystems.python.stage import RUNNER_ACTIONS, PythonStage, is_uv_copy, why_not_read
 from refactor.ecosystems.python.starting import started_directly
 from refactor.ecosystems.python.tools import Action
-from refactor.ecosystems.split import Role, assemble, builder_name, variant_reference
+from refactor.ecosystems.runners import interpreted
+from refactor.ecosystems.split import Role, assemble, builder_name
 from refactor.flow.closure import named, why_not_seen
 from refactor.flow.reading import Refused, StageReading
 from refactor.images import BaseImage, lookup
@@ -157,10 +158,11 @@ class _Plan:
         direct = obstacle or started_directly(stage, self.installs)
         if isinstance(direct, Refused):
             return direct
-        image = self._runner_image(wish)
+        runner = interpreted(reading, wish, "Python")
         environment = find_environment(stage, self.installs, self.image, bool(direct))
-        if isinstance(image, Refused):
-            return image
+        if isinstance(runner, Refused):
+            return runner
+        image = runner.image
         if isinstance(environment, Refused):
             return environment
         packages = self._packages(image)
@@ -261,20 +263,6 @@ class _Plan:
                 added = [part for part in value.split(":") if part not in {"$PATH", "${PATH}"}]
                 if added and all(re.fullmatch(_TOOL_FOLDER, part) for part in added):
                     self.roles[step.node] = Role.BUILDER
-
-    def _runner_image(self, wish: str | None) -> str | Refused:
-        if wish in {"distroless", "scratch"}:
-            return Refused(
-                f"a virtual environment links to the interpreter of the official image, which {wish} has not",
-                "use runner = slim",
-            )
-        if wish == "alpine" and self.image.variant != "alpine":
-            return Refused(
-                f"packages built on {self.reading.stage.image} are linked with glibc and do not run on Alpine's musl",
-                "build on the alpine variant as well",
-            )
-        is_small = self.image.variant in {"slim", "alpine"}
-        return self.reading.stage.image if is_small else variant_reference(self.reading, "slim")
 
     def _make_environment(self) -> None:
         """Makes the environment after the build tools and before the copies that the first installation needs."""

@@ -127,14 +127,18 @@ class PythonStage:
         is_installer = re.search(INSTALLER_SCRIPT, call.step.node.argument) is not None
         if is_installer and (command.in_pipeline or command.name in {"curl", "wget", "python", "python3"}):
             return Action.TOOL
-        own = action_of(call)
-        if own is not None:
+        if effect.by == "Python":
+            own = action_of(call)
             # `pip freeze > installed.txt`: a file that somebody may want.
             return Action.UNKNOWN if own is Action.MAINTENANCE and effect.writes else own
         if call.package is not None and call.package.manager in system.MANAGERS:
             return Action.SYSTEM
         if command.name is None:
             return Action.SHELL if command.assignments and not command.words else Action.UNKNOWN
+        if command.name.endswith(".py"):
+            return Action.PROGRAM
+        if command.args in {("--version",), ("-V",), ("version",)} and not command.redirects:
+            return Action.NEUTRAL
         if effect.why_unknown is not None or command.name in {"test", "["} or not self._is_there(call):
             return Action.UNKNOWN
         if changes_shell(command.name) and command.name != "set":

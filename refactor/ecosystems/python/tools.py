@@ -8,7 +8,6 @@ import re
 from typing import NamedTuple
 
 from refactor.context import Unknown
-from refactor.ecosystems.python import Python
 from refactor.flow.effects import Effect, Invocation, Path
 from refactor.flow.reading import Refused, StageReading, Step, join
 from refactor.shell import Command, PackageCall
@@ -66,16 +65,14 @@ def expanded(reading: StageReading, step: Step, text: str) -> str:
     return text if value is None else value
 
 
-def action_of(call: Invocation) -> Action | None:
-    """What one of Python's tools is called for; None for a command of other tools."""
+def action_of(call: Invocation) -> Action:
+    """What one of Python's tools is called for."""
     package = call.package
     if package is not None and package.manager in {*MANAGERS, "venv"}:
         return _of_package(call, package)
     if call.command.args in {("--version",), ("-V",), ("version",)}:
         return Action.NEUTRAL
-    if re.fullmatch(_PYTHON, call.name):
-        return _of_interpreter(call)
-    return Action.PROGRAM if call.name in Python.tools or call.name.endswith(".py") else None
+    return _of_interpreter(call) if re.fullmatch(_PYTHON, call.name) else Action.PROGRAM
 
 
 def _of_package(call: Invocation, package: PackageCall) -> Action:
