@@ -35,7 +35,7 @@ class Python(Language):
     carries_builds = False
 
     def effect(self, call: Invocation) -> Effect | None:
-        from refactor.ecosystems.python.tools import effect
+        from refactor.ecosystems.python.effects import effect
 
         return effect(call)
 

@@ -1,4 +1,4 @@
-"""What the commands of Python's tools are for, and what they read and write."""
+"""What the commands of Python's tools are for."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import posixpath
 import re
 from typing import NamedTuple
 
-from refactor.context import Unknown
-from refactor.flow.effects import Effect, Invocation, Path
-from refactor.flow.reading import Refused, StageReading, Step, join
+from refactor.flow.effects import Invocation
+from refactor.flow.reading import StageReading, Step
 from refactor.shell import Command, PackageCall
 
 MANAGERS = frozenset({"pip", "poetry", "uv", "pdm", "pipenv"})
@@ -24,8 +23,6 @@ _SCRIPTS = "install.python-poetry.org get-poetry.py install-poetry.py astral.sh/
 INSTALLER_SCRIPT = "|".join(map(re.escape, _SCRIPTS.split()))
 """Names of what is downloaded to install a tool."""
 _PYTHON = r"(?:python|pypy)[0-9.]*"
-_SYSTEM = ("/usr/local/lib", "/usr/local/bin")
-"""Where pip of the official images puts packages and their programs."""
 
 
 class Action(enum.Enum):
@@ -109,68 +106,6 @@ def _of_interpreter(call: Invocation) -> Action:
     return Action.PROGRAM if args[0] in {"-c", "-"} or not args[0].startswith("-") else Action.UNKNOWN
 
 
-def effect(call: Invocation) -> Effect | None:
-    """See :meth:`Ecosystem.effect`."""
-    action, package = action_of(call), call.package
-    if package is not None and package.action == "wheel":
-        return Effect(call.paths("."), call.paths(package.option("-w", "--wheel-dir") or "."), needs=("network",))
-    is_silent = action is Action.NEUTRAL and bool(call.command.args)
-    if is_silent or action is Action.MAINTENANCE or call.command.args[:1] == ("-c",):
-        return Effect()
-    if action is Action.VENV:
-        words = () if package is None else package.operands or package.packages
-        return Effect(writes=call.paths(words[0].literal if words else ".venv"))
-    if action in {Action.TOOL, Action.UPGRADE}:
-        return Effect(writes=_packages(call), needs=("network",))
-    if action is Action.INSTALL:
-        return _install(call)
-    return _django(call) or Effect(call.paths("."), (Unknown(f"what `{call.name}` writes is not known"),))
-
-
-def _install(call: Invocation) -> Effect:
-    from refactor.ecosystems.python.installs import install_of
-
-    install = install_of(call.reading, Act(call.step, call.command, Action.INSTALL, call.package))
-    if isinstance(install, Refused):
-        return Effect(call.paths("."), _packages(call), needs=("network",))
-    places = [call.reading.in_image(path, call.step.node)[-1:] for path in install.manifests]
-    whole = (install.folder,) if install.sources is not None else ()
-    return Effect((*whole, *(path for one in places for path in one)), _packages(call), needs=("network",))
-
-
-def _django(call: Invocation) -> Effect | None:
-    """Tasks of manage.py that a build calls."""
-    words = [word for word in call.command.args if not word.startswith("-")]
-    if len(words) < 2 or posixpath.basename(words[0]) != "manage.py":
-        return None
-    if words[1] == "collectstatic":
-        from refactor.ecosystems.python.writing import static_root
-
-        folder = static_root(call.reading)
-        return Effect(call.paths("."), (folder or Unknown("STATIC_ROOT could not be read from the settings"),))
-    if words[1] in {"compilemessages", "check"}:
-        return Effect(call.paths("."), call.paths(".") if words[1] == "compilemessages" else ())
-    return None
-
-
-def _packages(call: Invocation) -> tuple[Path, ...]:
-    """Where the packages go: --target, the virtual environment that is in force, or the system."""
-    package = call.package
-    target = package.option("--target", "-t", "--prefix", "--root") if package is not None else None
-    if target is not None:
-        return (call.path(target),)
-    known = call.reading.file.environment(call.step.node)
-    place = known.get("VIRTUAL_ENV") or known.get("UV_PROJECT_ENVIRONMENT")
-    program = call.command.name or ""
-    if "/bin/" in program and not program.startswith(("/usr/", "/bin/")):
-        return (join(call.folder or "/", posixpath.dirname(posixpath.dirname(program))),)
-    if place:
-        return (join(call.folder or "/", place),)
-    if package is not None and package.manager in {"uv", "pdm"} and package.verb in {"sync", "install"}:
-        return call.paths(".venv")
-    return _SYSTEM
-
-
 def distribution_name(requirement: str) -> str:
     """`Poetry==1.8.2` -> poetry, `poetry[plugin]>=1` -> poetry (PEP 503); a path or URL as it is."""
     found = re.match(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*(?:[=<>!~;@].*)?$", requirement.strip())
@@ -179,5 +114,5 @@ def distribution_name(requirement: str) -> str:
 
 __all__ = [
     "BUILD_TOOLS", "INSTALLER_SCRIPT", "MANAGERS", "Act", "Action", "action_of", "distribution_name",
-    "effect", "expanded",
+    "expanded",
 ]  # fmt: skip
