@@ -1107,3 +1107,45 @@ def test_settings_of_gunicorn_say_where_the_program_lies() -> None:
     text = STARTED.replace('"python", "app.py"', '"gunicorn", "shop.wsgi", "-c", "settings.py"')
     files = {"requirements.txt": "psycopg2\n", "src/shop/wsgi.py": "", "settings.py": "pythonpath = 'src'\n"}
     assert split(text, files)
+
+
+AFTER_INSTALL = """
+FROM python:3.11
+RUN apt-get update && apt-get install -y gcc libpq-dev
+WORKDIR /app
+COPY requirements.txt ./
+RUN pip install -r requirements.txt{more}
+COPY app.py ./
+CMD ["python", "app.py"]
+"""
+
+
+@pytest.mark.parametrize("more", [" && rm requirements.txt", "\nRUN rm -f requirements.txt"])
+def test_manifests_are_not_removed_where_they_never_were(more: str) -> None:
+    builder, runner = stages(split(AFTER_INSTALL.format(more=more), PSYCOPG))
+    assert "requirements.txt" in builder.rpartition("rm ")[2]
+    assert "requirements.txt" not in runner
+
+
+def test_manifests_that_a_step_of_the_runner_reads_are_there() -> None:
+    _, runner = stages(split(AFTER_INSTALL.format(more="\nRUN cat requirements.txt > deps.txt"), PSYCOPG))
+    assert "COPY requirements.txt ./\nRUN cat requirements.txt > deps.txt\n" in runner
+
+
+def test_programs_that_steps_of_the_runner_call_are_installed_there() -> None:
+    text = AFTER_INSTALL.format(more="\nRUN curl -o data.json https://example.org/data.json && tar xf parts.tar")
+    _, runner = stages(split(text, {**PSYCOPG, "parts.tar": ""}))
+    assert "libpq5 curl" in runner
+    assert "RUN curl -o data.json" in runner
+
+
+@pytest.mark.parametrize(
+    ("more", "because"),
+    [
+        ("\nRUN strip lib.so", "what `strip` on line 6 is for is not known"),
+        (" && pip wheel -w /wheels flask\nRUN cp -r /wheels /app/wheels",
+         "line 6 reads /wheels, which line 5 makes, where packages are installed"),
+    ],
+)  # fmt: skip
+def test_steps_that_need_what_the_builder_has_are_named(more: str, because: str) -> None:
+    assert because in refusal(AFTER_INSTALL.format(more=more), PSYCOPG)

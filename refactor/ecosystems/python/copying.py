@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from refactor.context import Unknown
@@ -12,8 +12,9 @@ from refactor.ecosystems.python.environments import Environment
 from refactor.ecosystems.python.installs import ReadInstall
 from refactor.ecosystems.python.stage import PythonStage, is_uv_copy
 from refactor.ecosystems.python.starting import laid_out
+from refactor.ecosystems.python.tools import Action
 from refactor.ecosystems.split import Role
-from refactor.flow.reading import Copied, Step, is_within, join
+from refactor.flow.reading import Copied, StageReading, Step, is_within, join
 from refactor.syntax import Instruction
 
 _MANIFEST_NAMES = frozenset({"pyproject.toml", "setup.py", "setup.cfg"})
@@ -94,10 +95,9 @@ class CopyPlacing:
         one gets them just before it."""
         node, roles = step.node, self.plan.roles
         copied = self.reading.copied_by(node)
-        files = self._files_of(copied)
-        if files and all(any(is_within(path, name) for name in manifests) for path in files):
-            again = all(self._is_copied_later(path, node) for path in files)
-            keep = any(posixpath.basename(path) in _MANIFEST_NAMES for path in files)
+        if is_of_manifests(self.reading, node, manifests):
+            again = all(self._is_copied_later(one.source, node) for one in copied)
+            keep = any(posixpath.basename(path) in _MANIFEST_NAMES for path in manifests) or self._is_worked_on(copied)
             roles[node] = Role.BOTH if keep and not again else Role.BUILDER
             return
         # A folder that the installation wrote to is copied as that left it.
@@ -117,12 +117,14 @@ class CopyPlacing:
         else:
             roles[node] = Role.BOTH if self._is_called(copied) else Role.RUNNER
 
-    def _files_of(self, copied: Sequence[Copied]) -> list[str]:
-        found: list[str] = []
-        for one in copied:
-            files = self.reading.context.files(one.source) if one.is_folder else (one.source,)
-            found += (one.source,) if isinstance(files, Unknown) else files
-        return found
+    def _is_worked_on(self, copied: Sequence[Copied]) -> bool:
+        """A command of the runner names one of the files."""
+        places = {one.target for one in copied}
+        return any(
+            not places.isdisjoint(path for path in (*act.effect.reads, *act.effect.writes) if isinstance(path, str))
+            for act in self.stage.acts
+            if act.action in {Action.FILES, Action.SET_UP}
+        )
 
     def _is_copied_later(self, path: str, node: Instruction) -> bool:
         places = [_place_of(one, path) for one in self.reading.copied_by(node)]
@@ -208,6 +210,15 @@ class CopyPlacing:
         self.plan.evidence.append(
             f"{install.sources}: its dependencies are installed first, so that an edit of the sources repeats only that"
         )
+
+
+def is_of_manifests(reading: StageReading, node: Instruction, manifests: Collection[str]) -> bool:
+    """A COPY brings nothing but files that installations read."""
+    found: list[str] = []
+    for one in reading.copied_by(node):
+        files = reading.context.files(one.source) if one.is_folder else (one.source,)
+        found += (one.source,) if isinstance(files, Unknown) else files
+    return bool(found) and all(any(is_within(path, name) for name in manifests) for path in found)
 
 
 def _place_of(copied: Copied, path: str) -> str | None:

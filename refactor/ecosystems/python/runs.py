@@ -5,9 +5,9 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from refactor.ecosystems.answers import Rewrite
+from refactor.ecosystems.python.copying import Plan, is_of_manifests
 from refactor.ecosystems.python.environments import Environment, making
 from refactor.ecosystems.python.installs import ReadInstall
 from refactor.ecosystems.python.production import production
@@ -16,9 +16,6 @@ from refactor.ecosystems.python.starting import laid_out
 from refactor.ecosystems.python.tools import Act, Action
 from refactor.ecosystems.split import Role
 from refactor.flow.reading import Refused, Step
-
-if TYPE_CHECKING:
-    from refactor.ecosystems.python.copying import Plan
 
 _IDLE = frozenset({"echo", "true", ":", "ls", "pwd", "date"})
 
@@ -64,7 +61,8 @@ class Runs:
         return re.sub(rf"\s+(?:{'|'.join(sorted(drop))})(?=\s|$)", "", _raw(act)) if call.has(*drop) else None
 
     def _place(self, step: Step) -> Refused | None:
-        acts, line, roles = self.stage.acts_of(step), self.stage.line(step), self.plan.roles
+        acts = [act._replace(action=Action.SYSTEM) if self._cleans_up(act) else act for act in self.stage.acts_of(step)]
+        line, roles = self.stage.line(step), self.plan.roles
         actions = {act.action for act in acts} - {Action.NEUTRAL}
         unknown = next((act.command for act in acts if act.action is Action.UNKNOWN), None)
         if unknown is not None:
@@ -99,6 +97,17 @@ class Runs:
                 text = text[:start] + self.texts.get(id(act.command), text[start:end]) + text[end:]
             self.plan.instead[step.node] = [f"RUN {_flags(step)}{laid_out(text)}"]
         return None
+
+    def _cleans_up(self, act: Act) -> bool:
+        """It removes manifests that the runner never has: `pip install -r requirements.txt && rm requirements.txt`."""
+        if act.action is not Action.FILES or act.command.name != "rm":
+            return False
+        manifests = [path for install in self.installs for path in install.manifests]
+        before = self.reading.copies_before(act.step.node)
+        nodes = [
+            next((one.node for one in reversed(before) if one.target == path), None) for path in act.effect.removes
+        ]
+        return bool(nodes) and all(node and is_of_manifests(self.reading, node, manifests) for node in nodes)
 
     def _take_apart(self, step: Step, acts: Sequence[Act], *, is_cut: bool) -> Refused | None:
         theirs = [act for act in acts if act.action in RUNNER_ACTIONS | {Action.SET_UP}]

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 
 from refactor.context import Unknown
 from refactor.context.literals import NOT_SOURCES
-from refactor.ecosystems import system
+from refactor.ecosystems import registry, system
 from refactor.ecosystems.answers import SplitPlan
 from refactor.ecosystems.python import needs
 from refactor.ecosystems.python.compiled import judge
 from refactor.ecosystems.python.copying import CopyPlacing
-from refactor.ecosystems.python.environments import HOME, environment_text, find_environment, making
+from refactor.ecosystems.python.environments import HOME, Environment, environment_text, find_environment, making
 from refactor.ecosystems.python.installs import ReadInstall, read_installs
 from refactor.ecosystems.python.obstacles import why_not_moved
 from refactor.ecosystems.python.program import program
@@ -24,7 +24,7 @@ from refactor.ecosystems.python.tools import Action
 from refactor.ecosystems.runners import interpreted
 from refactor.ecosystems.split import Role, assemble, builder_name
 from refactor.flow.closure import named, why_not_seen
-from refactor.flow.reading import Refused, StageReading
+from refactor.flow.reading import Refused, StageReading, is_within
 from refactor.images import BaseImage, lookup
 from refactor.syntax import Instruction
 
@@ -177,6 +177,9 @@ class _Plan:
             self.evidence.append(f"the programs that it calls were looked for in {named(files)}")
         self.roles = system.narrow(reading, self.roles)
         CopyPlacing(self, stage, self.installs, environment).place()
+        lost = self._why_lost(environment)
+        if lost is not None:
+            return lost
         if environment.is_new:
             self._make_environment()
         self._place_paths()
@@ -200,6 +203,20 @@ class _Plan:
             is_artefact_absolute=True,
             evidence=tuple(dict.fromkeys(self.evidence)),
         )
+
+    def _why_lost(self, environment: Environment) -> Refused | None:
+        """A command of the runner that reads what a RUN makes which the builder alone has."""
+        reading, flow = self.reading, registry.flow_of(self.reading.file, self.reading.context)
+        for act in self.stage.acts:
+            is_of_runner = act.action is Action.FILES and Role.RUNNER in self.roles.get(act.step.node, Role.RUNNER)
+            for path in act.effect.reads if is_of_runner else ():
+                for maker in flow.makers(reading, path) if isinstance(path, str) else ():
+                    made = maker.act.step if maker.act is not None and maker.kind == "command" else None
+                    is_there = any(is_within(maker.path, folder) for folder in environment.copied)
+                    if made is not None and not is_there and self.roles.get(made.step.node) == Role.BUILDER:
+                        because = f"line {self.stage.line(act.step)} reads {maker.path}, which line {made.line} makes"
+                        return Refused(f"{because}, where packages are installed", "split by hand")
+        return None
 
     def _packages(self, image: str) -> system.RunnerPackages | Refused:
         """What the runner installs of the system."""

@@ -58,7 +58,7 @@ class PythonStage:
     def acts(self) -> tuple[Act, ...]:
         flow = registry.flow_of(self.reading.file, self.reading.context)
         return tuple(
-            Act(one.call.step, one.call.command, self._action(one.call, one.effect), one.call.package)
+            Act(one.call.step, one.call.command, self._action(one.call, one.effect), one.call.package, one.effect)
             for one in flow.acts(self.reading)
             if one.call is not None
         )
@@ -130,7 +130,8 @@ class PythonStage:
         if effect.by == "Python":
             own = action_of(call)
             # `pip freeze > installed.txt`: a file that somebody may want.
-            return Action.UNKNOWN if own is Action.MAINTENANCE and effect.writes else own
+            is_kept = own is Action.MAINTENANCE and command.redirects and effect.writes
+            return Action.UNKNOWN if is_kept else own
         if call.package is not None and call.package.manager in system.MANAGERS:
             return Action.SYSTEM
         if command.name is None:

@@ -7,7 +7,7 @@ import posixpath
 import re
 from typing import NamedTuple
 
-from refactor.flow.effects import Invocation
+from refactor.flow.effects import Effect, Invocation
 from refactor.flow.reading import StageReading, Step
 from refactor.shell import Command, PackageCall
 
@@ -49,6 +49,7 @@ class Act(NamedTuple):
     command: Command
     action: Action
     call: PackageCall | None = None
+    effect: Effect = Effect()
 
     @property
     def folder(self) -> str | None:
