@@ -1149,3 +1149,25 @@ def test_programs_that_steps_of_the_runner_call_are_installed_there() -> None:
 )  # fmt: skip
 def test_steps_that_need_what_the_builder_has_are_named(more: str, because: str) -> None:
     assert because in refusal(AFTER_INSTALL.format(more=more), PSYCOPG)
+
+
+def test_steps_keep_the_folder_that_they_change_to() -> None:
+    text = AFTER_INSTALL.format(more="\nRUN cd lib && pip install flask && touch x")
+    assert "not simply joined by &&" in refusal(text, PSYCOPG)
+
+
+def test_a_final_stage_with_the_environment_of_a_builder_is_pythons() -> None:
+    text = clean(
+        """
+        FROM python:3.11 AS builder
+        COPY requirements.txt ./
+        RUN python -m venv /opt/venv && /opt/venv/bin/pip install -r requirements.txt
+        FROM gcr.io/distroless/python3-debian12
+        WORKDIR /app
+        COPY --from=builder /opt/venv /opt/venv
+        COPY app.py ./
+        CMD ["app.py"]
+        """
+    )
+    file = parse(text.encode())
+    assert Python().recognises(StageReading(file, file.stages[-1], BuildContext.of(FLASK)))

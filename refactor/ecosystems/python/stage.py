@@ -57,11 +57,18 @@ class PythonStage:
     @cached_property
     def acts(self) -> tuple[Act, ...]:
         flow = registry.flow_of(self.reading.file, self.reading.context)
-        return tuple(
-            Act(one.call.step, one.call.command, self._action(one.call, one.effect), one.call.package, one.effect)
-            for one in flow.acts(self.reading)
-            if one.call is not None
-        )
+        known = {id(one.call.command): one for one in flow.acts(self.reading) if one.call is not None}
+        found: list[Act] = []
+        for step in self.reading.runs:
+            for command in step.commands:
+                one = known.get(id(command))
+                if one is None or one.call is None:
+                    # `cd` is followed by the flow, and no act of it.
+                    found.append(Act(step, command, Action.SHELL))
+                else:
+                    action = self._action(one.call, one.effect)
+                    found.append(Act(step, command, action, one.call.package, one.effect))
+        return tuple(found)
 
     def acts_of(self, step: Step) -> tuple[Act, ...]:
         return tuple(act for act in self.acts if act.step is step)
@@ -144,9 +151,9 @@ class PythonStage:
             return Action.UNKNOWN
         if changes_shell(command.name) and command.name != "set":
             return Action.SHELL
-        if command.name in system.SILENT and not command.redirects:
-            return Action.NEUTRAL
         words = [arg for arg in command.args if not arg.startswith("-")]
+        if not command.redirects and (command.name in system.SILENT or (not words and effect == Effect())):
+            return Action.NEUTRAL
         if command.name == "rm" and words and all(re.match(_CACHE, word) for word in words):
             return Action.SYSTEM
         return Action.SET_UP if system.is_set_up(command) and not self._is_of_project(call, effect) else Action.FILES
