@@ -28,6 +28,8 @@ RUNNER_ACTIONS = frozenset({Action.PROGRAM, Action.FILES})
 _VARIABLE = re.compile(r"\$\{?(?!PATH\b)([A-Za-z_][A-Za-z0-9_]*)\}?")
 _EVERYDAY = frozenset({"chown", "chgrp", "rmdir", "unlink", "tar", "gzip", "gunzip"})
 """Programs of any distribution's smallest image, besides those of shell scripts."""
+_UNTOLD = frozenset({"test", "[", "eval", "exec"})
+"""Commands that decide on others, or are others."""
 _CACHE = r"(?:/root|~|\$HOME)/\.cache\b|/tmp\b|/var/(?:lib/apt|cache|tmp)\b|/var/log/apt\b"
 
 
@@ -147,7 +149,7 @@ class PythonStage:
             return Action.PROGRAM
         if command.args in {("--version",), ("-V",), ("version",)} and not command.redirects:
             return Action.NEUTRAL
-        if effect.why_unknown is not None or command.name in {"test", "["} or not self._is_there(call):
+        if effect.why_unknown is not None or command.name in _UNTOLD or not self._is_there(call):
             return Action.UNKNOWN
         if changes_shell(command.name) and command.name != "set":
             return Action.SHELL
