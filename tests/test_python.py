@@ -12,7 +12,8 @@ from refactor import BuildContext, Settings, StageReading, fix, parse, written_b
 from refactor.ecosystems.answers import Install, Rewrite
 from refactor.ecosystems.python import Python
 from refactor.ecosystems.python.production import poetry_version
-from refactor.ecosystems.python.stage import Action, PythonStage, distribution_name
+from refactor.ecosystems.python.stage import PythonStage
+from refactor.ecosystems.python.tools import Action, distribution_name
 from refactor.flow.reading import Refused
 
 FLASK = {"requirements.txt": "flask==3.0.0\n", "app.py": "import flask\n"}
@@ -675,7 +676,8 @@ def test_python_2_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("runner", "because"), [("alpine", "do not run on Alpine's musl"), ("distroless", "which distroless has not")]
+    ("runner", "because"),
+    [("alpine", "linked with glibc, which Alpine has not"), ("distroless", "which distroless has not")],
 )
 def test_other_runners_are_refused_with_the_reason(runner: str, because: str) -> None:
     assert because in refusal(COMPILED, PSYCOPG, runner)
@@ -905,7 +907,7 @@ def test_temporary_files_are_no_matter() -> None:
 
 def test_computed_paths_are_named() -> None:
     answer = written("import os\nopen(os.environ['OUT'], 'w')\n")
-    assert "app.py:2 writes to a path that is only known when it runs" in answer
+    assert "app.py:2 (builtins.open) writes where only the running program knows" in answer
 
 
 BEAM = """
@@ -930,7 +932,9 @@ def run(argv=None):
     ],
 )
 def test_writers_behind_an_option_are_named(source: str, line: int) -> None:
-    assert f"app.py:{line} writes to a path that is only known when it runs" in written(source)
+    answer = written(source)
+    assert answer.startswith(f"app.py:{line} (")
+    assert "writes where only the running program knows" in answer
 
 
 @pytest.mark.parametrize(
@@ -1103,3 +1107,67 @@ def test_settings_of_gunicorn_say_where_the_program_lies() -> None:
     text = STARTED.replace('"python", "app.py"', '"gunicorn", "shop.wsgi", "-c", "settings.py"')
     files = {"requirements.txt": "psycopg2\n", "src/shop/wsgi.py": "", "settings.py": "pythonpath = 'src'\n"}
     assert split(text, files)
+
+
+AFTER_INSTALL = """
+FROM python:3.11
+RUN apt-get update && apt-get install -y gcc libpq-dev
+WORKDIR /app
+COPY requirements.txt ./
+RUN pip install -r requirements.txt{more}
+COPY app.py ./
+CMD ["python", "app.py"]
+"""
+
+
+@pytest.mark.parametrize("more", [" && rm requirements.txt", "\nRUN rm -f requirements.txt"])
+def test_manifests_are_not_removed_where_they_never_were(more: str) -> None:
+    builder, runner = stages(split(AFTER_INSTALL.format(more=more), PSYCOPG))
+    assert "requirements.txt" in builder.rpartition("rm ")[2]
+    assert "requirements.txt" not in runner
+
+
+def test_manifests_that_a_step_of_the_runner_reads_are_there() -> None:
+    _, runner = stages(split(AFTER_INSTALL.format(more="\nRUN cat requirements.txt > deps.txt"), PSYCOPG))
+    assert "COPY requirements.txt ./\nRUN cat requirements.txt > deps.txt\n" in runner
+
+
+def test_programs_that_steps_of_the_runner_call_are_installed_there() -> None:
+    text = AFTER_INSTALL.format(more="\nRUN curl -o data.json https://example.org/data.json && tar xf parts.tar")
+    _, runner = stages(split(text, {**PSYCOPG, "parts.tar": ""}))
+    assert "libpq5 curl" in runner
+    assert "RUN curl -o data.json" in runner
+
+
+@pytest.mark.parametrize(
+    ("more", "because"),
+    [
+        ("\nRUN strip lib.so", "what `strip` on line 6 is for is not known"),
+        (" && pip wheel -w /wheels flask\nRUN cp -r /wheels /app/wheels",
+         "line 6 reads /wheels, which line 5 makes, where packages are installed"),
+    ],
+)  # fmt: skip
+def test_steps_that_need_what_the_builder_has_are_named(more: str, because: str) -> None:
+    assert because in refusal(AFTER_INSTALL.format(more=more), PSYCOPG)
+
+
+def test_steps_keep_the_folder_that_they_change_to() -> None:
+    text = AFTER_INSTALL.format(more="\nRUN cd lib && pip install flask && touch x")
+    assert "not simply joined by &&" in refusal(text, PSYCOPG)
+
+
+def test_a_final_stage_with_the_environment_of_a_builder_is_pythons() -> None:
+    text = clean(
+        """
+        FROM python:3.11 AS builder
+        COPY requirements.txt ./
+        RUN python -m venv /opt/venv && /opt/venv/bin/pip install -r requirements.txt
+        FROM gcr.io/distroless/python3-debian12
+        WORKDIR /app
+        COPY --from=builder /opt/venv /opt/venv
+        COPY app.py ./
+        CMD ["app.py"]
+        """
+    )
+    file = parse(text.encode())
+    assert Python().recognises(StageReading(file, file.stages[-1], BuildContext.of(FLASK)))

@@ -126,6 +126,30 @@ def setup_reads(context: BuildContext, path: str = "setup.py") -> tuple[str, ...
     return context.remember(f"setup:{path}", lambda: _setup_reads(context, clean(path)))
 
 
+def setup_requires(source: str) -> list[str] | None:
+    """The strings of ``install_requires`` in the text of a setup.py; None where it is no list, nor a name bound to
+    one, of strings alone."""
+    import ast
+
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    nodes = list(ast.walk(tree))
+    bound = {
+        node.targets[0].id: node.value
+        for node in nodes
+        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name)
+    }
+    keywords = (node.value for node in nodes if isinstance(node, ast.keyword) and node.arg == "install_requires")
+    value: ast.expr | None = next(keywords, None)
+    if isinstance(value, ast.Name):
+        value = bound.get(value.id)
+    items = value.elts if isinstance(value, ast.List | ast.Tuple) else [value]
+    texts = [item.value for item in items if isinstance(item, ast.Constant) and isinstance(item.value, str)]
+    return texts if isinstance(value, ast.List | ast.Tuple) and len(texts) == len(items) else None
+
+
 def _setup_reads(context: BuildContext, path: str) -> tuple[str, ...] | Unknown:
     found: set[str] = set()
     waiting = [path]

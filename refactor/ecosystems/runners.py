@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 from refactor.ecosystems.kept import has_package
 from refactor.ecosystems.program import Needs, Runner
+from refactor.ecosystems.split import variant_reference
+from refactor.ecosystems.system import PROVIDERS
 from refactor.flow.reading import Refused, StageReading
 from refactor.images import BaseImage, lookup
 
@@ -113,4 +117,30 @@ def _pinned(reading: StageReading, image: BaseImage, runner: str) -> Runner | Re
     return Runner(runner, found, evidence=(f"{written} moves to newer releases: the builder names its own",))
 
 
-__all__ = ["STATIC", "for_program", "small_system"]
+def interpreted(reading: StageReading, wish: str | None, language: str) -> Runner | Refused:
+    """The slim image of the same version of an interpreter; the same image where it is small already."""
+    image, name = reading.image, reading.stage.image
+    if wish in {"scratch", "distroless"}:
+        return Refused(f"the program runs on the {language} of {name}, which {wish} has not", 'use runner = "slim"')
+    if wish == "alpine" and (image is None or image.distro != "alpine"):
+        because = f"what is installed on {name} is linked with glibc, which Alpine has not"
+        return Refused(because, 'build on the alpine variant as well, or use runner = "slim"')
+    if image is None or image.variant != "fat":
+        return Runner(name)
+    found = variant_reference(reading, "slim")
+    return found if isinstance(found, Refused) else Runner(found)
+
+
+def lacking(image: BaseImage, programs: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Of programs that are called (-> where) those that an image has and its slim variant has not: name, package,
+    where."""
+    reference = image.with_variant("slim")
+    target = lookup(reference) if reference else None
+    has = target.preinstalled if target is not None else frozenset[str]()
+    for program, where in programs.items():
+        package = PROVIDERS.get(program)
+        if package and package in image.preinstalled and package not in has and program not in has:
+            yield program, package, where
+
+
+__all__ = ["STATIC", "for_program", "interpreted", "lacking", "small_system"]

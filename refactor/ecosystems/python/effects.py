@@ -5,11 +5,11 @@ from __future__ import annotations
 import posixpath
 
 from refactor.context import Unknown
-from refactor.ecosystems.python.installs import ReadInstall, read_installs
-from refactor.ecosystems.python.stage import PythonStage
+from refactor.ecosystems.python.installs import install_of
+from refactor.ecosystems.python.tools import Act, Action, action_of
+from refactor.ecosystems.python.writing import static_root
 from refactor.flow.effects import Effect, Invocation, Path
-from refactor.flow.reading import StageReading, join
-from refactor.shell import PackageCall
+from refactor.flow.reading import Refused, join
 
 _SYSTEM = ("/usr/local/lib", "/usr/local/bin")
 """Where pip of the official images puts packages and their programs."""
@@ -17,23 +17,29 @@ _SYSTEM = ("/usr/local/lib", "/usr/local/bin")
 
 def effect(call: Invocation) -> Effect | None:
     """See :meth:`Ecosystem.effect`."""
-    package = call.package
-    if package is not None and package.manager == "venv":
-        return Effect(writes=call.paths(*(word.literal for word in package.operands)))
+    action, package = action_of(call), call.package
     if package is not None and package.action == "wheel":
         return Effect(call.paths("."), call.paths(package.option("-w", "--wheel-dir") or "."), needs=("network",))
-    if package is not None and package.action in {"config", "clean", "", "remove"}:
+    is_silent = action is Action.NEUTRAL and bool(call.command.args)
+    if is_silent or action is Action.MAINTENANCE or call.command.args[:1] == ("-c",):
         return Effect()
-    install = _installs(call.reading).get(id(call.command))
-    if install is not None:
-        reads = [call.reading.in_image(path, call.step.node)[-1:] for path in install.manifests]
-        whole = (install.folder,) if install.sources is not None else ()
-        return Effect((*whole, *(path for one in reads for path in one)), _packages(call, package), needs=("network",))
-    if package is not None:
-        return Effect(call.paths("."), _packages(call, package), needs=("network",))
-    if call.command.args[:1] in {("-V",), ("--version",), ("-c",)}:
-        return Effect()
+    if action is Action.VENV:
+        words = () if package is None else package.operands or package.packages
+        return Effect(writes=call.paths(words[0].literal if words else ".venv"))
+    if action in {Action.TOOL, Action.UPGRADE}:
+        return Effect(writes=_packages(call), needs=("network",))
+    if action is Action.INSTALL:
+        return _install(call)
     return _django(call) or Effect(call.paths("."), (Unknown(f"what `{call.name}` writes is not known"),))
+
+
+def _install(call: Invocation) -> Effect:
+    install = install_of(call.reading, Act(call.step, call.command, Action.INSTALL, call.package))
+    if isinstance(install, Refused):
+        return Effect(call.paths("."), _packages(call), needs=("network",))
+    places = [call.reading.in_image(path, call.step.node)[-1:] for path in install.manifests]
+    whole = (install.folder,) if install.sources is not None else ()
+    return Effect((*whole, *(path for one in places for path in one)), _packages(call), needs=("network",))
 
 
 def _django(call: Invocation) -> Effect | None:
@@ -42,25 +48,16 @@ def _django(call: Invocation) -> Effect | None:
     if len(words) < 2 or posixpath.basename(words[0]) != "manage.py":
         return None
     if words[1] == "collectstatic":
-        from refactor.ecosystems.python.writing import static_root
-
         folder = static_root(call.reading)
         return Effect(call.paths("."), (folder or Unknown("STATIC_ROOT could not be read from the settings"),))
-    return Effect(call.paths("."), call.paths(".") if words[1] == "compilemessages" else ()) if (
-        words[1] in {"compilemessages", "check"}
-    ) else None  # fmt: skip
+    if words[1] in {"compilemessages", "check"}:
+        return Effect(call.paths("."), call.paths(".") if words[1] == "compilemessages" else ())
+    return None
 
 
-def _installs(reading: StageReading) -> dict[int, ReadInstall]:
-    def found() -> dict[int, ReadInstall]:
-        installs = read_installs(PythonStage.of(reading))
-        return {id(one.act.command): one for one in installs if isinstance(one, ReadInstall)}
-
-    return reading.remember("python effects", found)
-
-
-def _packages(call: Invocation, package: PackageCall | None) -> tuple[Path, ...]:
+def _packages(call: Invocation) -> tuple[Path, ...]:
     """Where the packages go: --target, the virtual environment that is in force, or the system."""
+    package = call.package
     target = package.option("--target", "-t", "--prefix", "--root") if package is not None else None
     if target is not None:
         return (call.path(target),)

@@ -16,6 +16,16 @@ HOME = "/opt/venv"
 """The environment that a split makes where the stage has none."""
 
 
+def making() -> list[str]:
+    """The instructions that make it in the builder."""
+    return [f"RUN python -m venv {HOME}", environment_text()]
+
+
+def environment_text(path: str = HOME) -> str:
+    """What puts it in force."""
+    return f'ENV VIRTUAL_ENV={path} \\\n    PATH="{path}/bin:$PATH"'
+
+
 class Environment(NamedTuple):
     """Where the packages are, and what makes that known to the program."""
 
@@ -34,149 +44,119 @@ def find_environment(
 
     ``is_put_on_path``: the runner will name it on PATH, whatever the stage does.
     """
-    return _Finder(stage, installs, image, is_put_on_path).found()
+    homes = {home: install for install in installs if (home := _own_environment(stage, install)) is not None}
+    plain = next((install for install in installs if _own_environment(stage, install) is None), None)
+    # An editable install by pip leaves metadata beside the sources; poetry, uv and pdm do not.
+    beside = [
+        one for one in installs if one.is_editable and (one.call is None or one.call.manager in {"pip", "pipenv"})
+    ]
+    folders = dict.fromkeys(install.folder for install in beside)
+    if "/" in folders:
+        return Refused(
+            "the project is installed in place in /, which cannot be copied as a folder",
+            "set a WORKDIR before the sources are copied",
+        )
+    path, project = next(iter(homes.items()), ("", None))
+    if project is not None and plain is not None:
+        return Refused(
+            f"lines {stage.line(project.act.step)} and {stage.line(plain.act.step)} install into two environments",
+            "install everything with one tool",
+        )
+    for act, made in stage.environments:
+        if act.call is not None and act.call.has("--system-site-packages"):
+            return Refused(f"the environment made on line {stage.line(act.step)} also uses the system's packages")
+        if "$" in made:
+            return Refused(f"where line {stage.line(act.step)} makes the environment depends on a variable")
+    if len(homes) > 1:
+        return Refused(f"several projects are installed: {', '.join(homes)}")
+    if project is not None:
+        answer = _why_not_own_python(stage, project, image)
+        answer = answer or _why_not_used(stage, installs, path, is_put_on_path=is_put_on_path)
+        return answer or Environment(path, False, (path, *folders))
+    if not stage.environments:
+        return Environment(HOME, True, (HOME, *folders))
+    act, path = stage.environments[-1]
+    if not _is_active(stage, installs, path):
+        return Refused(
+            f"{path} is made on line {stage.line(act.step)}, but not on PATH when packages are installed",
+            f"set PATH to {path}/bin:$PATH before the install",
+        )
+    refused = _why_not_used(stage, installs, path, is_put_on_path=is_put_on_path)
+    return refused or Environment(path, False, (*(made for _, made in stage.environments), *folders))
 
 
-class _Finder:
-    def __init__(
-        self, stage: PythonStage, installs: Sequence[ReadInstall], image: BaseImage, is_put_on_path: bool
-    ) -> None:
-        self.stage = stage
-        self.reading = stage.reading
-        self.installs = installs
-        self.image = image
-        self.is_put_on_path = is_put_on_path
+def _own_environment(stage: PythonStage, install: ReadInstall) -> str | None:
+    """The environment that the tool makes in the project's folder, None where it takes the active one."""
+    call, variables = install.call, stage.variables
+    if call is None or (call.manager == "uv" and call.verb.startswith("pip")):
+        return None
+    in_project = call.manager == "uv"
+    if call.manager == "poetry":
+        settings = (
+            [word.literal for word in act.call.operands][:2]
+            for act in stage.acts
+            if act.call is not None and act.call.manager == "poetry" and act.call.action == "config"
+        )
+        in_project = ["virtualenvs.in-project", "true"] in settings
+    elif call.manager == "pdm":
+        in_project = variables.get("PDM_USE_VENV", "true").lower() in {"1", "true"}
+    name = {"poetry": "POETRY_VIRTUALENVS_IN_PROJECT", "pipenv": "PIPENV_VENV_IN_PROJECT"}.get(call.manager, "")
+    is_set = variables.get(name, "").lower() in {"1", "true"} and not (
+        call.manager == "pipenv" and call.has("--system")
+    )
+    return join(install.folder, ".venv") if in_project or is_set else None
 
-    def found(self) -> Environment | Refused:
-        stage = self.stage
-        projects: dict[str, ReadInstall] = {}
-        plain: list[ReadInstall] = []
-        for install in self.installs:
-            home = self._own_environment(install)
-            if home is not None:
-                projects[home] = install
-            else:
-                plain.append(install)
-        folders: list[str] = []
-        for install in self.installs:
-            if install.is_editable and self._needs_folder(install):
-                if install.folder == "/":
-                    return Refused("the project is installed in place in /, which cannot be copied as a folder",
-                                   "set a WORKDIR before the sources are copied")  # fmt: skip
-                folders.append(install.folder)
-        if projects and plain:
-            first, second = next(iter(projects.values())), plain[0]
-            return Refused(
-                f"lines {stage.line(first.act.step)} and {stage.line(second.act.step)} install into two environments",
-                "install everything with one tool",
-            )
-        made = stage.environments
-        for act, path in made:
-            if act.call is not None and act.call.has("--system-site-packages"):
-                return Refused(f"the environment made on line {stage.line(act.step)} also uses the system's packages")
-            if "$" in path:
-                return Refused(f"where line {stage.line(act.step)} makes the environment depends on a variable")
-        if projects:
-            if len(projects) > 1:
-                return Refused(f"several projects are installed: {', '.join(projects)}")
-            path, install = next(iter(projects.items()))
-            reason = self._why_not_own_python(install)
-            if reason is not None:
-                return reason
-            return self._checked(Environment(path, False, (path, *folders)))
-        if made:
-            if not self._is_active(made[-1][1]):
-                return Refused(
-                    f"{made[-1][1]} is made on line {stage.line(made[-1][0].step)}, but not on PATH when packages are "
-                    "installed",
-                    f"set PATH to {made[-1][1]}/bin:$PATH before the install",
-                )
-            return self._checked(Environment(made[-1][1], False, (*(path for _, path in made), *folders)))
-        return Environment(HOME, True, (HOME, *dict.fromkeys(folders)))
 
-    def _needs_folder(self, install: ReadInstall) -> bool:
-        """An editable install by pip or setup.py leaves metadata beside the sources; poetry, uv and pdm do
-        not.
-        """
-        return install.call is None or install.call.manager == "pip" or install.call.manager == "pipenv"
+def _is_active(stage: PythonStage, installs: Sequence[ReadInstall], path: str) -> bool:
+    """Packages go into it, and the container starts from it."""
+    if path + "/bin" in stage.variables.get("PATH", "") or stage.variables.get("VIRTUAL_ENV") == path:
+        return True
+    return _starts_from(stage, path) and all(
+        (install.act.command.name or "").startswith(path + "/bin/")
+        or any(act.command.name in {".", "source"} for act in stage.acts_of(install.act.step))
+        or (install.call is not None and install.call.manager == "uv")
+        for install in installs
+    )
 
-    def _own_environment(self, install: ReadInstall) -> str | None:
-        """The environment that the tool makes in the project's folder, None where it takes the active one."""
-        call = install.call
-        if call is None:
-            return None
-        variables = self.stage.variables
-        if call.manager == "uv" and not call.verb.startswith("pip"):
-            return join(install.folder, ".venv")
-        in_project = False
-        if call.manager == "poetry":
-            in_project = variables.get("POETRY_VIRTUALENVS_IN_PROJECT", "").lower() in {"1", "true"} or any(
-                act.call is not None and act.call.manager == "poetry" and act.call.action == "config"
-                and [word.literal for word in act.call.operands][:2] == ["virtualenvs.in-project", "true"]
-                for act in self.stage.acts
-            )  # fmt: skip
-        elif call.manager == "pipenv":
-            in_project = variables.get("PIPENV_VENV_IN_PROJECT", "").lower() in {
-                "1",
-                "true",
-            } and not call.has("--system")
-        elif call.manager == "pdm":
-            in_project = variables.get("PDM_USE_VENV", "true").lower() in {"1", "true"}
-        return join(install.folder, ".venv") if in_project else None
 
-    def _is_active(self, path: str) -> bool:
-        value = self.stage.variables.get("PATH", "")
-        if path + "/bin" in value or self.stage.variables.get("VIRTUAL_ENV") == path:
-            return True
-        return all(
-            (install.act.command.name or "").startswith(path + "/bin/")
-            or any(act.command.name in {".", "source"} for act in self.stage.acts_of(install.act.step))
-            or (install.call is not None and install.call.manager in {"uv"})
-            for install in self.installs
-        ) and self._starts_from(path)
+def _starts_from(stage: PythonStage, path: str) -> bool:
+    """The start command, or what it calls, names the environment."""
+    start = stage.reading.start
+    text = "" if start is None else " ".join(start.argv) + (start.script.text if start.script else "")
+    return path in text or f"{posixpath.basename(path)}/bin/" in text
 
-    def _starts_from(self, path: str) -> bool:
-        """The start command, or what it calls, names the environment."""
-        start = self.reading.start
-        if start is None:
-            return False
-        text = " ".join(start.argv) + (start.script.text if start.script else "")
-        name = posixpath.basename(path)
-        return path in text or f"{name}/bin/" in text
 
-    def _checked(self, environment: Environment) -> Environment | Refused:
-        """Nothing of the context lands on the environment, and something uses it."""
-        inside = self.reading.in_context(environment.path)
-        if inside:
-            return Refused(
-                f"{inside} of the build context would be copied over the environment",
-                f"add {inside} to .dockerignore",
-            )
-        if (
-            not self.is_put_on_path
-            and not self._is_active(environment.path)
-            and not self._starts_from(environment.path)
-        ):
-            return Refused(
-                f"packages are in {environment.path}, but neither PATH nor the start command names it",
-                f'set ENV PATH="{environment.path}/bin:$PATH"',
-            )
-        return environment
+def _why_not_used(
+    stage: PythonStage, installs: Sequence[ReadInstall], path: str, *, is_put_on_path: bool
+) -> Refused | None:
+    """Something of the context lands on the environment, or nothing uses it."""
+    inside = stage.reading.in_context(path)
+    if inside:
+        return Refused(
+            f"{inside} of the build context would be copied over the environment", f"add {inside} to .dockerignore"
+        )
+    if is_put_on_path or _is_active(stage, installs, path) or _starts_from(stage, path):
+        return None
+    return Refused(
+        f"packages are in {path}, but neither PATH nor the start command names it", f'set ENV PATH="{path}/bin:$PATH"'
+    )
 
-    def _why_not_own_python(self, install: ReadInstall) -> Refused | None:
-        """uv fetches another interpreter where the image's does not fit; it would be missing in the runner."""
-        from refactor.context.python_manifests import read_version_file
 
-        if install.call is None or install.call.manager != "uv":
-            return None
-        pinned = next((path for path in install.manifests if path.endswith(".python-version")), None)
-        if pinned is None:
-            return None
-        version = read_version_file(self.reading.context, pinned)
-        have = self.image.version
-        if isinstance(version, Unknown):
-            return Refused(version.reason)
-        if not have or (version + ".").startswith(have + ".") or (have + ".").startswith(version + "."):
-            return None
-        return Refused(f"{pinned} asks for Python {version}, which uv downloads: the base image has {have}",
-                       f"start from python:{version}")  # fmt: skip
+def _why_not_own_python(stage: PythonStage, install: ReadInstall, image: BaseImage) -> Refused | None:
+    """uv fetches another interpreter where the image's does not fit; it would be missing in the runner."""
+    from refactor.context.python_manifests import read_version_file
+
+    is_uv = install.call is not None and install.call.manager == "uv"
+    pinned = next((path for path in install.manifests if is_uv and path.endswith(".python-version")), None)
+    if pinned is None:
+        return None
+    version, have = read_version_file(stage.reading.context, pinned), image.version
+    if isinstance(version, Unknown):
+        return Refused(version.reason)
+    if not have or (version + ".").startswith(have + ".") or (have + ".").startswith(version + "."):
+        return None
+    because = f"{pinned} asks for Python {version}, which uv downloads: the base image has {have}"
+    return Refused(because, f"start from python:{version}")
+
+
+__all__ = ["HOME", "Environment", "environment_text", "find_environment", "making"]

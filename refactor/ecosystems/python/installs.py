@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from refactor.context import Unknown
+from refactor.context.tables import table
 from refactor.ecosystems.python.markers import is_for_another
-from refactor.ecosystems.python.stage import Act, PythonStage
-from refactor.flow.reading import Refused, join
+from refactor.ecosystems.python.tools import Act, expanded
+from refactor.flow.reading import Refused, StageReading, is_within, join
 from refactor.shell import PackageCall
 
 if TYPE_CHECKING:
     from refactor.context.python_manifests import LockedDistribution, Pyproject, Requirement
+    from refactor.ecosystems.python.stage import PythonStage
 
-_PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "MANIFEST.in")
+_EXTENSIONS = re.compile(
+    r"\b(?:ext_modules|Extension\(|cythonize|CMakeExtension|rust_extensions|RustExtension|cffi_modules)"
+)
+_COMPILING = frozenset(
+    "cython scikit-build scikit-build-core meson-python maturin setuptools-rust pybind11 nanobind".split()
+)
+_LOCKS: Mapping[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
+    "poetry": ("poetry.lock", ("poetry.toml",), ("--no-root",)),
+    "uv": ("uv.lock", ("uv.toml", ".python-version"), ("--no-install-project", "--no-install-workspace")),
+    "pdm": ("pdm.lock", ("pdm.toml", ".pdm.toml", ".python-version"), ("--no-self", "--no-isolation-self")),
+}
+"""Tool -> its lockfile, other files that it reads, and options that leave the project itself out."""
 
 
 class ReadInstall(NamedTuple):
@@ -47,202 +60,226 @@ class ReadInstall(NamedTuple):
 
 def read_installs(stage: PythonStage) -> tuple[ReadInstall | tuple[Act, Refused], ...]:
     """All installations of the stage in order, each read or refused by name."""
-    return stage.reading.remember("python installs", lambda: tuple(_read_all(stage)))
+    answers = ((act, install_of(stage.reading, act)) for act in stage.installs)
+    return tuple((act, answer) if isinstance(answer, Refused) else answer for act, answer in answers)
 
 
-def _read_all(stage: PythonStage) -> Iterator[ReadInstall | tuple[Act, Refused]]:
-    for act in stage.installs:
-        answer = _read(stage, act)
-        if isinstance(answer, Refused):
-            yield act, answer
-            continue
-        own = tuple(need for need in answer.requirements if not is_for_another(need.marker, stage.reading.image))
-        yield answer._replace(requirements=own) if len(own) < len(answer.requirements) else answer
+def install_of(reading: StageReading, act: Act) -> ReadInstall | Refused:
+    """One installation, read once."""
+    return reading.remember(f"python install {id(act.command)}", lambda: _own(reading, _read(reading, act)))
 
 
-def _read(stage: PythonStage, act: Act) -> ReadInstall | Refused:
-    line = stage.line(act.step)
-    folder = act.folder
+def _own(reading: StageReading, read: ReadInstall | Refused) -> ReadInstall | Refused:
+    """Without what environment markers leave out on the implementation of Python that the image has."""
+    if isinstance(read, Refused):
+        return read
+    own = tuple(need for need in read.requirements if not is_for_another(need.marker, reading.image))
+    return read._replace(requirements=own) if len(own) < len(read.requirements) else read
+
+
+def _read(reading: StageReading, act: Act) -> ReadInstall | Refused:
+    folder, call = act.folder, act.call
     if folder is None:
+        line = reading.file.line_of(act.step.node)
         return Refused(f"the folder that line {line} installs in is not known: its `cd` is not plain text")
-    call = act.call
     if call is None:
-        if any("setup.py" in arg for arg in act.command.args):
-            return _project(stage, act, folder, "python setup.py", "develop" in act.command.args)
-        return ReadInstall(act, (), folder=folder)
+        return _script(reading, act, folder)
     if call.manager == "pip" or call.verb.startswith("pip "):
-        return _pip(stage, act, call, folder)
-    if call.manager == "pipenv":
-        return _pipenv(stage, act, call, folder)
-    return _locked_project(stage, act, call, folder)
+        return _Pip(reading, act, call, folder).read()
+    return (_pipenv if call.manager == "pipenv" else _locked_project)(reading, act, call, folder)
 
 
-def _find(stage: PythonStage, act: Act, folder: str, path: str) -> str | Refused:
+def _find(reading: StageReading, act: Act, folder: str, path: str) -> str | Refused:
     """The context path of a file that an installation names."""
-    written = stage.expanded(act.step, path)
-    line = stage.line(act.step)
+    written, line = expanded(reading, act.step, path), reading.file.line_of(act.step.node)
     if "$" in written or "`" in written:
         return Refused(f"which file {path} on line {line} is depends on a variable", "write the path")
-    place = join(folder, written)
-    found = _held(stage, act, place)
-    if found is None:
-        name = posixpath.basename(written)
-        why = stage.reading.context.why_unknown
-        if why is not None:
-            return Refused(f"the build context is not known: {why}", "name it with --context")
-        return Refused(
-            f"{name}, which line {line} installs from, does not come from the build context",
-            f"copy {name} before that line; where it is copied, name the folder that holds it with --context",
-        )
-    return found
+    found = _held(reading, act, join(folder, written))
+    if found is not None:
+        return found
+    name = posixpath.basename(written)
+    return _why_no_context(reading) or Refused(
+        f"{name}, which line {line} installs from, does not come from the build context",
+        f"copy {name} before that line; where it is copied, name the folder that holds it with --context",
+    )
 
 
-def _held(stage: PythonStage, act: Act, place: str) -> str | None:
+def _why_no_context(reading: StageReading) -> Refused | None:
+    why = reading.context.why_unknown
+    return None if why is None else Refused(f"the build context is not known: {why}", "name it with --context")
+
+
+def _held(reading: StageReading, act: Act, place: str) -> str | None:
     """The context path of what is at ``place`` when the command runs: copied there, or bound by `RUN --mount`."""
     for value in act.step.node.flag_values("mount"):
         options = dict(part.partition("=")[::2] for part in value.split(","))
-        if options.get("type", "bind") != "bind" or "from" in options:
+        target = options.get("target") or options.get("dst") or options.get("destination")
+        if options.get("type", "bind") != "bind" or "from" in options or not target:
             continue
-        target = options.get("target") or options.get("dst") or options.get("destination") or ""
         source = posixpath.normpath("/" + (options.get("source") or options.get("src") or "")).lstrip("/")
         bound = join(act.step.workdir, target)
         inside = source if place == bound else posixpath.join(source, posixpath.relpath(place, bound))
-        is_below = place == bound or place.startswith(bound.rstrip("/") + "/")
-        if target and is_below and stage.reading.context.exists(inside) is True:
+        if is_within(place, bound) and reading.context.exists(inside) is True:
             return inside
-    return stage.reading.in_context(place, act.step.node)
+    return reading.in_context(place, act.step.node)
 
 
-def _pip(stage: PythonStage, act: Act, call: PackageCall, folder: str) -> ReadInstall | Refused:
-    from refactor.context.python_manifests import parse_requirement, read_pyproject, read_requirements
+def _existing(reading: StageReading, act: Act, folder: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    places = (_held(reading, act, join(folder, name)) for name in names)
+    return tuple(found for found in places if found is not None)
 
-    context, line = stage.reading.context, stage.line(act.step)
-    manifests: dict[str, None] = {}
-    requirements: list[Requirement] = []
-    local: list[tuple[str, str, bool]] = []
-    files = call.values("-r", "--requirement", "--requirements")
-    if call.verb == "pip sync":
-        files += tuple(word.literal for word in call.operands)
-    for path in files:
-        if "://" in path:
-            continue
-        found = _find(stage, act, folder, path)
+
+class _Pip:
+    """What one `pip install` reads, gathered from its options and words."""
+
+    def __init__(self, reading: StageReading, act: Act, call: PackageCall, folder: str) -> None:
+        self.reading = reading
+        self.act = act
+        self.call = call
+        self.folder = folder
+        self.line = reading.file.line_of(act.step.node)
+        self.manifests: dict[str, None] = {}
+        self.needs: list[Requirement] = []
+        self.local: list[tuple[str, str, bool]] = []
+        """Folders and archives: as written, where, whether editable."""
+        self.made = ReadInstall(act, (), folder=folder)
+
+    def read(self) -> ReadInstall | Refused:
+        call, is_sync = self.call, self.call.verb == "pip sync"
+        files = call.values("-r", "--requirement", "--requirements")
+        files += tuple(word.literal for word in call.operands) if is_sync else ()
+        pins = call.values("-c", "--constraint", "--constraints", "--build-constraint", "--override")
+        steps: list[tuple[Callable[[str], Refused | None], str]] = []
+        steps += [(self._file, path) for path in files if "://" not in path]
+        steps += [(self._pins, path) for path in pins if "://" not in path]
+        steps += [] if is_sync else [(self._word, word.literal) for word in call.packages]
+        steps += [(self._editable, path) for path in call.values("-e", "--editable")]
+        refused = next((one for take, text in steps if (one := take(text)) is not None), None)
+        refused = refused or next((one for local in self.local if (one := self._project(*local)) is not None), None)
+        return refused or self.made._replace(manifests=tuple(self.manifests), requirements=tuple(self.needs))
+
+    def _file(self, path: str) -> Refused | None:
+        from refactor.context.python_manifests import read_pyproject, read_requirements
+
+        found = _find(self.reading, self.act, self.folder, path)
         if isinstance(found, Refused):
             return found
-        manifests[found] = None
+        self.manifests[found] = None
         if found.endswith(".toml"):
-            project = read_pyproject(context, found)
+            project = read_pyproject(self.reading.context, found)
             if isinstance(project, Unknown):
                 return Refused(project.reason)
-            requirements += project.dependencies
-            continue
-        read = read_requirements(context, found)
+            self.needs += project.dependencies
+            return None
+        read = read_requirements(self.reading.context, found)
         if isinstance(read, Unknown):
             return Refused(read.reason)
         if read.missing:
             return Refused(f"{found} includes {read.missing[0]}, which is not in the build context")
-        manifests.update(dict.fromkeys(read.included))
-        requirements += read.requirements
-        local += [(need.path, need.file, need.is_editable) for need in read.requirements if need.path is not None]
-    for path in call.values("-c", "--constraint", "--constraints", "--build-constraint", "--override"):
-        if "://" in path:
-            continue
-        found = _find(stage, act, folder, path)
+        self.manifests.update(dict.fromkeys(read.included))
+        self.needs += read.requirements
+        self.local += [(need.path, need.file, need.is_editable) for need in read.requirements if need.path is not None]
+        return None
+
+    def _pins(self, path: str) -> Refused | None:
+        from refactor.context.python_manifests import read_requirements
+
+        found = _find(self.reading, self.act, self.folder, path)
         if isinstance(found, Refused):
             return found
-        read = read_requirements(context, found)
-        manifests[found] = None
-        if not isinstance(read, Unknown):
-            manifests.update(dict.fromkeys(read.included))
-    for word in () if call.verb == "pip sync" else call.packages:
-        written = stage.expanded(act.step, word.literal)
+        read = read_requirements(self.reading.context, found)
+        self.manifests[found] = None
+        self.manifests.update(dict.fromkeys(() if isinstance(read, Unknown) else read.included))
+        return None
+
+    def _word(self, word: str) -> Refused | None:
+        from refactor.context.python_manifests import parse_requirement
+
+        written = expanded(self.reading, self.act.step, word)
         if "$(" in written or "`" in written:
-            return Refused(f"what line {line} installs is the output of a command: {word.text[:60]}")
-        need = parse_requirement(written)
+            return Refused(f"what line {self.line} installs is the output of a command: {word[:60]}")
+        # A version that a build argument fills in still names the package.
+        need = parse_requirement(written) or parse_requirement(written.split("$")[0].rstrip("=<>!~[ "))
         if need is None:
-            # A version that a build argument fills in still names the package.
-            need = parse_requirement(written.split("$")[0].rstrip("=<>!~[ "))
-        if need is None:
-            return Refused(f"{word.text} on line {line} is no requirement that pip knows")
-        requirements.append(need)
+            return Refused(f"{word} on line {self.line} is no requirement that pip knows")
+        self.needs.append(need)
         if need.path is not None:
-            local.append((need.path, f"line {line}", False))
-    for written in call.values("-e", "--editable"):
-        need = parse_requirement(stage.expanded(act.step, written))
+            self.local.append((need.path, f"line {self.line}", False))
+        return None
+
+    def _editable(self, written: str) -> Refused | None:
+        from refactor.context.python_manifests import parse_requirement
+
+        need = parse_requirement(expanded(self.reading, self.act.step, written))
         if need is not None and need.url is not None:
-            requirements.append(need)
+            self.needs.append(need)
         else:
-            local.append((written, f"line {line}", True))
-    sources: str | None = None
-    is_editable = False
-    project_found: Pyproject | None = None
-    compiles: str | None = None
-    for path, where, editable in local:
-        place = join(folder, path.partition("[")[0])
-        inside = project_folder(stage, act, place)
+            self.local.append((written, f"line {self.line}", True))
+        return None
+
+    def _project(self, path: str, where: str, editable: bool) -> Refused | None:
+        """A project that is installed from its sources, or a package in a folder of its own."""
+        from refactor.context.python_manifests import read_pyproject
+
+        reading, context = self.reading, self.reading.context
+        inside = project_folder(reading, self.act, join(self.folder, path.partition("[")[0]))
         if inside is None and not any(sign in path for sign in "*?["):
-            why = context.why_unknown
-            if why is not None:
-                return Refused(f"the build context is not known: {why}", "name it with --context")
-            return Refused(f"{path}, which {where} installs, does not come from the build context")
-        is_editable = is_editable or editable
-        if inside and not editable and context.is_dir(inside) is False:
-            manifests[inside] = None
-            continue
-        if inside and not editable and _is_library(stage, inside):
-            manifests[inside] = None
-            continue
-        flag = "-e " if editable else ""
-        sources = f"`{flag}{path}` ({where}) installs the project itself, from its sources"
-        reads = _what_it_reads(stage, inside or "")
-        if reads:
-            sources += f"; {reads}"
-        compiles = compiles or _compiles(stage, inside or "")
-        project = read_pyproject(context, posixpath.join(inside or "", "pyproject.toml"))
+            because = f"{path}, which {where} installs, does not come from the build context"
+            return _why_no_context(reading) or Refused(because)
+        if editable:
+            self.made = self.made._replace(is_editable=True)
+        elif inside and (context.is_dir(inside) is False or _is_library(reading, inside)):
+            self.manifests[inside] = None
+            return None
+        inside = inside or ""
+        reads = _what_it_reads(reading, inside)
+        sources = f"`{'-e ' if editable else ''}{path}` ({where}) installs the project itself, from its sources"
+        compiles = self.made.compiles or _compiles(reading, inside)
+        self.made = self.made._replace(sources=f"{sources}; {reads}" if reads else sources, compiles=compiles)
+        project = read_pyproject(context, posixpath.join(inside, "pyproject.toml"))
         if not isinstance(project, Unknown):
-            project_found = project
-            requirements += project.dependencies
-        else:
-            declared = _of_setup(stage, inside or "")
-            if isinstance(declared, Refused):
-                return declared
-            requirements += declared
-    return ReadInstall(
-        act, tuple(manifests), tuple(requirements), (), sources, is_editable, project_found, folder, compiles
-    )
+            self.made = self.made._replace(project=project)
+            self.needs += project.dependencies
+            return None
+        declared = _of_setup(reading, inside)
+        if isinstance(declared, Refused):
+            return declared
+        self.needs += declared
+        return None
 
 
-def project_folder(stage: PythonStage, act: Act, place: str) -> str | None:
+def project_folder(reading: StageReading, act: Act, place: str) -> str | None:
     """The context folder whose copy, or whose metadata, are at the absolute image path ``place``."""
-    found = stage.reading.in_context(place, act.step.node)
+    found = reading.in_context(place, act.step.node)
     for name in () if found is not None else ("pyproject.toml", "setup.py"):
-        manifest = stage.reading.in_context(join(place, name), act.step.node)
+        manifest = reading.in_context(join(place, name), act.step.node)
         if manifest is not None and posixpath.basename(manifest) == name:
             return posixpath.dirname(manifest)
     return found
 
 
-def _is_library(stage: PythonStage, folder: str) -> bool:
+def _is_library(reading: StageReading, folder: str) -> bool:
     """A package in a folder of its own, not the folder that holds the application."""
-    return all(copied.source != folder for copied in stage.reading.copies) and "/" not in folder.strip("/")
+    return all(copied.source != folder for copied in reading.copies) and "/" not in folder.strip("/")
 
 
-def _of_setup(stage: PythonStage, folder: str) -> tuple[Requirement, ...] | Refused:
+def _of_setup(reading: StageReading, folder: str) -> tuple[Requirement, ...] | Refused:
     """What setup.cfg and setup.py ask for."""
     from refactor.context.python_manifests import parse_requirement, read_requirements, read_setup_cfg
+    from refactor.context.python_source import setup_reads, setup_requires
 
-    context = stage.reading.context
+    context = reading.context
     settings = read_setup_cfg(context, posixpath.join(folder, "setup.cfg"))
     found = [] if isinstance(settings, Unknown) else list(settings.requires)
     script = posixpath.join(folder, "setup.py")
     text = context.read(script)
     if isinstance(text, Unknown) or "install_requires" not in text:
         return tuple(found)
-    written = _install_requires(text)
+    written = setup_requires(text)
     if written is not None:
         return (*found, *(need for need in map(parse_requirement, written) if need is not None))
-    opened = setup_files(stage, script)
-    files = () if isinstance(opened, Refused) else opened
+    opened = setup_reads(context, script)
+    files = () if isinstance(opened, Unknown) else opened
     lists = [path for path in files if "require" in posixpath.basename(path) and path.endswith((".txt", ".in"))]
     if not lists:
         return Refused(
@@ -257,215 +294,114 @@ def _of_setup(stage: PythonStage, folder: str) -> tuple[Requirement, ...] | Refu
     return tuple(found)
 
 
-def _install_requires(source: str) -> list[str] | None:
-    """The strings of ``install_requires``, where setup.py has them as a list or as a name bound to one."""
-    import ast
-
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-    bound = {
-        node.targets[0].id: node.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name)
-    }
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.keyword) or node.arg != "install_requires":
-            continue
-        value: ast.expr | None = node.value
-        if isinstance(value, ast.Name):
-            value = bound.get(value.id)
-        if not isinstance(value, ast.List | ast.Tuple):
-            return None
-        texts = [item.value for item in value.elts if isinstance(item, ast.Constant)]
-        return [text for text in texts if isinstance(text, str)] if len(texts) == len(value.elts) else None
-    return None
-
-
-_EXTENSIONS = re.compile(
-    r"\b(?:ext_modules|Extension\(|cythonize|CMakeExtension|rust_extensions|RustExtension|cffi_modules)"
-)
-_COMPILING = frozenset(
-    {
-        "cython",
-        "scikit-build",
-        "scikit-build-core",
-        "meson-python",
-        "maturin",
-        "setuptools-rust",
-        "pybind11",
-        "nanobind",
-    }
-)
-
-
-def _compiles(stage: PythonStage, folder: str) -> str | None:
+def _compiles(reading: StageReading, folder: str) -> str | None:
     """What says that the project has extension modules of its own."""
     from refactor.context.python_manifests import read_pyproject
 
-    context = stage.reading.context
     script = posixpath.join(folder, "setup.py")
-    text = context.read(script)
-    if not isinstance(text, Unknown):
-        found = _EXTENSIONS.search(text)
-        if found is not None:
-            return f"{script} compiles extension modules ({found[0].rstrip('(')})"
-    project = read_pyproject(context, posixpath.join(folder, "pyproject.toml"))
-    if not isinstance(project, Unknown):
-        names = sorted({need.name for need in project.build_requires if need.name} & _COMPILING)
-        if names:
-            return f"{project.path} is built with {names[0]}, which compiles"
-    return None
+    text = reading.context.read(script)
+    found = _EXTENSIONS.search(text) if isinstance(text, str) else None
+    if found is not None:
+        return f"{script} compiles extension modules ({found[0].rstrip('(')})"
+    project = read_pyproject(reading.context, posixpath.join(folder, "pyproject.toml"))
+    if isinstance(project, Unknown):
+        return None
+    tool = min({need.name for need in project.build_requires if need.name} & _COMPILING, default=None)
+    return None if tool is None else f"{project.path} is built with {tool}, which compiles"
 
 
-def _what_it_reads(stage: PythonStage, folder: str) -> str:
+def _what_it_reads(reading: StageReading, folder: str) -> str:
     """Words on the files besides packages that building the project reads."""
     from refactor.context.python_manifests import read_pyproject, read_setup_cfg
+    from refactor.context.python_source import setup_reads
 
-    context = stage.reading.context
-    reads: dict[str, None] = {}
-    project = read_pyproject(context, posixpath.join(folder, "pyproject.toml"))
-    if not isinstance(project, Unknown):
-        reads.update(dict.fromkeys(project.reads))
-    settings = read_setup_cfg(context, posixpath.join(folder, "setup.cfg"))
-    if not isinstance(settings, Unknown):
-        reads.update(dict.fromkeys(settings.reads))
+    context = reading.context
     script = posixpath.join(folder, "setup.py")
-    if context.exists(script) is True:
-        opened = setup_files(stage, script)
-        if isinstance(opened, Refused):
-            return opened.because
-        reads.update(dict.fromkeys(opened))
-        if opened:
-            return f"setup.py reads {' and '.join(opened)}"
-    names = [name for name in reads if context.exists(name) is True]
+    opened = setup_reads(context, script) if context.exists(script) is True else ()
+    if isinstance(opened, Unknown):
+        return opened.reason
+    if opened:
+        return f"setup.py reads {' and '.join(opened)}"
+    project = read_pyproject(context, posixpath.join(folder, "pyproject.toml"))
+    settings = read_setup_cfg(context, posixpath.join(folder, "setup.cfg"))
+    reads = [name for one in (project, settings) if not isinstance(one, Unknown) for name in one.reads]
+    names = [name for name in dict.fromkeys(reads) if context.exists(name) is True]
     return f"it reads {' and '.join(names)}" if names else ""
 
 
-def setup_files(stage: PythonStage, script: str) -> tuple[str, ...] | Refused:
-    """Context paths that a setup.py opens."""
-    from refactor.context.python_source import setup_reads
-
-    found = setup_reads(stage.reading.context, script)
-    if isinstance(found, Unknown):
-        return Refused(found.reason)
-    return tuple(found)
-
-
-def _project(stage: PythonStage, act: Act, folder: str, what: str, is_editable: bool) -> ReadInstall | Refused:
-    found = _find(stage, act, folder, "setup.py")
+def _script(reading: StageReading, act: Act, folder: str) -> ReadInstall | Refused:
+    """``python setup.py install``, or any other command of Python that is known to install."""
+    if not any("setup.py" in arg for arg in act.command.args):
+        return ReadInstall(act, (), folder=folder)
+    found = _find(reading, act, folder, "setup.py")
     if isinstance(found, Refused):
         return found
-    reads = _what_it_reads(stage, posixpath.dirname(found))
-    declared = _of_setup(stage, posixpath.dirname(found))
+    inside = posixpath.dirname(found)
+    declared, reads = _of_setup(reading, inside), _what_it_reads(reading, inside)
     if isinstance(declared, Refused):
         return declared
-    sources = f"`{what}` installs the project itself, from its sources" + (f"; {reads}" if reads else "")
-    compiles = _compiles(stage, posixpath.dirname(found))
-    return ReadInstall(act, (), declared, (), sources, is_editable, None, folder, compiles)
+    sources = "`python setup.py` installs the project itself, from its sources" + (f"; {reads}" if reads else "")
+    is_editable = "develop" in act.command.args
+    return ReadInstall(act, (), declared, (), sources, is_editable, None, folder, _compiles(reading, inside))
 
 
-def _existing(stage: PythonStage, act: Act, folder: str, names: tuple[str, ...]) -> Iterator[str]:
-    for name in names:
-        found = _held(stage, act, join(folder, name))
-        if found is not None:
-            yield found
-
-
-def _pipenv(stage: PythonStage, act: Act, call: PackageCall, folder: str) -> ReadInstall | Refused:
-    if call.packages:
-        from refactor.context.python_manifests import parse_requirement
-
-        needs = [parse_requirement(stage.expanded(act.step, word.literal)) for word in call.packages]
-        return ReadInstall(act, (), tuple(need for need in needs if need is not None), folder=folder)
-    requirement_file = call.option("-r", "--requirements")
-    if requirement_file is not None:
-        found = _find(stage, act, folder, requirement_file)
-        return found if isinstance(found, Refused) else ReadInstall(act, (found,), folder=folder)
-    pipfile = _find(stage, act, folder, "Pipfile")
-    if isinstance(pipfile, Refused):
-        return pipfile
-    context = stage.reading.context
-    data = context.toml(pipfile)
-    if isinstance(data, Unknown):
-        return Refused(data.reason)
+def _pipenv(reading: StageReading, act: Act, call: PackageCall, folder: str) -> ReadInstall | Refused:
     from refactor.context.python_manifests import parse_requirement
 
+    if call.packages:
+        needs = [parse_requirement(expanded(reading, act.step, word.literal)) for word in call.packages]
+        return ReadInstall(act, (), tuple(need for need in needs if need is not None), folder=folder)
+    requirement_file = call.option("-r", "--requirements")
+    pipfile = _find(reading, act, folder, requirement_file or "Pipfile")
+    if isinstance(pipfile, Refused) or requirement_file is not None:
+        return pipfile if isinstance(pipfile, Refused) else ReadInstall(act, (pipfile,), folder=folder)
+    data = reading.context.toml(pipfile)
+    if isinstance(data, Unknown):
+        return Refused(data.reason)
     needs = []
-    table = data.get("packages") if isinstance(data, dict) else None
-    for name, value in (table if isinstance(table, dict) else {}).items():
+    for name, value in table(table(data).get("packages")).items():
         if isinstance(value, dict) and ("path" in value or value.get("editable")):
             return ReadInstall(act, (pipfile,), (), (), f"Pipfile installs {name} from the sources", True, None, folder)
-        needs.append(parse_requirement(name if not isinstance(value, dict) or "git" not in value
-                                       else f"{name} @ git+{value['git']}"))  # fmt: skip
-    lock = tuple(_existing(stage, act, folder, ("Pipfile.lock",)))
-    return ReadInstall(act, (pipfile, *lock), tuple(need for need in needs if need is not None), folder=folder)
+        git = value.get("git") if isinstance(value, dict) else None
+        needs.append(parse_requirement(name if git is None else f"{name} @ git+{git}"))
+    manifests = (pipfile, *_existing(reading, act, folder, ("Pipfile.lock",)))
+    return ReadInstall(act, manifests, tuple(need for need in needs if need is not None), folder=folder)
 
 
-_LOCKS = {
-    "poetry": ("poetry.lock", ("poetry.toml",)),
-    "uv": ("uv.lock", ("uv.toml", ".python-version")),
-    "pdm": ("pdm.lock", ("pdm.toml", ".pdm.toml", ".python-version")),
-}
-
-
-def _locked_project(stage: PythonStage, act: Act, call: PackageCall, folder: str) -> ReadInstall | Refused:
-    from refactor.context.python_manifests import (
-        read_pdm_lock,
-        read_poetry_lock,
-        read_pyproject,
-        read_uv_lock,
-    )
+def _locked_project(reading: StageReading, act: Act, call: PackageCall, folder: str) -> ReadInstall | Refused:
+    from refactor.context import python_manifests as of
 
     where = call.option("-C", "--directory", "-P", "--project", "-p")
-    if where is not None:
-        folder = join(folder, stage.expanded(act.step, where))
-    manifest = _find(stage, act, folder, "pyproject.toml")
+    folder = folder if where is None else join(folder, expanded(reading, act.step, where))
+    manifest = _find(reading, act, folder, "pyproject.toml")
     if isinstance(manifest, Refused):
         return manifest
-    context = stage.reading.context
-    project = read_pyproject(context, manifest)
+    context = reading.context
+    project = of.read_pyproject(context, manifest)
     if isinstance(project, Unknown):
         return Refused(project.reason)
-    lock_name, more = _LOCKS[call.manager]
-    lock_path = next(_existing(stage, act, folder, (lock_name,)), None)
-    manifests = [manifest, *([lock_path] if lock_path else []), *_existing(stage, act, folder, more)]
+    name, more, skips = _LOCKS[call.manager]
+    locks = _existing(reading, act, folder, (name,))
     locked: tuple[LockedDistribution, ...] = ()
-    if lock_path is not None:
-        reader = {"poetry": read_poetry_lock, "uv": read_uv_lock, "pdm": read_pdm_lock}[call.manager]
-        lock = reader(context, lock_path)
+    if locks:
+        read = {"poetry": of.read_poetry_lock, "uv": of.read_uv_lock, "pdm": of.read_pdm_lock}[call.manager]
+        lock = read(context, locks[0])
         if isinstance(lock, Unknown):
             return Refused(lock.reason)
         locked = lock.distributions
-    requirements = list(project.dependencies)
-    if call.packages:
-        from refactor.context.python_manifests import parse_requirement
-
-        added = (parse_requirement(stage.expanded(act.step, word.literal)) for word in call.packages)
-        requirements += [need for need in added if need is not None]
+    added = (of.parse_requirement(expanded(reading, act.step, word.literal)) for word in call.packages)
+    needs = (*project.dependencies, *(need for need in added if need is not None))
     sources: str | None = None
-    skips = {"poetry": ("--no-root",), "uv": ("--no-install-project", "--no-install-workspace"),
-             "pdm": ("--no-self", "--no-isolation-self")}[call.manager]  # fmt: skip
-    local = tuple(path for path in project.local_paths) + tuple(
-        need.path for need in locked if need.source == "path" and need.path is not None
-    )
+    local = (*project.local_paths, *(need.path for need in locked if need.source == "path" and need.path is not None))
     if local:
         sources = f"{manifest} takes {local[0]} from a local folder"
     elif project.is_package and not call.has(*skips) and not call.has("--only-root"):
         sources = f"`{call.program} {call.verb}` also installs the project itself, from its sources"
         reads = [name for name in project.reads if context.exists(name) is True]
-        if reads:
-            sources += f"; it reads {' and '.join(reads)}"
-    compiles = _compiles(stage, project.folder) if sources is not None else None
-    return ReadInstall(
-        act,
-        tuple(manifests),
-        tuple(requirements),
-        locked,
-        sources,
-        sources is not None,
-        project,
-        folder,
-        compiles,
-    )
+        sources += f"; it reads {' and '.join(reads)}" if reads else ""
+    compiles = _compiles(reading, project.folder) if sources is not None else None
+    manifests = (manifest, *locks, *_existing(reading, act, folder, more))
+    return ReadInstall(act, manifests, needs, locked, sources, sources is not None, project, folder, compiles)
+
+
+__all__ = ["ReadInstall", "install_of", "project_folder", "read_installs"]

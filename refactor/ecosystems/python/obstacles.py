@@ -14,18 +14,21 @@ from refactor.ecosystems.python import needs
 from refactor.ecosystems.python.environments import HOME
 from refactor.ecosystems.python.installs import ReadInstall
 from refactor.ecosystems.python.stage import PythonStage
-from refactor.flow.reading import Refused, StageReading
+from refactor.flow.reading import Refused, StageReading, Step, is_within
 from refactor.images import BaseImage
 
 _NAMES_PROGRAMS = (".sh", ".conf", ".cfg", ".ini", ".cron", ".service", ".py")
 """Files that may name the interpreter, or a program of the environment, by its path."""
+_NO_PROGRAMS = ("Dockerfile", "Makefile", "LICENSE", "README", ".git")
+_NAMING = frozenset({"CMD", "ENTRYPOINT", "HEALTHCHECK", "RUN", "ENV", "COPY"})
 _LOGIN = tuple((option,) for option in ("-l", "-lc", "-cl", "--login"))
 _FORBIDDEN_VARIABLES = frozenset(
     {"PIP_TARGET", "PIP_PREFIX", "PIP_USER", "PYTHONUSERBASE", "PYTHONHOME", "UV_SYSTEM_PYTHON",
      "UV_PROJECT_ENVIRONMENT", "PIP_ROOT", "PIP_PYTHON", "CONDA_PREFIX"}
 )  # fmt: skip
 _OUTSIDE = re.compile(
-    r"/opt/pypy/(?:bin|lib|site-packages)(?:/[\w.-]+)*|/usr/local/lib/python3[\w.]*|/usr/local/bin/(?:python|pip|gunicorn|uvicorn|uwsgi|celery|flask|django-admin|alembic|"
+    r"/opt/pypy/(?:bin|lib|site-packages)(?:/[\w.-]+)*|/usr/local/lib/python3[\w.]*|"
+    r"/usr/local/bin/(?:python|pip|gunicorn|uvicorn|uwsgi|celery|flask|django-admin|alembic|"
     r"hypercorn|daphne|supervisord|streamlit|jupyter|scrapy)[\w.]*"
 )
 _PLACES = (b"/usr/local/", b"/opt/pypy/")
@@ -39,136 +42,104 @@ def why_not_moved(
     builds: Sequence[str],
 ) -> Refused | None:
     """The first obstacle, by name."""
-    return _Obstacles(stage, installs, image, building, builds).first()
+    if image.version.startswith("2"):
+        return Refused("Python 2 has no venv module", "move to Python 3")
+    refused = next((one for step in stage.reading.steps if (one := _why_set_up(stage, step)) is not None), None)
+    if refused is not None:
+        return refused
+    library, compiler = needs.why_library_unknown(image, building), needs.why_compiler_stays(installs)
+    if library is not None:
+        return Refused(library, "name the release in the image's tag (python:3.11-bookworm)")
+    if compiler is not None and builds:
+        return Refused(f"{compiler}: {', '.join(builds)} cannot be left out")
+    refused = next((one for install in installs if (one := _why_not_installed(stage, install)) is not None), None)
+    return refused or _why_not_started(stage) or (None if stage.environments else _why_outside(stage.reading))
 
 
-class _Obstacles:
-    def __init__(
-        self,
-        stage: PythonStage,
-        installs: Sequence[ReadInstall],
-        image: BaseImage,
-        building: Sequence[needs.Building],
-        builds: Sequence[str],
-    ) -> None:
-        self.stage = stage
-        self.reading = stage.reading
-        self.installs = installs
-        self.image = image
-        self.building = building
-        self.builds = builds
+def _why_set_up(stage: PythonStage, step: Step) -> Refused | None:
+    line = stage.line(step)
+    if step.keyword == "ONBUILD":
+        return Refused(f"ONBUILD on line {line} is for images built from this one, which would get the runner")
+    for name, value in step.node.pairs if step.keyword in {"ENV", "ARG"} else ():
+        if name in _FORBIDDEN_VARIABLES:
+            return Refused(f"{name} on line {line} says where packages are installed", f"remove {name}")
+        if name == "PATH" and "PATH" not in value.replace("PATH=", ""):
+            return Refused(f"line {line} sets PATH without the base image's own", "append to $PATH")
+    return None
 
-    def first(self) -> Refused | None:
-        stage, reading = self.stage, self.reading
-        if self.image.version.startswith("2"):
-            return Refused("Python 2 has no venv module", "move to Python 3")
-        for step in reading.steps:
-            line = stage.line(step)
-            if step.keyword == "ONBUILD":
-                return Refused(f"ONBUILD on line {line} is for images built from this one, which would get the runner")
-            if step.keyword in {"ENV", "ARG"}:
-                for name, value in step.node.pairs:
-                    if name in _FORBIDDEN_VARIABLES:
-                        return Refused(f"{name} on line {line} says where packages are installed", f"remove {name}")
-                    if name == "PATH" and "PATH" not in value.replace("PATH=", ""):
-                        return Refused(f"line {line} sets PATH without the base image's own", "append to $PATH")
-        library = needs.why_library_unknown(self.image, self.building)
-        if library is not None:
-            return Refused(library, "name the release in the image's tag (python:3.11-bookworm)")
-        compiler = needs.why_compiler_stays(self.installs)
-        if compiler is not None and self.builds:
-            return Refused(f"{compiler}: {', '.join(self.builds)} cannot be left out")
-        for install in self.installs:
-            answer = self._why_not_installed(install)
-            if answer is not None:
-                return answer
-        return self._why_not_started() or self._why_outside()
 
-    def _why_not_installed(self, install: ReadInstall) -> Refused | None:
-        act, call = install.act, install.act.call
-        line = self.stage.line(act.step)
-        if act.command.is_conditional:
-            return Refused(f"line {line} installs packages only under a condition", "use an `&&` list")
-        user = act.step.user
-        if user not in {None, "", "root", "0", "root:root", "0:0"} and not self.stage.environments:
-            return Refused(
-                f"line {line} installs packages as the user {user}, who cannot write to {HOME}",
-                "install before USER",
-            )
-        if call is None:
-            return None
-        if any(wrapper.rpartition("/")[2] == "sudo" for wrapper in act.command.wrappers):
-            return Refused(f"line {line} installs with sudo, which sets a PATH of its own", "leave sudo out")
-        for option in ("-t", "--target", "--prefix", "--root", "--python"):
-            if call.manager in {"pip", "uv"} and call.option(option) is not None:
-                return Refused(f"line {line} installs into a folder of its own ({option} {call.option(option)})")
-        name = act.command.name or ""
-        if name.startswith("/") and not any(name.startswith(path + "/") for _, path in self.stage.environments):
-            return Refused(f"line {line} calls {name} by its path, which is outside of a virtual environment",
-                           f"call {posixpath.basename(name)} by name")  # fmt: skip
+def _why_not_installed(stage: PythonStage, install: ReadInstall) -> Refused | None:
+    act, call = install.act, install.call
+    line, user, name = stage.line(act.step), act.step.user, act.command.name or ""
+    if act.command.is_conditional:
+        return Refused(f"line {line} installs packages only under a condition", "use an `&&` list")
+    if user not in {None, "", "root", "0", "root:root", "0:0"} and not stage.environments:
+        because = f"line {line} installs packages as the user {user}, who cannot write to {HOME}"
+        return Refused(because, "install before USER")
+    if call is None:
         return None
+    if any(wrapper.rpartition("/")[2] == "sudo" for wrapper in act.command.wrappers):
+        return Refused(f"line {line} installs with sudo, which sets a PATH of its own", "leave sudo out")
+    options = ("-t", "--target", "--prefix", "--root", "--python") if call.manager in {"pip", "uv"} else ()
+    given = next((option for option in options if call.option(option) is not None), None)
+    if given is not None:
+        return Refused(f"line {line} installs into a folder of its own ({given} {call.option(given)})")
+    if name.startswith("/") and not any(name.startswith(path + "/") for _, path in stage.environments):
+        because = f"line {line} calls {name} by its path, which is outside of a virtual environment"
+        return Refused(because, f"call {posixpath.basename(name)} by name")
+    return None
 
-    def _why_not_started(self) -> Refused | None:
-        """What is started calls a tool that the runner has not, or drops the PATH that has the environment in
-        it.
-        """
-        reading = self.reading
-        tools = set(self.stage.tools)
-        for program, where in system.programs_started(reading).items():
-            if program in {"su", "sudo", "runuser"}:
-                return Refused(f"{where} calls {program}, which sets a PATH without the virtual environment")
-        for service in reading.context.deployment.services:
-            found = next((words[0] for words in commands_of(service) if words[0] in tools and "run" in words), None)
-            if found is not None:
-                return Refused(f"{service.source} starts the image with `{found} run`, so the runner needs {found}")
-        start = reading.start
-        argv = start.argv if start is not None else ()
-        if argv and argv[0].rpartition("/")[2] in {"bash", "sh"} and argv[1:2] in _LOGIN:
-            return Refused("the start command is a login shell, which sets a PATH without the virtual environment")
-        return None
 
-    def _why_outside(self) -> Refused | None:
-        """Something names the interpreter or an installed program by its path in /usr/local."""
-        if self.stage.environments:
-            return None
-        reading = self.reading
-        for step in reading.steps:
-            if step.keyword in {"CMD", "ENTRYPOINT", "HEALTHCHECK", "RUN", "ENV", "COPY"}:
-                text = step.node.argument
-                found = _OUTSIDE.search(text)
-                if found is not None and not _is_copied_there(reading, found[0]):
-                    line = self.stage.line(step)
-                    return Refused(
-                        f"line {line} names {found[0]}, which is outside of a virtual environment",
-                        "call it by name",
-                    )
-        context = reading.context
-        files = context.files(without=NOT_SOURCES)
-        if isinstance(files, Unknown):
-            return Refused(files.reason)
-        composed = {service.source for service in context.deployment.services if service.kind != "ci"}
-        for path in files[:5_000]:
-            name = posixpath.basename(path)
-            is_read = path in composed or "." not in name.lstrip(".") or name.endswith(_NAMES_PROGRAMS)
-            if not is_read or is_test(path):
-                continue
-            if name.startswith(("Dockerfile", "Makefile", "LICENSE", "README", ".git")):
-                continue
-            data = context.read_bytes(path)
-            if isinstance(data, Unknown) or b"\0" in data[:1024] or not any(one in data for one in _PLACES):
-                continue
-            match = _OUTSIDE.search(data.decode("utf-8", "replace"))
-            if match is not None and not _is_copied_there(reading, match[0]):
-                return Refused(f"{path} names {match[0]}, which is outside of a virtual environment", "call it by name")
-        return None
+def _why_not_started(stage: PythonStage) -> Refused | None:
+    """What is started calls a tool that the runner has not, or drops the PATH that has the environment in it."""
+    reading, tools = stage.reading, set(stage.tools)
+    for program, where in system.programs_started(reading).items():
+        if program in {"su", "sudo", "runuser"}:
+            return Refused(f"{where} calls {program}, which sets a PATH without the virtual environment")
+    for service in reading.context.deployment.services:
+        found = next((words[0] for words in commands_of(service) if words[0] in tools and "run" in words), None)
+        if found is not None:
+            return Refused(f"{service.source} starts the image with `{found} run`, so the runner needs {found}")
+    argv = reading.start.argv if reading.start is not None else ()
+    if argv and argv[0].rpartition("/")[2] in {"bash", "sh"} and argv[1:2] in _LOGIN:
+        return Refused("the start command is a login shell, which sets a PATH without the virtual environment")
+    return None
+
+
+def _why_outside(reading: StageReading) -> Refused | None:
+    """Something names the interpreter or an installed program by its path in /usr/local."""
+    hint = "call it by name"
+    for step in reading.steps:
+        found = _OUTSIDE.search(step.node.argument) if step.keyword in _NAMING else None
+        if found is not None and not _is_copied_there(reading, found[0]):
+            line = reading.file.line_of(step.node)
+            return Refused(f"line {line} names {found[0]}, which is outside of a virtual environment", hint)
+    context = reading.context
+    files = context.files(without=NOT_SOURCES)
+    if isinstance(files, Unknown):
+        return Refused(files.reason)
+    composed = {service.source for service in context.deployment.services if service.kind != "ci"}
+    for path in files[:5_000]:
+        name = posixpath.basename(path)
+        is_read = path in composed or "." not in name.lstrip(".") or name.endswith(_NAMES_PROGRAMS)
+        if not is_read or is_test(path) or name.startswith(_NO_PROGRAMS):
+            continue
+        data = context.read_bytes(path)
+        if isinstance(data, Unknown) or b"\0" in data[:1024] or not any(one in data for one in _PLACES):
+            continue
+        found = _OUTSIDE.search(data.decode("utf-8", "replace"))
+        if found is not None and not _is_copied_there(reading, found[0]):
+            return Refused(f"{path} names {found[0]}, which is outside of a virtual environment", hint)
+    return None
 
 
 def _is_copied_there(reading: StageReading, path: str) -> bool:
     """A file of the context, or of another image, that the Dockerfile puts at this path."""
-    for copied in reading.copies:
-        if copied.target in {"/", "/usr", "/usr/local"}:
-            continue
-        if path == copied.target or path.startswith(copied.target.rstrip("/") + "/"):
-            return True
+    own = (one.target for one in reading.copies if one.target not in {"/", "/usr", "/usr/local"})
     others = (step.node for step in reading.steps if step.keyword == "COPY" and step.node.flag("from") is not None)
-    return any((node.destination or "").startswith("/usr/local") for node in others)
+    return any(is_within(path, target) for target in own) or any(
+        (node.destination or "").startswith("/usr/local") for node in others
+    )
+
+
+__all__ = ["why_not_moved"]

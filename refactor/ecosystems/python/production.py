@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from refactor.context import BuildContext, Unknown
 from refactor.ecosystems.answers import Rewrite
-from refactor.ecosystems.python.installs import ReadInstall
+from refactor.ecosystems.python.installs import ReadInstall, read_installs
 from refactor.ecosystems.python.needs import sources
-from refactor.ecosystems.python.stage import Action, PythonStage, distribution_name, pinned_version
+from refactor.ecosystems.python.stage import PythonStage
+from refactor.ecosystems.python.tools import Action, distribution_name
 from refactor.ecosystems.system import programs_started
 from refactor.flow.reading import Refused, StageReading, Step
 from refactor.shell import PackageCall
@@ -24,6 +25,14 @@ _IMPORT_NAMES = {
     "opencv-python": "cv2", "python-dotenv": "dotenv", "django-debug-toolbar": "debug_toolbar",
     "djangorestframework": "rest_framework", "django-extensions": "django_extensions", "psycopg2-binary": "psycopg2",
 }  # fmt: skip
+
+
+def production_installs(reading: StageReading) -> Iterator[Rewrite | tuple[Step, Refused]]:
+    """See :meth:`Ecosystem.production_install`."""
+    stage = PythonStage.of(reading)
+    for read in read_installs(stage):
+        if isinstance(read, ReadInstall):
+            yield from production(stage, read)
 
 
 def production(stage: PythonStage, install: ReadInstall) -> Iterator[Rewrite | tuple[Step, Refused]]:
@@ -84,15 +93,14 @@ def _flag(stage: PythonStage, call: PackageCall) -> str | None:
 
 def poetry_version(stage: PythonStage) -> tuple[int, int] | None:
     """Major and minor version of the Poetry that the stage installs, None where it is the newest."""
-    candidates = [
+    words = (
         stage.expanded(act.step, word.literal)
         for act in stage.acts
         if act.action in {Action.TOOL, Action.INSTALL} and act.call is not None
         for word in act.call.packages
-        if distribution_name(stage.expanded(act.step, word.literal)) == "poetry"
-    ]
-    version = next((pinned_version(text) for text in candidates if pinned_version(text)), None)
-    version = version or stage.variables.get("POETRY_VERSION")
+    )
+    pins = (re.search(r"==\s*([0-9][\w.]*)", text) for text in words if distribution_name(text) == "poetry")
+    version = next((pin[1] for pin in pins if pin is not None), stage.variables.get("POETRY_VERSION"))
     found = re.match(r"(\d+)\.(\d+)", version or "")
     return (int(found[1]), int(found[2])) if found else None
 

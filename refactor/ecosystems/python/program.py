@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 from refactor.context import Unknown
 from refactor.context.literals import NOT_SOURCES, is_test
+from refactor.ecosystems import registry
+from refactor.ecosystems.program import Program
 from refactor.ecosystems.python.installs import ReadInstall, read_installs
 from refactor.ecosystems.python.stage import PythonStage
 from refactor.flow.places import all_copies, source_of
@@ -84,18 +86,26 @@ def is_of_program(path: str) -> bool:
     return not is_test(path) and not _TOOL_FOLDERS & set(parts[:-1]) and parts[-1] not in _TOOL_FILES
 
 
-def entries(reading: StageReading) -> tuple[str, ...] | Refused:
-    """Context paths of the Python sources that are started; () where nothing that is started is Python's."""
+def programs_of(reading: StageReading) -> tuple[Program, ...] | Refused:
+    """See :meth:`Language.programs_of`: one for each source that a start command names, by whatever it loads it."""
     roots = roots_of(reading)
     if isinstance(roots, Refused):
         return roots
-    found: dict[str, None] = {}
+    flow = registry.flow_of(reading.file, reading.context)
+    found: dict[str, Program] = {}
     for root in roots:
         for entry in _entries(reading, root, root.words, 0):
             if isinstance(entry, Refused):
                 return entry
-            found[entry] = None
-    return tuple(found)
+            path = (f"/{entry}", *reading.in_image(entry))[-1]
+            found.setdefault(entry, Program(root, path, None, entry, reading, flow))
+    return tuple(found.values())
+
+
+def entries(reading: StageReading) -> tuple[str, ...] | Refused:
+    """Context paths of the Python sources that are started; () where nothing that is started is Python's."""
+    programs = programs_of(reading)
+    return programs if isinstance(programs, Refused) else tuple(one.made for one in programs)
 
 
 def _entries(reading: StageReading, root: Root, words: tuple[str, ...], depth: int) -> Iterator[str | Refused]:
@@ -190,12 +200,7 @@ def _file(reading: StageReading, root: Root, word: str) -> str | None:
 
 
 def _started_module(reading: StageReading, root: Root, words: tuple[str, ...], depth: int) -> Iterator[str | Refused]:
-    folders = _search_path(reading, root, words[1:])
-    for stage in PythonStage.all(reading):
-        for install in read_installs(stage):
-            if isinstance(install, ReadInstall) and install.sources is not None:
-                folders += [install.folder, join(install.folder, "src")]
-    found = _module(reading, words[0], folders, is_started=True)
+    found = _module(reading, words[0], _search_path(reading, root, words[1:]), is_started=True)
     if found is not None:
         yield found
     elif words[0] in SERVERS | _RUNNERS:
@@ -285,4 +290,4 @@ def _of_settings(reading: StageReading, path: str) -> list[str]:
     return re.findall(keys, text) if isinstance(text, str) else []
 
 
-__all__ = ["SERVERS", "entries", "is_of_program", "is_started", "program", "source_folders"]
+__all__ = ["SERVERS", "entries", "is_of_program", "is_started", "program", "programs_of", "source_folders"]

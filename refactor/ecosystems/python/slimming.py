@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Sequence
 
 from refactor.context import Unknown
@@ -10,7 +11,9 @@ from refactor.ecosystems.answers import Slim
 from refactor.ecosystems.python import needs
 from refactor.ecosystems.python.compiled import Verdict, judge
 from refactor.ecosystems.python.installs import ReadInstall, read_installs
-from refactor.ecosystems.python.stage import Action, PythonStage, why_not_read
+from refactor.ecosystems.python.stage import PythonStage, why_not_read
+from refactor.ecosystems.python.tools import Action
+from refactor.ecosystems.runners import lacking
 from refactor.flow.reading import Refused, StageReading
 from refactor.images import lookup
 
@@ -20,79 +23,70 @@ _COMPILERS = frozenset({"gcc", "g++", "cc", "make", "cmake", "cython", "autoconf
 def slim(reading: StageReading) -> Slim | Refused | None:
     """The packages that the slim image lacks and the program needs; None where the stage is not Python's."""
     image = reading.image
-    if image is None or image.family not in {"python", "pypy"}:
-        return None
-    reference = image.with_variant("slim")
+    reference = image.with_variant("slim") if image is not None and image.family in {"python", "pypy"} else None
     target = lookup(reference) if reference is not None else None
-    if target is None:
+    if image is None or target is None:
         return None
     stage = PythonStage.of(reading)
-    unread = why_not_read(reading)
+    refused = why_not_read(reading) or _why_for_building(reading)
+    if refused is not None:
+        return refused
+    read = read_installs(stage)
+    own = [one for one in read if isinstance(one, ReadInstall)]
+    unread = next((one[1] for one in read if not isinstance(one, ReadInstall)), None)
     if unread is not None:
         return unread
-    builds = system.build_only(reading)
-    if builds:
-        return Refused(
-            f"{system.named(builds)} {'is' if len(builds) == 1 else 'are'} here to compile something, which may use"
-            " more of the full image",
-            "split the stage: build on the full image, run on the slim one",
-        )
-    installs: list[ReadInstall] = []
-    for other_stage in reading.file.stages:
-        is_own = other_stage is reading.stage
-        other = stage if is_own else PythonStage.of(StageReading.of(reading.file, other_stage, reading.context))
-        for read in read_installs(other):
-            if isinstance(read, ReadInstall):
-                installs.append(read)
-            elif is_own:
-                return read[1]
-    own = [install for install in installs if install.act.step in reading.steps]
-    building = needs.built_from_source(own)
-    if building:
-        return Refused(
-            f"{building[0].why}: the slim image has no compiler or git to build it",
-            "split the stage: build on the full image, run on the slim one",
-        )
+    stages = PythonStage.all(reading)
+    installs = [one for each in stages for one in read_installs(each) if isinstance(one, ReadInstall)]
     verdict = judge(own, image)
-    if verdict.built:
-        return Refused(
-            f"{verdict.built[0].why}: the slim image has no compiler to build it",
-            "take a version that has one, or split the stage: build on the full image, run on the slim one",
-        )
-    if verdict.unknown:
-        shown = ", ".join(verdict.unknown[:3]) + (
-            f" and {len(verdict.unknown) - 3} more" if verdict.unknown[3:] else ""
-        )
-        return Refused(
-            f"nothing says whether {shown} can be installed without a compiler: no lockfile lists the files, and"
-            f" the table of wheels ({verdict.date}) does not have it",
-            "lock the versions with poetry, uv or pdm, or build in a stage of its own",
-        )
-    packages: dict[str, str] = {}
-    for name, why in needs.libraries(installs, image, needs.built_from_source(installs)).items():
-        if name not in target.preinstalled:
-            packages[name] = why
-    called = needs.programs(installs, reading.context)
+    refused = _why_not_installed(own, verdict)
+    called = needs.programs(installs, reading.context) if refused is None else {}
     if isinstance(called, Unknown):
         return Refused(f"which programs of the full image the sources start is not known: {called.reason}")
+    if refused is not None:
+        return refused
+    libraries = needs.libraries(installs, image, needs.built_from_source(installs))
+    packages = {name: why for name, why in libraries.items() if name not in target.preinstalled}
     called.update(system.programs_started(reading))
     for act in stage.acts:
-        name = (act.command.name or "").rpartition("/")[2]
-        if act.action is not Action.SYSTEM and name in system.PROVIDERS:
-            called.setdefault(name, f"line {stage.line(act.step)}")
+        if act.action is not Action.SYSTEM:
+            called.setdefault(posixpath.basename(act.command.name or ""), f"line {stage.line(act.step)}")
     installed = {word.literal for _, call in reading.calls if call.manager in system.MANAGERS for word in call.packages}
-    for program, where in called.items():
-        package = system.PROVIDERS.get(program)
-        if package is None or package in target.preinstalled or program in target.preinstalled or package in installed:
-            continue
-        if package not in image.preinstalled:
-            continue
-        if program in _COMPILERS:
+    for program, package, where in lacking(image, called):
+        if program in _COMPILERS and package not in installed:
             return Refused(f"{where} calls {program}, which the slim image has not", "install it, or split by hand")
-        packages.setdefault(package, f"{where} calls {program}")
+        if package not in installed:
+            packages.setdefault(package, f"{where} calls {program}")
     evidence = [f"{name}: {why}" for name, why in packages.items()]
-    evidence += _evidence(own, verdict)
-    return Slim(tuple(packages), tuple(evidence))
+    return Slim(tuple(packages), (*evidence, *_evidence(own, verdict)))
+
+
+def _why_for_building(reading: StageReading) -> Refused | None:
+    builds = system.build_only(reading)
+    if not builds:
+        return None
+    verb = "is" if len(builds) == 1 else "are"
+    because = f"{system.named(builds)} {verb} here to compile something, which may use more of the full image"
+    return Refused(because, "split the stage: build on the full image, run on the slim one")
+
+
+def _why_not_installed(installs: Sequence[ReadInstall], verdict: Verdict) -> Refused | None:
+    """A distribution that a slim image cannot install, or of which that is not known."""
+    by_hand = "split the stage: build on the full image, run on the slim one"
+    building = needs.built_from_source(installs)
+    if building:
+        return Refused(f"{building[0].why}: the slim image has no compiler or git to build it", by_hand)
+    if verdict.built:
+        because = f"{verdict.built[0].why}: the slim image has no compiler to build it"
+        return Refused(because, f"take a version that has one, or {by_hand}")
+    if not verdict.unknown:
+        return None
+    more = f" and {len(verdict.unknown) - 3} more" if verdict.unknown[3:] else ""
+    return Refused(
+        f"nothing says whether {', '.join(verdict.unknown[:3])}{more} can be installed without a compiler: no lockfile"
+        f" lists the files, and the table of wheels ({verdict.date}) does not have it",
+        "lock the versions with poetry, uv or pdm, or build in a stage of its own",
+    )
 
 
 def _evidence(installs: Sequence[ReadInstall], verdict: Verdict) -> list[str]:

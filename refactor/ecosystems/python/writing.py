@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from refactor.context import Unknown
 from refactor.context.python_source import facts as python_facts
 from refactor.ecosystems import system
 from refactor.ecosystems.answers import Written
+from refactor.ecosystems.calls import Found
+from refactor.ecosystems.program import Program
 from refactor.ecosystems.python.installs import ReadInstall, read_installs
-from refactor.ecosystems.python.program import SERVERS, is_started, program, source_folders
-from refactor.ecosystems.python.stage import Action, PythonStage
-from refactor.flow.closure import named
+from refactor.ecosystems.python.program import SERVERS, is_started, source_folders
+from refactor.ecosystems.python.stage import PythonStage
+from refactor.ecosystems.python.tools import Action
+from refactor.ecosystems.written import folders_written
 from refactor.flow.places import source_of
-from refactor.flow.reading import Refused, StageReading, join
+from refactor.flow.reading import Refused, StageReading, is_within, join
 from refactor.flow.roots import roots_of
-from refactor.flow.shell_writes import CALM, unknown_program
+from refactor.flow.shell_writes import unknown_program
 from refactor.syntax import Instruction
 
 if TYPE_CHECKING:
-    from refactor.context.python_source import PythonFacts
     from refactor.context.python_use import Use
 
 _HOME_CACHES = {
@@ -43,36 +46,34 @@ _PATH_OPTIONS = (
 """Options of gunicorn, uwsgi, uvicorn and celery that name a file to write."""
 
 
-def written(reading: StageReading) -> Written | Refused:
-    """The absolute paths, or why they are not known."""
-    files = program(reading)
-    if isinstance(files, Refused):
-        return files
-    answer = _by_tool(reading, PythonStage.all(reading)) or _by_home(reading, PythonStage.all(reading))
-    answer = answer or _by_others(reading)
-    if answer is not None:
-        return answer
-    folders: dict[str, str] = {}
-    for found in (_by_sources(reading, files), _by_start(reading), _by_django(reading)):
-        if isinstance(found, Refused):
-            return found
-        for path, why in found.items():
-            folders.setdefault(path, why)
-    tops = {
-        path: why
-        for path, why in folders.items()
-        if not any(path != other and path.startswith(other.rstrip("/") + "/") for other in folders)
-    }
-    rest = "nothing else in" if tops else "nothing in"
-    evidence = (*tops.values(), f"{rest} {named(files)} opens a file to write it")
-    return Written(
-        tuple(tops), evidence, fillers=_fillers(reading, files) if tops else (), ports=_ports(reading, files)
-    )
+def writes(program: Program, files: Sequence[str]) -> Written | Refused:
+    """See :meth:`Language.writes`; the same for all programs of a stage."""
+    return program.reading.remember("python writes", lambda: _writes(program, files))
 
 
-def _by_sources(reading: StageReading, files: tuple[str, ...]) -> dict[str, str] | Refused:
-    """Folders that the program's sources write to -> where."""
-    folders: dict[str, str] = {}
+def _writes(program: Program, files: Sequence[str]) -> Written | Refused:
+    reading = program.reading
+    refused = _by_tool(reading) or _by_home(reading) or _by_others(reading)
+    found: list[tuple[Found, bool]] = []
+    for calls in () if refused is not None else (_by_sources, _by_start, _by_django):
+        answer = calls(reading, files)
+        if isinstance(answer, Refused):
+            return answer
+        found += answer
+    known = [one for path in files if not isinstance(one := python_facts(reading.context, path), Unknown)]
+    ports = tuple(sorted({port for one in known for port in one.ports}))
+    folders = refused or folders_written(program, files, found, ports)
+    if isinstance(folders, Refused):
+        return folders
+    tops = [
+        path for path in folders.paths if not any(path != other and is_within(path, other) for other in folders.paths)
+    ]
+    return folders._replace(paths=tuple(tops), fillers=_fillers(reading, files) if tops else ())
+
+
+def _by_sources(reading: StageReading, files: Sequence[str]) -> list[tuple[Found, bool]] | Refused:
+    """What the program's sources write to."""
+    found: list[tuple[Found, bool]] = []
     placed = source_folders(reading)
     for path in files:
         facts = python_facts(reading.context, path)
@@ -83,21 +84,13 @@ def _by_sources(reading: StageReading, files: tuple[str, ...]) -> dict[str, str]
             ("", reading.final_workdir),
         )
         for use in facts.written:
-            if (use.path or "").startswith(("django.", "sqlalchemy.")):
-                continue
-            places = _places(reading, facts, use, source, target)
-            if isinstance(places, Refused):
-                return places
-            for place in places:
-                if not re.match(CALM, place):
-                    folder = place if _is_folder(reading, place, use) else posixpath.dirname(place) or "/"
-                    folders.setdefault(folder, f"{path}:{use.line} writes to {place} ({use.call})")
-    return folders
-
-
-def _ports(reading: StageReading, files: tuple[str, ...]) -> tuple[int, ...]:
-    known = [facts for path in files if not isinstance(facts := python_facts(reading.context, path), Unknown)]
-    return tuple(sorted({port for facts in known for port in facts.ports}))
+            where, named = f"{path}:{use.line}", use.path or ""
+            if named.startswith("~"):
+                return Refused(f"{where} writes below the home folder ({named})", "set USER and HOME by hand")
+            if use.path not in {":memory:", ""} and not named.startswith(("django.", "sqlalchemy.")):
+                place = _place(reading, path, use, source, target)
+                found.append((Found(use.call, place, where), place is not None and _is_folder(reading, place, use)))
+    return found
 
 
 _MIGRATIONS = frozenset({"alembic", "aerich", "flask", "yoyo"})
@@ -121,7 +114,7 @@ def _by_others(reading: StageReading) -> Refused | None:
     return None
 
 
-def _fillers(reading: StageReading, files: tuple[str, ...]) -> tuple[Instruction, ...]:
+def _fillers(reading: StageReading, files: Sequence[str]) -> tuple[Instruction, ...]:
     """RUNs that run the program itself: what they make in its folders (a database) they own."""
     found = []
     for act in PythonStage.of(reading).acts:
@@ -138,39 +131,24 @@ def _fillers(reading: StageReading, files: tuple[str, ...]) -> tuple[Instruction
     return tuple(dict.fromkeys(found))
 
 
-def _places(reading: StageReading, facts: PythonFacts, use: Use, source: str, target: str) -> tuple[str, ...] | Refused:
-    folder = posixpath.dirname(facts.path)
-    if source == facts.path:
-        root = posixpath.dirname(target)
-    else:
-        root = join(target, posixpath.relpath(folder or ".", source or "."))
-    text = reading.context.read(facts.path)
-    lines = text.split("\n") if isinstance(text, str) else []
-    line = lines[use.line - 1] if 0 < use.line <= len(lines) else ""
-    if use.path is None and "instance_path" in line:
+def _place(reading: StageReading, path: str, use: Use, source: str, target: str) -> str | None:
+    """Where a source in the folder ``source``, which is copied to ``target``, writes; None where that is computed."""
+    folder = posixpath.dirname(path)
+    root = (
+        posixpath.dirname(target) if source == path else join(target, posixpath.relpath(folder or ".", source or "."))
+    )
+    text = reading.context.read(path)
+    text = text if isinstance(text, str) else ""
+    if use.path is None:
+        if "instance_path" not in text.split("\n")[use.line - 1]:
+            return None
         # Flask: the folder `instance` beside the package, or beside the module.
         inside = reading.context.exists(posixpath.join(folder, "__init__.py")) is True
-        return (join(posixpath.dirname(root) if inside else root, "instance"),)
-    if use.path is None:
-        return Refused(
-            f"{facts.path}:{use.line} writes to a path that is only known when it runs ({use.call})",
-            "name that path in the source as text, or set USER by hand",
-        )
-    path = use.path
-    if path in {":memory:", ""}:
-        return ()
-    if path.startswith("~"):
-        return Refused(f"{facts.path}:{use.line} writes below the home folder ({path})", "set USER and HOME by hand")
+        return join(posixpath.dirname(root) if inside else root, "instance")
     if use.is_anchored:
-        inside_source = path[len(source) :].lstrip("/") if source and path.startswith(source) else path
-        return (join(target, inside_source or "."),)
-    if path.startswith("/"):
-        return (join("/", path),)
-    here = join(reading.final_workdir, path)
-    if use.call != "database":
-        return (here,)
-    base = _base_folder("\n".join(lines), root)
-    return (here,) if base is None else (join(base, path),)
+        return join(target, use.path.removeprefix(source).lstrip("/") or ".")
+    base = _base_folder(text, root) if use.call == "database" else None
+    return join(base or reading.final_workdir, use.path)
 
 
 def _base_folder(text: str, folder: str) -> str | None:
@@ -194,7 +172,7 @@ def _is_folder(reading: StageReading, path: str, use: Use) -> bool:
     return use.call.endswith(_FOLDER_CALLS) or use.path is None
 
 
-def _by_tool(reading: StageReading, stages: tuple[PythonStage, ...]) -> Refused | None:
+def _by_tool(reading: StageReading) -> Refused | None:
     """Tools at the start that write where root installed, and packages that only root can read."""
     for called, where in system.programs_started(reading).items():
         if called in {"uv", "uvx", "poetry", "pipenv", "pdm", "pip", "pip3"}:
@@ -202,7 +180,7 @@ def _by_tool(reading: StageReading, stages: tuple[PythonStage, ...]) -> Refused 
                 f"{where} calls {called}, which writes to its environment and to a cache below the home folder",
                 "start the program itself",
             )
-    for stage in stages:
+    for stage in PythonStage.all(reading):
         for act in stage.installs:
             if act.call is not None and act.call.has("--user") and act.call.manager == "pip":
                 line = stage.line(act.step)
@@ -213,22 +191,14 @@ def _by_tool(reading: StageReading, stages: tuple[PythonStage, ...]) -> Refused 
     return None
 
 
-def _by_home(reading: StageReading, stages: tuple[PythonStage, ...]) -> Refused | None:
-    variables = {name for step in reading.steps if step.keyword == "ENV" for name, _ in step.node.pairs}
-    moved = {
-        "HOME",
-        "XDG_CACHE_HOME",
-        "MPLCONFIGDIR",
-        "HF_HOME",
-        "TRANSFORMERS_CACHE",
-        "NLTK_DATA",
-        "TORCH_HOME",
-    }
-    installs = [one for stage in stages for one in read_installs(stage) if isinstance(one, ReadInstall)]
-    for install in installs:
-        for need in install.requirements:
+def _by_home(reading: StageReading) -> Refused | None:
+    moved = {"HOME", "XDG_CACHE_HOME", "MPLCONFIGDIR", "HF_HOME", "TRANSFORMERS_CACHE", "NLTK_DATA", "TORCH_HOME"}
+    if any(step.keyword == "ENV" and moved & {name for name, _ in step.node.pairs} for step in reading.steps):
+        return None
+    for install in (one for stage in PythonStage.all(reading) for one in read_installs(stage)):
+        for need in install.requirements if isinstance(install, ReadInstall) else ():
             what = _HOME_CACHES.get(need.name or "")
-            if what is not None and not variables & moved:
+            if what is not None:
                 return Refused(
                     f"{need.name} writes {what} below the home folder, which a new user has not",
                     "give the user a home folder, or set HOME to a folder that it may write",
@@ -236,36 +206,31 @@ def _by_home(reading: StageReading, stages: tuple[PythonStage, ...]) -> Refused 
     return None
 
 
-def _by_start(reading: StageReading) -> dict[str, str] | Refused:
-    """Folders of what servers write by their options -> why: log files, pid files, sockets, schedules."""
+def _by_start(reading: StageReading, files: Sequence[str]) -> list[tuple[Found, bool]] | Refused:
+    """What servers write by their options: log files, pid files, sockets, schedules."""
     roots = roots_of(reading)
-    found: dict[str, str] = {}
+    found: list[tuple[Found, bool]] = []
     for root in roots if not isinstance(roots, Refused) else ():
-        words = root.words
-        served = SERVERS & {word.rpartition("/")[2] for word in words}
-        if not served:
-            continue
-        for option, value in zip(words, (*words[1:], "")):
+        served = SERVERS & {word.rpartition("/")[2] for word in root.words}
+        for option, behind in zip(root.words, (*root.words[1:], "")) if served else ():
             name, equals, given = option.partition("=")
-            value = (given if equals else value).removeprefix("unix:")
+            value = (given if equals else behind).removeprefix("unix:")
             if name not in _PATH_OPTIONS or not value or value.startswith(("-", "/dev/", ":")):
                 continue
             if name in {"-s", "--socket"} and ("/" not in value or ":" in value):
                 continue
             if "$" in value:
                 return Refused(f"{root.where} writes to {value}, which depends on a variable")
-            folder = posixpath.dirname(join(root.folder, value)) or "/"
-            if not re.match(CALM, folder + "/"):
-                found[folder] = f"{root.where} writes to {value} ({name})"
-        if "celery" in served and ("beat" in words or "-B" in words):
-            found.setdefault(root.folder, f"{root.where} runs celery beat, which keeps celerybeat-schedule there")
+            found.append((Found(name, join(root.folder, value), root.where), False))
+        if "celery" in served and {"beat", "-B"} & {*root.words}:
+            found.append((Found("celery beat", join(root.folder, "celerybeat-schedule"), root.where), False))
     return found
 
 
-def _by_django(reading: StageReading) -> dict[str, str] | Refused:
-    """Folders that manage.py writes to where a start command or script calls it -> why."""
+def _by_django(reading: StageReading, files: Sequence[str]) -> list[tuple[Found, bool]] | Refused:
+    """What manage.py writes where a start command or script calls it."""
     roots = roots_of(reading)
-    found: dict[str, str] = {}
+    found: list[tuple[Found, bool]] = []
     for root in roots if not isinstance(roots, Refused) else ():
         if "manage.py" not in " ".join(root.words):
             continue
@@ -280,7 +245,7 @@ def _by_django(reading: StageReading) -> dict[str, str] | Refused:
                     f"{root.where} calls collectstatic, and where STATIC_ROOT is could not be read from the settings",
                     "run collectstatic in the Dockerfile",
                 )
-            found[static] = f"{root.where} calls collectstatic, which writes to it"
+            found.append((Found("collectstatic", static, root.where), True))
     return found
 
 

@@ -82,9 +82,9 @@ class Ruby(Language):
         return why_not_split(reading)
 
     def runner(self, reading: StageReading, needs: Needs, wish: str | None) -> Runner | Refused:
-        from refactor.ecosystems.ruby.needs import runner
+        from refactor.ecosystems.runners import interpreted
 
-        return runner(reading, wish)
+        return interpreted(reading, wish, self.name)
 
     def writes(self, program: Program, files: Sequence[str]) -> Written | Refused:
         from refactor.ecosystems.ruby.needs import writes

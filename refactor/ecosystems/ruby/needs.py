@@ -10,13 +10,12 @@ from refactor.context.literals import is_test
 from refactor.ecosystems import system
 from refactor.ecosystems.answers import Slim, Written
 from refactor.ecosystems.calls import Found
-from refactor.ecosystems.program import Needs, Program, Runner, project_folder
+from refactor.ecosystems.program import Needs, Program, project_folder
 from refactor.ecosystems.ruby.tools import GEMS, Bundle, bundle_of, installs_of, settings, why_not_carried
-from refactor.ecosystems.split import variant_reference
+from refactor.ecosystems.runners import lacking
 from refactor.ecosystems.written import folders_written
 from refactor.flow.places import origins
 from refactor.flow.reading import Refused, StageReading, join
-from refactor.images import BaseImage
 from refactor.images.gems import CALLS, LINKS, NATIVE, OPENS, is_plain
 
 _STRING = r"""(?:"[^"\n#]*"|'[^'\n]*')"""
@@ -169,19 +168,6 @@ def _builds(reading: StageReading) -> bool:
     return any("precompile" in step.node.argument for step in reading.runs)
 
 
-def runner(reading: StageReading, wish: str | None) -> Runner | Refused:
-    """The slim image of the same version; the same image where it is small already."""
-    image = reading.image
-    if wish in {"scratch", "distroless"}:
-        return Refused(f"Ruby is not in {wish}", 'use runner = "slim"')
-    if wish == "alpine" and image is not None and image.distro != "alpine":
-        return Refused("gems were compiled for glibc, which Alpine has not", 'use runner = "slim"')
-    if image is None or image.variant != "fat":
-        return Runner(reading.stage.image)
-    found = variant_reference(reading, "slim")
-    return found if isinstance(found, Refused) else Runner(found)
-
-
 def slim(reading: StageReading) -> Slim | Refused | None:
     """See :meth:`Ecosystem.slim`."""
     image = reading.image
@@ -208,22 +194,11 @@ def slim(reading: StageReading) -> Slim | Refused | None:
     if isinstance(libraries, Refused):
         return libraries
     called = {CALLS[name]: f"the gem {name}" for name in names if name in CALLS}
-    packages = {**libraries, **dict(_provided(reading, image, {**called, **system.programs_started(reading)}))}
+    lacks = lacking(image, {**called, **system.programs_started(reading)})
+    packages = {**libraries, **{package: f"{where} calls {name}" for name, package, where in lacks}}
     evidence = [f"{name}: {why}" for name, why in packages.items()]
     evidence += [f"none of the {len(one.names)} gems of {one.manifest}.lock is compiled" for one in bundles]
     return Slim(tuple(packages), tuple(evidence) or ("no RUN installs a gem",))
-
-
-def _provided(reading: StageReading, image: BaseImage, programs: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    from refactor.images import lookup
-
-    reference = image.with_variant("slim")
-    target = lookup(reference) if reference else None
-    has = target.preinstalled if target is not None else frozenset[str]()
-    for program, where in programs.items():
-        package = system.PROVIDERS.get(program)
-        if package and package in image.preinstalled and package not in has and program not in has:
-            yield package, f"{where} calls {program}"
 
 
 # Where it writes
@@ -327,4 +302,4 @@ def _ports(texts: Iterable[str]) -> Iterator[int]:
             yield int(found)
 
 
-__all__ = ["needs", "runner", "slim", "why_not_split", "writes"]
+__all__ = ["needs", "slim", "why_not_split", "writes"]
