@@ -183,3 +183,27 @@ CMD ["shop"]
     change = fix(text.lstrip("\n").encode(), BuildContext.of(RUST), select=("split-build-stage",), settings=Settings())
     assert not change.applied
     assert not change.refused
+
+
+def test_sources_of_an_interpreted_program_come_from_the_context_last() -> None:
+    text = """
+FROM python:3.11 AS build
+RUN apt-get update && apt-get install -y gcc libpq-dev
+WORKDIR /app
+COPY . .
+RUN python -m venv /opt/venv && /opt/venv/bin/pip install -r requirements.txt
+FROM python:3.11
+RUN useradd -u 1001 web
+WORKDIR /app
+COPY --from=build --chown=web:web /app .
+COPY --from=build /opt/venv /opt/venv
+ENV PATH=/opt/venv/bin:$PATH
+CMD ["uvicorn", "main:app"]
+"""
+    files = {
+        "requirements.txt": "fastapi==0.115.0\npsycopg2==2.9.9\nuvicorn==0.30.0\n",
+        "main.py": "import fastapi\n\napp = fastapi.FastAPI()\n",
+    }
+    final = run(text, files).after.decode().rpartition("FROM ")[2]
+    assert "--no-install-recommends libpq5" in final
+    assert "COPY --from=build /opt/venv /opt/venv\nCOPY --chown=web:web . .\nENV PATH" in final

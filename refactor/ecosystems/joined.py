@@ -21,6 +21,20 @@ _SETTINGS = frozenset({"ENV", "ARG"})
 _KEEPS_THEM = "name what is needed in COPY --from, one path each"
 
 
+class _Parts(NamedTuple):
+    """What the final stage gets of a plan."""
+
+    runner: list[Instruction | str | Instead]
+    """Without what is copied from the builder."""
+    artefacts: list[Instruction | str]
+    place: int | None
+    """Where in the runner those go; None: at its end."""
+    settings: set[str]
+    """Variables of the builder."""
+    texts: list[str]
+    """What the final stage does not have yet."""
+
+
 class Joined(NamedTuple):
     """Both stages as one."""
 
@@ -57,15 +71,37 @@ class Joined(NamedTuple):
         if not self.is_same_image and plan.runner_image != self.final.image:
             known = f"what is built is known to run on {plan.runner_image}"
             return Refused(f"the final stage is on {self.final.image}, and {known}", _KEEPS_THEM)
+        parts = self._parts(plan, reading)
+        if isinstance(parts, Refused):
+            return parts
+        used = parts.settings.intersection(re.findall(r"\$\{?([A-Za-z_]\w*)", "\n".join(parts.texts)))
+        if used:
+            because = f"the final stage would need {min(used)}, which only the builder sets"
+            return Refused(because, f"set {min(used)} there too")
+        has_whole = any(self._has_whole(reading, one) for one in parts.artefacts)
+        if self.final.image == plan.runner_image and (has_whole or not self.whole):
+            return None
+        runner, place = parts.runner, len(parts.runner) if parts.place is None else parts.place
+        is_moved = any(isinstance(entry, Instruction) and entry.keyword == "WORKDIR" for entry in runner[place:])
+        kept = list(self._kept_copies("" if is_moved else reading.final_workdir))
+        # What an edit changes comes last, unless something is put on top of it.
+        is_over = any(
+            is_within(join(step.workdir, step.node.destination or ""), reading.final_workdir) for step in self.chosen
+        )
+        sources = [] if is_over else [one for one in parts.artefacts if not _is_of_stage(one)]
+        runner[place:place] = [*(one for one in parts.artefacts if one not in sources), *kept, *sources]
+        paths = ", ".join((*self.whole, *(source for step in self.chosen for source in step.node.sources)))
+        why = f"the final stage has {paths} of {self.builder.name or 'the builder'}, as it is there"
+        return plan._replace(runner=tuple(runner), evidence=(*plan.evidence, why))
+
+    def _parts(self, plan: SplitPlan, reading: StageReading) -> _Parts | Refused:
         of_builder = set(self.stage.instructions[: len(self.builder.instructions)])
         end = len(self.builder.instructions) + self.early
         before = {*self.stage.instructions[len(self.builder.instructions) : end]}
         runner: list[Instruction | str | Instead] = []
+        artefacts: list[Instruction | str] = []
         settings: set[str] = set()
-        """Variables of the builder."""
         texts: list[str] = []
-        """What is new in the final stage."""
-        artefacts: list[str] = []
         place = None
         for entry in plan.runner:
             node = entry if isinstance(entry, Instruction) else entry.node if isinstance(entry, Instead) else None
@@ -75,6 +111,13 @@ class Joined(NamedTuple):
             if node in of_builder and (
                 node.keyword == "WORKDIR" or (node.keyword == "RUN" and not _installs(reading, node))
             ):
+                continue
+            if node in of_builder and node.keyword in {"COPY", "ADD"}:
+                copy = self._from_context(reading, node)
+                if isinstance(copy, Refused):
+                    return copy
+                artefacts.append(copy)
+                place = len(runner) if place is None else place
                 continue
             if isinstance(entry, str) and entry.startswith("COPY --from="):
                 kept = self._kept(entry)
@@ -91,19 +134,20 @@ class Joined(NamedTuple):
                 place = None
             if node is None or node in of_builder:
                 texts.append(entry if isinstance(entry, str) else node.argument if node is not None else "")
-        used = settings.intersection(re.findall(r"\$\{?([A-Za-z_]\w*)", "\n".join(texts)))
-        if used:
-            because = f"the final stage would need {min(used)}, which only the builder sets"
-            return Refused(because, f"set {min(used)} there too")
-        has_whole = any(not {*text.split()[1:-1]}.isdisjoint(self.whole) for text in artefacts)
-        if self.final.image == plan.runner_image and (has_whole or not self.whole):
-            return None
-        place = len(runner) if place is None else place
-        is_moved = any(isinstance(entry, Instruction) and entry.keyword == "WORKDIR" for entry in runner[place:])
-        runner[place:place] = [*artefacts, *self._kept_copies("" if is_moved else reading.final_workdir)]
-        paths = ", ".join((*self.whole, *(source for step in self.chosen for source in step.node.sources)))
-        why = f"the final stage has {paths} of {self.builder.name or 'the builder'}, as it is there"
-        return plan._replace(runner=tuple(runner), evidence=(*plan.evidence, why))
+        return _Parts(runner, artefacts, place, settings, texts)
+
+    def _has_whole(self, reading: StageReading, copy: Instruction | str) -> bool:
+        if isinstance(copy, str):
+            return not {*copy.split()[1:-1]}.isdisjoint(self.whole)
+        return any(is_within(reading.final_workdir, copied.target) for copied in reading.copied_by(copy))
+
+    def _from_context(self, reading: StageReading, node: Instruction) -> Instruction | str | Refused:
+        """A COPY of the builder that the final stage gets as well, with the owner that its own COPY gave."""
+        step, flags = reading.step(node), next(iter(self.whole.values()), "")
+        if len(set(self.whole.values())) > 1 or step is None or step.workdir != reading.final_workdir:
+            line = reading.file.line_of(node)
+            return Refused(f"what line {line} copies is in another folder in the final stage", _KEEPS_THEM)
+        return f"{node.keyword} {flags}{node.text.split(None, 1)[1].strip()}" if flags else node
 
     def _kept_copies(self, workdir: str) -> Iterator[Instruction | str]:
         """The COPYs of :attr:`chosen`, to absolute paths where they stood in another folder than ``workdir``."""
@@ -128,6 +172,10 @@ class Joined(NamedTuple):
     def _flags_of(self, path: str) -> str | None:
         """Those that the path is copied with now; None where it is not."""
         return next((flags for folder, flags in self.whole.items() if is_within(path, folder)), None)
+
+
+def _is_of_stage(copy: Instruction | str) -> bool:
+    return isinstance(copy, str) and "--from=" in copy
 
 
 def _installs(reading: StageReading, node: Instruction) -> bool:
