@@ -59,7 +59,7 @@ def test_a_compiled_program_goes_to_a_small_debian() -> None:
         in runner
     )
     _, runner = stages(COMPILED, files, runner="distroless")
-    assert runner.startswith("FROM gcr.io/distroless/cc-debian12 AS runner\n")
+    assert runner.startswith("FROM gcr.io/distroless/cc-debian12:nonroot AS runner\n")
 
 
 def test_modules_that_only_name_others_come_first() -> None:
