@@ -200,3 +200,16 @@ def test_refusals(text: str, files: Mapping[str, str], because: str) -> None:
 @pytest.mark.parametrize("wish", ["alpine", "scratch", "distroless"])
 def test_a_program_that_needs_glibc_stays_with_it(wish: str) -> None:
     assert "is linked with" in refusal(NAIVE, ALONE, wish)
+
+
+COMPOSE = "services:\n  shop:\n    build: .\n    command: ./target/release/shop --port 8080\n"
+
+
+def test_an_image_without_a_start_is_started_by_those_who_deploy_it() -> None:
+    text = NAIVE.replace('CMD ["./target/release/shop"]\n', "")
+    _, runner = stages(text, {**ALONE, "compose.yaml": COMPOSE})
+    assert "COPY --from=builder /app/target/release/shop ./target/release/shop\n" in runner
+    assert "CMD" not in runner
+    assert "no CMD or ENTRYPOINT" in refusal(text, ALONE)
+    other = COMPOSE.replace("./target/release/shop", "cargo test")
+    assert "cargo" in refusal(text, {**ALONE, "compose.yaml": other})

@@ -45,7 +45,8 @@ def starts_same(reading: StageReading, service: Service) -> bool:
 
 def why_other_start(reading: StageReading) -> Refused | None:
     """The refusal of a rewrite that leaves in the image only what the stage's own program needs."""
-    found = other_start(reading)
+    # Where the image starts nothing by itself, what others start is what is looked at (see flow/roots.py).
+    found = other_start(reading) if reading.start is not None else None
     if found is None:
         return None
     who = f"{found.source} ({found.name})" if found.name else found.source

@@ -4,6 +4,7 @@
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from refactor.context import Unknown
@@ -49,20 +50,39 @@ def roots_of(reading: StageReading) -> tuple[Root, ...] | Refused:
 
 def _roots_of(reading: StageReading) -> tuple[Root, ...] | Refused:
     start = reading.start
-    if start is None:
+    deployed = [] if start is not None else [*_deployed(reading)]
+    if start is None and not deployed:
         return Refused("it is not known what the container runs: there is no CMD or ENTRYPOINT", "add a CMD")
     if reading.context.why_unknown is not None:
         return Refused(f"the build context is not known: {reading.context.why_unknown}", "name it with --context")
-    where = " and ".join(f"{node.keyword} on line {reading.file.line_of(node)}" for node in start.nodes) or "the start"
+    if start is not None:
+        where = " and ".join(f"{node.keyword} on line {reading.file.line_of(node)}" for node in start.nodes)
+        walks = [_of_start(reading, start.argv if start.script is None else start.script, where or "the start")]
+    else:
+        walks = [_of_start(reading, words, where) for words, where in deployed]
     found: list[Root] = []
-    walk = _of_script(reading, start.script, reading.final_workdir, where, 0) if start.script is not None else (
-        _of_words(reading, start.argv, reading.final_workdir, where, 0)
-    )  # fmt: skip
-    for one in walk:
+    for one in chain.from_iterable(walks):
         if isinstance(one, Refused):
             return one
         found.append(one)
     return tuple(found)
+
+
+def _of_start(reading: StageReading, started: Sequence[str] | ShellScript, where: str) -> Iterator[Root | Refused]:
+    if isinstance(started, ShellScript):
+        return _of_script(reading, started, reading.final_workdir, where, 0)
+    return _of_words(reading, started, reading.final_workdir, where, 0)
+
+
+def _deployed(reading: StageReading) -> Iterator[tuple[Sequence[str] | ShellScript, str]]:
+    """What is started of an image without a start of its own, by those who deploy it."""
+    for service in reading.context.deployment.services if reading.context.why_unknown is None else ():
+        words, more = service.entrypoint or service.command, service.command if service.entrypoint else None
+        if words and service.kind != "ci":
+            where = f"{service.name} in {service.source}" if service.name else service.source
+            if isinstance(words, tuple) and isinstance(more, tuple):
+                words += more
+            yield read(words) if isinstance(words, str) else words, where
 
 
 def health_roots(reading: StageReading) -> tuple[Root, ...]:
