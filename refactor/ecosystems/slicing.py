@@ -29,6 +29,7 @@ from refactor.syntax import Instruction
 if TYPE_CHECKING:
     from refactor.flow.graph import Act, Flow, FlowStep
 
+
 def split(language: Sliced, reading: StageReading, wish: str | None) -> SplitPlan | Refused | None:
     """See :meth:`Ecosystem.split`; None where nothing of the language is built or installed in the stage."""
     if reading.context.why_unknown is not None:
@@ -76,6 +77,8 @@ class _Slicer:
         self.evidence: list[str] = []
         self.again: dict[Instruction, str] = {}
         """What the runner does of a RUN that builds and sets the system up."""
+        self.own_roles: Collection[Instruction] = ()
+        """Instructions whose role the language changed."""
         self.copied: Mapping[str, str] = {}
         """What the runner gets from the builder."""
         self.last_build = max(reading.position(act.step.step.node) for act in acts)
@@ -114,7 +117,9 @@ class _Slicer:
         if isinstance(asked, Refused):
             return asked
         more = {package: "the stage installs it" for package in asked.packages if package not in wanted.packages}
-        wanted = wanted._replace(packages={**wanted.packages, **more}, shell=tuple(self._shell(asked, programs, wanted)))
+        wanted = wanted._replace(
+            packages={**wanted.packages, **more}, shell=tuple(self._shell(asked, programs, wanted))
+        )
         runner = self.language.runner(self.reading, wanted, self.wish)
         if isinstance(runner, Refused):
             return runner
@@ -147,7 +152,8 @@ class _Slicer:
                     f"line {act.step.line} installs a package from a file, which the runner would not have",
                     "install it by the package manager, by name",
                 )
-        return why_unknown(self.flow, reading)
+        inside = [act.call.command for act in self.flow.acts(reading) if act.call and self.language.stays_inside(act)]
+        return why_unknown(self.flow, reading, inside)
 
     # What the container needs
 
@@ -179,7 +185,7 @@ class _Slicer:
         return is_usual or system.PROVIDERS.get(root.name, root.name) in installed
 
     def _needs(self, programs: Sequence[Program]) -> Needs | Refused:
-        paths: dict[str, str] = dict(files_started(self.reading))
+        paths: dict[str, str] = {}
         found: list[Needs] = []
         for program in programs:
             refused = self.language.why_not_split(self.reading, program)
@@ -191,8 +197,10 @@ class _Slicer:
             self.evidence += answer.evidence
             if program.act is not None:
                 self.evidence.append(f"`{program.act.text}` on line {program.act.step.line} makes {program.made}")
+        more = {path: why for path, why in files_started(self.reading).items()
+                if path not in paths and not any(one.is_chosen(path) for one in found)}  # fmt: skip
         return Needs(
-            paths,
+            {**more, **paths},
             {name: where for one in found for name, where in one.programs.items()},
             {name: why for one in found for name, why in one.packages.items()},
             all(one.is_static for one in found),
@@ -200,14 +208,21 @@ class _Slicer:
             is_cpp=any(one.is_cpp for one in found),
             edits=tuple(dict.fromkeys(edit for one in found for edit in one.edits)),
             variables=frozenset(name for one in found for name in one.variables),
+            files=frozenset(path for one in found for path in one.files),
+            chosen=tuple(path for one in found for path in one.chosen),
+            owner=next((one.owner for one in found if one.owner), ""),
         )
 
     def _paths(self, programs: Sequence[Program], wanted: Needs, *, is_bare: bool) -> dict[str, str]:
         """What the runner gets from the builder -> why."""
-        more = kept(self.language, self.reading, self.acts, self.last_build, is_bare=is_bare)
-        paths = {**wanted.paths, **{path: why for path, why in {**self.fetched, **more}.items() if path not in wanted.paths}}
+        made = kept(self.language, self.reading, self.acts, self.last_build, is_bare=is_bare)
+        more = {**self.fetched, **made}.items()
+        paths = {
+            **wanted.paths,
+            **{path: why for path, why in more if path not in wanted.paths and not wanted.is_chosen(path)},
+        }
         # Programs change most often: they are copied last.
-        for program in programs:
+        for program in (one for one in programs if one.path):
             paths.pop(program.path, None)
             paths[program.path] = f"{program.root.where} starts it"
         return _tops(paths)
@@ -259,7 +274,7 @@ class _Slicer:
         self, programs: Sequence[Program], wanted: Needs, runner: Runner, packages: system.RunnerPackages
     ) -> SplitPlan | Refused:
         reading = self.reading
-        roles = self._roles(packages, wanted.variables)
+        roles = self._roles(packages, wanted)
         if isinstance(roles, Refused):
             return roles
         late = {copied.target for copied in reading.copies if roles[copied.node] == Role.RUNNER}
@@ -267,18 +282,20 @@ class _Slicer:
         lost = next((path for path in paths if not self.flow.makers(reading, path)), None)
         if lost is not None:
             return Refused(
-                f"{lost} is needed ({wanted.paths[lost]}), and no step of the stage is known to make it", "split by hand"
+                f"{lost} is needed ({wanted.paths[lost]}), and no step of the stage is known to make it",
+                "split by hand",
             )
         self.evidence += [f"{path} is in the runner: {wanted.paths[path]}" for path in paths]
         owned = [] if runner.has_shell else self._owned()
-        artefacts = list(self._artefacts(paths, programs, owned))
+        artefacts = [*runner.installs, *self._artefacts([path for path in paths if path not in runner.made], programs, owned,
+                                                        wanted)]  # fmt: skip
         user = self._user(roles, runner)
         if isinstance(user, Refused):
             return user
         self.evidence += [*(packages.evidence if runner.has_shell else ()), *runner.evidence]
         narrowed = self._narrowed(roles, runner)
         plain = None if runner.has_shell else bare.exec_form(reading)
-        head = [*packages.before, *([packages.install] if packages.install else [])]
+        head = [*runner.head, *packages.before, *([packages.install] if packages.install else [])]
         if not runner.has_shell:
             files = dict(bare.system_files(reading, wanted, runner))
             self.evidence += files.values()
@@ -286,16 +303,17 @@ class _Slicer:
             head = [self._copy("/writable", path, bare.user_of(reading)) for path in sorted(new)]
             artefacts = [*files, *artefacts]
         spelled = bare.spelled_out(reading, runner)
-        workdir = self._own_workdir(wanted)
+        workdir = self._own_workdir(wanted, runner)
         plan = assemble(
             reading,
             narrowed,
             runner_image=runner.image,
             artefacts=artefacts,
-            builder_tail=[*self._tail(wanted), *(["RUN mkdir -p /writable"] if head and owned else [])],
+            builder_tail=[*self._tail(wanted, runner), *(["RUN mkdir -p /writable"] if head and owned else [])],
             runner_head=[*head, *workdir],
             instead_in_runner={**spelled, **self.again, **user, **({} if plain is None else dict([plain]))},
             is_artefact_absolute=reading.last("WORKDIR") is None,
+            reads_no_artefact={node for node, role in roles.items() if node in self.own_roles and Role.RUNNER in role},
             evidence=tuple(dict.fromkeys(self.evidence)),
         )
         if isinstance(plan, Refused):
@@ -326,11 +344,11 @@ class _Slicer:
                     narrowed[step.step.node] = Role.BOTH
         return narrowed
 
-    def _own_workdir(self, wanted: Needs) -> list[str]:
+    def _own_workdir(self, wanted: Needs, runner: Runner) -> list[str]:
         """The base image's own WORKDIR, written down where a relative path counts on it."""
         reading, start = self.reading, self.reading.start
-        home = reading.final_workdir
-        if reading.last("WORKDIR") is not None or home == "/":
+        home, image = reading.final_workdir, lookup(runner.image)
+        if reading.last("WORKDIR") is not None or home == "/" or (image is not None and image.workdir == home):
             return []
         program = "" if start is None else start.program
         is_relative = "/" in program and not program.startswith("/")
@@ -348,7 +366,7 @@ class _Slicer:
             for entry in entries
         )
 
-    def _tail(self, wanted: Needs) -> list[str]:
+    def _tail(self, wanted: Needs, runner: Runner) -> list[str]:
         """What the builder removes at its end, as the runner gets the folders around it."""
         gone = [
             path
@@ -357,7 +375,8 @@ class _Slicer:
             if any(is_within(path, one) for one in wanted.paths)
         ]
         self.evidence += [f"{path} is left behind: nothing at run time reads it" for path in gone]
-        return [f"RUN rm -rf {' '.join(gone)}"] if gone else []
+        commands = [*runner.tail, *([f"rm -rf {' '.join(gone)}"] if gone else [])]
+        return ["RUN " + " \\\n    && ".join(commands)] if commands else []
 
     def _user(self, roles: dict[Instruction, Role], runner: Runner) -> dict[Instruction, str] | Refused:
         """The last USER as the runner has to write it, where its name is one of the builder's image; users that were
@@ -415,42 +434,48 @@ class _Slicer:
                 for path in act.effect.writes if isinstance(path, str) and path in self.copied]  # fmt: skip
         return list(dict.fromkeys([*made, *(() if isinstance(written, Refused) else written.paths)]))
 
-    def _artefacts(self, paths: Sequence[str], programs: Sequence[Program], owned: Sequence[str]) -> Iterator[str]:
+    def _artefacts(
+        self, paths: Sequence[str], programs: Sequence[Program], owned: Sequence[str], wanted: Needs
+    ) -> Iterator[str]:
         """The COPYs that bring paths from the builder: files of one folder together, all else one by one."""
-        home, groups = self.reading.final_workdir, dict[tuple[str, bool], list[str]]()
-        started = {program.path for program in programs}
+        home, groups = self.reading.final_workdir, dict[tuple[str, bool, int], list[str]]()
+        started, turn = {program.path for program in programs}, 0
         for path in paths:
             source = self.reading.in_context(path)
             is_file = source is not None and self.reading.context.is_dir(source) is False and path not in started
             is_owned = any(is_within(path, one) or is_within(one, path) for one in owned) and path not in started
-            groups.setdefault((posixpath.dirname(path) if is_file else path, is_owned), []).append(path)
+            is_file = is_file or path in wanted.files
+            # What changes least is copied first, so that files wait for their turn.
+            turn += path not in wanted.files and bool(wanted.files)
+            groups.setdefault((posixpath.dirname(path) if is_file else path, is_owned, turn), []).append(path)
         is_home = self.reading.last("WORKDIR") is not None
-        for (_, is_owned), members in groups.items():
+        for (_, is_owned, _), members in groups.items():
             path = members[0]
             target = self._place(path, programs)
             if is_home and path == home:
                 target = "."
             elif is_home and is_within(path, home) and home != "/":
                 target = "./" + path[len(home.rstrip("/")) + 1 :]
-            if len(members) > 1 or re.search(r"[*?\[]", path):
-                target = posixpath.dirname(target) + "/"
-            yield self._copy(" ".join(members), target, bare.user_of(self.reading) if is_owned else None)
+            if len(members) > 1 or re.search(r"[*?\[]", path) or path in wanted.files:
+                target = posixpath.dirname(target).rstrip("/") + "/"
+            yield self._copy(" ".join(members), target, bare.user_of(self.reading) if is_owned else wanted.owner)
 
     def _copy(self, source: str, target: str, owner: str | None) -> str:
         flags = f"--from={builder_name(self.reading)}{f' --chown={owner}' if owner else ''}"
         return f"COPY {flags} {source} {target}"
 
-    def _roles(
-        self, packages: system.RunnerPackages, variables: Collection[str]
-    ) -> dict[Instruction, Role] | Refused:
+    def _roles(self, packages: system.RunnerPackages, wanted: Needs) -> dict[Instruction, Role] | Refused:
         reading = self.reading
         roles: dict[Instruction, Role] = dict(packages.roles)
         last_run = max((at for at, step in enumerate(reading.steps) if step.keyword == "RUN"), default=-1)
         for index, step in enumerate(reading.steps):
             node = step.node
             if step.keyword in {"COPY", "ADD"}:
-                roles[node] = Role.RUNNER if index > max(self.last_build, last_run) else Role.BUILDER
-            elif step.keyword == "ENV" and self._is_for_build(step, variables):
+                own = reading.copied_by(node)
+                is_chosen = bool(own) and all(wanted.is_chosen(one.target) for one in own)
+                is_late = index > max(self.last_build, last_run) and not is_chosen
+                roles[node] = Role.RUNNER if is_late else Role.BUILDER
+            elif step.keyword == "ENV" and self._is_for_build(step, wanted.variables):
                 roles[node] = Role.BUILDER
             elif step.keyword == "RUN" and node not in roles:
                 roles[node] = (Role.BUILDER if node in packages.shared else None) or self._set_up(step) or Role.BUILDER
@@ -461,7 +486,10 @@ class _Slicer:
                     if again:
                         roles[node] = Role.BOTH
                         self.again[node] = "RUN " + " \\\n    && ".join(again)
-        return roles
+        changed = self.language.roles(reading, dict(roles), packages)
+        if not isinstance(changed, Refused):
+            self.own_roles = {node for node, role in changed.items() if roles.get(node) != role}
+        return changed
 
     def _is_for_build(self, step: Step, variables: Collection[str]) -> bool:
         """An ENV of which nothing but the language's tools reads anything; ``variables`` are those of the program."""
@@ -501,9 +529,7 @@ class _Slicer:
         if act.call.name == "mkdir":
             return all(isinstance(path, str) and self._is_copied(path) for path in act.effect.writes)
         return any(
-            isinstance(path, str)
-            and self._is_copied(path, *self.trees)
-            and self.flow.makers(self.reading, path, act)
+            isinstance(path, str) and self._is_copied(path, *self.trees) and self.flow.makers(self.reading, path, act)
             for path in paths
         )
 
