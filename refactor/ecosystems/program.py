@@ -66,12 +66,13 @@ class Needs(NamedTuple):
     files: frozenset[str] = frozenset()
     """Those of ``paths`` that are copied as single files into their folder, each in its turn."""
     chosen: tuple[str, ...] = ()
-    """Folders of which ``paths`` has all that the program needs: nothing else of them goes along."""
+    """Folders of which ``paths`` has all that the program needs: nothing else of them goes along. Of "/" only itself
+    counts, as the target of a COPY."""
     owner: str = ""
     """Who gets all that is copied from the builder, as ``--chown`` takes it."""
 
     def is_chosen(self, path: str) -> bool:
-        return any(is_within(path, folder) for folder in self.chosen)
+        return any(path == folder or (folder != "/" and is_within(path, folder)) for folder in self.chosen)
 
 
 class Runner(NamedTuple):

@@ -7,8 +7,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from refactor.ecosystems import registry, system
-from refactor.ecosystems import bare
+from refactor.ecosystems import bare, registry, system
 from refactor.ecosystems.answers import Instead, SplitPlan
 from refactor.ecosystems.deployed import why_other_start
 from refactor.ecosystems.ecosystem import Ecosystem
@@ -287,8 +286,11 @@ class _Slicer:
             )
         self.evidence += [f"{path} is in the runner: {wanted.paths[path]}" for path in paths]
         owned = [] if runner.has_shell else self._owned()
-        artefacts = [*runner.installs, *self._artefacts([path for path in paths if path not in runner.made], programs, owned,
-                                                        wanted)]  # fmt: skip
+        brought = [path for path in paths if path not in runner.made]
+        image = lookup(runner.image)
+        is_home = reading.last("WORKDIR") is not None or (image is not None and image.workdir == reading.final_workdir)
+        is_home = is_home and not self._is_elsewhere(wanted)
+        artefacts = [*runner.installs, *self._artefacts(brought, programs, owned, wanted, is_home=is_home)]
         user = self._user(roles, runner)
         if isinstance(user, Refused):
             return user
@@ -312,7 +314,7 @@ class _Slicer:
             builder_tail=[*self._tail(wanted, runner), *(["RUN mkdir -p /writable"] if head and owned else [])],
             runner_head=[*head, *workdir],
             instead_in_runner={**spelled, **self.again, **user, **({} if plain is None else dict([plain]))},
-            is_artefact_absolute=reading.last("WORKDIR") is None,
+            is_artefact_absolute=reading.last("WORKDIR") is None or self._is_elsewhere(wanted),
             reads_no_artefact={node for node, role in roles.items() if node in self.own_roles and Role.RUNNER in role},
             evidence=tuple(dict.fromkeys(self.evidence)),
         )
@@ -435,7 +437,7 @@ class _Slicer:
         return list(dict.fromkeys([*made, *(() if isinstance(written, Refused) else written.paths)]))
 
     def _artefacts(
-        self, paths: Sequence[str], programs: Sequence[Program], owned: Sequence[str], wanted: Needs
+        self, paths: Sequence[str], programs: Sequence[Program], owned: Sequence[str], wanted: Needs, *, is_home: bool
     ) -> Iterator[str]:
         """The COPYs that bring paths from the builder: files of one folder together, all else one by one."""
         home, groups = self.reading.final_workdir, dict[tuple[str, bool, int], list[str]]()
@@ -448,7 +450,6 @@ class _Slicer:
             # What changes least is copied first, so that files wait for their turn.
             turn += path not in wanted.files and bool(wanted.files)
             groups.setdefault((posixpath.dirname(path) if is_file else path, is_owned, turn), []).append(path)
-        is_home = self.reading.last("WORKDIR") is not None
         for (_, is_owned, _), members in groups.items():
             path = members[0]
             target = self._place(path, programs)
@@ -459,6 +460,10 @@ class _Slicer:
             if len(members) > 1 or re.search(r"[*?\[]", path) or path in wanted.files:
                 target = posixpath.dirname(target).rstrip("/") + "/"
             yield self._copy(" ".join(members), target, bare.user_of(self.reading) if is_owned else wanted.owner)
+
+    def _is_elsewhere(self, wanted: Needs) -> bool:
+        """Part of the application lies outside of the folder that the program starts in: named alike, all of it is."""
+        return any(not is_within(folder, self.reading.final_workdir) for folder in wanted.chosen)
 
     def _copy(self, source: str, target: str, owner: str | None) -> str:
         flags = f"--from={builder_name(self.reading)}{f' --chown={owner}' if owner else ''}"
@@ -474,7 +479,9 @@ class _Slicer:
                 own = reading.copied_by(node)
                 is_chosen = bool(own) and all(wanted.is_chosen(one.target) for one in own)
                 is_late = index > max(self.last_build, last_run) and not is_chosen
-                roles[node] = Role.RUNNER if is_late else Role.BUILDER
+                # What lies all over the image is not told apart by paths.
+                is_wide = bool(wanted.chosen) and not is_chosen and any(one.target == "/" for one in own)
+                roles[node] = Role.RUNNER if is_late else Role.BOTH if is_wide else Role.BUILDER
             elif step.keyword == "ENV" and self._is_for_build(step, wanted.variables):
                 roles[node] = Role.BUILDER
             elif step.keyword == "RUN" and node not in roles:

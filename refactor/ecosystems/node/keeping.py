@@ -104,30 +104,14 @@ class Keep(NamedTuple):
     """Absolute image paths, in the order they are copied: what changes least comes first."""
     files: frozenset[str]
     """Those of them that are single files."""
-    roots: tuple[str, ...]
-    """Folders of the application in the image."""
-    names: frozenset[str]
-    """For an application in ``/``: the names there that are its own."""
+    chosen: tuple[str, ...]
+    """Folders of the application in the image, of which ``paths`` has all that is needed."""
     whole: bool
     """The folder is copied as a whole."""
     needs_packages: bool
     removals: tuple[str, ...]
     """Absolute paths that the builder deletes before the copy."""
     evidence: tuple[str, ...]
-
-    def is_inside(self, path: str) -> bool:
-        """``path`` belongs to the application's folders."""
-        for root in self.roots:
-            if root == "/":
-                if path.strip("/").split("/")[0] in self.names:
-                    return True
-            elif below(path, root) is not None:
-                return True
-        return False
-
-    def covers(self, target: str) -> bool:
-        """What is copied to ``target`` is chosen from by ``paths``."""
-        return self.is_inside(target) or (target == "/" and "/" in self.roots)
 
 
 class _Keeper:
@@ -395,36 +379,43 @@ def keep(
         for output in built.outputs or ():
             if any(below(output, one.folder) is not None for one in (*keeper.runtime, *projects)):
                 keeper.outputs[output] = None
-    roots, names = _roots(tree, keeper, (unit, root, *members, *(one for one in projects)))
+    roots = _roots(tree, (unit, root, *members, *projects))
+    chosen = _chosen(keeper, roots)
     if is_static:
-        return _static(keeper, start, roots, names)
-    alone = _standalone(keeper, start, roots, names)
+        return _static(keeper, start, roots, chosen)
+    alone = _standalone(keeper, start, chosen)
     if alone is not None:
         return alone
     why = keeper.why_whole()
     if why is not None:
-        return _whole(keeper, root, projects, roots, names, why)
+        return _whole(keeper, root, projects, roots, why)
     keeper.choose()
     missing = _missing_entry(keeper, start)
     if missing is not None:
         return missing
-    return _parts(keeper, root, roots, names, has_packages)
+    return _parts(keeper, root, chosen, has_packages)
 
 
-def _roots(tree: Tree, keeper: _Keeper, units: Iterable[Unit]) -> tuple[tuple[str, ...], frozenset[str]]:
+def _roots(tree: Tree, units: Iterable[Unit]) -> tuple[str, ...]:
+    """The folders that the application lies in."""
     folders = {one.folder for one in units}
     for target in tree.targets:
         if any(below(folder, target) is not None for folder in folders):
             folders.add(target)
-    roots = tuple(
+    return tuple(
         sorted(one for one in folders if not any(one != other and below(one, other) is not None for other in folders))
     )
-    names = set(tree.names("/")) | {"node_modules"} if "/" in roots else set()
-    names |= {output.strip("/").split("/")[0] for output in keeper.outputs} if "/" in roots else set()
-    return roots, frozenset(names)
 
 
-def _static(keeper: _Keeper, start: Started, roots: tuple[str, ...], names: frozenset[str]) -> Keep | Refused:
+def _chosen(keeper: _Keeper, roots: tuple[str, ...]) -> tuple[str, ...]:
+    """See :attr:`Needs.chosen`; of an application in the root folder only what is its own."""
+    if "/" not in roots:
+        return roots
+    names = {*keeper.tree.names("/"), "node_modules", *(output.strip("/").split("/")[0] for output in keeper.outputs)}
+    return ("/", *(f"/{name}" for name in sorted(names)))
+
+
+def _static(keeper: _Keeper, start: Started, roots: tuple[str, ...], chosen: tuple[str, ...]) -> Keep | Refused:
     """A static file server: it needs the folder that it serves, and no package of the project."""
     folders = []
     for ran in start.runs:
@@ -437,7 +428,7 @@ def _static(keeper: _Keeper, start: Started, roots: tuple[str, ...], names: froz
         if folder in roots:
             return Refused(f"{folder}, the application's own folder, is served", "serve the folder of the build")
     evidence = (f"{start.runs[-1].shown} serves {', '.join(folders)} and needs no package of the project",)
-    return Keep(tuple(folders), frozenset(), roots, names, False, False, (), evidence)
+    return Keep(tuple(folders), frozenset(), chosen, False, False, (), evidence)
 
 
 def _served(ran: Ran) -> str:
@@ -452,7 +443,7 @@ def _served(ran: Ran) -> str:
     return "."
 
 
-def _standalone(keeper: _Keeper, start: Started, roots: tuple[str, ...], names: frozenset[str]) -> Keep | None:
+def _standalone(keeper: _Keeper, start: Started, chosen: tuple[str, ...]) -> Keep | None:
     """Servers that bring their packages along: Next's standalone output, Nuxt's and Nitro's ``.output``."""
     entries = [place for ran, place in start.entries() if ran in start.runs]
     if not entries or len(entries) != len(start.runs):
@@ -464,7 +455,7 @@ def _standalone(keeper: _Keeper, start: Started, roots: tuple[str, ...], names: 
             return None
         folders.append(found[1])
     evidence = (f"{', '.join(folders)} has the packages that the server needs",)
-    return Keep(tuple(dict.fromkeys(folders)), frozenset(), roots, names, False, False, (), evidence)
+    return Keep(tuple(dict.fromkeys(folders)), frozenset(), chosen, False, False, (), evidence)
 
 
 def _whole(
@@ -472,7 +463,6 @@ def _whole(
     root: Unit,
     projects: tuple[Unit, ...],
     roots: tuple[str, ...],
-    names: frozenset[str],
     why: str,
 ) -> Keep | Refused:
     if "/" in roots:
@@ -487,7 +477,7 @@ def _whole(
         if one.folder != root.folder and not any(one.folder == other.folder for other in keeper.runtime)
     ]
     evidence = (f"{', '.join(roots)} is copied as a whole: {why}",)
-    return Keep(roots, frozenset(), roots, names, True, True, tuple(removals), evidence)
+    return Keep(roots, frozenset(), roots, True, True, tuple(removals), evidence)
 
 
 def _missing_entry(keeper: _Keeper, start: Started) -> Refused | None:
@@ -525,7 +515,7 @@ def _missing_entry(keeper: _Keeper, start: Started) -> Refused | None:
     return None
 
 
-def _parts(keeper: _Keeper, root: Unit, roots: tuple[str, ...], names: frozenset[str], has_packages: bool) -> Keep:
+def _parts(keeper: _Keeper, root: Unit, chosen: tuple[str, ...], has_packages: bool) -> Keep:
     context = keeper.layout.context
     first: dict[str, bool] = {}
     lock = any_lock(context, root)
@@ -569,8 +559,7 @@ def _parts(keeper: _Keeper, root: Unit, roots: tuple[str, ...], names: frozenset
     return Keep(
         tuple(shown),
         frozenset(path for path, is_file in shown.items() if is_file),
-        roots,
-        names,
+        chosen,
         False,
         has_packages,
         removals,

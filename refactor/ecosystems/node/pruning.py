@@ -24,7 +24,7 @@ class Pruning(NamedTuple):
     """Absolute folder that it works in."""
     option: str = ""
     """The manager's option that names the folder."""
-    install: tuple[str, ...] = ()
+    installs: tuple[str, ...] = ()
     """Instructions that install production dependencies in the runner instead."""
 
     def written(self, workdir: str) -> str:
@@ -81,7 +81,7 @@ def _by_manager(case: Case, project: Project, lock: NodeLock | None, has_members
         inside = _in_runner(case, project, lock, has_members, runner)
         if inside is not None:
             case.say.append("Bun cannot prune: production dependencies are installed in the runner, beside the builder")
-            return Pruning(install=inside)
+            return Pruning(installs=inside)
     if manager == "pnpm" and not has_members and not generates:
         return Pruning("pnpm prune --prod", project.folder, "--dir")
     if manager == "yarn" and lock is not None and lock.is_berry:
@@ -92,7 +92,7 @@ def _by_manager(case: Case, project: Project, lock: NodeLock | None, has_members
             case.say.append(
                 "Yarn 1 cannot prune: production dependencies are installed in the runner, beside the builder"
             )
-            return Pruning(install=inside)
+            return Pruning(installs=inside)
         if lock_path(case.context, project.source, "yarn") is not None:
             # Yarn's own replacement for `yarn prune`; built files of kept packages stay.
             command = "yarn install --production --frozen-lockfile --ignore-scripts --prefer-offline"
