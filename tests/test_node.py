@@ -595,6 +595,38 @@ def test_what_is_outside_of_the_application_is_copied_again() -> None:
     assert "chmod" not in runner
 
 
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        ("RUN cp -r dist /srv/dist", "COPY --from=builder /srv/dist /srv/dist\n"),
+        (
+            "RUN curl -fsSLo /usr/local/bin/t https://example.com/t",
+            "COPY --from=builder /usr/local/bin/t /usr/local/bin/t\n",
+        ),
+        ("RUN npm run build && mkdir -p /data", "RUN mkdir -p /data\n"),
+        ("RUN ln -s /app/dist/cli.js /usr/local/bin/cli", "RUN ln -s /app/dist/cli.js /usr/local/bin/cli\n"),
+        ("RUN chown node:node /app", "RUN chown node:node /app\n"),
+        ("COPY rootfs /", "COPY rootfs /\n"),
+        ("COPY --from=busybox /bin/sh /app/bin/sh\n    RUN node -v", "COPY --from=builder /app/bin/sh ./bin/sh\n"),
+    ],
+)
+def test_what_a_step_puts_elsewhere_goes_along(line: str, kept: str) -> None:
+    text = TYPESCRIPT.replace("    EXPOSE", f"    {line}\n    EXPOSE")
+    assert kept in splits(text, typescript_api(**{"rootfs/etc/x.conf": ""})).split("AS runner")[1]
+
+
+def test_an_output_that_is_moved_is_copied_from_its_new_place_alone() -> None:
+    text = TYPESCRIPT.replace("    EXPOSE", "    RUN mv dist build\n    EXPOSE").replace("dist/index", "build/index")
+    runner = splits(text, typescript_api()).split("AS runner")[1]
+    assert "COPY --from=builder /app/build ./build\n" in runner
+    assert "/app/dist" not in runner
+
+
+def test_a_link_that_a_build_step_makes_is_refused() -> None:
+    text = TYPESCRIPT.replace("npm run build", "npm run build && ln -s /app/dist/cli.js /usr/local/bin/cli")
+    assert "also sets the system up (ln)" in refuses(text, typescript_api())
+
+
 def test_node_env_is_left_alone_where_the_program_decides_by_it() -> None:
     files = typescript_api(**{"src/index.ts": SERVER + "const db = config[process.env.NODE_ENV || 'development']\n"})
     assert "NODE_ENV" not in splits(TYPESCRIPT, files)

@@ -42,8 +42,9 @@ def repeated(
                 continue
             made.update(path.rstrip("/") for path in outside)
         elif name in _ON_FILES and not (paths and {path.rstrip("/") for path in paths} <= made):
-            continue
-        if command.is_conditional or name in _FROM_ELSEWHERE or step.script is None:
+            if name != "ln" or paths[-1:] != outside[-1:] or not paths:
+                continue
+        if name == "ln" or command.is_conditional or name in _FROM_ELSEWHERE or step.script is None:
             return Refused(f"line {line} builds and also sets the system up ({name})", "give each a RUN of its own")
         found.append(step.script.text[slice(*command.span)].strip())
     return tuple(found)

@@ -26,6 +26,7 @@ from refactor.shell import Command
 from refactor.syntax import Instruction
 
 if TYPE_CHECKING:
+    from refactor.flow.effects import Invocation
     from refactor.flow.graph import Act, Flow, FlowStep
 
 
@@ -76,6 +77,9 @@ class _Slicer:
         self.evidence: list[str] = []
         self.again: dict[Instruction, str] = {}
         """What the runner does of a RUN that builds and sets the system up."""
+        self.chosen: tuple[str, ...] = ()
+        self.owner = ""
+        """See :class:`Needs`."""
         self.own_roles: Collection[Instruction] = ()
         """Instructions whose role the language changed."""
         self.copied: Mapping[str, str] = {}
@@ -111,6 +115,7 @@ class _Slicer:
         wanted = self._needs(programs)
         if isinstance(wanted, Refused):
             return wanted
+        self.chosen, self.owner = wanted.chosen, wanted.owner
         self.copied = self._paths(programs, wanted, is_bare=False)
         asked = self._packages(wanted, None)
         if isinstance(asked, Refused):
@@ -302,7 +307,7 @@ class _Slicer:
             files = dict(bare.system_files(reading, wanted, runner))
             self.evidence += files.values()
             new = [path for path in owned if not any(is_within(path, one) or is_within(one, path) for one in paths)]
-            head = [self._copy("/writable", path, bare.user_of(reading)) for path in sorted(new)]
+            head = [*runner.head, *(self._copy("/writable", path, bare.user_of(reading)) for path in sorted(new))]
             artefacts = [*files, *artefacts]
         spelled = bare.spelled_out(reading, runner)
         workdir = self._own_workdir(wanted, runner)
@@ -311,7 +316,7 @@ class _Slicer:
             narrowed,
             runner_image=runner.image,
             artefacts=artefacts,
-            builder_tail=[*self._tail(wanted, runner), *(["RUN mkdir -p /writable"] if head and owned else [])],
+            builder_tail=[*self._tail(wanted, runner), *(["RUN mkdir -p /writable"] if owned else [])],
             runner_head=[*head, *workdir],
             instead_in_runner={**spelled, **self.again, **user, **({} if plain is None else dict([plain]))},
             is_artefact_absolute=reading.last("WORKDIR") is None or self._is_elsewhere(wanted),
@@ -481,6 +486,7 @@ class _Slicer:
                 is_late = index > max(self.last_build, last_run) and not is_chosen
                 # What lies all over the image is not told apart by paths.
                 is_wide = bool(wanted.chosen) and not is_chosen and any(one.target == "/" for one in own)
+                is_wide = is_wide or bool(node.heredocs)
                 roles[node] = Role.RUNNER if is_late else Role.BOTH if is_wide else Role.BUILDER
             elif step.keyword == "ENV" and self._is_for_build(step, wanted.variables):
                 roles[node] = Role.BUILDER
@@ -533,12 +539,20 @@ class _Slicer:
         paths = [*act.effect.reads, *(path for path, _ in act.effect.carries)]
         if act.call.command.redirects:
             paths += act.effect.writes
-        if act.call.name == "mkdir":
+        if act.call.name in {"mkdir", "ln"}:
             return all(isinstance(path, str) and self._is_copied(path) for path in act.effect.writes)
+        trees = () if self._is_of_folder(act.call) else self.trees
         return any(
-            isinstance(path, str) and self._is_copied(path, *self.trees) and self.flow.makers(self.reading, path, act)
+            isinstance(path, str) and self._is_copied(path, *trees) and self.flow.makers(self.reading, path, act)
             for path in paths
         )
+
+    def _is_of_folder(self, call: Invocation) -> bool:
+        """It changes whose a folder is of which only parts are copied, or its mode."""
+        if not self.chosen or call.name not in {"chown", "chgrp", "chmod"}:
+            return False
+        is_deep = any(re.match(r"-\w*R|--recursive", arg) for arg in call.command.args)
+        return not is_deep or (call.name != "chmod" and not self.owner)
 
     def _is_copied(self, path: str, *folders: str) -> bool:
         return any(is_within(path, one) for one in (*self.copied, *folders))

@@ -400,7 +400,7 @@ def _roots(tree: Tree, units: Iterable[Unit]) -> tuple[str, ...]:
     """The folders that the application lies in."""
     folders = {one.folder for one in units}
     for target in tree.targets:
-        if any(below(folder, target) is not None for folder in folders):
+        if target != "/" and any(below(folder, target) is not None for folder in folders):
             folders.add(target)
     return tuple(
         sorted(one for one in folders if not any(one != other and below(one, other) is not None for other in folders))

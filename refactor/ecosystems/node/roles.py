@@ -11,6 +11,7 @@ from refactor.ecosystems.node.steps import QUIET
 from refactor.ecosystems.split import Role
 from refactor.ecosystems.system import MANAGERS as SYSTEM_MANAGERS, RunnerPackages
 from refactor.flow.reading import Refused, Step, join
+from refactor.shell import Command
 from refactor.syntax import Instruction
 
 
@@ -22,7 +23,7 @@ def roles_of(case: Case, roles: dict[Instruction, Role], packages: RunnerPackage
         line = case.reading.file.line_of(step.node)
         if role is None or role == Role.BUILDER:
             continue
-        if not _is_tools_only(case, step):
+        if not _is_tools_only(case, step, packages.shared.get(step.node, step.commands)):
             return Refused(
                 f"line {line} builds and also prepares what is needed at run time", "put each into a RUN of its own"
             )
@@ -70,11 +71,11 @@ def _called_by_build(case: Case) -> set[str]:
     return called | {project.manager for project in case.projects}
 
 
-def _is_tools_only(case: Case, step: Step) -> bool:
+def _is_tools_only(case: Case, step: Step, commands: Sequence[Command]) -> bool:
     own = {id(command) for found, command, _ in case.kind.globals if found is step}
     own |= {id(call.command) for call in step.calls
             if call.manager == "corepack" or call.action in {"clean", "config", "set"}}  # fmt: skip
-    return all(id(command) in own or command.name in QUIET for command in step.commands)
+    return all(id(command) in own or command.name in QUIET for command in commands)
 
 
 def _drop_runtime_only(case: Case, roles: dict[Instruction, Role], dropped: Sequence[str]) -> None:

@@ -154,10 +154,10 @@ def needs(reading: StageReading, flow: Flow) -> Needs | Refused:
     refusal = why_not_followed(case, acts, kept.chosen, is_whole=kept.whole) or _why_not_copied(kept)
     if refusal is not None:
         return refusal
-    paths = dict.fromkeys(kept.paths, "the application")
+    gone = [path for path in case.kind.removed(case.layout) if not flow.makers(reading, path)]
+    paths = {path: "the application" for path in kept.paths if not any(below(path, one) is not None for one in gone)}
     for act in acts:
-        if act.call is None and act.step.step.keyword in {"COPY", "ADD"} and not reading.copied_by(act.step.step.node):
-            # From another image, or written in the Dockerfile itself.
+        if act.call is None and act.step.step.node.flag("from") is not None:
             inside = [path for path in act.effect.writes if isinstance(path, str) and path not in kept.chosen]
             paths.update({path: "a COPY makes it" for path in inside if any(below(path, one) for one in kept.chosen)})
     packages: dict[str, str] = {}
