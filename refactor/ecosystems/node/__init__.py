@@ -38,8 +38,7 @@ _PROGRAMS = frozenset(
 
 
 class Node(Language):
-    """What is known of Node's tooling. The rules are in the modules of this package, imported when they
-    are asked."""
+    """What is known of Node's tooling. The rules are in the modules of this package, imported when they are asked."""
 
     name = "Node"
     carries_builds = False

@@ -57,8 +57,7 @@ class Built(NamedTuple):
 
     ran: Ran
     outputs: tuple[str, ...] | None
-    """Absolute image paths that it writes; () for nothing that matters later, None where that is not
-    known."""
+    """Absolute image paths that it writes; () for nothing that matters later, None where that is not known."""
     is_bundle: bool
     """Packages that the sources import are part of the output."""
     why_unknown: str = ""
@@ -241,16 +240,14 @@ def config_text(context: BuildContext, folder: str, names: Iterable[str]) -> str
 
 
 def _setting(context: BuildContext, folder: str, names: Iterable[str], key: str) -> str | None:
-    """The literal that a settings file gives to ``key``: ``key: 'x'`` or ``key: path.resolve(__dirname,
-    'x')``."""
+    """The literal that a settings file gives to ``key``: ``key: 'x'`` or ``key: path.resolve(__dirname, 'x')``."""
     found = config_text(context, folder, names)
     value = None if found is None else literal_of(found, key)
     return value if isinstance(value, str) else None
 
 
 def literal_of(settings: str, key: str) -> str | Unknown | None:
-    """The path that a JavaScript settings text gives to a key; None without the key, Unknown for other
-    expressions."""
+    """The path that a JavaScript settings text gives to a key; None without the key, Unknown for other expressions."""
     from refactor.ecosystems.node.sources import without_comments
 
     code = without_comments(settings)
@@ -262,8 +259,7 @@ def literal_of(settings: str, key: str) -> str | Unknown | None:
     if plain is not None:
         return plain[1]
     joined = re.match(
-        r"(?:path\.)?(?:resolve|join)\(\s*(?:__dirname|process\.cwd\(\)|import\.meta\.dirname)\s*,?([^)]*)\)",
-        rest,
+        r"(?:path\.)?(?:resolve|join)\(\s*(?:__dirname|process\.cwd\(\)|import\.meta\.dirname)\s*,?([^)]*)\)", rest
     )
     if joined is not None and re.fullmatch(r"(?:\s*[\"'`][^\"'`$]*[\"'`]\s*,?)*\s*", joined[1]):
         return posixpath.join(*re.findall(r"[\"'`]([^\"'`]*)[\"'`]", joined[1])) if joined[1].strip() else "."

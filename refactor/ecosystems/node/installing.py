@@ -1,5 +1,4 @@
-"""Dependency installations: what they read, and how they become reproducible and free of development
-dependencies."""
+"""Dependency installations: what they read, and how they become reproducible and free of development dependencies."""
 
 from __future__ import annotations
 

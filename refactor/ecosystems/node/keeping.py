@@ -1,8 +1,6 @@
-"""Which files of the application the runner needs: outputs of the build, packages, and what the program
-may open.
+"""Which files of the application the runner needs: outputs of the build, packages, and what the program may open.
 
-Left out is only what is known to be for the build (sources of a compiled program, settings of tools,
-tests, lockfiles);
+Left out is only what is known to be for the build (sources of a compiled program, settings of tools, tests, lockfiles);
 what is not known is kept.
 """
 
@@ -327,8 +325,7 @@ class _Keeper:
         return frozenset(found)
 
     def rooted(self, name: str) -> str | None:
-        """Where a source names a folder from the application's root (``src/mail/x.html``, ``join(cwd,
-        'src')``)."""
+        """Where a source names a folder from the application's root (``src/mail/x.html``, ``join(cwd, 'src')``)."""
         rule = re.compile(rf"[\"'`](?:\./|\.\./|/)*{re.escape(name)}(?:/[^\"'`\n]*)?[\"'`]")
         for path in self.server.files:
             text = facts(self.layout.context, path).text
@@ -369,10 +366,9 @@ def keep(
 ) -> Keep | Refused:
     """Chooses what the runner gets, or says what keeps it from being known.
 
-    ``unit`` is the project that is started, ``root`` the one whose install brings its packages,
-    ``projects`` all that are
-    installed, ``members`` those of a workspace that are needed. Without ``has_packages`` there is no
-    node_modules once development dependencies are gone.
+    ``unit`` is the project that is started, ``root`` the one whose install brings its packages, ``projects`` all that
+    are installed, ``members`` those of a workspace that are needed. Without ``has_packages`` there is no node_modules
+    once development dependencies are gone.
     """
     keeper = _Keeper(tree, start, unit, root, projects, members, kind, server)
     for built in keeper.builds:
@@ -458,13 +454,7 @@ def _standalone(keeper: _Keeper, start: Started, chosen: tuple[str, ...]) -> Kee
     return Keep(tuple(dict.fromkeys(folders)), frozenset(), chosen, False, False, (), evidence)
 
 
-def _whole(
-    keeper: _Keeper,
-    root: Unit,
-    projects: tuple[Unit, ...],
-    roots: tuple[str, ...],
-    why: str,
-) -> Keep | Refused:
+def _whole(keeper: _Keeper, root: Unit, projects: tuple[Unit, ...], roots: tuple[str, ...], why: str) -> Keep | Refused:
     if "/" in roots:
         return Refused(
             f"the application lives in /, so that only named parts of it can be copied, and {why}",

@@ -36,8 +36,7 @@ class Unit(NamedTuple):
 
 
 class Moved(NamedTuple):
-    """One source of a ``COPY --from=<stage>``: ``source`` in that stage's image becomes ``target`` in
-    this one's."""
+    """One source of a ``COPY --from=<stage>``: ``source`` in that stage's image becomes ``target`` in this one's."""
 
     node: Instruction
     stage: StageReading
@@ -97,8 +96,7 @@ class Layout:
                     yield Moved(node, origin, match, join(target, posixpath.basename(match)) if inside else target)
 
     def source(self, path: str, before: Instruction | None = None) -> str | None:
-        """The context path whose copy is at the absolute image ``path``; "" is the context itself,
-        None: no copy."""
+        """The context path whose copy is at the absolute image ``path``; "" is the context itself, None: no copy."""
         return self._source(path, before, itertools.count())
 
     def _source(self, path: str, before: Instruction | None, asked: Iterator[int]) -> str | None:
@@ -156,8 +154,7 @@ class Layout:
         return any(below(path, moved.target) is not None for layout in self._and_parents() for moved in layout.moved)
 
     def unit(self, folder: str, before: Instruction | None = None) -> Unit | None:
-        """The project that a package manager called in ``folder`` works on: the nearest folder with a
-        package.json."""
+        """The project that a package manager called in ``folder`` works on: the nearest folder with a package.json."""
         key = (folder, id(before))
         if key not in self._units:
             self._units[key] = self._unit(folder, before)

@@ -116,15 +116,7 @@ def why_dev_server(ran: Ran) -> str | None:
             name
             for name in node_modules_wanted(ran.args)
             if name
-            in {
-                "ts-node",
-                "tsx",
-                "@swc-node",
-                "@babel/register",
-                "@swc-node/register",
-                "esbuild-register",
-                "sucrase",
-            }
+            in {"ts-node", "tsx", "@swc-node", "@babel/register", "@swc-node/register", "esbuild-register", "sucrase"}
         ]
         if loaded:
             return f"{loaded[0]}, which compiles at start"
@@ -205,8 +197,7 @@ def started(reading: StageReading) -> Started | None:
 
 
 def source_files(layout: Layout, unit: Unit, *, all_kinds: bool = True) -> tuple[str, ...] | Unknown:
-    """The program files of a project in the context: no tests, no settings of tools, no other projects
-    below it."""
+    """The program files of a project in the context: no tests, no settings of tools, no other projects below it."""
     context = layout.context
     files = context.files(unit.source, without=(*SKIPPED, "coverage", ".next", ".nuxt", ".svelte-kit"))
     if isinstance(files, Unknown):
@@ -286,18 +277,11 @@ def server_sources(start: Started, unit: Unit) -> Server | Unknown:
 
 
 def why_dev_needed(
-    start: Started,
-    unit: Unit,
-    root: PackageJson,
-    lock: NodeLock | None,
-    *,
-    is_bundled: bool = False,
+    start: Started, unit: Unit, root: PackageJson, lock: NodeLock | None, *, is_bundled: bool = False
 ) -> str | None:
-    """Why what is started needs development dependencies, as a sentence; None where nothing shows that
-    it does.
+    """Why what is started needs development dependencies, as a sentence; None where nothing shows that it does.
 
-    ``unit`` is the project that is started, ``root`` the manifest that was installed (another one in a
-    workspace).
+    ``unit`` is the project that is started, ``root`` the manifest that was installed (another one in a workspace).
     """
     unknown = start.unknown
     if unknown is not None:

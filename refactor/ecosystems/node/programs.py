@@ -97,8 +97,7 @@ class Ran(NamedTuple):
     """One program that is run in the end."""
 
     program: str
-    """Its name without folder: ``node``, ``tsc``; "npm install" for an install; "?" with the reason in
-    ``args``."""
+    """Its name without folder: ``node``, ``tsc``; "npm install" for an install; "?" with the reason in ``args``."""
     args: tuple[str, ...]
     folder: str
     """Absolute image folder that it runs in."""
@@ -123,8 +122,7 @@ class Ran(NamedTuple):
 
 
 class Programs:
-    """Follows commands through package.json of a stage's image. ``before``: files copied before that
-    instruction."""
+    """Follows commands through package.json of a stage's image. ``before``: files copied before that instruction."""
 
     def __init__(self, layout: Layout, before: Instruction | None = None) -> None:
         self.layout = layout
@@ -169,12 +167,7 @@ class Programs:
             yield from self.of_command(command, here or folder, via, depth, is_tolerated or id(command) in tolerated)
 
     def of_command(
-        self,
-        command: Command,
-        folder: str,
-        via: tuple[str, ...] = (),
-        depth: int = 0,
-        is_tolerated: bool = False,
+        self, command: Command, folder: str, via: tuple[str, ...] = (), depth: int = 0, is_tolerated: bool = False
     ) -> Iterator[Ran]:
         if not command.words:
             return
@@ -299,13 +292,7 @@ class Programs:
         return None
 
     def _of_shell(
-        self,
-        base: str,
-        words: tuple[str, ...],
-        folder: str,
-        via: tuple[str, ...],
-        depth: int,
-        is_tolerated: bool,
+        self, base: str, words: tuple[str, ...], folder: str, via: tuple[str, ...], depth: int, is_tolerated: bool
     ) -> Iterator[Ran]:
         if re.fullmatch(r"-[a-z]*c", words[1]) and len(words) > 2:
             yield from self.of_text(words[2], folder, via, depth + 1, is_tolerated)
@@ -381,13 +368,7 @@ class Programs:
                     words = (name, *(word.literal for word in call.operands))
                     yield from self.of_words(words, here, via, depth + 1, is_tolerated)
                 elif len(selected) == 1:
-                    yield Ran(
-                        "?",
-                        (f"{unit.package.path} has no script {name}",),
-                        here,
-                        (*via, written),
-                        is_tolerated,
-                    )
+                    yield Ran("?", (f"{unit.package.path} has no script {name}",), here, (*via, written), is_tolerated)
             if not selected:
                 if call.manager == "bun" and BUN_FILE.search(name):
                     yield self._of_bun(call, here, via, is_tolerated)
@@ -476,8 +457,7 @@ class Programs:
 
 
 def _npm_options(call: PackageCall) -> PackageCall:
-    """npm takes its own options behind the script's name too, up to ``--``; the other managers pass
-    them on."""
+    """npm takes its own options behind the script's name too, up to ``--``; the other managers pass them on."""
     if call.manager != "npm" or call.action != "run" or call.program != "npm":
         return call
     operands, options = [], list(call.options)

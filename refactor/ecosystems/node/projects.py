@@ -164,8 +164,7 @@ def members(context: BuildContext, package: PackageJson) -> tuple[PackageJson, .
 
 
 def npm_major(image: BaseImage | None) -> int | None:
-    """Major version of the npm that comes with the image's Node (nodejs.org, previous releases); None:
-    not known.
+    """Major version of the npm that comes with the image's Node (nodejs.org, previous releases); None: not known.
 
     A tag that moves with the newest release has at least npm 10.
     """
@@ -230,8 +229,7 @@ def why_not_frozen(layout: Layout, project: Project, *, may_copy: bool = False) 
         )
     if not is_at(layout, path, project) and not (may_copy and manifest_copy(layout, project)):
         return Refused(
-            f"{path} is not copied before the install",
-            f"copy {posixpath.basename(path)} together with package.json",
+            f"{path} is not copied before the install", f"copy {posixpath.basename(path)} together with package.json"
         )
     lock = read_lock(context, path, manager)
     if isinstance(lock, Unknown):
@@ -276,8 +274,7 @@ def _why_not_npm(layout: Layout, project: Project, lock: NodeLock) -> Refused | 
 
 
 def _why_not_peers(layout: Layout, project: Project, lock: NodeLock) -> Refused | None:
-    """npm 7 and later wants peer dependencies in the lockfile; one written with --legacy-peer-deps
-    lacks them."""
+    """npm 7 and later wants peer dependencies in the lockfile; one written with --legacy-peer-deps lacks them."""
     if project.call.has("--legacy-peer-deps") or _setting(layout, project, "legacy-peer-deps") == "true":
         return None
     data = layout.context.json(lock.path)
@@ -479,8 +476,7 @@ def _one_script(
             files = script_files(context, path) if path else None
             if path is None or files is None:
                 return Refused(
-                    f"`{name}` of {manifest.path} runs {entry}, which is not in the build context as named",
-                    hint,
+                    f"`{name}` of {manifest.path} runs {entry}, which is not in the build context as named", hint
                 )
             for file in files:
                 why = why_reads(context, file)

@@ -165,10 +165,7 @@ def _in_runner(
     copy = f"COPY {' '.join(found.manifests)} ./"
     if manager == "bun":
         return copy, f"RUN bun install --frozen-lockfile --production{flags}"
-    return (
-        copy,
-        f"RUN yarn install --frozen-lockfile --production{flags} && yarn cache clean",
-    )
+    return (copy, f"RUN yarn install --frozen-lockfile --production{flags} && yarn cache clean")
 
 
 __all__ = ["WHOLE", "Pruning", "prune", "why_plug_and_play"]

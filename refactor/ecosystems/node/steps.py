@@ -59,8 +59,7 @@ def brings_code(built: Built) -> bool:
 
 
 def kind_of(reading: StageReading, layout: Layout) -> Kind:
-    """The builds and single installs of the stage, with the programs that scripts of package.json come
-    down to."""
+    """The builds and single installs of the stage, with the programs that scripts of package.json come down to."""
     return reading.remember("node kind", lambda: _kind_of(reading, layout))
 
 

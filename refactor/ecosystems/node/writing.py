@@ -50,11 +50,7 @@ _OTHERS: tuple[tuple[re.Pattern[str], bool, str], ...] = (
     (re.compile(r"\bstorage\s*:\s*(?=[\"'`]|path\.|join\(|process\.env|__dirname)"), False, "sqlite"),
     (re.compile(r"\bdatabase\s*:\s*(?=[\"'`]|path\.|join\(|process\.env|__dirname)"), False, "sqlite"),
     (re.compile(r"\bfilename\s*:\s*"), False, "nedb"),
-    (
-        re.compile(r"new\s+(?:FileSync|JSONFile|JSONFileSync|FileAsync)\s*(?:<[^>]*>)?\s*\(\s*"),
-        False,
-        "lowdb",
-    ),
+    (re.compile(r"new\s+(?:FileSync|JSONFile|JSONFileSync|FileAsync)\s*(?:<[^>]*>)?\s*\(\s*"), False, "lowdb"),
     (re.compile(r"\bJSONFilePreset\s*(?:<[^>]*>)?\s*\(\s*"), False, "lowdb"),
     (
         re.compile(r"\bnew\s+(?:winston\s*\.\s*)?transports\s*\.\s*File\s*\(\s*\{[^}]{0,400}?\bfilename\s*:\s*"),
@@ -105,18 +101,7 @@ _BESIDE = {
 }
 """What tools write when they serve, below the project's folder (their documentation, caching)."""
 _WRITE_ON_THEIR_OWN = frozenset(
-    {
-        "strapi",
-        "directus",
-        "n8n",
-        "ghost",
-        "medusa",
-        "keystone",
-        "payload",
-        "expo",
-        "json-server",
-        "verdaccio",
-    }
+    {"strapi", "directus", "n8n", "ghost", "medusa", "keystone", "payload", "expo", "json-server", "verdaccio"}
 )
 
 
@@ -179,12 +164,7 @@ def _has_only_stage_files(start: Started) -> bool:
 
 
 def _of_files(
-    start: Started,
-    files: tuple[str, ...],
-    unit: Unit | None,
-    paths: dict[str, str],
-    *,
-    is_interpreted: bool = True,
+    start: Started, files: tuple[str, ...], unit: Unit | None, paths: dict[str, str], *, is_interpreted: bool = True
 ) -> Written | Refused:
     context = start.layout.context
     for source in files:
@@ -224,8 +204,7 @@ def _of_program(start: Started, ran: Ran) -> dict[str, str] | Refused:
         return Refused(f"{ran.shown} installs packages when the container starts", "install them in a RUN")
     if ran.program in _WRITE_ON_THEIR_OWN:
         return Refused(
-            f"{ran.program} keeps files of its own; where is a matter of its settings",
-            "set USER and a volume by hand",
+            f"{ran.program} keeps files of its own; where is a matter of its settings", "set USER and a volume by hand"
         )
     unit = start.layout.unit(ran.folder)
     folder = unit.folder if unit is not None else ran.folder
@@ -379,8 +358,7 @@ def _known(start: Started, source: str, unit: Unit | None, is_interpreted: bool)
 
 
 def _dirname(start: Started, source: str, unit: Unit | None, is_interpreted: bool) -> str | None:
-    """The folder in the image that a source's ``__dirname`` is: its own, or that of what it is compiled
-    to."""
+    """The folder in the image that a source's ``__dirname`` is: its own, or that of what it is compiled to."""
     places = start.layout.places(source)
     if is_interpreted:
         return posixpath.dirname(places[-1]) if places else None
