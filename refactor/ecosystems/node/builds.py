@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
 from refactor.context.node_manifests import tsconfig_out_dir
-from refactor.context.tables import items, table, text, texts
+from refactor.context.tables import items, table, text
 from refactor.ecosystems.node.layout import Layout, Unit
 from refactor.ecosystems.node.programs import BUN_FILE, MANAGERS, Ran
-from refactor.ecosystems.node.tables import words
+from refactor.ecosystems.node.tables import pairs, words
 from refactor.flow.reading import join
 
 NEUTRAL = words(
@@ -29,27 +29,18 @@ NEUTRAL = words(
 """Programs that make nothing which is needed when the container runs."""
 COPIERS = words("cp mv copyfiles copyup cpx cpx2 cpy ncp copy rsync ln recursive-copy cpr")
 
-_COMMON = {
-    "nuxi": ".output",
-    "nitro": ".output",
-    "nitropack": ".output",
-    "vinxi": ".output",
-    "gatsby": "public",
-    "docusaurus": "build",
-    "eleventy": "_site",
-    "unbuild": "dist",
-    "bunchee": "dist",
-    "microbundle": "dist",
-    "tsdown": "dist",
-    "pkgroll": "dist",
-    "rsbuild": "dist",
-    "rspack": "dist",
-    "vike": "dist",
-    "astro": "dist",
-    "react-router": "build",
-    "rslib": "dist",
-}
+_COMMON = pairs(
+    """
+    nuxi .output  nitro .output  nitropack .output  vinxi .output  gatsby public  docusaurus build  eleventy _site
+    unbuild dist  bunchee dist  microbundle dist  tsdown dist  pkgroll dist  rsbuild dist  rspack dist  vike dist
+    astro dist  react-router build  rslib dist
+    """
+)
+"""Where tools write that have one option for it, or none."""
 _FRONT_END = words("mix encore react-scripts react-app-rewired craco vue-cli-service ng gatsby docusaurus eleventy ncc")
+
+
+_ONE_FILE = words("tailwindcss postcss sass node-sass lessc uglifyjs terser browserify cleancss stylus")
 
 
 class Built(NamedTuple):
@@ -167,18 +158,7 @@ def _outputs(layout: Layout, ran: Ran, unit: Unit | None) -> Sequence[str] | Unk
         if len(operands) >= 2:
             return (operands[-1],)
         return Unknown(f"where `{ran.text}` copies to is not known")
-    if program in {
-        "tailwindcss",
-        "postcss",
-        "sass",
-        "node-sass",
-        "lessc",
-        "uglifyjs",
-        "terser",
-        "browserify",
-        "cleancss",
-        "stylus",
-    }:
+    if program in _ONE_FILE:
         return _one_file(ran)
     if program in _COMMON:
         given = option_value(args, "--outDir", "--out-dir", "--output", "--dist-path")
@@ -550,31 +530,7 @@ def _is_bundle(layout: Layout, ran: Ran, unit: Unit | None) -> bool:
     return ran.program in {"nuxi", "nitro", "nitropack", "vinxi", "parcel"}
 
 
-def declared_outputs(layout: Layout, unit: Unit) -> dict[str, str]:
-    """``main``, ``exports`` and ``bin`` of a manifest: files that other packages load."""
-    data = unit.package.data
-    found = {}
-    for key in ("main", "module", "types"):
-        value = text(data.get(key))
-        if value:
-            found[key] = join(unit.folder, value)
-    for value in texts(data.get("exports")).values():
-        found["exports"] = join(unit.folder, value)
-    return found
-
-
 __all__ = [
-    "COPIERS",
-    "NEUTRAL",
-    "NEXT_CONFIGS",
-    "Built",
-    "build_of",
-    "compiler_option",
-    "config_text",
-    "configs",
-    "declared_outputs",
-    "literal_of",
-    "next_output",
-    "option_value",
-    "tsc_config",
-]
+    "COPIERS", "NEUTRAL", "NEXT_CONFIGS", "Built", "build_of", "compiler_option", "config_text", "configs",
+    "literal_of", "next_output", "option_value", "tsc_config",
+]  # fmt: skip

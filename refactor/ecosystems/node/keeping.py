@@ -52,6 +52,7 @@ _BUILD_FOLDERS = words(
     .nyc_output .swc .vite .config .cursor .claude .fleet .zed patches
     """
 )
+_COMPILERS = words("babel swc esbuild ncc webpack tsc rollup tsup")
 _FRONT_PAGES = frozenset({"index.html"})
 
 
@@ -288,16 +289,7 @@ class _Keeper:
         if self.server.is_interpreted:
             return False
         for built in self.builds:
-            if not built.outputs or built.ran.program not in {
-                "babel",
-                "swc",
-                "esbuild",
-                "ncc",
-                "webpack",
-                "tsc",
-                "rollup",
-                "tsup",
-            }:
+            if not built.outputs or built.ran.program not in _COMPILERS:
                 continue
             if built.ran.folder != unit.folder:
                 continue

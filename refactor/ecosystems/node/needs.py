@@ -29,73 +29,40 @@ from refactor.ecosystems.node.sources import (
     packages_of,
     resolve_path,
 )
-from refactor.ecosystems.node.tables import words
+from refactor.ecosystems.node.tables import grouped, words
 from refactor.flow.reading import StageReading, join
 
-_SYSTEM = words(
+WATCHERS = dict.fromkeys(words("nodemon node-dev supervisor"), "restarts on changes") | dict.fromkeys(
+    words(
+        """
+        ts-node-dev tsnd ts-node tsx tsm esno vite-node swc-node babel-node babel-watch sucrase-node
+        esbuild-runner esr ts-node-esm ts-node-script ts-node-transpile-only
+        """
+    ),
+    "compiles at start",
+)
+"""Programs that run sources as they are, or again at every change."""
+_SERVERS = grouped(
     """
-    node nodejs sh bash ash echo printf sleep cd mkdir true : exit test [ export set exec cat ls rm cp
-    mv ln touch chmod chown wait kill trap env printenv id whoami pwd date sed awk grep tr cut head tail
-    find xargs tee which nc wget curl ps until source . eval local read return shift unset umask ulimit
-    hostname tini dumb-init su gosu su-exec git python3 python concurrently npm yarn pnpm corepack nginx
-    dockerize wait-for-it.sh wait-for psql pg_isready mysql openssl
+    vite: build optimize
+    next: start build export telemetry lint
+    ng: build lint test version
+    react-scripts: build test eject
+    react-app-rewired craco ember: build test
+    vue-cli-service: build lint test:unit
+    nuxt: start build generate prepare
+    nuxi: start build generate prepare preview
+    gatsby: build clean
+    astro: build check sync
+    remix: build vite:build
+    parcel snowpack umi quasar storybook ionic rsbuild rspack farm: build
+    nest: build generate
+    webpack webpack-dev-server poi start-storybook react-native:
+    expo: export build install
+    docusaurus: build clear
+    svelte-kit: build sync package
     """
 )
-WATCHERS = {
-    "nodemon": "restarts on changes",
-    "ts-node-dev": "compiles at start",
-    "tsnd": "compiles at start",
-    "ts-node": "compiles at start",
-    "tsx": "compiles at start",
-    "tsm": "compiles at start",
-    "esno": "compiles at start",
-    "vite-node": "compiles at start",
-    "swc-node": "compiles at start",
-    "babel-node": "compiles at start",
-    "babel-watch": "compiles at start",
-    "node-dev": "restarts on changes",
-    "supervisor": "restarts on changes",
-    "sucrase-node": "compiles at start",
-    "esbuild-runner": "compiles at start",
-    "esr": "compiles at start",
-    "ts-node-esm": "compiles at start",
-    "ts-node-script": "compiles at start",
-    "ts-node-transpile-only": "compiles at start",
-}
-"""Programs that run sources as they are, or again at every change."""
-_SERVERS = {
-    "vite": ("build", "optimize"),
-    "next": ("start", "build", "export", "telemetry", "lint"),
-    "ng": ("build", "lint", "test", "version"),
-    "react-scripts": ("build", "test", "eject"),
-    "react-app-rewired": ("build", "test"),
-    "craco": ("build", "test"),
-    "vue-cli-service": ("build", "lint", "test:unit"),
-    "nuxt": ("start", "build", "generate", "prepare"),
-    "nuxi": ("start", "build", "generate", "prepare", "preview"),
-    "gatsby": ("build", "clean"),
-    "astro": ("build", "check", "sync"),
-    "remix": ("build", "vite:build"),
-    "parcel": ("build",),
-    "nest": ("build", "generate"),
-    "webpack": (),
-    "webpack-dev-server": (),
-    "expo": ("export", "build", "install"),
-    "snowpack": ("build",),
-    "docusaurus": ("build", "clear"),
-    "poi": (),
-    "umi": ("build",),
-    "svelte-kit": ("build", "sync", "package"),
-    "quasar": ("build",),
-    "ember": ("build", "test"),
-    "storybook": ("build",),
-    "start-storybook": (),
-    "react-native": (),
-    "ionic": ("build",),
-    "rsbuild": ("build",),
-    "rspack": ("build",),
-    "farm": ("build",),
-}
 """Front-end tools -> subcommands with which they are not a development server."""
 STATIC_SERVERS = frozenset(
     {"serve", "http-server", "live-server", "local-web-server", "ws", "static-server", "superstatic", "sirv"}
@@ -421,25 +388,11 @@ def start_unit(start: Started) -> Unit | None:
     return start.layout.unit(start.layout.reading.final_workdir)
 
 
-FRONT_ENDS = frozenset(
-    {
-        "vite",
-        "react-scripts",
-        "react-app-rewired",
-        "craco",
-        "vue-cli-service",
-        "ng",
-        "gatsby",
-        "parcel",
-        "webpack",
-        "webpack-dev-server",
-        "docusaurus",
-        "storybook",
-        "start-storybook",
-        "snowpack",
-        "ionic",
-        "ember",
-    }
+FRONT_ENDS = words(
+    """
+    vite react-scripts react-app-rewired craco vue-cli-service ng gatsby parcel webpack webpack-dev-server
+    docusaurus storybook start-storybook snowpack ionic ember
+    """
 )
 
 
@@ -448,22 +401,7 @@ def is_front_end(start: Started) -> bool:
     return bool(start.runs) and all(ran.program in FRONT_ENDS | STATIC_SERVERS for ran in start.runs)
 
 
-def is_system_program(name: str) -> bool:
-    return name in _SYSTEM
-
-
 __all__ = [
-    "STATIC_SERVERS",
-    "WATCHERS",
-    "Server",
-    "Started",
-    "is_front_end",
-    "is_system_program",
-    "server_sources",
-    "source_files",
-    "start_unit",
-    "started",
-    "why_dev_needed",
-    "why_dev_server",
-    "why_package_is_dev",
-]
+    "STATIC_SERVERS", "WATCHERS", "Server", "Started", "is_front_end", "server_sources", "source_files", "start_unit",
+    "started", "why_dev_needed", "why_dev_server", "why_package_is_dev",
+]  # fmt: skip

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from refactor.context import Unknown
 from refactor.context.node_manifests import PackageJson, workspace_members
 from refactor.ecosystems.node.layout import Layout, Unit
-from refactor.ecosystems.node.tables import words
+from refactor.ecosystems.node.tables import pairs, words
 from refactor.flow.reading import StageReading, Start, Step, join
 from refactor.shell import Command, PackageCall, package_call, read
 from refactor.syntax import Instruction
@@ -38,58 +38,20 @@ _NODE_VALUED = words(
     """
 )
 
-BIN_PACKAGES = {
-    "tsc": "typescript",
-    "tsserver": "typescript",
-    "nest": "@nestjs/cli",
-    "ng": "@angular/cli",
-    "vue-cli-service": "@vue/cli-service",
-    "run-s": "npm-run-all",
-    "run-p": "npm-run-all",
-    "babel": "@babel/cli",
-    "babel-node": "@babel/node",
-    "swc": "@swc/cli",
-    "swc-node": "@swc-node/register",
-    "tsnd": "ts-node-dev",
-    "dotenv": "dotenv-cli",
-    "sequelize": "sequelize-cli",
-    "remix": "@remix-run/dev",
-    "remix-serve": "@remix-run/serve",
-    "svelte-kit": "@sveltejs/kit",
-    "craco": "@craco/craco",
-    "webpack": "webpack-cli",
-    "webpack-dev-server": "webpack-dev-server",
-    "nuxi": "nuxi",
-    "nuxt": "nuxt",
-    "ncc": "@vercel/ncc",
-    "pm2-runtime": "pm2",
-    "pm2-docker": "pm2",
-    "rescript": "rescript",
-    "gulp": "gulp-cli",
-    "grunt": "grunt-cli",
-    "mikro-orm": "@mikro-orm/cli",
-    "strapi": "@strapi/strapi",
-    "directus": "directus",
-    "medusa": "@medusajs/medusa",
-    "kodo": "kodo",
-    "fastify": "fastify-cli",
-    "redwood": "@redwoodjs/cli",
-    "tsx": "tsx",
-    "cpx": "cpx",
-    "tsc-alias": "tsc-alias",
-    "docusaurus": "@docusaurus/core",
-    "eleventy": "@11ty/eleventy",
-    "graphql-codegen": "@graphql-codegen/cli",
-    "openapi-generator-cli": "@openapitools/openapi-generator-cli",
-    "env-cmd": "env-cmd",
-    "cross-env-shell": "cross-env",
-    "shx": "shx",
-    "copyfiles": "copyfiles",
-    "react-router": "@react-router/dev",
-    "react-router-serve": "@react-router/serve",
-    "medusa-server": "@medusajs/medusa",
-    "adonis": "@adonisjs/cli",
-}
+BIN_PACKAGES = pairs(
+    """
+    tsc typescript  tsserver typescript  nest @nestjs/cli  ng @angular/cli  vue-cli-service @vue/cli-service
+    run-s npm-run-all  run-p npm-run-all  babel @babel/cli  babel-node @babel/node  swc @swc/cli
+    swc-node @swc-node/register  tsnd ts-node-dev  dotenv dotenv-cli  sequelize sequelize-cli
+    remix @remix-run/dev  remix-serve @remix-run/serve  svelte-kit @sveltejs/kit  craco @craco/craco
+    webpack webpack-cli  ncc @vercel/ncc  pm2-runtime pm2  pm2-docker pm2  gulp gulp-cli  grunt grunt-cli
+    mikro-orm @mikro-orm/cli  strapi @strapi/strapi  medusa @medusajs/medusa  fastify fastify-cli
+    redwood @redwoodjs/cli  docusaurus @docusaurus/core  eleventy @11ty/eleventy
+    graphql-codegen @graphql-codegen/cli  openapi-generator-cli @openapitools/openapi-generator-cli
+    cross-env-shell cross-env  react-router @react-router/dev  react-router-serve @react-router/serve
+    medusa-server @medusajs/medusa  adonis @adonisjs/cli
+    """
+)
 """Commands whose package has another name (the ``bin`` of the package's manifest on the npm registry)."""
 
 
@@ -590,18 +552,6 @@ def last_reading(reading: StageReading) -> StageReading:
 
 
 __all__ = [
-    "BUN_FILE",
-    "INSTALLING",
-    "MANAGERS",
-    "RUNTIMES",
-    "Programs",
-    "Ran",
-    "folder_of_call",
-    "last_reading",
-    "node_entry",
-    "node_modules_wanted",
-    "owner",
-    "package_of",
-    "programs_of_health",
-    "programs_of_start",
-]
+    "BUN_FILE", "INSTALLING", "MANAGERS", "RUNTIMES", "Programs", "Ran", "folder_of_call", "last_reading",
+    "node_entry", "node_modules_wanted", "owner", "package_of", "programs_of_health", "programs_of_start",
+]  # fmt: skip

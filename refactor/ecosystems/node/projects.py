@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
-from typing import Literal, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
 from refactor.context.bun_lock import read_bun_lock
@@ -27,7 +27,6 @@ from refactor.images import BaseImage
 from refactor.shell import Command, PackageCall
 from refactor.syntax import Instruction
 
-Manager: TypeAlias = "Literal['npm', 'yarn', 'pnpm', 'bun']"
 LOCKFILES: dict[str, tuple[str, ...]] = {
     "npm": ("npm-shrinkwrap.json", "package-lock.json"),
     "yarn": ("yarn.lock",),
@@ -498,20 +497,6 @@ def _one_script(
 
 
 __all__ = [
-    "LOCKFILES",
-    "SKIPPED",
-    "Project",
-    "Reads",
-    "any_lock",
-    "beside",
-    "is_at",
-    "lock_path",
-    "manifest_copy",
-    "members",
-    "npm_major",
-    "project_installs",
-    "read_lock",
-    "reads",
-    "why_not_frozen",
-    "without_scripts",
-]
+    "LOCKFILES", "SKIPPED", "Project", "Reads", "any_lock", "beside", "is_at", "lock_path", "manifest_copy",
+    "members", "npm_major", "project_installs", "read_lock", "reads", "why_not_frozen", "without_scripts",
+]  # fmt: skip

@@ -148,7 +148,7 @@ def without_comments(text: str) -> str:
     return _TOKEN.sub(blank, text) if "//" in text or "/*" in text else text
 
 
-_ENDINGS = ("", ".js", ".mjs", ".cjs", ".json", ".ts", ".mts", ".cts", ".tsx", ".jsx", ".node", ".vue", ".svelte")
+_ENDINGS = ("", *".js .mjs .cjs .json .ts .mts .cts .tsx .jsx .node .vue .svelte".split())
 
 
 def resolve(context: BuildContext, importer: str, module: str) -> str | None:
@@ -294,21 +294,6 @@ def packages_of(context: BuildContext, files: Sequence[str]) -> dict[str, str]:
 
 
 __all__ = [
-    "BUILTINS",
-    "COMPILED",
-    "SUFFIXES",
-    "Facts",
-    "Graph",
-    "facts",
-    "facts_of",
-    "graph",
-    "is_test",
-    "is_tool_config",
-    "opens_files",
-    "packages_of",
-    "resolve",
-    "resolve_path",
-    "script_files",
-    "why_reads",
-    "without_comments",
-]
+    "BUILTINS", "COMPILED", "SUFFIXES", "Facts", "Graph", "facts", "facts_of", "graph", "is_test", "is_tool_config",
+    "opens_files", "packages_of", "resolve", "resolve_path", "script_files", "why_reads", "without_comments",
+]  # fmt: skip

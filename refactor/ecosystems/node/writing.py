@@ -17,6 +17,7 @@ from refactor.ecosystems.node.program import is_of_node, program
 from refactor.ecosystems.node.programs import MANAGERS, Programs, Ran
 from refactor.ecosystems.node.projects import any_lock
 from refactor.ecosystems.node.sources import facts
+from refactor.ecosystems.node.tables import grouped, words
 from refactor.flow.closure import named
 from refactor.flow.reading import Refused, StageReading, join
 from refactor.flow.shell_writes import QUIET
@@ -27,11 +28,8 @@ _FILES = re.compile(
     r"|outputJSON|writeJson|writeJsonSync|writeJSON|unlink|unlinkSync|mkdir|mkdirSync|ensureDir|ensureDirSync|ensureFile|ensureFileSync"
     r"|mkdirp|mkdirpSync|mkdtemp|mkdtempSync|emptyDir|emptyDirSync|copyFile|copyFileSync|rename|renameSync|cpSync|moveSync|copySync)\s*\("
 )
-_FOLDER_CALLS = frozenset(
-    {"mkdir", "mkdirSync", "ensureDir", "ensureDirSync", "mkdirp", "mkdirpSync", "emptyDir", "emptyDirSync"}
-)
-_SECOND = frozenset({"copyFile", "copyFileSync", "rename", "renameSync", "cpSync", "moveSync", "copySync"})
-_WRITES_ANYWAY = frozenset({"fs", "fs/promises", "fs-extra", "graceful-fs", "mkdirp", "node:fs", "node:fs/promises"})
+_FOLDER_CALLS = words("mkdir mkdirSync ensureDir ensureDirSync mkdirp mkdirpSync emptyDir emptyDirSync")
+_SECOND = words("copyFile copyFileSync rename renameSync cpSync moveSync copySync")
 
 # (rule whose match ends before the path, whether the path is a folder, word that the file must have)
 _OTHERS: tuple[tuple[re.Pattern[str], bool, str], ...] = (
@@ -80,29 +78,23 @@ _OTHERS: tuple[tuple[re.Pattern[str], bool, str], ...] = (
     (re.compile(r"\bnew\s+RollingFileStream\s*\(\s*"), False, "streamroller"),
 )
 
-_BESIDE = {
-    "vite": ("node_modules/.vite", "node_modules/.vite-temp"),
-    "react-scripts": ("node_modules/.cache",),
-    "react-app-rewired": ("node_modules/.cache",),
-    "craco": ("node_modules/.cache",),
-    "ng": (".angular",),
-    "vue-cli-service": ("node_modules/.cache",),
-    "next": (".next",),
-    "nest": ("dist",),
-    "gatsby": (".cache", "public"),
-    "astro": (".astro", "node_modules/.vite"),
-    "parcel": (".parcel-cache", "dist"),
-    "storybook": ("node_modules/.cache",),
-    "nuxt": (".nuxt", "node_modules/.cache"),
-    "nuxi": (".nuxt", "node_modules/.cache"),
-    "sails": (".tmp",),
-    "webpack-dev-server": ("node_modules/.cache",),
-    "docusaurus": (".docusaurus", "node_modules/.cache"),
-}
-"""What tools write when they serve, below the project's folder (their documentation, caching)."""
-_WRITE_ON_THEIR_OWN = frozenset(
-    {"strapi", "directus", "n8n", "ghost", "medusa", "keystone", "payload", "expo", "json-server", "verdaccio"}
+_BESIDE = grouped(
+    """
+    vite: node_modules/.vite node_modules/.vite-temp
+    react-scripts react-app-rewired craco vue-cli-service storybook webpack-dev-server: node_modules/.cache
+    ng: .angular
+    next: .next
+    nest: dist
+    gatsby: .cache public
+    astro: .astro node_modules/.vite
+    parcel: .parcel-cache dist
+    nuxt nuxi: .nuxt node_modules/.cache
+    sails: .tmp
+    docusaurus: .docusaurus node_modules/.cache
+    """
 )
+"""What tools write when they serve, below the project's folder (their documentation, caching)."""
+_WRITE_ON_THEIR_OWN = words("strapi directus n8n ghost medusa keystone payload expo json-server verdaccio")
 
 
 class Value(NamedTuple):
