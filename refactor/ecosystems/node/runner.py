@@ -10,7 +10,7 @@ from refactor.context import Unknown
 from refactor.context.node_manifests import NodeLock, PackageJson
 from refactor.ecosystems.node import bun_split
 from refactor.ecosystems.node.case import Case, case_of
-from refactor.ecosystems.node.keeping import Keep, Tree, keep
+from refactor.ecosystems.node.keeping import Keep, keep
 from refactor.ecosystems.node.layout import Unit, below
 from refactor.ecosystems.node.native import judge, libraries
 from refactor.ecosystems.node.needs import STATIC_SERVERS, Server, server_sources, why_dev_needed
@@ -77,22 +77,15 @@ def _read_parts(case: Case) -> _Parts | Refused:
     is_bundled = _is_bundled(case, unit, server)
     needs_dev = why_dev_needed(case.start, unit, root, lock, is_bundled=is_bundled)
     refusal = bun_split.why_not_read(case, server) if case.image.family == "bun" else None
-    tree = Tree(case.reading, case.layout)
     needed = _members(case, project, unit)
     if refusal is not None:
         return refusal
     if isinstance(needed, Refused):
         return needed
-    if tree.why_unknown is not None:
-        return Refused(f"the build context is not known: {tree.why_unknown}")
     kept = keep(
-        tree,
-        case.start,
+        case,
         unit,
-        project.unit if project is not None else unit,
-        tuple(entry.unit for entry in case.projects),
         needed,
-        case.kind,
         server,
         is_static=all(
             ran.program in STATIC_SERVERS and ran.program not in unit.package.wanted for ran in case.start.runs
