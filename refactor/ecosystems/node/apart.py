@@ -9,8 +9,9 @@ from refactor.ecosystems.answers import Pruned
 from refactor.ecosystems.node.builds import build_of
 from refactor.ecosystems.node.installing import is_production, node_env
 from refactor.ecosystems.node.layout import Layout, below
+from refactor.ecosystems.node.manifests import reads, without_scripts
 from refactor.ecosystems.node.programs import INSTALLING, MANAGERS, Programs, Ran, folder_of_call
-from refactor.ecosystems.node.projects import LOCKFILES, Project, members, project_installs, reads, without_scripts
+from refactor.ecosystems.node.projects import LOCKFILES, Project, members, project_installs
 from refactor.ecosystems.node.tables import words
 from refactor.flow.reading import Refused, StageReading, Step, join
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from refactor.context import Unknown
 from refactor.ecosystems.answers import Install, Rewrite
 from refactor.ecosystems.node.layout import Layout, below
+from refactor.ecosystems.node.manifests import reads
 from refactor.ecosystems.node.needs import Started, start_unit, started, why_dev_needed
 from refactor.ecosystems.node.program import program
 from refactor.ecosystems.node.programs import MANAGERS, last_reading
@@ -21,7 +22,6 @@ from refactor.ecosystems.node.projects import (
     members,
     npm_major,
     project_installs,
-    reads,
     why_not_frozen,
 )
 from refactor.ecosystems.node.scripts import lifecycle_needs_dev, only_hooks, why_scripts_needed

@@ -10,8 +10,9 @@ from refactor.context import Unknown
 from refactor.context.node_manifests import NodeLock
 from refactor.ecosystems.node.case import Case
 from refactor.ecosystems.node.installing import is_production, node_env
+from refactor.ecosystems.node.manifests import reads
 from refactor.ecosystems.node.native import judge
-from refactor.ecosystems.node.projects import Project, lock_path, members, npm_major, reads, why_not_frozen
+from refactor.ecosystems.node.projects import Project, lock_path, members, npm_major, why_not_frozen
 from refactor.ecosystems.system import build_only
 from refactor.flow.reading import Refused
 from refactor.images import lookup

@@ -9,6 +9,7 @@ from refactor.context import Unknown
 from refactor.context.node_manifests import PackageJson
 from refactor.ecosystems.answers import Rewrite
 from refactor.ecosystems.node.layout import Layout
+from refactor.ecosystems.node.manifests import reads, without_scripts
 from refactor.ecosystems.node.programs import Programs, Ran, node_entry, owner
 from refactor.ecosystems.node.projects import (
     Project,
@@ -18,8 +19,6 @@ from refactor.ecosystems.node.projects import (
     npm_major,
     project_installs,
     read_lock,
-    reads,
-    without_scripts,
 )
 from refactor.ecosystems.node.sources import facts, script_files
 from refactor.ecosystems.node.tables import words

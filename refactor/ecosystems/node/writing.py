@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from refactor.context import Unknown
@@ -18,6 +18,7 @@ from refactor.ecosystems.node.programs import MANAGERS, Programs, Ran
 from refactor.ecosystems.node.projects import any_lock
 from refactor.ecosystems.node.sources import facts
 from refactor.ecosystems.node.tables import grouped, words
+from refactor.ecosystems.node.values import Known, argument_of, evaluate
 from refactor.flow.closure import named
 from refactor.flow.reading import Refused, StageReading, join
 from refactor.flow.shell_writes import QUIET
@@ -95,14 +96,6 @@ _BESIDE = grouped(
 )
 """What tools write when they serve, below the project's folder (their documentation, caching)."""
 _WRITE_ON_THEIR_OWN = words("strapi directus n8n ghost medusa keystone payload expo json-server verdaccio")
-
-
-class Value(NamedTuple):
-    """A path as far as a source spells it out."""
-
-    text: str
-    is_whole: bool
-    """False where more follows that is not known."""
 
 
 class _Place(NamedTuple):
@@ -294,8 +287,8 @@ def _writes(start: Started, source: str, unit: Unit | None, is_interpreted: bool
             found += [(match.end(), 0, is_folder, word) for match in rule.finditer(text)]
     for at, argument, is_folder, name in found:
         place = f"{source}:{text.count(chr(10), 0, at) + 1}"
-        expression = _argument(text, at, argument)
-        value = evaluate(expression, text, _known(start, source, unit, is_interpreted), 0)
+        expression = argument_of(text, at, argument)
+        value = evaluate(expression, text, _known(start, source, unit, is_interpreted))
         if value is None:
             if name not in {"unlink", "unlinkSync"} and not _is_parameter_of_library(expression):
                 yield Refused(
@@ -334,19 +327,12 @@ def _is_parameter_of_library(expression: str) -> bool:
     return expression.strip() in {"", "null", "undefined"}
 
 
-class _Known(NamedTuple):
-    folder: str | None
-    """What ``__dirname`` is, None where that is not known."""
-    cwd: str
-    environment: Mapping[str, str | None]
-
-
-def _known(start: Started, source: str, unit: Unit | None, is_interpreted: bool) -> _Known:
+def _known(start: Started, source: str, unit: Unit | None, is_interpreted: bool) -> Known:
     reading = start.layout.reading
     cwd = start.runs[-1].folder if start.runs else reading.final_workdir
     last = reading.steps[-1].node if reading.steps else reading.stage.from_
     environment = _environment(start, unit) if unit is not None else reading.file.environment(last)
-    return _Known(_dirname(start, source, unit, is_interpreted), cwd, environment)
+    return Known(_dirname(start, source, unit, is_interpreted), cwd, environment)
 
 
 def _dirname(start: Started, source: str, unit: Unit | None, is_interpreted: bool) -> str | None:
@@ -379,181 +365,4 @@ def _dirname(start: Started, source: str, unit: Unit | None, is_interpreted: boo
     return None
 
 
-def _argument(text: str, at: int, index: int) -> str:
-    """The text of the call's argument of that index, from the place after the bracket."""
-    depth, start, count, here = 0, at, 0, at
-    end = min(len(text), at + 600)
-    while here < end:
-        char = text[here]
-        if char in "\"'`":
-            quote = char
-            here += 1
-            while here < end and text[here] != quote:
-                here += 2 if text[here] == "\\" else 1
-        elif char in "([{":
-            depth += 1
-        elif char in ")]}":
-            if depth == 0:
-                break
-            depth -= 1
-        elif char in ",;\n" and depth == 0 and (char == "," or text[start:here].strip()):
-            if char == "\n" and re.match(r"\s*[+?:|&.]", text[here:end]):
-                here += 1
-                continue
-            if count == index:
-                break
-            if char == ",":
-                count += 1
-                start = here + 1
-        here += 1
-    return text[start:here] if count == index else ""
-
-
-_STRING = re.compile(r"(?P<quote>[\"'])(?P<value>(?:\\.|(?!(?P=quote)).)*)(?P=quote)\Z", re.DOTALL)
-_CALL = re.compile(
-    r"(?:path\s*\.\s*(?:posix\s*\.\s*)?)?(?P<name>join|resolve|normalize|dirname|fileURLToPath|String|url\.fileURLToPath)\s*\((?P<args>.*)\)\Z",
-    re.DOTALL,
-)
-
-
-def evaluate(expression: str, text: str, known: _Known, depth: int) -> Value | None:
-    """The path that an expression gives, as far as literals, ``__dirname``, path.join and constants of
-    the file tell."""
-    code = expression.strip().rstrip(";").strip()
-    code = re.sub(r"\s+as\s+(?:string|any|const)\Z", "", code).rstrip("!")
-    if depth > 8 or not code:
-        return None
-    if code.startswith("(") and code.endswith(")") and _closes(code) == len(code) - 1:
-        return evaluate(code[1:-1], text, known, depth + 1)
-    string = _STRING.match(code)
-    if string is not None:
-        return Value(re.sub(r"\\(.)", r"\1", string["value"]), True)
-    if code in {"__dirname", "import.meta.dirname"}:
-        return Value(known.folder, True) if known.folder is not None else None
-    if code in {"__filename", "import.meta.url", "import.meta.filename"}:
-        return Value(known.folder + "/_", True) if known.folder is not None else None
-    if re.fullmatch(r"process\s*\.\s*cwd\(\)", code):
-        return Value(known.cwd, True)
-    if re.fullmatch(r"(?:os\s*\.\s*)?tmpdir\(\)", code):
-        return Value("/tmp", True)
-    chosen = _split(code, ("||", "??"))
-    if len(chosen) > 1:
-        first = evaluate(chosen[0], text, known, depth + 1)
-        return first if first is not None else evaluate(chosen[-1], text, known, depth + 1)
-    variable = re.fullmatch(r"process\s*\.\s*env\s*(?:\.\s*(\w+)|\[\s*[\"'](\w+)[\"']\s*\])", code)
-    if variable is not None:
-        value = known.environment.get(variable[1] or variable[2])
-        return Value(value, True) if value else None
-    if code.startswith("`") and code.endswith("`") and "`" not in code[1:-1]:
-        return _template(code[1:-1], text, known, depth)
-    parts = _split(code, ("+",))
-    if len(parts) > 1:
-        return _concatenated([evaluate(part, text, known, depth + 1) for part in parts])
-    url = re.fullmatch(r"new\s+URL\(\s*([\"'`][^\"'`$]*[\"'`])\s*,\s*import\.meta\.url\s*\)(?:\.pathname)?", code)
-    if url is not None and known.folder is not None:
-        return Value(join(known.folder, url[1][1:-1]), True)
-    call = _CALL.match(code)
-    if call is not None and _closes(code, code.index("(")) == len(code) - 1:
-        arguments = [evaluate(part, text, known, depth + 1) for part in _split(call["args"], (",",)) if part.strip()]
-        if call["name"].endswith("dirname"):
-            return Value(posixpath.dirname(arguments[0].text), True) if arguments and arguments[0] is not None else None
-        if call["name"].endswith(("fileURLToPath", "String", "normalize")):
-            return arguments[0] if arguments else None
-        return _joined(arguments, known, call["name"] == "resolve")
-    if re.fullmatch(r"[A-Za-z_$][\w$]*", code):
-        return _constant(code, text, known, depth)
-    return None
-
-
-def _template(body: str, text: str, known: _Known, depth: int) -> Value | None:
-    pieces = re.split(r"\$\{((?:[^{}]|\{[^{}]*\})*)\}", body)
-    values: list[Value | None] = []
-    for index, piece in enumerate(pieces):
-        if index % 2:
-            values.append(evaluate(piece, text, known, depth + 1))
-        elif piece:
-            values.append(Value(piece, True))
-    return _concatenated(values)
-
-
-def _concatenated(values: list[Value | None]) -> Value | None:
-    result = ""
-    for index, value in enumerate(values):
-        if value is None:
-            return Value(result, False) if index and result else None
-        result += value.text
-        if not value.is_whole:
-            return Value(result, False)
-    return Value(result, True)
-
-
-def _joined(values: list[Value | None], known: _Known, is_resolve: bool) -> Value | None:
-    result = known.cwd if is_resolve else ""
-    for index, value in enumerate(values):
-        if value is None:
-            return Value(result.rstrip("/") + "/", False) if index else None
-        absolute = is_resolve and value.text.startswith("/")
-        result = value.text if absolute else posixpath.join(result, value.text.lstrip("/") if result else value.text)
-        if not value.is_whole:
-            return Value(result, False)
-    return Value(posixpath.normpath(result), True)
-
-
-def _constant(name: str, text: str, known: _Known, depth: int) -> Value | None:
-    found = list(
-        re.finditer(rf"(?<![\w$.])(?:const|let|var)\s+{re.escape(name)}\s*(?::\s*[\w<>\[\]| ]+)?=(?!=)\s*", text)
-    )
-    again = re.findall(rf"(?<![\w$.]){re.escape(name)}\s*=(?![=>])", text)
-    if len(found) != 1 or len(again) > 1:
-        if name == "__dirname" and known.folder is not None:
-            return Value(known.folder, True)
-        return None
-    return evaluate(_argument(text, found[0].end(), 0), text, known, depth + 1)
-
-
-def _closes(code: str, start: int = 0) -> int:
-    """Index of the bracket that closes the one at ``start``, -1 without one."""
-    depth, at = 0, start
-    while at < len(code):
-        char = code[at]
-        if char in "\"'`":
-            end = at + 1
-            while end < len(code) and code[end] != char:
-                end += 2 if code[end] == "\\" else 1
-            at = end
-        elif char in "([{":
-            depth += 1
-        elif char in ")]}":
-            depth -= 1
-            if depth == 0:
-                return at
-        at += 1
-    return -1
-
-
-def _split(code: str, signs: tuple[str, ...]) -> list[str]:
-    """``code`` cut at the signs that are in no bracket and no string."""
-    parts, depth, start, at = [], 0, 0, 0
-    while at < len(code):
-        char = code[at]
-        if char in "\"'`":
-            end = at + 1
-            while end < len(code) and code[end] != char:
-                end += 2 if code[end] == "\\" else 1
-            at = end
-        elif char in "([{":
-            depth += 1
-        elif char in ")]}":
-            depth -= 1
-        elif depth == 0:
-            sign = next((sign for sign in signs if code.startswith(sign, at)), None)
-            if sign is not None:
-                parts.append(code[start:at])
-                start = at + len(sign)
-                at += len(sign) - 1
-        at += 1
-    parts.append(code[start:])
-    return parts
-
-
-__all__ = ["evaluate", "written"]
+__all__ = ["written"]
