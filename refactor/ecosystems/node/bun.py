@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import posixpath
 
-from refactor.ecosystems.node.builds import Built
+from refactor.ecosystems.node.builds import Built, kind_of
 from refactor.ecosystems.node.layout import Layout, below
 from refactor.ecosystems.node.programs import Ran
-from refactor.ecosystems.node.steps import kind_of
 from refactor.flow.reading import StageReading, join
 from refactor.flow.roots import peeled
 

@@ -7,14 +7,14 @@ import posixpath
 from refactor.context import Unknown
 from refactor.context.node_manifests import NodeLock, PackageJson
 from refactor.context.tables import table
-from refactor.ecosystems.node.builds import option_value
+from refactor.ecosystems.node.builds import brings_code
 from refactor.ecosystems.node.bun import compiled
 from refactor.ecosystems.node.case import Case
 from refactor.ecosystems.node.layout import below
 from refactor.ecosystems.node.needs import Server
+from refactor.ecosystems.node.outputs import option_value
 from refactor.ecosystems.node.programs import MANAGERS, RUNTIMES
 from refactor.ecosystems.node.sources import facts
-from refactor.ecosystems.node.steps import brings_code
 from refactor.ecosystems.node.tables import words
 from refactor.ecosystems.split import variant_reference
 from refactor.flow.reading import Refused

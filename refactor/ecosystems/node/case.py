@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from refactor.context import BuildContext
+from refactor.ecosystems.node.builds import Kind, kind_of
 from refactor.ecosystems.node.layout import Layout, Unit, below
 from refactor.ecosystems.node.native import Native, compiled
 from refactor.ecosystems.node.needs import Started, start_unit, started
 from refactor.ecosystems.node.projects import Project, any_lock, project_installs
-from refactor.ecosystems.node.steps import Kind, kind_of
 from refactor.flow.reading import Refused, StageReading, Step
 from refactor.images import BaseImage
 

@@ -6,13 +6,13 @@ import re
 
 from refactor.context import Unknown
 from refactor.ecosystems.answers import DirectStart
+from refactor.ecosystems.node.builds import kind_of
 from refactor.ecosystems.node.layout import Layout, Unit, below
 from refactor.ecosystems.node.needs import STATIC_SERVERS, why_dev_server
 from refactor.ecosystems.node.program import program
 from refactor.ecosystems.node.programs import MANAGERS, Programs, Ran, node_entry, owner
 from refactor.ecosystems.node.projects import Project, any_lock, beside, project_installs
 from refactor.ecosystems.node.sources import resolve_path
-from refactor.ecosystems.node.steps import kind_of
 from refactor.flow.closure import named
 from refactor.flow.reading import PackageCall, Refused, StageReading, Start, join, package_call
 from refactor.flow.roots import INITS, peeled

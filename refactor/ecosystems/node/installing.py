@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from refactor.context import Unknown
 from refactor.ecosystems.answers import Install, Rewrite
+from refactor.ecosystems.node.builds import kind_of
 from refactor.ecosystems.node.layout import Layout, below
 from refactor.ecosystems.node.manifests import reads
 from refactor.ecosystems.node.needs import Started, start_unit, started, why_dev_needed
@@ -25,7 +26,6 @@ from refactor.ecosystems.node.projects import (
     why_not_frozen,
 )
 from refactor.ecosystems.node.scripts import lifecycle_needs_dev, only_hooks, why_scripts_needed
-from refactor.ecosystems.node.steps import kind_of
 from refactor.flow.closure import named, why_not_seen
 from refactor.flow.reading import Refused, StageReading, Step
 from refactor.shell import Command

@@ -69,6 +69,11 @@ class Ran(NamedTuple):
     redirects: tuple[str, ...] = ()
 
     @property
+    def verb(self) -> str:
+        """Its first word that is no option."""
+        return next((word for word in self.args if not word.startswith("-")), "")
+
+    @property
     def text(self) -> str:
         return " ".join((self.program, *self.args))
 

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 
 from refactor.ecosystems.node.case import Case
 from refactor.ecosystems.node.layout import below
-from refactor.ecosystems.node.steps import QUIET
 from refactor.ecosystems.split import Role
-from refactor.ecosystems.system import MANAGERS as SYSTEM_MANAGERS, RunnerPackages
+from refactor.ecosystems.system import MANAGERS as SYSTEM_MANAGERS, SILENT, RunnerPackages
 from refactor.flow.reading import Refused, Step, join
 from refactor.shell import Command
 from refactor.syntax import Instruction
@@ -75,7 +74,7 @@ def _is_tools_only(case: Case, step: Step, commands: Sequence[Command]) -> bool:
     own = {id(command) for found, command, _ in case.kind.globals if found is step}
     own |= {id(call.command) for call in step.calls
             if call.manager == "corepack" or call.action in {"clean", "config", "set"}}  # fmt: skip
-    return all(id(command) in own or command.name in QUIET for command in commands)
+    return all(id(command) in own or command.name in SILENT | {"cd", "export"} for command in commands)
 
 
 def _drop_runtime_only(case: Case, roles: dict[Instruction, Role], dropped: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from refactor.context import Unknown
 from refactor.context.node_manifests import NodeLock, PackageJson
 from refactor.ecosystems.node import bun_split
+from refactor.ecosystems.node.builds import brings_code
 from refactor.ecosystems.node.case import Case, case_of
 from refactor.ecosystems.node.keeping import Keep, keep
 from refactor.ecosystems.node.layout import Unit, below
@@ -21,7 +22,6 @@ from refactor.ecosystems.node.roles import owner_of
 from refactor.ecosystems.node.runtime import called_programs, needed_packages
 from refactor.ecosystems.node.sources import facts
 from refactor.ecosystems.node.splitting import why_not_followed
-from refactor.ecosystems.node.steps import brings_code
 from refactor.ecosystems.node.tables import words
 from refactor.ecosystems.node.writing import written
 from refactor.ecosystems.program import Needs, Runner

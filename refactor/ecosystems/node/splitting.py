@@ -6,12 +6,11 @@ import json
 from typing import TYPE_CHECKING
 
 from refactor.ecosystems.answers import Instead, SplitPlan
-from refactor.ecosystems.node.builds import build_of
+from refactor.ecosystems.node.builds import FETCHES, build_of
 from refactor.ecosystems.node.case import Case, case_of
 from refactor.ecosystems.node.needs import Started
 from refactor.ecosystems.node.programs import MANAGERS, Programs
 from refactor.ecosystems.node.projects import Project
-from refactor.ecosystems.node.steps import FETCHES
 from refactor.ecosystems.node.tables import words
 from refactor.ecosystems.slicing import split as slices
 from refactor.ecosystems.system import build_only

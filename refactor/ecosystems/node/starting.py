@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 from refactor.context import Unknown
 from refactor.ecosystems.answers import BuiltStart
-from refactor.ecosystems.node.builds import build_of, compiler_option
+from refactor.ecosystems.node.builds import build_of, kind_of
 from refactor.ecosystems.node.installing import is_production, node_env
 from refactor.ecosystems.node.layout import Layout, Unit, below
 from refactor.ecosystems.node.needs import FRONT_ENDS, Started, source_files, start_unit, started, why_dev_server
+from refactor.ecosystems.node.outputs import compiler_option
 from refactor.ecosystems.node.programs import Programs, Ran, node_entry
 from refactor.ecosystems.node.projects import Project, project_installs
-from refactor.ecosystems.node.steps import kind_of
 from refactor.flow.reading import Refused, StageReading, join
 from refactor.syntax import Instruction
 

@@ -10,23 +10,14 @@ from typing import NamedTuple
 from refactor.context import Unknown
 from refactor.context.tables import table, text
 from refactor.ecosystems.answers import StaticSite
-from refactor.ecosystems.node.builds import (
-    NEXT_CONFIGS,
-    Built,
-    build_of,
-    config_text,
-    configs,
-    literal_of,
-    next_output,
-    option_value,
-)
+from refactor.ecosystems.node.builds import Built, build_of, kind_of
 from refactor.ecosystems.node.installing import is_production, node_env
 from refactor.ecosystems.node.layout import Layout, Unit, below
 from refactor.ecosystems.node.needs import Started, source_files, start_unit, started
+from refactor.ecosystems.node.outputs import NEXT_CONFIGS, config_text, configs, literal_of, next_output, option_value
 from refactor.ecosystems.node.programs import Programs, Ran
 from refactor.ecosystems.node.projects import Project, lock_path, project_installs
 from refactor.ecosystems.node.sources import without_comments
-from refactor.ecosystems.node.steps import kind_of
 from refactor.flow.reading import Refused, StageReading, Step, join
 
 
