@@ -136,8 +136,8 @@ class _FrontEnd:
 
     def _why_compiled(self) -> Refused | None:
         """A package is compiled with what the stage installs for it."""
-        image, layout = self.reading.image, Layout.of(self.reading)
-        for project in project_installs(self.reading, layout):
+        image = self.reading.image
+        for project in project_installs(self.reading):
             if not isinstance(project, Project):
                 return project[1]
             lock = any_lock(self.context, project.unit, project.manager)

@@ -10,8 +10,8 @@ from refactor.context import BuildContext
 from refactor.ecosystems.node.builds import Kind, kind_of
 from refactor.ecosystems.node.layout import Layout, Unit, below
 from refactor.ecosystems.node.native import Native, compiled
-from refactor.ecosystems.node.needs import Started, start_unit, started
-from refactor.ecosystems.node.projects import Project, any_lock, project_installs
+from refactor.ecosystems.node.needs import Started, started
+from refactor.ecosystems.node.projects import Project, any_lock, project_installs, projects
 from refactor.flow.reading import Refused, StageReading, Step
 from refactor.images import BaseImage
 
@@ -26,8 +26,6 @@ class Case(NamedTuple):
     started: Started | None
     natives: tuple[Native, ...]
     """Production packages that may be compiled on the full image."""
-    unit: Unit | None
-    """The project that is started."""
     say: list[str]
     """Evidence, filled while the needs are found out."""
 
@@ -49,7 +47,12 @@ class Case(NamedTuple):
 
     @property
     def projects(self) -> tuple[Project, ...]:
-        return tuple(one for one in self.installs if isinstance(one, Project))
+        return projects(self.reading)
+
+    @property
+    def unit(self) -> Unit | None:
+        """The project that is started."""
+        return None if self.started is None else self.started.unit
 
     @property
     def project(self) -> Project | None:
@@ -76,16 +79,15 @@ def case_of(reading: StageReading) -> Case:
 
 def _case_of(reading: StageReading) -> Case:
     layout, image = Layout.of(reading), reading.image
-    installs, start = tuple(project_installs(reading, layout)), started(reading)
+    installs, start = project_installs(reading), started(reading)
     is_fat = image is not None and (image.family, image.variant) == ("node", "fat")
-    natives = _natives(reading, [one for one in installs if isinstance(one, Project)]) if is_fat else ()
-    unit = None if start is None else start_unit(start)
-    return Case(reading, layout, kind_of(reading, layout), installs, start, natives, unit, [])
+    natives = _natives(reading, projects(reading)) if is_fat else ()
+    return Case(reading, layout, kind_of(reading, layout), installs, start, natives, [])
 
 
-def _natives(reading: StageReading, projects: Sequence[Project]) -> tuple[Native, ...]:
+def _natives(reading: StageReading, installed: Sequence[Project]) -> tuple[Native, ...]:
     found: dict[str, Native] = {}
-    for project in projects:
+    for project in installed:
         lock = any_lock(reading.context, project.unit, project.manager)
         for native in compiled(reading.context, lock, project.package, production=True):
             found.setdefault(native.name, native)

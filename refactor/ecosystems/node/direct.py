@@ -11,7 +11,7 @@ from refactor.ecosystems.node.layout import Layout, Unit, below
 from refactor.ecosystems.node.needs import STATIC_SERVERS, why_dev_server
 from refactor.ecosystems.node.program import program
 from refactor.ecosystems.node.programs import MANAGERS, Programs, Ran, node_entry, owner
-from refactor.ecosystems.node.projects import Project, any_lock, beside, project_installs
+from refactor.ecosystems.node.projects import any_lock, beside, projects
 from refactor.ecosystems.node.sources import resolve_path
 from refactor.flow.closure import named
 from refactor.flow.reading import PackageCall, Refused, StageReading, Start, join, package_call
@@ -171,8 +171,7 @@ def _only_command(layout: Layout, unit: Unit, name: str) -> tuple[str, ...] | Re
 
 def _is_installed(layout: Layout, unit: Unit) -> bool:
     """The packages are installed in the folder of the project itself, so that their programs are linked there."""
-    projects = (one for one in project_installs(layout.reading, layout) if isinstance(one, Project))
-    return any(one.folder == unit.folder for one in projects) or layout.is_from_stage(
+    return any(one.folder == unit.folder for one in projects(layout.reading)) or layout.is_from_stage(
         join(unit.folder, "node_modules/.bin")
     )
 

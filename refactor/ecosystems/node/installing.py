@@ -11,7 +11,7 @@ from refactor.ecosystems.answers import Install, Rewrite
 from refactor.ecosystems.node.builds import kind_of
 from refactor.ecosystems.node.layout import Layout, below
 from refactor.ecosystems.node.manifests import reads
-from refactor.ecosystems.node.needs import Started, start_unit, started, why_dev_needed
+from refactor.ecosystems.node.needs import Started, started, why_dev_needed
 from refactor.ecosystems.node.program import program
 from refactor.ecosystems.node.programs import MANAGERS, last_reading
 from refactor.ecosystems.node.projects import (
@@ -36,9 +36,9 @@ _PRODUCTION = ("--production", "--prod", "-P", "-p", "--omit=dev", "--only=produ
 
 def installs(reading: StageReading) -> Sequence[Install | tuple[Step, Refused]]:
     """See :meth:`Ecosystem.installs`."""
-    layout = Layout(reading)
+    layout = Layout.of(reading)
     found: list[Install | tuple[Step, Refused]] = []
-    for project in project_installs(reading, layout):
+    for project in project_installs(reading):
         if not isinstance(project, Project):
             found.append(project)
             continue
@@ -104,10 +104,10 @@ def node_env(reading: StageReading, project: Project) -> str | None:
 
 def production_install(reading: StageReading) -> Sequence[Rewrite | tuple[Step, Refused]]:
     """See :meth:`Ecosystem.production_install`."""
-    layout = Layout(reading)
+    layout = Layout.of(reading)
     final = last_reading(reading)
     found: list[Rewrite | tuple[Step, Refused]] = []
-    for project in project_installs(reading, layout):
+    for project in project_installs(reading):
         if not isinstance(project, Project):
             found.append(project)
             continue
@@ -237,7 +237,7 @@ def _why_keep_dev(layout: Layout, project: Project, final: StageReading) -> Refu
     if start is None:
         because = "it is not known what the container runs: there is no CMD or ENTRYPOINT"
         return Refused(because, "add a CMD") if _has_dev(layout, project) else _NO_NEWS
-    unit = start_unit(start)
+    unit = start.unit
     if unit is None:
         return Refused("the package.json of what is started is not known", "copy it beside the program")
     if below(unit.folder, project.folder) is None:

@@ -30,7 +30,8 @@ from refactor.ecosystems.node.sources import (
     resolve_path,
 )
 from refactor.ecosystems.node.tables import grouped, words
-from refactor.flow.reading import StageReading, join
+from refactor.flow.reading import Refused, StageReading, join
+from refactor.once import cached_property
 
 WATCHERS = dict.fromkeys(words("nodemon node-dev supervisor"), "restarts on changes") | dict.fromkeys(
     words(
@@ -101,12 +102,21 @@ def why_dev_server(ran: Ran) -> str | None:
     return f"{ran.program} {verb}".strip() + ", a development server"
 
 
-class Started(NamedTuple):
-    """What a container of the final stage runs, as far as it is known."""
+class Server(NamedTuple):
+    """The sources of what is started."""
 
-    layout: Layout
-    runs: tuple[Ran, ...]
-    health: tuple[Ran, ...]
+    files: tuple[str, ...]
+    is_interpreted: bool
+    """The started file itself is in the build context; else a build makes it."""
+    dynamic: str | None
+    """A source that loads modules by computed names."""
+
+
+class Started:
+    """What a container of a stage runs, as far as it is known."""
+
+    def __init__(self, layout: Layout, runs: tuple[Ran, ...], health: tuple[Ran, ...]) -> None:
+        self.layout, self.runs, self.health = layout, runs, health
 
     @property
     def all(self) -> tuple[Ran, ...]:
@@ -155,12 +165,58 @@ class Started(NamedTuple):
         scripts = re.findall(r"[\"']?script[\"']?\s*:\s*[\"'`]([^\"'`$\n]+)[\"'`]", text)
         return tuple(join(posixpath.dirname(place), script) for script in scripts if script.endswith("js"))
 
+    @cached_property
+    def unit(self) -> Unit | None:
+        """The project that is started: the one around the entry file, else around the working directory."""
+        layout, places = self.layout, self.entries()
+        folders = [posixpath.dirname(place) for ran, place in places if ran in self.runs]
+        for folder in (*folders, *(ran.folder for ran in self.runs)):
+            found = layout.unit(folder)
+            if found is not None:
+                return found
+        built = (layout.built_unit(place) for _, place in places)
+        return next((found for found in built if found is not None), None) or layout.unit(layout.reading.final_workdir)
+
+    @cached_property
+    def server(self) -> Server | Refused:
+        """The sources behind the start command: those reached from the entry file, or all of the project's."""
+        layout, entries = self.layout, []
+        for _, place in self.entries():
+            names = (place + ending for ending in ("", ".js", ".mjs", ".cjs", ".json", ".ts"))
+            source = next((source for name in names if (source := layout.source(name)) is not None), None)
+            found = resolve_path(layout.context, source) if source is not None else None
+            if found is not None:
+                entries.append(found)
+        reached = graph(layout.context, entries)
+        if entries and reached.dynamic is None:
+            return Server(tuple(path for path in reached.files if path.endswith(SUFFIXES)), True, None)
+        every = () if self.unit is None else source_files(layout, self.unit)
+        if isinstance(every, Unknown):
+            return Refused(f"the sources are not known: {every.reason}")
+        if not entries:
+            return Server(every, False, None)
+        return Server(tuple(dict.fromkeys((*reached.files, *every))), True, reached.dynamic)
+
 
 def started(reading: StageReading) -> Started | None:
     """What the stage starts; None where only the base image knows."""
-    layout = Layout(reading)
-    runs = programs_of_start(layout)
-    return None if runs is None else Started(layout, runs, programs_of_health(layout))
+
+    def found() -> Started | None:
+        layout = Layout.of(reading)
+        runs = programs_of_start(layout)
+        return None if runs is None else Started(layout, runs, programs_of_health(layout))
+
+    return reading.remember("node start", found)
+
+
+def start_of(reading: StageReading) -> Started | Refused:
+    """What the stage starts, each program of it known by name."""
+    start = started(reading)
+    if start is None:
+        return Refused("it is not known what the container runs: there is no CMD or ENTRYPOINT", "add a CMD")
+    if start.unknown is not None:
+        return Refused(f"what is started cannot be followed: {start.unknown}", "start the program by its name in CMD")
+    return start
 
 
 def source_files(layout: Layout, unit: Unit, *, all_kinds: bool = True) -> tuple[str, ...] | Unknown:
@@ -207,42 +263,6 @@ def _tool_files(layout: Layout, unit: Unit) -> frozenset[str]:
     return frozenset(found)
 
 
-class Server(NamedTuple):
-    """The sources of what is started."""
-
-    files: tuple[str, ...]
-    is_interpreted: bool
-    """The started file itself is in the build context; else a build makes it."""
-    dynamic: str | None
-    """A source that loads modules by computed names."""
-
-
-def server_sources(start: Started, unit: Unit) -> Server | Unknown:
-    """The sources behind the start command: those reached from the entry file, or all of the project's."""
-    layout = start.layout
-    entries = []
-    for _, place in start.entries():
-        source = layout.source(place)
-        if source is None:
-            for ending in (".js", ".mjs", ".cjs", ".json", ".ts"):
-                source = layout.source(place + ending)
-                if source is not None:
-                    break
-        found = resolve_path(layout.context, source) if source is not None else None
-        if found is not None:
-            entries.append(found)
-    if entries:
-        reached = graph(layout.context, entries)
-        if reached.dynamic is None:
-            return Server(tuple(path for path in reached.files if path.endswith(SUFFIXES)), True, None)
-        every = source_files(layout, unit)
-        if isinstance(every, Unknown):
-            return every
-        return Server(tuple(dict.fromkeys((*reached.files, *every))), True, reached.dynamic)
-    every = source_files(layout, unit)
-    return every if isinstance(every, Unknown) else Server(every, False, None)
-
-
 def why_dev_needed(
     start: Started, unit: Unit, root: PackageJson, lock: NodeLock | None, *, is_bundled: bool = False
 ) -> str | None:
@@ -259,9 +279,9 @@ def why_dev_needed(
             return reason
     if is_bundled or all(ran.program in STATIC_SERVERS for ran in start.runs):
         return None
-    server = server_sources(start, unit)
-    if isinstance(server, Unknown):
-        return f"what the program imports is not known: {server.reason}"
+    server = start.server
+    if isinstance(server, Refused):
+        return server.because
     for name, place in packages_of(start.layout.context, server.files).items():
         reason = why_package_is_dev(start.layout, name, place, unit, root, lock)
         if reason is not None:
@@ -370,24 +390,6 @@ def _is_alias(layout: Layout, name: str, unit: Unit) -> bool:
     return False
 
 
-def start_unit(start: Started) -> Unit | None:
-    """The project that is started: the one around the entry file, else around the working directory."""
-    for ran, place in start.entries():
-        if ran in start.runs:
-            found = start.layout.unit(posixpath.dirname(place))
-            if found is not None:
-                return found
-    for ran in start.runs:
-        found = start.layout.unit(ran.folder)
-        if found is not None:
-            return found
-    for _, place in start.entries():
-        found = start.layout.built_unit(place)
-        if found is not None:
-            return found
-    return start.layout.unit(start.layout.reading.final_workdir)
-
-
 FRONT_ENDS = words(
     """
     vite react-scripts react-app-rewired craco vue-cli-service ng gatsby parcel webpack webpack-dev-server
@@ -402,6 +404,6 @@ def is_front_end(start: Started) -> bool:
 
 
 __all__ = [
-    "STATIC_SERVERS", "WATCHERS", "Server", "Started", "is_front_end", "server_sources", "source_files", "start_unit",
+    "STATIC_SERVERS", "WATCHERS", "Server", "Started", "is_front_end", "source_files", "start_of",
     "started", "why_dev_needed", "why_dev_server", "why_package_is_dev",
 ]  # fmt: skip

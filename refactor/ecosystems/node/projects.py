@@ -56,8 +56,17 @@ class Project(NamedTuple):
         return self.unit.source
 
 
-def project_installs(reading: StageReading, layout: Layout) -> Iterator[Project | tuple[Step, Refused]]:
+def project_installs(reading: StageReading) -> tuple[Project | tuple[Step, Refused], ...]:
     """The installs of a stage's projects, in order; not of global or single packages."""
+    return reading.remember("node installs", lambda: tuple(_project_installs(reading, Layout.of(reading))))
+
+
+def projects(reading: StageReading) -> tuple[Project, ...]:
+    """Those of them whose project is known."""
+    return tuple(one for one in project_installs(reading) if isinstance(one, Project))
+
+
+def _project_installs(reading: StageReading, layout: Layout) -> Iterator[Project | tuple[Step, Refused]]:
     for step, call in reading.calls:
         if call.manager not in MANAGERS or call.action not in INSTALLING or call.packages:
             continue
@@ -311,5 +320,5 @@ def is_at(layout: Layout, path: str, project: Project) -> bool:
 
 __all__ = [
     "LOCKFILES", "Project", "any_lock", "beside", "is_at", "lock_path", "manifest_copy", "members", "npm_major",
-    "project_installs", "read_lock", "why_not_frozen",
+    "project_installs", "projects", "read_lock", "why_not_frozen",
 ]  # fmt: skip

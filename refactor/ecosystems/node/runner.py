@@ -14,7 +14,7 @@ from refactor.ecosystems.node.case import Case, case_of
 from refactor.ecosystems.node.keeping import Keep, keep
 from refactor.ecosystems.node.layout import Unit, below
 from refactor.ecosystems.node.native import judge, libraries
-from refactor.ecosystems.node.needs import STATIC_SERVERS, Server, server_sources, why_dev_needed
+from refactor.ecosystems.node.needs import STATIC_SERVERS, Server, why_dev_needed
 from refactor.ecosystems.node.program import program
 from refactor.ecosystems.node.projects import Project, any_lock, members
 from refactor.ecosystems.node.pruning import WHOLE, Pruning, prune, why_plug_and_play
@@ -67,9 +67,9 @@ def _read_parts(case: Case) -> _Parts | Refused:
     if unit is None:
         return Refused(f"no package.json is known for what is started in {case.reading.final_workdir}")
     lock = any_lock(case.context, project.unit, project.manager) if project is not None else None
-    server = server_sources(case.start, unit)
-    if isinstance(server, Unknown):
-        return Refused(f"the sources are not known: {server.reason}")
+    server = case.start.server
+    if isinstance(server, Refused):
+        return server
     seen = why_not_seen(case.reading) or program(case.reading)
     if isinstance(seen, Refused):
         return seen

@@ -30,9 +30,9 @@ _HOOKS = words("husky husky-run simple-git-hooks lefthook pinst is-ci skip-ci gi
 
 def own_scripts(reading: StageReading) -> Sequence[Rewrite | tuple[Step, Refused]]:
     """See :meth:`Ecosystem.own_scripts`."""
-    layout = Layout(reading)
+    layout = Layout.of(reading)
     found: list[Rewrite | tuple[Step, Refused]] = []
-    for project in project_installs(reading, layout):
+    for project in project_installs(reading):
         if not isinstance(project, Project) or not project.package.install_scripts:
             continue
         if not any(copied.is_folder for copied in reading.copies_before(project.step.node)):

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 
-from refactor.context import Unknown
 from refactor.context.node_manifests import NodeLock
 from refactor.ecosystems.answers import Slim
 from refactor.ecosystems.node.installing import is_production, node_env
 from refactor.ecosystems.node.layout import Layout
 from refactor.ecosystems.node.native import judge
-from refactor.ecosystems.node.needs import server_sources, start_unit, started
+from refactor.ecosystems.node.needs import start_of
 from refactor.ecosystems.node.programs import Programs
 from refactor.ecosystems.node.projects import Project, any_lock, project_installs
 from refactor.ecosystems.node.runtime import called_programs, needed_packages
@@ -29,16 +28,14 @@ def slim(reading: StageReading) -> Slim | Refused | None:
         return Slim((), (f"{target.reference} has the same packages, without documentation and translations",))
     if target is None:
         return None
-    layout = Layout(reading)
-    start = started(reading)
-    if start is None:
-        return Refused("it is not known what the container runs: there is no CMD or ENTRYPOINT", "add a CMD")
-    if start.unknown is not None:
-        return Refused(f"what is started cannot be followed: {start.unknown}")
-    unit = start_unit(start)
+    layout = Layout.of(reading)
+    start = start_of(reading)
+    if isinstance(start, Refused):
+        return start
+    unit = start.unit
     packages: dict[str, str] = {}
     evidence: list[str] = []
-    for project in project_installs(reading, layout):
+    for project in project_installs(reading):
         if not isinstance(project, Project):
             return project[1]
         lock = any_lock(reading.context, project.unit, project.manager)
@@ -89,9 +86,9 @@ def slim(reading: StageReading) -> Slim | Refused | None:
         if _is_only_in(name, image.preinstalled, target.preinstalled):
             packages.setdefault(PROVIDERS.get(name, name), f"{where} calls {name}")
     if unit is not None:
-        server = server_sources(start, unit)
-        if isinstance(server, Unknown):
-            return Refused(f"what the program needs is not known: {server.reason}")
+        server = start.server
+        if isinstance(server, Refused):
+            return server
         for name, where in called_programs(reading.context, server.files).items():
             if _is_only_in(name, image.preinstalled, target.preinstalled):
                 packages.setdefault(PROVIDERS.get(name, name), f"{where} calls {name}")

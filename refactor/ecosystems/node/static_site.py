@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from refactor.context import Unknown
@@ -13,10 +12,10 @@ from refactor.ecosystems.answers import StaticSite
 from refactor.ecosystems.node.builds import Built, build_of, kind_of
 from refactor.ecosystems.node.installing import is_production, node_env
 from refactor.ecosystems.node.layout import Layout, Unit, below
-from refactor.ecosystems.node.needs import Started, source_files, start_unit, started
+from refactor.ecosystems.node.needs import Started, source_files, started
 from refactor.ecosystems.node.outputs import NEXT_CONFIGS, config_text, configs, literal_of, next_output, option_value
 from refactor.ecosystems.node.programs import Programs, Ran
-from refactor.ecosystems.node.projects import Project, lock_path, project_installs
+from refactor.ecosystems.node.projects import lock_path, projects
 from refactor.ecosystems.node.sources import without_comments
 from refactor.flow.reading import Refused, StageReading, Step, join
 
@@ -101,7 +100,7 @@ class _Site:
         self.start, self.ran, self.verb = start, ran, verb
         self.is_development = is_development
         self.server = (_DEVELOPMENT if is_development else _FILE_SERVERS)[ran.program]
-        self.unit = start_unit(start) or start.layout.unit(ran.folder)
+        self.unit = start.unit or start.layout.unit(ran.folder)
 
     @property
     def layout(self) -> Layout:
@@ -271,7 +270,7 @@ class _Site:
 
     def _built(self, unit: Unit, before: tuple[Ran, ...]) -> tuple[str, str, str, str] | Refused:
         """The folder that is served, what builds it ("" where a RUN does), the evidence and the tool."""
-        project = next((one for one in self._projects() if one.folder == unit.folder), None)
+        project = next((one for one in projects(self.reading) if one.folder == unit.folder), None)
         if project is None:
             return Refused(f"no RUN installs the packages of {unit.package.path}")
         if lock_path(self.context, project.source, project.manager) is None:
@@ -327,9 +326,6 @@ class _Site:
             if step.keyword == "ENV" and re.search(_ENVIRONMENT, step.node.text):
                 return Refused(f"`{step.node.text.strip()}` stands behind the RUN that builds", "move it above")
         return None
-
-    def _projects(self) -> Iterator[Project]:
-        return (one for one in project_installs(self.reading, self.layout) if isinstance(one, Project))
 
     def _browser_folder(self, unit: Unit, folder: str) -> str:
         """Angular's builder `application` puts the files for browsers into a folder of their own."""

@@ -12,7 +12,7 @@ from refactor.ecosystems.answers import Written
 from refactor.ecosystems.node.builds import build_of
 from refactor.ecosystems.node.bun import starts_itself
 from refactor.ecosystems.node.layout import Unit, below
-from refactor.ecosystems.node.needs import Started, is_front_end, server_sources, start_unit, started
+from refactor.ecosystems.node.needs import Started, is_front_end, start_of
 from refactor.ecosystems.node.program import is_of_node, program
 from refactor.ecosystems.node.programs import MANAGERS, Programs, Ran
 from refactor.ecosystems.node.projects import any_lock
@@ -105,9 +105,9 @@ class _Place(NamedTuple):
 
 def written(reading: StageReading) -> Written | Refused:
     """See :meth:`Ecosystem.written`."""
-    start = started(reading)
-    if start is None:
-        return Refused("it is not known what the container runs: there is no CMD or ENTRYPOINT", "add a CMD")
+    start = start_of(reading)
+    if isinstance(start, Refused):
+        return start
     if reading.context.why_unknown is not None:
         return Refused(f"the build context is not known: {reading.context.why_unknown}", "name it with --context")
     read = program(reading)
@@ -119,7 +119,7 @@ def written(reading: StageReading) -> Written | Refused:
         if isinstance(answer, Refused):
             return answer
         paths.update(answer)
-    unit = start_unit(start)
+    unit = start.unit
     if unit is None:
         if any(ran.program in {"node", *MANAGERS} for ran in start.runs) and not _has_only_stage_files(start):
             return Refused(
@@ -136,9 +136,9 @@ def written(reading: StageReading) -> Written | Refused:
     if isinstance(database, Refused):
         return database
     paths.update(database)
-    server = server_sources(start, unit)
-    if isinstance(server, Unknown):
-        return Refused(f"the sources are not known: {server.reason}")
+    server = start.server
+    if isinstance(server, Refused):
+        return server
     return _of_files(start, server.files, unit, paths, is_interpreted=server.is_interpreted)
 
 
