@@ -13,7 +13,7 @@ from refactor.ecosystems.node.layout import Layout, below
 from refactor.ecosystems.node.manifests import reads
 from refactor.ecosystems.node.needs import Started, started, why_dev_needed
 from refactor.ecosystems.node.program import program
-from refactor.ecosystems.node.programs import MANAGERS, last_reading
+from refactor.ecosystems.node.programs import MANAGERS
 from refactor.ecosystems.node.projects import (
     Project,
     any_lock,
@@ -105,7 +105,8 @@ def node_env(reading: StageReading, project: Project) -> str | None:
 def production_install(reading: StageReading) -> Sequence[Rewrite | tuple[Step, Refused]]:
     """See :meth:`Ecosystem.production_install`."""
     layout = Layout.of(reading)
-    final = last_reading(reading)
+    stages = reading.file.stages
+    final = StageReading.of(reading.file, stages[-1], reading.context)
     found: list[Rewrite | tuple[Step, Refused]] = []
     for project in project_installs(reading):
         if not isinstance(project, Project):

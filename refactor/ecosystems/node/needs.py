@@ -10,16 +10,7 @@ from refactor.context import Unknown
 from refactor.context.node_manifests import NodeLock, PackageJson
 from refactor.ecosystems.node.bun import starts_itself
 from refactor.ecosystems.node.layout import SKIPPED, Layout, Unit
-from refactor.ecosystems.node.programs import (
-    MANAGERS,
-    RUNTIMES,
-    Ran,
-    node_entry,
-    node_modules_wanted,
-    owner,
-    programs_of_health,
-    programs_of_start,
-)
+from refactor.ecosystems.node.programs import MANAGERS, RUNTIMES, Programs, Ran, node_entry, node_modules_wanted, owner
 from refactor.ecosystems.node.sources import (
     COMPILED,
     SUFFIXES,
@@ -31,6 +22,7 @@ from refactor.ecosystems.node.sources import (
 )
 from refactor.ecosystems.node.tables import grouped, words
 from refactor.flow.reading import Refused, StageReading, join
+from refactor.flow.roots import health_roots
 from refactor.once import cached_property
 
 WATCHERS = dict.fromkeys(words("nodemon node-dev supervisor"), "restarts on changes") | dict.fromkeys(
@@ -124,19 +116,13 @@ class Started:
 
     @property
     def dev_server(self) -> tuple[Ran, str] | None:
-        for ran in self.runs:
-            reason = why_dev_server(ran)
-            if reason is not None:
-                return ran, reason
-        return None
+        return next(((ran, reason) for ran in self.runs if (reason := why_dev_server(ran)) is not None), None)
 
     @property
     def unknown(self) -> str | None:
         """What of the start command cannot be followed."""
-        for ran in self.runs:
-            if ran.program == "?":
-                return ran.args[0] if ran.args else "a variable"
-        return None
+        lost = next((ran for ran in self.runs if ran.program == "?"), None)
+        return None if lost is None else next(iter(lost.args), "a variable")
 
     def entries(self) -> tuple[tuple[Ran, str], ...]:
         """The files that ``node`` (or pm2, or a program of the kind) runs, as absolute image paths."""
@@ -202,9 +188,11 @@ def started(reading: StageReading) -> Started | None:
     """What the stage starts; None where only the base image knows."""
 
     def found() -> Started | None:
-        layout = Layout.of(reading)
-        runs = programs_of_start(layout)
-        return None if runs is None else Started(layout, runs, programs_of_health(layout))
+        layout, home, start = Layout.of(reading), reading.final_workdir, reading.start
+        if start is None:
+            return None
+        health = (ran for root in health_roots(reading) for ran in Programs(layout).of_words(root.words, root.folder))
+        return Started(layout, Programs(layout).of_start(start, home), tuple(health))
 
     return reading.remember("node start", found)
 

@@ -12,7 +12,7 @@ from refactor.context import Unknown
 from refactor.context.node_manifests import PackageJson, workspace_members
 from refactor.ecosystems.node.layout import Layout, Unit
 from refactor.ecosystems.node.tables import pairs, words
-from refactor.flow.reading import StageReading, Start, Step, join
+from refactor.flow.reading import Start, Step, join
 from refactor.flow.roots import SHELLS, peeled, shell_file
 from refactor.shell import Command, PackageCall, package_call, read
 from refactor.syntax import Instruction
@@ -479,32 +479,7 @@ def owner(program: str, package: PackageJson) -> str | None:
     return scoped[0] if len(scoped) == 1 else None
 
 
-def programs_of_start(layout: Layout) -> tuple[Ran, ...] | None:
-    """What a container of the stage starts, None where only the base image knows."""
-    start = layout.reading.start
-    if start is None:
-        return None
-    return Programs(layout).of_start(start, layout.reading.final_workdir)
-
-
-def programs_of_health(layout: Layout) -> tuple[Ran, ...]:
-    """What the last HEALTHCHECK calls."""
-    node = layout.reading.last("HEALTHCHECK")
-    if node is None or node.argument.upper() == "NONE":
-        return ()
-    if node.json is not None:
-        return tuple(Programs(layout).of_words(node.json, layout.reading.final_workdir))
-    text = re.sub(r"^CMD\s+", "", node.argument, count=1, flags=re.IGNORECASE)
-    return tuple(Programs(layout).of_text(text, layout.reading.final_workdir))
-
-
-def last_reading(reading: StageReading) -> StageReading:
-    """The final stage of the file."""
-    stages = reading.file.stages
-    return reading if stages[-1] is reading.stage else StageReading(reading.file, stages[-1], reading.context)
-
-
 __all__ = [
-    "BUN_FILE", "INSTALLING", "MANAGERS", "RUNTIMES", "Programs", "Ran", "folder_of_call", "last_reading",
-    "node_entry", "node_modules_wanted", "owner", "package_of", "programs_of_health", "programs_of_start",
+    "BUN_FILE", "INSTALLING", "MANAGERS", "RUNTIMES", "Programs", "Ran", "folder_of_call", "node_entry",
+    "node_modules_wanted", "owner", "package_of",
 ]  # fmt: skip

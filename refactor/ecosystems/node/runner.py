@@ -157,7 +157,7 @@ def needs(reading: StageReading, flow: Flow) -> Needs | Refused:
     if case.image.variant == "fat":
         found = libraries(case.natives, case.image.distro or "debian", case.image.release)
         packages.update(found if isinstance(found, dict) else {})
-        packages.update(needed_packages(parts.lock, parts.root, case.image))
+        packages.update(needed_packages(parts.lock, parts.root))
     packages.update(bun_split.libraries(case, parts.server))
     called = called_programs(case.context, parts.server.files)
     called.update({ran.program: ran.shown for ran in case.start.all if ran.program in {"python", "python3"}})

@@ -33,50 +33,46 @@ _FOLDER_CALLS = words("mkdir mkdirSync ensureDir ensureDirSync mkdirp mkdirpSync
 _SECOND = words("copyFile copyFileSync rename renameSync cpSync moveSync copySync")
 
 # (rule whose match ends before the path, whether the path is a folder, word that the file must have)
-_OTHERS: tuple[tuple[re.Pattern[str], bool, str], ...] = (
-    (re.compile(r"\bmulter\s*\(\s*\{[^}]{0,400}?\bdest\s*:\s*"), True, "multer"),
-    (re.compile(r"\bdest\s*:\s*(?=[\"'`])"), True, "MulterModule"),
-    (re.compile(r"\bdestination\s*:\s*(?=[\"'`])"), True, "diskStorage"),
+_OTHERS = (
+    (r"\bmulter\s*\(\s*\{[^}]{0,400}?\bdest\s*:\s*", True, "multer"),
+    (r"\bdest\s*:\s*(?=[\"'`])", True, "MulterModule"),
+    (r"\bdestination\s*:\s*(?=[\"'`])", True, "diskStorage"),
     (
-        re.compile(r"\b(?:cb|callback|done|next)\s*\(\s*null\s*,\s*(?=[\"'`]|path\.|join\(|__dirname|process\.cwd)"),
+        r"\b(?:cb|callback|done|next)\s*\(\s*null\s*,\s*(?=[\"'`]|path\.|join\(|__dirname|process\.cwd)",
         True,
         "diskStorage",
     ),
-    (re.compile(r"new\s+(?:sqlite3|sqlite)\s*\.\s*Database\s*\(\s*"), False, "sqlite"),
-    (re.compile(r"new\s+(?:Database|DatabaseSync|BetterSqlite3|Sqlite|SQLite)\s*\(\s*"), False, "sqlite"),
-    (re.compile(r"(?<![\w$.])(?:Database|betterSqlite3|sqlite)\s*\(\s*(?=[\"'`])"), False, "better-sqlite3"),
-    (re.compile(r"\bfilename\s*:\s*"), False, "sqlite"),
-    (re.compile(r"\bstorage\s*:\s*(?=[\"'`]|path\.|join\(|process\.env|__dirname)"), False, "sqlite"),
-    (re.compile(r"\bdatabase\s*:\s*(?=[\"'`]|path\.|join\(|process\.env|__dirname)"), False, "sqlite"),
-    (re.compile(r"\bfilename\s*:\s*"), False, "nedb"),
-    (re.compile(r"new\s+(?:FileSync|JSONFile|JSONFileSync|FileAsync)\s*(?:<[^>]*>)?\s*\(\s*"), False, "lowdb"),
-    (re.compile(r"\bJSONFilePreset\s*(?:<[^>]*>)?\s*\(\s*"), False, "lowdb"),
-    (
-        re.compile(r"\bnew\s+(?:winston\s*\.\s*)?transports\s*\.\s*File\s*\(\s*\{[^}]{0,400}?\bfilename\s*:\s*"),
-        False,
-        "winston",
-    ),
-    (re.compile(r"\bDailyRotateFile\s*\(\s*\{[^}]{0,400}?\bdirname\s*:\s*"), True, "winston"),
-    (re.compile(r"\bDailyRotateFile\s*\(\s*\{[^}]{0,400}?\bfilename\s*:\s*"), False, "winston"),
-    (re.compile(r"\bpino\s*\.\s*destination\s*\(\s*(?=[\"'`])"), False, "pino"),
-    (re.compile(r"new\s+LocalStorage\s*\(\s*"), True, "node-localstorage"),
-    (re.compile(r"\btempFileDir\s*:\s*"), True, "express-fileupload"),
-    (re.compile(r"\buploadDir\s*[:=]\s*"), True, "formidable"),
-    (re.compile(r"\bFileStore\s*\(\s*\{[^}]{0,400}?\bpath\s*:\s*"), True, "session-file-store"),
-    (re.compile(r"(?<![\w$.])(?:level|new\s+Level)\s*\(\s*(?=[\"'`])"), True, "level"),
-    (re.compile(r"\.mv\s*\(\s*"), False, "express-fileupload"),
+    (r"new\s+(?:sqlite3|sqlite)\s*\.\s*Database\s*\(\s*", False, "sqlite"),
+    (r"new\s+(?:Database|DatabaseSync|BetterSqlite3|Sqlite|SQLite)\s*\(\s*", False, "sqlite"),
+    (r"(?<![\w$.])(?:Database|betterSqlite3|sqlite)\s*\(\s*(?=[\"'`])", False, "better-sqlite3"),
+    (r"\bfilename\s*:\s*", False, "sqlite"),
+    (r"\bstorage\s*:\s*(?=[\"'`]|path\.|join\(|process\.env|__dirname)", False, "sqlite"),
+    (r"\bdatabase\s*:\s*(?=[\"'`]|path\.|join\(|process\.env|__dirname)", False, "sqlite"),
+    (r"\bfilename\s*:\s*", False, "nedb"),
+    (r"new\s+(?:FileSync|JSONFile|JSONFileSync|FileAsync)\s*(?:<[^>]*>)?\s*\(\s*", False, "lowdb"),
+    (r"\bJSONFilePreset\s*(?:<[^>]*>)?\s*\(\s*", False, "lowdb"),
+    (r"\bnew\s+(?:winston\s*\.\s*)?transports\s*\.\s*File\s*\(\s*\{[^}]{0,400}?\bfilename\s*:\s*", False, "winston"),
+    (r"\bDailyRotateFile\s*\(\s*\{[^}]{0,400}?\bdirname\s*:\s*", True, "winston"),
+    (r"\bDailyRotateFile\s*\(\s*\{[^}]{0,400}?\bfilename\s*:\s*", False, "winston"),
+    (r"\bpino\s*\.\s*destination\s*\(\s*(?=[\"'`])", False, "pino"),
+    (r"new\s+LocalStorage\s*\(\s*", True, "node-localstorage"),
+    (r"\btempFileDir\s*:\s*", True, "express-fileupload"),
+    (r"\buploadDir\s*[:=]\s*", True, "formidable"),
+    (r"\bFileStore\s*\(\s*\{[^}]{0,400}?\bpath\s*:\s*", True, "session-file-store"),
+    (r"(?<![\w$.])(?:level|new\s+Level)\s*\(\s*(?=[\"'`])", True, "level"),
+    (r"\.mv\s*\(\s*", False, "express-fileupload"),
     # Nest and type-graphql write the schema they derive from code at every start (code first).
-    (re.compile(r"\b(?:autoSchemaFile|emitSchemaFile)\s*:(?!\s*(?:true|false)\b|\s*\{)\s*"), False, "chemaFile"),
-    (re.compile(r"\b(?:autoSchemaFile|emitSchemaFile)\s*:\s*\{[^}]{0,400}?\bpath\s*:\s*"), False, "chemaFile"),
-    (re.compile(r"\bdefinitions\s*:\s*\{[^}]{0,400}?\bpath\s*:\s*"), False, "GraphQLModule"),
-    (re.compile(r"\buseMultiFileAuthState\s*\(\s*"), True, "useMultiFileAuthState"),
-    (re.compile(r"\bcreateObjectCsvWriter\s*\(\s*\{[^}]{0,400}?\bpath\s*:\s*"), False, "csv-writer"),
-    (re.compile(r"\.toFile\s*\(\s*"), False, "sharp"),
-    (re.compile(r"\.(?:screenshot|pdf)\s*\(\s*\{[^}]{0,400}?\bpath\s*:\s*"), False, "puppeteer"),
+    (r"\b(?:autoSchemaFile|emitSchemaFile)\s*:(?!\s*(?:true|false)\b|\s*\{)\s*", False, "chemaFile"),
+    (r"\b(?:autoSchemaFile|emitSchemaFile)\s*:\s*\{[^}]{0,400}?\bpath\s*:\s*", False, "chemaFile"),
+    (r"\bdefinitions\s*:\s*\{[^}]{0,400}?\bpath\s*:\s*", False, "GraphQLModule"),
+    (r"\buseMultiFileAuthState\s*\(\s*", True, "useMultiFileAuthState"),
+    (r"\bcreateObjectCsvWriter\s*\(\s*\{[^}]{0,400}?\bpath\s*:\s*", False, "csv-writer"),
+    (r"\.toFile\s*\(\s*", False, "sharp"),
+    (r"\.(?:screenshot|pdf)\s*\(\s*\{[^}]{0,400}?\bpath\s*:\s*", False, "puppeteer"),
     # Bun.write(Bun.stdout, ...) is no file.
-    (re.compile(r"\bBun\s*\.\s*write\s*\(\s*(?!Bun\.std)"), False, "Bun"),
-    (re.compile(r"\bBun\s*\.\s*file\s*\(\s*(?=[^()]*\)\s*\.\s*(?:write|writer|delete|unlink)\s*\()"), False, "Bun"),
-    (re.compile(r"\bnew\s+RollingFileStream\s*\(\s*"), False, "streamroller"),
+    (r"\bBun\s*\.\s*write\s*\(\s*(?!Bun\.std)", False, "Bun"),
+    (r"\bBun\s*\.\s*file\s*\(\s*(?=[^()]*\)\s*\.\s*(?:write|writer|delete|unlink)\s*\()", False, "Bun"),
+    (r"\bnew\s+RollingFileStream\s*\(\s*", False, "streamroller"),
 )
 
 _BESIDE = grouped(
@@ -284,7 +280,7 @@ def _writes(start: Started, source: str, unit: Unit | None, is_interpreted: bool
             found.append((match.end(), 1 if name in _SECOND else 0, name in _FOLDER_CALLS, name))
     for rule, is_folder, word in _OTHERS:
         if word in text:
-            found += [(match.end(), 0, is_folder, word) for match in rule.finditer(text)]
+            found += [(match.end(), 0, is_folder, word) for match in re.finditer(rule, text)]
     for at, argument, is_folder, name in found:
         place = f"{source}:{text.count(chr(10), 0, at) + 1}"
         expression = argument_of(text, at, argument)
