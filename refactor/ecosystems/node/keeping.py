@@ -16,8 +16,7 @@ from refactor.context.literals import paths_named
 from refactor.ecosystems.node.bun import READS_AT_START, compiled
 from refactor.ecosystems.node.case import Case
 from refactor.ecosystems.node.layout import SKIPPED, Layout, Unit, below
-from refactor.ecosystems.node.needs import STATIC_SERVERS, Server
-from refactor.ecosystems.node.programs import Ran
+from refactor.ecosystems.node.needs import STATIC_SERVERS, Server, served
 from refactor.ecosystems.node.projects import any_lock
 from refactor.ecosystems.node.sources import COMPILED, SUFFIXES, facts, is_test
 from refactor.ecosystems.node.tables import words
@@ -310,7 +309,7 @@ class _Keeper:
     def _static(self) -> Keep | Refused:
         """A static file server: it needs the folder that it serves, and no package of the project."""
         runs = [ran for ran in self.start.runs if ran.program in STATIC_SERVERS]
-        folders = tuple(join(ran.folder, _served(ran)) for ran in runs)
+        folders = tuple(served(ran) for ran in runs)
         for folder in folders:
             if not _is_in(folder, self.outputs) and not self.tree.names(folder):
                 return Refused(f"{folder}, which is served, is written by no build step that is known")
@@ -406,18 +405,6 @@ class _Keeper:
 def _is_in(path: str, folders: Iterable[str]) -> bool:
     """The path is one of the folders, or lies in one."""
     return any(is_within(path, folder) for folder in folders)
-
-
-def _served(ran: Ran) -> str:
-    valued = {"-l", "-p", "--listen", "--port", "-c", "--config", "-a", "--address", "-d", "--host"}
-    args = list(ran.args)
-    while args:
-        word = args.pop(0)
-        if word in valued and args:
-            args.pop(0)
-        elif not word.startswith("-"):
-            return word
-    return "."
 
 
 def keep(

@@ -10,7 +10,7 @@ from refactor.context import BuildContext, Unknown
 from refactor.context.node_manifests import PackageJson
 from refactor.ecosystems.node.layout import Layout, Unit
 from refactor.ecosystems.node.programs import INSTALLING, MANAGERS, Programs, Ran, node_entry
-from refactor.ecosystems.node.projects import LOCKFILES, Project, beside, members, npm_major
+from refactor.ecosystems.node.projects import LOCKFILES, Project, members, npm_major
 from refactor.ecosystems.node.sources import opens_files, script_files, why_reads
 from refactor.ecosystems.node.tables import words
 from refactor.flow.reading import Refused
@@ -77,12 +77,12 @@ class _Reader:
         context, package, manager = self.context, unit.package, self.project.manager
         self.add(package.path)
         for name in (*LOCKFILES.get(manager, ()), *_SETTINGS.get(manager, ())):
-            path = beside(unit.source, name)
+            path = posixpath.join(unit.source, name)
             if context.exists(path) is True and not (name == ".yarn" and not _has_files(context, path)):
                 self.add(path)
         for path in package.patches:
-            self.add(beside(unit.source, path.removeprefix("./")))
-        patches = beside(unit.source, "patches")
+            self.add(posixpath.join(unit.source, path.removeprefix("./")))
+        patches = posixpath.join(unit.source, "patches")
         calls_patch = any("patch-package" in script for script in package.install_scripts.values())
         if calls_patch and context.is_dir(patches) is True:
             self.add(patches, f"patch-package applies {patches}/ at the install")
@@ -119,12 +119,12 @@ class _Reader:
                     problem = self._one_script(unit, manifest, name, ran, depth)
                     if problem is not None:
                         return problem
-        schema = beside(unit.source, "prisma/schema.prisma")
+        schema = posixpath.join(unit.source, "prisma/schema.prisma")
         if "@prisma/client" in package.wanted and self.context.exists(schema) is True:
             # @prisma/client's own postinstall generates the client where it finds a schema (until Prisma 7).
-            folder = beside(unit.source, "prisma")
+            folder = posixpath.join(unit.source, "prisma")
             self.add(schema, f"@prisma/client generates its client from {folder}/ at the install")
-        svelte = beside(unit.source, "svelte.config.js")
+        svelte = posixpath.join(unit.source, "svelte.config.js")
         if "@sveltejs/kit" in package.wanted and self.context.exists(svelte) is True:
             # Its postinstall (until 2.16) runs `svelte-kit sync`, which does nothing without svelte.config.js; the
             # build syncs as well, and warns once that tsconfig.json extends a file which it is about to write.
@@ -136,7 +136,7 @@ class _Reader:
         if ran.program in _READS_NOTHING or (ran.is_tolerated and ran.program in _TOLERANT):
             return None
         if ran.program == "prisma":
-            schema = beside(manifest.folder, "prisma/schema.prisma")
+            schema = posixpath.join(manifest.folder, "prisma/schema.prisma")
             if self.context.exists(schema) is True:
                 self.add(schema, f"`{name}` runs prisma, which reads {schema}")
                 return None

@@ -311,16 +311,15 @@ def _program_needs(start: Started, ran: Ran, unit: Unit, root: PackageJson) -> s
     if _is_dev(name, package, root):
         return f"{ran.shown} runs {ran.program}, a development dependency"
     reads_settings = ran.program == "next" and "start" in ran.args
-    if reads_settings and _has(start, package, "next.config.ts") and _is_dev("typescript", package, root):
+    if (
+        reads_settings
+        and start.layout.context.exists(posixpath.join(package.folder, "next.config.ts")) is True
+        and _is_dev("typescript", package, root)
+    ):
         # Next reads a TypeScript configuration through the typescript package, and installs that where
         # it is missing.
         return "`next start` reads next.config.ts through typescript, a development dependency"
     return None
-
-
-def _has(start: Started, package: PackageJson, name: str) -> bool:
-    path = f"{package.folder}/{name}" if package.folder else name
-    return start.layout.context.exists(path) is True
 
 
 def _is_dev(name: str, package: PackageJson, root: PackageJson) -> bool:
@@ -386,12 +385,20 @@ FRONT_ENDS = words(
 )
 
 
+def served(ran: Ran) -> str:
+    """The folder that a server of files serves."""
+    valued = {"-l", "-p", "--listen", "--port", "-c", "--config", "-a", "--address", "-d", "--host", "-T"}
+    behind = zip(("", *ran.args), ran.args, strict=False)
+    operands = (word for before, word in behind if not word.startswith("-") and before not in valued)
+    return join(ran.folder, next(operands, "."))
+
+
 def is_front_end(start: Started) -> bool:
     """Everything that is started serves sources that run in a browser."""
     return bool(start.runs) and all(ran.program in FRONT_ENDS | STATIC_SERVERS for ran in start.runs)
 
 
 __all__ = [
-    "STATIC_SERVERS", "WATCHERS", "Server", "Started", "is_front_end", "source_files", "start_of",
+    "STATIC_SERVERS", "WATCHERS", "Server", "Started", "is_front_end", "served", "source_files", "start_of",
     "started", "why_dev_needed", "why_dev_server", "why_package_is_dev",
 ]  # fmt: skip

@@ -105,14 +105,10 @@ def why_no_project(layout: Layout, call: PackageCall, folder: str, step: Step) -
     )
 
 
-def beside(folder: str, name: str) -> str:
-    return f"{folder}/{name}" if folder else name
-
-
 def lock_path(context: BuildContext, source: str, manager: str) -> str | None:
     """The lockfile of the manager beside a manifest, None where the build sees none."""
     for name in LOCKFILES.get(manager, ()):
-        path = beside(source, name)
+        path = posixpath.join(source, name)
         if context.exists(path) is True:
             return path
     return None
@@ -194,18 +190,18 @@ def why_not_frozen(layout: Layout, project: Project, *, may_copy: bool = False) 
     path = lock_path(context, project.source, manager)
     if path is None:
         ignored = [
-            beside(project.source, name)
+            posixpath.join(project.source, name)
             for name in LOCKFILES.get(manager, ())
-            if context.is_on_disk(beside(project.source, name)) is True
+            if context.is_on_disk(posixpath.join(project.source, name)) is True
         ]
         if ignored:
             return Refused(f"{ignored[0]} is left out by {context.ignore_file}", f"let {ignored[0]} through there")
         other = [
-            beside(project.source, name)
+            posixpath.join(project.source, name)
             for kind, names in LOCKFILES.items()
             if kind != manager
             for name in names
-            if context.exists(beside(project.source, name)) is True
+            if context.exists(posixpath.join(project.source, name)) is True
         ]
         if other:
             return Refused(
@@ -305,8 +301,8 @@ def _resolves(location: str, name: str, packages: dict[object, object]) -> bool:
 
 
 def _setting(layout: Layout, project: Project, name: str) -> str | None:
-    text = layout.context.read(beside(project.source, ".npmrc"))
-    if isinstance(text, Unknown) or not is_at(layout, beside(project.source, ".npmrc"), project):
+    text = layout.context.read(posixpath.join(project.source, ".npmrc"))
+    if isinstance(text, Unknown) or not is_at(layout, posixpath.join(project.source, ".npmrc"), project):
         return None
     found = re.search(rf"(?m)^\s*{re.escape(name)}\s*=\s*(\S+)", text)
     return found[1] if found else None
@@ -319,6 +315,6 @@ def is_at(layout: Layout, path: str, project: Project) -> bool:
 
 
 __all__ = [
-    "LOCKFILES", "Project", "any_lock", "beside", "is_at", "lock_path", "manifest_copy", "members", "npm_major",
+    "LOCKFILES", "Project", "any_lock", "is_at", "lock_path", "manifest_copy", "members", "npm_major",
     "project_installs", "projects", "read_lock", "why_not_frozen",
 ]  # fmt: skip

@@ -13,7 +13,6 @@ from refactor.ecosystems.node.manifests import reads, without_scripts
 from refactor.ecosystems.node.programs import Programs, Ran, node_entry, owner
 from refactor.ecosystems.node.projects import (
     Project,
-    beside,
     lock_path,
     members,
     npm_major,
@@ -116,7 +115,7 @@ def why_scripts_needed(layout: Layout, project: Project, *, production: bool = F
             return f"{other.path} has install scripts too"
     if package.local_dependencies:
         return f"{next(iter(package.local_dependencies))} is a local package"
-    if context.exists(beside(project.source, "binding.gyp")) is True:
+    if context.exists(posixpath.join(project.source, "binding.gyp")) is True:
         return "binding.gyp is compiled at the install"
     return None
 

@@ -12,7 +12,7 @@ from refactor.ecosystems.answers import StaticSite
 from refactor.ecosystems.node.builds import Built, build_of, kind_of
 from refactor.ecosystems.node.installing import is_production, node_env
 from refactor.ecosystems.node.layout import Layout, Unit, below
-from refactor.ecosystems.node.needs import Started, source_files, started
+from refactor.ecosystems.node.needs import Started, served, source_files, started
 from refactor.ecosystems.node.outputs import NEXT_CONFIGS, config_text, configs, literal_of, next_output, option_value
 from refactor.ecosystems.node.programs import Programs, Ran
 from refactor.ecosystems.node.projects import lock_path, projects
@@ -278,7 +278,7 @@ class _Site:
                 f"{unit.package.path} has no lockfile that {project.manager} reads: another build may make other files",
                 f"commit the lockfile of {project.manager}",
             )
-        wanted = self._served() if not self.is_development else None
+        wanted = served(self.ran) if not self.is_development else None
         for step, _, built in kind_of(self.reading, self.layout).builds:
             if self._makes(built, wanted):
                 folder = wanted or (built.outputs or ())[-1]
@@ -310,15 +310,6 @@ class _Site:
         if wanted is None:
             return built.ran.program == self.ran.program
         return any(below(wanted, output) is not None for output in built.outputs)
-
-    def _served(self) -> str:
-        valued = {*self.server.options, "-c", "--config", "-a", "-T"}
-        operands = [
-            word
-            for at, word in enumerate(self.ran.args)
-            if not word.startswith("-") and (at == 0 or self.ran.args[at - 1] not in valued)
-        ]
-        return join(self.ran.folder, operands[0] if operands else ".")
 
     def _late_environment(self, build: Step) -> Refused | None:
         """A variable that is set behind the RUN that builds: only the development server saw it."""
