@@ -17,7 +17,7 @@ from refactor.ecosystems.system import build_only
 from refactor.flow.reading import Refused, StageReading, is_within
 
 if TYPE_CHECKING:
-    from refactor.ecosystems.node import Node
+    from refactor.ecosystems.program import Sliced
     from refactor.flow.graph import Act
 
 _BUILDERS = words(
@@ -30,7 +30,7 @@ _OF_OTHERS = words("pip pip3 gem cargo go composer")
 """Programs that install what the runner would not have, wherever they put it."""
 
 
-def split(language: Node, reading: StageReading, wish: str | None) -> SplitPlan | Refused | None:
+def split(language: Sliced, reading: StageReading, wish: str | None) -> SplitPlan | Refused | None:
     """See :meth:`Ecosystem.split`."""
     calls = [call for _, call in reading.calls if call.manager in MANAGERS]
     if not calls:
