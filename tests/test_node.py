@@ -593,6 +593,9 @@ def test_what_is_outside_of_the_application_is_copied_again() -> None:
     runner = splits(text, files).split("AS runner")[1]
     assert "COPY --from=builder /usr/local/bin/entry.sh /usr/local/bin/entry.sh" in runner
     assert "chmod" not in runner
+    given = splits(text.replace("COPY . .", "COPY --chown=node:node . ."), files).split("AS runner")[1]
+    assert "COPY --from=builder /usr/local/bin/entry.sh /usr/local/bin/entry.sh" in given
+    assert "COPY --from=builder --chown=node:node /app/dist ./dist" in given
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ class Needs(NamedTuple):
     """Folders of which ``paths`` has all that the program needs: nothing else of them goes along. Of "/" only itself
     counts, as the target of a COPY."""
     owner: str = ""
-    """Who gets all that is copied from the builder, as ``--chown`` takes it."""
+    """Who gets what is copied of the ``chosen`` folders, as ``--chown`` takes it."""
 
     def is_chosen(self, path: str) -> bool:
         return any(path == folder or (folder != "/" and is_within(path, folder)) for folder in self.chosen)

@@ -464,7 +464,8 @@ class _Slicer:
                 target = "./" + path[len(home.rstrip("/")) + 1 :]
             if len(members) > 1 or re.search(r"[*?\[]", path) or path in wanted.files:
                 target = posixpath.dirname(target).rstrip("/") + "/"
-            yield self._copy(" ".join(members), target, bare.user_of(self.reading) if is_owned else wanted.owner)
+            owner = wanted.owner if wanted.is_chosen(path) else None
+            yield self._copy(" ".join(members), target, bare.user_of(self.reading) if is_owned else owner)
 
     def _is_elsewhere(self, wanted: Needs) -> bool:
         """Part of the application lies outside of the folder that the program starts in: named alike, all of it is."""
