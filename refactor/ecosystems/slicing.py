@@ -294,7 +294,8 @@ class _Slicer:
         brought = [path for path in paths if path not in runner.made]
         image = lookup(runner.image)
         is_home = reading.last("WORKDIR") is not None or (image is not None and image.workdir == reading.final_workdir)
-        is_home = is_home and not self._is_elsewhere(wanted)
+        workdir = self._own_workdir(wanted, runner)
+        is_home = (is_home or bool(wanted.chosen and workdir)) and not self._is_elsewhere(wanted)
         artefacts = [*runner.installs, *self._artefacts(brought, programs, owned, wanted, is_home=is_home)]
         user = self._user(roles, runner)
         if isinstance(user, Refused):
@@ -310,7 +311,6 @@ class _Slicer:
             head = [*runner.head, *(self._copy("/writable", path, bare.user_of(reading)) for path in sorted(new))]
             artefacts = [*files, *artefacts]
         spelled = bare.spelled_out(reading, runner)
-        workdir = self._own_workdir(wanted, runner)
         plan = assemble(
             reading,
             narrowed,

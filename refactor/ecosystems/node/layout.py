@@ -17,9 +17,6 @@ from refactor.syntax import Instruction
 
 SKIPPED = ("node_modules", ".git")
 
-_MAX_STAGES = 100
-"""Stages that one question is followed through; what lies behind them is not known."""
-
 
 class Unit(NamedTuple):
     """A folder with a ``package.json``: a project, or a member of a workspace."""
@@ -116,18 +113,11 @@ class Layout:
 
     def built_unit(self, path: str) -> Unit | None:
         """The project whose build made ``path``, by the earlier stage that it is copied from."""
-        layout = self
-        for _ in range(_MAX_STAGES):
-            copies = (moved for each in layout._and_parents() for moved in reversed(each.moved))
-            moved = next((copy for copy in copies if below(path, copy.target) is not None), None)
-            if moved is None:
-                return None
-            layout = Layout.of(moved.stage)
-            path = join(moved.source, below(path, moved.target) or ".")
-            unit = layout.unit(posixpath.dirname(path))
-            if unit is not None:
-                return unit
-        return None
+        if not any(layout.moved for layout in self._and_parents()):
+            return None
+        maker = registry.flow_of(self.reading.file, self.context).trace(self.reading, path)
+        origin = None if maker is None or maker.act is None else Layout.of(maker.act.step.reading)
+        return None if origin is None or maker is None else origin.unit(posixpath.dirname(maker.path))
 
     def broken_unit(self, folder: str, before: Instruction | None = None) -> Unknown | None:
         """Why the nearest package.json cannot be read, None where it can or there is none."""
