@@ -213,7 +213,7 @@ def test_unknown_output_copies_the_whole_folder_after_pruning() -> None:
         scripts={"build": "node build.js"}, dependencies=EXPRESS, devDependencies={"typescript": "^5.0.0"}
     )
     after = splits(TYPESCRIPT, files)
-    assert "COPY --from=builder /app ./\n" in after
+    assert "COPY --from=builder /app .\n" in after
     assert "RUN npm prune --omit=dev" in after
 
 
@@ -591,8 +591,43 @@ def test_what_is_outside_of_the_application_is_copied_again() -> None:
         CMD ["node", "dist/index.js"]
         """
     runner = splits(text, files).split("AS runner")[1]
-    assert "COPY docker/entry.sh /usr/local/bin/entry.sh" in runner
-    assert "RUN chmod +x /usr/local/bin/entry.sh" in runner
+    assert "COPY --from=builder /usr/local/bin/entry.sh /usr/local/bin/entry.sh" in runner
+    assert "chmod" not in runner
+    given = splits(text.replace("COPY . .", "COPY --chown=node:node . ."), files).split("AS runner")[1]
+    assert "COPY --from=builder /usr/local/bin/entry.sh /usr/local/bin/entry.sh" in given
+    assert "COPY --from=builder --chown=node:node /app/dist ./dist" in given
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        ("RUN cp -r dist /srv/dist", "COPY --from=builder /srv/dist /srv/dist\n"),
+        (
+            "RUN curl -fsSLo /usr/local/bin/t https://example.com/t",
+            "COPY --from=builder /usr/local/bin/t /usr/local/bin/t\n",
+        ),
+        ("RUN npm run build && mkdir -p /data", "RUN mkdir -p /data\n"),
+        ("RUN ln -s /app/dist/cli.js /usr/local/bin/cli", "RUN ln -s /app/dist/cli.js /usr/local/bin/cli\n"),
+        ("RUN chown node:node /app", "RUN chown node:node /app\n"),
+        ("COPY rootfs /", "COPY rootfs /\n"),
+        ("COPY --from=busybox /bin/sh /app/bin/sh\n    RUN node -v", "COPY --from=busybox /bin/sh /app/bin/sh\n"),
+    ],
+)
+def test_what_a_step_puts_elsewhere_goes_along(line: str, kept: str) -> None:
+    text = TYPESCRIPT.replace("    EXPOSE", f"    {line}\n    EXPOSE")
+    assert kept in splits(text, typescript_api(**{"rootfs/etc/x.conf": ""})).split("AS runner")[1]
+
+
+def test_an_output_that_is_moved_is_copied_from_its_new_place_alone() -> None:
+    text = TYPESCRIPT.replace("    EXPOSE", "    RUN mv dist build\n    EXPOSE").replace("dist/index", "build/index")
+    runner = splits(text, typescript_api()).split("AS runner")[1]
+    assert "COPY --from=builder /app/build ./build\n" in runner
+    assert "/app/dist" not in runner
+
+
+def test_a_link_that_a_build_step_makes_is_refused() -> None:
+    text = TYPESCRIPT.replace("npm run build", "npm run build && ln -s /app/dist/cli.js /usr/local/bin/cli")
+    assert "also sets the system up (ln)" in refuses(text, typescript_api())
 
 
 def test_node_env_is_left_alone_where_the_program_decides_by_it() -> None:
@@ -675,7 +710,7 @@ def test_what_a_run_removes_or_makes_is_followed() -> None:
     assert "/app/version.txt" in runner
     assert "/app/old" in runner
     glob = splits(text.replace("rm -rf samples", "rm -rf sam*"), files).split("AS runner")[1]
-    assert "COPY --from=builder /app ./\n" in glob
+    assert "COPY --from=builder /app .\n" in glob
 
 
 def test_a_program_without_packages_has_no_node_modules_to_copy() -> None:
@@ -763,10 +798,13 @@ def test_an_application_below_the_root_of_the_context() -> None:
 
 
 def test_steps_between_that_cannot_be_explained_are_refused_by_line() -> None:
+    for wanted in ("git clone https://example.com/x.git", "pip install flask", "wget -qO- https://example.com/x"):
+        text = TYPESCRIPT.replace("    COPY . .", f"    RUN {wanted}\n    COPY . .")
+        assert f"what `{wanted.split()[0]}` on line 5 brings into" in refuses(text, typescript_api())
     text = TYPESCRIPT.replace("    COPY . .", "    RUN curl -sSL https://example.com/x.sh | sh\n    COPY . .")
     assert "what `curl` on line 5 brings into the image is not known" in refuses(text, typescript_api())
     text = TYPESCRIPT.replace("    COPY . .", "    RUN cp package.json /opt/p.json\n    COPY . .")
-    assert "line 5 writes to /opt/p.json" in refuses(text, typescript_api())
+    assert "COPY --from=builder /opt/p.json /opt/p.json\n" in splits(text, typescript_api())
 
 
 def test_alpine_is_refused_where_the_runner_installs_debian_packages() -> None:

@@ -8,10 +8,11 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from refactor.ecosystems.answers import Instead
-from refactor.ecosystems.program import Needs, Program
+from refactor.ecosystems.program import Needs, Program, Runner
 from refactor.ecosystems.split import builder_name
 from refactor.flow.effects import ON_PATH
 from refactor.flow.reading import StageReading, is_within
+from refactor.images import lookup
 from refactor.syntax import Instruction
 
 
@@ -28,28 +29,42 @@ def from_builder(reading: StageReading, source: str, target: str, owner: str | N
     return f"COPY --from={builder_name(reading)}{f' --chown={owner}' if owner else ''} {source} {target}"
 
 
-def artefacts(reading: StageReading, paths: Sequence[str], programs: Sequence[Program], owned: Owned) -> Iterator[str]:
+def artefacts(
+    reading: StageReading,
+    paths: Sequence[str],
+    programs: Sequence[Program],
+    owned: Owned,
+    wanted: Needs,
+    runner: Runner,
+) -> Iterator[str]:
     """The COPYs of absolute paths: files of one folder together, all else one by one."""
-    home, is_home = reading.final_workdir, reading.last("WORKDIR") is not None
-    started = {program.path for program in programs}
-    groups: dict[tuple[str, bool], list[str]] = {}
+    home, image = reading.final_workdir, lookup(runner.image)
+    is_home = reading.last("WORKDIR") is not None or (image is not None and image.workdir == home)
+    is_home = is_home or bool(wanted.chosen and own_workdir(reading, wanted.paths, runner))
+    is_home = is_home and not wanted.is_elsewhere(home)
+    started, turn = {program.path for program in programs}, 0
+    groups: dict[tuple[str, bool, int], list[str]] = {}
     for path in paths:
         source = reading.in_context(path)
         is_file = source is not None and reading.context.is_dir(source) is False and path not in started
         is_owned = any(is_within(path, one) or is_within(one, path) for one in owned.paths)
         # A program is not to change itself.
         is_owned = is_owned and not any(is_within(program, path) for program in started)
-        groups.setdefault((posixpath.dirname(path) if is_file else path, is_owned), []).append(path)
-    for (_, is_owned), members in groups.items():
+        is_file = is_file or path in wanted.files
+        # What changes least is copied first, so that files wait for their turn.
+        turn += path not in wanted.files and bool(wanted.files)
+        groups.setdefault((posixpath.dirname(path) if is_file else path, is_owned, turn), []).append(path)
+    for (_, is_owned, _), members in groups.items():
         path = members[0]
         target = _place(reading, path, programs)
         if is_home and path == home:
             target = "."
         elif is_home and is_within(path, home) and home != "/":
             target = "./" + path[len(home.rstrip("/")) + 1 :]
-        if len(members) > 1 or re.search(r"[*?\[]", path):
-            target = posixpath.dirname(target) + "/"
-        yield from_builder(reading, " ".join(members), target, owned.owner if is_owned else None)
+        if len(members) > 1 or re.search(r"[*?\[]", path) or path in wanted.files:
+            target = posixpath.dirname(target).rstrip("/") + "/"
+        owner = wanted.owner if wanted.is_chosen(path) else None
+        yield from_builder(reading, " ".join(members), target, owned.owner if is_owned else owner)
 
 
 def _place(reading: StageReading, path: str, programs: Sequence[Program]) -> str:
@@ -62,10 +77,10 @@ def _place(reading: StageReading, path: str, programs: Sequence[Program]) -> str
     return path if program is None or is_usual else f"/usr/local/bin/{posixpath.basename(path)}"
 
 
-def own_workdir(reading: StageReading, paths: Collection[str]) -> list[str]:
+def own_workdir(reading: StageReading, paths: Collection[str], runner: Runner) -> list[str]:
     """The base image's own WORKDIR, written down where a relative path, or one of the runner's, counts on it."""
-    home, start = reading.final_workdir, reading.start
-    if reading.last("WORKDIR") is not None or home == "/":
+    home, start, image = reading.final_workdir, reading.start, lookup(runner.image)
+    if reading.last("WORKDIR") is not None or home == "/" or (image is not None and image.workdir == home):
         return []
     program = "" if start is None else start.program
     is_relative = "/" in program and not program.startswith("/")

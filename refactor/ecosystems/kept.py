@@ -56,7 +56,9 @@ def kept(
     found: dict[str, str] = {}
     for act in flow.acts(reading):
         package = None if act.call is None else act.call.package
-        if act.effect.by or act.step.step.keyword == "WORKDIR" or (package and package.manager in system.MANAGERS):
+        node = act.step.step.node
+        is_left = node.keyword == "WORKDIR" or (act.call is None and bool(node.heredocs))
+        if act.effect.by or is_left or (package and package.manager in system.MANAGERS):
             continue
         is_set_up = act.call is not None and system.is_set_up(act.call.command)
         if (is_set_up and not is_bare) or (act.call is None and _is_tool(language, reading, act.effect.writes)):

@@ -5,11 +5,13 @@ import posixpath
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from refactor.flow.reading import Refused, StageReading
+from refactor.flow.reading import Refused, StageReading, is_within
 from refactor.flow.roots import Root
 
 if TYPE_CHECKING:
     from refactor.ecosystems.answers import Written
+    from refactor.ecosystems.split import Role
+    from refactor.ecosystems.system import RunnerPackages
     from refactor.flow.graph import Act, Flow
     from refactor.syntax import Instruction
 
@@ -19,7 +21,7 @@ class Program(NamedTuple):
 
     root: Root
     path: str
-    """Absolute, where it is started."""
+    """Absolute, where it is started; "" where what it needs names it."""
     act: "Act | None"
     """The command of the language that made it; None for a file of the build context."""
     made: str
@@ -65,6 +67,20 @@ class Needs(NamedTuple):
     """``paths`` and ``programs`` have all that it may use of what a RUN fetches."""
     variables: frozenset[str] = frozenset()
     """Environment variables that its sources name, among those that the language's tools read as well."""
+    files: frozenset[str] = frozenset()
+    """Those of ``paths`` that are copied as single files into their folder, each in its turn."""
+    chosen: tuple[str, ...] = ()
+    """Folders of which ``paths`` has all that the program needs: nothing else of them goes along. Of "/" only itself
+    counts, as the target of a COPY."""
+    owner: str = ""
+    """Who gets what is copied of the ``chosen`` folders, as ``--chown`` takes it."""
+
+    def is_elsewhere(self, folder: str) -> bool:
+        """Part of the application lies outside of the folder that the program starts in: named alike, all of it is."""
+        return any(not is_within(chosen, folder) for chosen in self.chosen)
+
+    def is_chosen(self, path: str) -> bool:
+        return any(path == folder or (folder != "/" and is_within(path, folder)) for folder in self.chosen)
 
 
 class Runner(NamedTuple):
@@ -75,6 +91,13 @@ class Runner(NamedTuple):
     """Another name for the builder's image, so that both stay on one release; None for the one written."""
     has_shell: bool = True
     evidence: tuple[str, ...] = ()
+    head: tuple[str, ...] = ()
+    """Instructions that come first in the runner."""
+    installs: tuple[str, ...] = ()
+    """Instructions in front of the copies that make some of what the program needs anew: ``made``."""
+    made: frozenset[str] = frozenset()
+    tail: tuple[str, ...] = ()
+    """Shell commands that the builder runs last."""
 
 
 def project_folder(program: Program, manifest: str) -> tuple[str, str] | Refused:
@@ -140,6 +163,10 @@ class Sliced(Protocol):
     def runner(self, reading: StageReading, needs: Needs, wish: str | None) -> Runner | Refused: ...
     def why_not_split(self, reading: StageReading, program: Program) -> Refused | None: ...
     def written(self, reading: StageReading) -> "Written | Refused": ...
+    def stays_inside(self, act: "Act") -> bool: ...
+    def roles(
+        self, reading: StageReading, roles: "dict[Instruction, Role]", packages: "RunnerPackages"
+    ) -> "dict[Instruction, Role] | Refused": ...
 
 
 __all__ = ["Needs", "Program", "Runner", "Sliced", "project_folder"]

@@ -42,13 +42,14 @@ def repeated(
             continue
         paths = [word for word in command.args if word.startswith("/")]
         outside = [path for path in paths if not any(is_within(path, tree) for tree in trees)]
+        is_link = name == "ln" and bool(outside) and paths[-1] == outside[-1]
         if name == "mkdir":
             if len(outside) < len([word for word in command.args if not re.match(r"-|[0-7]{3,4}$", word)]):
                 continue
             made.update(path.rstrip("/") for path in outside)
-        elif name in _ON_FILES and not (paths and {path.rstrip("/") for path in paths} <= made):
+        elif name in _ON_FILES and not is_link and not (paths and {path.rstrip("/") for path in paths} <= made):
             continue
-        if command.is_conditional or name in _FROM_ELSEWHERE or step.script is None:
+        if is_link or command.is_conditional or name in _FROM_ELSEWHERE or step.script is None:
             return Refused(f"line {line} builds and also sets the system up ({name})", "give each a RUN of its own")
         found.append(step.script.text[slice(*command.span)].strip())
     return tuple(found)

@@ -26,6 +26,7 @@ from refactor.shell import Command
 from refactor.syntax import Instruction
 
 if TYPE_CHECKING:
+    from refactor.flow.effects import Invocation
     from refactor.flow.graph import Act, Flow, FlowStep
 
 
@@ -78,6 +79,11 @@ class Slicer:
         self.evidence: list[str] = []
         self.again: dict[Instruction, str] = {}
         """What the runner does of a RUN that builds and sets the system up."""
+        self.chosen_folders: tuple[str, ...] = ()
+        self.owner = ""
+        """See :class:`Needs`."""
+        self.own_roles: Collection[Instruction] = ()
+        """Instructions whose role the language changed."""
         self.copied: Mapping[str, str] = {}
         """What the runner gets from the builder."""
         self.programs: Sequence[Program] = ()
@@ -128,6 +134,7 @@ class Slicer:
         wanted = self._needs()
         if isinstance(wanted, Refused):
             return wanted
+        self.chosen_folders, self.owner = wanted.chosen, wanted.owner
         self.copied = self._paths(wanted, is_bare=False)
         self.is_static = wanted.is_static
         asked = self.packages(wanted, None)
@@ -160,7 +167,8 @@ class Slicer:
                     f"line {act.step.line} installs a package from a file, which the runner would not have",
                     "install it by the package manager, by name",
                 )
-        return why_unknown(self.flow, reading)
+        inside = [act.call.command for act in self.flow.acts(reading) if act.call and self.language.stays_inside(act)]
+        return why_unknown(self.flow, reading, inside)
 
     # What the container needs
 
@@ -194,7 +202,7 @@ class Slicer:
         return is_usual or system.PROVIDERS.get(root.name, root.name) in installed
 
     def _needs(self) -> Needs | Refused:
-        paths: dict[str, str] = dict(files_started(self.reading))
+        paths: dict[str, str] = {}
         found: list[Needs] = []
         for program in self.programs:
             refused = self.language.why_not_split(self.reading, program)
@@ -206,8 +214,10 @@ class Slicer:
             self.evidence += answer.evidence
             if program.act is not None:
                 self.evidence.append(f"`{program.act.text}` on line {program.act.step.line} makes {program.made}")
+        more = {path: why for path, why in files_started(self.reading).items()
+                if path not in paths and not any(one.is_chosen(path) for one in found)}  # fmt: skip
         return Needs(
-            paths,
+            {**more, **paths},
             {name: where for one in found for name, where in one.programs.items()},
             {name: why for one in found for name, why in one.packages.items()},
             all(one.is_static for one in found),
@@ -217,17 +227,21 @@ class Slicer:
             before=tuple(dict.fromkeys(one for each in found for one in each.before)),
             names_downloads=all(one.names_downloads for one in found),
             variables=frozenset(name for one in found for name in one.variables),
+            files=frozenset(path for one in found for path in one.files),
+            chosen=tuple(path for one in found for path in one.chosen),
+            owner=next((one.owner for one in found if one.owner), ""),
         )
 
     def _paths(self, wanted: Needs, *, is_bare: bool) -> dict[str, str]:
         """What the runner gets from the builder -> why."""
-        more = kept(self.language, self.reading, self.acts, wanted, self.last_build, is_bare=is_bare)
+        made = kept(self.language, self.reading, self.acts, wanted, self.last_build, is_bare=is_bare)
+        more = {**self.fetched, **made}.items()
         paths = {
             **wanted.paths,
-            **{path: why for path, why in {**self.fetched, **more}.items() if path not in wanted.paths},
+            **{path: why for path, why in more if path not in wanted.paths and not wanted.is_chosen(path)},
         }
         # Programs change most often: they are copied last.
-        for program in self.programs:
+        for program in (one for one in self.programs if one.path):
             paths.pop(program.path, None)
             paths[program.path] = f"{program.root.where} starts it"
         return _tops(paths)
@@ -279,7 +293,7 @@ class Slicer:
 
     def _assembled(self, wanted: Needs, runner: Runner, packages: system.RunnerPackages) -> SplitPlan | Refused:
         reading = self.reading
-        roles = self._roles(packages, wanted.variables)
+        roles = self._roles(packages, wanted)
         if isinstance(roles, Refused):
             return roles
         roles.update(dict.fromkeys(self._brought_directly(wanted.paths), Role.BOTH))
@@ -301,18 +315,22 @@ class Slicer:
         narrowed = self._narrowed(roles, runner)
         plain = None if runner.has_shell else bare.exec_form(reading)
         spelled = bare.spelled_out(reading, runner)
-        workdir = own_workdir(reading, wanted.paths)
+        workdir = own_workdir(reading, wanted.paths, runner)
+        is_written = any(text.startswith("COPY") and " /writable " in text for text in head)
         plan = assemble(
             reading,
             narrowed,
             runner_image=runner.image,
             artefacts=copies,
-            builder_tail=[*self._tail(wanted), *(["RUN mkdir -p /writable"] if head and not runner.has_shell else [])],
+            builder_tail=[*self._tail(wanted, runner), *(["RUN mkdir -p /writable"] if is_written else [])],
             runner_head=[*head, *workdir],
-            reads_no_artefact=[step.node for step in reading.runs if makes_only_folders(step)],
+            reads_no_artefact={
+                *(step.node for step in reading.runs if makes_only_folders(step)),
+                *(node for node, role in roles.items() if node in self.own_roles and Role.RUNNER in role),
+            },
             before={node: [text for other, text in wanted.before if other is node] for node, _ in wanted.before},
             instead_in_runner={**spelled, **self.again, **user, **({} if plain is None else dict([plain]))},
-            is_artefact_absolute=reading.last("WORKDIR") is None,
+            is_artefact_absolute=reading.last("WORKDIR") is None or wanted.is_elsewhere(reading.final_workdir),
             evidence=tuple(dict.fromkeys(self.evidence)),
         )
         if isinstance(plan, Refused):
@@ -331,15 +349,17 @@ class Slicer:
     ) -> tuple[list[str], list[str]]:
         """What the runner installs, or gets from the builder, at its head; and the COPYs of what it is made of."""
         reading = self.reading
+        brought = [path for path in paths if path not in runner.made]
         files = dict(bare.system_files(reading, wanted, runner))
         self.evidence += [*(packages.evidence if runner.has_shell else ()), *runner.evidence, *files.values()]
         if runner.has_shell:
-            head = [*packages.before, *([packages.install] if packages.install else [])]
-            return head, [*files, *artefacts(reading, paths, self.programs, Owned())]
+            head = [*runner.head, *packages.before, *([packages.install] if packages.install else [])]
+            copies = artefacts(reading, brought, self.programs, Owned(), wanted, runner)
+            return head, [*files, *runner.installs, *copies]
         owned = Owned(bare.owned(self.language, reading, wanted.paths), bare.owner_in(reading, runner))
         new = [path for path in owned.paths if not any(is_within(path, one) for one in paths)]
-        head = [from_builder(reading, "/writable", path, owned.owner) for path in sorted(new)]
-        return head, [*files, *artefacts(reading, paths, self.programs, owned)]
+        head = [*runner.head, *(from_builder(reading, "/writable", path, owned.owner) for path in sorted(new))]
+        return head, [*files, *runner.installs, *artefacts(reading, brought, self.programs, owned, wanted, runner)]
 
     def _brought_directly(self, paths: Collection[str]) -> Iterator[Instruction]:
         """COPYs of what another stage made, which the runner copies from there as well."""
@@ -366,7 +386,7 @@ class Slicer:
                     narrowed[step.step.node] = Role.BOTH
         return narrowed
 
-    def _tail(self, wanted: Needs) -> list[str]:
+    def _tail(self, wanted: Needs, runner: Runner) -> list[str]:
         """What the builder removes at its end, as the runner gets the folders around it."""
         gone = [
             path
@@ -375,7 +395,8 @@ class Slicer:
             if any(is_within(path, one) for one in wanted.paths)
         ]
         self.evidence += [f"{path} is left behind: nothing at run time reads it" for path in gone]
-        return [f"RUN rm -rf {' '.join(gone)}"] if gone else []
+        commands = [*runner.tail, *([f"rm -rf {' '.join(gone)}"] if gone else [])]
+        return ["RUN " + " \\\n    && ".join(commands)] if commands else []
 
     def _user(self, roles: dict[Instruction, Role], runner: Runner) -> dict[Instruction, str] | Refused:
         """The last USER as the runner has to write it, where its name is one of the builder's image; users that were
@@ -415,15 +436,21 @@ class Slicer:
         self.evidence.append(f"{name} is a user of {base.reference} alone: the runner has it by its numbers")
         return {node: f"USER {uid}:{gid}"}
 
-    def _roles(self, packages: system.RunnerPackages, variables: frozenset[str]) -> dict[Instruction, Role] | Refused:
+    def _roles(self, packages: system.RunnerPackages, wanted: Needs) -> dict[Instruction, Role] | Refused:
         reading = self.reading
         roles: dict[Instruction, Role] = dict(packages.roles)
         last_run = max((at for at, step in enumerate(reading.steps) if step.keyword == "RUN"), default=-1)
         for index, step in enumerate(reading.steps):
             node = step.node
             if step.keyword in {"COPY", "ADD"}:
-                roles[node] = Role.RUNNER if index > max(self.last_build, last_run) else Role.BUILDER
-            elif step.keyword == "ENV" and self._is_for_build(step, variables):
+                own = reading.copied_by(node)
+                is_chosen = bool(own) and all(wanted.is_chosen(one.target) for one in own)
+                is_late = index > max(self.last_build, last_run) and not is_chosen
+                # What lies all over the image is not told apart by paths.
+                is_wide = bool(wanted.chosen) and not is_chosen and any(one.target == "/" for one in own)
+                is_wide = is_wide or bool(node.heredocs)
+                roles[node] = Role.RUNNER if is_late else Role.BOTH if is_wide else Role.BUILDER
+            elif step.keyword == "ENV" and self._is_for_build(step, wanted.variables):
                 roles[node] = Role.BUILDER
             elif step.keyword == "RUN" and node not in roles:
                 roles[node] = (Role.BUILDER if node in packages.shared else None) or self._set_up(step) or Role.BUILDER
@@ -434,7 +461,10 @@ class Slicer:
                     if again:
                         roles[node] = Role.BOTH
                         self.again[node] = "RUN " + " \\\n    && ".join(again)
-        return roles
+        changed = self.language.roles(reading, dict(roles), packages)
+        if not isinstance(changed, Refused):
+            self.own_roles = {node for node, role in changed.items() if roles.get(node) != role}
+        return changed
 
     def _is_for_build(self, step: Step, variables: frozenset[str]) -> bool:
         """An ENV of which nothing but the language's tools reads anything; ``variables`` are those of the program."""
@@ -473,12 +503,20 @@ class Slicer:
         paths = [*act.effect.reads, *(path for path, _ in act.effect.carries)]
         if act.call.command.redirects:
             paths += act.effect.writes
-        if act.call.name == "mkdir":
+        if act.call.name in {"mkdir", "ln"}:
             return all(isinstance(path, str) and self._is_copied(path) for path in act.effect.writes)
+        trees = () if self._is_of_folder(act.call) else self.trees
         return any(
-            isinstance(path, str) and self._is_copied(path, *self.trees) and self.flow.makers(self.reading, path, act)
+            isinstance(path, str) and self._is_copied(path, *trees) and self.flow.makers(self.reading, path, act)
             for path in paths
         )
+
+    def _is_of_folder(self, call: Invocation) -> bool:
+        """It changes whose a folder is of which only parts are copied, or its mode."""
+        if not self.chosen_folders or call.name not in {"chown", "chgrp", "chmod"}:
+            return False
+        is_deep = any(re.match(r"-\w*R|--recursive", arg) for arg in call.command.args)
+        return not is_deep or (call.name != "chmod" and not self.owner)
 
     def _is_copied(self, path: str, *folders: str) -> bool:
         return any(is_within(path, one) for one in (*self.copied, *folders))

@@ -19,9 +19,12 @@ from refactor.flow.reading import Refused, StageReading, Step
 if TYPE_CHECKING:
     from refactor.ecosystems.answers import Base, Install, SplitPlan, Written
     from refactor.ecosystems.program import Needs, Program, Runner
+    from refactor.ecosystems.split import Role
+    from refactor.ecosystems.system import RunnerPackages
     from refactor.flow.effects import Effect, Invocation
     from refactor.flow.graph import Act, Flow
     from refactor.flow.roots import Root
+    from refactor.syntax import Instruction
 
 _MAX_SOURCES = 5_000
 
@@ -85,6 +88,16 @@ class Language(Ecosystem):
     def why_not_split(self, reading: StageReading, program: Program) -> Refused | None:
         """What of the project keeps its stage from being taken apart, such as a plugin that starts a server."""
         return None
+
+    def stays_inside(self, act: Act) -> bool:
+        """What is not known of the command concerns only folders of which the program's needs are chosen."""
+        return False
+
+    def roles(
+        self, reading: StageReading, roles: dict[Instruction, Role], packages: RunnerPackages
+    ) -> dict[Instruction, Role] | Refused:
+        """The roles of RUN, COPY and ADD where its stage is taken apart, as the language wants them."""
+        return roles
 
     # What follows
 

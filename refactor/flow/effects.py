@@ -289,6 +289,11 @@ def is_of_the_system(name: str) -> bool:
     return _TOOLS.get(name) in _OF_THE_SYSTEM
 
 
+def is_everyday(name: str) -> bool:
+    """Whether the table of the system's tools has the program."""
+    return name in _TOOLS
+
+
 _DEPTH = 3
 _READ_SCRIPTS = frozenset(("sh", "bash", "ash", "dash", ".", "source"))
 

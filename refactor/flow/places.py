@@ -5,24 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from refactor.flow.reading import Copied, StageReading, join
+from refactor.syntax import Instruction
 
 _DEPTH = 20
 """Stages that a file is followed through; more of them in a row are made by a machine."""
 
 
-def source_of(reading: StageReading, path: str) -> str | None:
-    """The context path whose copy is at the absolute image ``path`` of the stage, also where it came through an
-    earlier stage of the file; "" is the context itself, None: not known to come from the context."""
-    return _source_of(reading, path, _DEPTH)
+def source_of(reading: StageReading, path: str, before: Instruction | None = None) -> str | None:
+    """The context path whose copy is at the absolute image ``path`` of the stage (before an instruction), also where it
+    came through an earlier stage of the file; "" is the context itself, None: not known to come from the context."""
+    return _source_of(reading, path, _DEPTH, before)
 
 
-def _source_of(reading: StageReading, path: str, left: int) -> str | None:
-    found = reading.in_context(path)
+def _source_of(reading: StageReading, path: str, left: int, before: Instruction | None = None) -> str | None:
+    found = reading.in_context(path, before)
     if found is not None or left == 0:
         return found
     for step, origin in reversed(reading.copies_of_stages):
         node = step.node
-        if node.destination is None:
+        is_later = before is not None and reading.position(node) >= reading.position(before)
+        if node.destination is None or is_later:
             continue
         target = join(step.workdir, reading.expand(node.destination, node) or node.destination)
         if path != target and not path.startswith(target.rstrip("/") + "/"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from refactor.ecosystems.ecosystem import Ecosystem
+from refactor.ecosystems.table import Language
 from refactor.flow.reading import Refused, StageReading, Step
 
 if TYPE_CHECKING:
@@ -22,9 +22,14 @@ if TYPE_CHECKING:
         StaticSite,
         Written,
     )
+    from refactor.ecosystems.program import Needs, Program, Runner
     from refactor.ecosystems.serving import Serving
+    from refactor.ecosystems.split import Role
+    from refactor.ecosystems.system import RunnerPackages
     from refactor.ecosystems.versions import Naming
     from refactor.flow.effects import Effect, Invocation
+    from refactor.flow.graph import Act
+    from refactor.flow.roots import Root
     from refactor.syntax import Instruction
 
 _MANAGERS = frozenset({"npm", "yarn", "pnpm", "bun", "corepack"})
@@ -33,11 +38,17 @@ _PROGRAMS = frozenset(
 )
 
 
-class Node(Ecosystem):
-    """What is known of Node's tooling. The rules are in the modules of this package, imported when they
-    are asked."""
+class Node(Language):
+    """What is known of Node's tooling. The rules are in the modules of this package, imported when they are asked."""
 
     name = "Node"
+    carries_builds = False
+    families = frozenset({"node", "bun"})
+    sources = r"\.(?:[cm]?[jt]sx?|vue|svelte)\Z|(?:^|/)package\.json\Z"
+    build_packages = frozenset(
+        """python3 python python2 python-is-python3 python3-minimal python3-distutils python3-setuptools
+        py3-setuptools""".split()
+    )
     system_packages = frozenset("nodejs npm nodejs-npm nodejs-current yarn yarnpkg corepack libnode-dev".split())
     programs = frozenset(
         "npm npx yarn yarnpkg pnpm pnpx bun bunx corepack node nodejs tsc vite next nest ng webpack esbuild".split()
@@ -119,7 +130,48 @@ class Node(Ecosystem):
     def split(self, reading: StageReading, runner: str | None) -> SplitPlan | Refused | None:
         from refactor.ecosystems.node.splitting import split
 
-        return split(reading, runner)
+        return split(self, reading, runner)
+
+    def roots(self, reading: StageReading) -> tuple[Root, ...] | Refused:
+        """One for all that is started: scripts of package.json stand behind it."""
+        from refactor.flow.roots import Root
+
+        start = reading.start
+        if start is None:
+            return ()
+        where = f"{start.nodes[-1].keyword} on line {reading.file.line_of(start.nodes[-1])}"
+        return (Root(start.argv or ("node",), reading.final_workdir, where),)
+
+    def programs_of(self, reading: StageReading) -> tuple[Program, ...] | Refused:
+        from refactor.ecosystems.program import Program
+
+        roots = self.roots(reading)
+        if isinstance(roots, Refused):
+            return roots
+        return tuple(Program(root, "", None, "", reading, self.flow(reading)) for root in roots)
+
+    def needs(self, program: Program) -> Needs | Refused:
+        from refactor.ecosystems.node.runner import needs
+
+        return needs(program.reading, program.flow)
+
+    def runner(self, reading: StageReading, needs: Needs, wish: str | None) -> Runner | Refused:
+        from refactor.ecosystems.node.runner import runner
+
+        return runner(reading, needs, wish)
+
+    def stays_inside(self, act: Act) -> bool:
+        from refactor.ecosystems.node.splitting import stays_inside
+
+        return stays_inside(act)
+
+    def roles(
+        self, reading: StageReading, roles: dict[Instruction, Role], packages: RunnerPackages
+    ) -> dict[Instruction, Role] | Refused:
+        from refactor.ecosystems.node.case import case_of
+        from refactor.ecosystems.node.roles import roles_of
+
+        return roles_of(case_of(reading), roles, packages)
 
     def tests(self, reading: StageReading, plan: SplitPlan) -> tuple[Instruction | str, ...] | Refused:
         from refactor.ecosystems.node.testing import tests

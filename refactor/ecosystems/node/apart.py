@@ -9,8 +9,9 @@ from refactor.ecosystems.answers import Pruned
 from refactor.ecosystems.node.builds import build_of
 from refactor.ecosystems.node.installing import is_production, node_env
 from refactor.ecosystems.node.layout import Layout, below
+from refactor.ecosystems.node.manifests import reads, without_scripts
 from refactor.ecosystems.node.programs import INSTALLING, MANAGERS, Programs, Ran, folder_of_call
-from refactor.ecosystems.node.projects import LOCKFILES, Project, members, project_installs, reads, without_scripts
+from refactor.ecosystems.node.projects import LOCKFILES, Project, members, projects
 from refactor.ecosystems.node.tables import words
 from refactor.flow.reading import Refused, StageReading, Step, join
 
@@ -26,7 +27,7 @@ def pruned(reading: StageReading) -> Pruned | tuple[Step, Refused] | None:
     """See :meth:`Ecosystem.pruned`."""
     if not any(call.manager in MANAGERS for _, call in reading.calls):
         return None
-    layout = Layout(reading)
+    layout = Layout.of(reading)
     found = _reduction(reading, layout)
     if found is None:
         return None
@@ -67,7 +68,7 @@ def pruned(reading: StageReading) -> Pruned | tuple[Step, Refused] | None:
 
 def _reduction(reading: StageReading, layout: Layout) -> tuple[Project, Project] | None:
     """An install with development dependencies, and the last call after it that takes those away again."""
-    installs = [one for one in project_installs(reading, layout) if isinstance(one, Project)]
+    installs = projects(reading)
     for step, call in reversed(reading.calls):
         if call.manager not in MANAGERS or call.action not in {"prune", *INSTALLING} or call.packages:
             continue

@@ -9,11 +9,10 @@ from collections.abc import Iterator, Sequence
 from refactor.ecosystems import registry, system
 from refactor.ecosystems.answers import Assets, Install
 from refactor.ecosystems.node.beside import CALLS_NODE, Part, is_repeatable, made_by_others, texts_of
-from refactor.ecosystems.node.builds import Built
+from refactor.ecosystems.node.builds import Built, kind_of
 from refactor.ecosystems.node.layout import Layout
 from refactor.ecosystems.node.native import compiled, libraries
 from refactor.ecosystems.node.projects import Project, any_lock, project_installs
-from refactor.ecosystems.node.steps import kind_of
 from refactor.ecosystems.node.tables import words
 from refactor.ecosystems.node.version import NAMING
 from refactor.ecosystems.slicing import why_unknown
@@ -137,8 +136,8 @@ class _FrontEnd:
 
     def _why_compiled(self) -> Refused | None:
         """A package is compiled with what the stage installs for it."""
-        image, layout = self.reading.image, Layout.of(self.reading)
-        for project in project_installs(self.reading, layout):
+        image = self.reading.image
+        for project in project_installs(self.reading):
             if not isinstance(project, Project):
                 return project[1]
             lock = any_lock(self.context, project.unit, project.manager)

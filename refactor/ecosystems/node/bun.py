@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import posixpath
 
-from refactor.ecosystems.node.builds import Built
-from refactor.ecosystems.node.layout import Layout, below
+from refactor.ecosystems import registry
+from refactor.ecosystems.node.builds import Built, kind_of
+from refactor.ecosystems.node.layout import Layout
 from refactor.ecosystems.node.programs import Ran
-from refactor.ecosystems.node.steps import kind_of
+from refactor.flow.places import origins
 from refactor.flow.reading import StageReading, join
 from refactor.flow.roots import peeled
 
@@ -18,22 +19,16 @@ docs/bundler/executables)."""
 
 def compiled(layout: Layout) -> Built | None:
     """The ``bun build --compile`` that made the program which a container starts, through copies from other stages."""
-    start = layout.reading.start
+    reading, start = layout.reading, layout.reading.start
     argv = peeled(start.argv) if start is not None else ()
-    if not argv or "/" not in argv[0]:
+    if not argv or "/" not in argv[0] or not any("bun" in one.managers for one in origins(reading)):
         return None
-    place = join(layout.reading.final_workdir, argv[0])
-    here: Layout | None = layout
-    while here is not None:
-        if "bun" in here.reading.managers:
-            for _, _, built in kind_of(here.reading, here).builds:
-                if is_program(built) and place in (built.outputs or ()):
-                    return built
-        moved = next((one for one in reversed(here.moved) if below(place, one.target) is not None), None)
-        if moved is not None:
-            place = join(moved.source, below(place, moved.target) or ".")
-        here = Layout.of(moved.stage) if moved is not None else here.parent
-    return None
+    maker = registry.flow_of(reading.file, reading.context).trace(reading, join(reading.final_workdir, argv[0]))
+    if maker is None or maker.act is None or maker.act.call is None:
+        return None
+    origin, command = maker.act.step.reading, maker.act.call.command
+    builds = kind_of(origin, Layout.of(origin)).builds
+    return next((built for _, own, built in builds if own is command and is_program(built)), None)
 
 
 def is_program(built: Built) -> bool:

@@ -8,14 +8,14 @@ import re
 from refactor.context import Unknown
 from refactor.context.node_manifests import NodeLock, PackageJson
 from refactor.context.tables import table
-from refactor.ecosystems.node.builds import Built, option_value
+from refactor.ecosystems.node.builds import brings_code
 from refactor.ecosystems.node.bun import compiled
 from refactor.ecosystems.node.case import Case
 from refactor.ecosystems.node.layout import below
 from refactor.ecosystems.node.needs import Server
+from refactor.ecosystems.node.outputs import option_value
 from refactor.ecosystems.node.programs import MANAGERS, RUNTIMES
 from refactor.ecosystems.node.sources import facts
-from refactor.ecosystems.node.steps import brings_code
 from refactor.ecosystems.node.tables import words
 from refactor.ecosystems.split import variant_reference
 from refactor.ecosystems.system import MANAGERS as SYSTEM_MANAGERS
@@ -46,28 +46,11 @@ in the versions that the npm registry had in November 2026. A bundle has such a 
 for files beside the place where it was bundled (Bun writes ``__dirname`` into a bundle as a string)."""
 
 
-def runner(case: Case, server: Server) -> str | Refused:
-    """A small distribution for a compiled program, else the slim image of the same Bun."""
-    image, wish = case.image, case.wish
+def why_not_alone(case: Case, server: Server) -> str | None:
+    """Why what is started needs an image that has Bun; None for a program of its own."""
     made = compiled(case.layout)
-    if made is not None and wish not in {"scratch", "distroless"}:
-        why = _why_not_alone(case, made, server)
-        if why is None:
-            is_alpine = image.distro == "alpine"
-            if wish == ("slim" if is_alpine else "alpine"):
-                return Refused(f"{made.ran.shown} makes a program for {'musl' if is_alpine else 'glibc'}")
-            needs = "musl, libstdc++ and libgcc" if is_alpine else "glibc"
-            case.say.append(f"{made.ran.shown} makes a program that has Bun inside and is linked with {needs} alone")
-            # The program is a copy of Bun itself: it runs on any release that has such a C library.
-            return f"alpine:{image.release or '3'}" if is_alpine else f"debian:{image.release or 'bookworm'}-slim"
-        case.say.append(f"the runner has Bun: {why}")
-    if wish in {"scratch", "distroless"}:
-        return Refused(f"what Bun needs is not in {wish}", 'use runner = "slim"')
-    return variant_reference(case.reading, "slim") if image.variant == "fat" else case.reading.stage.image
-
-
-def _why_not_alone(case: Case, made: Built, server: Server) -> str | None:
-    """Why a compiled program still needs an image that has Bun."""
+    if made is None:
+        return ""
     for ran in case.start.all:
         if ran.program.split(" ")[0] in RUNTIMES | MANAGERS | {"bunx"}:
             return f"{ran.shown} is called"
@@ -88,9 +71,28 @@ def _why_not_alone(case: Case, made: Built, server: Server) -> str | None:
     return None
 
 
-def libraries(case: Case, runner: str) -> dict[str, str]:
+def runner(case: Case, server: Server, wish: str | None) -> str | Refused:
+    """A small distribution for a compiled program, else the slim image of the same Bun."""
+    image, made = case.image, compiled(case.layout)
+    if wish in {"scratch", "distroless"}:
+        return Refused(f"what Bun needs is not in {wish}", 'use runner = "slim"')
+    why = why_not_alone(case, server)
+    if made is not None and why is None:
+        is_alpine = image.distro == "alpine"
+        if wish == ("slim" if is_alpine else "alpine"):
+            return Refused(f"{made.ran.shown} makes a program for {'musl' if is_alpine else 'glibc'}")
+        needs = "musl, libstdc++ and libgcc" if is_alpine else "glibc"
+        case.say.append(f"{made.ran.shown} makes a program that has Bun inside and is linked with {needs} alone")
+        # The program is a copy of Bun itself: it runs on any release that has such a C library.
+        return f"alpine:{image.release or '3'}" if is_alpine else f"debian:{image.release or 'bookworm'}-slim"
+    if why:
+        case.say.append(f"the runner has Bun: {why}")
+    return variant_reference(case.reading, "slim") if image.variant == "fat" else case.reading.stage.image
+
+
+def libraries(case: Case, server: Server) -> dict[str, str]:
     """Packages of the distribution that a compiled program is linked with, beside its C library."""
-    if not runner.startswith("alpine:") or case.image.family != "bun":
+    if case.image.family != "bun" or case.image.distro != "alpine" or why_not_alone(case, server) is not None:
         return {}
     # readelf of the musl build of Bun 1.2: libc.musl, libstdc++.so.6, libgcc_s.so.1
     return dict.fromkeys(("libgcc", "libstdc++"), "a program that Bun compiles is linked with it")

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from refactor.context import BuildContext
-from refactor.ecosystems.node.layout import Layout
-from refactor.ecosystems.node.native import Native
-from refactor.ecosystems.node.needs import Started
-from refactor.ecosystems.node.projects import Project
-from refactor.ecosystems.node.steps import Kind
-from refactor.flow.reading import StageReading
+from refactor.ecosystems.node.builds import Kind, kind_of
+from refactor.ecosystems.node.layout import Layout, Unit, below
+from refactor.ecosystems.node.native import Native, compiled
+from refactor.ecosystems.node.needs import Started, started
+from refactor.ecosystems.node.projects import Project, any_lock, project_installs, projects
+from refactor.flow.reading import Refused, StageReading, Step
 from refactor.images import BaseImage
 
 
@@ -20,28 +21,77 @@ class Case(NamedTuple):
 
     reading: StageReading
     layout: Layout
-    image: BaseImage
     kind: Kind
-    projects: tuple[Project, ...]
-    start: Started
+    installs: tuple[Project | tuple[Step, Refused], ...]
+    started: Started | None
     natives: tuple[Native, ...]
     """Production packages that may be compiled on the full image."""
-    wish: str | None
     say: list[str]
-    """Evidence, filled while the plan is made."""
+    """Evidence, filled while the needs are found out."""
 
     @property
     def context(self) -> BuildContext:
         return self.reading.context
+
+    @property
+    def start(self) -> Started:
+        """What is started; asked once it is known that something is."""
+        assert self.started is not None
+        return self.started
+
+    @property
+    def image(self) -> BaseImage:
+        """The base image; asked once it is known to be in the catalogue."""
+        assert self.reading.image is not None
+        return self.reading.image
+
+    @property
+    def projects(self) -> tuple[Project, ...]:
+        return projects(self.reading)
+
+    @property
+    def unit(self) -> Unit | None:
+        """The project that is started."""
+        return None if self.started is None else self.started.unit
+
+    @property
+    def project(self) -> Project | None:
+        """The install that brings the packages of what is started: that of the nearest folder around it."""
+        unit = self.unit
+        found = [one for one in self.projects if unit is not None and below(unit.folder, one.folder) is not None]
+        return max(found, key=lambda project: len(project.folder)) if found else None
 
     def starts_through(self, manager: str) -> bool:
         """The start command calls the package manager."""
         start = self.reading.start
         rule = re.compile(rf"(?<![\w/.-]){manager}(?![\w.-])")
         texts = [node.argument for node in start.nodes] if start is not None else []
+        runs = self.started.runs if self.started is not None else ()
         return any(rule.search(text) for text in texts) or any(
-            word.split(" ")[0] == manager for ran in self.start.runs for word in ran.via
+            word.split(" ")[0] == manager for ran in runs for word in ran.via
         )
 
 
-__all__ = ["Case"]
+def case_of(reading: StageReading) -> Case:
+    """The facts of a stage, found out once."""
+    return reading.remember("node case", lambda: _case_of(reading))
+
+
+def _case_of(reading: StageReading) -> Case:
+    layout, image = Layout.of(reading), reading.image
+    installs, start = project_installs(reading), started(reading)
+    is_fat = image is not None and (image.family, image.variant) == ("node", "fat")
+    natives = _natives(reading, projects(reading)) if is_fat else ()
+    return Case(reading, layout, kind_of(reading, layout), installs, start, natives, [])
+
+
+def _natives(reading: StageReading, installed: Sequence[Project]) -> tuple[Native, ...]:
+    found: dict[str, Native] = {}
+    for project in installed:
+        lock = any_lock(reading.context, project.unit, project.manager)
+        for native in compiled(reading.context, lock, project.package, production=True):
+            found.setdefault(native.name, native)
+    return tuple(found.values())
+
+
+__all__ = ["Case", "case_of"]

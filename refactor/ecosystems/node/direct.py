@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 
 from refactor.context import Unknown
 from refactor.ecosystems.answers import DirectStart
+from refactor.ecosystems.node.builds import kind_of
 from refactor.ecosystems.node.layout import Layout, Unit, below
 from refactor.ecosystems.node.needs import STATIC_SERVERS, why_dev_server
 from refactor.ecosystems.node.program import program
 from refactor.ecosystems.node.programs import MANAGERS, Programs, Ran, node_entry, owner
-from refactor.ecosystems.node.projects import Project, any_lock, beside, project_installs
+from refactor.ecosystems.node.projects import any_lock, projects
 from refactor.ecosystems.node.sources import resolve_path
-from refactor.ecosystems.node.steps import kind_of
 from refactor.flow.closure import named
 from refactor.flow.reading import PackageCall, Refused, StageReading, Start, join, package_call
 from refactor.flow.roots import INITS, peeled
@@ -125,16 +126,16 @@ def _why_options(reading: StageReading, call: PackageCall, unit: Unit) -> Refuse
         if name.lower().startswith("npm_config_") and not re.fullmatch(_HARMLESS_SETTINGS, name):
             return Refused(f"ENV {name} may change how scripts run", "set it only for the install")
     context = reading.context
-    settings = context.read(beside(unit.source, ".npmrc"))
+    settings = context.read(posixpath.join(unit.source, ".npmrc"))
     found = None if isinstance(settings, Unknown) else re.search(_CHANGES_SCRIPTS, settings)
     if found is not None:
-        path = beside(unit.source, ".npmrc")
+        path = posixpath.join(unit.source, ".npmrc")
         return Refused(f"{path} sets {found[0].strip()}, which changes how scripts run", "set it only for the install")
     if call.manager == "yarn":
         lock = any_lock(context, unit, "yarn")
-        rc = context.read(beside(unit.source, ".yarnrc.yml"))
+        rc = context.read(posixpath.join(unit.source, ".yarnrc.yml"))
         plugs = lock is not None and lock.is_berry and not (isinstance(rc, str) and "node-modules" in rc)
-        if plugs or context.exists(beside(unit.source, ".pnp.cjs")) is True:
+        if plugs or context.exists(posixpath.join(unit.source, ".pnp.cjs")) is True:
             return Refused("Yarn tells Node where packages are (Plug'n'Play)", "set nodeLinker: node-modules")
     return None
 
@@ -171,8 +172,7 @@ def _only_command(layout: Layout, unit: Unit, name: str) -> tuple[str, ...] | Re
 
 def _is_installed(layout: Layout, unit: Unit) -> bool:
     """The packages are installed in the folder of the project itself, so that their programs are linked there."""
-    projects = (one for one in project_installs(layout.reading, layout) if isinstance(one, Project))
-    return any(one.folder == unit.folder for one in projects) or layout.is_from_stage(
+    return any(one.folder == unit.folder for one in projects(layout.reading)) or layout.is_from_stage(
         join(unit.folder, "node_modules/.bin")
     )
 

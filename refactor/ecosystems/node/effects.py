@@ -7,10 +7,9 @@ from collections.abc import Mapping
 
 from refactor.context import Unknown
 from refactor.ecosystems.answers import installs_by_command
-from refactor.ecosystems.node.builds import Built
+from refactor.ecosystems.node.builds import Built, kind_of
 from refactor.ecosystems.node.installing import installs
 from refactor.ecosystems.node.layout import Layout
-from refactor.ecosystems.node.steps import kind_of
 from refactor.flow.effects import Effect, Invocation
 from refactor.flow.reading import StageReading
 from refactor.shell import PackageCall

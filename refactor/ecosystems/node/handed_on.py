@@ -11,15 +11,14 @@ from refactor.ecosystems.node.installing import is_production, node_env, why_pro
 from refactor.ecosystems.node.layout import Layout
 from refactor.ecosystems.node.needs import started
 from refactor.ecosystems.node.program import program
-from refactor.ecosystems.node.programs import last_reading
-from refactor.ecosystems.node.projects import Project, any_lock, members, npm_major, project_installs
+from refactor.ecosystems.node.projects import Project, any_lock, members, npm_major, projects
 from refactor.flow.closure import named
 from refactor.flow.reading import Refused, StageReading, Step
 
 
 def handed_on(reading: StageReading) -> Sequence[Behind | tuple[Step, Refused]]:
     """Commands behind the builds of a stage that take away what only those needed."""
-    final = last_reading(reading)
+    final = StageReading.of(reading.file, reading.file.stages[-1], reading.context)
     if reading.stage is final.stage or reading.context.why_unknown is not None or not _runs(reading):
         return ()
     if not any(origin.stage is reading.stage for _, origin in final.copies_of_stages):
@@ -36,9 +35,9 @@ def _handed_on(reading: StageReading, final: StageReading) -> Iterator[Behind | 
     layout, start = Layout.of(reading), started(final)
     if start is None or any(call.action == "prune" for _, call in reading.calls):
         return
-    projects = [one for one in project_installs(reading, layout) if isinstance(one, Project)]
-    reduced = {one.folder for one in projects if is_production(one, node_env(reading, one))}
-    for project in projects:
+    own = projects(reading)
+    reduced = {one.folder for one in own if is_production(one, node_env(reading, one))}
+    for project in own:
         if project.folder in reduced:
             continue
         packages = f"{project.folder}/node_modules"

@@ -1,5 +1,4 @@
-"""Dependency installations: what they read, and how they become reproducible and free of development
-dependencies."""
+"""Dependency installations: what they read, and how they become reproducible and free of development dependencies."""
 
 from __future__ import annotations
 
@@ -9,10 +8,12 @@ from collections.abc import Iterator, Sequence
 
 from refactor.context import Unknown
 from refactor.ecosystems.answers import Install, Rewrite
+from refactor.ecosystems.node.builds import kind_of
 from refactor.ecosystems.node.layout import Layout, below
-from refactor.ecosystems.node.needs import Started, start_unit, started, why_dev_needed
+from refactor.ecosystems.node.manifests import reads
+from refactor.ecosystems.node.needs import Started, started, why_dev_needed
 from refactor.ecosystems.node.program import program
-from refactor.ecosystems.node.programs import MANAGERS, last_reading
+from refactor.ecosystems.node.programs import MANAGERS
 from refactor.ecosystems.node.projects import (
     Project,
     any_lock,
@@ -22,11 +23,9 @@ from refactor.ecosystems.node.projects import (
     members,
     npm_major,
     project_installs,
-    reads,
     why_not_frozen,
 )
 from refactor.ecosystems.node.scripts import lifecycle_needs_dev, only_hooks, why_scripts_needed
-from refactor.ecosystems.node.steps import kind_of
 from refactor.flow.closure import named, why_not_seen
 from refactor.flow.reading import Refused, StageReading, Step
 from refactor.shell import Command
@@ -37,9 +36,9 @@ _PRODUCTION = ("--production", "--prod", "-P", "-p", "--omit=dev", "--only=produ
 
 def installs(reading: StageReading) -> Sequence[Install | tuple[Step, Refused]]:
     """See :meth:`Ecosystem.installs`."""
-    layout = Layout(reading)
+    layout = Layout.of(reading)
     found: list[Install | tuple[Step, Refused]] = []
-    for project in project_installs(reading, layout):
+    for project in project_installs(reading):
         if not isinstance(project, Project):
             found.append(project)
             continue
@@ -105,10 +104,11 @@ def node_env(reading: StageReading, project: Project) -> str | None:
 
 def production_install(reading: StageReading) -> Sequence[Rewrite | tuple[Step, Refused]]:
     """See :meth:`Ecosystem.production_install`."""
-    layout = Layout(reading)
-    final = last_reading(reading)
+    layout = Layout.of(reading)
+    stages = reading.file.stages
+    final = StageReading.of(reading.file, stages[-1], reading.context)
     found: list[Rewrite | tuple[Step, Refused]] = []
-    for project in project_installs(reading, layout):
+    for project in project_installs(reading):
         if not isinstance(project, Project):
             found.append(project)
             continue
@@ -244,7 +244,7 @@ def _why_keep_dev(layout: Layout, project: Project, final: StageReading) -> Refu
 def why_program_needs_dev(layout: Layout, project: Project, final: StageReading) -> Refused | None:
     """Why what the final stage starts may need development dependencies of a project; None where it does not."""
     start = started(final)
-    unit = start_unit(start) if start is not None else None
+    unit = start.unit if start is not None else None
     if start is None or unit is None:
         return Refused("the package.json of what is started is not known", "copy it beside the program")
     if below(unit.folder, project.folder) is None:

@@ -1,8 +1,6 @@
-"""Which files of the application the runner needs: outputs of the build, packages, and what the program
-may open.
+"""Which files of the application the runner needs: outputs of the build, packages, and what the program may open.
 
-Left out is only what is known to be for the build (sources of a compiled program, settings of tools,
-tests, lockfiles);
+Left out is only what is known to be for the build (sources of a compiled program, settings of tools, tests, lockfiles);
 what is not known is kept.
 """
 
@@ -16,14 +14,14 @@ from typing import NamedTuple
 from refactor.context import Unknown
 from refactor.context.literals import paths_named
 from refactor.ecosystems.node.bun import READS_AT_START, compiled
+from refactor.ecosystems.node.case import Case
 from refactor.ecosystems.node.layout import SKIPPED, Layout, Unit, below
-from refactor.ecosystems.node.needs import STATIC_SERVERS, Server, Started
-from refactor.ecosystems.node.programs import Ran
+from refactor.ecosystems.node.needs import STATIC_SERVERS, Server, served
 from refactor.ecosystems.node.projects import any_lock
 from refactor.ecosystems.node.sources import COMPILED, SUFFIXES, facts, is_test
-from refactor.ecosystems.node.steps import Kind
 from refactor.ecosystems.node.tables import words
-from refactor.flow.reading import Refused, StageReading, join
+from refactor.flow.reading import Refused, is_within, join
+from refactor.once import cached_property
 
 _BUILD_FILES = re.compile(
     r"""(?:package-lock\.json|npm-shrinkwrap\.json|yarn\.lock|pnpm-lock\.yaml|pnpm-workspace\.yaml|bun\.lockb?|bunfig\.toml
@@ -54,15 +52,14 @@ _BUILD_FOLDERS = words(
     .nyc_output .swc .vite .config .cursor .claude .fleet .zed patches
     """
 )
-_FRONT_PAGES = frozenset({"index.html"})
+_COMPILERS = words("babel swc esbuild ncc webpack tsc rollup tsup")
 
 
 class Tree:
     """The files of the context as they lie in the image of a stage."""
 
-    def __init__(self, reading: StageReading, layout: Layout) -> None:
-        self.reading = reading
-        self.layout = layout
+    def __init__(self, layout: Layout) -> None:
+        reading = layout.reading
         self.why_unknown: str | None = None
         self.files: dict[str, str] = {}
         """Absolute image path -> context path."""
@@ -102,233 +99,179 @@ class Keep(NamedTuple):
 
     paths: tuple[str, ...]
     """Absolute image paths, in the order they are copied: what changes least comes first."""
-    files: frozenset[str]
-    """Those of them that are single files."""
-    roots: tuple[str, ...]
-    """Folders of the application in the image."""
-    names: frozenset[str]
-    """For an application in ``/``: the names there that are its own."""
-    whole: bool
+    chosen: tuple[str, ...]
+    """Folders of the application in the image, of which ``paths`` has all that is needed."""
+    files: frozenset[str] = frozenset()
+    """Those of ``paths`` that are single files."""
+    whole: bool = False
     """The folder is copied as a whole."""
-    needs_packages: bool
-    removals: tuple[str, ...]
+    needs_packages: bool = False
+    removals: tuple[str, ...] = ()
     """Absolute paths that the builder deletes before the copy."""
-    evidence: tuple[str, ...]
-
-    def is_inside(self, path: str) -> bool:
-        """``path`` belongs to the application's folders."""
-        for root in self.roots:
-            if root == "/":
-                if path.strip("/").split("/")[0] in self.names:
-                    return True
-            elif below(path, root) is not None:
-                return True
-        return False
-
-    def covers(self, target: str) -> bool:
-        """What is copied to ``target`` is chosen from by ``paths``."""
-        return self.is_inside(target) or (target == "/" and "/" in self.roots)
+    evidence: tuple[str, ...] = ()
 
 
 class _Keeper:
-    def __init__(
-        self,
-        tree: Tree,
-        start: Started,
-        unit: Unit,
-        root: Unit,
-        projects: tuple[Unit, ...],
-        members: tuple[Unit, ...],
-        kind: Kind,
-        server: Server,
-    ) -> None:
-        self.tree = tree
-        self.layout = start.layout
-        self.start = start
-        self.unit = unit
-        self.root = root
-        self.members = members
-        self.kind = kind
-        self.builds = tuple(built for _, _, built in kind.builds)
-        self.server = server
-        self.runtime = tuple({one.folder: one for one in (root, *members, unit)}.values())
-        self.projects = projects
+    """``unit`` is the project that is started, ``members`` those of a workspace that are needed."""
+
+    def __init__(self, case: Case, unit: Unit, members: tuple[Unit, ...], server: Server) -> None:
+        self.case = case
+        self.tree = Tree(case.layout)
+        self.layout, self.start, self.server = case.layout, case.start, server
+        self.unit, self.members = unit, members
+        self.root = case.project.unit if case.project is not None else unit
+        """The project whose install brings the packages."""
+        self.projects = tuple(project.unit for project in case.projects)
+        self.builds = tuple(built for _, _, built in case.kind.builds)
+        self.runtime = tuple({one.folder: one for one in (self.root, *members, unit)}.values())
         self.evidence: list[str] = []
         self.kept: dict[str, bool] = {}
         """Path -> is a file."""
-        self.outputs: dict[str, None] = {}
-        found = paths_named(tree.layout.context, tuple(sorted(SUFFIXES)))
-        own = set(server.files)
-        self.named = (
-            {}
-            if isinstance(found, Unknown)
-            else {path: place for path, place in found.items() if place.rpartition(":")[0] in own}
-        )
+        own = [one.folder for one in (*self.runtime, *self.projects)]
+        written = [output for built in self.builds for output in built.outputs or ()]
+        self.outputs = tuple(dict.fromkeys(path for path in written if _is_in(path, own)))
+        found, sources = paths_named(case.context, tuple(sorted(SUFFIXES))), set(server.files)
+        self.named = {} if isinstance(found, Unknown) else {
+            path: place for path, place in found.items() if place.rpartition(":")[0] in sources
+        }  # fmt: skip
+        self.removed = case.kind.removed(case.layout)
 
-    def units_below(self, folder: str) -> list[str]:
-        """Folders of other projects below one, also of members that are not needed."""
-        found = {posixpath.dirname(path) for path in self.tree.files if path.endswith("/package.json")}
-        found |= {one.folder for one in self.projects}
-        return sorted(one for one in found if one != folder and below(one, folder) is not None)
+    @cached_property
+    def roots(self) -> tuple[str, ...]:
+        """The folders that the application lies in."""
+        own = [one.folder for one in (*self.runtime, *self.projects)]
+        targets = [one for one in self.tree.targets if one != "/" and any(_is_in(path, (one,)) for path in own)]
+        return tuple(sorted(one for one in {*own, *targets} if not _is_in(one, {*own, *targets} - {one})))
 
-    def why_whole(self) -> str | None:
+    @cached_property
+    def chosen(self) -> tuple[str, ...]:
+        """See :attr:`Needs.chosen`; of an application in the root folder only what is its own."""
+        if "/" not in self.roots:
+            return self.roots
+        names = {*self.tree.names("/"), "node_modules", *(output.strip("/").split("/")[0] for output in self.outputs)}
+        return ("/", *(f"/{name}" for name in sorted(names)))
+
+    def keep(self, *, is_static: bool, has_packages: bool) -> Keep | Refused:
+        if is_static:
+            return self._static()
+        why = self._why_whole()
+        alone = self._standalone()
+        if alone is not None:
+            return alone
+        if why is not None:
+            return self._whole(why)
+        for one in self.runtime:
+            self._choose_in(one.folder, one)
+        self.kept = {path: is_file for path, is_file in self.kept.items() if not _is_in(path, self.removed)}
+        return self._missing_entry() or self._parts(has_packages)
+
+    def _why_whole(self) -> str | None:
         """Why the application's folder is copied whole, None where its parts are known."""
+        own = [one.folder for one in self.runtime]
         for built in self.builds:
-            if built.outputs is None and any(below(built.ran.folder, one.folder) is not None for one in self.runtime):
+            if built.outputs is None and _is_in(built.ran.folder, own):
                 return built.why_unknown
-        for path in self.kind.removed(self.layout):
-            if re.search(r"[*?\[$]", path) and any(below(path, one.folder) is not None for one in self.runtime):
+        for path in self.removed:
+            if re.search(r"[*?\[$]", path) and _is_in(path, own):
                 return f"a RUN removes {path}"
         return None
 
-    def choose(self) -> None:
-        for one in self.runtime:
-            self.choose_in(one.folder, one)
-        removed = self.kind.removed(self.layout)
-        for path in tuple(self.kept):
-            if any(below(path, gone) is not None for gone in removed):
-                del self.kept[path]
+    # Parts of the sources
 
-    def choose_in(self, folder: str, unit: Unit) -> None:
-        nested = self.units_below(folder)
+    def _choose_in(self, folder: str, unit: Unit) -> None:
+        nested = {posixpath.dirname(path) for path in self.tree.files if path.endswith("/package.json")}
+        nested |= {one.folder for one in self.projects}
+        # Other projects, also members that are not needed.
+        others = [one for one in sorted(nested) if one != folder and _is_in(one, (folder,))]
         for name, is_folder in self.tree.names(folder).items():
             path = join(folder, name)
-            if any(path == other.folder for other in self.runtime) or path in nested:
+            if any(path == other.folder for other in self.runtime) or path in others:
                 continue
-            if any(below(other, path) is not None for other in nested):
-                self.choose_in_mixed(path, nested)
-                continue
-            reason = self.why_left_out(path, name, is_folder, unit)
-            if reason is None:
+            if any(_is_in(other, (path,)) for other in others):
+                # A folder that holds other projects: its own files are kept where sources name them.
+                for child, is_inner in self.tree.names(path).items():
+                    place = join(path, child)
+                    if not any(_is_in(one, (place,)) or _is_in(place, (one,)) for one in others) and self._names(place):
+                        self.kept[place] = not is_inner
+            elif self._why_left_out(path, name, unit, is_folder=is_folder) is None:
                 self.kept[path] = not is_folder
 
-    def choose_in_mixed(self, path: str, nested: list[str]) -> None:
-        """A folder that holds other projects: its own files are kept where sources name them."""
-        for name, is_folder in self.tree.names(path).items():
-            child = join(path, name)
-            if any(below(other, child) is not None or below(child, other) is not None for other in nested):
-                continue
-            if self.names_it(child):
-                self.kept[child] = not is_folder
-
-    def names_it(self, path: str) -> str | None:
+    def _names(self, path: str) -> str | None:
         """Where the sources name a path or something in it."""
-        sources = [source for _, source in self.tree.under(path)]
         own = self.tree.files.get(path)
-        for source in [own] if own else sources:
-            place = self.named.get(source)
-            if place is not None:
-                return place
+        for source in [own] if own else [source for _, source in self.tree.under(path)]:
+            if source in self.named:
+                return self.named[source]
         context_path = self.layout.source(path)
         return self.named.get(context_path) if context_path else None
 
-    def why_left_out(self, path: str, name: str, is_folder: bool, unit: Unit) -> str | None:
-        if any(below(path, output) is not None for output in self.outputs):
+    def _why_left_out(self, path: str, name: str, unit: Unit, *, is_folder: bool) -> str | None:
+        if _is_in(path, self.outputs):
             return "an output"
-        if not is_folder:
-            return self.why_file_left_out(path, name)
-        return self.why_folder_left_out(path, name, unit)
+        return self._why_folder_left_out(path, name, unit) if is_folder else self._why_file_left_out(path, name)
 
-    def why_file_left_out(self, path: str, name: str) -> str | None:
+    def _why_file_left_out(self, path: str, name: str) -> str | None:
         if name == "package.json":
             return "copied first"
         runs = {ran.program for ran in self.start.runs}
         if name.startswith(("next.config.", "nuxt.config.")):
             return None if runs & {"next", "nuxt", "nuxi"} else "settings of the build"
-        if name.startswith(READS_AT_START) and "bun" in self.starters():
+        if name.startswith(READS_AT_START) and ("bun" in runs or compiled(self.layout) is not None):
             return None
         if name.startswith("tsconfig.") and "bun" in runs and self.server.is_interpreted:
             return None
-        if name == "tsconfig.json" and ("next" in runs or self.loads("tsconfig-paths")):
+        is_loaded = any("tsconfig-paths" in word for ran in self.start.all for word in ran.args)
+        if name == "tsconfig.json" and ("next" in runs or is_loaded):
             return None
-        source = self.tree.files.get(path, "")
-        if source in self.server.files and self.server.is_interpreted:
+        if self.tree.files.get(path, "") in self.server.files and self.server.is_interpreted:
             return None
-        place = self.names_it(path)
-        if _BUILD_FILES.match(name) or name in _FRONT_PAGES or is_test(name):
-            if place is None or not _is_opened(self, path, place):
+        place = self._names(path)
+        if _BUILD_FILES.match(name) or name == "index.html" or is_test(name):
+            # A list of files such as a linter's names them too.
+            if place is None or place.rpartition(":")[0] not in self.server.files:
                 return "a file of the build"
-            self.evidence.append(f"{path} is kept: {place} names it")
-            return None
-        if name.endswith(COMPILED):
+        elif name.endswith(COMPILED):
             return "a source"
         if place is not None:
             self.evidence.append(f"{path} is kept: {place} names it")
         return None
 
-    def starters(self) -> frozenset[str]:
-        """Programs that are started, "bun" for one that it compiled."""
-        runs = {ran.program for ran in self.start.runs}
-        return frozenset(runs | {"bun"} if compiled(self.layout) is not None else runs)
-
-    def loads(self, module: str) -> bool:
-        return any(module in word for ran in self.start.all for word in ran.args)
-
-    def why_folder_left_out(self, path: str, name: str, unit: Unit) -> str | None:
+    def _why_folder_left_out(self, path: str, name: str, unit: Unit) -> str | None:
         sources = [source for _, source in self.tree.under(path)]
-        rooted = self.rooted(name)
-        if self.server.is_interpreted:
-            reached = [source for source in sources if source in self.server.files]
-            if (reached and self.server.dynamic is None) or any(source in self.reached() for source in sources):
-                return None
+        rooted, is_read = self._rooted(name), self.server.is_interpreted and self.server.dynamic is None
+        if is_read and any(source in self.server.files for source in sources):
+            return None
+        place = rooted or self._names(path)
+        why = f"{path} is kept: {place} names it" if place else f"{path} is kept: it may be opened at run time"
         if name in _BUILD_FOLDERS:
-            place = rooted or (self.names_it(path) if name not in {"node_modules", ".git"} else None)
             if place is None or name in {"node_modules", ".git"}:
                 return "a folder of the build"
-            self.evidence.append(f"{path} is kept: {place} names it")
-            return None
-        compiled = [s for s in sources if s.endswith(COMPILED) and not s.endswith((".d.ts", ".d.mts", ".d.cts"))]
-        only_types = bool(sources) and all(s.endswith((".d.ts", ".d.mts")) for s in sources)
-        if only_types:
+        elif sources and all(source.endswith((".d.ts", ".d.mts")) for source in sources):
             return "types"
-        if compiled and (not self.server.is_interpreted or self.server.dynamic is None):
-            if rooted is not None:
-                self.evidence.append(f"{path} is kept: {rooted} names it")
-                return None
+        elif any(one.endswith(COMPILED) and not one.endswith((".d.ts", ".d.mts", ".d.cts")) for one in sources) and (
+            not self.server.is_interpreted or self.server.dynamic is None
+        ):
+            if rooted is None:
+                return "sources of the build"
+        elif rooted is None and self._is_compiled(path, unit):
             return "sources of the build"
-        if rooted is None and self.is_compiled_input(path, unit):
-            return "sources of the build"
-        place = rooted or self.names_it(path)
-        self.evidence.append(
-            f"{path} is kept: {place} names it" if place else f"{path} is kept: it may be opened at run time"
-        )
+        self.evidence.append(why)
         return None
 
-    def reached(self) -> frozenset[str]:
-        if not self.server.is_interpreted or self.server.dynamic is None:
-            return frozenset(self.server.files) if self.server.is_interpreted else frozenset()
-        return frozenset()
-
-    def is_compiled_input(self, path: str, unit: Unit) -> bool:
+    def _is_compiled(self, path: str, unit: Unit) -> bool:
         """A folder that babel, swc or a bundler compiles (plain JavaScript in, JavaScript out)."""
-        if below(path, unit.folder) in self.front_end_folders(unit) and self.server.dynamic is None:
+        if below(path, unit.folder) in self._front_end_folders(unit) and self.server.dynamic is None:
             return True
-        if self.server.is_interpreted:
-            return False
-        for built in self.builds:
-            if not built.outputs or built.ran.program not in {
-                "babel",
-                "swc",
-                "esbuild",
-                "ncc",
-                "webpack",
-                "tsc",
-                "rollup",
-                "tsup",
-            }:
-                continue
-            if built.ran.folder != unit.folder:
+        for built in self.builds if not self.server.is_interpreted else ():
+            if not built.outputs or built.ran.program not in _COMPILERS or built.ran.folder != unit.folder:
                 continue
             for word in built.ran.args:
-                if not word.startswith("-") and join(built.ran.folder, word.split("*")[0]).startswith(path.rstrip("/")):
-                    target = join(built.ran.folder, word.split("*")[0])
-                    if below(target, path) is not None and not any(
-                        below(target, output) is not None for output in built.outputs
-                    ):
-                        return True
+                target = join(built.ran.folder, word.split("*")[0])
+                if not word.startswith("-") and _is_in(target, (path,)) and not _is_in(target, built.outputs):
+                    return True
         return False
 
-    def front_end_folders(self, unit: Unit) -> frozenset[str]:
+    def _front_end_folders(self, unit: Unit) -> frozenset[str]:
         """Folders whose sources a front-end build of the project turns into its output."""
         programs = {built.ran.program for built in self.builds if built.outputs and built.ran.folder == unit.folder}
         found: set[str] = set()
@@ -342,15 +285,12 @@ class _Keeper:
                 found |= set(re.findall(r"<script[^>]{0,200}\bsrc=[\"']?\.?/?([\w.-]+)/[^\"'> ]+", page))
         return frozenset(found)
 
-    def rooted(self, name: str) -> str | None:
-        """Where a source names a folder from the application's root (``src/mail/x.html``, ``join(cwd,
-        'src')``)."""
+    def _rooted(self, name: str) -> str | None:
+        """Where a source names a folder from the application's root (``src/mail/x.html``, ``join(cwd, 'src')``)."""
         rule = re.compile(rf"[\"'`](?:\./|\.\./|/)*{re.escape(name)}(?:/[^\"'`\n]*)?[\"'`]")
         for path in self.server.files:
             text = facts(self.layout.context, path).text
-            if name not in text:
-                continue
-            for found in rule.finditer(text):
+            for found in rule.finditer(text) if name in text else ():
                 before = text[max(0, found.start() - 20) : found.start()]
                 if re.search(r"(?:\bfrom|\bimport|\brequire)\s*\(?\s*$", before):
                     continue
@@ -364,218 +304,121 @@ class _Keeper:
                 return f"{path}:{text.count(chr(10), 0, found.start()) + 1}"
         return None
 
+    # What goes along
 
-def _is_opened(keeper: _Keeper, path: str, place: str) -> bool:
-    """The place that names a build file is no list of files such as a linter's."""
-    return place.rpartition(":")[0] in keeper.server.files
+    def _static(self) -> Keep | Refused:
+        """A static file server: it needs the folder that it serves, and no package of the project."""
+        runs = [ran for ran in self.start.runs if ran.program in STATIC_SERVERS]
+        folders = tuple(served(ran) for ran in runs)
+        for folder in folders:
+            if not _is_in(folder, self.outputs) and not self.tree.names(folder):
+                return Refused(f"{folder}, which is served, is written by no build step that is known")
+            if folder in self.roots:
+                return Refused(f"{folder}, the application's own folder, is served", "serve the folder of the build")
+        shown = f"{self.start.runs[-1].shown} serves {', '.join(folders)}"
+        return Keep(folders, self.chosen, evidence=(f"{shown} and needs no package of the project",))
+
+    def _standalone(self) -> Keep | None:
+        """Servers that bring their packages along: Next's standalone output, Nuxt's and Nitro's ``.output``."""
+        entries = [place for ran, place in self.start.entries() if ran in self.start.runs]
+        if not entries or len(entries) != len(self.start.runs):
+            return None
+        folders = []
+        for place in entries:
+            found = re.match(r"(.*?/\.next/standalone|.*?/\.output)(?:/|$)", place)
+            if found is None or not _is_in(found[1], self.outputs):
+                return None
+            folders.append(found[1])
+        paths = tuple(dict.fromkeys(folders))
+        return Keep(paths, self.chosen, evidence=(f"{', '.join(folders)} has the packages that the server needs",))
+
+    def _whole(self, why: str) -> Keep | Refused:
+        if "/" in self.roots:
+            return Refused(
+                f"the application lives in /, so that only named parts of it can be copied, and {why}",
+                "set a WORKDIR such as /app",
+            )
+        # What only the build of another project installed does not go along.
+        own = {one.folder for one in self.runtime}
+        removals = tuple(join(one.folder, "node_modules") for one in self.projects if one.folder not in own)
+        told = (f"{', '.join(self.roots)} is copied as a whole: {why}",)
+        return Keep(self.roots, self.chosen, whole=True, needs_packages=True, removals=removals, evidence=told)
+
+    def _missing_entry(self) -> Refused | None:
+        """The program that is started must be among what is copied."""
+        for ran, place in self.start.entries():
+            unit = self.layout.unit(place)
+            is_project = unit is not None and unit.folder == place
+            target = join(place, unit.package.main or "index.js") if unit is not None and is_project else place
+            if _is_in(place, self.outputs) or _is_in(target, self.outputs):
+                continue
+            names = (target + ending for ending in ("", ".js", ".mjs", ".cjs", "/index.js"))
+            found = next((name for name in names if name in self.tree.files), None)
+            if found is not None:
+                if not _is_in(found, self.kept):
+                    self.kept[found] = True
+            elif "/node_modules/" not in target and not any(_is_in(output, (place,)) for output in self.outputs):
+                outputs = ", ".join(self.outputs) or "nothing that is known"
+                return Refused(
+                    f"{ran.shown} starts {place}, which no build step is known to write (they write {outputs})",
+                    "name the output folder in the settings of the build",
+                )
+        return None
+
+    def _parts(self, has_packages: bool) -> Keep:
+        """What changes least comes first: manifests, packages, files, outputs."""
+        paths = {join(one.folder, "package.json"): True for one in self.runtime}
+        modules, whole = self._modules()
+        if whole:
+            told = "are copied as a whole, as they may have a node_modules of their own"
+            self.evidence.append(f"{', '.join(whole)} {told}")
+        paths.update(dict.fromkeys(modules if has_packages else (), False))
+        paths.update(sorted(self.kept.items(), key=lambda item: (not item[1], item[0])))
+        # A file that the build writes outside of any output folder counts as what it looks like.
+        paths.update({output: _is_file(output) for output in self.outputs})
+        paths = {path: is_file for path, is_file in paths.items() if not _is_in(path, whole)} | dict.fromkeys(
+            whole, False
+        )
+        folders = [path for path, is_file in paths.items() if not is_file]
+        shown = [path for path in paths if not any(path != one and _is_in(path, (one,)) for one in folders)]
+        removals = tuple(join(output, "cache") for output in self.outputs if posixpath.basename(output) == ".next")
+        files = frozenset(path for path in shown if paths[path])
+        return Keep(tuple(shown), self.chosen, files, False, has_packages, removals, tuple(self.evidence))
+
+    def _modules(self) -> tuple[list[str], list[str]]:
+        """Where packages lie, and members that are copied as a whole for the sake of theirs."""
+        lock = any_lock(self.layout.context, self.root)
+        modules, whole = [join(self.root.folder, "node_modules")], list[str]()
+        for one in self.runtime:
+            if one.folder == self.root.folder:
+                continue
+            if self.members and lock is not None and lock.manager == "npm" and lock.version != "1":
+                inside = f"{below(one.folder, self.root.folder)}/node_modules/"
+                if any(package.location.startswith(inside) and not package.is_dev for package in lock.packages):
+                    modules.append(join(one.folder, "node_modules"))
+            elif any(one.folder == member.folder for member in self.members):
+                # Other managers put packages into the members' own folders, which may or may not be there.
+                whole.append(one.folder)
+        return modules, whole
+
+
+def _is_in(path: str, folders: Iterable[str]) -> bool:
+    """The path is one of the folders, or lies in one."""
+    return any(is_within(path, folder) for folder in folders)
 
 
 def keep(
-    tree: Tree,
-    start: Started,
-    unit: Unit,
-    root: Unit,
-    projects: tuple[Unit, ...],
-    members: tuple[Unit, ...],
-    kind: Kind,
-    server: Server,
-    *,
-    is_static: bool,
-    has_packages: bool,
+    case: Case, unit: Unit, members: tuple[Unit, ...], server: Server, *, is_static: bool, has_packages: bool
 ) -> Keep | Refused:
     """Chooses what the runner gets, or says what keeps it from being known.
 
-    ``unit`` is the project that is started, ``root`` the one whose install brings its packages,
-    ``projects`` all that are
-    installed, ``members`` those of a workspace that are needed. Without ``has_packages`` there is no
-    node_modules once development dependencies are gone.
+    ``unit`` is the project that is started, ``members`` those of a workspace that are needed. Without ``has_packages``
+    there is no node_modules once development dependencies are gone.
     """
-    keeper = _Keeper(tree, start, unit, root, projects, members, kind, server)
-    for built in keeper.builds:
-        for output in built.outputs or ():
-            if any(below(output, one.folder) is not None for one in (*keeper.runtime, *projects)):
-                keeper.outputs[output] = None
-    roots, names = _roots(tree, keeper, (unit, root, *members, *(one for one in projects)))
-    if is_static:
-        return _static(keeper, start, roots, names)
-    alone = _standalone(keeper, start, roots, names)
-    if alone is not None:
-        return alone
-    why = keeper.why_whole()
-    if why is not None:
-        return _whole(keeper, root, projects, roots, names, why)
-    keeper.choose()
-    missing = _missing_entry(keeper, start)
-    if missing is not None:
-        return missing
-    return _parts(keeper, root, roots, names, has_packages)
-
-
-def _roots(tree: Tree, keeper: _Keeper, units: Iterable[Unit]) -> tuple[tuple[str, ...], frozenset[str]]:
-    folders = {one.folder for one in units}
-    for target in tree.targets:
-        if any(below(folder, target) is not None for folder in folders):
-            folders.add(target)
-    roots = tuple(
-        sorted(one for one in folders if not any(one != other and below(one, other) is not None for other in folders))
-    )
-    names = set(tree.names("/")) | {"node_modules"} if "/" in roots else set()
-    names |= {output.strip("/").split("/")[0] for output in keeper.outputs} if "/" in roots else set()
-    return roots, frozenset(names)
-
-
-def _static(keeper: _Keeper, start: Started, roots: tuple[str, ...], names: frozenset[str]) -> Keep | Refused:
-    """A static file server: it needs the folder that it serves, and no package of the project."""
-    folders = []
-    for ran in start.runs:
-        if ran.program in STATIC_SERVERS:
-            served = _served(ran)
-            folders.append(join(ran.folder, served))
-    for folder in folders:
-        if not any(below(folder, output) is not None for output in keeper.outputs) and not keeper.tree.names(folder):
-            return Refused(f"{folder}, which is served, is written by no build step that is known")
-        if folder in roots:
-            return Refused(f"{folder}, the application's own folder, is served", "serve the folder of the build")
-    evidence = (f"{start.runs[-1].shown} serves {', '.join(folders)} and needs no package of the project",)
-    return Keep(tuple(folders), frozenset(), roots, names, False, False, (), evidence)
-
-
-def _served(ran: Ran) -> str:
-    valued = {"-l", "-p", "--listen", "--port", "-c", "--config", "-a", "--address", "-d", "--host"}
-    args = list(ran.args)
-    while args:
-        word = args.pop(0)
-        if word in valued and args:
-            args.pop(0)
-        elif not word.startswith("-"):
-            return word
-    return "."
-
-
-def _standalone(keeper: _Keeper, start: Started, roots: tuple[str, ...], names: frozenset[str]) -> Keep | None:
-    """Servers that bring their packages along: Next's standalone output, Nuxt's and Nitro's ``.output``."""
-    entries = [place for ran, place in start.entries() if ran in start.runs]
-    if not entries or len(entries) != len(start.runs):
-        return None
-    folders = []
-    for place in entries:
-        found = re.match(r"(.*?/\.next/standalone|.*?/\.output)(?:/|$)", place)
-        if found is None or not any(below(found[1], output) is not None for output in keeper.outputs):
-            return None
-        folders.append(found[1])
-    evidence = (f"{', '.join(folders)} has the packages that the server needs",)
-    return Keep(tuple(dict.fromkeys(folders)), frozenset(), roots, names, False, False, (), evidence)
-
-
-def _whole(
-    keeper: _Keeper,
-    root: Unit,
-    projects: tuple[Unit, ...],
-    roots: tuple[str, ...],
-    names: frozenset[str],
-    why: str,
-) -> Keep | Refused:
-    if "/" in roots:
-        return Refused(
-            f"the application lives in /, so that only named parts of it can be copied, and {why}",
-            "set a WORKDIR such as /app",
-        )
-    # What only the build of another project installed does not go along.
-    removals = [
-        join(one.folder, "node_modules")
-        for one in projects
-        if one.folder != root.folder and not any(one.folder == other.folder for other in keeper.runtime)
-    ]
-    evidence = (f"{', '.join(roots)} is copied as a whole: {why}",)
-    return Keep(roots, frozenset(), roots, names, True, True, tuple(removals), evidence)
-
-
-def _missing_entry(keeper: _Keeper, start: Started) -> Refused | None:
-    """The program that is started must be among what is copied."""
-    for ran, place in start.entries():
-        if place in keeper.outputs or any(below(place, output) is not None for output in keeper.outputs):
-            continue
-        target = place
-        unit = keeper.layout.unit(place)
-        if unit is not None and unit.folder == place:
-            target = join(place, unit.package.main or "index.js")
-            if any(below(target, output) is not None for output in keeper.outputs):
-                continue
-        found = next(
-            (
-                one
-                for ending in ("", ".js", ".mjs", ".cjs", "/index.js")
-                if (one := target + ending) in keeper.tree.files
-            ),
-            None,
-        )
-        if found is not None:
-            if not any(below(found, path) is not None for path in keeper.kept):
-                keeper.kept[found] = True
-            continue
-        if "/node_modules/" in target:
-            continue
-        if any(below(output, place) is not None for output in keeper.outputs):
-            continue
-        outputs = ", ".join(keeper.outputs) or "nothing that is known"
-        return Refused(
-            f"{ran.shown} starts {place}, which no build step is known to write (they write {outputs})",
-            "name the output folder in the settings of the build",
-        )
-    return None
-
-
-def _parts(keeper: _Keeper, root: Unit, roots: tuple[str, ...], names: frozenset[str], has_packages: bool) -> Keep:
-    context = keeper.layout.context
-    first: dict[str, bool] = {}
-    lock = any_lock(context, root)
-    whole_members: list[str] = []
-    modules = [join(root.folder, "node_modules")]
-    for one in keeper.runtime:
-        first[join(one.folder, "package.json")] = True
-        if one.folder == root.folder:
-            continue
-        if keeper.members and lock is not None and lock.manager == "npm" and lock.version != "1":
-            prefix = below(one.folder, root.folder)
-            if any(
-                package.location.startswith(f"{prefix}/node_modules/") and not package.is_dev
-                for package in lock.packages
-            ):
-                modules.append(join(one.folder, "node_modules"))
-        elif any(one.folder == member.folder for member in keeper.members):
-            # Other managers put packages into the members' own folders, which may or may not be there.
-            whole_members.append(one.folder)
-    if whole_members:
-        keeper.evidence.append(
-            f"{', '.join(whole_members)} are copied as a whole, as they may have a node_modules of their own"
-        )
-    paths: dict[str, bool] = {}
-    paths.update(first)
-    paths.update(dict.fromkeys(modules if has_packages else (), False))
-    kept = sorted(keeper.kept.items(), key=lambda item: (not item[1], item[0]))
-    paths.update(kept)
-    paths.update({output: _is_file(output) for output in keeper.outputs})
-    for member in whole_members:
-        for path in [path for path in paths if below(path, member) is not None]:
-            del paths[path]
-        paths[member] = False
-    shown = {
-        path: is_file
-        for path, is_file in paths.items()
-        if not any(path != other and not paths[other] and below(path, other) is not None for other in paths)
-    }
-    # A file that the build writes outside of any output folder counts as what it looks like.
-    removals = tuple(join(output, "cache") for output in keeper.outputs if posixpath.basename(output) == ".next")
-    return Keep(
-        tuple(shown),
-        frozenset(path for path, is_file in shown.items() if is_file),
-        roots,
-        names,
-        False,
-        has_packages,
-        removals,
-        tuple(keeper.evidence),
-    )
+    keeper = _Keeper(case, unit, members, server)
+    if keeper.tree.why_unknown is not None:
+        return Refused(f"the build context is not known: {keeper.tree.why_unknown}")
+    return keeper.keep(is_static=is_static, has_packages=has_packages)
 
 
 _FILE_ENDINGS = re.compile(
@@ -589,4 +432,4 @@ def _is_file(path: str) -> bool:
     return _FILE_ENDINGS.search(posixpath.basename(path)[1:]) is not None
 
 
-__all__ = ["Keep", "Tree", "keep"]
+__all__ = ["Keep", "keep"]

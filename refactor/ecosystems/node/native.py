@@ -33,10 +33,8 @@ NEVER_COMPILES = words(
     @tailwindcss/oxide @firebase/util autorest wd strapi @strapi/strapi ts-patch unix-dgram
     """
 )
-"""Packages whose install script prints, downloads a finished program, or checks one that npm brought;
-none of them
-fails without a compiler (an optional one is left out then). From the packages' own manifests on the npm
-registry."""
+"""Packages whose install script prints, downloads a finished program, or checks one that npm brought; none of them
+fails without a compiler (an optional one is left out then). From the packages' own manifests on the npm registry."""
 
 COMPILES = words(
     """
@@ -52,8 +50,7 @@ COMPILES = words(
     tree-sitter oniguruma nslog keyboard-layout cld bigint-buffer
     """
 )
-"""Packages known to be built by node-gyp (or CMake) where no prebuilt file fits; for lockfiles that do
-not say so."""
+"""Packages known to be built by node-gyp (or CMake) where no prebuilt file fits; for lockfiles that do not say so."""
 
 _NEEDS_NOTHING = words(
     """
@@ -156,8 +153,7 @@ def _has_helper(context: BuildContext, lock: str, location: str) -> bool:
 
 
 def libraries(natives: tuple[Native, ...], distro: str, release: str | None) -> dict[str, str] | str:
-    """System packages that the compiled packages load when they run -> why; or the name of one that is
-    not known."""
+    """System packages that the compiled packages load when they run -> why; or the name of one that is not known."""
     from refactor.images.system_packages import npm_native_needs
 
     needed: dict[str, str] = {}

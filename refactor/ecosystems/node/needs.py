@@ -10,16 +10,7 @@ from refactor.context import Unknown
 from refactor.context.node_manifests import NodeLock, PackageJson
 from refactor.ecosystems.node.bun import starts_itself
 from refactor.ecosystems.node.layout import SKIPPED, Layout, Unit
-from refactor.ecosystems.node.programs import (
-    MANAGERS,
-    RUNTIMES,
-    Ran,
-    node_entry,
-    node_modules_wanted,
-    owner,
-    programs_of_health,
-    programs_of_start,
-)
+from refactor.ecosystems.node.programs import MANAGERS, RUNTIMES, Programs, Ran, node_entry, node_modules_wanted, owner
 from refactor.ecosystems.node.sources import (
     COMPILED,
     SUFFIXES,
@@ -29,73 +20,42 @@ from refactor.ecosystems.node.sources import (
     packages_of,
     resolve_path,
 )
-from refactor.ecosystems.node.tables import words
-from refactor.flow.reading import StageReading, join
+from refactor.ecosystems.node.tables import grouped, words
+from refactor.flow.reading import Refused, StageReading, join
+from refactor.flow.roots import health_roots
+from refactor.once import cached_property
 
-_SYSTEM = words(
+WATCHERS = dict.fromkeys(words("nodemon node-dev supervisor"), "restarts on changes") | dict.fromkeys(
+    words(
+        """
+        ts-node-dev tsnd ts-node tsx tsm esno vite-node swc-node babel-node babel-watch sucrase-node
+        esbuild-runner esr ts-node-esm ts-node-script ts-node-transpile-only
+        """
+    ),
+    "compiles at start",
+)
+"""Programs that run sources as they are, or again at every change."""
+_SERVERS = grouped(
     """
-    node nodejs sh bash ash echo printf sleep cd mkdir true : exit test [ export set exec cat ls rm cp
-    mv ln touch chmod chown wait kill trap env printenv id whoami pwd date sed awk grep tr cut head tail
-    find xargs tee which nc wget curl ps until source . eval local read return shift unset umask ulimit
-    hostname tini dumb-init su gosu su-exec git python3 python concurrently npm yarn pnpm corepack nginx
-    dockerize wait-for-it.sh wait-for psql pg_isready mysql openssl
+    vite: build optimize
+    next: start build export telemetry lint
+    ng: build lint test version
+    react-scripts: build test eject
+    react-app-rewired craco ember: build test
+    vue-cli-service: build lint test:unit
+    nuxt: start build generate prepare
+    nuxi: start build generate prepare preview
+    gatsby: build clean
+    astro: build check sync
+    remix: build vite:build
+    parcel snowpack umi quasar storybook ionic rsbuild rspack farm: build
+    nest: build generate
+    webpack webpack-dev-server poi start-storybook react-native:
+    expo: export build install
+    docusaurus: build clear
+    svelte-kit: build sync package
     """
 )
-WATCHERS = {
-    "nodemon": "restarts on changes",
-    "ts-node-dev": "compiles at start",
-    "tsnd": "compiles at start",
-    "ts-node": "compiles at start",
-    "tsx": "compiles at start",
-    "tsm": "compiles at start",
-    "esno": "compiles at start",
-    "vite-node": "compiles at start",
-    "swc-node": "compiles at start",
-    "babel-node": "compiles at start",
-    "babel-watch": "compiles at start",
-    "node-dev": "restarts on changes",
-    "supervisor": "restarts on changes",
-    "sucrase-node": "compiles at start",
-    "esbuild-runner": "compiles at start",
-    "esr": "compiles at start",
-    "ts-node-esm": "compiles at start",
-    "ts-node-script": "compiles at start",
-    "ts-node-transpile-only": "compiles at start",
-}
-"""Programs that run sources as they are, or again at every change."""
-_SERVERS = {
-    "vite": ("build", "optimize"),
-    "next": ("start", "build", "export", "telemetry", "lint"),
-    "ng": ("build", "lint", "test", "version"),
-    "react-scripts": ("build", "test", "eject"),
-    "react-app-rewired": ("build", "test"),
-    "craco": ("build", "test"),
-    "vue-cli-service": ("build", "lint", "test:unit"),
-    "nuxt": ("start", "build", "generate", "prepare"),
-    "nuxi": ("start", "build", "generate", "prepare", "preview"),
-    "gatsby": ("build", "clean"),
-    "astro": ("build", "check", "sync"),
-    "remix": ("build", "vite:build"),
-    "parcel": ("build",),
-    "nest": ("build", "generate"),
-    "webpack": (),
-    "webpack-dev-server": (),
-    "expo": ("export", "build", "install"),
-    "snowpack": ("build",),
-    "docusaurus": ("build", "clear"),
-    "poi": (),
-    "umi": ("build",),
-    "svelte-kit": ("build", "sync", "package"),
-    "quasar": ("build",),
-    "ember": ("build", "test"),
-    "storybook": ("build",),
-    "start-storybook": (),
-    "react-native": (),
-    "ionic": ("build",),
-    "rsbuild": ("build",),
-    "rspack": ("build",),
-    "farm": ("build",),
-}
 """Front-end tools -> subcommands with which they are not a development server."""
 STATIC_SERVERS = frozenset(
     {"serve", "http-server", "live-server", "local-web-server", "ws", "static-server", "superstatic", "sirv"}
@@ -116,15 +76,7 @@ def why_dev_server(ran: Ran) -> str | None:
             name
             for name in node_modules_wanted(ran.args)
             if name
-            in {
-                "ts-node",
-                "tsx",
-                "@swc-node",
-                "@babel/register",
-                "@swc-node/register",
-                "esbuild-register",
-                "sucrase",
-            }
+            in {"ts-node", "tsx", "@swc-node", "@babel/register", "@swc-node/register", "esbuild-register", "sucrase"}
         ]
         if loaded:
             return f"{loaded[0]}, which compiles at start"
@@ -142,12 +94,21 @@ def why_dev_server(ran: Ran) -> str | None:
     return f"{ran.program} {verb}".strip() + ", a development server"
 
 
-class Started(NamedTuple):
-    """What a container of the final stage runs, as far as it is known."""
+class Server(NamedTuple):
+    """The sources of what is started."""
 
-    layout: Layout
-    runs: tuple[Ran, ...]
-    health: tuple[Ran, ...]
+    files: tuple[str, ...]
+    is_interpreted: bool
+    """The started file itself is in the build context; else a build makes it."""
+    dynamic: str | None
+    """A source that loads modules by computed names."""
+
+
+class Started:
+    """What a container of a stage runs, as far as it is known."""
+
+    def __init__(self, layout: Layout, runs: tuple[Ran, ...], health: tuple[Ran, ...]) -> None:
+        self.layout, self.runs, self.health = layout, runs, health
 
     @property
     def all(self) -> tuple[Ran, ...]:
@@ -155,19 +116,13 @@ class Started(NamedTuple):
 
     @property
     def dev_server(self) -> tuple[Ran, str] | None:
-        for ran in self.runs:
-            reason = why_dev_server(ran)
-            if reason is not None:
-                return ran, reason
-        return None
+        return next(((ran, reason) for ran in self.runs if (reason := why_dev_server(ran)) is not None), None)
 
     @property
     def unknown(self) -> str | None:
         """What of the start command cannot be followed."""
-        for ran in self.runs:
-            if ran.program == "?":
-                return ran.args[0] if ran.args else "a variable"
-        return None
+        lost = next((ran for ran in self.runs if ran.program == "?"), None)
+        return None if lost is None else next(iter(lost.args), "a variable")
 
     def entries(self) -> tuple[tuple[Ran, str], ...]:
         """The files that ``node`` (or pm2, or a program of the kind) runs, as absolute image paths."""
@@ -196,17 +151,64 @@ class Started(NamedTuple):
         scripts = re.findall(r"[\"']?script[\"']?\s*:\s*[\"'`]([^\"'`$\n]+)[\"'`]", text)
         return tuple(join(posixpath.dirname(place), script) for script in scripts if script.endswith("js"))
 
+    @cached_property
+    def unit(self) -> Unit | None:
+        """The project that is started: the one around the entry file, else around the working directory."""
+        layout, places = self.layout, self.entries()
+        folders = [posixpath.dirname(place) for ran, place in places if ran in self.runs]
+        for folder in (*folders, *(ran.folder for ran in self.runs)):
+            found = layout.unit(folder)
+            if found is not None:
+                return found
+        built = (layout.built_unit(place) for _, place in places)
+        return next((found for found in built if found is not None), None) or layout.unit(layout.reading.final_workdir)
+
+    @cached_property
+    def server(self) -> Server | Refused:
+        """The sources behind the start command: those reached from the entry file, or all of the project's."""
+        layout, entries = self.layout, []
+        for _, place in self.entries():
+            names = (place + ending for ending in ("", ".js", ".mjs", ".cjs", ".json", ".ts"))
+            source = next((source for name in names if (source := layout.source(name)) is not None), None)
+            found = resolve_path(layout.context, source) if source is not None else None
+            if found is not None:
+                entries.append(found)
+        reached = graph(layout.context, entries)
+        if entries and reached.dynamic is None:
+            return Server(tuple(path for path in reached.files if path.endswith(SUFFIXES)), True, None)
+        every = () if self.unit is None else source_files(layout, self.unit)
+        if isinstance(every, Unknown):
+            return Refused(f"the sources are not known: {every.reason}")
+        if not entries:
+            return Server(every, False, None)
+        return Server(tuple(dict.fromkeys((*reached.files, *every))), True, reached.dynamic)
+
 
 def started(reading: StageReading) -> Started | None:
     """What the stage starts; None where only the base image knows."""
-    layout = Layout(reading)
-    runs = programs_of_start(layout)
-    return None if runs is None else Started(layout, runs, programs_of_health(layout))
+
+    def found() -> Started | None:
+        layout, home, start = Layout.of(reading), reading.final_workdir, reading.start
+        if start is None:
+            return None
+        health = (ran for root in health_roots(reading) for ran in Programs(layout).of_words(root.words, root.folder))
+        return Started(layout, Programs(layout).of_start(start, home), tuple(health))
+
+    return reading.remember("node start", found)
+
+
+def start_of(reading: StageReading) -> Started | Refused:
+    """What the stage starts, each program of it known by name."""
+    start = started(reading)
+    if start is None:
+        return Refused("it is not known what the container runs: there is no CMD or ENTRYPOINT", "add a CMD")
+    if start.unknown is not None:
+        return Refused(f"what is started cannot be followed: {start.unknown}", "start the program by its name in CMD")
+    return start
 
 
 def source_files(layout: Layout, unit: Unit, *, all_kinds: bool = True) -> tuple[str, ...] | Unknown:
-    """The program files of a project in the context: no tests, no settings of tools, no other projects
-    below it."""
+    """The program files of a project in the context: no tests, no settings of tools, no other projects below it."""
     context = layout.context
     files = context.files(unit.source, without=(*SKIPPED, "coverage", ".next", ".nuxt", ".svelte-kit"))
     if isinstance(files, Unknown):
@@ -249,55 +251,12 @@ def _tool_files(layout: Layout, unit: Unit) -> frozenset[str]:
     return frozenset(found)
 
 
-class Server(NamedTuple):
-    """The sources of what is started."""
-
-    files: tuple[str, ...]
-    is_interpreted: bool
-    """The started file itself is in the build context; else a build makes it."""
-    dynamic: str | None
-    """A source that loads modules by computed names."""
-
-
-def server_sources(start: Started, unit: Unit) -> Server | Unknown:
-    """The sources behind the start command: those reached from the entry file, or all of the project's."""
-    layout = start.layout
-    entries = []
-    for _, place in start.entries():
-        source = layout.source(place)
-        if source is None:
-            for ending in (".js", ".mjs", ".cjs", ".json", ".ts"):
-                source = layout.source(place + ending)
-                if source is not None:
-                    break
-        found = resolve_path(layout.context, source) if source is not None else None
-        if found is not None:
-            entries.append(found)
-    if entries:
-        reached = graph(layout.context, entries)
-        if reached.dynamic is None:
-            return Server(tuple(path for path in reached.files if path.endswith(SUFFIXES)), True, None)
-        every = source_files(layout, unit)
-        if isinstance(every, Unknown):
-            return every
-        return Server(tuple(dict.fromkeys((*reached.files, *every))), True, reached.dynamic)
-    every = source_files(layout, unit)
-    return every if isinstance(every, Unknown) else Server(every, False, None)
-
-
 def why_dev_needed(
-    start: Started,
-    unit: Unit,
-    root: PackageJson,
-    lock: NodeLock | None,
-    *,
-    is_bundled: bool = False,
+    start: Started, unit: Unit, root: PackageJson, lock: NodeLock | None, *, is_bundled: bool = False
 ) -> str | None:
-    """Why what is started needs development dependencies, as a sentence; None where nothing shows that
-    it does.
+    """Why what is started needs development dependencies, as a sentence; None where nothing shows that it does.
 
-    ``unit`` is the project that is started, ``root`` the manifest that was installed (another one in a
-    workspace).
+    ``unit`` is the project that is started, ``root`` the manifest that was installed (another one in a workspace).
     """
     unknown = start.unknown
     if unknown is not None:
@@ -308,9 +267,9 @@ def why_dev_needed(
             return reason
     if is_bundled or all(ran.program in STATIC_SERVERS for ran in start.runs):
         return None
-    server = server_sources(start, unit)
-    if isinstance(server, Unknown):
-        return f"what the program imports is not known: {server.reason}"
+    server = start.server
+    if isinstance(server, Refused):
+        return server.because
     for name, place in packages_of(start.layout.context, server.files).items():
         reason = why_package_is_dev(start.layout, name, place, unit, root, lock)
         if reason is not None:
@@ -352,16 +311,15 @@ def _program_needs(start: Started, ran: Ran, unit: Unit, root: PackageJson) -> s
     if _is_dev(name, package, root):
         return f"{ran.shown} runs {ran.program}, a development dependency"
     reads_settings = ran.program == "next" and "start" in ran.args
-    if reads_settings and _has(start, package, "next.config.ts") and _is_dev("typescript", package, root):
+    if (
+        reads_settings
+        and start.layout.context.exists(posixpath.join(package.folder, "next.config.ts")) is True
+        and _is_dev("typescript", package, root)
+    ):
         # Next reads a TypeScript configuration through the typescript package, and installs that where
         # it is missing.
         return "`next start` reads next.config.ts through typescript, a development dependency"
     return None
-
-
-def _has(start: Started, package: PackageJson, name: str) -> bool:
-    path = f"{package.folder}/{name}" if package.folder else name
-    return start.layout.context.exists(path) is True
 
 
 def _is_dev(name: str, package: PackageJson, root: PackageJson) -> bool:
@@ -419,44 +377,20 @@ def _is_alias(layout: Layout, name: str, unit: Unit) -> bool:
     return False
 
 
-def start_unit(start: Started) -> Unit | None:
-    """The project that is started: the one around the entry file, else around the working directory."""
-    for ran, place in start.entries():
-        if ran in start.runs:
-            found = start.layout.unit(posixpath.dirname(place))
-            if found is not None:
-                return found
-    for ran in start.runs:
-        found = start.layout.unit(ran.folder)
-        if found is not None:
-            return found
-    for _, place in start.entries():
-        found = start.layout.built_unit(place)
-        if found is not None:
-            return found
-    return start.layout.unit(start.layout.reading.final_workdir)
-
-
-FRONT_ENDS = frozenset(
-    {
-        "vite",
-        "react-scripts",
-        "react-app-rewired",
-        "craco",
-        "vue-cli-service",
-        "ng",
-        "gatsby",
-        "parcel",
-        "webpack",
-        "webpack-dev-server",
-        "docusaurus",
-        "storybook",
-        "start-storybook",
-        "snowpack",
-        "ionic",
-        "ember",
-    }
+FRONT_ENDS = words(
+    """
+    vite react-scripts react-app-rewired craco vue-cli-service ng gatsby parcel webpack webpack-dev-server
+    docusaurus storybook start-storybook snowpack ionic ember
+    """
 )
+
+
+def served(ran: Ran) -> str:
+    """The folder that a server of files serves."""
+    valued = {"-l", "-p", "--listen", "--port", "-c", "--config", "-a", "--address", "-d", "--host", "-T"}
+    behind = zip(("", *ran.args), ran.args, strict=False)
+    operands = (word for before, word in behind if not word.startswith("-") and before not in valued)
+    return join(ran.folder, next(operands, "."))
 
 
 def is_front_end(start: Started) -> bool:
@@ -464,22 +398,7 @@ def is_front_end(start: Started) -> bool:
     return bool(start.runs) and all(ran.program in FRONT_ENDS | STATIC_SERVERS for ran in start.runs)
 
 
-def is_system_program(name: str) -> bool:
-    return name in _SYSTEM
-
-
 __all__ = [
-    "STATIC_SERVERS",
-    "WATCHERS",
-    "Server",
-    "Started",
-    "is_front_end",
-    "is_system_program",
-    "server_sources",
-    "source_files",
-    "start_unit",
-    "started",
-    "why_dev_needed",
-    "why_dev_server",
-    "why_package_is_dev",
-]
+    "STATIC_SERVERS", "WATCHERS", "Server", "Started", "is_front_end", "served", "source_files", "start_of",
+    "started", "why_dev_needed", "why_dev_server", "why_package_is_dev",
+]  # fmt: skip

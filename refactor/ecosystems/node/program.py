@@ -5,16 +5,7 @@ from __future__ import annotations
 from refactor.context import Unknown
 from refactor.ecosystems.node.bun import starts_itself
 from refactor.ecosystems.node.layout import Layout, Unit
-from refactor.ecosystems.node.needs import (
-    FRONT_ENDS,
-    STATIC_SERVERS,
-    WATCHERS,
-    Started,
-    is_front_end,
-    server_sources,
-    start_unit,
-    started,
-)
+from refactor.ecosystems.node.needs import FRONT_ENDS, STATIC_SERVERS, WATCHERS, Started, is_front_end, start_of
 from refactor.ecosystems.node.programs import INSTALLING, MANAGERS, Programs, Ran, owner
 from refactor.ecosystems.node.sources import MAX_CHARACTERS, graph, resolve_path
 from refactor.flow.places import origins
@@ -25,12 +16,10 @@ _OTHER_FOLDER = "check the path, or name the folder that is built from with --co
 
 def program(reading: StageReading) -> tuple[str, ...] | Refused:
     """See :meth:`Ecosystem.program`. Of a front end that is only served: its package.json."""
-    start = started(reading)
-    if start is None:
-        return Refused("it is not known what the container runs: there is no CMD or ENTRYPOINT", "add a CMD")
-    if start.unknown is not None:
-        return Refused(f"what is started cannot be followed: {start.unknown}", "start the program by its name in CMD")
-    unit = start_unit(start)
+    start = start_of(reading)
+    if isinstance(start, Refused):
+        return start
+    unit = start.unit
     compiled = {ran for ran in start.runs if starts_itself(start.layout, ran) is not None}
     if not compiled and not any(is_of_node(unit, ran) for ran in start.runs):
         return ()
@@ -44,9 +33,9 @@ def program(reading: StageReading) -> tuple[str, ...] | Refused:
     elif is_front_end(start):
         return (unit.package.path,)
     else:
-        server = server_sources(start, unit)
-        if isinstance(server, Unknown):
-            return Refused(f"the sources are not known: {server.reason}")
+        server = start.server
+        if isinstance(server, Refused):
+            return server
         files = server.files
         if not files and any(ran.program in {"node", "nodejs", *MANAGERS} for ran in start.runs):
             return Refused(f"no source of the project {unit.package.path} is in the build context", _OTHER_FOLDER)
@@ -97,7 +86,7 @@ def _is_built(layout: Layout) -> bool:
     """A RUN of the stage, or of one that its files come from, runs more than installations."""
     quiet = {f"{manager} {action}" for manager in MANAGERS for action in INSTALLING}
     for reading in origins(layout.reading):
-        programs = Programs(Layout(reading))
+        programs = Programs(Layout.of(reading))
         for step in reading.runs:
             if step.script is None or any(ran.program not in quiet for _, ran in programs.of_step(step)):
                 return True

@@ -11,8 +11,9 @@ from typing import NamedTuple
 from refactor.context import Unknown
 from refactor.context.node_manifests import PackageJson, workspace_members
 from refactor.ecosystems.node.layout import Layout, Unit
-from refactor.ecosystems.node.tables import words
-from refactor.flow.reading import StageReading, Start, Step, join
+from refactor.ecosystems.node.tables import pairs, words
+from refactor.flow.reading import Start, Step, join
+from refactor.flow.roots import SHELLS, peeled, shell_file
 from refactor.shell import Command, PackageCall, package_call, read
 from refactor.syntax import Instruction
 
@@ -27,9 +28,7 @@ _MAX_SCRIPTS = 500
 """Scripts that are followed for one question; scripts that call each other twice would grow without end."""
 
 _RUNNERS = frozenset({"run-s", "run-p", "npm-run-all", "npm-run-all2", "npm-s", "npm-p"})
-_SHELLS = frozenset({"sh", "bash", "ash", "dash", "zsh"})
-_INITS = frozenset({"tini", "dumb-init", "docker-init", "catatonit"})
-_TAKES_USER = frozenset({"gosu", "su-exec"})
+_CALLED = MANAGERS | {"npx", "pnpx", "bunx", "corepack"}
 _NODE_VALUED = words(
     """
     -r --require --import --loader --experimental-loader --env-file --env-file-if-exists -C --conditions
@@ -38,58 +37,20 @@ _NODE_VALUED = words(
     """
 )
 
-BIN_PACKAGES = {
-    "tsc": "typescript",
-    "tsserver": "typescript",
-    "nest": "@nestjs/cli",
-    "ng": "@angular/cli",
-    "vue-cli-service": "@vue/cli-service",
-    "run-s": "npm-run-all",
-    "run-p": "npm-run-all",
-    "babel": "@babel/cli",
-    "babel-node": "@babel/node",
-    "swc": "@swc/cli",
-    "swc-node": "@swc-node/register",
-    "tsnd": "ts-node-dev",
-    "dotenv": "dotenv-cli",
-    "sequelize": "sequelize-cli",
-    "remix": "@remix-run/dev",
-    "remix-serve": "@remix-run/serve",
-    "svelte-kit": "@sveltejs/kit",
-    "craco": "@craco/craco",
-    "webpack": "webpack-cli",
-    "webpack-dev-server": "webpack-dev-server",
-    "nuxi": "nuxi",
-    "nuxt": "nuxt",
-    "ncc": "@vercel/ncc",
-    "pm2-runtime": "pm2",
-    "pm2-docker": "pm2",
-    "rescript": "rescript",
-    "gulp": "gulp-cli",
-    "grunt": "grunt-cli",
-    "mikro-orm": "@mikro-orm/cli",
-    "strapi": "@strapi/strapi",
-    "directus": "directus",
-    "medusa": "@medusajs/medusa",
-    "kodo": "kodo",
-    "fastify": "fastify-cli",
-    "redwood": "@redwoodjs/cli",
-    "tsx": "tsx",
-    "cpx": "cpx",
-    "tsc-alias": "tsc-alias",
-    "docusaurus": "@docusaurus/core",
-    "eleventy": "@11ty/eleventy",
-    "graphql-codegen": "@graphql-codegen/cli",
-    "openapi-generator-cli": "@openapitools/openapi-generator-cli",
-    "env-cmd": "env-cmd",
-    "cross-env-shell": "cross-env",
-    "shx": "shx",
-    "copyfiles": "copyfiles",
-    "react-router": "@react-router/dev",
-    "react-router-serve": "@react-router/serve",
-    "medusa-server": "@medusajs/medusa",
-    "adonis": "@adonisjs/cli",
-}
+BIN_PACKAGES = pairs(
+    """
+    tsc typescript  tsserver typescript  nest @nestjs/cli  ng @angular/cli  vue-cli-service @vue/cli-service
+    run-s npm-run-all  run-p npm-run-all  babel @babel/cli  babel-node @babel/node  swc @swc/cli
+    swc-node @swc-node/register  tsnd ts-node-dev  dotenv dotenv-cli  sequelize sequelize-cli
+    remix @remix-run/dev  remix-serve @remix-run/serve  svelte-kit @sveltejs/kit  craco @craco/craco
+    webpack webpack-cli  ncc @vercel/ncc  pm2-runtime pm2  pm2-docker pm2  gulp gulp-cli  grunt grunt-cli
+    mikro-orm @mikro-orm/cli  strapi @strapi/strapi  medusa @medusajs/medusa  fastify fastify-cli
+    redwood @redwoodjs/cli  docusaurus @docusaurus/core  eleventy @11ty/eleventy
+    graphql-codegen @graphql-codegen/cli  openapi-generator-cli @openapitools/openapi-generator-cli
+    cross-env-shell cross-env  react-router @react-router/dev  react-router-serve @react-router/serve
+    medusa-server @medusajs/medusa  adonis @adonisjs/cli
+    """
+)
 """Commands whose package has another name (the ``bin`` of the package's manifest on the npm registry)."""
 
 
@@ -97,8 +58,7 @@ class Ran(NamedTuple):
     """One program that is run in the end."""
 
     program: str
-    """Its name without folder: ``node``, ``tsc``; "npm install" for an install; "?" with the reason in
-    ``args``."""
+    """Its name without folder: ``node``, ``tsc``; "npm install" for an install; "?" with the reason in ``args``."""
     args: tuple[str, ...]
     folder: str
     """Absolute image folder that it runs in."""
@@ -107,6 +67,11 @@ class Ran(NamedTuple):
     is_tolerated: bool = False
     """Its failure does not matter (``|| true``)."""
     redirects: tuple[str, ...] = ()
+
+    @property
+    def verb(self) -> str:
+        """Its first word that is no option."""
+        return next((word for word in self.args if not word.startswith("-")), "")
 
     @property
     def text(self) -> str:
@@ -122,9 +87,29 @@ class Ran(NamedTuple):
         return f"`{text}`" if not self.via else f"`{self.via[0]}` (`{text}`)"
 
 
+class _At(NamedTuple):
+    """Where a command stands that is followed."""
+
+    folder: str
+    via: tuple[str, ...] = ()
+    depth: int = 0
+    is_tolerated: bool = False
+
+    def inside(self, folder: str | None = None, *via: str) -> _At:
+        """One step further."""
+        return self._replace(folder=folder or self.folder, via=(*self.via, *via), depth=self.depth + 1)
+
+    def ran(
+        self, program: str, args: Sequence[str] = (), redirects: tuple[str, ...] = (), folder: str | None = None
+    ) -> Ran:
+        return Ran(program, tuple(args), folder or self.folder, self.via, self.is_tolerated, redirects)
+
+    def lost(self, why: str) -> Ran:
+        return self.ran("?", (why,))
+
+
 class Programs:
-    """Follows commands through package.json of a stage's image. ``before``: files copied before that
-    instruction."""
+    """Follows commands through package.json of a stage's image. ``before``: files copied before that instruction."""
 
     def __init__(self, layout: Layout, before: Instruction | None = None) -> None:
         self.layout = layout
@@ -134,298 +119,192 @@ class Programs:
     def of_step(self, step: Step) -> Iterator[tuple[Command, Ran]]:
         """The programs of a RUN, each with its command."""
         for command in step.commands:
-            folder = step.folder_of(command) or step.workdir
-            for ran in self.of_command(command, folder):
+            for ran in self._of_command(command, _At(step.folder_of(command) or step.workdir)):
                 yield command, ran
 
     def of_start(self, start: Start, workdir: str) -> tuple[Ran, ...]:
         """What the container starts."""
         if start.script is not None:
             if start.script.opaque is not None:
-                return (Ran("?", (start.script.opaque,), workdir, ()),)
+                return (_At(workdir).lost(start.script.opaque),)
             return tuple(self.of_text(start.script.text, workdir))
         argv = start.argv
         image = self.layout.reading.image
         if image is not None and self.layout.reading.last("ENTRYPOINT") is None:
             # The base image's own: docker-entrypoint.sh of Node's, node itself of distroless.
             argv = (*image.entrypoint, *argv)
-        return tuple(self.of_words(argv, workdir, (), 0))
+        return tuple(self.of_words(argv, workdir))
 
-    def of_text(
-        self, text: str, folder: str, via: tuple[str, ...] = (), depth: int = 0, is_tolerated: bool = False
-    ) -> Iterator[Ran]:
+    def of_text(self, text: str, folder: str, via: tuple[str, ...] = ()) -> Iterator[Ran]:
         """The programs of a shell text such as a script of package.json."""
+        return self._of_text(text, _At(folder, via))
+
+    def of_words(self, words: Sequence[str], folder: str) -> Iterator[Ran]:
+        """The programs of an argument vector."""
+        return self._of_words(tuple(words), _At(folder))
+
+    def _of_text(self, text: str, at: _At) -> Iterator[Ran]:
         script = read(text)
         if script.opaque is not None:
-            yield Ran("?", (script.opaque,), folder, via, is_tolerated)
+            yield at.lost(script.opaque)
             return
         tolerated = _tolerated(script.commands, text)
-        here: str | None = folder
+        here: str | None = at.folder
         for command in script.commands:
             if command.name == "cd":
                 target = command.words[1].value if len(command.words) == 2 else None
                 here = None if target is None or here is None else join(here, target)
                 continue
-            yield from self.of_command(command, here or folder, via, depth, is_tolerated or id(command) in tolerated)
+            is_tolerated = at.is_tolerated or id(command) in tolerated
+            yield from self._of_command(command, at._replace(folder=here or at.folder, is_tolerated=is_tolerated))
 
-    def of_command(
-        self,
-        command: Command,
-        folder: str,
-        via: tuple[str, ...] = (),
-        depth: int = 0,
-        is_tolerated: bool = False,
-    ) -> Iterator[Ran]:
+    def _of_command(self, command: Command, at: _At) -> Iterator[Ran]:
         if not command.words:
             return
         if command.name is None:
-            yield Ran("?", (command.words[0].text,), folder, via, is_tolerated)
+            yield at.lost(command.words[0].text)
             return
         call = package_call(command)
         if call is not None and call.manager in MANAGERS:
-            yield from self._of_call(call, folder, via, depth, is_tolerated)
+            yield from self._of_call(call, at)
             return
-        words = (command.name, *command.args)
-        yield from self.of_words(words, folder, via, depth, is_tolerated, command.redirects)
+        yield from self._of_words((command.name, *command.args), at, command.redirects)
 
-    def of_words(
-        self,
-        words: Sequence[str],
-        folder: str,
-        via: tuple[str, ...] = (),
-        depth: int = 0,
-        is_tolerated: bool = False,
-        redirects: tuple[str, ...] = (),
-    ) -> Iterator[Ran]:
-        """The programs of an argument vector."""
-        words = tuple(words)
+    def _of_words(self, words: tuple[str, ...], at: _At, redirects: tuple[str, ...] = ()) -> Iterator[Ran]:
         if not words:
             return
-        base = posixpath.basename(words[0])
-        if depth > _DEPTH:
-            yield Ran("?", ("scripts that call each other without end",), folder, via, is_tolerated)
-            return
-        peeled = self._peeled(base, words)
-        if peeled is not None:
-            yield from self.of_words(peeled, folder, via, depth + 1, is_tolerated, redirects)
-            return
-        if base in MANAGERS or base in {"npx", "pnpx", "bunx", "corepack"}:
-            call = package_call(read(_quoted((base, *words[1:]))).commands[0])
-            if call is not None and call.manager in MANAGERS:
-                yield from self._of_call(call, folder, via, depth, is_tolerated)
-                return
-        if base in _SHELLS and len(words) > 1:
-            yield from self._of_shell(base, words, folder, via, depth, is_tolerated)
-            return
-        if base in {"concurrently", "conc"}:
-            for word in words[1:]:
-                if word.startswith(("npm:", "yarn:", "pnpm:")):
-                    manager, _, name = word.partition(":")
-                    yield from self.of_text(f"{manager} run {name}", folder, via, depth + 1, is_tolerated)
+        base, rest = posixpath.basename(words[0]), words[1:]
+        inner = self._peeled(base, words)
+        if at.depth > _DEPTH:
+            yield at.lost("scripts that call each other without end")
+        elif inner is not None:
+            yield from self._of_words(inner, at.inside(), redirects)
+        elif base in _CALLED and (call := _call_of((base, *rest))) is not None:
+            yield from self._of_call(call, at)
+        elif base in SHELLS and rest:
+            yield from self._of_shell(base, words, at)
+        elif base in {"concurrently", "conc"}:
+            for word in rest:
+                manager, colon, name = word.partition(":")
+                if colon and manager in {"npm", "yarn", "pnpm"}:
+                    yield from self._of_text(f"{manager} run {name}", at.inside())
                 elif " " in word:
-                    yield from self.of_text(word, folder, via, depth + 1, is_tolerated)
-            yield Ran(base, words[1:], folder, via, is_tolerated)
-            return
-        if base in _RUNNERS:
-            unit = self.layout.unit(folder, self.before)
-            yield Ran(base, words[1:], folder, via, is_tolerated)
-            for name in words[1:]:
+                    yield from self._of_text(word, at.inside())
+            yield at.ran(base, rest)
+        elif base in _RUNNERS:
+            unit = self.layout.unit(at.folder, self.before)
+            yield at.ran(base, rest)
+            for name in rest:
                 if unit is not None and not name.startswith("-"):
                     for script in _scripts_like(unit.package, name.split(" ")[0]):
-                        yield from self._script(unit, script, "", via, depth, is_tolerated)
-            return
-        if base in {"turbo", "lerna"}:
-            tasks = tuple(self._of_all_members(words, folder, via, depth, is_tolerated))
-            yield from tasks or (Ran(base, words[1:], folder, via, is_tolerated),)
-            return
-        file = self._shell_file(words[0], folder)
-        if file is not None:
-            path, text = file
-            yield from self._of_file(path, text, words[1:], folder, via, depth, is_tolerated)
-            return
-        if base == "node" or base == "nodejs":
-            entry = node_entry(words[1:])
-            if entry is not None:
-                found = re.search(r"node_modules/(?:\.bin/([^/]+)|((?:@[^/]+/)?[^/]+)/.+)$", entry)
-                if found is not None and not entry.startswith("-"):
-                    rest = words[words.index(entry) + 1 :]
-                    name = found[1] or posixpath.basename(entry).removesuffix(".js") or found[2]
-                    yield Ran(name, tuple(rest), folder, via, is_tolerated, redirects)
-                    return
-            yield Ran("node", words[1:], folder, via, is_tolerated, redirects)
-            return
-        yield Ran(base, words[1:], folder, via, is_tolerated, redirects)
+                        yield from self._script(unit, script, "", at)
+        elif base in {"turbo", "lerna"}:
+            yield from tuple(self._of_all_members(words, at)) or (at.ran(base, rest),)
+        elif (file := shell_file(self.layout.reading, words[0], at.folder)) is not None:
+            yield from self._of_file(*file, rest, at)
+        else:
+            yield at.ran(*_unpacked("node" if base == "nodejs" else base, rest), redirects)
 
-    def _of_all_members(
-        self, words: tuple[str, ...], folder: str, via: tuple[str, ...], depth: int, is_tolerated: bool
-    ) -> Iterator[Ran]:
+    def _of_all_members(self, words: tuple[str, ...], at: _At) -> Iterator[Ran]:
         """``turbo run build``, ``lerna run build``: the script of every member that has it."""
         names = [word for word in words[1:] if not word.startswith("-")]
         if words[0] == "lerna" and names[:1] != ["run"]:
             return
-        tasks = names[1:] if names[:1] == ["run"] else names
-        for task in tasks:
-            for unit in self.members(folder):
+        for task in names[1:] if names[:1] == ["run"] else names:
+            for unit in self.members(at.folder):
                 if task in unit.package.scripts:
-                    yield from self._script(unit, task, "", via, depth + 1, is_tolerated)
+                    yield from self._script(unit, task, "", at.inside())
 
     def _peeled(self, base: str, words: tuple[str, ...]) -> tuple[str, ...] | None:
         """The words without a wrapper that runs the rest of them; None where there is none."""
-        if base in {"cross-env", "cross-env-shell", "env-cmd", "env"}:
+        inner = peeled(words)
+        if inner != words:
+            return inner
+        if base in {"cross-env", "cross-env-shell", "env-cmd"}:
             rest = list(words[1:])
             while rest and (re.match(r"[A-Za-z_]\w*=", rest[0]) or rest[0].startswith("-")):
-                valued = rest[0] in {"-f", "-e", "--file", "--environments", "-u"}
-                del rest[: 2 if valued else 1]
+                del rest[: 2 if rest[0] in {"-f", "-e", "--file", "--environments"} else 1]
             return tuple(rest) if rest else None
         if base in {"dotenv", "dotenvx", "infisical", "doppler"}:
-            if "--" in words:
-                return words[words.index("--") + 1 :] or None
-            return None
-        if base in _INITS:
-            if "--" in words:
-                return words[words.index("--") + 1 :] or None
-            rest = [word for word in words[1:] if not word.startswith("-")]
-            return tuple(rest) or None
-        if base in _TAKES_USER:
-            return words[2:] or None
-        if base == "docker-entrypoint.sh" and self._shell_file(words[0], "/usr/local/bin") is None:
-            rest = list(words[1:])
+            return (words[words.index("--") + 1 :] or None) if "--" in words else None
+        if base == "docker-entrypoint.sh" and shell_file(self.layout.reading, words[0], "/usr/local/bin") is None:
             image = self.layout.reading.image
-            if rest and (rest[0].startswith("-") or BUN_FILE.search(rest[0])):
-                return ("bun" if image is not None and image.family == "bun" else "node", *rest)
-            return tuple(rest) or None
-        if base in {"exec", "nice", "nohup", "time"} and len(words) > 1 and not words[1].startswith("-"):
-            return words[1:]
+            if words[1:] and (words[1].startswith("-") or BUN_FILE.search(words[1])):
+                return ("bun" if image is not None and image.family == "bun" else "node", *words[1:])
+            return words[1:] or None
         return None
 
-    def _of_shell(
-        self,
-        base: str,
-        words: tuple[str, ...],
-        folder: str,
-        via: tuple[str, ...],
-        depth: int,
-        is_tolerated: bool,
-    ) -> Iterator[Ran]:
+    def _of_shell(self, base: str, words: tuple[str, ...], at: _At) -> Iterator[Ran]:
         if re.fullmatch(r"-[a-z]*c", words[1]) and len(words) > 2:
-            yield from self.of_text(words[2], folder, via, depth + 1, is_tolerated)
+            yield from self._of_text(words[2], at.inside())
             return
-        operands = [word for word in words[1:] if not word.startswith("-")]
-        if operands:
-            path = self.layout.source(join(folder, operands[0]), self.before)
-            text = self.layout.context.read(path) if path else None
-            if path and isinstance(text, str):
-                yield from self._of_file(
-                    path, text, words[words.index(operands[0]) + 1 :], folder, via, depth, is_tolerated
-                )
-                return
-        yield Ran("?", (f"{base} {' '.join(words[1:])}",), folder, via, is_tolerated)
+        operand = next((word for word in words[1:] if not word.startswith("-")), None)
+        path = self.layout.source(join(at.folder, operand), self.before) if operand else None
+        text = self.layout.context.read(path) if path else None
+        if operand and path and isinstance(text, str):
+            yield from self._of_file(path, text, words[words.index(operand) + 1 :], at)
+            return
+        yield at.lost(f"{base} {' '.join(words[1:])}")
 
-    def _of_file(
-        self,
-        path: str,
-        text: str,
-        more: Sequence[str],
-        folder: str,
-        via: tuple[str, ...],
-        depth: int,
-        is_tolerated: bool,
-    ) -> Iterator[Ran]:
+    def _of_file(self, path: str, text: str, more: Sequence[str], at: _At) -> Iterator[Ran]:
         body = text.split("\n", 1)[1] if text.startswith("#!") and "\n" in text else text
         if more:
             # The words that follow the script's name are what `exec "$@"` runs; quotes keep them as they are.
             body = re.sub(r'"?\$[@*]"?', lambda _: _quoted(more), body)
-        yield from self.of_text(body.replace("\r\n", "\n"), folder, (*via, path), depth + 1, is_tolerated)
+        yield from self._of_text(body.replace("\r\n", "\n"), at.inside(None, path))
 
-    def _shell_file(self, word: str, folder: str) -> tuple[str, str] | None:
-        """The context path and text of a shell script that ``word`` names."""
-        if word.startswith("-") or "$" in word:
-            return None
-        places = [join(folder, word)]
-        if "/" not in word:
-            if "." not in word:
-                return None
-            places = [f"/usr/local/bin/{word}", f"/usr/bin/{word}", join(folder, word)]
-        for place in places:
-            path = self.layout.source(place, self.before)
-            if not path or path.endswith((".js", ".mjs", ".cjs", ".ts", ".py", ".json")):
-                continue
-            text = self.layout.context.read(path)
-            if isinstance(text, Unknown):
-                continue
-            if path.endswith((".sh", ".bash")) or re.match(r"#!.*\b(?:ba|da|a)?sh\b", text):
-                return path, text
-        return None
-
-    def _of_call(
-        self, call: PackageCall, folder: str, via: tuple[str, ...], depth: int, is_tolerated: bool
-    ) -> Iterator[Ran]:
+    def _of_call(self, call: PackageCall, at: _At) -> Iterator[Ran]:
         call = _npm_options(call)
-        here = folder_of_call(call, folder)
-        written = " ".join((call.program, *(word.literal for word in call.command.words[1:])))
+        at = at._replace(folder=folder_of_call(call, at.folder))
         if call.action in INSTALLING and not call.packages:
-            yield Ran(f"{call.manager} {call.action}", call.command.args, here, via, is_tolerated)
-            return
-        selected = self._selected(call, here)
-        if call.action == "run" and call.script is not None:
-            name = call.script
-            more = _quoted([word.literal for word in call.operands if word.literal != "--"])
-            for unit in selected:
-                if name in unit.package.scripts:
-                    yield from self._script(unit, name, more, (*via, written), depth, is_tolerated)
-                elif call.manager == "npm" and name == "start":
-                    yield Ran("node", ("server.js",), unit.folder, (*via, written), is_tolerated)
-                elif call.manager == "bun" and BUN_FILE.search(name):
-                    yield self._of_bun(call, here, via, is_tolerated)
-                elif call.manager != "npm" and len(selected) == 1:
-                    words = (name, *(word.literal for word in call.operands))
-                    yield from self.of_words(words, here, via, depth + 1, is_tolerated)
-                elif len(selected) == 1:
-                    yield Ran(
-                        "?",
-                        (f"{unit.package.path} has no script {name}",),
-                        here,
-                        (*via, written),
-                        is_tolerated,
-                    )
-            if not selected:
-                if call.manager == "bun" and BUN_FILE.search(name):
-                    yield self._of_bun(call, here, via, is_tolerated)
-                elif call.manager != "npm" and call.verb == "":
-                    words = (name, *(word.literal for word in call.operands))
-                    yield from self.of_words(words, here, via, depth + 1, is_tolerated)
-                else:
-                    yield Ran("?", (f"no package.json is known at {here}",), here, (*via, written), is_tolerated)
-            return
-        if call.action == "exec" and call.script is not None:
+            yield at.ran(f"{call.manager} {call.action}", call.command.args)
+        elif call.action == "run" and call.script is not None:
+            yield from self._of_run(call, call.script, at)
+        elif call.action == "exec" and call.script is not None:
+            selected = self._selected(call, at.folder)
             program = re.sub(r"(?<=.)@[^/]*$", "", call.script)
             words = (program, *(word.literal for word in call.operands if word.literal != "--"))
-            where = selected[0].folder if selected else here
-            yield from self.of_words(words, where, via, depth + 1, is_tolerated)
-            return
-        if call.action == "workspace" and len(call.operands) > 1:
-            yield from self._of_workspace(call, here, via, depth, is_tolerated)
-            return
-        action = "add" if call.action == "install" and call.packages else call.action
-        yield Ran(f"{call.manager} {action}", call.command.args, here, via, is_tolerated, call.command.redirects)
+            yield from self._of_words(words, at.inside(selected[0].folder if selected else None))
+        elif call.action == "workspace" and len(call.operands) > 1:
+            yield from self._of_workspace(call, at)
+        else:
+            action = "add" if call.action == "install" and call.packages else call.action
+            yield at.ran(f"{call.manager} {action}", call.command.args, call.command.redirects)
 
-    def _of_bun(self, call: PackageCall, folder: str, via: tuple[str, ...], is_tolerated: bool) -> Ran:
-        """``bun run --smol src/index.ts``: Bun itself runs the file."""
-        args = list(call.command.args)
-        if call.verb == "run":
-            args.remove("run")
-        return Ran("bun", tuple(args), folder, via, is_tolerated, call.command.redirects)
+    def _of_run(self, call: PackageCall, name: str, at: _At) -> Iterator[Ran]:
+        selected = self._selected(call, at.folder)
+        via = " ".join((call.program, *(word.literal for word in call.command.words[1:])))
+        more = _quoted([word.literal for word in call.operands if word.literal != "--"])
+        words, behind = (name, *(word.literal for word in call.operands)), at._replace(via=(*at.via, via))
+        is_file = call.manager == "bun" and BUN_FILE.search(name) is not None
+        for unit in selected:
+            if name in unit.package.scripts:
+                yield from self._script(unit, name, more, behind)
+            elif call.manager == "npm" and name == "start":
+                yield behind.ran("node", ("server.js",), folder=unit.folder)
+            elif is_file:
+                yield _of_bun(call, at)
+            elif call.manager != "npm" and len(selected) == 1:
+                yield from self._of_words(words, at.inside())
+            elif len(selected) == 1:
+                yield behind.lost(f"{unit.package.path} has no script {name}")
+        if selected:
+            return
+        if is_file:
+            yield _of_bun(call, at)
+        elif call.manager != "npm" and call.verb == "":
+            yield from self._of_words(words, at.inside())
+        else:
+            yield behind.lost(f"no package.json is known at {at.folder}")
 
-    def _of_workspace(
-        self, call: PackageCall, folder: str, via: tuple[str, ...], depth: int, is_tolerated: bool
-    ) -> Iterator[Ran]:
+    def _of_workspace(self, call: PackageCall, at: _At) -> Iterator[Ran]:
         """``yarn workspace <name> <command> ...``."""
         words = [word.literal for word in call.operands]
-        for unit in self.members(folder):
-            if unit.package.name == words[0]:
-                yield from self.of_text(f"yarn {_quoted(words[1:])}", unit.folder, via, depth + 1, is_tolerated)
-                return
-        yield Ran("?", (f"no workspace {words[0]} is known",), folder, via, is_tolerated)
+        unit = next((one for one in self.members(at.folder) if one.package.name == words[0]), None)
+        if unit is None:
+            yield at.lost(f"no workspace {words[0]} is known")
+            return
+        yield from self._of_text(f"yarn {_quoted(words[1:])}", at.inside(unit.folder))
 
     def _selected(self, call: PackageCall, folder: str) -> tuple[Unit, ...]:
         """The projects whose script a call runs."""
@@ -457,27 +336,43 @@ class Programs:
             unit = self.layout.unit(posixpath.dirname(unit.folder), self.before)
         return ()
 
-    def _script(
-        self, unit: Unit, name: str, more: str, via: tuple[str, ...], depth: int, is_tolerated: bool
-    ) -> Iterator[Ran]:
+    def _script(self, unit: Unit, name: str, more: str, at: _At) -> Iterator[Ran]:
         self._left -= 1
-        if depth > _DEPTH or self._left < 0:
+        if at.depth > _DEPTH or self._left < 0:
             if self._left >= -1:
-                why = f"script {name} of {unit.package.path} calls itself"
-                yield Ran("?", (why,), unit.folder, via, is_tolerated)
+                yield at._replace(folder=unit.folder).lost(f"script {name} of {unit.package.path} calls itself")
             return
-        scripts = unit.package.scripts
         for each in (f"pre{name}", name, f"post{name}"):
-            text = scripts.get(each)
+            text = unit.package.scripts.get(each)
             if text is not None:
-                if each == name and more:
-                    text = f"{text} {more}"
-                yield from self.of_text(text, unit.folder, via, depth + 1, is_tolerated)
+                text = f"{text} {more}" if each == name and more else text
+                yield from self._of_text(text, at.inside(unit.folder))
+
+
+def _call_of(words: Sequence[str]) -> PackageCall | None:
+    call = package_call(read(_quoted(words)).commands[0])
+    return call if call is not None and call.manager in MANAGERS else None
+
+
+def _of_bun(call: PackageCall, at: _At) -> Ran:
+    """``bun run --smol src/index.ts``: Bun itself runs the file."""
+    args = list(call.command.args)
+    if call.verb == "run":
+        args.remove("run")
+    return at.ran("bun", args, call.command.redirects)
+
+
+def _unpacked(base: str, args: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """``node node_modules/next/dist/bin/next start`` -> ``next start``."""
+    entry = node_entry(args) if base == "node" else None
+    found = re.search(r"node_modules/(?:\.bin/([^/]+)|((?:@[^/]+/)?[^/]+)/.+)$", entry or "")
+    if entry is None or found is None or entry.startswith("-"):
+        return base, args
+    return found[1] or posixpath.basename(entry).removesuffix(".js") or found[2], args[args.index(entry) + 1 :]
 
 
 def _npm_options(call: PackageCall) -> PackageCall:
-    """npm takes its own options behind the script's name too, up to ``--``; the other managers pass
-    them on."""
+    """npm takes its own options behind the script's name too, up to ``--``; the other managers pass them on."""
     if call.manager != "npm" or call.action != "run" or call.program != "npm":
         return call
     operands, options = [], list(call.options)
@@ -584,44 +479,7 @@ def owner(program: str, package: PackageJson) -> str | None:
     return scoped[0] if len(scoped) == 1 else None
 
 
-def programs_of_start(layout: Layout) -> tuple[Ran, ...] | None:
-    """What a container of the stage starts, None where only the base image knows."""
-    start = layout.reading.start
-    if start is None:
-        return None
-    return Programs(layout).of_start(start, layout.reading.final_workdir)
-
-
-def programs_of_health(layout: Layout) -> tuple[Ran, ...]:
-    """What the last HEALTHCHECK calls."""
-    node = layout.reading.last("HEALTHCHECK")
-    if node is None or node.argument.upper() == "NONE":
-        return ()
-    if node.json is not None:
-        return tuple(Programs(layout).of_words(node.json, layout.reading.final_workdir))
-    text = re.sub(r"^CMD\s+", "", node.argument, count=1, flags=re.IGNORECASE)
-    return tuple(Programs(layout).of_text(text, layout.reading.final_workdir))
-
-
-def last_reading(reading: StageReading) -> StageReading:
-    """The final stage of the file."""
-    stages = reading.file.stages
-    return reading if stages[-1] is reading.stage else StageReading(reading.file, stages[-1], reading.context)
-
-
 __all__ = [
-    "BUN_FILE",
-    "INSTALLING",
-    "MANAGERS",
-    "RUNTIMES",
-    "Programs",
-    "Ran",
-    "folder_of_call",
-    "last_reading",
-    "node_entry",
-    "node_modules_wanted",
-    "owner",
-    "package_of",
-    "programs_of_health",
-    "programs_of_start",
-]
+    "BUN_FILE", "INSTALLING", "MANAGERS", "RUNTIMES", "Programs", "Ran", "folder_of_call", "node_entry",
+    "node_modules_wanted", "owner", "package_of",
+]  # fmt: skip

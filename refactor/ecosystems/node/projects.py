@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
-from typing import Literal, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
 from refactor.context.bun_lock import read_bun_lock
@@ -19,39 +19,19 @@ from refactor.context.node_manifests import (
     read_yarn_lock,
     workspace_members,
 )
-from refactor.ecosystems.node.layout import SKIPPED, Layout, Unit
-from refactor.ecosystems.node.programs import INSTALLING, MANAGERS, Programs, Ran, folder_of_call, node_entry
-from refactor.ecosystems.node.tables import words
+from refactor.ecosystems.node.layout import Layout, Unit
+from refactor.ecosystems.node.programs import INSTALLING, MANAGERS, folder_of_call
 from refactor.flow.reading import Refused, StageReading, Step, join
 from refactor.images import BaseImage
 from refactor.shell import Command, PackageCall
 from refactor.syntax import Instruction
 
-Manager: TypeAlias = "Literal['npm', 'yarn', 'pnpm', 'bun']"
 LOCKFILES: dict[str, tuple[str, ...]] = {
     "npm": ("npm-shrinkwrap.json", "package-lock.json"),
     "yarn": ("yarn.lock",),
     "pnpm": ("pnpm-lock.yaml",),
     "bun": ("bun.lock", "bun.lockb"),
 }
-_SETTINGS: dict[str, tuple[str, ...]] = {
-    "npm": (".npmrc",),
-    "yarn": (".npmrc", ".yarnrc", ".yarnrc.yml", ".yarn", ".pnp.cjs"),
-    "pnpm": (".npmrc", "pnpm-workspace.yaml", ".pnpmfile.cjs", ".pnpmfile.mjs"),
-    "bun": (".npmrc", "bunfig.toml"),
-}
-_READS_NOTHING = words(
-    """
-    husky husky-run only-allow echo true exit : check-node-version npx-only-allow is-ci patch-package
-    opencollective-postinstall opencollective npm-force-resolutions ngcc electron-builder ivy-ngcc
-    simple-git-hooks lefthook playwright puppeteer print rimraf test [ command if-env allow-scripts
-    yarn-deduplicate sort-package-json skip-ci pinst is-docker cypress ts-patch tspc
-    effect-language-service
-    """
-)
-"""Programs of install scripts that read nothing of the project's sources."""
-_TOLERANT = frozenset({"svelte-kit", "nuxt", "nuxi", "git", "lefthook", "husky", "simple-git-hooks"})
-"""Programs that may fail at install without harm where the script says so (``|| true``)."""
 
 
 class Project(NamedTuple):
@@ -76,8 +56,17 @@ class Project(NamedTuple):
         return self.unit.source
 
 
-def project_installs(reading: StageReading, layout: Layout) -> Iterator[Project | tuple[Step, Refused]]:
+def project_installs(reading: StageReading) -> tuple[Project | tuple[Step, Refused], ...]:
     """The installs of a stage's projects, in order; not of global or single packages."""
+    return reading.remember("node installs", lambda: tuple(_project_installs(reading, Layout.of(reading))))
+
+
+def projects(reading: StageReading) -> tuple[Project, ...]:
+    """Those of them whose project is known."""
+    return tuple(one for one in project_installs(reading) if isinstance(one, Project))
+
+
+def _project_installs(reading: StageReading, layout: Layout) -> Iterator[Project | tuple[Step, Refused]]:
     for step, call in reading.calls:
         if call.manager not in MANAGERS or call.action not in INSTALLING or call.packages:
             continue
@@ -116,14 +105,10 @@ def why_no_project(layout: Layout, call: PackageCall, folder: str, step: Step) -
     )
 
 
-def beside(folder: str, name: str) -> str:
-    return f"{folder}/{name}" if folder else name
-
-
 def lock_path(context: BuildContext, source: str, manager: str) -> str | None:
     """The lockfile of the manager beside a manifest, None where the build sees none."""
     for name in LOCKFILES.get(manager, ()):
-        path = beside(source, name)
+        path = posixpath.join(source, name)
         if context.exists(path) is True:
             return path
     return None
@@ -164,8 +149,7 @@ def members(context: BuildContext, package: PackageJson) -> tuple[PackageJson, .
 
 
 def npm_major(image: BaseImage | None) -> int | None:
-    """Major version of the npm that comes with the image's Node (nodejs.org, previous releases); None:
-    not known.
+    """Major version of the npm that comes with the image's Node (nodejs.org, previous releases); None: not known.
 
     A tag that moves with the newest release has at least npm 10.
     """
@@ -206,18 +190,18 @@ def why_not_frozen(layout: Layout, project: Project, *, may_copy: bool = False) 
     path = lock_path(context, project.source, manager)
     if path is None:
         ignored = [
-            beside(project.source, name)
+            posixpath.join(project.source, name)
             for name in LOCKFILES.get(manager, ())
-            if context.is_on_disk(beside(project.source, name)) is True
+            if context.is_on_disk(posixpath.join(project.source, name)) is True
         ]
         if ignored:
             return Refused(f"{ignored[0]} is left out by {context.ignore_file}", f"let {ignored[0]} through there")
         other = [
-            beside(project.source, name)
+            posixpath.join(project.source, name)
             for kind, names in LOCKFILES.items()
             if kind != manager
             for name in names
-            if context.exists(beside(project.source, name)) is True
+            if context.exists(posixpath.join(project.source, name)) is True
         ]
         if other:
             return Refused(
@@ -230,8 +214,7 @@ def why_not_frozen(layout: Layout, project: Project, *, may_copy: bool = False) 
         )
     if not is_at(layout, path, project) and not (may_copy and manifest_copy(layout, project)):
         return Refused(
-            f"{path} is not copied before the install",
-            f"copy {posixpath.basename(path)} together with package.json",
+            f"{path} is not copied before the install", f"copy {posixpath.basename(path)} together with package.json"
         )
     lock = read_lock(context, path, manager)
     if isinstance(lock, Unknown):
@@ -276,8 +259,7 @@ def _why_not_npm(layout: Layout, project: Project, lock: NodeLock) -> Refused | 
 
 
 def _why_not_peers(layout: Layout, project: Project, lock: NodeLock) -> Refused | None:
-    """npm 7 and later wants peer dependencies in the lockfile; one written with --legacy-peer-deps
-    lacks them."""
+    """npm 7 and later wants peer dependencies in the lockfile; one written with --legacy-peer-deps lacks them."""
     if project.call.has("--legacy-peer-deps") or _setting(layout, project, "legacy-peer-deps") == "true":
         return None
     data = layout.context.json(lock.path)
@@ -319,8 +301,8 @@ def _resolves(location: str, name: str, packages: dict[object, object]) -> bool:
 
 
 def _setting(layout: Layout, project: Project, name: str) -> str | None:
-    text = layout.context.read(beside(project.source, ".npmrc"))
-    if isinstance(text, Unknown) or not is_at(layout, beside(project.source, ".npmrc"), project):
+    text = layout.context.read(posixpath.join(project.source, ".npmrc"))
+    if isinstance(text, Unknown) or not is_at(layout, posixpath.join(project.source, ".npmrc"), project):
         return None
     found = re.search(rf"(?m)^\s*{re.escape(name)}\s*=\s*(\S+)", text)
     return found[1] if found else None
@@ -332,190 +314,7 @@ def is_at(layout: Layout, path: str, project: Project) -> bool:
     return layout.source(posixpath.normpath(place), project.step.node) == path
 
 
-# What an install reads
-
-
-class Reads(NamedTuple):
-    manifests: tuple[str, ...]
-    evidence: tuple[str, ...]
-
-
-def reads(layout: Layout, project: Project) -> Reads | Refused:
-    """Context paths of everything that the install reads, or what keeps that from being known."""
-    context = layout.context
-    found: dict[str, None] = {}
-    evidence: list[str] = []
-    problem = _collect(layout, project, project.unit, found, evidence, 0)
-    if problem is not None:
-        return problem
-    there = [path for path in found if _is_copied(layout, path, project)]
-    if context.exists("package.json") is True and not there:
-        return Refused("nothing of what the install reads is known to be copied before it")
-    return Reads(tuple(there), tuple(evidence))
-
-
-def without_scripts(project: Project) -> Project:
-    """The install as it would be with --ignore-scripts."""
-    call = project.call
-    flags, options = (*call.flags, "--ignore-scripts"), (*call.options, ("--ignore-scripts", None))
-    return project._replace(call=call._replace(flags=flags, options=options))
-
-
-def _is_copied(layout: Layout, path: str, project: Project) -> bool:
-    return bool(layout.reading.in_image(path, project.step.node))
-
-
-def _collect(
-    layout: Layout, project: Project, unit: Unit, found: dict[str, None], evidence: list[str], depth: int
-) -> Refused | None:
-    context, package = layout.context, unit.package
-    found[package.path] = None
-    manager = project.manager
-    for name in (*LOCKFILES.get(manager, ()), *_SETTINGS.get(manager, ())):
-        path = beside(unit.source, name)
-        if context.exists(path) is True and not (name == ".yarn" and not _has_files(context, path)):
-            found[path] = None
-    for path in package.patches:
-        found[beside(unit.source, path.removeprefix("./"))] = None
-    patches = beside(unit.source, "patches")
-    calls_patch = any("patch-package" in script for script in package.install_scripts.values())
-    if calls_patch and context.is_dir(patches) is True:
-        found[patches] = None
-        evidence.append(f"patch-package applies {patches}/ at the install")
-    others = members(context, package)
-    if isinstance(others, Unknown):
-        return Refused(f"the workspace's members are not known: {others.reason}")
-    for member in others:
-        found[member.path] = None
-    if others:
-        evidence.append(f"{package.path} has {len(others)} workspace members, whose manifests the install reads")
-    for manifest in (package, *others):
-        for name, path in manifest.local_dependencies.items():
-            target = posixpath.normpath(posixpath.join(manifest.folder, path))
-            if any(other.folder == target for other in others):
-                continue
-            if context.exists(target) is not True:
-                return Refused(f"{manifest.path} wants {name} from {path}, which is not in the build context")
-            found[target] = None
-            evidence.append(f"{name} is a local package, {target}")
-    if "--ignore-scripts" not in project.call.flags:
-        for manifest in (package, *others):
-            problem = _scripts(layout, project, unit, manifest, found, evidence, depth)
-            if problem is not None:
-                return problem
-        schema = beside(unit.source, "prisma/schema.prisma")
-        if "@prisma/client" in package.wanted and context.exists(schema) is True:
-            # @prisma/client's own postinstall generates the client where it finds a schema (until Prisma 7).
-            folder = beside(unit.source, "prisma")
-            found[schema] = None
-            evidence.append(f"@prisma/client generates its client from {folder}/ at the install")
-        if "@sveltejs/kit" in package.wanted and context.exists(beside(unit.source, "svelte.config.js")) is True:
-            # Its postinstall (until 2.16) runs `svelte-kit sync`, which does nothing without svelte.config.js; the
-            # build syncs as well, and warns once that tsconfig.json extends a file which it is about to write.
-            evidence.append("@sveltejs/kit makes .svelte-kit/ when it builds, not at the install, which has no sources")
-    return None
-
-
-def _has_files(context: BuildContext, path: str) -> bool:
-    names = context.children(path)
-    return isinstance(names, tuple) and any(name != "cache/" or context.children(path + "/cache") for name in names)
-
-
-def _scripts(
-    layout: Layout,
-    project: Project,
-    unit: Unit,
-    manifest: PackageJson,
-    found: dict[str, None],
-    evidence: list[str],
-    depth: int,
-) -> Refused | None:
-    """The manifest's own install scripts: each must be known to read no sources."""
-    npm = npm_major(layout.reading.image)
-    folder = unit.folder
-    if manifest is not unit.package:
-        folder = posixpath.join(unit.folder, manifest.folder[len(unit.source) :].lstrip("/"))
-    for name, text in manifest.install_scripts.items():
-        if name == "prepublish" and (npm is None or npm >= 7 or project.manager != "npm"):
-            continue
-        for ran in Programs(layout, project.step.node).of_text(text, folder, (f"{name} of {manifest.path}",)):
-            problem = _one_script(layout, project, unit, manifest, name, ran, found, evidence, depth)
-            if problem is not None:
-                return problem
-    return None
-
-
-def _one_script(
-    layout: Layout,
-    project: Project,
-    unit: Unit,
-    manifest: PackageJson,
-    name: str,
-    ran: Ran,
-    found: dict[str, None],
-    evidence: list[str],
-    depth: int,
-) -> Refused | None:
-    context = layout.context
-    if ran.program in _READS_NOTHING or (ran.is_tolerated and ran.program in _TOLERANT):
-        return None
-    hint = "run it in a RUN of its own after the sources are copied, and install with --ignore-scripts"
-    if ran.program == "prisma":
-        schema = beside(manifest.folder, "prisma/schema.prisma")
-        if context.exists(schema) is True:
-            found[schema] = None
-            evidence.append(f"`{name}` runs prisma, which reads {schema}")
-            return None
-    if ran.program == "node":
-        from refactor.ecosystems.node.sources import opens_files, script_files, why_reads
-
-        entry = node_entry(ran.args)
-        if entry is None and ("-e" in ran.args or "--eval" in ran.args):
-            code = " ".join(ran.args)
-            if not re.search(r"require\(\s*['\"]\.|import\(", code) and not opens_files(code):
-                return None
-        elif entry is not None:
-            path = layout.source(posixpath.normpath(posixpath.join(ran.folder, entry)), project.step.node)
-            files = script_files(context, path) if path else None
-            if path is None or files is None:
-                return Refused(
-                    f"`{name}` of {manifest.path} runs {entry}, which is not in the build context as named",
-                    hint,
-                )
-            for file in files:
-                why = why_reads(context, file)
-                if why is not None:
-                    what = f"which {why}" if file == files[0] else f"whose {file} {why}"
-                    return Refused(f"`{name}` of {manifest.path} runs {entry}, {what}", hint)
-            found.update(dict.fromkeys(files))
-            evidence.append(f"`{name}` runs {', '.join(files)}, which opens no other file")
-            return None
-    if ran.program.split(" ")[-1] in INSTALLING and ran.program.split(" ")[0] in MANAGERS and depth < 3:
-        nested = layout.unit(ran.folder, project.step.node)
-        if nested is not None and nested.folder != unit.folder:
-            evidence.append(f"`{name}` installs {nested.package.path} too")
-            return _collect(layout, project, nested, found, evidence, depth + 1)
-    shown = f"{ran.program} {' '.join(ran.args)}".strip()
-    if ran.program == "?":
-        return Refused(f"`{name}` of {manifest.path} cannot be read: {ran.args[0]}", hint)
-    return Refused(f"`{name}` of {manifest.path} runs `{shown[:60]}`, which may read the sources", hint)
-
-
 __all__ = [
-    "LOCKFILES",
-    "SKIPPED",
-    "Project",
-    "Reads",
-    "any_lock",
-    "beside",
-    "is_at",
-    "lock_path",
-    "manifest_copy",
-    "members",
-    "npm_major",
-    "project_installs",
-    "read_lock",
-    "reads",
-    "why_not_frozen",
-    "without_scripts",
-]
+    "LOCKFILES", "Project", "any_lock", "is_at", "lock_path", "manifest_copy", "members", "npm_major",
+    "project_installs", "projects", "read_lock", "why_not_frozen",
+]  # fmt: skip

@@ -10,8 +10,9 @@ from refactor.context import Unknown
 from refactor.context.node_manifests import NodeLock
 from refactor.ecosystems.node.case import Case
 from refactor.ecosystems.node.installing import is_production, node_env
+from refactor.ecosystems.node.manifests import reads
 from refactor.ecosystems.node.native import judge
-from refactor.ecosystems.node.projects import Project, lock_path, members, npm_major, reads, why_not_frozen
+from refactor.ecosystems.node.projects import Project, lock_path, members, npm_major, why_not_frozen
 from refactor.ecosystems.system import build_only
 from refactor.flow.reading import Refused
 from refactor.images import lookup
@@ -24,7 +25,7 @@ class Pruning(NamedTuple):
     """Absolute folder that it works in."""
     option: str = ""
     """The manager's option that names the folder."""
-    install: tuple[str, ...] = ()
+    installs: tuple[str, ...] = ()
     """Instructions that install production dependencies in the runner instead."""
 
     def written(self, workdir: str) -> str:
@@ -81,7 +82,7 @@ def _by_manager(case: Case, project: Project, lock: NodeLock | None, has_members
         inside = _in_runner(case, project, lock, has_members, runner)
         if inside is not None:
             case.say.append("Bun cannot prune: production dependencies are installed in the runner, beside the builder")
-            return Pruning(install=inside)
+            return Pruning(installs=inside)
     if manager == "pnpm" and not has_members and not generates:
         return Pruning("pnpm prune --prod", project.folder, "--dir")
     if manager == "yarn" and lock is not None and lock.is_berry:
@@ -92,7 +93,7 @@ def _by_manager(case: Case, project: Project, lock: NodeLock | None, has_members
             case.say.append(
                 "Yarn 1 cannot prune: production dependencies are installed in the runner, beside the builder"
             )
-            return Pruning(install=inside)
+            return Pruning(installs=inside)
         if lock_path(case.context, project.source, "yarn") is not None:
             # Yarn's own replacement for `yarn prune`; built files of kept packages stay.
             command = "yarn install --production --frozen-lockfile --ignore-scripts --prefer-offline"
@@ -165,10 +166,7 @@ def _in_runner(
     copy = f"COPY {' '.join(found.manifests)} ./"
     if manager == "bun":
         return copy, f"RUN bun install --frozen-lockfile --production{flags}"
-    return (
-        copy,
-        f"RUN yarn install --frozen-lockfile --production{flags} && yarn cache clean",
-    )
+    return (copy, f"RUN yarn install --frozen-lockfile --production{flags} && yarn cache clean")
 
 
 __all__ = ["WHOLE", "Pruning", "prune", "why_plug_and_play"]

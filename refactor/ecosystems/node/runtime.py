@@ -8,7 +8,6 @@ from refactor.context import BuildContext
 from refactor.context.node_manifests import NodeLock, PackageJson
 from refactor.ecosystems.node.sources import facts
 from refactor.ecosystems.node.tables import words
-from refactor.images import BaseImage
 
 _CALLS = {
     "simple-git": ("git", "simple-git calls it"),
@@ -40,7 +39,7 @@ def called_programs(context: BuildContext, files: Sequence[str]) -> dict[str, st
     return found
 
 
-def needed_packages(lock: NodeLock | None, package: PackageJson, image: BaseImage) -> dict[str, str]:
+def needed_packages(lock: NodeLock | None, package: PackageJson) -> dict[str, str]:
     """System packages of the full image that production packages need -> why."""
     needed: dict[str, str] = {}
     names = {**package.dependencies, **package.optional_dependencies}
@@ -52,7 +51,6 @@ def needed_packages(lock: NodeLock | None, package: PackageJson, image: BaseImag
     for name, (program, why) in _CALLS.items():
         if name in names:
             needed[program] = why
-    del image
     return needed
 
 

@@ -9,17 +9,15 @@ from refactor.context import Unknown
 from refactor.context.node_manifests import PackageJson
 from refactor.ecosystems.answers import Rewrite
 from refactor.ecosystems.node.layout import Layout
+from refactor.ecosystems.node.manifests import reads, without_scripts
 from refactor.ecosystems.node.programs import Programs, Ran, node_entry, owner
 from refactor.ecosystems.node.projects import (
     Project,
-    beside,
     lock_path,
     members,
     npm_major,
     project_installs,
     read_lock,
-    reads,
-    without_scripts,
 )
 from refactor.ecosystems.node.sources import facts, script_files
 from refactor.ecosystems.node.tables import words
@@ -31,9 +29,9 @@ _HOOKS = words("husky husky-run simple-git-hooks lefthook pinst is-ci skip-ci gi
 
 def own_scripts(reading: StageReading) -> Sequence[Rewrite | tuple[Step, Refused]]:
     """See :meth:`Ecosystem.own_scripts`."""
-    layout = Layout(reading)
+    layout = Layout.of(reading)
     found: list[Rewrite | tuple[Step, Refused]] = []
-    for project in project_installs(reading, layout):
+    for project in project_installs(reading):
         if not isinstance(project, Project) or not project.package.install_scripts:
             continue
         if not any(copied.is_folder for copied in reading.copies_before(project.step.node)):
@@ -117,7 +115,7 @@ def why_scripts_needed(layout: Layout, project: Project, *, production: bool = F
             return f"{other.path} has install scripts too"
     if package.local_dependencies:
         return f"{next(iter(package.local_dependencies))} is a local package"
-    if context.exists(beside(project.source, "binding.gyp")) is True:
+    if context.exists(posixpath.join(project.source, "binding.gyp")) is True:
         return "binding.gyp is compiled at the install"
     return None
 

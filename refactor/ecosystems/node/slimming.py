@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import re
 
-from refactor.context import Unknown
 from refactor.context.node_manifests import NodeLock
 from refactor.ecosystems.answers import Slim
 from refactor.ecosystems.node.installing import is_production, node_env
 from refactor.ecosystems.node.layout import Layout
 from refactor.ecosystems.node.native import judge
-from refactor.ecosystems.node.needs import server_sources, start_unit, started
+from refactor.ecosystems.node.needs import start_of
 from refactor.ecosystems.node.programs import Programs
 from refactor.ecosystems.node.projects import Project, any_lock, project_installs
 from refactor.ecosystems.node.runtime import called_programs, needed_packages
 from refactor.ecosystems.system import MANAGERS as SYSTEM_MANAGERS, PROVIDERS, is_package_step, programs_started
 from refactor.flow.reading import Refused, StageReading
-from refactor.images import lookup
+from refactor.images import BaseImage, lookup
 
 
 def slim(reading: StageReading) -> Slim | Refused | None:
@@ -29,16 +28,46 @@ def slim(reading: StageReading) -> Slim | Refused | None:
         return Slim((), (f"{target.reference} has the same packages, without documentation and translations",))
     if target is None:
         return None
-    layout = Layout(reading)
-    start = started(reading)
-    if start is None:
-        return Refused("it is not known what the container runs: there is no CMD or ENTRYPOINT", "add a CMD")
-    if start.unknown is not None:
-        return Refused(f"what is started cannot be followed: {start.unknown}")
-    unit = start_unit(start)
+    start = start_of(reading)
+    if isinstance(start, Refused):
+        return start
     packages: dict[str, str] = {}
     evidence: list[str] = []
-    for project in project_installs(reading, layout):
+    refused = _why_compiled(reading, target, packages, evidence)
+    called = _called(reading, target, packages)
+    if refused is not None:
+        return refused
+    if isinstance(called, Refused):
+        return called
+    # Nest's watch mode lists processes to end the old one (@nestjs/cli, lib/utils/tree-kill.js).
+    nest = next((ran for ran in start.runs if ran.program == "nest" and {"-w", "--watch"} & set(ran.args)), None)
+    if nest is not None:
+        packages.setdefault("procps", f"{nest.shown} calls ps at each restart")
+    places = [*programs_started(reading).items()]
+    if start.unit is not None:
+        server = start.server
+        if isinstance(server, Refused):
+            return server
+        places += called_programs(reading.context, server.files).items()
+    for name, why in (*called, *((name, f"{place} calls {name}") for name, place in places)):
+        if _is_only_in(name, image.preinstalled, target.preinstalled):
+            packages.setdefault(PROVIDERS.get(name, name), why)
+    if start.unit is not None:
+        packages.update(needed_packages(any_lock(reading.context, start.unit), start.unit.package))
+    wanted = {
+        name: why for name, why in packages.items() if name not in target.preinstalled and not _installs(reading, name)
+    }
+    evidence += [f"{name} is added: {why}" for name, why in wanted.items()]
+    if not wanted:
+        evidence.append("no source, script or health check calls a program that only the full image has")
+    return Slim(tuple(wanted), tuple(evidence))
+
+
+def _why_compiled(
+    reading: StageReading, target: BaseImage, packages: dict[str, str], evidence: list[str]
+) -> Refused | None:
+    """An install that may need a compiler; fills in what the others need, and what was read."""
+    for project in project_installs(reading):
         if not isinstance(project, Project):
             return project[1]
         lock = any_lock(reading.context, project.unit, project.manager)
@@ -61,49 +90,31 @@ def slim(reading: StageReading) -> Slim | Refused | None:
                 "commit a package-lock.json of version 2 or 3, or install in a builder stage on the full image",
             )
         evidence.append(judged.evidence)
-        if git is not None:
-            packages.update({"git": git, "ca-certificates": git})
+        packages.update({"git": git, "ca-certificates": git} if git is not None else {})
+    return None
+
+
+def _called(reading: StageReading, target: BaseImage, packages: dict[str, str]) -> list[tuple[str, str]] | Refused:
+    """Programs that RUNs call, each with the line; refused where one compiles."""
+    found: list[tuple[str, str]] = []
     for step in reading.runs:
-        names = {(command.name or "").rpartition("/")[2] for command in step.commands}
-        if step.script is None or step.script.opaque is not None:
-            return Refused(f"what line {reading.file.line_of(step.node)} needs of the full image is not known")
-        for _, ran in Programs(layout, step.node).of_step(step):
-            names.add(ran.program)
         line = reading.file.line_of(step.node)
+        if step.script is None or step.script.opaque is not None:
+            return Refused(f"what line {line} needs of the full image is not known")
+        names = {(command.name or "").rpartition("/")[2] for command in step.commands}
+        names |= {ran.program for _, ran in Programs(Layout.of(reading), step.node).of_step(step)}
+        compiler = min(names & {"make", "gcc", "g++", "cc", "node-gyp"}, default=None)
+        if compiler is not None:
+            return Refused(f"line {line} compiles with {compiler}, which {target.reference} has not")
         for name in sorted(names):
-            if name in {"make", "gcc", "g++", "cc", "node-gyp"}:
-                return Refused(f"line {line} compiles with {name}, which {target.reference} has not")
             if name in {"curl", "wget", "git"}:
                 packages.setdefault("ca-certificates", f"{name} on line {line} checks certificates")
-            if _is_only_in(name, image.preinstalled, target.preinstalled):
-                packages.setdefault(PROVIDERS.get(name, name), f"line {line} calls {name}")
+            found.append((name, f"line {line} calls {name}"))
         if is_package_step(step) and any(
             "-dev" in word.literal for call in step.calls if call.manager in SYSTEM_MANAGERS for word in call.packages
         ):
             return Refused(f"line {line} installs headers, so something is compiled in this stage")
-    for ran in start.runs:
-        # Nest's watch mode lists processes to end the old one (@nestjs/cli, lib/utils/tree-kill.js).
-        if ran.program == "nest" and {"-w", "--watch"} & set(ran.args):
-            packages.setdefault("procps", f"{ran.shown} calls ps at each restart")
-    for name, where in programs_started(reading).items():
-        if _is_only_in(name, image.preinstalled, target.preinstalled):
-            packages.setdefault(PROVIDERS.get(name, name), f"{where} calls {name}")
-    if unit is not None:
-        server = server_sources(start, unit)
-        if isinstance(server, Unknown):
-            return Refused(f"what the program needs is not known: {server.reason}")
-        for name, where in called_programs(reading.context, server.files).items():
-            if _is_only_in(name, image.preinstalled, target.preinstalled):
-                packages.setdefault(PROVIDERS.get(name, name), f"{where} calls {name}")
-        lock = any_lock(reading.context, unit)
-        packages.update(needed_packages(lock, unit.package, image))
-    wanted = {
-        name: why for name, why in packages.items() if name not in target.preinstalled and not _installs(reading, name)
-    }
-    evidence += [f"{name} is added: {why}" for name, why in wanted.items()]
-    if not wanted:
-        evidence.append("no source, script or health check calls a program that only the full image has")
-    return Slim(tuple(wanted), tuple(evidence))
+    return found
 
 
 def _why_not_known(lock: NodeLock | None) -> str:

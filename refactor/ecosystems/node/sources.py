@@ -1,5 +1,4 @@
-"""What JavaScript and TypeScript sources show by their literals: imports, programs they call, settings
-they read.
+"""What JavaScript and TypeScript sources show by their literals: imports, programs they call, settings they read.
 
 Text is searched, not evaluated: what is built from variables is said to be dynamic, never guessed.
 """
@@ -149,26 +148,11 @@ def without_comments(text: str) -> str:
     return _TOKEN.sub(blank, text) if "//" in text or "/*" in text else text
 
 
-_ENDINGS = (
-    "",
-    ".js",
-    ".mjs",
-    ".cjs",
-    ".json",
-    ".ts",
-    ".mts",
-    ".cts",
-    ".tsx",
-    ".jsx",
-    ".node",
-    ".vue",
-    ".svelte",
-)
+_ENDINGS = ("", *".js .mjs .cjs .json .ts .mts .cts .tsx .jsx .node .vue .svelte".split())
 
 
 def resolve(context: BuildContext, importer: str, module: str) -> str | None:
-    """The context path of a relative module as Node, TypeScript and bundlers find it; None where there
-    is none."""
+    """The context path of a relative module as Node, TypeScript and bundlers find it; None where there is none."""
     base = posixpath.normpath(posixpath.join(posixpath.dirname(importer), module))
     if base.startswith("..") or module.startswith("/"):
         return None
@@ -182,13 +166,7 @@ def resolve_path(context: BuildContext, base: str) -> str | None:
             if context.exists(path) is True and context.is_dir(path) is False:
                 return path
         # TypeScript's ES modules name the compiled file.
-        for written, source in (
-            (".js", ".ts"),
-            (".js", ".tsx"),
-            (".mjs", ".mts"),
-            (".cjs", ".cts"),
-            (".jsx", ".tsx"),
-        ):
+        for written, source in ((".js", ".ts"), (".js", ".tsx"), (".mjs", ".mts"), (".cjs", ".cts"), (".jsx", ".tsx")):
             if base.endswith(written):
                 path = base[: -len(written)] + source
                 if context.exists(path) is True:
@@ -316,21 +294,6 @@ def packages_of(context: BuildContext, files: Sequence[str]) -> dict[str, str]:
 
 
 __all__ = [
-    "BUILTINS",
-    "COMPILED",
-    "SUFFIXES",
-    "Facts",
-    "Graph",
-    "facts",
-    "facts_of",
-    "graph",
-    "is_test",
-    "is_tool_config",
-    "opens_files",
-    "packages_of",
-    "resolve",
-    "resolve_path",
-    "script_files",
-    "why_reads",
-    "without_comments",
-]
+    "BUILTINS", "COMPILED", "SUFFIXES", "Facts", "Graph", "facts", "facts_of", "graph", "is_test", "is_tool_config",
+    "opens_files", "packages_of", "resolve", "resolve_path", "script_files", "why_reads", "without_comments",
+]  # fmt: skip

@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 from refactor.context import Unknown
 from refactor.ecosystems.answers import BuiltStart
-from refactor.ecosystems.node.builds import build_of, compiler_option
+from refactor.ecosystems.node.builds import build_of, kind_of
 from refactor.ecosystems.node.installing import is_production, node_env
 from refactor.ecosystems.node.layout import Layout, Unit, below
-from refactor.ecosystems.node.needs import FRONT_ENDS, Started, source_files, start_unit, started, why_dev_server
+from refactor.ecosystems.node.needs import FRONT_ENDS, Started, source_files, started, why_dev_server
+from refactor.ecosystems.node.outputs import compiler_option
 from refactor.ecosystems.node.programs import Programs, Ran, node_entry
-from refactor.ecosystems.node.projects import Project, project_installs
-from refactor.ecosystems.node.steps import kind_of
+from refactor.ecosystems.node.projects import Project, projects
 from refactor.flow.reading import Refused, StageReading, join
 from refactor.syntax import Instruction
 
@@ -56,14 +56,13 @@ def built_start(reading: StageReading) -> BuiltStart | Refused | None:
     start, cmd = started(reading), reading.last("CMD")
     if start is None or cmd is None or len(start.runs) != 1 or reading.last("ENTRYPOINT") is not None:
         return None
-    ran, unit = start.runs[0], start_unit(start)
+    ran, unit = start.runs[0], start.unit
     reason = why_dev_server(ran)
     if unit is None or reason is None or ran.program in FRONT_ENDS:
         return None
     does = "compiles at every start" if "compiles" in reason or ran.program == "nest" else f"is {reason}"
     case = _Case(reading, cmd, start, ran, unit, f"{ran.shown} {does}")
-    projects = [one for one in project_installs(reading, start.layout) if isinstance(one, Project)]
-    project = next((one for one in projects if one.folder == unit.folder), None)
+    project = next((one for one in projects(reading) if one.folder == unit.folder), None)
     targets = list(_targets(case, project.manager if project is not None else "npm"))
     if project is None:
         return None

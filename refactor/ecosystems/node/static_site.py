@@ -4,30 +4,20 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from refactor.context import Unknown
 from refactor.context.tables import table, text
 from refactor.ecosystems.answers import StaticSite
 from refactor.ecosystems.files_served import why_more_than_files
-from refactor.ecosystems.node.builds import (
-    NEXT_CONFIGS,
-    Built,
-    build_of,
-    config_text,
-    configs,
-    literal_of,
-    next_output,
-    option_value,
-)
+from refactor.ecosystems.node.builds import Built, build_of, kind_of
 from refactor.ecosystems.node.installing import is_production, node_env
 from refactor.ecosystems.node.layout import Layout, Unit, below
-from refactor.ecosystems.node.needs import Started, source_files, start_unit, started
+from refactor.ecosystems.node.needs import Started, served, source_files, started
+from refactor.ecosystems.node.outputs import NEXT_CONFIGS, config_text, configs, literal_of, next_output, option_value
 from refactor.ecosystems.node.programs import Programs, Ran
-from refactor.ecosystems.node.projects import Project, lock_path, project_installs
+from refactor.ecosystems.node.projects import lock_path, projects
 from refactor.ecosystems.node.sources import without_comments
-from refactor.ecosystems.node.steps import kind_of
 from refactor.flow.reading import Refused, StageReading, Step, join
 
 
@@ -110,7 +100,7 @@ class _Site:
         self.start, self.ran, self.verb = start, ran, verb
         self.is_development = is_development
         self.server = (_DEVELOPMENT if is_development else _FILE_SERVERS)[ran.program]
-        self.unit = start_unit(start) or start.layout.unit(ran.folder)
+        self.unit = start.unit or start.layout.unit(ran.folder)
 
     @property
     def layout(self) -> Layout:
@@ -273,7 +263,7 @@ class _Site:
 
     def _built(self, unit: Unit, before: tuple[Ran, ...]) -> tuple[str, str, str, str] | Refused:
         """The folder that is served, what builds it ("" where a RUN does), the evidence and the tool."""
-        project = next((one for one in self._projects() if one.folder == unit.folder), None)
+        project = next((one for one in projects(self.reading) if one.folder == unit.folder), None)
         if project is None:
             return Refused(f"no RUN installs the packages of {unit.package.path}")
         if lock_path(self.context, project.source, project.manager) is None:
@@ -281,7 +271,7 @@ class _Site:
                 f"{unit.package.path} has no lockfile that {project.manager} reads: another build may make other files",
                 f"commit the lockfile of {project.manager}",
             )
-        wanted = self._served() if not self.is_development else None
+        wanted = served(self.ran) if not self.is_development else None
         for step, _, built in kind_of(self.reading, self.layout).builds:
             if self._makes(built, wanted):
                 folder = wanted or (built.outputs or ())[-1]
@@ -314,24 +304,12 @@ class _Site:
             return built.ran.program == self.ran.program
         return any(below(wanted, output) is not None for output in built.outputs)
 
-    def _served(self) -> str:
-        valued = {*self.server.options, "-c", "--config", "-a", "-T"}
-        operands = [
-            word
-            for at, word in enumerate(self.ran.args)
-            if not word.startswith("-") and (at == 0 or self.ran.args[at - 1] not in valued)
-        ]
-        return join(self.ran.folder, operands[0] if operands else ".")
-
     def _late_environment(self, build: Step) -> Refused | None:
         """A variable that is set behind the RUN that builds: only the development server saw it."""
         for step in self.reading.steps[self.reading.position(build.node) :] if self.is_development else ():
             if step.keyword == "ENV" and re.search(_ENVIRONMENT, step.node.text):
                 return Refused(f"`{step.node.text.strip()}` stands behind the RUN that builds", "move it above")
         return None
-
-    def _projects(self) -> Iterator[Project]:
-        return (one for one in project_installs(self.reading, self.layout) if isinstance(one, Project))
 
     def _browser_folder(self, unit: Unit, folder: str) -> str:
         """Angular's builder `application` puts the files for browsers into a folder of their own."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from refactor.context import Unknown
@@ -12,11 +12,13 @@ from refactor.ecosystems.answers import Written
 from refactor.ecosystems.node.builds import build_of
 from refactor.ecosystems.node.bun import starts_itself
 from refactor.ecosystems.node.layout import Unit, below
-from refactor.ecosystems.node.needs import Started, is_front_end, server_sources, start_unit, started
+from refactor.ecosystems.node.needs import Started, is_front_end, start_of
 from refactor.ecosystems.node.program import is_of_node, program
 from refactor.ecosystems.node.programs import MANAGERS, Programs, Ran
 from refactor.ecosystems.node.projects import any_lock
 from refactor.ecosystems.node.sources import facts
+from refactor.ecosystems.node.tables import grouped, words
+from refactor.ecosystems.node.values import Known, argument_of, evaluate
 from refactor.flow.closure import named
 from refactor.flow.reading import Refused, StageReading, join
 from refactor.flow.shell_writes import QUIET
@@ -27,105 +29,69 @@ _FILES = re.compile(
     r"|outputJSON|writeJson|writeJsonSync|writeJSON|unlink|unlinkSync|mkdir|mkdirSync|ensureDir|ensureDirSync|ensureFile|ensureFileSync"
     r"|mkdirp|mkdirpSync|mkdtemp|mkdtempSync|emptyDir|emptyDirSync|copyFile|copyFileSync|rename|renameSync|cpSync|moveSync|copySync)\s*\("
 )
-_FOLDER_CALLS = frozenset(
-    {"mkdir", "mkdirSync", "ensureDir", "ensureDirSync", "mkdirp", "mkdirpSync", "emptyDir", "emptyDirSync"}
-)
-_SECOND = frozenset({"copyFile", "copyFileSync", "rename", "renameSync", "cpSync", "moveSync", "copySync"})
-_WRITES_ANYWAY = frozenset({"fs", "fs/promises", "fs-extra", "graceful-fs", "mkdirp", "node:fs", "node:fs/promises"})
+_FOLDER_CALLS = words("mkdir mkdirSync ensureDir ensureDirSync mkdirp mkdirpSync emptyDir emptyDirSync")
+_SECOND = words("copyFile copyFileSync rename renameSync cpSync moveSync copySync")
 
 # (rule whose match ends before the path, whether the path is a folder, word that the file must have)
-_OTHERS: tuple[tuple[re.Pattern[str], bool, str], ...] = (
-    (re.compile(r"\bmulter\s*\(\s*\{[^}]{0,400}?\bdest\s*:\s*"), True, "multer"),
-    (re.compile(r"\bdest\s*:\s*(?=[\"'`])"), True, "MulterModule"),
-    (re.compile(r"\bdestination\s*:\s*(?=[\"'`])"), True, "diskStorage"),
+_OTHERS = (
+    (r"\bmulter\s*\(\s*\{[^}]{0,400}?\bdest\s*:\s*", True, "multer"),
+    (r"\bdest\s*:\s*(?=[\"'`])", True, "MulterModule"),
+    (r"\bdestination\s*:\s*(?=[\"'`])", True, "diskStorage"),
     (
-        re.compile(r"\b(?:cb|callback|done|next)\s*\(\s*null\s*,\s*(?=[\"'`]|path\.|join\(|__dirname|process\.cwd)"),
+        r"\b(?:cb|callback|done|next)\s*\(\s*null\s*,\s*(?=[\"'`]|path\.|join\(|__dirname|process\.cwd)",
         True,
         "diskStorage",
     ),
-    (re.compile(r"new\s+(?:sqlite3|sqlite)\s*\.\s*Database\s*\(\s*"), False, "sqlite"),
-    (re.compile(r"new\s+(?:Database|DatabaseSync|BetterSqlite3|Sqlite|SQLite)\s*\(\s*"), False, "sqlite"),
-    (re.compile(r"(?<![\w$.])(?:Database|betterSqlite3|sqlite)\s*\(\s*(?=[\"'`])"), False, "better-sqlite3"),
-    (re.compile(r"\bfilename\s*:\s*"), False, "sqlite"),
-    (re.compile(r"\bstorage\s*:\s*(?=[\"'`]|path\.|join\(|process\.env|__dirname)"), False, "sqlite"),
-    (re.compile(r"\bdatabase\s*:\s*(?=[\"'`]|path\.|join\(|process\.env|__dirname)"), False, "sqlite"),
-    (re.compile(r"\bfilename\s*:\s*"), False, "nedb"),
-    (
-        re.compile(r"new\s+(?:FileSync|JSONFile|JSONFileSync|FileAsync)\s*(?:<[^>]*>)?\s*\(\s*"),
-        False,
-        "lowdb",
-    ),
-    (re.compile(r"\bJSONFilePreset\s*(?:<[^>]*>)?\s*\(\s*"), False, "lowdb"),
-    (
-        re.compile(r"\bnew\s+(?:winston\s*\.\s*)?transports\s*\.\s*File\s*\(\s*\{[^}]{0,400}?\bfilename\s*:\s*"),
-        False,
-        "winston",
-    ),
-    (re.compile(r"\bDailyRotateFile\s*\(\s*\{[^}]{0,400}?\bdirname\s*:\s*"), True, "winston"),
-    (re.compile(r"\bDailyRotateFile\s*\(\s*\{[^}]{0,400}?\bfilename\s*:\s*"), False, "winston"),
-    (re.compile(r"\bpino\s*\.\s*destination\s*\(\s*(?=[\"'`])"), False, "pino"),
-    (re.compile(r"new\s+LocalStorage\s*\(\s*"), True, "node-localstorage"),
-    (re.compile(r"\btempFileDir\s*:\s*"), True, "express-fileupload"),
-    (re.compile(r"\buploadDir\s*[:=]\s*"), True, "formidable"),
-    (re.compile(r"\bFileStore\s*\(\s*\{[^}]{0,400}?\bpath\s*:\s*"), True, "session-file-store"),
-    (re.compile(r"(?<![\w$.])(?:level|new\s+Level)\s*\(\s*(?=[\"'`])"), True, "level"),
-    (re.compile(r"\.mv\s*\(\s*"), False, "express-fileupload"),
+    (r"new\s+(?:sqlite3|sqlite)\s*\.\s*Database\s*\(\s*", False, "sqlite"),
+    (r"new\s+(?:Database|DatabaseSync|BetterSqlite3|Sqlite|SQLite)\s*\(\s*", False, "sqlite"),
+    (r"(?<![\w$.])(?:Database|betterSqlite3|sqlite)\s*\(\s*(?=[\"'`])", False, "better-sqlite3"),
+    (r"\bfilename\s*:\s*", False, "sqlite"),
+    (r"\bstorage\s*:\s*(?=[\"'`]|path\.|join\(|process\.env|__dirname)", False, "sqlite"),
+    (r"\bdatabase\s*:\s*(?=[\"'`]|path\.|join\(|process\.env|__dirname)", False, "sqlite"),
+    (r"\bfilename\s*:\s*", False, "nedb"),
+    (r"new\s+(?:FileSync|JSONFile|JSONFileSync|FileAsync)\s*(?:<[^>]*>)?\s*\(\s*", False, "lowdb"),
+    (r"\bJSONFilePreset\s*(?:<[^>]*>)?\s*\(\s*", False, "lowdb"),
+    (r"\bnew\s+(?:winston\s*\.\s*)?transports\s*\.\s*File\s*\(\s*\{[^}]{0,400}?\bfilename\s*:\s*", False, "winston"),
+    (r"\bDailyRotateFile\s*\(\s*\{[^}]{0,400}?\bdirname\s*:\s*", True, "winston"),
+    (r"\bDailyRotateFile\s*\(\s*\{[^}]{0,400}?\bfilename\s*:\s*", False, "winston"),
+    (r"\bpino\s*\.\s*destination\s*\(\s*(?=[\"'`])", False, "pino"),
+    (r"new\s+LocalStorage\s*\(\s*", True, "node-localstorage"),
+    (r"\btempFileDir\s*:\s*", True, "express-fileupload"),
+    (r"\buploadDir\s*[:=]\s*", True, "formidable"),
+    (r"\bFileStore\s*\(\s*\{[^}]{0,400}?\bpath\s*:\s*", True, "session-file-store"),
+    (r"(?<![\w$.])(?:level|new\s+Level)\s*\(\s*(?=[\"'`])", True, "level"),
+    (r"\.mv\s*\(\s*", False, "express-fileupload"),
     # Nest and type-graphql write the schema they derive from code at every start (code first).
-    (re.compile(r"\b(?:autoSchemaFile|emitSchemaFile)\s*:(?!\s*(?:true|false)\b|\s*\{)\s*"), False, "chemaFile"),
-    (re.compile(r"\b(?:autoSchemaFile|emitSchemaFile)\s*:\s*\{[^}]{0,400}?\bpath\s*:\s*"), False, "chemaFile"),
-    (re.compile(r"\bdefinitions\s*:\s*\{[^}]{0,400}?\bpath\s*:\s*"), False, "GraphQLModule"),
-    (re.compile(r"\buseMultiFileAuthState\s*\(\s*"), True, "useMultiFileAuthState"),
-    (re.compile(r"\bcreateObjectCsvWriter\s*\(\s*\{[^}]{0,400}?\bpath\s*:\s*"), False, "csv-writer"),
-    (re.compile(r"\.toFile\s*\(\s*"), False, "sharp"),
-    (re.compile(r"\.(?:screenshot|pdf)\s*\(\s*\{[^}]{0,400}?\bpath\s*:\s*"), False, "puppeteer"),
+    (r"\b(?:autoSchemaFile|emitSchemaFile)\s*:(?!\s*(?:true|false)\b|\s*\{)\s*", False, "chemaFile"),
+    (r"\b(?:autoSchemaFile|emitSchemaFile)\s*:\s*\{[^}]{0,400}?\bpath\s*:\s*", False, "chemaFile"),
+    (r"\bdefinitions\s*:\s*\{[^}]{0,400}?\bpath\s*:\s*", False, "GraphQLModule"),
+    (r"\buseMultiFileAuthState\s*\(\s*", True, "useMultiFileAuthState"),
+    (r"\bcreateObjectCsvWriter\s*\(\s*\{[^}]{0,400}?\bpath\s*:\s*", False, "csv-writer"),
+    (r"\.toFile\s*\(\s*", False, "sharp"),
+    (r"\.(?:screenshot|pdf)\s*\(\s*\{[^}]{0,400}?\bpath\s*:\s*", False, "puppeteer"),
     # Bun.write(Bun.stdout, ...) is no file.
-    (re.compile(r"\bBun\s*\.\s*write\s*\(\s*(?!Bun\.std)"), False, "Bun"),
-    (re.compile(r"\bBun\s*\.\s*file\s*\(\s*(?=[^()]*\)\s*\.\s*(?:write|writer|delete|unlink)\s*\()"), False, "Bun"),
-    (re.compile(r"\bnew\s+RollingFileStream\s*\(\s*"), False, "streamroller"),
+    (r"\bBun\s*\.\s*write\s*\(\s*(?!Bun\.std)", False, "Bun"),
+    (r"\bBun\s*\.\s*file\s*\(\s*(?=[^()]*\)\s*\.\s*(?:write|writer|delete|unlink)\s*\()", False, "Bun"),
+    (r"\bnew\s+RollingFileStream\s*\(\s*", False, "streamroller"),
 )
 
-_BESIDE = {
-    "vite": ("node_modules/.vite", "node_modules/.vite-temp"),
-    "react-scripts": ("node_modules/.cache",),
-    "react-app-rewired": ("node_modules/.cache",),
-    "craco": ("node_modules/.cache",),
-    "ng": (".angular",),
-    "vue-cli-service": ("node_modules/.cache",),
-    "next": (".next",),
-    "nest": ("dist",),
-    "gatsby": (".cache", "public"),
-    "astro": (".astro", "node_modules/.vite"),
-    "parcel": (".parcel-cache", "dist"),
-    "storybook": ("node_modules/.cache",),
-    "nuxt": (".nuxt", "node_modules/.cache"),
-    "nuxi": (".nuxt", "node_modules/.cache"),
-    "sails": (".tmp",),
-    "webpack-dev-server": ("node_modules/.cache",),
-    "docusaurus": (".docusaurus", "node_modules/.cache"),
-}
+_BESIDE = grouped(
+    """
+    vite: node_modules/.vite node_modules/.vite-temp
+    react-scripts react-app-rewired craco vue-cli-service storybook webpack-dev-server: node_modules/.cache
+    ng: .angular
+    next: .next
+    nest: dist
+    gatsby: .cache public
+    astro: .astro node_modules/.vite
+    parcel: .parcel-cache dist
+    nuxt nuxi: .nuxt node_modules/.cache
+    sails: .tmp
+    docusaurus: .docusaurus node_modules/.cache
+    """
+)
 """What tools write when they serve, below the project's folder (their documentation, caching)."""
-_WRITE_ON_THEIR_OWN = frozenset(
-    {
-        "strapi",
-        "directus",
-        "n8n",
-        "ghost",
-        "medusa",
-        "keystone",
-        "payload",
-        "expo",
-        "json-server",
-        "verdaccio",
-    }
-)
-
-
-class Value(NamedTuple):
-    """A path as far as a source spells it out."""
-
-    text: str
-    is_whole: bool
-    """False where more follows that is not known."""
+_WRITE_ON_THEIR_OWN = words("strapi directus n8n ghost medusa keystone payload expo json-server verdaccio")
 
 
 class _Place(NamedTuple):
@@ -135,9 +101,9 @@ class _Place(NamedTuple):
 
 def written(reading: StageReading) -> Written | Refused:
     """See :meth:`Ecosystem.written`."""
-    start = started(reading)
-    if start is None:
-        return Refused("it is not known what the container runs: there is no CMD or ENTRYPOINT", "add a CMD")
+    start = start_of(reading)
+    if isinstance(start, Refused):
+        return start
     if reading.context.why_unknown is not None:
         return Refused(f"the build context is not known: {reading.context.why_unknown}", "name it with --context")
     read = program(reading)
@@ -149,7 +115,7 @@ def written(reading: StageReading) -> Written | Refused:
         if isinstance(answer, Refused):
             return answer
         paths.update(answer)
-    unit = start_unit(start)
+    unit = start.unit
     if unit is None:
         if any(ran.program in {"node", *MANAGERS} for ran in start.runs) and not _has_only_stage_files(start):
             return Refused(
@@ -166,9 +132,9 @@ def written(reading: StageReading) -> Written | Refused:
     if isinstance(database, Refused):
         return database
     paths.update(database)
-    server = server_sources(start, unit)
-    if isinstance(server, Unknown):
-        return Refused(f"the sources are not known: {server.reason}")
+    server = start.server
+    if isinstance(server, Refused):
+        return server
     return _of_files(start, server.files, unit, paths, is_interpreted=server.is_interpreted)
 
 
@@ -179,12 +145,7 @@ def _has_only_stage_files(start: Started) -> bool:
 
 
 def _of_files(
-    start: Started,
-    files: tuple[str, ...],
-    unit: Unit | None,
-    paths: dict[str, str],
-    *,
-    is_interpreted: bool = True,
+    start: Started, files: tuple[str, ...], unit: Unit | None, paths: dict[str, str], *, is_interpreted: bool = True
 ) -> Written | Refused:
     context = start.layout.context
     for source in files:
@@ -224,8 +185,7 @@ def _of_program(start: Started, ran: Ran) -> dict[str, str] | Refused:
         return Refused(f"{ran.shown} installs packages when the container starts", "install them in a RUN")
     if ran.program in _WRITE_ON_THEIR_OWN:
         return Refused(
-            f"{ran.program} keeps files of its own; where is a matter of its settings",
-            "set USER and a volume by hand",
+            f"{ran.program} keeps files of its own; where is a matter of its settings", "set USER and a volume by hand"
         )
     unit = start.layout.unit(ran.folder)
     folder = unit.folder if unit is not None else ran.folder
@@ -320,11 +280,11 @@ def _writes(start: Started, source: str, unit: Unit | None, is_interpreted: bool
             found.append((match.end(), 1 if name in _SECOND else 0, name in _FOLDER_CALLS, name))
     for rule, is_folder, word in _OTHERS:
         if word in text:
-            found += [(match.end(), 0, is_folder, word) for match in rule.finditer(text)]
+            found += [(match.end(), 0, is_folder, word) for match in re.finditer(rule, text)]
     for at, argument, is_folder, name in found:
         place = f"{source}:{text.count(chr(10), 0, at) + 1}"
-        expression = _argument(text, at, argument)
-        value = evaluate(expression, text, _known(start, source, unit, is_interpreted), 0)
+        expression = argument_of(text, at, argument)
+        value = evaluate(expression, text, _known(start, source, unit, is_interpreted))
         if value is None:
             if name not in {"unlink", "unlinkSync"} and not _is_parameter_of_library(expression):
                 yield Refused(
@@ -363,24 +323,16 @@ def _is_parameter_of_library(expression: str) -> bool:
     return expression.strip() in {"", "null", "undefined"}
 
 
-class _Known(NamedTuple):
-    folder: str | None
-    """What ``__dirname`` is, None where that is not known."""
-    cwd: str
-    environment: Mapping[str, str | None]
-
-
-def _known(start: Started, source: str, unit: Unit | None, is_interpreted: bool) -> _Known:
+def _known(start: Started, source: str, unit: Unit | None, is_interpreted: bool) -> Known:
     reading = start.layout.reading
     cwd = start.runs[-1].folder if start.runs else reading.final_workdir
     last = reading.steps[-1].node if reading.steps else reading.stage.from_
     environment = _environment(start, unit) if unit is not None else reading.file.environment(last)
-    return _Known(_dirname(start, source, unit, is_interpreted), cwd, environment)
+    return Known(_dirname(start, source, unit, is_interpreted), cwd, environment)
 
 
 def _dirname(start: Started, source: str, unit: Unit | None, is_interpreted: bool) -> str | None:
-    """The folder in the image that a source's ``__dirname`` is: its own, or that of what it is compiled
-    to."""
+    """The folder in the image that a source's ``__dirname`` is: its own, or that of what it is compiled to."""
     places = start.layout.places(source)
     if is_interpreted:
         return posixpath.dirname(places[-1]) if places else None
@@ -409,181 +361,4 @@ def _dirname(start: Started, source: str, unit: Unit | None, is_interpreted: boo
     return None
 
 
-def _argument(text: str, at: int, index: int) -> str:
-    """The text of the call's argument of that index, from the place after the bracket."""
-    depth, start, count, here = 0, at, 0, at
-    end = min(len(text), at + 600)
-    while here < end:
-        char = text[here]
-        if char in "\"'`":
-            quote = char
-            here += 1
-            while here < end and text[here] != quote:
-                here += 2 if text[here] == "\\" else 1
-        elif char in "([{":
-            depth += 1
-        elif char in ")]}":
-            if depth == 0:
-                break
-            depth -= 1
-        elif char in ",;\n" and depth == 0 and (char == "," or text[start:here].strip()):
-            if char == "\n" and re.match(r"\s*[+?:|&.]", text[here:end]):
-                here += 1
-                continue
-            if count == index:
-                break
-            if char == ",":
-                count += 1
-                start = here + 1
-        here += 1
-    return text[start:here] if count == index else ""
-
-
-_STRING = re.compile(r"(?P<quote>[\"'])(?P<value>(?:\\.|(?!(?P=quote)).)*)(?P=quote)\Z", re.DOTALL)
-_CALL = re.compile(
-    r"(?:path\s*\.\s*(?:posix\s*\.\s*)?)?(?P<name>join|resolve|normalize|dirname|fileURLToPath|String|url\.fileURLToPath)\s*\((?P<args>.*)\)\Z",
-    re.DOTALL,
-)
-
-
-def evaluate(expression: str, text: str, known: _Known, depth: int) -> Value | None:
-    """The path that an expression gives, as far as literals, ``__dirname``, path.join and constants of
-    the file tell."""
-    code = expression.strip().rstrip(";").strip()
-    code = re.sub(r"\s+as\s+(?:string|any|const)\Z", "", code).rstrip("!")
-    if depth > 8 or not code:
-        return None
-    if code.startswith("(") and code.endswith(")") and _closes(code) == len(code) - 1:
-        return evaluate(code[1:-1], text, known, depth + 1)
-    string = _STRING.match(code)
-    if string is not None:
-        return Value(re.sub(r"\\(.)", r"\1", string["value"]), True)
-    if code in {"__dirname", "import.meta.dirname"}:
-        return Value(known.folder, True) if known.folder is not None else None
-    if code in {"__filename", "import.meta.url", "import.meta.filename"}:
-        return Value(known.folder + "/_", True) if known.folder is not None else None
-    if re.fullmatch(r"process\s*\.\s*cwd\(\)", code):
-        return Value(known.cwd, True)
-    if re.fullmatch(r"(?:os\s*\.\s*)?tmpdir\(\)", code):
-        return Value("/tmp", True)
-    chosen = _split(code, ("||", "??"))
-    if len(chosen) > 1:
-        first = evaluate(chosen[0], text, known, depth + 1)
-        return first if first is not None else evaluate(chosen[-1], text, known, depth + 1)
-    variable = re.fullmatch(r"process\s*\.\s*env\s*(?:\.\s*(\w+)|\[\s*[\"'](\w+)[\"']\s*\])", code)
-    if variable is not None:
-        value = known.environment.get(variable[1] or variable[2])
-        return Value(value, True) if value else None
-    if code.startswith("`") and code.endswith("`") and "`" not in code[1:-1]:
-        return _template(code[1:-1], text, known, depth)
-    parts = _split(code, ("+",))
-    if len(parts) > 1:
-        return _concatenated([evaluate(part, text, known, depth + 1) for part in parts])
-    url = re.fullmatch(r"new\s+URL\(\s*([\"'`][^\"'`$]*[\"'`])\s*,\s*import\.meta\.url\s*\)(?:\.pathname)?", code)
-    if url is not None and known.folder is not None:
-        return Value(join(known.folder, url[1][1:-1]), True)
-    call = _CALL.match(code)
-    if call is not None and _closes(code, code.index("(")) == len(code) - 1:
-        arguments = [evaluate(part, text, known, depth + 1) for part in _split(call["args"], (",",)) if part.strip()]
-        if call["name"].endswith("dirname"):
-            return Value(posixpath.dirname(arguments[0].text), True) if arguments and arguments[0] is not None else None
-        if call["name"].endswith(("fileURLToPath", "String", "normalize")):
-            return arguments[0] if arguments else None
-        return _joined(arguments, known, call["name"] == "resolve")
-    if re.fullmatch(r"[A-Za-z_$][\w$]*", code):
-        return _constant(code, text, known, depth)
-    return None
-
-
-def _template(body: str, text: str, known: _Known, depth: int) -> Value | None:
-    pieces = re.split(r"\$\{((?:[^{}]|\{[^{}]*\})*)\}", body)
-    values: list[Value | None] = []
-    for index, piece in enumerate(pieces):
-        if index % 2:
-            values.append(evaluate(piece, text, known, depth + 1))
-        elif piece:
-            values.append(Value(piece, True))
-    return _concatenated(values)
-
-
-def _concatenated(values: list[Value | None]) -> Value | None:
-    result = ""
-    for index, value in enumerate(values):
-        if value is None:
-            return Value(result, False) if index and result else None
-        result += value.text
-        if not value.is_whole:
-            return Value(result, False)
-    return Value(result, True)
-
-
-def _joined(values: list[Value | None], known: _Known, is_resolve: bool) -> Value | None:
-    result = known.cwd if is_resolve else ""
-    for index, value in enumerate(values):
-        if value is None:
-            return Value(result.rstrip("/") + "/", False) if index else None
-        absolute = is_resolve and value.text.startswith("/")
-        result = value.text if absolute else posixpath.join(result, value.text.lstrip("/") if result else value.text)
-        if not value.is_whole:
-            return Value(result, False)
-    return Value(posixpath.normpath(result), True)
-
-
-def _constant(name: str, text: str, known: _Known, depth: int) -> Value | None:
-    found = list(
-        re.finditer(rf"(?<![\w$.])(?:const|let|var)\s+{re.escape(name)}\s*(?::\s*[\w<>\[\]| ]+)?=(?!=)\s*", text)
-    )
-    again = re.findall(rf"(?<![\w$.]){re.escape(name)}\s*=(?![=>])", text)
-    if len(found) != 1 or len(again) > 1:
-        if name == "__dirname" and known.folder is not None:
-            return Value(known.folder, True)
-        return None
-    return evaluate(_argument(text, found[0].end(), 0), text, known, depth + 1)
-
-
-def _closes(code: str, start: int = 0) -> int:
-    """Index of the bracket that closes the one at ``start``, -1 without one."""
-    depth, at = 0, start
-    while at < len(code):
-        char = code[at]
-        if char in "\"'`":
-            end = at + 1
-            while end < len(code) and code[end] != char:
-                end += 2 if code[end] == "\\" else 1
-            at = end
-        elif char in "([{":
-            depth += 1
-        elif char in ")]}":
-            depth -= 1
-            if depth == 0:
-                return at
-        at += 1
-    return -1
-
-
-def _split(code: str, signs: tuple[str, ...]) -> list[str]:
-    """``code`` cut at the signs that are in no bracket and no string."""
-    parts, depth, start, at = [], 0, 0, 0
-    while at < len(code):
-        char = code[at]
-        if char in "\"'`":
-            end = at + 1
-            while end < len(code) and code[end] != char:
-                end += 2 if code[end] == "\\" else 1
-            at = end
-        elif char in "([{":
-            depth += 1
-        elif char in ")]}":
-            depth -= 1
-        elif depth == 0:
-            sign = next((sign for sign in signs if code.startswith(sign, at)), None)
-            if sign is not None:
-                parts.append(code[start:at])
-                start = at + len(sign)
-                at += len(sign) - 1
-        at += 1
-    parts.append(code[start:])
-    return parts
-
-
-__all__ = ["evaluate", "written"]
+__all__ = ["written"]
