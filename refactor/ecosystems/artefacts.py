@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from refactor.ecosystems.answers import Instead
@@ -98,4 +98,11 @@ def edited(entries: Sequence[Instruction | str | Instead], wanted: Needs) -> tup
     )
 
 
-__all__ = ["Owned", "artefacts", "edited", "from_builder", "own_workdir"]
+def tops(paths: Mapping[str, str]) -> dict[str, str]:
+    """Without paths that lie in another one of them."""
+    return {
+        path: why for path, why in paths.items() if not any(path != other and is_within(path, other) for other in paths)
+    }
+
+
+__all__ = ["Owned", "artefacts", "edited", "from_builder", "own_workdir", "tops"]

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from refactor.ecosystems import bare, registry, system
 from refactor.ecosystems.answers import SplitPlan
-from refactor.ecosystems.artefacts import Owned, artefacts, edited, from_builder, own_workdir
+from refactor.ecosystems.artefacts import Owned, artefacts, edited, from_builder, own_workdir, tops
 from refactor.ecosystems.deployed import why_other_start
 from refactor.ecosystems.ecosystem import Ecosystem
 from refactor.ecosystems.kept import fetched, kept, trees
 from refactor.ecosystems.program import Needs, Program, Runner, Sliced
 from refactor.ecosystems.set_up import makes_only_folders, repeated, works_on_files
 from refactor.ecosystems.split import Role, assemble, builder_name
+from refactor.ecosystems.user_line import user_line
 from refactor.flow.closure import why_unseen
 from refactor.flow.reading import Refused, StageReading, Step, is_within
 from refactor.flow.roots import SHELLS, Root, files_started, health_roots
@@ -244,7 +245,7 @@ class Slicer:
         for program in (one for one in self.programs if one.path):
             paths.pop(program.path, None)
             paths[program.path] = f"{program.root.where} starts it"
-        return _tops(paths)
+        return tops(paths)
 
     def packages(self, wanted: Needs, runner: Runner | None) -> system.RunnerPackages | Refused:
         """What the runner installs; for None what it would on an image that has nothing."""
@@ -308,9 +309,10 @@ class Slicer:
                 "split by hand",
             )
         self.evidence += [f"{path} is in the runner: {wanted.paths[path]}" for path in paths]
-        user = self._user(roles, runner)
+        user = user_line(reading, roles, runner, self.last_build)
         if isinstance(user, Refused):
             return user
+        self.evidence += user.evidence
         head, copies = self._brought(paths, wanted, runner, packages)
         narrowed = self._narrowed(roles, runner)
         plain = None if runner.has_shell else bare.exec_form(reading)
@@ -329,13 +331,13 @@ class Slicer:
                 *(node for node, role in roles.items() if node in self.own_roles and Role.RUNNER in role),
             },
             before={node: [text for other, text in wanted.before if other is node] for node, _ in wanted.before},
-            instead_in_runner={**spelled, **self.again, **user, **({} if plain is None else dict([plain]))},
+            instead_in_runner={**spelled, **self.again, **user.lines, **({} if plain is None else dict([plain]))},
             is_artefact_absolute=reading.last("WORKDIR") is None or wanted.is_elsewhere(reading.final_workdir),
             evidence=tuple(dict.fromkeys(self.evidence)),
         )
         if isinstance(plan, Refused):
             return plan
-        sets_user = bool(user) or any(narrowed.get(step.node) == Role.BUILDER for step in reading.steps
+        sets_user = bool(user.lines) or any(narrowed.get(step.node) == Role.BUILDER for step in reading.steps
                                       if step.keyword == "USER")  # fmt: skip
         return plan._replace(
             builder=edited(plan.builder, wanted),
@@ -397,44 +399,6 @@ class Slicer:
         self.evidence += [f"{path} is left behind: nothing at run time reads it" for path in gone]
         commands = [*runner.tail, *([f"rm -rf {' '.join(gone)}"] if gone else [])]
         return ["RUN " + " \\\n    && ".join(commands)] if commands else []
-
-    def _user(self, roles: dict[Instruction, Role], runner: Runner) -> dict[Instruction, str] | Refused:
-        """The last USER as the runner has to write it, where its name is one of the builder's image; users that were
-        set for the build alone stay there."""
-        reading, image, base = self.reading, lookup(runner.image), self.reading.image
-        users = [step for step in reading.steps if step.keyword == "USER"]
-        runs = [step for step in reading.steps if Role.RUNNER in roles.get(step.node, Role.BUILDER)
-                and step.keyword == "RUN"]  # fmt: skip
-        for at, step in enumerate(users):
-            position = reading.position(step.node)
-            is_root = step.node.argument.partition(":")[0] in {"root", "0"}
-            is_last = at == len(users) - 1
-            if position > self.last_build or any(reading.position(run.node) > position for run in runs):
-                continue
-            if not is_last or (is_root and image is not None and image.default_user in {"root", "0", ""}):
-                roles[step.node] = Role.BUILDER
-        if not users or roles.get(users[-1].node) == Role.BUILDER:
-            return {}
-        node = users[-1].node
-        name = node.argument.partition(":")[0]
-        line = reading.file.line_of(node)
-        known = image.users if image is not None else {}
-        if name.isdigit() or name == "root" or "$" in name or name in known:
-            return {}
-        if not runner.has_shell:
-            self.evidence.append(f"the user {name} of line {line} is made by a RUN, which {runner.image} cannot do:"
-                                 f" {bare.NONROOT} takes its place")  # fmt: skip
-            return {node: f"USER {bare.NONROOT}"}
-        if reading.why_no_new_user is not None:
-            return {}
-        if base is None or name not in base.users:
-            return Refused(
-                f"the user {name} of line {line} is none that {runner.image} has",
-                "make it in a RUN, with fixed numbers",
-            )
-        uid, gid = base.users[name]
-        self.evidence.append(f"{name} is a user of {base.reference} alone: the runner has it by its numbers")
-        return {node: f"USER {uid}:{gid}"}
 
     def _roles(self, packages: system.RunnerPackages, wanted: Needs) -> dict[Instruction, Role] | Refused:
         reading = self.reading
@@ -529,13 +493,6 @@ def _left_behind(language: Sliced, reading: StageReading) -> Iterator[tuple[Ecos
             folders = other.left_behind(reading)
             if isinstance(folders, tuple):
                 yield other, folders
-
-
-def _tops(paths: Mapping[str, str]) -> dict[str, str]:
-    """Without paths that lie in another one of them."""
-    return {
-        path: why for path, why in paths.items() if not any(path != other and is_within(path, other) for other in paths)
-    }
 
 
 __all__ = ["split", "why_unknown"]
