@@ -11,7 +11,8 @@ from refactor.ecosystems.node.installing import is_production, node_env, why_pro
 from refactor.ecosystems.node.layout import Layout
 from refactor.ecosystems.node.needs import started
 from refactor.ecosystems.node.program import program
-from refactor.ecosystems.node.projects import Project, any_lock, members, npm_major, projects
+from refactor.ecosystems.node.projects import Project, any_lock, members, projects
+from refactor.ecosystems.node.pruning import by_command
 from refactor.flow.closure import named
 from refactor.flow.reading import Refused, StageReading, Step
 
@@ -76,7 +77,7 @@ def _why_others(reading: StageReading, final: StageReading) -> Refused | None:
 
 
 def _command(layout: Layout, project: Project) -> str | Refused:
-    """What takes development dependencies away; npm's and pnpm's own command for it."""
+    """What takes development dependencies away."""
     others = members(layout.context, project.package)
     if isinstance(others, Unknown) or others:
         return Refused("the project is a workspace, of which packages cannot be taken away afterwards")
@@ -87,24 +88,10 @@ def _command(layout: Layout, project: Project) -> str | Refused:
         return Refused(
             f"{project.manager} would take the generated Prisma client away, too", "generate it in a stage of its own"
         )
-    at = "" if project.folder == layout.reading.final_workdir else project.folder
-    if project.manager == "npm":
-        major = npm_major(layout.reading.image)
-        command = "npm prune --production" if major is not None and major < 7 else "npm prune --omit=dev"
-        for flag in ("--legacy-peer-deps", "--force"):
-            command += f" {flag}" if project.call.has(flag) else ""
-        return command.replace("npm", f"npm --prefix {at}", 1) if at else command
-    if project.manager == "pnpm":
-        return f"pnpm --dir {at} prune --prod" if at else "pnpm prune --prod"
-    if (
-        project.manager == "yarn"
-        and not lock.is_berry
-        and not re.match(r"yarn@[2-9]", project.package.package_manager or "")
-    ):
-        # Yarn 1 has no `prune`: its own replacement for it.
-        place = f" --cwd {at}" if at else ""
-        return f"yarn install --production --frozen-lockfile --ignore-scripts --prefer-offline{place}"
-    return Refused(f"{project.manager} takes no packages away afterwards")
+    is_berry = lock.is_berry or re.match(r"yarn@[2-9]", project.package.package_manager or "")
+    if project.manager == "bun" or (project.manager == "yarn" and is_berry):
+        return Refused(f"{project.manager} takes no packages away afterwards")
+    return by_command(project, layout.reading.image).written(layout.reading.final_workdir)
 
 
 __all__ = ["handed_on"]

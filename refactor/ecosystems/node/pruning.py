@@ -15,7 +15,7 @@ from refactor.ecosystems.node.native import judge
 from refactor.ecosystems.node.projects import Project, lock_path, members, npm_major, why_not_frozen
 from refactor.ecosystems.system import build_only
 from refactor.flow.reading import Refused
-from refactor.images import lookup
+from refactor.images import BaseImage, lookup
 
 
 class Pruning(NamedTuple):
@@ -66,25 +66,35 @@ def prune(
     return _by_manager(case, project, lock, bool(others), None if is_whole else runner)
 
 
+def by_command(project: Project, image: BaseImage | None) -> Pruning:
+    """What npm, pnpm or Yarn 1 take development dependencies away with, once they are installed."""
+    if project.manager == "npm":
+        major = npm_major(image)
+        command = "npm prune --production" if major is not None and major < 7 else "npm prune --omit=dev"
+        for flag in ("--legacy-peer-deps", "--force"):
+            command += f" {flag}" if project.call.has(flag) else ""
+        return Pruning(command, project.folder, "--prefix")
+    if project.manager == "pnpm":
+        return Pruning("pnpm prune --prod", project.folder, "--dir")
+    # Yarn's own replacement for `yarn prune`; built files of kept packages stay.
+    command = "yarn install --production --frozen-lockfile --ignore-scripts --prefer-offline"
+    return Pruning(command, project.folder, "--cwd")
+
+
 def _by_manager(case: Case, project: Project, lock: NodeLock | None, has_members: bool, runner: str | None) -> Pruning:
     manager = project.manager
     generates = "@prisma/client" in project.package.wanted or any(
         built.ran.program == "prisma" for _, _, built in case.kind.builds
     )
     if manager == "npm":
-        major = npm_major(case.image)
-        command = "npm prune --production" if major is not None and major < 7 else "npm prune --omit=dev"
-        for flag in ("--legacy-peer-deps", "--force"):
-            if project.call.has(flag):
-                command += f" {flag}"
-        return Pruning(command, project.folder, "--prefix")
+        return by_command(project, case.image)
     if manager == "bun" and not generates and lock_path(case.context, project.source, "bun"):
         inside = _in_runner(case, project, lock, has_members, runner)
         if inside is not None:
             case.say.append("Bun cannot prune: production dependencies are installed in the runner, beside the builder")
             return Pruning(installs=inside)
     if manager == "pnpm" and not has_members and not generates:
-        return Pruning("pnpm prune --prod", project.folder, "--dir")
+        return by_command(project, case.image)
     if manager == "yarn" and lock is not None and lock.is_berry:
         return _berry(case, project)
     if manager == "yarn" and not generates:
@@ -95,9 +105,7 @@ def _by_manager(case: Case, project: Project, lock: NodeLock | None, has_members
             )
             return Pruning(installs=inside)
         if lock_path(case.context, project.source, "yarn") is not None:
-            # Yarn's own replacement for `yarn prune`; built files of kept packages stay.
-            command = "yarn install --production --frozen-lockfile --ignore-scripts --prefer-offline"
-            return Pruning(command, project.folder, "--cwd")
+            return by_command(project, case.image)
     what = (
         "a generated Prisma client" if generates else "a workspace" if has_members else "an install without a lockfile"
     )
@@ -169,4 +177,4 @@ def _in_runner(
     return (copy, f"RUN yarn install --frozen-lockfile --production{flags} && yarn cache clean")
 
 
-__all__ = ["WHOLE", "Pruning", "prune", "why_plug_and_play"]
+__all__ = ["WHOLE", "Pruning", "by_command", "prune", "why_plug_and_play"]
