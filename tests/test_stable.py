@@ -39,6 +39,7 @@ ORDER_MATTERS = {
     ("copy-manifests-first", "set-workdir"): "what is copied to / by its name stays there: the phases order them",
     ("add-healthcheck", "run-as-user"): "both stand in front of CMD, the later one next to it",
     ("run-as-user", "split-build-stage"): SPLIT_FIRST,
+    ("run-as-user", "use-slim-base"): "a user that is made needs an image with a shell",
     ("run-program-directly", "split-build-stage"): SPLIT_FIRST,
     ("split-build-stage", "use-slim-base"): SPLIT_FIRST,
 }
