@@ -417,11 +417,13 @@ class SplitBuildStage(Codemod):
     )
 
     def find(self, file: Dockerfile, context: BuildContext) -> Iterator[Finding | Refusal]:
-        from refactor import joined
-
         if not file.stages:
             return
-        last, one = file.stages[-1], joined(file, context)
+        last, one = file.stages[-1], None
+        if len(file.stages) > 1:
+            from refactor import joined
+
+            one = joined(file, context)
         if isinstance(one, Refused):
             if recognise(StageReading.of(file, file.stages[-2], context)):
                 yield refuse(last.from_, one.because, one.hint)
@@ -466,8 +468,7 @@ class SplitBuildStage(Codemod):
             plans = [(language, plan) for language, plan in plans if behind[language.name] is None]
             why = next((why for why in behind.values() if isinstance(why, Refused)), None)
             if why is not None or len(plans) != 1 or not plans[0][0].carries_builds:
-                because = why.because if why is not None else "only one language at a time is split"
-                hint = why.hint if why is not None else ""
+                because, hint = why or ("only one language at a time is split", "")
                 return languages[0], Refused(f"the stage builds with {names}; {because}", hint)
         return plans[0]
 

@@ -68,6 +68,8 @@ class Node(Language):
         start = reading.start
         if start is None or start.program.rpartition("/")[2] in _PROGRAMS:
             return start is not None
+        if reading.parent is None and not reading.copies_of_stages:
+            return False
         from refactor.ecosystems.node.bun import has_bun_compile
 
         return has_bun_compile(reading)
