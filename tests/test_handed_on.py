@@ -124,6 +124,18 @@ def test_packages_that_something_else_may_need_stay(text: str, files: Mapping[st
     assert because in refusal(text, files, codemod=ID)
 
 
+def test_the_copy_of_the_packages_is_the_evidence() -> None:
+    dist = "COPY --from=build /app/dist ./dist\n"
+    text = FILE.replace(dist, "").replace("COPY --from=build", dist + "COPY --from=build")
+    evidence = [line for one in run(text, project()).applied if one.codemod == ID for line in one.evidence]
+    assert "line 10 copies /app/node_modules, development dependencies included" in evidence
+
+
+def test_another_user_than_the_one_who_installs_cannot_take_packages_away() -> None:
+    text = FILE.replace("RUN npm run build", "USER node\nRUN npm run build")
+    assert "line 7 builds as node, and line 4 installs as root" in refusal(text, project(), codemod=ID)
+
+
 @pytest.mark.parametrize(
     "text",
     [

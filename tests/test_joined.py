@@ -207,3 +207,8 @@ CMD ["uvicorn", "main:app"]
     final = run(text, files).after.decode().rpartition("FROM ")[2]
     assert "--no-install-recommends libpq5" in final
     assert "COPY --from=build /opt/venv /opt/venv\nCOPY --chown=web:web . .\nENV PATH" in final
+
+
+def test_a_run_that_reads_the_builder_keeps_the_stages() -> None:
+    text = TWO.replace("CMD", "RUN --mount=from=build,source=/app,target=/m cp /m/Cargo.lock /etc/lock\nCMD")
+    assert "line 8 reads the builder in a RUN" in refusal(text, RUST)

@@ -147,6 +147,15 @@ def test_start_up_loads_nothing_heavy() -> None:
     assert {name for name in paths.keys() & set(loaded.split()) if compiles_at_import(paths[name])} == always
 
 
+def test_a_file_with_nothing_to_do_loads_little() -> None:
+    """What few files ask for waits until one asks."""
+    source = b'FROM debian:bookworm-slim\nWORKDIR /app\nCOPY run.sh ./\nUSER 65534:65534\nENTRYPOINT ["/app/run.sh"]\n'
+    code = f"import sys; from refactor import fix; assert not fix({source!r}).applied; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    late = {"refactor.later", "refactor.flow.graph", "refactor.ecosystems.slicing", "refactor.ecosystems.node.layout"}
+    assert not late.intersection(loaded.split())
+
+
 def compiles_at_import(path: Path) -> bool:
     """Whether a statement of the module itself compiles a pattern."""
     calls = (

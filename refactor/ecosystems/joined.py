@@ -14,9 +14,9 @@ from refactor.context import BuildContext
 from refactor.ecosystems.answers import Instead, SplitPlan
 from refactor.flow.reading import Refused, StageReading, Step, is_within, join
 from refactor.shell import SYSTEM_MANAGERS
-from refactor.syntax import Dockerfile, Edit, Instruction, Remove, Stage, Trivia
+from refactor.syntax import Dockerfile, Edit, Instruction, Remove, Stage, Trivia, stage_references
 
-_BUILDING = frozenset({"FROM", "RUN", "COPY", "ADD", "WORKDIR", "ENV", "ARG"})
+_BUILDING = frozenset({"RUN", "COPY", "ADD", "WORKDIR", "ENV", "ARG"})
 _SETTINGS = frozenset({"ENV", "ARG"})
 _KEEPS_THEM = "name what is needed in COPY --from, one path each"
 
@@ -233,6 +233,9 @@ def _same_place(reading: StageReading, step: Step) -> str | None:
 
 def _why_apart(builder: StageReading, final: StageReading) -> Refused | None:
     line = final.file.line_of
+    for step in final.runs:
+        if any(final.file.stage(name) is builder.stage for name in stage_references(step.node)):
+            return Refused(f"line {line(step.node)} reads the builder in a RUN", "copy what it reads by COPY --from")
     where = f"the final stage copies {builder.final_workdir} as a whole"
     for step in builder.steps:
         if step.keyword not in _BUILDING:

@@ -26,7 +26,8 @@ def base(language: Sliced, reading: StageReading) -> Base | Refused | None:
     if runner.image == reading.stage.image:
         return None
     if runner.builder is not None:
-        return Refused(runner.evidence[0], "name the release in the tag")
+        because = f"{reading.stage.image} moves to newer releases, and the program is linked with the C library of one"
+        return Refused(because, f"name the release in the tag, as in {runner.builder}")
     packages = slicer.packages(wanted, runner)
     if isinstance(packages, Refused):
         return packages

@@ -42,18 +42,19 @@ def _handed_on(reading: StageReading, final: StageReading) -> Iterator[Behind | 
         if project.folder in reduced:
             continue
         packages = f"{project.folder}/node_modules"
-        taken = [moved for moved in start.layout.moved if moved.stage.stage is reading.stage]
-        if not any(moved.source == packages for moved in taken) or not project.package.dev_dependencies:
-            continue
-        command = _command(layout, project)
-        why = _why_others(reading, final) or why_program_needs_dev(layout, project, final)
-        if isinstance(command, Refused) or why is not None:
-            yield project.step, command if isinstance(command, Refused) else why or Refused("")
+        taken = next((moved.node for moved in start.layout.moved
+                      if moved.stage.stage is reading.stage and moved.source == packages), None)  # fmt: skip
+        if taken is None or not project.package.dev_dependencies:
             continue
         last = [step for step in reading.steps if step.keyword in {"RUN", "COPY", "ADD"}][-1]
+        why = _why_others(reading, final) or why_program_needs_dev(layout, project, final)
+        command = why or _why_other_user(reading, project.step, last) or _command(layout, project)
+        if isinstance(command, Refused):
+            yield project.step, command
+            continue
         files = program(final)
         evidence = (
-            f"line {final.file.line_of(taken[0].node)} copies {packages}, development dependencies included",
+            f"line {final.file.line_of(taken)} copies {packages}, development dependencies included",
             f"{start.runs[-1].shown} needs none of them"
             + ("" if isinstance(files, Refused) else f"; read: {named(files)}"),
         )
@@ -63,8 +64,7 @@ def _handed_on(reading: StageReading, final: StageReading) -> Iterator[Behind | 
 def _why_others(reading: StageReading, final: StageReading) -> Refused | None:
     """Who else has the packages of the stage."""
     file, context = reading.file, reading.context
-    named_stages = context.deployment.targets
-    if reading.stage.name and reading.stage.name in named_stages:
+    if reading.stage.name and reading.stage.name in context.deployment.targets:
         return Refused(f"{context.deployment.named_by('target')} builds the stage {reading.stage.name} by name")
     for stage in file.stages:
         if stage.index in {reading.stage.index, final.stage.index}:
@@ -74,6 +74,16 @@ def _why_others(reading: StageReading, final: StageReading) -> Refused | None:
             name = stage.name or f"on line {file.line_of(stage.from_)}"
             return Refused(f"the stage {name} has its packages from this one, and may need all of them")
     return None
+
+
+def _why_other_user(reading: StageReading, install: Step, last: Step) -> Refused | None:
+    """Packages belong to the one who installs them."""
+    before, after = ((step.user or "root").partition(":")[0] for step in (install, last))
+    if before == after:
+        return None
+    line = reading.file.line_of
+    because = f"line {line(last.node)} builds as {after}, and line {line(install.node)} installs as {before}"
+    return Refused(because, "install and build as the same user")
 
 
 def _command(layout: Layout, project: Project) -> str | Refused:
