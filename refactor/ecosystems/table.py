@@ -102,24 +102,10 @@ class Language(Ecosystem):
     # What follows
 
     def recognises(self, reading: StageReading) -> bool:
-        if reading.parent is None and not reading.copies_of_stages:
-            return self._is_at_work(reading)
-        from refactor.flow.places import direct_origins
+        return self.name in _at_work(reading)
 
-        # From the stages that it comes from on; each is asked once, and a chain of thousands needs no deep stack.
-        name, waiting = f"{self.name} is at work", [reading]
-        while waiting:
-            one = waiting[-1]
-            before = direct_origins(one)
-            missing = [other for other in before if name not in other.facts]
-            if missing and name not in one.facts:
-                waiting += missing
-                continue
-            one.facts[name] = self._is_at_work(one) or any(other.facts[name] for other in before)
-            waiting.pop()
-        return bool(reading.facts[name])
-
-    def _is_at_work(self, reading: StageReading) -> bool:
+    def is_at_work(self, reading: StageReading) -> bool:
+        """Whether the stage itself, apart from those that it comes from, is of the language."""
         if reading.image is not None and reading.image.family in self.families:
             return True
         return not self.programs.isdisjoint(reading.programs)
@@ -275,6 +261,25 @@ class Language(Ecosystem):
         from refactor.ecosystems.slicing import split
 
         return split(self, reading, runner)
+
+
+def _at_work(reading: StageReading) -> set[str]:
+    """The names of the languages of the table that are at work in a stage, or in those that it comes from."""
+    from refactor.flow.places import direct_origins
+
+    name, waiting = "languages at work", [] if "languages at work" in reading.facts else [reading]
+    # From the stages that it comes from on; each is asked once, and a chain of thousands needs no deep stack.
+    while waiting:
+        one = waiting[-1]
+        before = direct_origins(one)
+        missing = [other for other in before if name not in other.facts]
+        if missing and name not in one.facts:
+            waiting += missing
+            continue
+        found = {each.name for each in registry.known if isinstance(each, Language) and each.is_at_work(one)}
+        one.facts[name] = found.union(*(_at_work(other) for other in before))
+        waiting.pop()
+    return reading.facts[name]  # type: ignore[return-value]
 
 
 __all__ = ["Language", "Needs", "Program"]

@@ -349,6 +349,8 @@ class StageReading:
 
         Only answers with paths that the context is known to hold.
         """
+        if not self._copies_by_target:
+            return None
         keys = dict.fromkeys([*_folders_above(path), path.rstrip("/")])
         places = [at for key in keys if (at := self._copies_by_target.get(key))]
         if not places:

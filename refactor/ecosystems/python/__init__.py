@@ -39,7 +39,7 @@ class Python(Language):
 
         return effect(call)
 
-    def _is_at_work(self, reading: StageReading) -> bool:
+    def is_at_work(self, reading: StageReading) -> bool:
         # A build of another language may well call `python3` for a script.
         is_own = reading.image is not None and reading.image.family in self.families
         return is_own or not reading.managers.isdisjoint(_MANAGERS)
