@@ -75,8 +75,8 @@ def project_of(program: Program) -> tuple[Project, tuple[Project, ...]] | Refuse
     return Refused(f"{own.path} builds a library, no program", "start the program that uses it")
 
 
-def needs(program: Program, files: Sequence[str]) -> Needs | Refused:
-    """See :meth:`Language.needs`."""
+def needs_of(program: Program, files: Sequence[str]) -> Needs | Refused:
+    """See :meth:`Language.needs_of`."""
     found = project_of(program)
     if isinstance(found, Refused):
         return found
@@ -233,4 +233,4 @@ def writes(program: Program, files: Sequence[str]) -> Written | Refused:
     return folders_written(program, files, found, tuple(sorted(ports)))
 
 
-__all__ = ["needs", "project_of", "writes"]
+__all__ = ["needs_of", "project_of", "writes"]

@@ -12,6 +12,7 @@ from refactor.ecosystems.dotnet.needs import project_of
 from refactor.ecosystems.dotnet.projects import Project
 from refactor.ecosystems.dotnet.tools import is_self_contained
 from refactor.ecosystems.program import Needs, Program, Runner
+from refactor.ecosystems.table import Language
 from refactor.flow.reading import Refused, StageReading
 from refactor.images import lookup
 
@@ -25,10 +26,12 @@ _PLAIN = (
 _INVARIANT = "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT"
 
 
-def runner(reading: StageReading, programs: Sequence[Program], needs: Needs, wish: str | None) -> Runner | Refused:
+def runner(language: Language, reading: StageReading, needs: Needs, wish: str | None) -> Runner | Refused:
     """See :meth:`Language.runner`."""
-    image = reading.image
+    image, programs = reading.image, language.programs_of(reading)
     assert image is not None
+    if isinstance(programs, Refused):
+        return programs
     if image.family != "dotnet" or not re.search(r"/sdk\Z", image.parsed.name):
         return Refused(
             f"{image.reference} is not an image of the .NET SDK, and which runtime belongs to it is not known",

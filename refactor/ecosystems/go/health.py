@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from refactor.context import Unknown
 from refactor.ecosystems.serving import BY_HAND, ROUTE, Port, Serving, best_route, only_port, settled
+from refactor.ecosystems.table import Language
 from refactor.flow.reading import Refused, StageReading
 
 _ROUTERS = (
@@ -18,8 +19,9 @@ _ADDRESS = r'(?:ListenAndServe|Run|Start|Listen)\(\s*"[\w.]*:(\d{1,5})"|\bAddr:\
 _FROM_ENVIRONMENT = r"(\w+)\s*:?=\s*os\.Getenv\(\"(\w*PORT)\"\)"
 
 
-def serving(reading: StageReading, files: tuple[str, ...] | Refused) -> Serving | Refused | None:
-    """See :meth:`Ecosystem.serving`; ``files`` are the program's sources."""
+def serving(language: Language, reading: StageReading) -> Serving | Refused | None:
+    """See :meth:`Ecosystem.serving`."""
+    files = language.program(reading)
     if isinstance(files, Refused):
         return files
     if not files:

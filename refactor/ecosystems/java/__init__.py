@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from refactor.ecosystems.table import Language
-from refactor.flow.reading import Refused, StageReading
+from refactor.flow.reading import Refused
 
 if TYPE_CHECKING:
-    from refactor.ecosystems.answers import BuiltStart, Slim, Written
-    from refactor.ecosystems.program import Needs, Program, Runner
-    from refactor.ecosystems.serving import Serving
-    from refactor.ecosystems.versions import Naming
-    from refactor.flow.effects import Effect, Invocation
     from refactor.flow.roots import Root
 
 _RUNS = r"spring-boot:run|quarkus:dev|exec:java|jetty:run|tomcat7:run|micronaut:run|mn:run|bootRun|run|:run|quarkusDev"
@@ -22,7 +16,15 @@ _RUNS = r"spring-boot:run|quarkus:dev|exec:java|jetty:run|tomcat7:run|micronaut:
 
 class Java(Language):
     name = "Java"
+    rooms = {
+        "tools": "effect",
+        "needs": "needs_of writes runner",
+        "slimming": "slim",
+        "health": "serving",
+        "starting": "built_start",
+    }
     families = frozenset({"maven", "gradle", "eclipse-temurin", "openjdk", "amazoncorretto"})
+    versioned = frozenset({"eclipse-temurin", "amazoncorretto", "openjdk"})
     compilers = frozenset({"maven", "gradle"})
     programs = frozenset({"mvn", "mvnw", "gradle", "gradlew", "java", "javac", "kotlinc", "jar"})
     sources = r"\.(?:java|kt|scala|groovy)\Z"
@@ -32,11 +34,6 @@ class Java(Language):
         openjdk-11-jdk-headless openjdk-17-jdk openjdk-17-jdk-headless openjdk-21-jdk openjdk-21-jdk-headless
         """.split()
     )
-
-    def effect(self, call: Invocation) -> Effect | None:
-        from refactor.ecosystems.java.tools import effect
-
-        return effect(call)
 
     def entry(self, root: Root) -> str | Refused | None:
         words = root.words
@@ -57,43 +54,3 @@ class Java(Language):
         if named and named[0].endswith(".java"):
             return Refused(f"{root.where} compiles {named[0]} at every start", "compile it in a RUN with javac")
         return f"{named[-1].replace('.', '/')}.class" if named else None
-
-    def needs(self, program: Program) -> Needs | Refused:
-        from refactor.ecosystems.java.needs import needs
-
-        files = self.sources_of(program)
-        return files if isinstance(files, Refused) else needs(program, files)
-
-    def writes(self, program: Program, files: Sequence[str]) -> Written | Refused:
-        from refactor.ecosystems.java.needs import writes
-
-        return writes(program, files)
-
-    def runner(self, reading: StageReading, needs: Needs, wish: str | None) -> Runner | Refused:
-        from refactor.ecosystems.java.needs import release_of, runner
-
-        programs = self.programs_of(reading)
-        found = () if isinstance(programs, Refused) else programs
-        return runner(reading, wish, next((release_of(one) for one in found), None))
-
-    def slim(self, reading: StageReading) -> Slim | Refused | None:
-        from refactor.ecosystems.java.slimming import slim
-
-        image = reading.image
-        is_jdk = image is not None and image.variant.startswith("jdk")
-        return slim(self, reading, self.programs_of(reading)) if is_jdk else None
-
-    def serving(self, reading: StageReading) -> Serving | Refused | None:
-        from refactor.ecosystems.java.health import serving
-
-        return serving(reading, self.programs_of(reading))
-
-    def built_start(self, reading: StageReading) -> BuiltStart | Refused | None:
-        from refactor.ecosystems.java.starting import built_start
-
-        return built_start(reading, self.flow(reading))
-
-    def naming(self, family: str) -> Naming | None:
-        from refactor.ecosystems.java.version import NAMING
-
-        return NAMING if family in {"eclipse-temurin", "amazoncorretto", "openjdk"} else None

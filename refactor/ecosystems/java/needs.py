@@ -12,6 +12,7 @@ from refactor.ecosystems.calls import Found, called, calls, opened, sources
 from refactor.ecosystems.java import maven
 from refactor.ecosystems.java.tools import Built, built_by
 from refactor.ecosystems.program import Needs, Program, Runner
+from refactor.ecosystems.table import Language
 from refactor.ecosystems.written import folders_written
 from refactor.flow.reading import Refused, StageReading, join
 from refactor.images import lookup
@@ -51,8 +52,8 @@ _FOLDERS = frozenset("conf config public static templates views webapp webapps".
 _BESIDE = r"(?:^|/)(?:application|bootstrap)[\w-]*\.(?:properties|ya?ml)\Z"
 
 
-def needs(program: Program, files: Sequence[str]) -> Needs | Refused:
-    """See :meth:`Language.needs`."""
+def needs_of(program: Program, files: Sequence[str]) -> Needs | Refused:
+    """See :meth:`Language.needs_of`."""
     texts = dict(sources(program.reading.context, files))
     compiling = next((path for path, text in texts.items() if re.search(_COMPILES, text)), None)
     if compiling is not None:
@@ -219,11 +220,12 @@ def release_of(program: Program) -> str | None:
     return None
 
 
-def runner(reading: StageReading, wish: str | None, release: str | None) -> Runner | Refused:
+def runner(language: Language, reading: StageReading, needs: Needs, wish: str | None) -> Runner | Refused:
     """The JRE of the same version and C library."""
-    image = reading.image
+    image, programs = reading.image, language.programs_of(reading)
     assert image is not None
-    major = jdk_of(reading, release)
+    releases = () if isinstance(programs, Refused) else map(release_of, programs)
+    major = jdk_of(reading, next(iter(releases), None))
     if isinstance(major, Refused):
         return major
     if wish in {"scratch", "distroless"}:
@@ -276,4 +278,4 @@ def writes(program: Program, files: Sequence[str]) -> Written | Refused:
     return folders_written(program, files, found, tuple(sorted(ports)))
 
 
-__all__ = ["SUFFIXES", "needs", "release_of", "runner", "writes"]
+__all__ = ["needs_of", "runner", "writes"]

@@ -8,14 +8,14 @@ import shlex
 from refactor.context import Unknown
 from refactor.ecosystems.answers import BuiltStart
 from refactor.ecosystems.java import gradle, maven
-from refactor.flow.graph import Flow
+from refactor.ecosystems.table import Language
 from refactor.flow.reading import Refused, StageReading, join
 from refactor.shell import package_call, read
 
 _MORE = frozenset(("-B", "-q", "--no-daemon", "--batch-mode", "--quiet", "-ntp", "--no-transfer-progress", "--info"))
 
 
-def built_start(reading: StageReading, flow: Flow) -> BuiltStart | Refused | None:
+def built_start(language: Language, reading: StageReading) -> BuiltStart | Refused | None:
     """See :meth:`Ecosystem.built_start`."""
     cmd, start = reading.last("CMD"), reading.start
     if cmd is None or start is None or reading.last("ENTRYPOINT") is not None or not start.argv:
@@ -38,7 +38,7 @@ def built_start(reading: StageReading, flow: Flow) -> BuiltStart | Refused | Non
         return Refused(f"{shown}, and how the jar is called that the build packs is not known", "name it in the build")
     task = ("package", "-DskipTests") if is_maven else ("bootJar",)
     build = shlex.join((start.argv[0], *package.flags, *task))
-    makers = flow.makers(reading, join(reading.final_workdir, jar))
+    makers = language.flow(reading).makers(reading, join(reading.final_workdir, jar))
     made = next((one.act for one in makers if one.act is not None and one.kind == "command"), None)
     if made is not None:
         said = f"{shown}; `{made.text}` on line {made.step.line} packs {jar} already"

@@ -139,7 +139,7 @@ def interpreters(reading: StageReading) -> dict[str, str] | Refused:
     return {"node": f"{lock} has execjs"} if lock else {}
 
 
-def why_not_split(reading: StageReading) -> Refused | None:
+def why_not_split(reading: StageReading, program: Program) -> Refused | None:
     """The benefit gate: where nothing compiles there is nothing to leave behind."""
     image = reading.image
     if image is None:

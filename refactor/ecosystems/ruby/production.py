@@ -16,7 +16,7 @@ _OF_DEVELOPMENT = (
 )
 
 
-def production(reading: StageReading) -> Iterator[Rewrite | tuple[Step, Refused]]:
+def production_install(reading: StageReading) -> Iterator[Rewrite | tuple[Step, Refused]]:
     """See :meth:`Ecosystem.production_install`."""
     if reading.context.why_unknown is not None:
         return
@@ -94,4 +94,4 @@ def _why_used(reading: StageReading, bundle: Bundle, out: frozenset[str]) -> Ref
     return None
 
 
-__all__ = ["production"]
+__all__ = ["production_install"]

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from refactor.context.tables import items, table, text
 from refactor.ecosystems.answers import BuiltStart, Install
 from refactor.ecosystems.rust.manifests import Package, Workspace, workspace
 from refactor.ecosystems.rust.tools import manifests, programs_of, triple
+from refactor.ecosystems.table import Language
 from refactor.flow.effects import Invocation
 from refactor.flow.graph import Act
 from refactor.flow.reading import Refused, StageReading, Step, join
@@ -23,8 +24,14 @@ from refactor.shell import PackageCall, package_call, read
 _BY_HAND = "copy the manifests and build the dependencies by hand, with cargo-chef say"
 
 
-def installs(reading: StageReading, acts: tuple[Act, ...]) -> Iterator[Install | tuple[Step, Refused]]:
-    """See :meth:`Ecosystem.installs`: what the first build of the stage would else compile after every edit."""
+def installed(language: Language, reading: StageReading) -> Iterator[Install | tuple[Step, Refused]]:
+    """See :meth:`Language.installed`: what the first build of the stage would else compile after every edit."""
+    acts = language.acts(reading)
+    yield from _ahead_of(acts)
+    yield from Language.installed(language, reading)
+
+
+def _ahead_of(acts: Sequence[Act]) -> Iterator[Install | tuple[Step, Refused]]:
     first = next((act for act in acts if act.call is not None and act.call.name in {"cargo", "cargo-chef"}), None)
     package = first.call.package if first is not None and first.call is not None else None
     if first is None or first.call is None or package is None:
@@ -198,4 +205,4 @@ def built_start(reading: StageReading) -> BuiltStart | Refused | None:
     return BuiltStart(cmd, build, words, (f"{shown}; `{build}` makes {path}",))
 
 
-__all__ = ["built_start", "installs"]
+__all__ = ["built_start", "installed"]

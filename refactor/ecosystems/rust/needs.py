@@ -38,8 +38,8 @@ _DRIVERS = ("libsqlite3-sys", "sled", "redb", "rocksdb", "librocksdb-sys", "heed
 _LISTENS = r'"[\w.\[\]:]*?:(\d{2,5})"|\(\s*\[\s*\d+(?:\s*,\s*\d+){3}\s*\]\s*,\s*(\d{2,5})\s*\)'
 
 
-def needs(program: Program, files: Sequence[str]) -> Needs | Refused:
-    """See :meth:`Language.needs`."""
+def needs_of(program: Program, files: Sequence[str]) -> Needs | Refused:
+    """See :meth:`Language.needs_of`."""
     call = program.act.call if program.act is not None else None
     package = call.package if call is not None else None
     if call is None or package is None or package.manager != "cargo":
@@ -134,4 +134,4 @@ def _database(program: Program, texts: Mapping[str, str]) -> Refused | None:
     )
 
 
-__all__ = ["needs", "writes"]
+__all__ = ["needs_of", "writes"]
