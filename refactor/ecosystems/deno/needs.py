@@ -45,7 +45,7 @@ _BY_HAND = "write USER with an id in front of CMD, and give that user the folder
 
 def call_of(program: Program) -> tuple[Invocation, Call]:
     """The call of deno that compiles, or starts, a program."""
-    act_call = program.act.call if program.act is not None else None
+    act_call = program.call
     if act_call is not None:
         return act_call, parsed(act_call.command.args)
     import shlex

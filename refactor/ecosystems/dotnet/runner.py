@@ -61,7 +61,7 @@ def _kind(program: Program) -> tuple[str, str] | Refused:
     if isinstance(found, Refused):
         return found
     own, projects = found
-    call = program.act.call if program.act is not None else None
+    call = program.call
     package = call.package if call is not None else None
     if call is not None and package is not None and program.root.name != "dotnet":
         if package.verb == "publish" and is_self_contained(call, package, own):
@@ -115,7 +115,7 @@ def _globalization(reading: StageReading, programs: Sequence[Program], is_alpine
     """The SDK's Alpine image has ICU and uses it, the others of Alpine have not."""
     if not is_alpine:
         return None
-    environment = reading.file.environment(reading.steps[-1].node) if reading.steps else {}
+    environment = reading.environment
     said = (environment.get(_INVARIANT) or "").lower()
     installed = {word.literal for _, call in reading.calls for word in call.packages}
     if said in {"1", "true"} or (said in {"0", "false"} and "icu-libs" in installed):

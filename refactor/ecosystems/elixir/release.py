@@ -178,7 +178,7 @@ def split(language: Language, reading: StageReading, wish: str | None) -> SplitP
         return plan
     image, target = reading.image, lookup(plan.runner_image)
     given = "" if image is None else image.env.get("LANG", "")
-    own = reading.file.environment(reading.steps[-1].node)
+    own = reading.environment
     if not given or {"LANG", "LC_ALL"} & own.keys() or (target is not None and target.env.get("LANG")):
         return plan
     said = f"{reading.stage.image} sets LANG, which {plan.runner_image} does not"

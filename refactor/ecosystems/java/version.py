@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from refactor.context import BuildContext, Unknown
-from refactor.ecosystems.java.maven import module
+from refactor.ecosystems.java.maven import RELEASES, module
 from refactor.ecosystems.versions import Naming, Place, Stated, stated
 
 _TOOLCHAIN = r"JavaLanguageVersion\.of\(\s*[\"']?(\d+)[\"']?\s*\)|\bjvmToolchain\(\s*(\d+)\s*\)"
@@ -24,7 +24,7 @@ def _maven(context: BuildContext, folder: str) -> Iterator[Stated]:
     found = module(context, folder)
     values = {} if isinstance(found, Unknown) else found.properties
     path = posixpath.join(folder, "pom.xml")
-    for key in ("maven.compiler.release", "java.version", "maven.compiler.target"):
+    for key in RELEASES:
         value = re.fullmatch(r"(?:1\.)?(\d+)", values.get(key, ""))
         if value is None:
             continue

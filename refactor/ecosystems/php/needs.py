@@ -6,7 +6,7 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from refactor.context.literals import is_test
+from refactor.context.literals import is_test, line_at
 from refactor.ecosystems import system
 from refactor.ecosystems.answers import Rewrite, Written
 from refactor.ecosystems.calls import Found
@@ -64,7 +64,7 @@ def _called(texts: Mapping[str, str]) -> dict[str, str] | Refused:
     found: dict[str, str] = {}
     for path, text in texts.items():
         for match in re.finditer(rf"{_EXEC}(?:[\"']([\w./-]+))?", text):
-            where = f"{path}:{text.count(chr(10), 0, match.start()) + 1}"
+            where = line_at(path, text, match.start())
             if match[1] is None:
                 return Refused(f"{where} starts what only the running program knows", "split by hand")
             found.setdefault(posixpath.basename(match[1]), where)
@@ -149,7 +149,7 @@ def _calls(path: str, text: str) -> Iterator[Found]:
             rest = rest[second.end() :]
         yield _found(path, text, match, name, rest)
     for match in re.finditer(_SQLITE, text):
-        yield Found("PDO", match[1], f"{path}:{text.count(chr(10), 0, match.start()) + 1}")
+        yield Found("PDO", match[1], line_at(path, text, match.start()))
 
 
 def _found(path: str, text: str, match: re.Match[str], name: str, rest: str) -> Found:
@@ -163,7 +163,7 @@ def _found(path: str, text: str, match: re.Match[str], name: str, rest: str) -> 
             value = value + "*" if value.endswith("/") else None
         if value is not None and value.startswith("php://"):
             value = "/dev/stdout"
-    return Found(name, value, f"{path}:{text.count(chr(10), 0, match.start()) + 1}")
+    return Found(name, value, line_at(path, text, match.start()))
 
 
 def production_install(language: Language, reading: StageReading) -> Iterator[Rewrite | tuple[Step, Refused]]:
@@ -181,7 +181,7 @@ def production_install(language: Language, reading: StageReading) -> Iterator[Re
         development = project.development
         if not development:
             continue
-        values = reading.file.environment(reading.steps[-1].node)
+        values = reading.environment
         where = next((name for name in _ENVIRONMENTS if values.get(name) in {"prod", "production"}), None)
         if where is None:
             because = (

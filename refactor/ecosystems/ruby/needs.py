@@ -6,7 +6,7 @@ import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from refactor.context.literals import is_test
+from refactor.context.literals import is_test, line_at
 from refactor.ecosystems import system
 from refactor.ecosystems.answers import Slim, Written
 from refactor.ecosystems.calls import Found
@@ -291,7 +291,7 @@ def _found(path: str, text: str, match: re.Match[str]) -> Found:
     elif (part := re.match(r"\"([\w./-]+/)[^/\"]*#\{[^}]*\}[^/\"]*\"", rest)) is not None:
         # "logs/#{name}": the folder is known where the variable part is only the file's name.
         named = part[1] + "*"
-    return Found(match[0].strip(" (\n"), named, f"{path}:{text.count(chr(10), 0, match.start()) + 1}")
+    return Found(match[0].strip(" (\n"), named, line_at(path, text, match.start()))
 
 
 def _ports(texts: Iterable[str]) -> Iterator[int]:

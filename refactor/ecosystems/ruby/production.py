@@ -61,8 +61,7 @@ def _has_set(version: str) -> bool:
 
 
 def _why_production(reading: StageReading) -> str | None:
-    last = reading.steps[-1].node if reading.steps else reading.stage.from_
-    values = reading.file.environment(last)
+    values = reading.environment
     return next((f"{name} is production" for name in _ENVIRONMENTS if values.get(name) == "production"), None)
 
 

@@ -40,7 +40,7 @@ _LISTENS = r'"[\w.\[\]:]*?:(\d{2,5})"|\(\s*\[\s*\d+(?:\s*,\s*\d+){3}\s*\]\s*,\s*
 
 def needs_of(program: Program, files: Sequence[str]) -> Needs | Refused:
     """See :meth:`Language.needs_of`."""
-    call = program.act.call if program.act is not None else None
+    call = program.call
     package = call.package if call is not None else None
     if call is None or package is None or package.manager != "cargo":
         return _alone(program, files)
@@ -118,7 +118,7 @@ def writes(program: Program, files: Sequence[str]) -> Written | Refused:
 
 def _database(program: Program, texts: Mapping[str, str]) -> Refused | None:
     """A database in files whose place no call names."""
-    call = program.act.call if program.act is not None else None
+    call = program.call
     package = call.package if call is not None else None
     found = built(call, package) if call is not None and package is not None else None
     if found is None or isinstance(found, Refused):
