@@ -8,14 +8,20 @@ from refactor.ecosystems.system import named
 from refactor.flow.reading import Refused, StageReading
 
 
-def linked(reading: StageReading, wanted: Mapping[str, str], why: str) -> dict[str, str] | Refused:
+def linked(
+    reading: StageReading, wanted: Mapping[str, str], why: str, alpine: Mapping[str, tuple[str, ...]] | None = None
+) -> dict[str, str] | Refused:
     """The run-time packages on the distribution of a stage -> why (``the gem {} uses it``). ``wanted`` has Debian's
-    package with the headers for each that is linked."""
+    package with the headers for each that is linked; ``alpine`` what belongs to such a package there. Without that
+    nothing is looked up: which headers a build on Alpine has is in its `apk add`, and with them the libraries."""
     from refactor.images.system_packages import classify
 
     image, found = reading.image, dict[str, str]()
-    for name, dev in wanted.items():
-        runtime = None if image is None else classify(dev, image.distro or "", image.release).runtime
+    distro = None if image is None else image.distro
+    for name, dev in wanted.items() if distro != "alpine" or alpine is not None else ():
+        runtime = (alpine or {}).get(dev)
+        if image is not None and distro in {"debian", "ubuntu"}:
+            runtime = classify(dev, distro, image.release).runtime
         if runtime is None:
             return Refused(
                 f"{name} is linked with the library of {dev}, whose run-time package is not known for"
