@@ -73,6 +73,11 @@ class Language(Ecosystem):
 
     def needs(self, program: Program) -> Needs | Refused:
         """What the program needs at run time, its own file aside."""
+        files = self.sources_of(program)
+        return files if isinstance(files, Refused) else self.needs_of(program, files)
+
+    def needs_of(self, program: Program, files: Sequence[str]) -> Needs | Refused:
+        """The same, by the context paths of its sources."""
         raise NotImplementedError
 
     def writes(self, program: Program, files: Sequence[str]) -> Written | Refused:
@@ -80,10 +85,11 @@ class Language(Ecosystem):
         return Refused(f"where {self.name} programs write is not read from their sources yet")
 
     def runner(self, reading: StageReading, needs: Needs, wish: str | None) -> Runner | Refused:
-        """The image that carries it; by default the small one of the same distribution and release."""
-        from refactor.ecosystems.runners import small_system
+        """The image that carries it; by default the small one of the same distribution and release, or, for a compiled
+        program that needs none, an image without a distribution."""
+        from refactor.ecosystems.runners import for_program, small_system
 
-        return small_system(reading, wish)
+        return for_program(reading, needs, wish) if self.compilers else small_system(reading, wish)
 
     def why_not_split(self, reading: StageReading, program: Program) -> Refused | None:
         """What of the project keeps its stage from being taken apart, such as a plugin that starts a server."""
@@ -124,9 +130,10 @@ class Language(Ecosystem):
     def installs(self, reading: StageReading) -> Sequence[Install | tuple[Step, Refused]]:
         if reading.context.why_unknown is not None:
             return ()
-        return tuple(self._installs(reading))
+        return tuple(self.installed(reading))
 
-    def _installs(self, reading: StageReading) -> Iterator[Install | tuple[Step, Refused]]:
+    def installed(self, reading: StageReading) -> Iterator[Install | tuple[Step, Refused]]:
+        """As :meth:`installs`, where the build context is known: the commands that fetch and read files by name."""
         from refactor.ecosystems.answers import Install
 
         flow = self.flow(reading)
@@ -257,10 +264,10 @@ class Language(Ecosystem):
 
         return base(self, reading)
 
-    def split(self, reading: StageReading, runner: str | None) -> SplitPlan | Refused | None:
+    def split(self, reading: StageReading, wish: str | None) -> SplitPlan | Refused | None:
         from refactor.ecosystems.slicing import split
 
-        return split(self, reading, runner)
+        return split(self, reading, wish)
 
 
 def _at_work(reading: StageReading) -> set[str]:

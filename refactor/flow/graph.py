@@ -40,6 +40,12 @@ class Act(NamedTuple):
             return self.step.text
         return " ".join(word.text for word in self.call.command.words)
 
+    @property
+    def written(self) -> str:
+        """The command as its RUN has it, with assignments, blanks and line breaks."""
+        script = self.step.step.script
+        return self.text if self.call is None or script is None else script.text[slice(*self.call.command.span)].strip()
+
 
 class FlowStep:
     """An instruction with its effects."""
