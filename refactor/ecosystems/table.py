@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from refactor.context import Unknown
 from refactor.ecosystems import registry
 from refactor.ecosystems.ecosystem import Ecosystem
-from refactor.flow.reading import Refused, StageReading, Step
+from refactor.flow.reading import Refused, StageReading, Step, is_within
 
 if TYPE_CHECKING:
     from refactor.ecosystems.answers import Base, Install, SplitPlan, Written
@@ -74,7 +74,11 @@ class Language(Ecosystem):
     def needs(self, program: Program) -> Needs | Refused:
         """What the program needs at run time, its own file aside."""
         files = self.sources_of(program)
-        return files if isinstance(files, Refused) else self.needs_of(program, files)
+        needs = files if isinstance(files, Refused) else self.needs_of(program, files)
+        if isinstance(needs, Refused) or not program.unpacked:
+            return needs
+        why = f"what {program.path} needs was unpacked there with it"
+        return needs._replace(paths={**needs.paths, program.unpacked: why})
 
     def needs_of(self, program: Program, files: Sequence[str]) -> Needs | Refused:
         """The same, by the context paths of its sources."""
@@ -196,6 +200,14 @@ class Language(Ecosystem):
                     return Program(root, place, None, maker.path, reading, flow)
             elif maker.act is not None and maker.act.effect.by == self.name:
                 return Program(root, place, maker.act, maker.path, reading, flow)
+            elif maker.act is not None:
+                # An archive that the build packed: `tar xf build/distributions/app.tar`.
+                packed = (one for path in maker.act.effect.reads if isinstance(path, str)
+                          for one in flow.makers(maker.act.step.reading, path, maker.act))  # fmt: skip
+                own = next((one for one in packed if one.act is not None and one.act.effect.by == self.name), None)
+                folder = next((path for path in maker.act.effect.writes if is_within(place, str(path))), None)
+                if own is not None and isinstance(folder, str) and folder != place:
+                    return Program(root, place, own.act, own.path, reading, flow, folder)
         if root.name in self.programs:
             return Refused(
                 f"{root.where} starts {word}, which no command of the Dockerfile is known to make",

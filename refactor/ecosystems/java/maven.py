@@ -42,6 +42,8 @@ class Module(NamedTuple):
     """Context paths of the folders that it builds as well."""
     text: str = ""
     """The pom as text, the parents' behind it."""
+    parent: str = ""
+    """Artifact id of the parent that comes from a repository: what its plugins do is not seen."""
 
     @property
     def release(self) -> str | None:
@@ -102,6 +104,7 @@ def module(context: BuildContext, folder: str) -> Module | Unknown:
         names,
         submodules,
         "\n".join(filter(None, (_source(context, one) for one in _folders(context, folder)))),
+        _text(chain[-1], "parent/artifactId") or "",
     )
 
 

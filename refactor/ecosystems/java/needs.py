@@ -46,7 +46,8 @@ _LOGS = (
 """Files that loggers and databases write to, in settings."""
 _KEEPERS = (
     r"activemq-(?:broker|all|kahadb-store)|spring-boot-starter-activemq|artemis-server|derby|lucene-core|ehcache|neo4j|"
-    r"mapdb|rocksdbjni|chronicle-map|sqlite-jdbc|infinispan-embedded|jetty-session|spring-boot-starter-artemis"
+    r"mapdb|rocksdbjni|chronicle-map|sqlite-jdbc|infinispan-embedded|jetty-session|spring-boot-starter-artemis|"
+    r"act-starter-parent"
 )
 """Libraries that write to a folder of their own choice, or of a setting."""
 _BESIDE = (
@@ -119,6 +120,8 @@ def _libraries(program: Program) -> tuple[dict[str, str], str] | Refused:
     root = program.root
     if program.act is None or program.call is None:
         return Refused(f"{program.made} is in the build context as it is: nothing of it is built here")
+    if program.unpacked:
+        return {}, f"`{program.act.text}` packs the program with all that it needs, and it is unpacked whole"
     places = [join(root.folder, part.removesuffix("/*").rstrip("/")) for part in _class_path(root)]
     if places:
         return dict.fromkeys(places, f"{root.where} has it in its class path"), f"{root.where} names its class path"

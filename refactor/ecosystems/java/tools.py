@@ -121,6 +121,8 @@ def _packed_by_maven(context: BuildContext, package: PackageCall, root: str) -> 
         names = ["classes"]
         if goals & _PACKS and one.packaging != "pom":
             names += [one.jar, *one.beside]
+            # Maven and its plugins write below target/ alone (maven.apache.org, "Standard Directory Layout").
+            names += ["."] if one.parent and not one.parent.startswith("spring-boot") else []
         if "maven-dependency-plugin" in one.plugins or any(goal.startswith("dependency:copy") for goal in goals):
             folder = re.search(r"<outputDirectory>\s*\$\{project\.build\.directory\}/([\w./-]+)", one.text)
             names.append(folder[1] if folder else "dependency")
