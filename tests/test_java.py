@@ -171,6 +171,12 @@ def test_a_parent_of_a_repository_may_pack_anything_below_target() -> None:
     assert "which no command of the Dockerfile is known to make" in refusal(text, ALONE)
 
 
+def test_a_project_that_the_settings_leave_out_is_named() -> None:
+    files = {**GRADLE, "settings.gradle": "include 'web'\n", "web/build.gradle": BOOT_GRADLE, "shop/build.gradle": ""}
+    text = GRADLED.replace("bootJar", "shop:bootJar").replace("build/libs", "shop/build/libs")
+    assert "the build fails as it is: settings.gradle does not include shop" in refusal(text, files)
+
+
 def test_the_plain_jar_is_refused() -> None:
     text = GRADLED.replace("bootJar", "build").replace("shop-1.0.jar", "shop-1.0-plain.jar")
     assert "without what the program needs" in refusal(text, GRADLE)

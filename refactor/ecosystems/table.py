@@ -209,8 +209,10 @@ class Language(Ecosystem):
                 if own is not None and isinstance(folder, str) and folder != place:
                     return Program(root, place, own.act, own.path, reading, flow, folder)
         if root.name in self.programs:
+            unknown = (why for act in self.acts(reading) if (why := act.effect.why_unknown) is not None)
+            more = "".join(f": {why}" for why in [*unknown][:1])
             return Refused(
-                f"{root.where} starts {word}, which no command of the Dockerfile is known to make",
+                f"{root.where} starts {word}, which no command of the Dockerfile is known to make{more}",
                 "build it in a RUN of this Dockerfile",
             )
         return None

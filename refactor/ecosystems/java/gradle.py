@@ -36,6 +36,10 @@ _RELEASE = (
 )
 
 
+_INCLUDES = r"includeBuild|includeFlat|\bfor\b|\w*[eE]ach\b|\bapply\b|\$"
+"""Settings may include projects in other ways than by their names."""
+
+
 class Project(NamedTuple):
     """One Gradle project: a folder with a build script."""
 
@@ -122,6 +126,19 @@ def projects(context: BuildContext, root: str) -> tuple[Project, ...] | Unknown:
     return tuple(found) or Unknown(f"{posixpath.join(root, 'build.gradle')} is not in the build context")
 
 
+def left_out(context: BuildContext, root: str, words: Iterable[Word]) -> Unknown | None:
+    """That a call names a project which the settings do not include: Gradle refuses it. None where all are there."""
+    found = projects(context, root)
+    if isinstance(found, Unknown):
+        return None
+    known = {posixpath.relpath(one.folder or ".", root or ".").replace("/", ":") for one in found}
+    settings = _first(context, root, _SETTINGS)
+    if settings is None or re.search(_INCLUDES, _read(context, settings)):
+        return None
+    one = next((path for path, _ in tasks_of(words) if path is not None and path not in known), None)
+    return None if one is None else Unknown(f"the build fails as it is: {settings} does not include {one}")
+
+
 def manifests(context: BuildContext, root: str) -> tuple[str, ...]:
     """Context paths of what decides on the dependencies of a build."""
     own = projects(context, root)
@@ -173,4 +190,4 @@ def tasks_of(words: Iterable[Word]) -> Iterator[tuple[str | None, str]]:
         yield (path.strip(":") if path.strip(":") else None), task
 
 
-__all__ = ["SCRIPTS", "Project", "manifests", "projects", "tasks_of"]
+__all__ = ["SCRIPTS", "Project", "left_out", "manifests", "projects", "tasks_of"]

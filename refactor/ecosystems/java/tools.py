@@ -67,6 +67,9 @@ def _built(call: Invocation, package: PackageCall) -> Effect | None:
         if package.manager == "mvn":
             paths = (*paths, *(posixpath.join(root, name) for name in _there(call, tool.wrapper)))
         return Effect(call.places(paths), cache, needs=("network",))
+    fails = gradle.left_out(call.reading.context, root, package.operands) if package.manager == "gradle" else None
+    if fails is not None:
+        return Effect((where,), (fails,), needs=("network",))
     writes = (join(where, path) for path, _ in tool.packed(call.reading.context, package, root))
     return Effect((where,), tuple(dict.fromkeys(writes)), needs=("network",))
 
