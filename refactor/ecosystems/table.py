@@ -41,6 +41,10 @@ class Language(Ecosystem):
     """Names of its tools and interpreters; a RUN or a start command that calls one is of this language."""
     sources: str = r"(?!)"
     """Pattern of the context paths of source files, without those that only its tests use."""
+    manifest = ""
+    """Of an interpreted language: a file of the folder that holds a whole project. A program is that project."""
+    other_folders: tuple[str, ...] = ()
+    """Folders of a project whose files its programs do not run."""
     build_packages: frozenset[str] = frozenset()
     """System packages that only its builds use."""
     tool_folders: str = r"(?!)"
@@ -233,8 +237,17 @@ class Language(Ecosystem):
         """The context paths of the sources of a program."""
         context = program.reading.context
         found: dict[str, None] = {}
-        for folder in program.folders:
-            files = (folder,) if context.is_dir(folder) is False else context.files(folder)
+        folders: Sequence[str] | Refused = program.folders
+        if self.manifest:
+            from refactor.ecosystems.program import project_folder
+
+            own = project_folder(program, self.manifest)
+            folders = own if isinstance(own, Refused) else own[:1]
+        if isinstance(folders, Refused):
+            return folders
+        for folder in folders:
+            is_file = context.is_dir(folder) is False
+            files = (folder,) if is_file else context.files(folder, without=self.other_folders)
             if isinstance(files, Unknown):
                 return Refused(f"the sources of {program.path} cannot be read: {files.reason}")
             found.update(dict.fromkeys(path for path in files if re.search(self.sources, path)))
@@ -243,7 +256,7 @@ class Language(Ecosystem):
                 f"no source of {program.path} is in the build context",
                 "name the folder that is built from with --context",
             )
-        if len(found) > _MAX_SOURCES:
+        if len(found) > _MAX_SOURCES and not self.manifest:
             return Refused(f"{program.path} has more than {_MAX_SOURCES} source files")
         return tuple(found)
 

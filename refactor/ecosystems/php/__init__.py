@@ -44,6 +44,8 @@ class PHP(Language):
         docker-php-ext-configure docker-php-source""".split()
     )
     sources = r"\.(?:php|phtml|inc)\Z|(?:^|/)(?:artisan|bin/console)\Z"
+    manifest = "composer.json"
+    other_folders = ("node_modules", "vendor", "tests", ".git")
     build_packages = frozenset("git unzip zip p7zip-full libtool re2c php-pear".split())
 
     def roots(self, reading: StageReading) -> tuple[Root, ...] | Refused:
@@ -88,19 +90,6 @@ class PHP(Language):
         return Refused(
             f"no start page (index.php) that {root.where} serves is copied below {root.folder} from the context",
             "set WORKDIR to the folder of the application",
-        )
-
-    def sources_of(self, program: Program) -> tuple[str, ...] | Refused:
-        from refactor.ecosystems.program import project_folder
-
-        folder = project_folder(program, "composer.json")
-        if isinstance(folder, Refused):
-            return folder
-        files = program.reading.context.files(folder[0], without=("node_modules", "vendor", "tests", ".git"))
-        if not isinstance(files, tuple):
-            return Refused(f"the sources of {program.path} cannot be read: {files.reason}")
-        return tuple(path for path in files if re.search(self.sources, path)) or Refused(
-            f"no source of {program.path} is in the build context"
         )
 
     def production_server(self, reading: StageReading) -> Refused | None:

@@ -130,7 +130,7 @@ def writes(program: Program, files: Sequence[str]) -> Written | Refused:
         kept = {join(place, "var"): "Symfony writes its caches and its log to var"}
     is_built = any("artisan" in step.node.argument or "console" in step.node.argument for step in program.reading.runs)
     caches = tuple(path for path in kept if not path.endswith("/database")) if is_built else ()
-    return Written(tuple(dict.fromkeys([*kept, *answer.paths])), (*kept.values(), *answer.evidence), caches=caches)
+    return answer.besides(kept)._replace(caches=caches)
 
 
 def _calls(path: str, text: str) -> Iterator[Found]:
