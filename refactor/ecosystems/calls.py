@@ -43,12 +43,13 @@ class Found(NamedTuple):
     """``src/main.rs:12``"""
 
 
-def sources(context: BuildContext, files: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Path and text, comments blanked out, of the sources that are no tests."""
+def sources(context: BuildContext, files: Sequence[str], comments: str = "") -> Iterator[tuple[str, str]]:
+    """Path and text, comments blanked out, of the sources that are no tests; ``comments`` are those that begin a line,
+    of a language with others than ``//``."""
     for path in files:
         text = None if is_test(path) else context.read(path)
         if isinstance(text, str) and len(text) <= _MAX_BYTES:
-            yield path, without_comments(text)
+            yield path, blanked(text, comments, r"(?!)") if comments else without_comments(text)
 
 
 def without_comments(text: str) -> str:

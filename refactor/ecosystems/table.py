@@ -8,7 +8,8 @@ first, split, the program's sources, rebuilds) is here and in :mod:`refactor.eco
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from refactor.context import Unknown
@@ -17,7 +18,7 @@ from refactor.ecosystems.ecosystem import Ecosystem
 from refactor.flow.reading import Refused, StageReading, Step
 
 if TYPE_CHECKING:
-    from refactor.ecosystems.answers import Base, Install, SplitPlan, Written
+    from refactor.ecosystems.answers import Base, DirectStart, Install, SplitPlan, Written
     from refactor.ecosystems.program import Needs, Program, Runner
     from refactor.ecosystems.split import Role
     from refactor.ecosystems.system import RunnerPackages
@@ -45,6 +46,8 @@ class Language(Ecosystem):
     """Of an interpreted language: a file of the folder that holds a whole project. A program is that project."""
     other_folders: tuple[str, ...] = ()
     """Folders of a project whose files its programs do not run."""
+    development_server: tuple[str, str, str] = (r"(?!)", "", "")
+    """Pattern of a start command, what that starts for development, and what is started instead."""
     build_packages: frozenset[str] = frozenset()
     """System packages that only its builds use."""
     tool_folders: str = r"(?!)"
@@ -89,11 +92,19 @@ class Language(Ecosystem):
         return Refused(f"where {self.name} programs write is not read from their sources yet")
 
     def runner(self, reading: StageReading, needs: Needs, wish: str | None) -> Runner | Refused:
-        """The image that carries it; by default the small one of the same distribution and release, or, for a compiled
-        program that needs none, an image without a distribution."""
-        from refactor.ecosystems.runners import for_program, small_system
+        """The image that carries it; by default the slim one of an interpreter; for programs the small one of the same
+        distribution and release, or, for a compiled one that needs none, an image without a distribution."""
+        from refactor.ecosystems.runners import for_program, interpreted, small_system
 
+        if self.manifest:
+            return interpreted(reading, wish, self.name)
         return for_program(reading, needs, wish) if self.compilers else small_system(reading, wish)
+
+    def production_server(self, reading: StageReading) -> DirectStart | Refused | None:
+        pattern, what, instead = self.development_server
+        if reading.start is None or re.search(pattern, reading.start.text) is None:
+            return None
+        return Refused(f"the container starts {what}, a development server", instead)
 
     def why_not_split(self, reading: StageReading, program: Program) -> Refused | None:
         """What of the project keeps its stage from being taken apart, such as a plugin that starts a server."""
@@ -110,6 +121,14 @@ class Language(Ecosystem):
         return roles
 
     # What follows
+
+    def script(self, root: Root, words: Sequence[str], inline: str, valued: Collection[str]) -> str | Refused | None:
+        """The file that an interpreter is started with, by its own words: ``inline`` is the option that has a program
+        as its value, ``valued`` those with other values."""
+        if inline in words:
+            return Refused(f"{root.where} starts a program that it names by {inline}", "put it in a file")
+        named = (word for before, word in pairwise(words) if not word.startswith("-") and before not in valued)
+        return next(named, None)
 
     def recognises(self, reading: StageReading) -> bool:
         if reading.parent is None and not reading.copies_of_stages:

@@ -7,10 +7,9 @@ import re
 from typing import TYPE_CHECKING
 
 from refactor.ecosystems.table import Language
-from refactor.flow.reading import Refused, StageReading
+from refactor.flow.reading import Refused
 
 if TYPE_CHECKING:
-    from refactor.ecosystems.program import Needs, Runner
     from refactor.flow.roots import Root
 
 _SERVERS = frozenset("puma unicorn rackup thin falcon iodine pitchfork passenger rainbows itsi agoo".split())
@@ -30,6 +29,11 @@ class Ruby(Language):
     sources = r"\.(?:rb|ru|rake|gemspec)\Z|(?:^|/)(?:Gemfile|Rakefile|(?:bin|exe|script)/[\w-]+)\Z"
     manifest = "Gemfile"
     other_folders = ("node_modules", "vendor", "spec", "test", ".git")
+    development_server = (
+        r"\brails s(?:erver)?\b(?=.*-e development)",
+        "Rails in development",
+        "start it with -e production",
+    )
     build_packages = frozenset({"ruby-dev", "ruby-full", "yarn"})
 
     def entry(self, root: Root) -> str | Refused | None:
@@ -38,25 +42,10 @@ class Ruby(Language):
         words = unwrapped(root.words)
         name = posixpath.basename(words[0])
         if name == "ruby":
-            if "-e" in words:
-                return Refused(f"{root.where} starts a program that it names by -e", "put it in a file")
-            rest = [
-                word for at, word in enumerate(words[1:]) if not word.startswith("-") and words[at] not in {"-r", "-I"}
-            ]
-            return next(iter(rest), None)
+            return self.script(root, words, "-e", {"-r", "-I"})
         if name in _SERVERS:
             return next((word for word in words[1:] if word.endswith(".ru")), "config.ru")
         if name == "rails" or name in _WORKERS:
             own = next((words[at + 1] for at, word in enumerate(words[:-1]) if word in {"-r", "--require", "-f"}), None)
             return own or ("Rakefile" if name == "rake" else "config/application.rb")
         return words[0] if re.search(self.sources, words[0]) else None
-
-    def runner(self, reading: StageReading, needs: Needs, wish: str | None) -> Runner | Refused:
-        from refactor.ecosystems.runners import interpreted
-
-        return interpreted(reading, wish, self.name)
-
-    def production_server(self, reading: StageReading) -> Refused | None:
-        if reading.start is None or re.search(r"\brails s(?:erver)?\b(?=.*-e development)", reading.start.text) is None:
-            return None
-        return Refused("the container starts Rails in development, a development server", "start it with -e production")

@@ -6,10 +6,10 @@ import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from refactor.context.literals import is_test, line_at
+from refactor.context.literals import line_at
 from refactor.ecosystems import system
 from refactor.ecosystems.answers import Slim, Written
-from refactor.ecosystems.calls import Found
+from refactor.ecosystems.calls import Found, sources
 from refactor.ecosystems.libraries import linked, why_not_linked
 from refactor.ecosystems.program import Needs, Program, project_folder
 from refactor.ecosystems.ruby.tools import GEMS, Bundle, bundle_of, installs_of, settings, why_not_carried
@@ -191,11 +191,7 @@ def writes(program: Program, files: Sequence[str]) -> Written | Refused:
         return folder
     root, place = folder
     context = program.reading.context
-    texts = {}
-    for path in files:
-        text = None if is_test(path) else context.read(path)
-        if isinstance(text, str):
-            texts[path] = re.sub(r"(?m)^\s*#.*$|^=begin\b(?s:.*?)^=end\b.*$", "", text)
+    texts = dict(sources(context, files, r"(?m:^\s*#.*$|^=begin\b(?s:.*?)^=end\b.*$)"))
     is_rails = context.exists(posixpath.join(root, "config/application.rb")) is True
     # Tasks are run by hand, not by the server.
     run = {path: text for path, text in texts.items() if not re.search(_TASKS, path)}
@@ -214,16 +210,16 @@ def _rails(program: Program, root: str) -> Iterator[tuple[str, str]]:
     context = program.reading.context
     yield "tmp", "Rails writes its caches and its process id to tmp"
     yield "log", "Rails writes its log to log"
-    storage = context.read(posixpath.join(root, "config/storage.yml"))
-    if context.is_dir(posixpath.join(root, "storage")) is True or (isinstance(storage, str) and "Disk" in storage):
+    is_on_disk = "Disk" in context.text(posixpath.join(root, "config/storage.yml"))
+    if is_on_disk or context.is_dir(posixpath.join(root, "storage")) is True:
         yield "storage", "Active Storage, or a database, keeps files in storage"
 
 
 def _databases(program: Program, root: str, place: str, texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     context = program.reading.context
     config = posixpath.join(root, "config/database.yml")
-    text = context.read(config)
-    named = {**texts, **({config: text} if isinstance(text, str) and "sqlite" in text else {})}
+    text = context.text(config)
+    named = {**texts, **({config: text} if "sqlite" in text else {})}
     for path, content in named.items():
         for match in re.finditer(_SQLITE, content):
             name = match[1] or match[2]

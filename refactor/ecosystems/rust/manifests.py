@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
 from refactor.context.build_context import remembered
-from refactor.context.tables import items, table, text, words
+from refactor.context.tables import closed, items, table, text, words
 from refactor.flow.reading import Refused
 
 
@@ -101,8 +101,7 @@ def _package(context: BuildContext, folder: str) -> Package | Refused:
     if table(manifest["package"]).get("autobins") is not False:
         if context.exists(posixpath.join(folder, "src/main.rs")) is True:
             programs[name] = posixpath.join(folder, "src/main.rs")
-        more = context.children(posixpath.join(folder, "src/bin"))
-        for entry in more if not isinstance(more, Unknown) else ():
+        for entry in context.names(posixpath.join(folder, "src/bin")):
             source = posixpath.join(folder, "src/bin", entry)
             if entry.endswith(".rs"):
                 programs[entry.removesuffix(".rs")] = source
@@ -148,14 +147,7 @@ def locked(context: BuildContext, root: str) -> Mapping[str, frozenset[str]] | U
 
 def closure(crates: Mapping[str, frozenset[str]], package: Package) -> frozenset[str]:
     """The crates that a package is built from, its own dependencies' dependencies included."""
-    seen: set[str] = set()
-    waiting = [*package.dependencies, *crates.get(package.name, ())]
-    while waiting:
-        name = waiting.pop()
-        if name not in seen and name in crates:
-            seen.add(name)
-            waiting += crates[name]
-    return frozenset(seen)
+    return closed([*package.dependencies, *crates.get(package.name, ())], crates)
 
 
 @remembered
