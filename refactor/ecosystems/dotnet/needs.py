@@ -157,10 +157,8 @@ def _why_address(program: Program, own: Project, texts: Mapping[str, str]) -> Re
         return None
     if any(re.search(_ADDRESS, text) for text in texts.values()):
         return None
-    for path in _settings(program):
-        text = reading.context.read(path)
-        if isinstance(text, str) and re.search(r"(?i)\"Kestrel\"|\"urls\"\s*:", text):
-            return None
+    if any(re.search(r"(?i)\"Kestrel\"|\"urls\"\s*:", reading.context.text(path)) for path in _settings(program)):
+        return None
     port = "8080" if _major(reading.image.version) >= 8 else "80"
     exposed = {word.partition("/")[0] for step in reading.steps if step.keyword == "EXPOSE"
                for word in step.node.argument.split()}  # fmt: skip
@@ -180,10 +178,8 @@ def _major(version: str | None) -> int:
 
 def _settings(program: Program) -> Iterator[str]:
     for folder in program.folders:
-        names = program.reading.context.children(folder)
-        for name in names if not isinstance(names, Unknown) else ():
-            if re.fullmatch(r"appsettings[\w.-]*\.json", name):
-                yield posixpath.join(folder, name)
+        names = program.reading.context.names(folder)
+        yield from (posixpath.join(folder, name) for name in names if re.fullmatch(r"appsettings[\w.-]*\.json", name))
 
 
 def writes(program: Program, files: Sequence[str]) -> Written | Refused:
@@ -194,7 +190,7 @@ def writes(program: Program, files: Sequence[str]) -> Written | Refused:
     if where is not None:
         return Refused(f"{where} writes beside the program", BY_HAND)
     found = written_by(texts, _WRITES, _MAKES)
-    settings = {path: content for path in _settings(program) if isinstance(content := context.read(path), str)}
+    settings = {path: context.text(path) for path in _settings(program)}
     own = project_of(program)
     packages = frozenset[str]() if isinstance(own, Refused) else frozenset(
         package for one in own[1] for package in one.packages

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from refactor.context import BuildContext, Unknown
 from refactor.context.build_context import remembered
-from refactor.context.xml import read_xml
+from refactor.context.xml import filled, read_xml
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -76,7 +76,8 @@ def project(context: BuildContext, path: str) -> Project | Unknown:
     for element in (*(read_xml(context, one) for one in shared), root):
         if not isinstance(element, Unknown):
             _read_properties(element, properties)
-    values = {name: _filled(value, properties) for name, value in properties.items()}
+    values = {name: filled(value, properties, r"\$\(([^()]*)\)") for name, value in properties.items()}
+    values = {name: "*" if "*" in value else value for name, value in values.items()}
     included = (word for one in root.iter("ProjectReference") for word in one.get("Include", "").split(";"))
     references = [*_named(context, path, "refers to", included)]
     imports = [*_named(context, path, "imports", _imports(root))]
@@ -103,12 +104,6 @@ def _read_properties(root: Element, found: dict[str, str]) -> None:
                 found[str(one.tag)] = "*"
             elif not is_default or str(one.tag) not in found:
                 found[str(one.tag)] = value
-
-
-def _filled(text: str, names: Mapping[str, str]) -> str:
-    for _ in range(4):
-        text = re.sub(r"\$\(([^()]*)\)", lambda found: names.get(found[1], "*"), text)
-    return "*" if "*" in text else text
 
 
 def _imports(root: Element) -> Iterator[str]:
@@ -138,14 +133,9 @@ def _beside(path: str, word: str) -> str:
 
 def above(context: BuildContext, folder: str) -> Iterator[str]:
     """Context paths of what all builds of a folder read, from the context's root down to the folder."""
-    folders = [folder]
-    while folders[-1]:
-        folders.append(posixpath.dirname(folders[-1]))
-    for one in reversed(folders):
-        names = context.children(one)
-        for name in names if not isinstance(names, Unknown) else ():
-            if re.match(_SHARED, name):
-                yield posixpath.join(one, name)
+    parts = folder.split("/") if folder else []
+    for one in ("/".join(parts[:depth]) for depth in range(len(parts) + 1)):
+        yield from (posixpath.join(one, name) for name in context.names(one) if re.match(_SHARED, name))
 
 
 @remembered
@@ -210,8 +200,7 @@ def manifests(context: BuildContext, path: str) -> tuple[str, ...] | Unknown:
         listed = solution(context, path)
         found += [] if isinstance(listed, Unknown) else listed
     for one in own:
-        names = context.children(one.folder)
-        beside = () if isinstance(names, Unknown) else names
+        beside = context.names(one.folder)
         found += [*above(context, one.folder), one.path, *one.imports]
         found += [posixpath.join(one.folder, name) for name in beside if re.match(r"packages\..*lock\.json\Z", name)]
         paket = next((name for name in beside if name.startswith("paket.")), None)
