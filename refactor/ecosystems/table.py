@@ -48,6 +48,10 @@ class Language(Ecosystem):
     """Folders of a project whose files its programs do not run."""
     development_server: tuple[str, str, str] = (r"(?!)", "", "")
     """Pattern of a start command, what that starts for development, and what is started instead."""
+    compiles: str = r"(?!)"
+    """Pattern of the start commands that compile a program each time, the tool without its folder."""
+    build_once = ""
+    """What to do instead."""
     build_packages: frozenset[str] = frozenset()
     """System packages that only its builds use."""
     tool_folders: str = r"(?!)"
@@ -76,7 +80,14 @@ class Language(Ecosystem):
     def entry(self, root: Root) -> str | Refused | None:
         """The file that a started command runs as a program of the language, as written (``java -jar app.jar``); the
         program itself for compiled ones. None where it cannot be one, refused where it must not be split."""
-        raise NotImplementedError
+        return self.why_compiles(root) or (None if root.name in self.programs else root.words[0])
+
+    def why_compiles(self, root: Root) -> Refused | None:
+        """A start command that builds the program first."""
+        shown = " ".join(root.words)
+        if re.match(self.compiles, " ".join((root.name, *root.words[1:]))) is None:
+            return None
+        return Refused(f"{root.where} starts `{shown}`, which compiles at every start", self.build_once)
 
     def needs(self, program: Program) -> Needs | Refused:
         """What the program needs at run time, its own file aside."""

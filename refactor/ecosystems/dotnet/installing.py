@@ -11,7 +11,7 @@ from refactor.context import Unknown
 from refactor.context.tables import table
 from refactor.ecosystems.answers import BuiltStart, Install
 from refactor.ecosystems.dotnet.projects import PROJECT, Project, chosen, closure, project
-from refactor.ecosystems.dotnet.tools import dotnet_call
+from refactor.ecosystems.dotnet.tools import DotNetCall
 from refactor.ecosystems.own_start import own_start
 from refactor.ecosystems.table import Language
 from refactor.flow.reading import Refused, StageReading, Step, join
@@ -25,7 +25,7 @@ def installed(language: Language, reading: StageReading) -> Iterator[Install | t
     for one in Language.installed(language, reading):
         refused = _left_over(reading, one.manifests) if isinstance(one, Install) and act is not None else None
         yield (one.step, refused) if isinstance(one, Install) and refused is not None else one
-    dotnet = dotnet_call(None if act is None else act.call)
+    dotnet = DotNetCall.of(None if act is None else act.call)
     if act is None or dotnet is None or dotnet.package.verb not in {"build", "publish"}:
         return
     projects, paths, folder = dotnet.projects, dotnet.manifests, dotnet.call.folder

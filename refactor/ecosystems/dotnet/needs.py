@@ -15,7 +15,7 @@ from refactor.context.literals import line_at
 from refactor.ecosystems.answers import Written
 from refactor.ecosystems.calls import Found, beside, called, first_at, opened, sources
 from refactor.ecosystems.dotnet.projects import PROJECT, Project
-from refactor.ecosystems.dotnet.tools import dotnet_call
+from refactor.ecosystems.dotnet.tools import DotNetCall
 from refactor.ecosystems.program import Needs, Program
 from refactor.ecosystems.written import BY_HAND, folders_written, ports_in, written_by
 from refactor.flow.reading import Refused, is_within
@@ -51,7 +51,7 @@ _SYSTEM_FOLDERS = ("/", "/bin", "/usr", "/usr/bin", "/usr/local", "/usr/local/bi
 
 def project_of(program: Program) -> tuple[Project, tuple[Project, ...]] | Refused:
     """The project of a program, and all that are built with it."""
-    dotnet = dotnet_call(program.call)
+    dotnet = DotNetCall.of(program.call)
     if dotnet is None:
         return Refused(f"{program.made} is in the build context as it is: nothing of it is built here")
     file, projects = str(dotnet.file), dotnet.projects

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from refactor.ecosystems.dotnet.needs import project_of
 from refactor.ecosystems.dotnet.projects import Project
-from refactor.ecosystems.dotnet.tools import dotnet_call
+from refactor.ecosystems.dotnet.tools import DotNetCall
 from refactor.ecosystems.program import Needs, Program, Runner
 from refactor.ecosystems.table import Language
 from refactor.flow.reading import Refused, StageReading
@@ -62,7 +62,7 @@ def _kind(program: Program) -> tuple[str, str] | Refused:
     if isinstance(found, Refused):
         return found
     own, projects = found
-    dotnet = dotnet_call(program.call)
+    dotnet = DotNetCall.of(program.call)
     if dotnet is not None and program.root.name != "dotnet":
         if dotnet.package.verb == "publish" and dotnet.is_self_contained(own):
             return "runtime-deps", f"{own.path} is published with its runtime"

@@ -8,10 +8,10 @@ import re
 from refactor.context import Unknown
 from refactor.ecosystems.calls import single_files
 from refactor.ecosystems.dotnet.projects import FILES, PROJECT, SOLUTION, Project, chosen, closure, manifests
+from refactor.ecosystems.tool_call import ToolCall
 from refactor.flow.effects import Effect, Invocation, Path
 from refactor.flow.reading import join
 from refactor.once import cached_property
-from refactor.shell import PackageCall
 
 _PLACES = frozenset(
     """OutputPath BaseOutputPath OutDir PublishDir UseArtifactsOutput ArtifactsPath AppendTargetFrameworkToOutputPath
@@ -20,12 +20,10 @@ _PLACES = frozenset(
 """Properties that move what is built."""
 
 
-class DotNetCall:
+class DotNetCall(ToolCall):
     """A call of dotnet where it stands."""
 
-    def __init__(self, call: Invocation, package: PackageCall) -> None:
-        self.call = call
-        self.package = package
+    manager = "dotnet"
 
     @cached_property
     def file(self) -> str | Unknown:
@@ -116,15 +114,9 @@ class DotNetCall:
         return "Release" if self.package.verb == "publish" and version and int(version[1]) >= 8 else "Debug"
 
 
-def dotnet_call(call: Invocation | None) -> DotNetCall | None:
-    """The call as one of dotnet; None where it is none."""
-    package = None if call is None else call.package
-    return None if call is None or package is None or package.manager != "dotnet" else DotNetCall(call, package)
-
-
 def effect(call: Invocation) -> Effect | None:
     """See :meth:`Language.effect`."""
-    dotnet = dotnet_call(call)
+    dotnet = DotNetCall.of(call)
     if dotnet is None:
         return None
     package, verb = dotnet.package, dotnet.package.verb.partition(" ")[0]
@@ -167,4 +159,4 @@ def _read(dotnet: DotNetCall) -> tuple[Path, ...]:
     return (*known, *single_files(call, known))
 
 
-__all__ = ["DotNetCall", "dotnet_call", "effect"]
+__all__ = ["DotNetCall", "effect"]

@@ -14,6 +14,8 @@ from refactor.context.build_context import remembered
 from refactor.context.tables import closed, items, table, text, words
 from refactor.flow.reading import Refused
 
+_DEPENDENCIES = ("dependencies", "build-dependencies")
+
 
 class Package(NamedTuple):
     """One package of a workspace."""
@@ -24,8 +26,22 @@ class Package(NamedTuple):
     programs: Mapping[str, str]
     """Name -> context path of the source that has its ``main``."""
     dependencies: frozenset[str]
-    libraries: tuple[str, ...] = ()
+    libraries: tuple[str, ...]
     """Names of the files that a cdylib is written to."""
+    manifest: Mapping[str, object]
+    """Its Cargo.toml."""
+
+    @property
+    def path(self) -> str:
+        return posixpath.join(self.folder, "Cargo.toml")
+
+    @property
+    def beside(self) -> Iterator[str]:
+        """Context paths of the folders of the packages that it depends on by path."""
+        tables = [table(self.manifest.get(name)) for name in (*_DEPENDENCIES, "dev-dependencies")]
+        tables += map(table, table(self.manifest.get("patch")).values())
+        named = (text(table(value).get("path")) for one in tables for value in one.values())
+        return (posixpath.normpath(posixpath.join(self.folder, path)) for path in named if path is not None)
 
 
 class Workspace(NamedTuple):
@@ -36,10 +52,6 @@ class Workspace(NamedTuple):
     packages: tuple[Package, ...]
     default: tuple[str, ...]
     """Names of the packages that are built where none is asked for."""
-
-    @property
-    def manifests(self) -> tuple[str, ...]:
-        return tuple(posixpath.join(package.folder, "Cargo.toml") for package in self.packages)
 
 
 @remembered
@@ -92,8 +104,7 @@ def _members(context: BuildContext, root: str, section: Mapping[str, object]) ->
 
 def _package(context: BuildContext, folder: str) -> Package | Refused:
     path = posixpath.join(folder, "Cargo.toml")
-    parsed = context.toml(path)
-    manifest = table(parsed)
+    manifest = table(context.toml(path))
     name = text(table(manifest.get("package")).get("name"))
     if name is None:
         return Refused(f"{path} names no package", "give the package a name")
@@ -119,13 +130,13 @@ def _package(context: BuildContext, folder: str) -> Package | Refused:
     kinds = words(library.get("crate-type")) or words(library.get("crate_type"))
     file = (text(library.get("name")) or name).replace("-", "_")
     libraries = (f"lib{file}.so",) if "cdylib" in kinds else ()
-    return Package(name, folder, programs, frozenset(_dependencies(manifest)), libraries)
+    return Package(name, folder, programs, frozenset(_dependencies(manifest)), libraries, manifest)
 
 
 def _dependencies(manifest: Mapping[str, object]) -> Iterator[str]:
     tables = [manifest, *(table(one) for one in table(manifest.get("target")).values())]
     for one in tables:
-        for section in ("dependencies", "build-dependencies"):
+        for section in _DEPENDENCIES:
             for name, value in table(one.get(section)).items():
                 yield text(table(value).get("package")) or name
 
