@@ -26,6 +26,7 @@ _BESIDE = (
     "gradle/libs.versions.toml",
     "gradle/verification-metadata.xml",
 )
+_REFERENCE = r"\$\{[^}]*\}|\$\w+"
 _BOOT = r"org\.springframework\.boot"
 _SHADOW = r"com\.github\.johnrengelman\.shadow|com\.gradleup\.shadow|(?<=[\"' (])shadow(?=[\"')])|\bshadowJar\b"
 _FAT = r"zipTree|runtimeClasspath\s*\.\s*(?:get\(\)\.)?(?:map|collect|filter)|configurations\.compile\s*\.\s*collect"
@@ -154,10 +155,9 @@ def _project(context: BuildContext, folder: str, name: str, shared: str) -> Proj
     text = _read(context, script) + "\n" + shared
     # `id 'plugin' version '1'` is another one's.
     own = re.search(r"(?m)^\s*(?:project\.)?version\s*(?:=|\s)\s*['\"]([^'\"]*)['\"]", text)
-    version = None if own is None else re.sub(r"\$\{[^}]*\}|\$\w+", "*", own[1])
+    version = None if own is None else re.sub(_REFERENCE, "*", own[1])
     if version is None:
-        properties = context.read(posixpath.join(folder, "gradle.properties"))
-        written = re.search(r"(?m)^version\s*=\s*(\S+)", properties) if isinstance(properties, str) else None
+        written = re.search(r"(?m)^version\s*=\s*(\S+)", context.text(posixpath.join(folder, "gradle.properties")))
         version = written[1] if written else "*" if re.search(r"(?m)^\s*version\b", text) else ""
     return Project(folder, name, version, text, script)
 
@@ -167,8 +167,7 @@ def _first(context: BuildContext, folder: str, names: tuple[str, ...]) -> str | 
 
 
 def _read(context: BuildContext, path: str) -> str:
-    text = context.read(path)
-    return re.sub(r"(?m)(?<![:\w])//[^\n]*$", "", text) if isinstance(text, str) else ""
+    return re.sub(r"(?m)(?<![:\w])//[^\n]*$", "", context.text(path))
 
 
 def _setting(text: str, *names: str) -> str | None:
@@ -179,7 +178,7 @@ def _setting(text: str, *names: str) -> str | None:
         if found is None:
             found = re.search(rf"(?m)\.{pattern}(?:\.set)?\s*(?:=|\()\s*['\"]([^'\"]*)['\"]", text)
         if found is not None:
-            return re.sub(r"\$\{[^}]*\}|\$\w+", "*", found[1])
+            return re.sub(_REFERENCE, "*", found[1])
     return None
 
 

@@ -228,8 +228,8 @@ def writes(program: Program, files: Sequence[str]) -> Written | Refused:
     found = written_by(texts, _WRITES, _MAKES)
     everything = context.files()
     for path in everything if not isinstance(everything, Unknown) else ():
-        read = context.read(path) if re.search(_SETTINGS, path) and "/test/" not in path else None
-        for match in re.finditer(_LOGS, read if isinstance(read, str) else "", re.MULTILINE):
+        read = context.text(path) if re.search(_SETTINGS, path) and "/test/" not in path else ""
+        for match in re.finditer(_LOGS, read, re.MULTILINE):
             named = next(one for one in match.groups() if one)
             value = None if "$" in named or "~" in named else named.strip("'\"")
             found.append((Found("its settings", value, path), False))

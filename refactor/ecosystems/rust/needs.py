@@ -11,7 +11,7 @@ from refactor.ecosystems.calls import Found, called, calls, first_at, opened, so
 from refactor.ecosystems.program import Needs, Program
 from refactor.ecosystems.rust.linking import linked_with
 from refactor.ecosystems.rust.manifests import Package, closure, locked
-from refactor.ecosystems.rust.tools import CargoCall, cargo_call
+from refactor.ecosystems.rust.tools import CargoCall
 from refactor.ecosystems.written import folders_written, ports_in, written_by
 from refactor.flow.reading import Refused
 
@@ -45,7 +45,7 @@ def needs_of(program: Program, files: Sequence[str]) -> Needs | Refused:
     # clap's `Command::new(name)` describes the program's own arguments.
     own = {path: text for path, text in texts.items() if not re.search(r"\bclap\b", text) or "process::" in text}
     programs = called(own, {r"(?:\w+::)*Command::new": 0})
-    cargo = cargo_call(program.call)
+    cargo = CargoCall.of(program.call)
     package = None if cargo is None else _package(program, cargo)
     if isinstance(package, Refused):
         return package
@@ -110,7 +110,7 @@ def writes(program: Program, files: Sequence[str]) -> Written | Refused:
 
 def _driver(program: Program) -> str | None:
     """A crate that keeps a database in files."""
-    cargo = cargo_call(program.call)
+    cargo = CargoCall.of(program.call)
     if cargo is None or isinstance(cargo.packages, Refused):
         return None
     crates = _crates(program, cargo)
