@@ -103,7 +103,7 @@ def module(context: BuildContext, folder: str) -> Module | Unknown:
         names,
         tuple(posixpath.normpath(posixpath.join(folder, (one.text or "").strip())) for one in submodules),
         "\n".join(filter(None, (context.text(posixpath.join(one, "pom.xml")) for one in chain))),
-        _text([*chain.values()][-1], "parent/artifactId") or "",
+        text_of([*chain.values()][-1], "parent/artifactId") or "",
     )
 
 
