@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from refactor.ecosystems import registry
 from refactor.ecosystems.table import Language
 from refactor.flow.reading import Refused, StageReading
+from refactor.flow.source_builds import PREPARES
 
 if TYPE_CHECKING:
     from refactor.ecosystems.answers import Written
@@ -24,6 +25,8 @@ class Cpp(Language):
     families = frozenset({"gcc"})
     compilers = frozenset({"gcc"})
     programs = frozenset("gcc g++ cc c++ clang clang++ make gmake cmake ninja pkg-config configure autoreconf".split())
+    tools = frozenset({*PREPARES, "meson"}) - {"configure"}
+    build_variables = r"CC|CXX|AR|RANLIB|LD|(?:C|CXX|CPP|LD)FLAGS|MAKEFLAGS|PKG_CONFIG_PATH"
     sources = r"\.(?:c|cc|cpp|cxx|h|hh|hpp|hxx|inl|ipp)\Z"
 
     def recognises(self, reading: StageReading) -> bool:
@@ -45,11 +48,20 @@ class Cpp(Language):
             )
         return None if root.name in self.programs else root.words[0]
 
+    def sources_of(self, program: Program) -> tuple[str, ...] | Refused:
+        from refactor.ecosystems.cpp.tools import build_of, unseen
+
+        call = None if program.act is None else program.act.call
+        found = unseen(call) if call is not None and build_of(call) is None else None
+        if found is not None:
+            name = program.root.name
+            return Refused(f"line {found.line} brings the sources of {name}, which are not in the build context")
+        return super().sources_of(program)
+
     def needs(self, program: Program) -> Needs | Refused:
         from refactor.ecosystems.cpp.needs import needs
 
-        files = self.sources_of(program)
-        return files if isinstance(files, Refused) else needs(program, files)
+        return needs(program, self.sources_of(program))
 
     def writes(self, program: Program, files: Sequence[str]) -> Written | Refused:
         from refactor.ecosystems.cpp.needs import writes

@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from refactor.ecosystems.brought import chain
 from refactor.ecosystems.cpp.tools import Build
-from refactor.flow.reading import Refused, StageReading
+from refactor.ecosystems.program import Program
+from refactor.ecosystems.system import adds_repositories
+from refactor.flow.reading import Refused
+from refactor.images.contents import runtime_libraries
 from refactor.images.system_packages import classify
 
 _PLAIN = frozenset("c m pthread dl rt util resolv stdc++fs stdc++ gcc gcc_s crypt Threads".split())
@@ -34,19 +38,11 @@ _DEV: Mapping[str, str] = {
     "OpenMP": "libgomp1", "atomic": "libatomic1",
 }  # fmt: skip
 """Library, module of CMake, or name of pkg-config -> Debian's package of headers."""
-_MAX_WORDS = 500
-_HEADERS_ONLY = frozenset(
-    {"nlohmann_json", "PkgConfig", "Eigen3", "GTest", "Catch2", "doctest", "benchmark", "Git", "Doxygen"}
+_LINKS = (
+    r"(?i)\b(?:find_package|find_library|(?:target_)?link_libraries|pkg_(?:check|search)_modules?|AC_\w+_LIBS?)\s*\("
 )
-_ALPINE: Mapping[str, tuple[str, ...]] = {
-    "libssl-dev": ("libssl3", "libcrypto3"), "zlib1g-dev": ("zlib",), "libcurl4-openssl-dev": ("libcurl",),
-    "libpq-dev": ("libpq",), "libsqlite3-dev": ("sqlite-libs",), "libgomp1": ("libgomp",),
-    "libatomic1": ("libatomic",),
-}  # fmt: skip
-_BROUGHT = (
-    r"(?i)\b(?:FetchContent_\w+|ExternalProject_Add|CPMAddPackage)\b|(?<![\w-])-shared\b"
-    r"|add_library\s*\([^)]*\bSHARED\b|BUILD_SHARED_LIBS[ =]+ON|lib_LTLIBRARIES"
-)
+_FROM_COMPILER = {"libgomp1": "libgomp", "libatomic1": "libatomic"}
+"""Parts of the compiler's own that a program may be linked with: Debian's package -> Alpine's."""
 
 
 def is_static(build: Build) -> str | None:
@@ -58,88 +54,49 @@ def is_static(build: Build) -> str | None:
 
 
 def names(build: Build) -> Iterator[tuple[str, str]]:
-    """The libraries that build files name, with the places."""
+    """The libraries that commands and makefiles name, with the places."""
     for where, text in build.texts.items():
         for one in re.findall(r"(?<![\w-])-l([\w.+-]+)", text):
             yield one, where
         for listed in re.findall(r"pkg-config\s+([^`)\n|&;]*)", text):
             yield from ((word, where) for word in listed.split() if not word.startswith("-"))
-        for one, more in re.findall(r"\bAC_CHECK_LIB\(\[?([\w.+-]+)|\bAC_SEARCH_LIBS\([^,]*,\s*\[?([\w .+-]+)", text):
-            yield from ((word, where) for word in (one or more).split())
-        for listed in re.findall(r"\bPKG_CHECK_MODULES\([^,]*,\s*\[?([^\],)]*)", text):
-            yield from ((word, where) for word in re.findall(r"(?:^|\s)([a-z][\w.+-]*)", listed))
-        if not build.is_cmake:
-            continue
-        for name, rest in re.findall(r"(?i)\bfind_package\s*\(\s*(\w+)([^)]*)\)", text):
-            parts = re.search(r"COMPONENTS\s+(.*)", rest, re.DOTALL)
-            if name == "Boost":
-                own = re.findall(r"[a-z_]+", parts[1]) if parts else []
-                yield from ((f"boost_{part}", where) for part in own)
-            else:
-                yield name, where
-        for listed in re.findall(r"(?i)\bpkg_(?:check|search)_modules?\s*\(\s*\w+([^)]*)\)", text):
-            skipped = {"REQUIRED", "IMPORTED_TARGET", "QUIET", "GLOBAL"}
-            yield from (
-                (word, where) for word in re.findall(r"[\w.+-]+", listed) if word not in skipped and word[0].isalpha()
-            )
-        yield from ((one, where) for one in _linked(text, build))
 
 
-def _linked(text: str, build: Build) -> Iterator[str]:
-    """Plain names that are linked and are no targets of the project, nor of a package; variables that a package does
-    not set stand for what the project puts into them."""
-    whole = "\n".join(build.texts.values())
-    own = set(re.findall(r"(?i)\badd_library\s*\(\s*([\w-]+)", whole))
-    yield from re.findall(r"(?i)\bfind_library\s*\(\s*\w+\s+(?:NAMES\s+)?\"?([\w.+-]+)", text)
-    for prefix, listed in re.findall(r"(?i)\b(target_)?link_libraries\s*\(([^)]*)\)", text):
-        waiting = listed.split()[1 if prefix else 0 :]
-        for word in waiting:
-            variable = re.fullmatch(r"\"?\$\{(\w+)\}\"?", word)
-            if variable is not None:
-                name = re.escape(variable[1])
-                put = re.findall(rf"(?i)\b(?:set|list\s*\(\s*APPEND)\s*\(?\s*{name}\s+([^)]*)\)", whole)
-                is_found = re.search(r"(?:LIBRARY|LIBRARIES|LIBS|LDFLAGS|LIBS_INIT)\Z|^PROJECT_NAME\Z", name)
-                if len(waiting) < _MAX_WORDS:
-                    waiting += [one for each in put for one in each.split()]
-                if not put and not is_found and not re.search(rf"find_library\s*\(\s*{name}\b", whole):
-                    yield word
-            elif word not in own and not re.search(r"::|^-|^\$<|^(?:PUBLIC|PRIVATE|INTERFACE|debug|optimized)$", word):
-                yield word.strip('"')
+def packages(program: Program, build: Build, is_cpp: bool, brought: str = "") -> dict[str, str] | Refused:
+    """The system packages that bring what a program is linked with -> why; ``brought`` says which sources of others it
+    is built with, if any.
 
-
-def packages(reading: StageReading, build: Build, is_cpp: bool) -> dict[str, str] | Refused:
-    """The system packages that bring what a program is linked with -> why."""
+    A program can link with what is in the base image, what packages of the stage bring, and what its commands install.
+    A plain distribution has nothing that its small image lacks, and the packages are those of the split; of other
+    images the libraries count that are named, or all where that is not seen.
+    """
+    reading = program.origin
     image = reading.image
-    brought = next(((where, found[0]) for where, text in build.texts.items()
-                    if (found := re.search(_BROUGHT, text)) is not None), None)  # fmt: skip
-    if brought is not None:
-        return Refused(
-            f"{brought[0]} builds or brings libraries of its own ({brought[1].split('(')[0]}), and which of them the"
-            " program loads when it runs is not known",
-            "link them statically, or split by hand",
-        )
+    distro, release = ("", None) if image is None else (image.distro or "", image.release)
+    is_alpine = distro == "alpine"
     needed: dict[str, str] = {}
-    distro = "" if image is None else image.distro or ""
-    for name, where in names(build):
-        if name in _PLAIN or name in _HEADERS_ONLY:
-            continue
-        dev = _DEV.get(name)
-        runtime = None if dev is None or image is None else (
-            _ALPINE.get(dev) if image.distro == "alpine"
-            else (dev,) if not dev.endswith("-dev") else classify(dev, distro, image.release).runtime
-        )  # fmt: skip
-        if not runtime:
-            return Refused(
-                f"{where} links {name}, whose run-time package is not known for"
-                f" {reading.image_reference or reading.stage.image}",
-                "link it statically, or split by hand",
-            )
-        needed.update(dict.fromkeys(runtime, f"{where} links {name}"))
     texts = "\n".join(build.texts.values())
-    if re.search(r"-fopenmp\b", texts):
-        needed["libgomp" if image is not None and image.distro == "alpine" else "libgomp1"] = (
-            "it is compiled with -fopenmp"
+    for name, other in _FROM_COMPILER.items():
+        option = {"libgomp1": r"-fopenmp\b|\bOpenMP\b", "libatomic1": r"-latomic\b"}[name]
+        if brought or re.search(option, texts):
+            needed[other if is_alpine else name] = brought or "the compiler links it"
+    for one in chain(program):
+        # Those of the stage that is split are taken over by the split itself.
+        for word in (word for _, call in one.calls for word in call.packages) if one is not program.reading else ():
+            kind, known = classify(word.literal, distro, release)[1:]
+            if kind != "unknown":
+                needed.update(
+                    dict.fromkeys(known if known is not None else (word.literal,), f"{one.stage.image} has it")
+                )
+    headers = frozenset(name for name in image.preinstalled if name.endswith("-dev")) if image is not None else None
+    why = brought if brought or not headers else _by_name(build, needed, distro, release)
+    if headers and why and release is None:
+        name = reading.image_reference or reading.stage.image
+        return Refused(
+            f"{why}, and of which release {name} has it is not known", "link it statically, or split by hand"
         )
+    if headers and why:
+        needed.update(dict.fromkeys(sorted(runtime_libraries(headers, distro, release)), why))
     if is_cpp and image is not None and "-static-libstdc++" not in texts:
         if image.family == "gcc":
             return Refused(
@@ -147,10 +104,25 @@ def packages(reading: StageReading, build: Build, is_cpp: bool) -> dict[str, str
                 f" debian:{image.release}",
                 "link with -static-libstdc++ -static-libgcc, or build with g++ of the distribution",
             )
-        if image.distro == "alpine":
+        if is_alpine:
             # Debian and Ubuntu have it with apt.
             needed["libstdc++"] = "C++ programs are linked with it"
+        elif adds_repositories(reading):
+            needed["libstdc++6"] = "the compiler may come from an archive that has a newer C++ library"
     return needed
 
 
-__all__ = ["is_static", "names", "packages"]
+def _by_name(build: Build, needed: dict[str, str], distro: str, release: str | None) -> str:
+    """Adds the packages of the libraries that are named; why those are not all, "" where they are."""
+    if build.kind and re.search(_LINKS, "\n".join(build.texts.values())):
+        return f"{next(iter(build.texts))} links libraries"
+    for name, where in names(build):
+        dev = _DEV.get(name, name)
+        runtime = classify(dev, distro, release).runtime if dev.endswith("-dev") else (dev,) if name in _DEV else None
+        if name not in _PLAIN and not runtime:
+            return f"{where} links {name}"
+        needed.update(dict.fromkeys(runtime if runtime and name not in _PLAIN else (), f"{where} links {name}"))
+    return ""
+
+
+__all__ = ["is_static", "packages"]

@@ -39,8 +39,8 @@ class Makefile(NamedTuple):
         names = (name for rule in self.rules for name in rule.targets if not name.startswith(".") and "%" not in name)
         return next(names, None)
 
-    def commands(self, target: str, seen: set[str] | None = None, depth: int = 0) -> Iterator[str]:
-        """Shell text of what make runs for a target and what that needs, in order."""
+    def commands(self, target: str, seen: set[str] | None = None, depth: int = 0) -> Iterator[tuple[str, str]]:
+        """Target and shell text of what make runs for a target and what that needs, in order."""
         seen = set() if seen is None else seen
         if target in seen or depth > _DEPTH:
             return
@@ -61,7 +61,7 @@ class Makefile(NamedTuple):
         filled = {"@": target, "<": first, "^": " ".join(needs) or OBJECTS, "+": " ".join(needs), "?": " ".join(needs),
                   "*": target.rpartition(".")[0]}  # fmt: skip
         for line in recipe:
-            yield self.expanded(line.lstrip("@-+ \t"), filled)
+            yield target, self.expanded(line.lstrip("@-+ \t"), filled)
 
 
 def _fits(pattern: str, target: str) -> bool:
