@@ -106,7 +106,7 @@ def _links_archives(build: Build, root: str) -> bool:
 def _beside(program: Program, why: str) -> Iterator[tuple[str, str]]:
     """Data in the folder that it is started in: a library may open files there by names of its own."""
     made = () if program.act is None else program.act.effect.writes
-    copied = [path for path in made if isinstance(path, str) and not path.endswith(SUFFIXES) and "." in path]
+    copied = [path for path in made if isinstance(path, str) and not path.endswith((*SUFFIXES, "*")) and "." in path]
     for path in (*data(program, SUFFIXES, _PACKED), *copied):
         if is_within(path, program.reading.final_workdir):
             yield path, f"{why}, which may open it"
