@@ -25,6 +25,7 @@ from refactor.engine.run import Options, Worker
 # Judged by the text of the RUNs alone, apart from what the codemods think.
 BUILDS = re.compile(
     r"\b(?:npm|yarn|pnpm|bun)\s+(?:run\s+)?(?:\S+\s+)?build\b|\bnext build\b|\btsc\b|\bgo\s+(?:build|install|get)\b"
+    r"|\b(?:mvn|mvnw|gradle|gradlew|sbt|ant|cargo|rustc)\b|\bdotnet\s+(?:build|publish)\b|\bmix\s+(?:compile|release|deps\.compile)\b"
     r"|\b(?:gcc|g\+\+|make|cmake|build-essential|build-base|musl-dev|libc-dev|linux-headers|python3?-dev)(?![-\w.])"
     r"|\b(?!no-dev)[a-z0-9+.]+-dev\b|\bcomposer\s+(?:install|require|update|create-project)\b|\b(?:poetry|pipenv|pdm)\b|\buv\s+(?:sync|pip)\b|\bgo\s+run\b"
 )

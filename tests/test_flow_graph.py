@@ -119,6 +119,18 @@ def test_what_nobody_makes() -> None:
     assert [maker.kind for maker in graph.makers(graph.readings[0], "/usr/bin/ls")] == ["image"]
 
 
+@pytest.mark.parametrize(
+    "copies", ["COPY src src\nCOPY pom.xml ./", "COPY pom.xml ./\nCOPY src src", "COPY pom.xml src ./src/"]
+)
+def test_a_folder_is_made_by_all_that_is_copied_into_it(copies: str) -> None:
+    graph = flow(
+        f"FROM maven:3-eclipse-temurin-21\nWORKDIR /app\n{copies}\nRUN mvn package\n",
+        {"pom.xml": "<project/>", "src/App.java": "class App {}"},
+    )
+    build = next(act for act in graph.acts(graph.readings[0]) if act.text == "mvn package")
+    assert sorted(graph.sources(build)) == ["pom.xml", "src"]
+
+
 def test_a_slice_has_all_that_a_path_comes_from() -> None:
     graph = flow(MULTI, {"a.txt": ""})
     acts, lost = graph.slice(graph.readings[-1], ["/app/e.txt", "/nowhere"])

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+
+from refactor.ecosystems import Ecosystem, ecosystems
 
 ROOT = Path(__file__).parents[1]
 ROOMS = {
@@ -95,6 +99,19 @@ def test_languages_do_not_import_each_other(language: str) -> None:
     others = tuple(f"refactor.ecosystems.{other}" for other in LANGUAGES if other != language)
     for path in modules(f"refactor/ecosystems/{language}"):
         assert not [name for name in imports(path) if name.startswith(others)], path
+
+
+@pytest.mark.parametrize("language", ecosystems(), ids=lambda language: language.name)
+def test_rooms_answer_questions_as_they_are_asked(language: Ecosystem) -> None:
+    """What is not a method of the class takes the same arguments as one."""
+    for room, questions in language.rooms.items():
+        module = import_module(f"{type(language).__module__}.{room}")
+        for question in questions.split():
+            asked = next(getattr(one, question) for one in type(language).__mro__[1:] if question in vars(one))
+            _, *names = inspect.signature(asked).parameters
+            given = inspect.signature(getattr(module, question)).parameters.values()
+            own = [one.name for one in given if one.default is inspect.Parameter.empty and one.name != "language"]
+            assert own == names, f"{room}.{question}"
 
 
 def module_of(path: Path) -> str:

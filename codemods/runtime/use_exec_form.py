@@ -95,13 +95,23 @@ class UseExecForm(Codemod):
             ENTRYPOINT ["/server", "--port", "8080"]
             """,
         ),
-        leaves(
-            "exec replaces the shell already",
-            """
+        rewrites(
+            "a shell that `exec` replaces has nothing to do",
+            before="""
             FROM debian:bookworm-slim
             CMD exec sleep infinity
             """,
-            because="`exec` replaces the shell already",
+            after="""
+            FROM debian:bookworm-slim
+            CMD ["sleep", "infinity"]
+            """,
+        ),
+        leaves(
+            "exec replaces a shell that is needed: signals reach the program already",
+            """
+            FROM node:20-slim
+            CMD exec node server.js --port $PORT
+            """,
         ),
         leaves(
             "a variable",
@@ -253,7 +263,9 @@ class UseExecForm(Codemod):
             for keyword in ("ENTRYPOINT", "CMD"):
                 node = own.get(keyword)
                 if node is not None and node.json is None and node.argument:
-                    yield _convert(StageReading.of(file, stage, context), node, node.argument, last)
+                    result = _convert(StageReading.of(file, stage, context), node, node.argument, last)
+                    if result is not None:
+                        yield result
             for node in stage.instructions:
                 if node.keyword == "HEALTHCHECK" and node.json is None and (text := re.match(CHECK, node.argument)):
                     # `|| exit 1` behind a check is as good: no need to speak of it.
@@ -262,7 +274,9 @@ class UseExecForm(Codemod):
                         yield result
 
 
-def _convert(reading: StageReading, node: Instruction, text: str, last: Mapping[str, Instruction]) -> Finding | Refusal:
+def _convert(
+    reading: StageReading, node: Instruction, text: str, last: Mapping[str, Instruction]
+) -> Finding | Refusal | None:
     reason = why_not_posix(reading.file, node)
     if reason is not None:
         return refuse(node, reason)
@@ -278,7 +292,9 @@ def _convert(reading: StageReading, node: Instruction, text: str, last: Mapping[
         return refuse(node, f"the command cannot be analysed: {script.opaque}")
     words = _words(node, script)
     if isinstance(words, Refusal):
-        return words
+        # What the shell is needed for is no matter where `exec` gives its place to the program.
+        is_replaced = bool(script.top) and (end := script.top[-1].command) is not None and end.wrappers[:1] == ("exec",)
+        return None if is_replaced else words
     refused = _why_other_words(reading, node, last) or _why_not_started(reading, words[0])
     if refused is not None:
         return refuse(node, refused.because, refused.hint)
@@ -319,9 +335,6 @@ def _words(node: Instruction, script: ShellScript) -> list[str] | Refusal:
     """The words of the only command, or what a shell is needed for."""
     hint = "`exec` in front of the program lets it take the shell's place, so that signals reach it"
     if len(script.top) != 1 or script.trailing:
-        last = script.top[-1].command if script.top else None
-        if last is not None and last.wrappers[:1] == ("exec",):
-            return refuse(node, "`exec` replaces the shell already")
         sign = next((item.connector_before for item in script.top if item.connector_before), script.trailing)
         return refuse(
             node, f"the command needs a shell: `{sign}` joins several", "put them into a script that ends in `exec`"
@@ -329,11 +342,10 @@ def _words(node: Instruction, script: ShellScript) -> list[str] | Refusal:
     command = script.top[0].command
     if command is None:
         return refuse(node, "the command needs a shell: it is more than one program and its words", hint)
-    if command.wrappers[:1] == ("exec",):
-        return refuse(node, "`exec` replaces the shell already")
     if command.redirects:
         return refuse(node, f"`{command.redirects[0]}` is done by the shell", hint)
-    if command.assignments or command.wrappers:
+    is_only_replaced = command.wrappers == ("exec",) and re.match(r"exec\s+[^-\s]", script.text) is not None
+    if command.assignments or (command.wrappers and not is_only_replaced):
         sign = command.wrappers[0] if command.wrappers else f"{command.assignments[0][0]}="
         setting = "set the variable with ENV" if command.assignments else hint
         return refuse(node, f"`{sign}` in front of the program is done by the shell", setting)

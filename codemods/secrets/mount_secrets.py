@@ -237,7 +237,7 @@ class MountSecrets(Codemod):
     )
 
     def find(self, file: Dockerfile, context: BuildContext) -> Iterator[Finding | Refusal]:
-        has_marks = may_leak(bytes(file).decode("utf-8", "replace"))
+        has_marks = may_leak(file.text)
         for node in file.instructions:
             reported = _leak(node, has_marks) if has_marks or node.keyword in {"ENV", "ARG"} else None
             if reported is not None:

@@ -75,8 +75,13 @@ def paths_named(context: BuildContext, suffixes: tuple[str, ...]) -> Mapping[str
                 # A folder that is imported is code, not data.
                 if path in folders and _is_import(text, literal.start(), imports):
                     continue
-                found[path] = f"{source}:{text.count(chr(10), 0, literal.start()) + 1}"
+                found[path] = line_at(source, text, literal.start())
     return found
+
+
+def line_at(path: str, text: str, offset: int) -> str:
+    """The place of an offset in a file, as ``src/app.py:12``."""
+    return f"{path}:{text.count(chr(10), 0, offset) + 1}"
 
 
 def is_test(path: str) -> bool:

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 
 def read_xml(context: BuildContext, path: str) -> Element | Unknown:
-    """The root element of a file such as ``pom.xml``. A broken one is reported and unknown."""
+    """The root element of a file such as ``pom.xml``, names without their namespaces. A broken one is reported and
+    unknown."""
     from xml.etree.ElementTree import ParseError
 
     from defusedxml import DefusedXmlException
@@ -25,4 +26,7 @@ def read_xml(context: BuildContext, path: str) -> Element | Unknown:
         root: Element = fromstring(data)
     except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
         return context.report_broken(path, f"is no XML that can be read: {error}")
+    for element in root.iter():
+        if isinstance(element.tag, str):
+            element.tag = element.tag.rpartition("}")[2]
     return root

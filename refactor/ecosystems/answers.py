@@ -207,3 +207,8 @@ class Written(NamedTuple):
     """Ports that its sources listen on, as far as they spell them out."""
     caches: tuple[str, ...] = ()
     """Those of ``paths`` into which a build puts a few small files that the program changes (Rails' ``tmp/cache``)."""
+
+    def besides(self, folders: Mapping[str, str]) -> Written:
+        """The same with folders that no call names -> why: they come first."""
+        paths = tuple(dict.fromkeys([*folders, *self.paths]))
+        return self._replace(paths=paths, evidence=(*folders.values(), *self.evidence))

@@ -5,12 +5,13 @@ A call whose argument is a string, or a constant that is one, names its file; an
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from refactor.context import BuildContext, Unknown
-from refactor.context.literals import is_test, paths_named
+from refactor.context.literals import is_test, line_at, paths_named
 from refactor.ecosystems.program import Program
 from refactor.flow.reading import Refused, is_within, join
 
@@ -69,7 +70,7 @@ def calls(texts: Mapping[str, str], names: Mapping[str, int]) -> Iterator[Found]
             at = indices[kind] if indices[kind] >= 0 else len(arguments) + indices[kind]
             raw = arguments[at].strip() if 0 <= at < len(arguments) else ""
             value = _value(raw, constants)
-            yield Found(found[0].rstrip("( \n"), value, f"{path}:{text.count(chr(10), 0, found.start()) + 1}")
+            yield Found(found[0].rstrip("( \n"), value, line_at(path, text, found.start()))
 
 
 def _value(raw: str, constants: Mapping[str, str]) -> str | None:
@@ -143,6 +144,28 @@ def opened(
             if not any(path != other and is_within(path, other) for other in found)}  # fmt: skip
 
 
+def beside(program: Program, names: str) -> dict[str, str]:
+    """What frameworks look for in the working directory though no source names it, by a pattern of the names there;
+    those of folders end in a slash."""
+    reading, home = program.reading, program.reading.final_workdir
+    inside = reading.in_context(home)
+    children = () if inside is None else reading.context.children(inside)
+    found = [] if isinstance(children, Unknown) else [*children]
+    found += [posixpath.basename(copied.target) + "/" * copied.is_folder for copied in reading.copies
+              if posixpath.dirname(copied.target) == home]  # fmt: skip
+    why = "frameworks look for it in the working directory"
+    return {join(home, name.rstrip("/")): why for name in found if re.fullmatch(names, name)}
+
+
+def first_at(texts: Mapping[str, str], pattern: str) -> str | None:
+    """``src/main.rs:12``, where the pattern is found first; None where it is nowhere."""
+    for path, text in texts.items():
+        found = re.search(pattern, text)
+        if found is not None:
+            return line_at(path, text, found.start())
+    return None
+
+
 def called(texts: Mapping[str, str], names: Mapping[str, int]) -> dict[str, str] | Refused:
     """The programs that sources start by name -> where; refused where only the running program knows one."""
     found: dict[str, str] = {}
@@ -186,4 +209,6 @@ def single_files(call: Invocation, reads: Sequence[str | Unknown]) -> Iterator[s
             yield copied.target
 
 
-__all__ = ["Found", "called", "calls", "data", "opened", "single_files", "sources", "without_comments"]
+__all__ = [
+    "Found", "beside", "called", "calls", "data", "first_at", "opened", "single_files", "sources", "without_comments",
+]  # fmt: skip

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from refactor.flow.reading import Refused
 
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 class Ecosystem:
     """One language. Every answer is a fact with its evidence, a :class:`Refused`, or None: nothing of mine here."""
 
+    rooms: Mapping[str, str] = {}
+    """Modules of the language's package -> the questions that functions of these names answer there. A module is loaded
+    when it is asked; a function whose first parameter is called ``language`` gets the language itself, as a method."""
     name = ""
     programs: frozenset[str] = frozenset()
     """Names of its tools and interpreters; :meth:`effect` is asked about commands that call one."""
@@ -45,6 +49,14 @@ class Ecosystem:
     """A split takes what builds of other languages make among the sources into the runner."""
     has_dependency_layers = False
     """A new command that :meth:`installs` names builds the dependencies, so that no cache is of use beside it."""
+    versioned: frozenset[str] = frozenset()
+    """Families of base images whose tags are versions of the language; NAMING of its module ``version`` says how the
+    one of a project is found."""
+
+    def __init_subclass__(cls) -> None:
+        for room, questions in cls.__dict__.get("rooms", {}).items():
+            for question in questions.split():
+                setattr(cls, question, _answered(f"{cls.__module__}.{room}", question))
 
     def effect(self, call: Invocation) -> Effect | None:
         """What one of its tools does to the files of the image; None where that is none of its own."""
@@ -87,12 +99,12 @@ class Ecosystem:
         where nothing reads them at run time; None where it runs one."""
         return None
 
-    def own_scripts(self, reading: StageReading) -> Sequence[Rewrite | tuple[Step, Refused]]:
+    def own_scripts(self, reading: StageReading) -> Iterable[Rewrite | tuple[Step, Refused]]:
         """Installations that run scripts of the project, which need its sources: rewritten into one that reads the
         manifests alone, and the scripts after it."""
         return ()
 
-    def production_install(self, reading: StageReading) -> Sequence[Rewrite | tuple[Step, Refused]]:
+    def production_install(self, reading: StageReading) -> Iterable[Rewrite | tuple[Step, Refused]]:
         """Installations that can be made reproducible or leave development dependencies out, where nothing in the
         stage (nor what is started) needs those."""
         return ()
@@ -117,8 +129,8 @@ class Ecosystem:
         """The small image for the final stage where that is on an image for building, and builds nothing."""
         return None
 
-    def split(self, reading: StageReading, runner: str | None) -> SplitPlan | Refused | None:
-        """How the only stage is taken apart into builder and runner; ``runner`` is the configured wish or None.
+    def split(self, reading: StageReading, wish: str | None) -> SplitPlan | Refused | None:
+        """How the only stage is taken apart into builder and runner; ``wish`` is the configured runner or None.
 
         None where the stage neither builds nor holds build-only packages.
         """
@@ -127,7 +139,10 @@ class Ecosystem:
     def naming(self, family: str) -> Naming | None:
         """How the version of a base image of that family is found in a project; None where its tags are no versions of
         the language."""
-        return None
+        if family not in self.versioned:
+            return None
+        naming: Naming = import_module(f"{type(self).__module__}.version").NAMING
+        return naming
 
     def tests(self, reading: StageReading, plan: SplitPlan) -> tuple[Instruction | str, ...] | Refused:
         """What a stage from the builder of ``plan`` does to run the project's tests: instructions of the stage that is
@@ -153,3 +168,13 @@ class Ecosystem:
     def written(self, reading: StageReading) -> Written | Refused:
         """Where the program writes at run time, inside the image."""
         return Refused("where the program writes at run time is not known for this language")
+
+
+def _answered(room: str, question: str) -> Callable[..., Any]:
+    """A method that stands as a function in another module."""
+
+    def answer(self: Ecosystem, *given: Any) -> Any:
+        function = getattr(import_module(room), question)
+        return function(self, *given) if function.__code__.co_varnames[:1] == ("language",) else function(*given)
+
+    return answer

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from refactor.ecosystems.answers import Written
     from refactor.ecosystems.split import Role
     from refactor.ecosystems.system import RunnerPackages
+    from refactor.flow.effects import Invocation
     from refactor.flow.graph import Act, Flow
     from refactor.syntax import Instruction
 
@@ -29,6 +30,11 @@ class Program(NamedTuple):
     reading: StageReading
     """The stage of the start command."""
     flow: "Flow"
+
+    @property
+    def call(self) -> "Invocation | None":
+        """That command as it is called."""
+        return None if self.act is None else self.act.call
 
     @property
     def origin(self) -> StageReading:

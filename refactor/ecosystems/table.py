@@ -73,6 +73,11 @@ class Language(Ecosystem):
 
     def needs(self, program: Program) -> Needs | Refused:
         """What the program needs at run time, its own file aside."""
+        files = self.sources_of(program)
+        return files if isinstance(files, Refused) else self.needs_of(program, files)
+
+    def needs_of(self, program: Program, files: Sequence[str]) -> Needs | Refused:
+        """The same, by the context paths of its sources."""
         raise NotImplementedError
 
     def writes(self, program: Program, files: Sequence[str]) -> Written | Refused:
@@ -80,10 +85,11 @@ class Language(Ecosystem):
         return Refused(f"where {self.name} programs write is not read from their sources yet")
 
     def runner(self, reading: StageReading, needs: Needs, wish: str | None) -> Runner | Refused:
-        """The image that carries it; by default the small one of the same distribution and release."""
-        from refactor.ecosystems.runners import small_system
+        """The image that carries it; by default the small one of the same distribution and release, or, for a compiled
+        program that needs none, an image without a distribution."""
+        from refactor.ecosystems.runners import for_program, small_system
 
-        return small_system(reading, wish)
+        return for_program(reading, needs, wish) if self.compilers else small_system(reading, wish)
 
     def why_not_split(self, reading: StageReading, program: Program) -> Refused | None:
         """What of the project keeps its stage from being taken apart, such as a plugin that starts a server."""
@@ -102,24 +108,10 @@ class Language(Ecosystem):
     # What follows
 
     def recognises(self, reading: StageReading) -> bool:
-        if reading.parent is None and not reading.copies_of_stages:
-            return self._is_at_work(reading)
-        from refactor.flow.places import direct_origins
+        return self.name in _at_work(reading)
 
-        # From the stages that it comes from on; each is asked once, and a chain of thousands needs no deep stack.
-        name, waiting = f"{self.name} is at work", [reading]
-        while waiting:
-            one = waiting[-1]
-            before = direct_origins(one)
-            missing = [other for other in before if name not in other.facts]
-            if missing and name not in one.facts:
-                waiting += missing
-                continue
-            one.facts[name] = self._is_at_work(one) or any(other.facts[name] for other in before)
-            waiting.pop()
-        return bool(reading.facts[name])
-
-    def _is_at_work(self, reading: StageReading) -> bool:
+    def is_at_work(self, reading: StageReading) -> bool:
+        """Whether the stage itself, apart from those that it comes from, is of the language."""
         if reading.image is not None and reading.image.family in self.families:
             return True
         return not self.programs.isdisjoint(reading.programs)
@@ -138,9 +130,10 @@ class Language(Ecosystem):
     def installs(self, reading: StageReading) -> Sequence[Install | tuple[Step, Refused]]:
         if reading.context.why_unknown is not None:
             return ()
-        return tuple(self._installs(reading))
+        return tuple(self.installed(reading))
 
-    def _installs(self, reading: StageReading) -> Iterator[Install | tuple[Step, Refused]]:
+    def installed(self, reading: StageReading) -> Iterator[Install | tuple[Step, Refused]]:
+        """As :meth:`installs`, where the build context is known: the commands that fetch and read files by name."""
         from refactor.ecosystems.answers import Install
 
         flow = self.flow(reading)
@@ -271,10 +264,29 @@ class Language(Ecosystem):
 
         return base(self, reading)
 
-    def split(self, reading: StageReading, runner: str | None) -> SplitPlan | Refused | None:
+    def split(self, reading: StageReading, wish: str | None) -> SplitPlan | Refused | None:
         from refactor.ecosystems.slicing import split
 
-        return split(self, reading, runner)
+        return split(self, reading, wish)
+
+
+def _at_work(reading: StageReading) -> set[str]:
+    """The names of the languages of the table that are at work in a stage, or in those that it comes from."""
+    from refactor.flow.places import direct_origins
+
+    name, waiting = "languages at work", [] if "languages at work" in reading.facts else [reading]
+    # From the stages that it comes from on; each is asked once, and a chain of thousands needs no deep stack.
+    while waiting:
+        one = waiting[-1]
+        before = direct_origins(one)
+        missing = [other for other in before if name not in other.facts]
+        if missing and name not in one.facts:
+            waiting += missing
+            continue
+        found = {each.name for each in registry.known if isinstance(each, Language) and each.is_at_work(one)}
+        one.facts[name] = found.union(*(_at_work(other) for other in before))
+        waiting.pop()
+    return reading.facts[name]  # type: ignore[return-value]
 
 
 __all__ = ["Language", "Needs", "Program"]

@@ -42,13 +42,58 @@ Reader: TypeAlias = "Callable[[BuildContext, str], Iterator[Stated]]"
 """What the files of a context's folder ("" or "apps/web") say."""
 
 
+class Place(NamedTuple):
+    """A file of a folder in which a version is written plainly."""
+
+    file: str
+    """Its name; it may have wildcards."""
+    key: str = ""
+    """Where it is in a JSON or TOML file: ``engines.node``."""
+    pattern: str = ""
+    """Its first group is the version; without a key or a pattern that is the first line with content."""
+    said: str | None = None
+    """What in the file it is, for messages: by default the key."""
+    plain: "Callable[[str], str]" = str
+    """The version, or the range, in what is written."""
+    is_pessimistic: bool = False
+    """See :func:`stated`."""
+
+
 class Naming(NamedTuple):
     """How a language's version is found."""
 
     language: str
-    read: Reader
     hint: str
     """The file to add where none names a version, with an example."""
+    places: "tuple[Place | Reader, ...]"
+    tools: tuple[str, ...] = ()
+    """Its names in the files of asdf and mise."""
+    depth: int = 2
+    """See :func:`stated`."""
+    plain: "Callable[[str], str]" = str
+    """The version in what those files say."""
+
+    def read(self, context: BuildContext, folder: str) -> Iterator[Stated]:
+        """What the files of a folder say, in the order of the places."""
+        for place in self.places:
+            yield from _read(context, folder, place, self.depth) if isinstance(place, Place) else place(context, folder)
+        for one in of_tools(context, folder, self.tools, self.depth):
+            yield stated(one.place, self.plain(one.text), self.depth)
+
+
+def _read(context: BuildContext, folder: str, place: Place, depth: int) -> Iterator[Stated]:
+    whole = posixpath.join(folder, place.file)
+    found = context.glob(whole) if "*" in place.file else (whole,)
+    for path in () if isinstance(found, Unknown) else found:
+        if place.key:
+            value: object = context.toml(path) if path.endswith((".toml", "Pipfile")) else context.json(path)
+            for key in place.key.split("."):
+                value = table(value).get(key)
+        else:
+            value = found_in(context, path, place.pattern) if place.pattern else first_line(context, path)
+        said = place.key if place.said is None else place.said
+        if isinstance(value, str):
+            yield stated(f"{path} ({said})" if said else path, place.plain(value), depth, place.is_pessimistic)
 
 
 def stated(place: str, text: str, depth: int, is_pessimistic: bool = False) -> Stated:

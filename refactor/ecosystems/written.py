@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from refactor.ecosystems.answers import Written
-from refactor.ecosystems.calls import Found
+from refactor.ecosystems.calls import Found, calls
 from refactor.ecosystems.program import Program
 from refactor.flow.closure import named
 from refactor.flow.reading import Refused, join
 from refactor.flow.shell_writes import CALM
+from refactor.flow.user import BY_HAND
+
+
+def written_by(
+    texts: Mapping[str, str], files: Mapping[str, int], folders: Mapping[str, int]
+) -> list[tuple[Found, bool]]:
+    """Calls that write files, and those that make folders, as :func:`folders_written` takes them."""
+    return [*((call, False) for call in calls(texts, files)), *((call, True) for call in calls(texts, folders))]
+
+
+def ports_in(texts: Iterable[str], pattern: str) -> tuple[int, ...]:
+    """Ports that sources spell out: the group of the pattern that is found."""
+    found = (match for text in texts for match in re.finditer(pattern, text))
+    return tuple(sorted({int(next(filter(None, match.groups()))) for match in found}))
 
 
 def folders_written(
@@ -23,7 +37,7 @@ def folders_written(
         if call.value is None:
             return Refused(
                 f"{call.where} ({call.name}) writes where only the running program knows",
-                "write USER with an id in front of CMD, and give that user the folders that the program writes to",
+                BY_HAND,
             )
         path = join(program.reading.final_workdir, call.value.removeprefix("file:"))
         folder = path if is_folder else posixpath.dirname(path) or "/"
@@ -35,4 +49,4 @@ def folders_written(
     return Written(tuple(folders), (*folders.values(), rest), ports=ports)
 
 
-__all__ = ["folders_written"]
+__all__ = ["BY_HAND", "folders_written", "ports_in", "written_by"]

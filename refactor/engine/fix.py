@@ -92,10 +92,6 @@ def _said_once(refusals: Sequence[Refusal]) -> list[Refusal]:
     return [refusal for refusal in refusals if id(refusal) in whole]
 
 
-def _in_small_letters(file: Dockerfile) -> str:
-    return bytes(file).decode("utf-8", "replace").lower()
-
-
 class _Said:
     """What a codemod said when it had nothing to change, and the state of the file that it was asked about."""
 
@@ -120,7 +116,7 @@ class _Loop:
         is_alone: bool,
     ) -> None:
         self.file = file
-        self.text = _in_small_letters(file)
+        self.text = file.text.lower()
         """Where the words are looked for that codemods name."""
         self.context = context
         self.codemods = codemods
@@ -171,7 +167,7 @@ class _Loop:
     def _exhaust(self, codemod: Codemod) -> str | None:
         for _ in range(MAX_ROUNDS):
             said = self.said[codemod] = _Said(self.edits, self.reached[codemod.phase])
-            if codemod.words and not any(word in self.text for word in codemod.words):
+            if codemod.words and not any(map(self.text.__contains__, codemod.words)):
                 return None
             results = list(codemod.find(self.file, self.context))
             if not results:
@@ -209,11 +205,11 @@ class _Loop:
         if after.problems:
             problem = after.problems[0]
             return f"{codemod.id} would break the file: line {problem.line}: {problem.reason}"
-        if bytes(after) == bytes(self.file):
+        if after.text == self.file.text:
             return f"{codemod.id} reports an edit that changes nothing: {findings[0].message}"
         after.follow(self.file, sorted(finding.line for finding in findings))
         self.file = after
-        self.text = _in_small_letters(after)
+        self.text = after.text.lower()
         return None
 
     def _write(self, codemod: Codemod, findings: Sequence[Finding]) -> str | None:

@@ -48,7 +48,7 @@ class Suppressions:
         self._known = known
         self.problems: list[tuple[int, str, str]] = []
         """Comments that cannot be followed: (line, what is wrong, what to do)."""
-        self.is_any = _may_say(bytes(file).decode("utf-8", "replace"))
+        self.is_any = _may_say(file.text)
         self._whole: list[Off] = []
         for node in file.nodes if self.is_any else ():
             for line, text in _comments(node, file):

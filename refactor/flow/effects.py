@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from refactor.context import Unknown
@@ -118,6 +118,15 @@ class Invocation(NamedTuple):
 
     def paths(self, *words: str) -> tuple[Path, ...]:
         return tuple(self.path(word) for word in words)
+
+    def source(self, word: str) -> str | None:
+        """The context path of what a word names; None where that is not known to come from there."""
+        place = self.path(word)
+        return None if isinstance(place, Unknown) else self.reading.in_context(place, self.step.node)
+
+    def places(self, sources: Iterable[str]) -> tuple[str, ...]:
+        """Where context paths lie in the image when the command runs, as far as they do."""
+        return tuple(place for path in sources for place in self.reading.in_image(path, self.step.node)[-1:])
 
 
 Tools = Callable[[Invocation], Effect | None]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
@@ -38,6 +39,12 @@ class Act(NamedTuple):
         if self.call is None:
             return self.step.text
         return " ".join(word.text for word in self.call.command.words)
+
+    @property
+    def written(self) -> str:
+        """The command as its RUN has it, with assignments, blanks and line breaks."""
+        script = self.step.step.script
+        return self.text if self.call is None or script is None else script.text[slice(*self.call.command.span)].strip()
 
 
 class FlowStep:
@@ -104,20 +111,23 @@ class Flow:
     def makers(self, reading: StageReading, path: str, before: Act | None = None) -> tuple[Maker, ...]:
         """Who makes ``path`` (absolute, or with wildcards) and what lies in it, as it is at the end of a stage, or just
         before an act of it; the last one first, () where nobody is known to."""
-        found: list[Maker] = []
+        return tuple(self._makers(reading, path, before))
+
+    def _makers(self, reading: StageReading, path: str, before: Act | None) -> Iterator[Maker]:
+        is_found = False
         for act in self._back(reading, path, before):
-            for kind, made in _made_by(act, path):
-                found.append(Maker(kind, made, act))
-                # What is unpacked to /usr/local/bin need not be what is looked for there.
-                is_shared = (made != path and made in ON_PATH) or _is_merged(act)
-                is_whole = not self._is_folder(made) if kind == "context" else _covers(made, path) and not is_shared
-                if is_whole and kind != "package":
-                    return tuple(found)
+            for kind, made, place in _made_by(act, path):
+                is_found = True
+                yield Maker(kind, made, act)
+                # What is unpacked to /usr/local/bin need not be all of it, nor a folder that is copied into one.
+                is_shared = (place != path and place in ON_PATH) or _is_merged(act)
+                is_added = kind == "package" or (kind == "context" and self._is_folder(made))
+                if _covers(place, path) and not is_shared and not is_added:
+                    return
             if any(isinstance(gone, str) and _covers(gone, path) for gone in act.effect.removes):
-                return tuple(found)
-        if not found and any(is_within(path, folder) for folder in SYSTEM) and reading.image is not None:
-            found.append(Maker("image", path))
-        return tuple(found)
+                return
+        if not is_found and any(is_within(path, folder) for folder in SYSTEM) and reading.image is not None:
+            yield Maker("image", path)
 
     def _is_folder(self, path: str) -> bool:
         return path == "" or self.context.is_dir(path) is True
@@ -209,8 +219,8 @@ class Flow:
         for act in step.acts:
             origin = self.origin(step)
             for path in _known(act.effect.reads):
-                makers = self.makers(step.reading if origin is None else origin, path, act if origin is None else None)
-                for maker in makers[:_SHOWN]:
+                makers = self._makers(step.reading if origin is None else origin, path, act if origin is None else None)
+                for maker in islice(makers, _SHOWN):
                     if maker.act is not None and maker.act.step is not step:
                         found.setdefault(id(maker.act.step), maker.act.step)
         return tuple(sorted(found.values(), key=lambda one: one.line))
@@ -384,19 +394,19 @@ def _copy_effect(step: FlowStep) -> Effect:
     return Effect(tuple(source for source, _ in carries), tuple(to for _, to in carries), carries=tuple(carries))
 
 
-def _made_by(act: Act, path: str) -> Iterator[tuple[str, str]]:
-    """What an act makes of a path: kind and the path that is made."""
+def _made_by(act: Act, path: str) -> Iterator[tuple[str, str, str]]:
+    """What an act makes of a path: kind, the path that is made (:class:`Maker`), and its place in the image."""
     step = act.step
     if act.call is None and step.step.keyword in {"COPY", "ADD"} and step.step.node.flag("from") is None:
         for copied in step.reading.copied_by(step.step.node):
             if is_within(copied.target, path):
-                yield "context", copied.source
+                yield "context", copied.source, copied.target
             elif copied.is_folder and is_within(path, copied.target):
                 inside = posixpath.join(copied.source, path[len(copied.target.rstrip("/")) + 1 :])
                 if _is_there(step.reading.context, inside):
-                    yield "context", inside
+                    yield "context", inside, path
         if any("://" in source for source in step.step.node.sources):
-            yield from (("copy", made) for made in _known(act.effect.writes) if is_within(made, path))
+            yield from (("copy", made, made) for made in _known(act.effect.writes) if is_within(made, path))
         return
     if act.call is None and step.step.keyword == "WORKDIR":
         return
@@ -405,13 +415,12 @@ def _made_by(act: Act, path: str) -> Iterator[tuple[str, str]]:
     for made in _known(act.effect.writes):
         if step.is_hidden(made) or not _meets(made, path):
             continue
-        yield ("package" if is_system else "command" if act.call is not None else "copy"), made
+        yield ("package" if is_system else "command" if act.call is not None else "copy"), made, made
 
 
 def _is_there(context: BuildContext, path: str) -> bool:
     if re.search(r"[*?\[]", path):
-        found = context.glob(path)
-        return bool(found)
+        return bool(context.glob(path))
     return context.exists(path) is True
 
 
@@ -464,30 +473,31 @@ def _renewed(step: FlowStep, new: _Paths, hits: Sequence[str]) -> list[str]:
     return found
 
 
+_SHORT = {"src": "source", "dst": "target", "destination": "target"}
+
+
 def _options(mount: str) -> dict[str, str]:
-    return dict(part.partition("=")[::2] for part in mount.split(","))
+    pairs = (part.partition("=")[::2] for part in mount.split(","))
+    return {_SHORT.get(name, name): value for name, value in pairs}
 
 
 def _hidden(reading: StageReading, step: Step) -> Iterator[str]:
     for value in step.node.flag_values("mount"):
         options = _options(value)
-        target = options.get("target") or options.get("dst") or options.get("destination")
-        if target is not None and options.get("type", "bind") in {"cache", "tmpfs", "bind"}:
-            yield join(step.workdir, reading.expand(target, step.node) or target)
+        if "target" in options and options.get("type", "bind") in {"cache", "tmpfs", "bind"}:
+            yield join(step.workdir, reading.expand(options["target"], step.node) or options["target"])
 
 
 def _binds(step: FlowStep) -> Iterator[tuple[str, str, StageReading | None]]:
     """Bind mounts: target, source (from the root of the context or of the stage), the stage (None: the context)."""
     for value in step.step.node.flag_values("mount"):
         options = _options(value)
-        target = options.get("target") or options.get("dst") or options.get("destination")
-        if options.get("type", "bind") != "bind" or target is None:
+        if options.get("type", "bind") != "bind" or "target" not in options:
             continue
-        source = options.get("source") or options.get("src") or "/"
         name = options.get("from")
         origin = origin_of(step.reading, name)
         if name is None or origin is not None:
-            yield join(step.step.workdir, target), join("/", source), origin
+            yield join(step.step.workdir, options["target"]), join("/", options.get("source") or "/"), origin
 
 
 __all__ = ["Act", "Flow", "FlowStep", "Maker", "where_of"]

@@ -8,7 +8,7 @@ asks a :class:`StageReading`; the rules are those of BuildKit's dispatchers (``d
 import posixpath
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
@@ -277,6 +277,11 @@ class StageReading:
             names.add(self.start.program)
         return frozenset(name.rpartition("/")[2] for name in names)
 
+    @cached_property
+    def environment(self) -> Mapping[str, str | None]:
+        """The variables at its end; see :meth:`Dockerfile.environment`."""
+        return self.file.environment(self.steps[-1].node if self.steps else self.stage.from_)
+
     def last(self, keyword: str) -> Instruction | None:
         return next((step.node for step in reversed(self.steps) if step.keyword == keyword), None)
 
@@ -349,6 +354,8 @@ class StageReading:
 
         Only answers with paths that the context is known to hold.
         """
+        if not self._copies_by_target:
+            return None
         keys = dict.fromkeys([*_folders_above(path), path.rstrip("/")])
         places = [at for key in keys if (at := self._copies_by_target.get(key))]
         if not places:

@@ -38,10 +38,11 @@ class Dockerfile:
         self._facts: dict[str, object] = {}
 
     def __bytes__(self) -> bytes:
-        return self._text.encode("utf-8", "surrogateescape")
+        return self.text.encode("utf-8", "surrogateescape")
 
     @cached_property
-    def _text(self) -> str:
+    def text(self) -> str:
+        """The whole file; bytes that are no UTF-8 are surrogates in it."""
         return "".join([node.text for node in self.nodes])
 
     # What is in it
@@ -207,7 +208,7 @@ class Dockerfile:
 
         A missing newline at the file's end stays missing, whatever stands there; all lines before end.
         """
-        text = self._text
+        text = self.text
         nodes = edited(self.nodes, edits)
         ends = text.endswith("\n") or not text.strip("\ufeff")
         after = _parse_text(printed(nodes, self._format.newline, ends))
@@ -221,7 +222,7 @@ class Dockerfile:
         Kept and moved lines are followed; a new one stands for the first of ``places`` (original lines that the edits
         were made for, in order) behind what precedes it.
         """
-        old, new = before._text.split("\n"), self._text.split("\n")
+        old, new = before.text.split("\n"), self.text.split("\n")
         origin = before._origins or range(1, len(old) + 1)
         head, tail = common_ends(old, new)
         # A command that was given a successor gains a continuation, no more.

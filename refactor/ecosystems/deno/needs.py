@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from refactor.context import Unknown
 from refactor.ecosystems.answers import Written
 from refactor.ecosystems.calls import Found
-from refactor.ecosystems.deno.modules import Modules, literals, modules_of, why_lock_moves
+from refactor.ecosystems.deno.modules import CODE, Modules, literals, modules_of, why_lock_moves
 from refactor.ecosystems.deno.tools import Call, config_at, entry_modules, parsed
 from refactor.ecosystems.program import Needs, Program, Runner
 from refactor.ecosystems.written import folders_written
@@ -45,7 +45,7 @@ _BY_HAND = "write USER with an id in front of CMD, and give that user the folder
 
 def call_of(program: Program) -> tuple[Invocation, Call]:
     """The call of deno that compiles, or starts, a program."""
-    act_call = program.act.call if program.act is not None else None
+    act_call = program.call
     if act_call is not None:
         return act_call, parsed(act_call.command.args)
     import shlex
@@ -65,6 +65,12 @@ def modules(program: Program) -> Modules | Refused:
     if program.act is None:
         return modules_of(program.reading.context, config, program.made)
     return entry_modules(call, config, one.operands[0]) if one.operands else Refused("nothing says what is compiled")
+
+
+def sources_of(program: Program) -> tuple[str, ...] | Refused:
+    """See :meth:`Language.sources_of`."""
+    found = modules(program)
+    return found if isinstance(found, Refused) else tuple(path for path in found.files if re.search(CODE, path))
 
 
 def needs(program: Program) -> Needs | Refused:
@@ -109,7 +115,7 @@ def _opened(path: str, code: str) -> Iterator[tuple[str | None, str]]:
         yield match[2] if match[3] is None else None, _where(path, code, match)
 
 
-def runner(reading: StageReading, wish: str | None) -> Runner | Refused:
+def runner(reading: StageReading, needs: Needs, wish: str | None) -> Runner | Refused:
     """A small Debian: what Deno compiles is Deno's own runtime, made for the C library of any release since buster."""
     image = reading.image
     if wish in {"scratch", "alpine"}:

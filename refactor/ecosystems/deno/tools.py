@@ -11,20 +11,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from refactor.context import Unknown
-from refactor.ecosystems.answers import Install
-from refactor.ecosystems.deno.modules import Config, Modules, config_of, modules_of, why_lock_moves
+from refactor.ecosystems.answers import Install, SplitPlan
+from refactor.ecosystems.deno.modules import REMOTE, Config, Modules, config_of, modules_of, why_lock_moves
+from refactor.ecosystems.table import Language
 from refactor.flow.effects import Effect, Invocation, Path
 from refactor.flow.graph import Act
 from refactor.flow.reading import Refused, StageReading, Step, join
+from refactor.flow.roots import Root
 from refactor.images.history import version_of
 from refactor.shell import read
 
-SUBCOMMANDS = frozenset(
+_SUBCOMMANDS = frozenset(
     "add bench bundle cache check ci compile completions coverage doc eval fmt help info init install lint lsp outdated"
     " publish remove repl run serve task test types uninstall upgrade vendor".split()
 )
 _READS = frozenset("bench check completions coverage doc help info lint lsp test types --version -V --help".split())
-FETCHES = frozenset({"cache", "install", "ci", *_READS})
+_FETCHES = frozenset({"cache", "install", "ci", *_READS})
 _VALUED = frozenset(
     "-o --output -c --config --import-map --lock --target --include --exclude --port --host -L --log-level --cert"
     " --location --seed --ext --icon --root -n --name".split()
@@ -47,7 +49,7 @@ class Call(NamedTuple):
 def parsed(words: Sequence[str]) -> Call:
     """``deno run -A --port 80 main.ts --verbose``, without its first word."""
     rest = list(words)
-    verb = rest.pop(0) if rest and rest[0] in SUBCOMMANDS | _READS else "run"
+    verb = rest.pop(0) if rest and rest[0] in _SUBCOMMANDS | _READS else "run"
     flags: dict[str, str] = {}
     operands: list[str] = []
     while rest:
@@ -82,6 +84,37 @@ def task_of(config: Config | Unknown, name: str) -> tuple[str, ...] | Refused:
         because = f"the task {name} of {config.path} is `{text}`, more than one plain call of deno"
         return Refused(because, "call it in the Dockerfile")
     return ("deno", *command.args)
+
+
+def roots(language: Language, reading: StageReading) -> tuple[Root, ...] | Refused:
+    """The entrypoint of the image runs what CMD says with deno; tasks are those of deno.json."""
+    roots = Language.roots(language, reading)
+    if isinstance(roots, Refused):
+        return roots
+    found = []
+    is_image = reading.last("ENTRYPOINT") is None and reading.image is not None and reading.image.family == "deno"
+    for root in roots:
+        words = ("deno", *root.words) if is_image and root.words[0] in _SUBCOMMANDS else root.words
+        if words[:2] == ("deno", "task") and len(words) > 2:
+            folder = reading.in_context(root.folder)
+            task = task_of(config_of(reading.context, folder or ""), words[2])
+            if isinstance(task, Refused):
+                return task
+            words = (*task, *words[3:])
+        found.append(root._replace(words=words))
+    return tuple(found)
+
+
+def entry(root: Root) -> str | Refused | None:
+    """See :meth:`Language.entry`."""
+    if root.name != "deno":
+        return root.words[0]
+    one = parsed(root.words[1:])
+    script = one.operands[0] if one.verb in {"run", "serve"} and one.operands else None
+    if script is None or re.match(REMOTE, script):
+        shown = " ".join(root.words)
+        return Refused(f"{root.where} starts `{shown}`, which is no file of the project", "start a file: deno run")
+    return script
 
 
 def effect(call: Invocation, depth: int = 0) -> Effect | None:
@@ -181,10 +214,17 @@ def _in_image(call: Invocation, path: str) -> Path:
     return found[-1] if found else join(call.folder or "/", posixpath.basename(path))
 
 
-def installs(
-    reading: StageReading, acts: Sequence[Act], found: Sequence[Install | tuple[Step, Refused]]
-) -> Iterator[Install | tuple[Step, Refused]]:
-    """See :meth:`Ecosystem.installs`; ``found`` are those that are commands of their own."""
+def split(language: Language, reading: StageReading, wish: str | None) -> SplitPlan | Refused | None:
+    """Only what is compiled leaves something behind: sources, modules and Deno are what runs them otherwise."""
+    calls = [act.call for act in language.acts(reading) if act.call is not None]
+    if all(parsed(call.command.args).verb in _FETCHES for call in calls):
+        return None
+    return Language.split(language, reading, wish)
+
+
+def installed(language: Language, reading: StageReading) -> Iterator[Install | tuple[Step, Refused]]:
+    """See :meth:`Language.installed`."""
+    acts = language.acts(reading)
     for act in acts:
         call = act.call
         one = None if call is None else parsed(call.command.args)
@@ -216,7 +256,7 @@ def installs(
             yield from _ahead(reading, acts, act, modules, config)
             return
         break
-    yield from found
+    yield from Language.installed(language, reading)
 
 
 def _ahead(
@@ -238,4 +278,4 @@ def _ahead(
         yield Install(act.step.step, (), call.folder or "/", config.manifests, (said,), "deno install")
 
 
-__all__ = ["FETCHES", "SUBCOMMANDS", "Call", "config_at", "effect", "entry_modules", "installs", "parsed", "task_of"]
+__all__ = ["Call", "config_at", "effect", "entry", "entry_modules", "installed", "parsed", "roots", "split"]

@@ -12,17 +12,16 @@ from refactor.context.tables import table
 from refactor.ecosystems.answers import BuiltStart, Install
 from refactor.ecosystems.dotnet.projects import PROJECT, Project, chosen, closure, manifests, project
 from refactor.ecosystems.dotnet.tools import built
-from refactor.flow.graph import Act
+from refactor.ecosystems.table import Language
 from refactor.flow.reading import Refused, StageReading, Step, join
 from refactor.shell import PackageCall, package_call, read
 
 
-def installs(
-    acts: tuple[Act, ...], written: Iterable[Install | tuple[Step, Refused]]
-) -> Iterator[Install | tuple[Step, Refused]]:
-    """See :meth:`Ecosystem.installs`: the restores that are written, or one in front of the first build."""
+def installed(language: Language, reading: StageReading) -> Iterator[Install | tuple[Step, Refused]]:
+    """See :meth:`Language.installed`: the restores that are written, or one in front of the first build."""
+    acts = language.acts(reading)
     first = next((act for act in acts if act.call is not None and act.call.package is not None), None)
-    for one in written:
+    for one in Language.installed(language, reading):
         step = one.step if isinstance(one, Install) else one[0]
         files = one.manifests if isinstance(one, Install) else ()
         refused = _left_over(first.call.reading, files) if first is not None and first.call is not None else None
@@ -154,4 +153,4 @@ def _is_moved(own: Project) -> bool:
     return "UseArtifactsOutput" in own.properties or own.framework == "*"
 
 
-__all__ = ["built_start", "installs"]
+__all__ = ["built_start", "installed"]

@@ -49,7 +49,7 @@ _BY_HAND = "write USER with an id in front of CMD, and give that user the folder
 
 def project_of(program: Program) -> tuple[Project, tuple[Project, ...]] | Refused:
     """The project of a program, and all that are built with it."""
-    call = program.act.call if program.act is not None else None
+    call = program.call
     package = call.package if call is not None else None
     if call is None or package is None:
         return Refused(f"{program.made} is in the build context as it is: nothing of it is built here")
@@ -75,8 +75,8 @@ def project_of(program: Program) -> tuple[Project, tuple[Project, ...]] | Refuse
     return Refused(f"{own.path} builds a library, no program", "start the program that uses it")
 
 
-def needs(program: Program, files: Sequence[str]) -> Needs | Refused:
-    """See :meth:`Language.needs`."""
+def needs_of(program: Program, files: Sequence[str]) -> Needs | Refused:
+    """See :meth:`Language.needs_of`."""
     found = project_of(program)
     if isinstance(found, Refused):
         return found
@@ -170,7 +170,7 @@ def _why_address(program: Program, own: Project, texts: Mapping[str, str]) -> Re
     reading = program.reading
     if not own.sdk.endswith(".Web") or reading.image is None or not reading.image.reference.count("/sdk"):
         return None
-    environment = reading.file.environment(reading.steps[-1].node) if reading.steps else {}
+    environment = reading.environment
     if _VARIABLES & set(environment) or any("--urls" in word for word in program.root.words):
         return None
     if any(re.search(_ADDRESS, text) for text in texts.values()):
@@ -233,4 +233,4 @@ def writes(program: Program, files: Sequence[str]) -> Written | Refused:
     return folders_written(program, files, found, tuple(sorted(ports)))
 
 
-__all__ = ["needs", "project_of", "writes"]
+__all__ = ["needs_of", "project_of", "writes"]

@@ -13,9 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from refactor.context import BuildContext, Unknown
 from refactor.context.build_context import remembered
-from refactor.context.tables import table
 from refactor.context.xml import read_xml
-from refactor.ecosystems.versions import Naming, Stated, found_in, stated
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -248,22 +246,4 @@ def _local_feed(context: BuildContext, path: str) -> str | None:
     return next((one for one in sources if one and not re.match(r"https?://", one)), None)
 
 
-def _stated(context: BuildContext, folder: str) -> Iterator[Stated]:
-    path = posixpath.join(folder, "global.json")
-    sdk = table(table(context.jsonc(path)).get("sdk"))
-    value, forward = sdk.get("version"), sdk.get("rollForward")
-    if isinstance(value, str):
-        line = ".".join(value.split(".")[:2])
-        # Only such a policy takes the SDK of another feature band, which the image of the line has.
-        is_free = forward in {"feature", "latestFeature", "minor", "latestMinor", "major", "latestMajor"}
-        yield stated(f"{path} (sdk.version)", line if is_free else value, 2)
-    projects = context.glob(posixpath.join(folder, "*.csproj"))
-    for path in () if isinstance(projects, Unknown) else projects:
-        text = found_in(context, path, r"<TargetFramework>\s*net(\d+\.\d+)\s*</TargetFramework>")
-        if text is not None:
-            yield stated(f"{path} (TargetFramework)", text, 2)
-
-
-NAMING = Naming(".NET", _stated, "TargetFramework to the project file, such as net10.0")
-
-__all__ = ["NAMING", "PROJECT", "SOLUTION", "Project", "above", "chosen", "closure", "manifests", "project", "solution"]
+__all__ = ["PROJECT", "SOLUTION", "Project", "above", "chosen", "closure", "manifests", "project", "solution"]

@@ -12,6 +12,7 @@ from refactor.ecosystems.dotnet.needs import project_of
 from refactor.ecosystems.dotnet.projects import Project
 from refactor.ecosystems.dotnet.tools import is_self_contained
 from refactor.ecosystems.program import Needs, Program, Runner
+from refactor.ecosystems.table import Language
 from refactor.flow.reading import Refused, StageReading
 from refactor.images import lookup
 
@@ -25,10 +26,12 @@ _PLAIN = (
 _INVARIANT = "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT"
 
 
-def runner(reading: StageReading, programs: Sequence[Program], needs: Needs, wish: str | None) -> Runner | Refused:
+def runner(language: Language, reading: StageReading, needs: Needs, wish: str | None) -> Runner | Refused:
     """See :meth:`Language.runner`."""
-    image = reading.image
+    image, programs = reading.image, language.programs_of(reading)
     assert image is not None
+    if isinstance(programs, Refused):
+        return programs
     if image.family != "dotnet" or not re.search(r"/sdk\Z", image.parsed.name):
         return Refused(
             f"{image.reference} is not an image of the .NET SDK, and which runtime belongs to it is not known",
@@ -58,7 +61,7 @@ def _kind(program: Program) -> tuple[str, str] | Refused:
     if isinstance(found, Refused):
         return found
     own, projects = found
-    call = program.act.call if program.act is not None else None
+    call = program.call
     package = call.package if call is not None else None
     if call is not None and package is not None and program.root.name != "dotnet":
         if package.verb == "publish" and is_self_contained(call, package, own):
@@ -112,7 +115,7 @@ def _globalization(reading: StageReading, programs: Sequence[Program], is_alpine
     """The SDK's Alpine image has ICU and uses it, the others of Alpine have not."""
     if not is_alpine:
         return None
-    environment = reading.file.environment(reading.steps[-1].node) if reading.steps else {}
+    environment = reading.environment
     said = (environment.get(_INVARIANT) or "").lower()
     installed = {word.literal for _, call in reading.calls for word in call.packages}
     if said in {"1", "true"} or (said in {"0", "false"} and "icu-libs" in installed):

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
 from refactor.ecosystems.ranges import intervals, padded
-from refactor.ecosystems.versions import Naming, Stated, found_in, of_tools, stated
 
 STRING = r'"(?:[^"\\\n]|\\.)*"'
 _HEREDOC = r'"""(?s:.*?)"""'
@@ -265,19 +264,7 @@ def config_files(context: BuildContext, project: Project, env: str) -> tuple[str
     return tuple(found)
 
 
-def _versions(context: BuildContext, folder: str) -> Iterator[Stated]:
-    path = posixpath.join(folder, "mix.exs")
-    text = found_in(context, path, r"\belixir:\s*\"([^\"#]+)\"")
-    if text is not None:
-        yield stated(f"{path} (elixir)", text.replace(" and ", " ").replace(" or ", " || "), 2)
-    for one in of_tools(context, folder, ("elixir",), 2):
-        # 1.17.2-otp-27
-        yield stated(one.place, re.sub(r"-otp-\d+\Z", "", one.text), 2)
-
-
-NAMING = Naming("Elixir", _versions, ".tool-versions with a line such as elixir 1.17.2")
-
 __all__ = [
-    "NAMING", "STRING", "Locked", "Project", "atom", "config_files", "projects", "read_lock", "read_project", "string",
+    "STRING", "Locked", "Project", "atom", "config_files", "projects", "read_lock", "read_project", "string",
     "why_lock_moves", "without_comments",
 ]  # fmt: skip

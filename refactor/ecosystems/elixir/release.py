@@ -20,6 +20,7 @@ from refactor.ecosystems.elixir.tools import project_of
 from refactor.ecosystems.program import Needs, Program, Runner
 from refactor.ecosystems.runners import small_system
 from refactor.ecosystems.split import variant_reference
+from refactor.ecosystems.table import Language
 from refactor.flow.reading import Refused, StageReading, is_within
 from refactor.images import lookup
 from refactor.images.hex import CALLS, LINKS, NATIVE, PLAIN, TLS
@@ -76,8 +77,8 @@ def release_of(program: Program, files: Sequence[str]) -> Release | Refused:
     return Release(program.path[: -len(rest)], project, {} if isinstance(lock, Unknown) else lock, code)
 
 
-def needs(program: Program, files: Sequence[str]) -> Needs | Refused:
-    """See :meth:`Language.needs`."""
+def needs_of(program: Program, files: Sequence[str]) -> Needs | Refused:
+    """See :meth:`Language.needs_of`."""
     release = release_of(program, files)
     if isinstance(release, Refused):
         return release
@@ -156,7 +157,7 @@ def _why_unknown_package(reading: StageReading, lock: Mapping[str, Locked]) -> R
     )
 
 
-def runner(reading: StageReading, wish: str | None) -> Runner | Refused:
+def runner(reading: StageReading, needs: Needs, wish: str | None) -> Runner | Refused:
     """The small image of the same distribution and release, as Erlang is linked with its libraries."""
     image = reading.image
     if image is None or not _carries_erlang(reading):
@@ -170,15 +171,18 @@ def runner(reading: StageReading, wish: str | None) -> Runner | Refused:
     return found if isinstance(found, Refused) else Runner(found, evidence=(why,))
 
 
-def with_locale(reading: StageReading, plan: SplitPlan) -> SplitPlan:
+def split(language: Language, reading: StageReading, wish: str | None) -> SplitPlan | Refused | None:
     """The plan with the LANG that images of Elixir set: without it Erlang takes names of files for Latin-1."""
+    plan = Language.split(language, reading, wish)
+    if plan is None or isinstance(plan, Refused):
+        return plan
     image, target = reading.image, lookup(plan.runner_image)
     given = "" if image is None else image.env.get("LANG", "")
-    own = reading.file.environment(reading.steps[-1].node)
+    own = reading.environment
     if not given or {"LANG", "LC_ALL"} & own.keys() or (target is not None and target.env.get("LANG")):
         return plan
     said = f"{reading.stage.image} sets LANG, which {plan.runner_image} does not"
     return plan._replace(runner=(f"ENV LANG={given}", *plan.runner), evidence=(*plan.evidence, said))
 
 
-__all__ = ["BUILD", "Release", "needs", "release_of", "runner", "with_locale"]
+__all__ = ["BUILD", "Release", "needs_of", "release_of", "runner", "split"]

@@ -47,7 +47,7 @@ def built_start(reading: StageReading) -> BuiltStart | Refused | None:
 def _why_other(reading: StageReading, project: Project, is_phoenix: bool) -> Refused | None:
     """What a release would do in another way than mix."""
     context, folder = reading.context, project.folder
-    env = reading.file.environment(reading.steps[-1].node).get("MIX_ENV")
+    env = reading.environment.get("MIX_ENV")
     if env != "prod":
         return Refused(f"MIX_ENV is {env or 'not set'}, so that it runs in development", "set ENV MIX_ENV=prod")
     runtime = context.read(posixpath.join(folder, "config/runtime.exs"))

@@ -22,9 +22,10 @@ from refactor.ecosystems.elixir.mix import (
     string,
     why_lock_moves,
 )
+from refactor.ecosystems.table import Language
 from refactor.flow.effects import Effect, Invocation, Path
 from refactor.flow.graph import Act
-from refactor.flow.reading import Refused, Step, join
+from refactor.flow.reading import Refused, StageReading, Step, join
 from refactor.shell import read
 
 _TOOLS = frozenset(
@@ -196,12 +197,10 @@ def _in_image(call: Invocation, project: Project, path: str | Unknown) -> Path:
 # Before the sources
 
 
-def installs(
-    acts: Sequence[Act], found: Sequence[Install | tuple[Step, Refused]]
-) -> Iterator[Install | tuple[Step, Refused]]:
-    """See :meth:`Ecosystem.installs`; ``found`` are those that are commands of their own."""
+def installed(language: Language, reading: StageReading) -> Iterator[Install | tuple[Step, Refused]]:
+    """See :meth:`Language.installed`."""
     done: set[str] = set()
-    for act in acts:
+    for act in language.acts(reading):
         call = act.call
         tasks = tasks_of(call.command.args) if call is not None and call.name == "mix" else ()
         project = project_of(call) if call is not None and tasks else Unknown("")
@@ -218,7 +217,7 @@ def installs(
             yield from () if set(words) <= done else _ahead(act, call, words)
             return
         done |= {task.text for task in tasks}
-    yield from found
+    yield from Language.installed(language, reading)
 
 
 def _ahead(act: Act, call: Invocation, words: Sequence[str]) -> Iterator[Install | tuple[Step, Refused]]:
@@ -262,4 +261,4 @@ def _why_not_alike(act: Act, project: Project | Unknown) -> Refused | None:
     return None
 
 
-__all__ = ["effect", "installs", "project_of"]
+__all__ = ["effect", "installed", "project_of"]

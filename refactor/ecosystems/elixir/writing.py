@@ -54,7 +54,7 @@ def writes(program: Program, files: Sequence[str]) -> Written | Refused:
     if isinstance(answer, Refused):
         return answer
     if _writes_tmp(program, release):
-        named = program.reading.file.environment(program.reading.steps[-1].node).get("RELEASE_TMP")
+        named = program.reading.environment.get("RELEASE_TMP")
         database[join(release.folder, named or "tmp")] = "the release writes its configuration to tmp when it starts"
     return answer._replace(paths=(*database, *answer.paths), evidence=(*database.values(), *answer.evidence))
 

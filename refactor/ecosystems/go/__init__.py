@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from refactor.ecosystems.table import Language
-from refactor.flow.reading import Refused, StageReading, Step
+from refactor.flow.reading import Refused, StageReading
 
 if TYPE_CHECKING:
-    from refactor.ecosystems.answers import BuiltStart, Crossing, Install, SplitPlan, Written
-    from refactor.ecosystems.program import Needs, Program, Runner
-    from refactor.ecosystems.serving import Serving
-    from refactor.ecosystems.versions import Naming
+    from refactor.ecosystems.answers import SplitPlan, Written
+    from refactor.ecosystems.program import Program
     from refactor.flow.effects import Effect, Invocation
     from refactor.flow.roots import Root
-    from refactor.syntax import Instruction
 
 _RELOADERS = frozenset(
     "air reflex CompileDaemon realize nodemon modd watchexec fresh arelo wgo gow gin-bin entr fswatch".split()
@@ -25,7 +21,17 @@ _BASES = frozenset({"golang", "debian", "ubuntu", "alpine"})
 
 class Go(Language):
     name = "Go"
+    rooms = {
+        "installing": "installed",
+        "starting": "built_start",
+        "needs": "sources_of needs",
+        "writing": "writes",
+        "crossing": "crossing",
+        "testing": "tests",
+        "health": "serving",
+    }
     families = frozenset({"golang"})
+    versioned = frozenset({"golang"})
     compilers = frozenset({"golang"})
     programs = frozenset({"go"})
     tool_folders = r"/(?:go|usr/local/go|root/go)(?:/|\Z)"
@@ -59,16 +65,6 @@ class Go(Language):
 
         return effect(call, self.tools)
 
-    def installs(self, reading: StageReading) -> Sequence[Install | tuple[Step, Refused]]:
-        from refactor.ecosystems.go.installing import installs
-
-        return () if reading.context.why_unknown is not None else tuple(installs(reading))
-
-    def crossing(self, reading: StageReading) -> Crossing | Refused | None:
-        from refactor.ecosystems.go.crossing import crossing
-
-        return crossing(reading)
-
     def entry(self, root: Root) -> str | Refused | None:
         shown = " ".join(root.words)[:60]
         if root.name == "go":
@@ -82,17 +78,12 @@ class Go(Language):
             return Refused(because, "start the built program")
         return root.words[0]
 
-    def built_start(self, reading: StageReading) -> BuiltStart | Refused | None:
-        from refactor.ecosystems.go.starting import built_start
-
-        return built_start(reading)
-
-    def split(self, reading: StageReading, runner: str | None) -> SplitPlan | Refused | None:
+    def split(self, reading: StageReading, wish: str | None) -> SplitPlan | Refused | None:
         from refactor.ecosystems.go.commands import go_calls
         from refactor.ecosystems.go.starting import why_nothing_is_built
 
         if any(go.builds for go in go_calls(reading)):
-            return super().split(reading, runner)
+            return super().split(reading, wish)
         return why_nothing_is_built(self, reading)
 
     def why_not_split(self, reading: StageReading, program: Program) -> Refused | None:
@@ -108,27 +99,6 @@ class Go(Language):
         hint = "call go build itself in the Dockerfile" if is_of_go else "build that in a stage of its own"
         return Refused(because, hint)
 
-    def sources_of(self, program: Program) -> tuple[str, ...] | Refused:
-        from refactor.ecosystems.go.needs import sources_of
-
-        sources = sources_of(program)
-        return sources if isinstance(sources, Refused) else tuple(sources)
-
-    def needs(self, program: Program) -> Needs | Refused:
-        from refactor.ecosystems.go.needs import needs
-
-        return needs(program)
-
-    def writes(self, program: Program, files: Sequence[str]) -> Written | Refused:
-        from refactor.ecosystems.go.writing import writes
-
-        return writes(program, files)
-
-    def runner(self, reading: StageReading, needs: Needs, wish: str | None) -> Runner | Refused:
-        from refactor.ecosystems.runners import for_program
-
-        return for_program(reading, needs, wish)
-
     def written(self, reading: StageReading) -> Written | Refused:
         from refactor.flow.shell_writes import unknown_program
 
@@ -137,18 +107,3 @@ class Go(Language):
         others = () if isinstance(roots, Refused) or not own else [root for root in roots if root not in own]
         reasons = (reason for root in others if (reason := unknown_program(root)) is not None)
         return next(reasons, None) or super().written(reading)
-
-    def tests(self, reading: StageReading, plan: SplitPlan) -> tuple[Instruction | str, ...] | Refused:
-        from refactor.ecosystems.go.testing import tests
-
-        return tests(reading, plan)
-
-    def serving(self, reading: StageReading) -> Serving | Refused | None:
-        from refactor.ecosystems.go.health import serving
-
-        return serving(reading, self.program(reading))
-
-    def naming(self, family: str) -> Naming | None:
-        from refactor.ecosystems.go.version import NAMING
-
-        return NAMING if family == "golang" else None

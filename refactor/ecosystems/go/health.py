@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterator
 
 from refactor.context import Unknown
+from refactor.context.literals import line_at
 from refactor.ecosystems.serving import BY_HAND, ROUTE, Port, Serving, best_route, only_port, settled
+from refactor.ecosystems.table import Language
 from refactor.flow.reading import Refused, StageReading
 
 _ROUTERS = (
@@ -18,8 +20,9 @@ _ADDRESS = r'(?:ListenAndServe|Run|Start|Listen)\(\s*"[\w.]*:(\d{1,5})"|\bAddr:\
 _FROM_ENVIRONMENT = r"(\w+)\s*:?=\s*os\.Getenv\(\"(\w*PORT)\"\)"
 
 
-def serving(reading: StageReading, files: tuple[str, ...] | Refused) -> Serving | Refused | None:
-    """See :meth:`Ecosystem.serving`; ``files`` are the program's sources."""
+def serving(language: Language, reading: StageReading) -> Serving | Refused | None:
+    """See :meth:`Ecosystem.serving`."""
+    files = language.program(reading)
     if isinstance(files, Refused):
         return files
     if not files:
@@ -54,7 +57,7 @@ def _routes(path: str, text: str) -> Iterator[tuple[str, str]]:
     for name in names:
         pattern = rf'\b{name}\.(?:HandleFunc|Handle|GET|Get)\(\s*"(?:GET )?({ROUTE})"'
         for found in re.finditer(pattern, text):
-            yield found[1], f"{path}:{text.count(chr(10), 0, found.start()) + 1}"
+            yield found[1], line_at(path, text, found.start())
 
 
 def _ports(path: str, text: str) -> Iterator[Port]:

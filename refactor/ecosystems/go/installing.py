@@ -17,7 +17,7 @@ _NEEDS_MODULES = frozenset(
 )
 
 
-def installs(reading: StageReading) -> Iterator[Install | tuple[Step, Refused]]:
+def installed(reading: StageReading) -> Iterator[Install | tuple[Step, Refused]]:
     """The ``go mod download`` of the stage; where a build downloads by itself, the one that can come before it."""
     seen: set[str] = set()
     calls = go_calls(reading)
@@ -117,4 +117,4 @@ def _folder(go: GoCall, module: Module) -> str:
     return posixpath.dirname(place[-1]) if place else go.folder
 
 
-__all__ = ["installs", "manifests", "module_of"]
+__all__ = ["installed", "manifests", "module_of"]

@@ -42,10 +42,16 @@ def built(program: Program) -> tuple[GoCall, Binary] | Refused:
     )
 
 
-def sources_of(program: Program) -> Mapping[str, GoSource] | Refused:
+def sources_by_path(program: Program) -> Mapping[str, GoSource] | Refused:
     """The program's own sources by context path."""
     found = built(program)
     return found if isinstance(found, Refused) else program_sources(*found)
+
+
+def sources_of(program: Program) -> tuple[str, ...] | Refused:
+    """See :meth:`Language.sources_of`."""
+    sources = sources_by_path(program)
+    return sources if isinstance(sources, Refused) else tuple(sources)
 
 
 def needs(program: Program) -> Needs | Refused:
@@ -168,4 +174,4 @@ def texts_of(reading: StageReading, sources: Mapping[str, GoSource]) -> Texts:
     return Texts(sources, environment, tuple(arguments))
 
 
-__all__ = ["built", "needs", "sources_of", "texts_of"]
+__all__ = ["built", "needs", "sources_by_path", "sources_of", "texts_of"]

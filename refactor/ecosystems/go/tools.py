@@ -28,10 +28,7 @@ def effect(call: Invocation, tools: Collection[str]) -> Effect | None:
     if go.verb in {"mod download", "get", "mod vendor"}:
         module = module_of(go) if go.folder is not None else None
         read = () if module is None else manifests(go, module)
-        places = (
-            [] if isinstance(read, Refused) else [call.reading.in_image(path, call.step.node)[-1:] for path in read]
-        )
-        reads = tuple(place for one in places for place in one)
+        reads = () if isinstance(read, Refused) else call.places(read)
         return Effect(reads or call.paths("."), modules, needs=("network",))
     is_writing = go.verb in {"generate", "mod tidy", "fmt", "run"}
     return Effect(call.paths("."), call.paths(".") if is_writing else ())

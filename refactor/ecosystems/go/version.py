@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from refactor.context import BuildContext, Unknown
 from refactor.ecosystems.ranges import intervals
-from refactor.ecosystems.versions import Naming, Stated, of_tools, stated
+from refactor.ecosystems.versions import Naming, Stated, stated
 
 _SAYS_WHICH = (1, 21)
 """From this version on the `go` line is what the go command picks its toolchain by; before, it was about the language
@@ -31,7 +31,6 @@ def _read(context: BuildContext, folder: str) -> Iterator[Stated]:
             # Any toolchain of the line builds it, and the newest has the fixes.
             version = line[1] if number >= _SAYS_WHICH and not toolchain else ""
             yield Stated(f"{path} (go)", line[1], version, minimum, "a minimum")
-    yield from of_tools(context, folder, ("golang", "go"), 2)
 
 
-NAMING = Naming("Go", _read, "a toolchain line to go.mod, such as `toolchain go1.25.1`")
+NAMING = Naming("Go", "a toolchain line to go.mod, such as `toolchain go1.25.1`", (_read,), ("golang", "go"))

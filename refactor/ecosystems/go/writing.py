@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from refactor.ecosystems.answers import Written
-from refactor.ecosystems.go.needs import sources_of, texts_of
+from refactor.ecosystems.go.needs import sources_by_path, texts_of
 from refactor.ecosystems.go.source import Call, GoSource
 from refactor.ecosystems.go.uses import MAKES_TEMPORARY
 from refactor.ecosystems.go.values import Evaluator, Values
@@ -37,7 +37,7 @@ _LUMBERJACK = re.compile(r"(?<!\w)Filename\s*:")
 def writes(program: Program, files: Sequence[str]) -> Written | Refused:
     """See :meth:`Language.writes`."""
     reading = program.reading
-    sources = sources_of(program)
+    sources = sources_by_path(program)
     if isinstance(sources, Refused):
         return Refused(f"where the program writes is not known: {sources.because}", sources.hint)
     folders = _folders(reading, Evaluator(texts_of(reading, sources)))

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
 from refactor.context.build_context import remembered
+from refactor.shell import Word
 
-_SCRIPTS = ("build.gradle", "build.gradle.kts")
 _SETTINGS = ("settings.gradle", "settings.gradle.kts")
+SCRIPTS = (*_SETTINGS, "build.gradle.kts", "build.gradle")
+"""One of them is in the folder that a build starts from."""
 _BESIDE = (
     "gradle.properties",
     "gradlew",
@@ -27,6 +29,11 @@ _BESIDE = (
 _BOOT = r"org\.springframework\.boot"
 _SHADOW = r"com\.github\.johnrengelman\.shadow|com\.gradleup\.shadow|(?<=[\"' (])shadow(?=[\"')])|\bshadowJar\b"
 _FAT = r"zipTree|runtimeClasspath\s*\.\s*(?:get\(\)\.)?(?:map|collect|filter)|configurations\.compile\s*\.\s*collect"
+_PACKERS = {"Spring Boot": _BOOT, "Shadow": _SHADOW, "a script of its own": _FAT}
+_RELEASE = (
+    r"JavaLanguageVersion\.of\((\d+)\)|jvmToolchain\((\d+)\)"
+    r"|(?:target|source)Compatibility\s*=?\s*(?:JavaVersion\.VERSION_)?['\"]?((?:1[._])?\d+)"
+)
 
 
 class Project(NamedTuple):
@@ -40,23 +47,39 @@ class Project(NamedTuple):
     """Its build script, and those parts of the root's that hold for all projects."""
     script: str
     """Context path of the build script."""
+    task: str = ""
+    """The one that packs what is asked about."""
 
     @property
     def is_boot(self) -> bool:
         return re.search(_BOOT, self.text) is not None
 
     @property
-    def is_shadow(self) -> bool:
-        return re.search(_SHADOW, self.text) is not None
-
-    @property
-    def is_fat(self) -> bool:
-        """Its jar holds what it needs, by a script of its own."""
-        return re.search(_FAT, self.text) is not None
+    def packer(self) -> str | None:
+        """What puts all that the program needs into its jar; None where nothing is seen to."""
+        found = (what for what, pattern in _PACKERS.items() if re.search(pattern, self.text))
+        return next(found, "Ktor" if self.task == "buildFatJar" else None)
 
     @property
     def has_dependencies(self) -> bool:
         return re.search(r"\b(?:implementation|api|runtimeOnly|compile)\b\s*[(\"'\w]", self.text) is not None
+
+    @property
+    def release(self) -> str | None:
+        """The version of Java that it is compiled for."""
+        match = re.search(_RELEASE, self.text)
+        found = next((one for one in match.groups() if one), None) if match is not None else None
+        return None if found is None else found.replace("_", ".")
+
+    def outputs(self, task: str) -> Iterator[str]:
+        """What a task makes below build/."""
+        if task in {"installDist", "installShadowDist"}:
+            name = _setting(self.text, "applicationName") or self.name
+            yield f"install/{name}{'-shadow' if task == 'installShadowDist' else ''}"
+            return
+        yield from (f"libs/{name}" for name in self.jars(task))
+        if task in {"build", "assemble", "distTar", "distZip"} and "application" in self.text:
+            yield "distributions"
 
     def jars(self, task: str) -> tuple[str, ...]:
         """Names of the jars that a task packs into build/libs; () where it packs none."""
@@ -77,7 +100,7 @@ class Project(NamedTuple):
         found = [own or f"{stem}.{'war' if task == 'war' else 'jar'}"]
         if self.is_boot and not re.search(r"jar\s*\{[^}]*enabled\s*=?\s*false|named\(.jar.\)[^}]*enabled", self.text):
             found.append(f"{stem}-plain.jar")
-        if self.is_shadow and task != "jar":
+        if re.search(_SHADOW, self.text) and task != "jar":
             found += self.jars("shadowJar")
         return tuple(dict.fromkeys(found))
 
@@ -108,7 +131,7 @@ def manifests(context: BuildContext, root: str) -> tuple[str, ...]:
 
 
 def _project(context: BuildContext, folder: str, name: str, shared: str) -> Project | None:
-    script = _first(context, folder, _SCRIPTS)
+    script = _first(context, folder, ("build.gradle", "build.gradle.kts"))
     if script is None:
         return None
     text = _read(context, script) + "\n" + shared
@@ -143,16 +166,11 @@ def _setting(text: str, *names: str) -> str | None:
     return None
 
 
-def install_name(project: Project) -> str:
-    """The folder that installDist makes below build/install."""
-    return _setting(project.text, "applicationName") or project.name
-
-
-def tasks_of(words: Iterator[str]) -> Iterator[tuple[str | None, str]]:
+def tasks_of(words: Iterable[Word]) -> Iterator[tuple[str | None, str]]:
     """(project path or None for all, task) of the tasks that a call names."""
     for word in words:
-        path, _, task = word.rpartition(":")
+        path, _, task = word.literal.rpartition(":")
         yield (path.strip(":") if path.strip(":") else None), task
 
 
-__all__ = ["Project", "install_name", "manifests", "projects", "tasks_of"]
+__all__ = ["SCRIPTS", "Project", "manifests", "projects", "tasks_of"]

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from refactor.context import Unknown
 from refactor.ecosystems.program import Program
 from refactor.ecosystems.serving import BY_HAND, Port, Serving, only_port, settled
+from refactor.ecosystems.table import Language
 from refactor.flow.reading import Refused, StageReading
 
 _MANIFEST = r"(?:^|/)(?:pom\.xml|build\.gradle(?:\.kts)?|libs\.versions\.toml)$"
@@ -21,10 +22,13 @@ _PORT = (
 _ANY_PORT = r"(?m)^(?:server\.port\s*[=:]|server:\s*\n(?:[ \t]+[^\n]*\n)*?[ \t]+port:)"
 
 
-def serving(reading: StageReading, programs: Sequence[Program] | Refused) -> Serving | Refused | None:
+def serving(language: Language, reading: StageReading) -> Serving | Refused | None:
     """See :meth:`Ecosystem.serving`."""
-    if isinstance(programs, Refused) or not programs:
-        return programs if isinstance(programs, Refused) else None
+    programs = language.programs_of(reading)
+    if isinstance(programs, Refused):
+        return programs
+    if not programs:
+        return None
     texts = dict(_texts(reading, programs))
     manifest = next((path for path, text in texts.items() if "spring-boot-starter-actuator" in text), None)
     if manifest is None or not re.search(_MANIFEST, manifest):

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 _DEPTH = 8
+_FINAL_NAME = r"<artifactId>maven-(?:shade|assembly)-plugin</artifactId>.*?<finalName>([^<]+)<"
+RELEASES = ("maven.compiler.release", "java.version", "maven.compiler.target")
+"""Properties that name the version of Java."""
 
 
 class Module(NamedTuple):
@@ -39,6 +42,31 @@ class Module(NamedTuple):
     """Context paths of the folders that it builds as well."""
     text: str = ""
     """The pom as text, the parents' behind it."""
+
+    @property
+    def release(self) -> str | None:
+        """The version of Java that it is compiled for."""
+        values = (self.properties.get(name, "") for name in (*RELEASES, "jdk.version"))
+        return next((value for value in values if re.fullmatch(r"(?:1\.)?\d+", value)), None)
+
+    @property
+    def beside(self) -> Iterator[str]:
+        """What its plugins pack into target/ besides."""
+        stem = self.jar.rpartition(".")[0]
+        if "quarkus-maven-plugin" in self.plugins:
+            yield from ("quarkus-app", f"{stem}-runner.jar")
+        if "maven-assembly-plugin" in self.plugins and not re.search(r"<appendAssemblyId>\s*false", self.text):
+            yield f"{stem}-jar-with-dependencies.jar"
+        named = re.search(_FINAL_NAME, self.text, re.DOTALL)
+        if named is not None:
+            yield f"{self._spelled(named[1])}*.jar"
+        for file in re.findall(r"<outputFile>\s*\$\{project\.build\.directory\}/([^<\s]+)", self.text):
+            yield self._spelled(file)
+        for classifier in re.findall(r"<(?:shadedClassifierName|classifier)>([\w-]+)<", self.text):
+            yield f"{stem}-{classifier}.jar"
+
+    def _spelled(self, text: str) -> str:
+        return re.sub(r"\$\{([^}]+)\}", lambda found: self.properties.get(found[1], "*"), text)
 
 
 @remembered
@@ -100,7 +128,6 @@ def _folders(context: BuildContext, folder: str) -> Iterator[str]:
         pom = read_xml(context, posixpath.join(at, "pom.xml"))
         if isinstance(pom, Unknown):
             return
-        _plain(pom)
         yield at
         parent = pom.find("parent")
         if parent is None:
@@ -120,7 +147,6 @@ def _chain(context: BuildContext, folder: str) -> list[Element] | Unknown:
     for at in _folders(context, folder):
         pom = read_xml(context, posixpath.join(at, "pom.xml"))
         if not isinstance(pom, Unknown):
-            _plain(pom)
             found.append(pom)
     return found or Unknown(f"{posixpath.join(folder, 'pom.xml')} is not in the build context, or cannot be read")
 
@@ -128,13 +154,6 @@ def _chain(context: BuildContext, folder: str) -> list[Element] | Unknown:
 def _source(context: BuildContext, folder: str) -> str:
     found = context.read(posixpath.join(folder, "pom.xml"))
     return found if isinstance(found, str) else ""
-
-
-def _plain(pom: Element) -> None:
-    """Takes the namespace off all names."""
-    for one in pom.iter():
-        if isinstance(one.tag, str):
-            one.tag = one.tag.rpartition("}")[2]
 
 
 def _words(element: Element) -> str:
@@ -175,4 +194,4 @@ def _libraries(pom: Element) -> Iterator[str]:
             yield name
 
 
-__all__ = ["Module", "module", "modules", "poms"]
+__all__ = ["RELEASES", "Module", "module", "modules", "poms"]

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 
 from refactor.context import Unknown
 from refactor.ecosystems.answers import Written
-from refactor.ecosystems.calls import Found, called, calls, opened, sources
-from refactor.ecosystems.java import maven
-from refactor.ecosystems.java.tools import Built, built_by
+from refactor.ecosystems.calls import Found, beside, called, first_at, opened, sources
+from refactor.ecosystems.java.gradle import Project
+from refactor.ecosystems.java.maven import Module
+from refactor.ecosystems.java.tools import built_by
 from refactor.ecosystems.program import Needs, Program, Runner
-from refactor.ecosystems.written import folders_written
+from refactor.ecosystems.table import Language
+from refactor.ecosystems.written import BY_HAND, folders_written, ports_in, written_by
 from refactor.flow.reading import Refused, StageReading, join
+from refactor.flow.roots import Root
 from refactor.images import lookup
 
 SUFFIXES = (".java", ".kt", ".scala", ".groovy")
@@ -45,30 +49,57 @@ _KEEPERS = (
     r"mapdb|rocksdbjni|chronicle-map|sqlite-jdbc|infinispan-embedded|jetty-session|spring-boot-starter-artemis"
 )
 """Libraries that write to a folder of their own choice, or of a setting."""
-_BY_HAND = "write USER with an id in front of CMD, and give that user the folders that the program writes to"
-_FOLDERS = frozenset("conf config public static templates views webapp webapps".split())
+_BESIDE = (
+    r"(?:application|bootstrap)[\w-]*\.(?:properties|ya?ml)"
+    r"|(?:conf|config|public|static|templates|views|webapp|webapps)/?"
+)
 """Spring: config/; Jooby and Play: conf/, public/, views/; embedded servers: webapp/."""
-_BESIDE = r"(?:^|/)(?:application|bootstrap)[\w-]*\.(?:properties|ya?ml)\Z"
+_RUNS = r"spring-boot:run|quarkus:dev|exec:java|jetty:run|tomcat7:run|micronaut:run|mn:run|bootRun|run|:run|quarkusDev"
 
 
-def needs(program: Program, files: Sequence[str]) -> Needs | Refused:
-    """See :meth:`Language.needs`."""
+def entry(root: Root) -> str | Refused | None:
+    """See :meth:`Language.entry`."""
+    words = root.words
+    if root.name in {"mvn", "mvnw", "gradle", "gradlew"}:
+        goal = next((word for word in words[1:] if re.fullmatch(rf"(?:[\w.-]*:)?(?:{_RUNS})", word)), None)
+        what = f"`{' '.join(words)}`, which compiles at every start" if goal else f"`{' '.join(words)}`"
+        return Refused(f"{root.where} starts {what}", "build the jar in a RUN, and start it: java -jar")
+    if root.name != "java":
+        return words[0] if "/" in words[0] else None
+    if "-jar" in words[:-1]:
+        return words[words.index("-jar") + 1]
+    first = next(_class_path(root), None)
+    if first is not None:
+        return first.removesuffix("/*")
+    named = [word for word in words[1:] if not word.startswith("-")]
+    if named and named[0].endswith(".java"):
+        return Refused(f"{root.where} compiles {named[0]} at every start", "compile it in a RUN with javac")
+    return f"{named[-1].replace('.', '/')}.class" if named else None
+
+
+def _class_path(root: Root) -> Iterator[str]:
+    """The parts of the class path that the start command names, the working directory left out."""
+    for option, value in pairwise(root.words):
+        if option in {"-cp", "-classpath", "--class-path"}:
+            yield from (part for part in value.split(":") if part not in {"", "."})
+            return
+
+
+def needs_of(program: Program, files: Sequence[str]) -> Needs | Refused:
+    """See :meth:`Language.needs_of`."""
     texts = dict(sources(program.reading.context, files))
     compiling = next((path for path, text in texts.items() if re.search(_COMPILES, text)), None)
     if compiling is not None:
         return Refused(f"{compiling} calls the compiler, which a JRE does not have", "keep the JDK, or split by hand")
-    by_path = _why_other_java(program)
-    if by_path is not None:
-        return by_path
-    beside = _libraries(program)
-    if isinstance(beside, Refused):
-        return beside
+    libraries = _why_other_java(program) or _libraries(program)
+    if isinstance(libraries, Refused):
+        return libraries
     programs = called(texts, {r"new\s+ProcessBuilder": 0, r"(?:\w+\.)*getRuntime\(\)\.exec": 0})
     if isinstance(programs, Refused):
         return programs
-    paths = {**opened(program, files, _READS, SUFFIXES, packed=r"(?:^|/)(?:src|buildSrc|gradle)/|(?:^|/)pom\.xml\Z"),
-             **_settings(program)}  # fmt: skip
-    return Needs({**paths, **beside[0]}, programs, evidence=beside[1])
+    paths = opened(program, files, _READS, SUFFIXES, packed=r"(?:^|/)(?:src|buildSrc|gradle)/|(?:^|/)pom\.xml\Z")
+    beside_it, why = libraries
+    return Needs({**paths, **beside(program, _BESIDE), **beside_it}, programs, evidence=(why,))
 
 
 def _why_other_java(program: Program) -> Refused | None:
@@ -83,147 +114,90 @@ def _why_other_java(program: Program) -> Refused | None:
     return None
 
 
-def _settings(program: Program) -> dict[str, str]:
-    """Files and folders that frameworks look for in the working directory, though no source names them."""
-    reading, found = program.reading, {}
-    inside = reading.in_context(reading.final_workdir)
-    names = () if inside is None else reading.context.children(inside)
-    names = () if isinstance(names, Unknown) else names
-    places = [join(reading.final_workdir, name.rstrip("/")) for name in names]
-    places += [copied.target for copied in reading.copies if posixpath.dirname(copied.target) == reading.final_workdir]
-    for place in dict.fromkeys(places):
-        name = posixpath.basename(place)
-        if re.search(_BESIDE, name) or (name in _FOLDERS and reading.in_context(place) is not None):
-            found[place] = "frameworks look for it in the working directory"
-    return found
-
-
-def _libraries(program: Program) -> tuple[dict[str, str], tuple[str, ...]] | Refused:
+def _libraries(program: Program) -> tuple[dict[str, str], str] | Refused:
     """What must lie beside the program, and why that is all."""
-    if program.act is None or program.act.call is None:
+    root = program.root
+    if program.act is None or program.call is None:
         return Refused(f"{program.made} is in the build context as it is: nothing of it is built here")
-    class_path = _class_path(program)
-    if class_path:
-        return class_path, (f"{program.root.where} names its class path",)
-    built = built_by(program.act.call, program.made)
-    if built is None:
-        if program.act.call.name == "javac":
-            return _classes(program), ("javac writes classes, which need nothing else",)
+    places = [join(root.folder, part.removesuffix("/*").rstrip("/")) for part in _class_path(root)]
+    if places:
+        return dict.fromkeys(places, f"{root.where} has it in its class path"), f"{root.where} names its class path"
+    built = built_by(program.call, program.made)
+    if built is not None:
+        return _of_maven(program, built) if isinstance(built, Module) else _of_gradle(program, built)
+    if program.call.name != "javac":
         return Refused(f"which project packs {program.made} is not known", "name the jar in CMD as the build names it")
-    return _of_maven(program, built, built.module) if built.module is not None else _of_gradle(program, built)
+    classes = [path for path in program.act.effect.writes if isinstance(path, str)]
+    why = "javac writes classes, which need nothing else"
+    return dict.fromkeys(classes, f"`{program.act.text}` writes it"), why
 
 
-def _class_path(program: Program) -> dict[str, str]:
-    words = program.root.words
-    at = next((index for index, word in enumerate(words) if word in {"-cp", "-classpath", "--class-path"}), None)
-    if at is None or at + 1 >= len(words):
-        return {}
-    found = {}
-    for part in words[at + 1].split(":"):
-        if part and part != ".":
-            place = join(program.root.folder, part.removesuffix("/*").rstrip("/"))
-            found[place] = f"{program.root.where} has it in its class path"
-    return found
-
-
-def _classes(program: Program) -> dict[str, str]:
-    assert program.act is not None
-    return {path: f"`{program.act.text}` writes it" for path in program.act.effect.writes if isinstance(path, str)}
-
-
-def _of_maven(program: Program, built: Built, module: maven.Module) -> tuple[dict[str, str], tuple[str, ...]] | Refused:
+def _of_maven(program: Program, module: Module) -> tuple[dict[str, str], str] | Refused:
     made, folder = program.made, posixpath.dirname(program.made)
     pom = posixpath.join(module.folder, "pom.xml")
     if "/quarkus-app" in made:
-        return {folder: f"{made} starts from what lies beside it"}, (f"{pom} packs by quarkus-maven-plugin",)
+        return {folder: f"{made} starts from what lies beside it"}, f"{pom} packs by quarkus-maven-plugin"
     fat = sorted(_FAT & module.plugins)
     if "maven-assembly-plugin" in module.plugins and "jar-with-dependencies" in module.text:
         fat.append("maven-assembly-plugin")
     if fat:
-        return {}, (f"{pom} packs the program with all that it needs ({fat[0]})",)
+        return {}, f"{pom} packs the program with all that it needs ({fat[0]})"
     if "maven-dependency-plugin" in module.plugins and "<addClasspath>true" in module.text:
         prefix = re.search(r"<classpathPrefix>([^<]*)<", module.text)
         place = join(folder, (prefix[1] if prefix else "lib").strip("/") or ".")
-        return {place: f"the manifest of {made} names the libraries in it"}, (f"{pom} copies libraries beside the jar",)
+        return {place: f"the manifest of {made} names the libraries in it"}, f"{pom} copies libraries beside the jar"
     if not module.libraries:
-        return {}, (f"{pom} has no dependencies at run time",)
+        return {}, f"{pom} has no dependencies at run time"
     return Refused(
         f"{made} needs {sorted(module.libraries)[0]} and others of {pom}, and nothing says that it holds them",
         "pack them with it (spring-boot-maven-plugin, maven-shade-plugin)",
     )
 
 
-def _of_gradle(program: Program, built: Built) -> tuple[dict[str, str], tuple[str, ...]] | Refused:
-    project, made = built.project, program.made
-    assert project is not None
-    if "/build/install/" in made:
-        top = made[: made.index("/", made.index("/build/install/") + len("/build/install/"))]
-        return {top: f"{made} starts from what lies beside it"}, (f"{built.task} puts all that it needs there",)
+def _of_gradle(program: Program, project: Project) -> tuple[dict[str, str], str] | Refused:
+    made, script = program.made, project.script
+    installed = re.match(r".*?/build/install/[^/]+", made)
+    if installed is not None:
+        return {installed[0]: f"{made} starts from what lies beside it"}, f"{project.task} puts all that it needs there"
     if made.endswith("-plain.jar"):
         return Refused(f"{made} is the jar without what the program needs", "start the other one, without -plain")
-    for what, is_so in (("Spring Boot", project.is_boot), ("Shadow", project.is_shadow),
-                        ("Ktor", built.task == "buildFatJar"), ("a script of its own", project.is_fat)):  # fmt: skip
-        if is_so:
-            return {}, (f"{project.script} packs the program with all that it needs ({what})",)
+    if project.packer is not None:
+        return {}, f"{script} packs the program with all that it needs ({project.packer})"
     if not project.has_dependencies:
-        return {}, (f"{project.script} has no dependencies at run time",)
+        return {}, f"{script} has no dependencies at run time"
     return Refused(
-        f"{made} needs the dependencies of {project.script}, and nothing says that it holds them",
+        f"{made} needs the dependencies of {script}, and nothing says that it holds them",
         "pack them with it (bootJar, shadowJar), or start what installDist makes",
     )
 
 
-def jdk_of(reading: StageReading, release: str | None) -> str | Refused:
+def _jdk_of(reading: StageReading, release: str | None) -> str | Refused:
     """The major version of Java: by the image's tag, else the release that the project compiles for."""
     image = reading.image
     assert image is not None
-    text = image.parsed.tag or ""
-    found = None
-    if image.family in {"eclipse-temurin", "openjdk", "amazoncorretto", "ibm-semeru-runtimes"}:
-        found = re.match(r"(\d+)", text)
-    else:
-        found = re.search(r"(?:temurin|openjdk|jdk|jre|corretto|semeru|java)-?(\d+)", text)
-    if found is not None:
-        return found[1]
-    installed = (
-        re.search(r"(?:openjdk-?|java-)(\d+)", word.literal) for _, call in reading.calls for word in call.packages
-    )
-    packaged = next((one for one in installed if one is not None), None)
-    if packaged is not None:
-        return packaged[1]
-    if release is not None:
-        return release.removeprefix("1.")
-    return Refused(
+    is_plain = image.family in {"eclipse-temurin", "openjdk", "amazoncorretto", "ibm-semeru-runtimes"}
+    tagged = r"\A(\d+)" if is_plain else r"(?:temurin|openjdk|jdk|jre|corretto|semeru|java)-?(\d+)"
+    packages = (word.literal for _, call in reading.calls for word in call.packages)
+    asked = [(tagged, image.parsed.tag or ""), *((r"(?:openjdk-?|java-)(\d+)", name) for name in packages)]
+    found = next((match[1] for pattern, text in asked if (match := re.search(pattern, text))), None)
+    if found is None and release is not None:
+        found = release.removeprefix("1.")
+    return found or Refused(
         f"which Java {reading.image_reference or reading.stage.image} has is not known",
         "name it in the tag, as in -jdk21",
     )
 
 
-def release_of(program: Program) -> str | None:
-    """The Java release that the project compiles for, as its build says."""
-    built = (
-        built_by(program.act.call, program.made) if program.act is not None and program.act.call is not None else None
-    )
-    if built is not None and built.module is not None:
-        names = ("maven.compiler.release", "java.version", "maven.compiler.target", "jdk.version")
-        values = (built.module.properties.get(name, "") for name in names)
-        return next((value for value in values if re.fullmatch(r"(?:1\.)?\d+", value)), None)
-    if built is not None and built.project is not None:
-        pattern = (
-            r"JavaLanguageVersion\.of\((\d+)\)|jvmToolchain\((\d+)\)"
-            r"|(?:target|source)Compatibility\s*=?\s*(?:JavaVersion\.VERSION_)?['\"]?((?:1[._])?\d+)"
-        )
-        match = re.search(pattern, built.project.text)
-        found = next((one for one in match.groups() if one), None) if match is not None else None
-        return None if found is None else found.replace("_", ".")
-    return None
+def _project(program: Program) -> Module | Project | None:
+    return None if program.call is None else built_by(program.call, program.made)
 
 
-def runner(reading: StageReading, wish: str | None, release: str | None) -> Runner | Refused:
+def runner(language: Language, reading: StageReading, needs: Needs, wish: str | None) -> Runner | Refused:
     """The JRE of the same version and C library."""
-    image = reading.image
+    image, programs = reading.image, language.programs_of(reading)
     assert image is not None
-    major = jdk_of(reading, release)
+    first = _project(programs[0]) if not isinstance(programs, Refused) and programs else None
+    major = _jdk_of(reading, None if first is None else first.release)
     if isinstance(major, Refused):
         return major
     if wish in {"scratch", "distroless"}:
@@ -241,27 +215,14 @@ def runner(reading: StageReading, wish: str | None, release: str | None) -> Runn
     return Runner(found, evidence=(f"the program needs Java {major}, not its compiler",))
 
 
-def _keeper(program: Program) -> str | None:
-    """A library of the project that keeps data in files on its own."""
-    call = program.act.call if program.act is not None else None
-    built = built_by(call, program.made) if call is not None else None
-    if built is None:
-        return None
-    text = built.module.text if built.module is not None else built.project.text if built.project is not None else ""
-    named = re.search(_KEEPERS, text)
-    return None if named is None else named[0]
-
-
 def writes(program: Program, files: Sequence[str]) -> Written | Refused:
     """See :meth:`Language.writes`."""
     context = program.reading.context
     texts = dict(sources(context, files))
-    found = [*((call, False) for call in calls(texts, _WRITES)), *((call, True) for call in calls(texts, _MAKES))]
-    for path, text in texts.items():
-        made = re.search(r"\.mkdirs?\(\)|\bcreateNewFile\(\)", text)
-        if made is not None:
-            line = text.count("\n", 0, made.start()) + 1
-            return Refused(f"{path}:{line} makes a folder that only the running program knows", _BY_HAND)
+    made = first_at(texts, r"\.mkdirs?\(\)|\bcreateNewFile\(\)")
+    if made is not None:
+        return Refused(f"{made} makes a folder that only the running program knows", BY_HAND)
+    found = written_by(texts, _WRITES, _MAKES)
     everything = context.files()
     for path in everything if not isinstance(everything, Unknown) else ():
         read = context.read(path) if re.search(_SETTINGS, path) and "/test/" not in path else None
@@ -269,11 +230,11 @@ def writes(program: Program, files: Sequence[str]) -> Written | Refused:
             named = next(one for one in match.groups() if one)
             value = None if "$" in named or "~" in named else named.strip("'\"")
             found.append((Found("its settings", value, path), False))
-    keeper = None if found else _keeper(program)
+    project = None if found else _project(program)
+    keeper = None if project is None else re.search(_KEEPERS, project.text)
     if keeper is not None:
-        return Refused(f"{keeper} keeps files whose place the sources do not name", _BY_HAND)
-    ports = {int(one) for path in texts for one in re.findall(r"server\.port\s*[:=]\s*(\d+)", texts[path])}
-    return folders_written(program, files, found, tuple(sorted(ports)))
+        return Refused(f"{keeper[0]} keeps files whose place the sources do not name", BY_HAND)
+    return folders_written(program, files, found, ports_in(texts.values(), r"server\.port\s*[:=]\s*(\d+)"))
 
 
-__all__ = ["SUFFIXES", "needs", "release_of", "runner", "writes"]
+__all__ = ["entry", "needs_of", "runner", "writes"]

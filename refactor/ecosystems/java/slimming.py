@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from refactor.ecosystems.answers import Slim
-from refactor.ecosystems.java.needs import needs
-from refactor.ecosystems.program import Program
 from refactor.ecosystems.system import programs_started
 from refactor.ecosystems.table import Language
 from refactor.flow.reading import Refused, StageReading
@@ -21,11 +19,12 @@ _OF_THE_JDK = frozenset(
 """Its own tools (https://docs.oracle.com/en/java/javase/21/docs/specs/man/), and what compiles with them."""
 
 
-def slim(language: Language, reading: StageReading, programs: Sequence[Program] | Refused) -> Slim | Refused | None:
+def slim(language: Language, reading: StageReading) -> Slim | Refused | None:
     """What the programs of a stage on a JDK need from the JRE of the same image: nothing more, or why not."""
     image = reading.image
     if image is None or not image.variant.startswith("jdk"):
         return None
+    programs = language.programs_of(reading)
     if isinstance(programs, Refused):
         return programs
     if not programs:
@@ -35,8 +34,7 @@ def slim(language: Language, reading: StageReading, programs: Sequence[Program] 
         return Refused(f"{called}, which only the JDK has", "build in a stage of its own")
     evidence = []
     for program in programs:
-        files = language.sources_of(program)
-        found = files if isinstance(files, Refused) else needs(program, files)
+        found = language.needs(program)
         if isinstance(found, Refused):
             return found
         if found.packages or any(_is_of_the_jdk(name) for name in found.programs):

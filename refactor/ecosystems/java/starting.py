@@ -8,27 +8,24 @@ import shlex
 from refactor.context import Unknown
 from refactor.ecosystems.answers import BuiltStart
 from refactor.ecosystems.java import gradle, maven
-from refactor.flow.graph import Flow
+from refactor.ecosystems.own_start import own_start
+from refactor.ecosystems.table import Language
 from refactor.flow.reading import Refused, StageReading, join
-from refactor.shell import package_call, read
 
 _MORE = frozenset(("-B", "-q", "--no-daemon", "--batch-mode", "--quiet", "-ntp", "--no-transfer-progress", "--info"))
 
 
-def built_start(reading: StageReading, flow: Flow) -> BuiltStart | Refused | None:
+def built_start(language: Language, reading: StageReading) -> BuiltStart | Refused | None:
     """See :meth:`Ecosystem.built_start`."""
-    cmd, start = reading.last("CMD"), reading.start
-    if cmd is None or start is None or reading.last("ENTRYPOINT") is not None or not start.argv:
-        return None
-    commands = read(shlex.join(start.argv)).commands
-    package = package_call(commands[0]) if len(commands) == 1 else None
-    if package is None or reading.context.deployment.has_own_command:
+    start = own_start(reading)
+    package = None if start is None else start.package
+    if start is None or package is None:
         return None
     goals = [word.literal for word in package.operands]
     is_maven = package.manager == "mvn" and goals == ["spring-boot:run"]
     if not is_maven and not (package.manager == "gradle" and goals == ["bootRun"]):
         return None
-    shown = f"`{' '.join(start.argv)}` compiles at every start"
+    shown = f"{start.shown} compiles at every start"
     other = next((flag for flag in package.flags if flag not in _MORE), None)
     if other is not None:
         return Refused(f"{shown}, and what {other} means for the program is not known", "start it with java -jar")
@@ -38,12 +35,12 @@ def built_start(reading: StageReading, flow: Flow) -> BuiltStart | Refused | Non
         return Refused(f"{shown}, and how the jar is called that the build packs is not known", "name it in the build")
     task = ("package", "-DskipTests") if is_maven else ("bootJar",)
     build = shlex.join((start.argv[0], *package.flags, *task))
-    makers = flow.makers(reading, join(reading.final_workdir, jar))
+    makers = language.flow(reading).makers(reading, join(reading.final_workdir, jar))
     made = next((one.act for one in makers if one.act is not None and one.kind == "command"), None)
     if made is not None:
         said = f"{shown}; `{made.text}` on line {made.step.line} packs {jar} already"
-        return BuiltStart(cmd, "", ("java", "-jar", jar), (said,))
-    return BuiltStart(cmd, build, ("java", "-jar", jar), (f"{shown}; `{build}` packs {jar}",))
+        return BuiltStart(start.cmd, "", ("java", "-jar", jar), (said,))
+    return BuiltStart(start.cmd, build, ("java", "-jar", jar), (f"{shown}; `{build}` packs {jar}",))
 
 
 def _jar(reading: StageReading, folder: str, is_maven: bool) -> str | None:

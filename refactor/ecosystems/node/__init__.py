@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from refactor.ecosystems.table import Language
-from refactor.flow.reading import Refused, StageReading, Step
+from refactor.flow.reading import Refused, StageReading
 
 if TYPE_CHECKING:
-    from refactor.ecosystems.answers import (
-        Assets,
-        Behind,
-        BuiltStart,
-        DirectStart,
-        Install,
-        Pruned,
-        Rewrite,
-        Slim,
-        SplitPlan,
-        StaticSite,
-        Written,
-    )
-    from refactor.ecosystems.program import Needs, Program, Runner
-    from refactor.ecosystems.serving import Serving
+    from refactor.ecosystems.program import Needs, Program
     from refactor.ecosystems.split import Role
     from refactor.ecosystems.system import RunnerPackages
-    from refactor.ecosystems.versions import Naming
-    from refactor.flow.effects import Effect, Invocation
-    from refactor.flow.graph import Act
     from refactor.flow.roots import Root
     from refactor.syntax import Instruction
 
@@ -42,8 +24,27 @@ class Node(Language):
     """What is known of Node's tooling. The rules are in the modules of this package, imported when they are asked."""
 
     name = "Node"
+    rooms = {
+        "effects": "effect",
+        "installing": "installs production_install",
+        "starting": "built_start",
+        "direct": "direct_start",
+        "static_site": "static_site",
+        "assets": "assets left_behind",
+        "scripts": "own_scripts",
+        "handed_on": "handed_on",
+        "apart": "pruned",
+        "slimming": "slim",
+        "splitting": "split stays_inside",
+        "runner": "runner",
+        "testing": "tests",
+        "program": "program",
+        "health": "serving",
+        "writing": "written",
+    }
     carries_builds = False
     families = frozenset({"node", "bun"})
+    versioned = frozenset({"node"})
     sources = r"\.(?:[cm]?[jt]sx?|vue|svelte)\Z|(?:^|/)package\.json\Z"
     build_packages = frozenset(
         """python3 python python2 python-is-python3 python3-minimal python3-distutils python3-setuptools
@@ -53,11 +54,6 @@ class Node(Language):
     programs = frozenset(
         "npm npx yarn yarnpkg pnpm pnpx bun bunx corepack node nodejs tsc vite next nest ng webpack esbuild".split()
     )
-
-    def effect(self, call: Invocation) -> Effect | None:
-        from refactor.ecosystems.node.effects import effect
-
-        return effect(call)
 
     def recognises(self, reading: StageReading) -> bool:
         image = reading.image
@@ -73,66 +69,6 @@ class Node(Language):
         from refactor.ecosystems.node.bun import has_bun_compile
 
         return has_bun_compile(reading)
-
-    def installs(self, reading: StageReading) -> Sequence[Install | tuple[Step, Refused]]:
-        from refactor.ecosystems.node.installing import installs
-
-        return installs(reading)
-
-    def built_start(self, reading: StageReading) -> BuiltStart | Refused | None:
-        from refactor.ecosystems.node.starting import built_start
-
-        return built_start(reading)
-
-    def direct_start(self, reading: StageReading) -> DirectStart | Refused | None:
-        from refactor.ecosystems.node.direct import direct_start
-
-        return direct_start(reading)
-
-    def static_site(self, reading: StageReading) -> StaticSite | Refused | None:
-        from refactor.ecosystems.node.static_site import static_site
-
-        return static_site(reading)
-
-    def assets(self, reading: StageReading) -> Assets | Refused | None:
-        from refactor.ecosystems.node.assets import assets
-
-        return assets(reading)
-
-    def left_behind(self, reading: StageReading) -> tuple[str, ...] | Refused | None:
-        from refactor.ecosystems.node.assets import left_behind
-
-        return left_behind(reading)
-
-    def own_scripts(self, reading: StageReading) -> Sequence[Rewrite | tuple[Step, Refused]]:
-        from refactor.ecosystems.node.scripts import own_scripts
-
-        return own_scripts(reading)
-
-    def production_install(self, reading: StageReading) -> Sequence[Rewrite | tuple[Step, Refused]]:
-        from refactor.ecosystems.node.installing import production_install
-
-        return production_install(reading)
-
-    def handed_on(self, reading: StageReading) -> Sequence[Behind | tuple[Step, Refused]]:
-        from refactor.ecosystems.node.handed_on import handed_on
-
-        return handed_on(reading)
-
-    def pruned(self, reading: StageReading) -> Pruned | tuple[Step, Refused] | None:
-        from refactor.ecosystems.node.apart import pruned
-
-        return pruned(reading)
-
-    def slim(self, reading: StageReading) -> Slim | Refused | None:
-        from refactor.ecosystems.node.slimming import slim
-
-        return slim(reading)
-
-    def split(self, reading: StageReading, runner: str | None) -> SplitPlan | Refused | None:
-        from refactor.ecosystems.node.splitting import split
-
-        return split(self, reading, runner)
 
     def roots(self, reading: StageReading) -> tuple[Root, ...] | Refused:
         """One for all that is started: scripts of package.json stand behind it."""
@@ -157,16 +93,6 @@ class Node(Language):
 
         return needs(program.reading, program.flow)
 
-    def runner(self, reading: StageReading, needs: Needs, wish: str | None) -> Runner | Refused:
-        from refactor.ecosystems.node.runner import runner
-
-        return runner(reading, needs, wish)
-
-    def stays_inside(self, act: Act) -> bool:
-        from refactor.ecosystems.node.splitting import stays_inside
-
-        return stays_inside(act)
-
     def roles(
         self, reading: StageReading, roles: dict[Instruction, Role], packages: RunnerPackages
     ) -> dict[Instruction, Role] | Refused:
@@ -175,33 +101,8 @@ class Node(Language):
 
         return roles_of(case_of(reading), roles, packages)
 
-    def tests(self, reading: StageReading, plan: SplitPlan) -> tuple[Instruction | str, ...] | Refused:
-        from refactor.ecosystems.node.testing import tests
-
-        return tests(reading, plan)
-
-    def program(self, reading: StageReading) -> tuple[str, ...] | Refused:
-        from refactor.ecosystems.node.program import program
-
-        return program(reading)
-
     def probe(self, reading: StageReading, route: str, port: int) -> tuple[str, ...]:
         from refactor.ecosystems.node.health import probe
         from refactor.ecosystems.serving import Port
 
         return probe(reading, route, Port(port))
-
-    def serving(self, reading: StageReading) -> Serving | Refused | None:
-        from refactor.ecosystems.node.health import serving
-
-        return serving(reading)
-
-    def written(self, reading: StageReading) -> Written | Refused:
-        from refactor.ecosystems.node.writing import written
-
-        return written(reading)
-
-    def naming(self, family: str) -> Naming | None:
-        from refactor.ecosystems.node.version import NAMING
-
-        return NAMING if family == "node" else None

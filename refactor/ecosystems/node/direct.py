@@ -121,7 +121,7 @@ def _why_options(reading: StageReading, call: PackageCall, unit: Unit) -> Refuse
             f" {reading.final_workdir}",
             "set WORKDIR to that folder",
         )
-    environment = reading.file.environment(reading.steps[-1].node)
+    environment = reading.environment
     for name in environment:
         if name.lower().startswith("npm_config_") and not re.fullmatch(_HARMLESS_SETTINGS, name):
             return Refused(f"ENV {name} may change how scripts run", "set it only for the install")

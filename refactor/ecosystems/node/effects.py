@@ -42,8 +42,7 @@ def _install(call: Invocation, package: PackageCall) -> Effect:
     writes = (posixpath.join(folder, "node_modules") if isinstance(folder, str) else folder,)
     install = installs_by_command(call.reading, installs).get(id(call.command))
     if install is not None:
-        reads = [call.reading.in_image(path, call.step.node)[-1:] for path in install.manifests]
-        return Effect(tuple(path for one in reads for path in one), writes, needs=("network",))
+        return Effect(call.places(install.manifests), writes, needs=("network",))
     needs = () if package.action in {"prune", "rebuild"} else ("network",)
     return Effect((folder,), writes, needs=needs)
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from refactor.context import BuildContext
+from refactor.context.literals import line_at
 from refactor.ecosystems.node.program import program
 from refactor.ecosystems.node.sources import facts
 from refactor.ecosystems.serving import BY_HAND, ROUTE, Port, Serving, best_route, only_port, settled
@@ -70,16 +71,16 @@ def _routes(path: str, text: str) -> Iterator[tuple[str, str]]:
     """The routes of the application itself: one of a router stands below a prefix that is another file's."""
     for name in dict.fromkeys(re.findall(_APP, text)):
         for found in re.finditer(rf"\b{re.escape(name)}\s*{_ADDED}", text):
-            yield found[2] or found[4], f"{path}:{text.count(chr(10), 0, found.start()) + 1}"
+            yield found[2] or found[4], line_at(path, text, found.start())
     for found in re.finditer(_ASKED, text):
-        yield found[2], f"{path}:{text.count(chr(10), 0, found.start()) + 1}"
+        yield found[2], line_at(path, text, found.start())
 
 
 def _ports(context: BuildContext, files: Sequence[str]) -> Iterator[Port]:
     for path in files:
         text = facts(context, path).text
         for found in re.finditer(_LISTENS, text):
-            by = f"{path}:{text.count(chr(10), 0, found.start()) + 1}"
+            by = line_at(path, text, found.start())
             variable, default, number, name = found.groups()
             if name is not None:
                 value = re.search(rf"(?:const|let|var)\s+{name}\b[^=\n;]{{0,40}}=\s*{_VALUE_OR_NUMBER}", text)

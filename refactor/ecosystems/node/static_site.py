@@ -217,8 +217,7 @@ class _Site:
         shown = self.ran.shown
         given = option_value(self.ran.args, *self.server.options)
         short = [word[2:] for word in self.ran.args if re.fullmatch(r"-[lp]\d+", word)]
-        last = self.reading.steps[-1].node
-        environment = self.reading.file.environment(last).get("PORT") if not given and not short else None
+        environment = self.reading.environment.get("PORT") if not given and not short else None
         written = given or (short[0] if short else None) or self._port_of_script(unit) or environment
         if written is not None:
             number = re.search(r"(\d+)$", written)

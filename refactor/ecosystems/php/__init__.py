@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from refactor.ecosystems.table import Language
-from refactor.flow.reading import Refused, StageReading, Step
+from refactor.flow.reading import Refused, StageReading
 
 if TYPE_CHECKING:
-    from refactor.ecosystems.answers import Rewrite, Written
-    from refactor.ecosystems.program import Needs, Program, Runner
-    from refactor.ecosystems.versions import Naming
-    from refactor.flow.effects import Effect, Invocation
+    from refactor.ecosystems.program import Program
     from refactor.flow.roots import Root
 
 _SERVERS = frozenset("apache2-foreground php-fpm apachectl apache2ctl apache2".split())
@@ -35,25 +31,20 @@ def _is_server(root: Root) -> bool:
     return name in _SERVERS or re.fullmatch(FPM, name) is not None
 
 
-def _may_install(reading: StageReading) -> bool:
-    """Composer is called, or may be; without it the graph need not be made."""
-    return ("composer" in reading.managers or reading.has_heredocs) and reading.context.why_unknown is None
-
-
 class PHP(Language):
     name = "PHP"
+    rooms = {
+        "tools": "effect own_scripts",
+        "needs": "needs_of why_not_split runner writes production_install",
+    }
     families = frozenset({"php", "composer", "swoole", "frankenphp"})
+    versioned = frozenset({"php"})
     programs = _SERVERS | frozenset(
         """php composer composer.phar artisan console pecl docker-php-ext-install docker-php-ext-enable
         docker-php-ext-configure docker-php-source""".split()
     )
     sources = r"\.(?:php|phtml|inc)\Z|(?:^|/)(?:artisan|bin/console)\Z"
     build_packages = frozenset("git unzip zip p7zip-full libtool re2c php-pear".split())
-
-    def effect(self, call: Invocation) -> Effect | None:
-        from refactor.ecosystems.php.tools import effect
-
-        return effect(call)
 
     def roots(self, reading: StageReading) -> tuple[Root, ...] | Refused:
         from refactor.flow.roots import Root, roots_of
@@ -112,37 +103,6 @@ class PHP(Language):
             f"no source of {program.path} is in the build context"
         )
 
-    def needs(self, program: Program) -> Needs | Refused:
-        from refactor.ecosystems.php.needs import needs
-
-        files = self.sources_of(program)
-        return files if isinstance(files, Refused) else needs(program, files, self.acts(program.reading))
-
-    def why_not_split(self, reading: StageReading, program: Program) -> Refused | None:
-        from refactor.ecosystems.php.needs import why_not_split
-
-        return why_not_split(reading, self.acts(reading))
-
-    def runner(self, reading: StageReading, needs: Needs, wish: str | None) -> Runner | Refused:
-        from refactor.ecosystems.php.needs import runner
-
-        return runner(reading, wish)
-
-    def writes(self, program: Program, files: Sequence[str]) -> Written | Refused:
-        from refactor.ecosystems.php.needs import writes
-
-        return writes(program, files)
-
-    def own_scripts(self, reading: StageReading) -> Sequence[Rewrite | tuple[Step, Refused]]:
-        from refactor.ecosystems.php.tools import own_scripts
-
-        return tuple(own_scripts(reading, self.acts(reading))) if _may_install(reading) else ()
-
-    def production_install(self, reading: StageReading) -> Sequence[Rewrite | tuple[Step, Refused]]:
-        from refactor.ecosystems.php.needs import production
-
-        return tuple(production(reading, self.acts(reading))) if _may_install(reading) else ()
-
     def production_server(self, reading: StageReading) -> Refused | None:
         if reading.start is None or re.search(r"php artisan serve\b|php -S\b", reading.start.text) is None:
             return None
@@ -150,8 +110,3 @@ class PHP(Language):
             "the container starts PHP's own web server, a development server",
             "start php-fpm behind nginx, or Apache (php:apache)",
         )
-
-    def naming(self, family: str) -> Naming | None:
-        from refactor.ecosystems.php.version import NAMING
-
-        return NAMING if family == "php" else None

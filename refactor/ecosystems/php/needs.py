@@ -6,15 +6,15 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from refactor.context.literals import is_test
+from refactor.context.literals import is_test, line_at
 from refactor.ecosystems import system
 from refactor.ecosystems.answers import Rewrite, Written
 from refactor.ecosystems.calls import Found
 from refactor.ecosystems.php.packaged import FOLDER, is_packaged
-from refactor.ecosystems.php.tools import EXTENSIONS, project_of
+from refactor.ecosystems.php.tools import EXTENSIONS, may_install, project_of
 from refactor.ecosystems.program import Needs, Program, Runner, project_folder
+from refactor.ecosystems.table import Language
 from refactor.ecosystems.written import folders_written
-from refactor.flow.graph import Act
 from refactor.flow.reading import Refused, StageReading, Step, join
 
 _STRING = r"""(?:"[^"\n$]*"|'[^'\n]*')"""
@@ -45,15 +45,15 @@ def _texts(program: Program, files: Sequence[str]) -> dict[str, str]:
     return texts
 
 
-def needs(program: Program, files: Sequence[str], acts: Sequence[Act]) -> Needs | Refused:
-    """See :meth:`Language.needs`."""
+def needs_of(language: Language, program: Program, files: Sequence[str]) -> Needs | Refused:
+    """See :meth:`Language.needs_of`."""
     folder = project_folder(program, "composer.json")
     if isinstance(folder, Refused):
         return folder
     called = _called(_texts(program, files))
     if isinstance(called, Refused):
         return called
-    made = [path for act in acts for path in act.effect.writes if isinstance(path, str)]
+    made = [path for act in language.acts(program.reading) for path in act.effect.writes if isinstance(path, str)]
     paths = {path: "extensions of PHP, and their settings" for path in EXTENSIONS if path in made}
     paths.update({path: "pecl compiles it" for path in made if path.startswith(FOLDER)})
     return Needs({**paths, folder[1]: "the application"}, called)
@@ -64,20 +64,20 @@ def _called(texts: Mapping[str, str]) -> dict[str, str] | Refused:
     found: dict[str, str] = {}
     for path, text in texts.items():
         for match in re.finditer(rf"{_EXEC}(?:[\"']([\w./-]+))?", text):
-            where = f"{path}:{text.count(chr(10), 0, match.start()) + 1}"
+            where = line_at(path, text, match.start())
             if match[1] is None:
                 return Refused(f"{where} starts what only the running program knows", "split by hand")
             found.setdefault(posixpath.basename(match[1]), where)
     return found
 
 
-def why_not_split(reading: StageReading, acts: Sequence[Act]) -> Refused | None:
+def why_not_split(language: Language, reading: StageReading, program: Program) -> Refused | None:
     """The benefit gate, and images whose layout is not known."""
     image = reading.image
     if image is None or image.family in OFFICIAL or is_packaged(reading):
         installed = {word.literal for _, call in reading.calls if call.manager in system.MANAGERS
                      for word in call.packages}  # fmt: skip
-        tools = any("composer" in act.text or "docker-php-ext" in act.text for act in acts)
+        tools = any("composer" in act.text or "docker-php-ext" in act.text for act in language.acts(reading))
         if system.build_only(reading) or (tools and installed & PROGRAMS_OF_BUILDS):
             return None
         smaller = "its packages of PHP would be installed again" if is_packaged(reading) else "PHP has no smaller image"
@@ -91,7 +91,7 @@ def why_not_split(reading: StageReading, acts: Sequence[Act]) -> Refused | None:
     )
 
 
-def runner(reading: StageReading, wish: str | None) -> Runner | Refused:
+def runner(reading: StageReading, needs: Needs, wish: str | None) -> Runner | Refused:
     """The same image: PHP has no smaller one, and its layers are there already."""
     if wish in {"scratch", "distroless"}:
         return Refused(f"PHP is not in {wish}", 'use runner = "slim"')
@@ -149,7 +149,7 @@ def _calls(path: str, text: str) -> Iterator[Found]:
             rest = rest[second.end() :]
         yield _found(path, text, match, name, rest)
     for match in re.finditer(_SQLITE, text):
-        yield Found("PDO", match[1], f"{path}:{text.count(chr(10), 0, match.start()) + 1}")
+        yield Found("PDO", match[1], line_at(path, text, match.start()))
 
 
 def _found(path: str, text: str, match: re.Match[str], name: str, rest: str) -> Found:
@@ -163,12 +163,12 @@ def _found(path: str, text: str, match: re.Match[str], name: str, rest: str) -> 
             value = value + "*" if value.endswith("/") else None
         if value is not None and value.startswith("php://"):
             value = "/dev/stdout"
-    return Found(name, value, f"{path}:{text.count(chr(10), 0, match.start()) + 1}")
+    return Found(name, value, line_at(path, text, match.start()))
 
 
-def production(reading: StageReading, acts: Sequence[Act]) -> Iterator[Rewrite | tuple[Step, Refused]]:
+def production_install(language: Language, reading: StageReading) -> Iterator[Rewrite | tuple[Step, Refused]]:
     """See :meth:`Ecosystem.production_install`: `composer install --no-dev`."""
-    for act in acts:
+    for act in language.acts(reading) if may_install(reading) else ():
         call = act.call
         package = call.package if call is not None else None
         if call is None or package is None or package.manager != "composer" or package.verb not in {"install", "i"}:
@@ -181,7 +181,7 @@ def production(reading: StageReading, acts: Sequence[Act]) -> Iterator[Rewrite |
         development = project.development
         if not development:
             continue
-        values = reading.file.environment(reading.steps[-1].node)
+        values = reading.environment
         where = next((name for name in _ENVIRONMENTS if values.get(name) in {"prod", "production"}), None)
         if where is None:
             because = (
@@ -217,4 +217,4 @@ def _why_used(reading: StageReading, folder: str, development: Mapping[str, tupl
     return None
 
 
-__all__ = ["needs", "production", "runner", "why_not_split", "writes"]
+__all__ = ["needs_of", "production_install", "runner", "why_not_split", "writes"]

@@ -10,8 +10,8 @@ from refactor.context import Unknown
 from refactor.ecosystems.answers import Rewrite
 from refactor.ecosystems.php.composer import Project, read_project
 from refactor.ecosystems.php.packaged import extension, is_packaged
+from refactor.ecosystems.table import Language
 from refactor.flow.effects import Effect, Invocation, Path
-from refactor.flow.graph import Act
 from refactor.flow.reading import Refused, StageReading, Step, join
 from refactor.shell import PackageCall
 
@@ -127,9 +127,14 @@ def _reads(
     return (*names, *call.paths(folder)) if project.why_sources(words) or patches else names
 
 
-def own_scripts(reading: StageReading, acts: tuple[Act, ...]) -> Iterator[Rewrite | tuple[Step, Refused]]:
+def may_install(reading: StageReading) -> bool:
+    """Composer is called, or may be; without it the graph need not be made."""
+    return ("composer" in reading.managers or reading.has_heredocs) and reading.context.why_unknown is None
+
+
+def own_scripts(language: Language, reading: StageReading) -> Iterator[Rewrite | tuple[Step, Refused]]:
     """See :meth:`Ecosystem.own_scripts`: `composer install` that reads the manifests alone, then what reads sources."""
-    for act in acts:
+    for act in language.acts(reading) if may_install(reading) else ():
         call = act.call
         package = call.package if call is not None else None
         if call is None or package is None or package.manager != "composer" or package.verb not in {"install", "i"}:
@@ -166,4 +171,4 @@ def own_scripts(reading: StageReading, acts: tuple[Act, ...]) -> Iterator[Rewrit
         yield Rewrite(step, call.command, " \\\n    && ".join(parts), (evidence,))
 
 
-__all__ = ["EXTENSIONS", "effect", "own_scripts", "project_of"]
+__all__ = ["EXTENSIONS", "effect", "may_install", "own_scripts", "project_of"]

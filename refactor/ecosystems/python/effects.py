@@ -37,9 +37,8 @@ def _install(call: Invocation) -> Effect:
     install = install_of(call.reading, Act(call.step, call.command, Action.INSTALL, call.package))
     if isinstance(install, Refused):
         return Effect(call.paths("."), _packages(call), needs=("network",))
-    places = [call.reading.in_image(path, call.step.node)[-1:] for path in install.manifests]
     whole = (install.folder,) if install.sources is not None else ()
-    return Effect((*whole, *(path for one in places for path in one)), _packages(call), needs=("network",))
+    return Effect((*whole, *call.places(install.manifests)), _packages(call), needs=("network",))
 
 
 def _django(call: Invocation) -> Effect | None:

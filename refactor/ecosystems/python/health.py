@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from refactor.context import BuildContext, Unknown
+from refactor.context.literals import line_at
 from refactor.ecosystems.python.program import SERVERS, entries, program
 from refactor.ecosystems.serving import (
     BY_HAND,
@@ -142,7 +143,7 @@ def _of_django(texts: Mapping[str, str]) -> tuple[str, str] | Refused:
             continue
         for found in re.finditer(_DJANGO_PATH, text):
             if re.fullmatch(ROUTE, f"/{found[1]}"):
-                routes.append((f"/{found[1]}", f"{path}:{text.count(chr(10), 0, found.start()) + 1}"))
+                routes.append((f"/{found[1]}", line_at(path, text, found.start())))
     return best_route(routes) or Refused(
         "no route of Django's root URLconf tells that it is well", 'add path("health/", ...) to it'
     )

@@ -24,7 +24,7 @@ _FILES = re.compile(r"\b(py_modules|scripts|data_files|package_dir|cmdclass|use_
 _LIST = "list the dependencies in a requirements file and install that first"
 
 
-def installs(reading: StageReading) -> Iterator[Install | tuple[Step, Refused]]:
+def installed(reading: StageReading) -> Iterator[Install | tuple[Step, Refused]]:
     """See :meth:`Ecosystem.installs`."""
     by_name: list[Install] = []
     apart: set[str] = set()
@@ -176,4 +176,4 @@ def _named(packages: dict[str, object], places: object) -> Iterator[str]:
             yield root.rstrip("/")
 
 
-__all__ = ["installs"]
+__all__ = ["installed"]

@@ -139,7 +139,7 @@ def _without_reload(
 
 
 def _flask(reading: StageReading, words: tuple[str, ...]) -> _App | Refused:
-    environment = reading.file.environment(reading.steps[-1].node)
+    environment = reading.environment
     host, port = environment.get("FLASK_RUN_HOST") or "127.0.0.1", environment.get("FLASK_RUN_PORT") or "5000"
     found = entries(reading)
     if isinstance(found, Refused) or not found:

@@ -229,8 +229,7 @@ def _search_path(reading: StageReading, root: Root, words: tuple[str, ...]) -> l
 
 
 def _environment(reading: StageReading) -> dict[str, str | None]:
-    last = reading.steps[-1].node if reading.steps else reading.stage.from_
-    return dict(reading.file.environment(last))
+    return dict(reading.environment)
 
 
 def _module(reading: StageReading, name: str, folders: list[str], *, is_started: bool = False) -> str | None:

@@ -34,7 +34,7 @@ _SYSTEM_PYTHON = (
 _TOOL_FOLDER = r"/root/\.(?:local|poetry|cargo)/bin|\$HOME/\.local/bin|\$(?:POETRY_HOME|\{POETRY_HOME\})/bin"
 
 
-def split(reading: StageReading, runner: str | None) -> SplitPlan | Refused | None:
+def split(reading: StageReading, wish: str | None) -> SplitPlan | Refused | None:
     """The plan, or why there is none; None where nothing of Python is installed or built."""
     image = reading.image
     stage = PythonStage.of(reading)
@@ -78,7 +78,7 @@ def split(reading: StageReading, runner: str | None) -> SplitPlan | Refused | No
         )
     if refused is not None:
         return refused[1]
-    return _Plan(stage, known, building, builds, image).made(runner, reasons)
+    return _Plan(stage, known, building, builds, image).made(wish, reasons)
 
 
 def _other_image(stage: PythonStage) -> Refused | None:

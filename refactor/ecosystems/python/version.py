@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-import posixpath
-from collections.abc import Iterator
-
-from refactor.context import BuildContext
-from refactor.context.tables import table
-from refactor.ecosystems.versions import Naming, Stated, first_line, of_tools, stated
+from refactor.ecosystems.versions import Naming, Place
 
 
-def _read(context: BuildContext, folder: str) -> Iterator[Stated]:
-    for name in (".python-version", "runtime.txt"):
-        path = posixpath.join(folder, name)
-        text = first_line(context, path)
-        if text is not None:
-            yield stated(path, text.removeprefix("python-").removeprefix("cpython-"), 2)
-    path = posixpath.join(folder, "pyproject.toml")
-    project = table(context.toml(path))
-    poetry = table(table(table(project.get("tool")).get("poetry")).get("dependencies"))
-    for key, value in (
-        ("requires-python", table(project.get("project")).get("requires-python")),
-        ("tool.poetry.dependencies.python", poetry.get("python")),
-    ):
-        if isinstance(value, str):
-            yield stated(f"{path} ({key})", value, 2)
-    path = posixpath.join(folder, "Pipfile")
-    requires = table(table(context.toml(path)).get("requires"))
-    for key in ("python_full_version", "python_version"):
-        value = requires.get(key)
-        if isinstance(value, str):
-            yield stated(f"{path} ({key})", value, 2)
-    yield from of_tools(context, folder, ("python",), 2)
+def _plain(text: str) -> str:
+    return text.removeprefix("python-").removeprefix("cpython-")
 
 
-NAMING = Naming("Python", _read, ".python-version with the version, such as 3.13")
+NAMING = Naming(
+    "Python",
+    ".python-version with the version, such as 3.13",
+    (
+        Place(".python-version", plain=_plain),
+        Place("runtime.txt", plain=_plain),
+        Place("pyproject.toml", "project.requires-python", said="requires-python"),
+        Place("pyproject.toml", "tool.poetry.dependencies.python"),
+        Place("Pipfile", "requires.python_full_version", said="python_full_version"),
+        Place("Pipfile", "requires.python_version", said="python_version"),
+    ),
+    ("python",),
+)

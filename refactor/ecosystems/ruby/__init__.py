@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from refactor.ecosystems.table import Language
-from refactor.flow.reading import Refused, StageReading, Step
+from refactor.flow.reading import Refused, StageReading
 
 if TYPE_CHECKING:
-    from refactor.ecosystems.answers import Rewrite, Slim, Written
     from refactor.ecosystems.program import Needs, Program, Runner
-    from refactor.ecosystems.versions import Naming
-    from refactor.flow.effects import Effect, Invocation
     from refactor.flow.roots import Root
 
 _SERVERS = frozenset("puma unicorn rackup thin falcon iodine pitchfork passenger rainbows itsi agoo".split())
@@ -24,15 +20,16 @@ _WORKERS = frozenset("sidekiq good_job resque delayed_job solid_queue jobs rake"
 
 class Ruby(Language):
     name = "Ruby"
+    rooms = {
+        "tools": "effect",
+        "needs": "needs interpreters why_not_split writes slim",
+        "production": "production_install",
+    }
     families = frozenset({"ruby"})
+    versioned = frozenset({"ruby"})
     programs = frozenset({"ruby", "bundle", "bundler", "gem", "rails", "bootsnap", *_SERVERS, *_WORKERS})
     sources = r"\.(?:rb|ru|rake|gemspec)\Z|(?:^|/)(?:Gemfile|Rakefile|(?:bin|exe|script)/[\w-]+)\Z"
     build_packages = frozenset({"ruby-dev", "ruby-full", "yarn"})
-
-    def effect(self, call: Invocation) -> Effect | None:
-        from refactor.ecosystems.ruby.tools import effect
-
-        return effect(call)
 
     def entry(self, root: Root) -> str | Refused | None:
         from refactor.ecosystems.ruby.tools import unwrapped
@@ -66,47 +63,12 @@ class Ruby(Language):
             f"no source of {program.path} is in the build context"
         )
 
-    def needs(self, program: Program) -> Needs | Refused:
-        from refactor.ecosystems.ruby.needs import needs
-
-        return needs(program)
-
-    def interpreters(self, reading: StageReading) -> Mapping[str, str] | Refused:
-        from refactor.ecosystems.ruby.needs import interpreters
-
-        return interpreters(reading)
-
-    def why_not_split(self, reading: StageReading, program: Program) -> Refused | None:
-        from refactor.ecosystems.ruby.needs import why_not_split
-
-        return why_not_split(reading)
-
     def runner(self, reading: StageReading, needs: Needs, wish: str | None) -> Runner | Refused:
         from refactor.ecosystems.runners import interpreted
 
         return interpreted(reading, wish, self.name)
 
-    def writes(self, program: Program, files: Sequence[str]) -> Written | Refused:
-        from refactor.ecosystems.ruby.needs import writes
-
-        return writes(program, files)
-
-    def slim(self, reading: StageReading) -> Slim | Refused | None:
-        from refactor.ecosystems.ruby.needs import slim
-
-        return slim(reading)
-
-    def production_install(self, reading: StageReading) -> Sequence[Rewrite | tuple[Step, Refused]]:
-        from refactor.ecosystems.ruby.production import production
-
-        return tuple(production(reading))
-
     def production_server(self, reading: StageReading) -> Refused | None:
         if reading.start is None or re.search(r"\brails s(?:erver)?\b(?=.*-e development)", reading.start.text) is None:
             return None
         return Refused("the container starts Rails in development, a development server", "start it with -e production")
-
-    def naming(self, family: str) -> Naming | None:
-        from refactor.ecosystems.ruby.version import NAMING
-
-        return NAMING if family == "ruby" else None

@@ -6,7 +6,7 @@ import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from refactor.context.literals import is_test
+from refactor.context.literals import is_test, line_at
 from refactor.ecosystems import system
 from refactor.ecosystems.answers import Slim, Written
 from refactor.ecosystems.calls import Found
@@ -139,7 +139,7 @@ def interpreters(reading: StageReading) -> dict[str, str] | Refused:
     return {"node": f"{lock} has execjs"} if lock else {}
 
 
-def why_not_split(reading: StageReading) -> Refused | None:
+def why_not_split(reading: StageReading, program: Program) -> Refused | None:
     """The benefit gate: where nothing compiles there is nothing to leave behind."""
     image = reading.image
     if image is None:
@@ -291,7 +291,7 @@ def _found(path: str, text: str, match: re.Match[str]) -> Found:
     elif (part := re.match(r"\"([\w./-]+/)[^/\"]*#\{[^}]*\}[^/\"]*\"", rest)) is not None:
         # "logs/#{name}": the folder is known where the variable part is only the file's name.
         named = part[1] + "*"
-    return Found(match[0].strip(" (\n"), named, f"{path}:{text.count(chr(10), 0, match.start()) + 1}")
+    return Found(match[0].strip(" (\n"), named, line_at(path, text, match.start()))
 
 
 def _ports(texts: Iterable[str]) -> Iterator[int]:

@@ -16,7 +16,7 @@ _OF_DEVELOPMENT = (
 )
 
 
-def production(reading: StageReading) -> Iterator[Rewrite | tuple[Step, Refused]]:
+def production_install(reading: StageReading) -> Iterator[Rewrite | tuple[Step, Refused]]:
     """See :meth:`Ecosystem.production_install`."""
     if reading.context.why_unknown is not None:
         return
@@ -61,8 +61,7 @@ def _has_set(version: str) -> bool:
 
 
 def _why_production(reading: StageReading) -> str | None:
-    last = reading.steps[-1].node if reading.steps else reading.stage.from_
-    values = reading.file.environment(last)
+    values = reading.environment
     return next((f"{name} is production" for name in _ENVIRONMENTS if values.get(name) == "production"), None)
 
 
@@ -94,4 +93,4 @@ def _why_used(reading: StageReading, bundle: Bundle, out: frozenset[str]) -> Ref
     return None
 
 
-__all__ = ["production"]
+__all__ = ["production_install"]

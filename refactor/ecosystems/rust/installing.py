@@ -11,76 +11,72 @@ import posixpath
 import re
 from collections.abc import Iterator
 
+from refactor.context import BuildContext
 from refactor.context.tables import items, table, text
 from refactor.ecosystems.answers import BuiltStart, Install
+from refactor.ecosystems.own_start import own_start
 from refactor.ecosystems.rust.manifests import Package, Workspace, workspace
-from refactor.ecosystems.rust.tools import manifests, programs_of, triple
-from refactor.flow.effects import Invocation
+from refactor.ecosystems.rust.tools import CargoCall, cargo_call
+from refactor.ecosystems.table import Language
 from refactor.flow.graph import Act
 from refactor.flow.reading import Refused, StageReading, Step, join
-from refactor.shell import PackageCall, package_call, read
+from refactor.shell import PackageCall
 
+_MANIFESTS = ("Cargo.toml", "Cargo.lock", "rust-toolchain", "rust-toolchain.toml", ".cargo/config.toml")
 _BY_HAND = "copy the manifests and build the dependencies by hand, with cargo-chef say"
 
 
-def installs(reading: StageReading, acts: tuple[Act, ...]) -> Iterator[Install | tuple[Step, Refused]]:
-    """See :meth:`Ecosystem.installs`: what the first build of the stage would else compile after every edit."""
-    first = next((act for act in acts if act.call is not None and act.call.name in {"cargo", "cargo-chef"}), None)
-    package = first.call.package if first is not None and first.call is not None else None
-    if first is None or first.call is None or package is None:
-        return
+def installed(language: Language, reading: StageReading) -> Iterator[Install | tuple[Step, Refused]]:
+    """See :meth:`Language.installed`: what the first build of the stage would else compile after every edit."""
+    acts = language.acts(reading)
+    act = next((act for act in acts if act.call is not None and act.call.name in {"cargo", "cargo-chef"}), None)
+    cargo = None if act is None else cargo_call(act.call)
+    ahead = None if act is None or cargo is None else _ahead_of(act, cargo)
+    if act is not None and ahead is not None:
+        yield ahead if isinstance(ahead, Install) else (act.step.step, ahead)
+    yield from Language.installed(language, reading)
+
+
+def _ahead_of(act: Act, cargo: CargoCall) -> Install | Refused | None:
+    """The dependencies, built before the sources are there."""
+    package, reading, space = cargo.package, cargo.call.reading, cargo.space
     if package.verb not in {"build", "b"} and not (package.option("--path") and package.has("--locked")):
         # `cargo install` without --locked takes other versions than those of the lockfile.
-        return
-    answer = _install(first, first.call, package)
-    if answer is not None:
-        yield answer if isinstance(answer, Install) else (first.step.step, answer)
-
-
-def _install(act: Act, call: Invocation, package: PackageCall) -> Install | Refused | None:
-    context, reading = call.reading.context, call.reading
+        return None
     root = next((path for path in act.effect.reads if isinstance(path, str)), None)
-    folder = None if root is None else reading.in_context(root, call.step.node)
-    space = Refused("") if folder is None else workspace(context, folder)
-    if root is None or call.folder != root or isinstance(space, Refused):
+    if root is None or cargo.call.folder != root or reading.in_context(root, cargo.call.step.node) is None:
         return None
-    if not any(one.dependencies for one in space.packages):
+    if isinstance(space, Refused) or not any(one.dependencies for one in space.packages):
         return None
-    if context.exists(posixpath.join(space.root, "Cargo.lock")) is not True:
+    lock = posixpath.join(space.root, "Cargo.lock")
+    if reading.context.exists(lock) is not True:
         return Refused(
-            f"{posixpath.join(space.root, 'Cargo.lock')} is not in the build context, and the versions that are built"
-            " ahead would not be those of the build",
+            f"{lock} is not in the build context, and the versions that are built ahead would not be those of the"
+            " build",
             "commit Cargo.lock",
         )
-    outside = _path_outside(call, space)
+    outside = _path_outside(reading.context, space)
     if outside is not None:
         return Refused(f"{outside} names a package outside of the workspace, whose sources the build reads", _BY_HAND)
-    if package.values("--bin", "--example", "--test", "--bench") and not programs_of(package, space.packages):
+    if package.values("--bin", "--example", "--test", "--bench") and not cargo.programs(space.packages):
         return None
     files = {}
     for one in space.packages:
-        found = _targets(call, one)
+        found = _targets(reading.context, one)
         if isinstance(found, Refused):
             return found
         files.update(found)
-    commands = [*_empty(space, files), _ahead(act, package), _forget(call, package, space)]
-    paths = tuple(dict.fromkeys(manifests(call, space)))
+    commands = [*_empty(space, files), _ahead(act, package), _forget(cargo, space)]
+    named = (*(posixpath.join(space.root, name) for name in _MANIFESTS), *space.manifests)
+    paths = tuple(dict.fromkeys(path for path in named if reading.context.exists(path) is True))
     evidence = f"`{act.text}` on line {act.step.line} would compile all crates again after every edit"
     return Install(act.step.step, (), root, paths, (evidence,), " \\\n    && ".join(commands))
-
-
-def act_text(act: Act) -> str:
-    """The command as it is written, its variables included."""
-    script, call = act.step.step.script, act.call
-    if script is None or call is None:
-        return act.text
-    return " ".join(script.text[slice(*call.command.span)].split())
 
 
 def _ahead(act: Act, package: PackageCall) -> str:
     """The build of the empty programs; `cargo install` goes on from what `cargo build` left in target/."""
     if package.action != "install":
-        return act_text(act)
+        return " ".join(act.written.split())
     more = [f"{name} {value}" for name in ("--features", "-F", "--target", "--profile")
             for value in package.values(name)]  # fmt: skip
     more += [name for name in ("--all-features", "--no-default-features") if package.has(name)]
@@ -103,9 +99,8 @@ def _empty(space: Workspace, files: dict[str, bool]) -> Iterator[str]:
         yield f"touch {' '.join(libraries)}"
 
 
-def _targets(call: Invocation, package: Package) -> dict[str, bool] | Refused:
+def _targets(context: BuildContext, package: Package) -> dict[str, bool] | Refused:
     """Context paths of the sources that cargo looks for -> whether each has a ``main``."""
-    context = call.reading.context
     manifest = table(context.toml(posixpath.join(package.folder, "Cargo.toml")))
     found = dict.fromkeys(package.programs.values(), True)
     library = table(manifest.get("lib"))
@@ -127,12 +122,12 @@ def _targets(call: Invocation, package: Package) -> dict[str, bool] | Refused:
     return found
 
 
-def _path_outside(call: Invocation, space: Workspace) -> str | None:
+def _path_outside(context: BuildContext, space: Workspace) -> str | None:
     """The manifest that depends on a package by a path which is no member's."""
     members = {package.folder for package in space.packages}
     for package in space.packages:
         path = posixpath.join(package.folder, "Cargo.toml")
-        manifest = table(call.reading.context.toml(path))
+        manifest = table(context.toml(path))
         tables = [table(manifest.get(name)) for name in ("dependencies", "build-dependencies", "dev-dependencies")]
         tables += [table(one) for one in table(manifest.get("patch")).values()]
         for one in tables:
@@ -143,8 +138,9 @@ def _path_outside(call: Invocation, space: Workspace) -> str | None:
     return None
 
 
-def _forget(call: Invocation, package: PackageCall, space: Workspace) -> str:
+def _forget(cargo: CargoCall, space: Workspace) -> str:
     """The command that removes what was built of the empty sources, and nothing else."""
+    package = cargo.package
     words = ["cargo clean", *(f"-p {one.name}" for one in space.packages)]
     if package.has("--release", "-r") or (package.action == "install" and not package.option("--profile")):
         words.append("--release")
@@ -152,23 +148,18 @@ def _forget(call: Invocation, package: PackageCall, space: Workspace) -> str:
     if named is not None:
         words.append(f"--profile {named}")
     asked = package.option("--target")
-    if asked is not None and triple(call, package) is not None:
+    if asked is not None and cargo.triple is not None:
         words.append(f"--target {asked}")
     return " ".join(words)
 
 
 def built_start(reading: StageReading) -> BuiltStart | Refused | None:
     """`cargo run` as CMD: build it once, and start the program. See :meth:`Ecosystem.built_start`."""
-    cmd, start = reading.last("CMD"), reading.start
-    if cmd is None or start is None or reading.last("ENTRYPOINT") is not None or start.argv[:1] != ("cargo",):
+    start = own_start(reading)
+    package = None if start is None else start.package
+    if start is None or package is None or start.argv[0] != "cargo" or package.action != "run":
         return None
-    import shlex
-
-    commands = read(shlex.join(start.argv)).commands
-    package = package_call(commands[0]) if commands else None
-    if package is None or package.action != "run" or reading.context.deployment.has_own_command:
-        return None
-    shown = f"`{' '.join(start.argv)}` compiles at every start"
+    shown = f"{start.shown} compiles at every start"
     folder = reading.in_context(reading.final_workdir)
     space = Refused("its Cargo.toml is not in the context") if folder is None else workspace(reading.context, folder)
     if isinstance(space, Refused):
@@ -195,7 +186,7 @@ def built_start(reading: StageReading) -> BuiltStart | Refused | None:
     path = posixpath.relpath(join("/" + space.root, f"target/{profile}/{names[0]}"), "/" + (folder or ""))
     build = " ".join(["cargo build", *options])
     words = (f"./{path}" if not path.startswith(".") else path, *rest[cut + 1 :])
-    return BuiltStart(cmd, build, words, (f"{shown}; `{build}` makes {path}",))
+    return BuiltStart(start.cmd, build, words, (f"{shown}; `{build}` makes {path}",))
 
 
-__all__ = ["built_start", "installs"]
+__all__ = ["built_start", "installed"]

@@ -4,54 +4,42 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
 
+from refactor.ecosystems.libraries import linked
 from refactor.flow.reading import Refused, StageReading
-from refactor.images import BaseImage
 from refactor.images.crates import BRINGS, CERTIFICATES, LINKS, LOOKS_FIRST, PLAIN
 
-
-class Linked(NamedTuple):
-    """The system packages that a program needs, with reasons."""
-
-    packages: Mapping[str, str]
-    evidence: tuple[str, ...] = ()
+_ALPINE = {
+    "libssl-dev": ("libssl3", "libcrypto3"), "libpq-dev": ("libpq",), "libsqlite3-dev": ("sqlite-libs",),
+    "zlib1g-dev": ("zlib",), "default-libmysqlclient-dev": ("mariadb-connector-c",),
+}  # fmt: skip
 
 
-def linked(reading: StageReading, crates: Mapping[str, frozenset[str]]) -> Linked | Refused:
+def linked_with(reading: StageReading, crates: Mapping[str, frozenset[str]]) -> dict[str, str] | Refused:
     """The packages for the crates that a program is made of, on the distribution of its stage."""
     image = reading.image
-    packages: dict[str, str] = {}
+    # The image has headers of libraries that nobody asked for by name.
+    is_fat = image is None or image.variant == "fat"
+    wanted: dict[str, str] = {}
     for crate in sorted(crates):
         dev = LINKS.get(crate)
         if dev is None:
-            if re.search(r"[-_]sys\Z", crate) and not re.match(PLAIN, crate) and _may_link(reading, image):
+            if re.search(r"[-_]sys\Z", crate) and not re.match(PLAIN, crate) and is_fat:
                 return Refused(
                     f"whether {crate} links a library of the system is not known",
                     "start from the slim image and install the -dev packages that it needs by name",
                 )
-            continue
-        if BRINGS.get(crate) in crates[crate] and not (crate in LOOKS_FIRST and _has_headers(reading, dev)):
-            continue
-        answer = _libraries(reading, dev)
-        if answer is None:
-            return Refused(
-                f"{crate} links the library of {dev}, whose run-time package is not known for"
-                f" {reading.image_reference or reading.stage.image}",
-                "install the run-time package by name",
-            )
-        packages.update(dict.fromkeys(answer, f"{crate} in Cargo.lock links it"))
+        elif BRINGS.get(crate) not in crates[crate] or (crate in LOOKS_FIRST and _has_headers(reading, dev)):
+            wanted[crate] = dev
+    packages = linked(reading, wanted, "{} in Cargo.lock links it", _ALPINE)
     asks = next((name for name in CERTIFICATES if name in crates), None)
+    if isinstance(packages, Refused):
+        return packages
     if asks is not None:
         packages["ca-certificates"] = f"{asks} in Cargo.lock looks for certificates"
     if image is not None and image.distro == "alpine":
         packages["libgcc"] = "Rust programs that are linked dynamically need it"
-    return Linked(packages)
-
-
-def _may_link(reading: StageReading, image: BaseImage | None) -> bool:
-    """The image has headers of libraries that nobody asked for by name."""
-    return image is None or image.variant == "fat"
+    return packages
 
 
 def _has_headers(reading: StageReading, dev: str) -> bool:
@@ -60,16 +48,4 @@ def _has_headers(reading: StageReading, dev: str) -> bool:
     return dev in named or (image is not None and dev in image.preinstalled)
 
 
-def _libraries(reading: StageReading, dev: str) -> tuple[str, ...] | None:
-    from refactor.images.system_packages import classify
-
-    image = reading.image
-    if image is None or image.distro not in {"debian", "ubuntu", "alpine"}:
-        return None
-    if image.distro == "alpine":
-        return {"libssl-dev": ("libssl3", "libcrypto3"), "libpq-dev": ("libpq",), "libsqlite3-dev": ("sqlite-libs",),
-                "zlib1g-dev": ("zlib",), "default-libmysqlclient-dev": ("mariadb-connector-c",)}.get(dev)  # fmt: skip
-    return classify(dev, image.distro, image.release).runtime
-
-
-__all__ = ["Linked", "linked"]
+__all__ = ["linked_with"]

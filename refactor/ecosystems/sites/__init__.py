@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from refactor.ecosystems.ecosystem import Ecosystem
-from refactor.flow.reading import Refused, StageReading
-
-if TYPE_CHECKING:
-    from refactor.ecosystems.answers import StaticSite, Written
+from refactor.flow.reading import StageReading
 
 _SERVERS = ("hugo", "jekyll", "mkdocs", "sphinx")
 _FAMILIES = frozenset({"hugo", "mkdocs-material", "jekyll"})
@@ -18,6 +13,9 @@ class Sites(Ecosystem):
     """Recognised by the development server that is started: what a RUN builds is served already, or goes elsewhere."""
 
     name = "Static sites"
+    rooms = {
+        "static_site": "static_site written",
+    }
 
     def recognises(self, reading: StageReading) -> bool:
         if reading.image is not None and reading.image.family in _FAMILIES:
@@ -28,13 +26,3 @@ class Sites(Ecosystem):
         from refactor.ecosystems.sites.tools import server_of
 
         return server_of(reading) is not None
-
-    def static_site(self, reading: StageReading) -> StaticSite | Refused | None:
-        from refactor.ecosystems.sites.static_site import static_site
-
-        return static_site(reading)
-
-    def written(self, reading: StageReading) -> Written | Refused:
-        from refactor.ecosystems.sites.static_site import written
-
-        return written(reading)

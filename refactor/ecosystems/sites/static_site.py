@@ -158,8 +158,7 @@ class _Site:
 
     def _address_of_hugo(self, address: str) -> Refused | None:
         """``hugo server`` puts its own address into the pages; a build would put the one of the settings."""
-        last = self.reading.steps[-1].node
-        names = [name for name in self.reading.file.environment(last) if re.fullmatch(_OF_HUGO, name)]
+        names = [name for name in self.reading.environment if re.fullmatch(_OF_HUGO, name)]
         if names:
             return Refused(f"ENV {names[0]} changes what a build makes", "write it into the site's settings")
         given = self.options.value(("-b", "--baseURL"))
