@@ -17,11 +17,6 @@ from refactor.flow.effects import Effect, Invocation, Path, effects_of_step
 from refactor.flow.reading import StageReading, is_within, join
 
 PREFIX = "/usr/local"
-PREPARES = frozenset(
-    "configure config Configure autogen.sh autogen bootstrap bootstrap.sh buildconf autoreconf aclocal autoheader"
-    " autoconf automake libtoolize meson b2 bjam".split()
-)
-"""What stands in such sources, or works on them, before they are built: it writes among them alone."""
 _HAS_PREFIX = frozenset("configure config Configure cmake meson bootstrap.sh b2 bjam".split())
 """Whose default prefix is documented; that of a makefile alone is its author's choice."""
 _ARCHIVE = r"\.(?:tar(?:\.\w+)?|t[gbx]z2?|zip)\Z"
@@ -158,4 +153,4 @@ def _named(call: Invocation) -> Sequence[Path]:
     return [*call.paths(*words), *call.paths(*(value for value in (call.option("-S"),) if value))]
 
 
-__all__ = ["PREFIX", "PREPARES", "Built", "Tree", "built", "posix_calls", "trees"]
+__all__ = ["PREFIX", "Built", "Tree", "built", "posix_calls", "trees"]

@@ -3,46 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from refactor.ecosystems.brought import chain
 from refactor.ecosystems.cpp.tools import Build
 from refactor.ecosystems.program import Program
 from refactor.ecosystems.system import adds_repositories
-from refactor.flow.reading import Refused
-from refactor.images.contents import runtime_libraries
+from refactor.flow.reading import Refused, StageReading
+from refactor.images.contents import LINKED_AS, runtime_libraries
 from refactor.images.system_packages import classify
 
-_PLAIN = frozenset("c m pthread dl rt util resolv stdc++fs stdc++ gcc gcc_s crypt Threads".split())
-"""Parts of the C and C++ libraries themselves."""
-_DEV: Mapping[str, str] = {
-    "ssl": "libssl-dev", "crypto": "libssl-dev", "OpenSSL": "libssl-dev", "openssl": "libssl-dev",
-    "libssl": "libssl-dev",
-    "libcrypto": "libssl-dev", "z": "zlib1g-dev", "ZLIB": "zlib1g-dev", "zlib": "zlib1g-dev",
-    "curl": "libcurl4-openssl-dev", "CURL": "libcurl4-openssl-dev", "libcurl": "libcurl4-openssl-dev",
-    "pq": "libpq-dev", "PostgreSQL": "libpq-dev", "libpq": "libpq-dev", "sqlite3": "libsqlite3-dev",
-    "SQLite3": "libsqlite3-dev", "mysqlclient": "default-libmysqlclient-dev", "mariadb": "libmariadb-dev",
-    "uuid": "uuid-dev", "jsoncpp": "libjsoncpp-dev", "event": "libevent-dev", "libevent": "libevent-dev",
-    "xml2": "libxml2-dev", "LibXml2": "libxml2-dev", "libxml-2.0": "libxml2-dev", "yaml-cpp": "libyaml-cpp-dev",
-    "png": "libpng-dev", "PNG": "libpng-dev", "libpng": "libpng-dev", "jpeg": "libjpeg-dev", "JPEG": "libjpeg-dev",
-    "ncurses": "libncurses-dev", "ncursesw": "libncurses-dev", "Curses": "libncurses-dev",
-    "readline": "libreadline-dev", "microhttpd": "libmicrohttpd-dev", "libmicrohttpd": "libmicrohttpd-dev",
-    "pcre": "libpcre3-dev", "pcre2-8": "libpcre2-dev",
-    "bz2": "libbz2-dev", "BZip2": "libbz2-dev", "lzma": "liblzma-dev",
-    "LibLZMA": "liblzma-dev", "zstd": "libzstd-dev", "lz4": "liblz4-dev", "hiredis": "libhiredis-dev",
-    "zmq": "libzmq3-dev", "sodium": "libsodium-dev", "libsodium": "libsodium-dev", "uv": "libuv1-dev",
-    "boost_system": "libboost-system-dev", "boost_filesystem": "libboost-filesystem-dev",
-    "boost_thread": "libboost-thread-dev", "fmt": "libfmt-dev", "spdlog": "libspdlog-dev", "gmp": "libgmp-dev",
-    "jansson": "libjansson-dev", "glib-2.0": "libglib2.0-dev", "ev": "libev-dev", "expat": "libexpat1-dev",
-    "cjson": "libcjson-dev", "mosquitto": "libmosquitto-dev", "usb-1.0": "libusb-1.0-0-dev", "gomp": "libgomp1",
-    "OpenMP": "libgomp1", "atomic": "libatomic1",
-}  # fmt: skip
-"""Library, module of CMake, or name of pkg-config -> Debian's package of headers."""
+_PLAIN = frozenset("c m pthread dl rt util resolv stdc++fs stdc++ gcc gcc_s crypt gomp atomic".split())
+"""Parts of the C and C++ libraries and of the compiler."""
 _LINKS = (
     r"(?i)\b(?:find_package|find_library|(?:target_)?link_libraries|pkg_(?:check|search)_modules?|AC_\w+_LIBS?)\s*\("
 )
-_FROM_COMPILER = {"libgomp1": "libgomp", "libatomic1": "libatomic"}
-"""Parts of the compiler's own that a program may be linked with: Debian's package -> Alpine's."""
+_OF_COMPILER = {
+    r"-fopenmp\b|\bOpenMP\b": ("libgomp1", "libgomp"),
+    r"-latomic\b": ("libatomic1", "libatomic"),
+}
+"""What asks for a part of the compiler's own -> its package on Debian and on Alpine."""
 
 
 def is_static(build: Build) -> str | None:
@@ -73,23 +53,21 @@ def packages(program: Program, build: Build, is_cpp: bool, brought: str = "") ->
     reading = program.origin
     image = reading.image
     distro, release = ("", None) if image is None else (image.distro or "", image.release)
-    is_alpine = distro == "alpine"
     needed: dict[str, str] = {}
     texts = "\n".join(build.texts.values())
-    for name, other in _FROM_COMPILER.items():
-        option = {"libgomp1": r"-fopenmp\b|\bOpenMP\b", "libatomic1": r"-latomic\b"}[name]
+    is_cpp = is_cpp or brought != ""
+    for option, own in _OF_COMPILER.items():
         if brought or re.search(option, texts):
-            needed[other if is_alpine else name] = brought or "the compiler links it"
+            needed[own[distro == "alpine"]] = brought or "the compiler links it"
     for one in chain(program):
         # Those of the stage that is split are taken over by the split itself.
         for word in (word for _, call in one.calls for word in call.packages) if one is not program.reading else ():
-            kind, known = classify(word.literal, distro, release)[1:]
-            if kind != "unknown":
-                needed.update(
-                    dict.fromkeys(known if known is not None else (word.literal,), f"{one.stage.image} has it")
-                )
+            known = classify(word.literal, distro, release)
+            if known.kind != "unknown":
+                more = (word.literal,) if known.runtime is None else known.runtime
+                needed.update(dict.fromkeys(more, f"a stage on {one.stage.image} has it"))
     headers = frozenset(name for name in image.preinstalled if name.endswith("-dev")) if image is not None else None
-    why = brought if brought or not headers else _by_name(build, needed, distro, release)
+    why = brought if brought or not headers else _by_name(reading, build, needed)
     if headers and why and release is None:
         name = reading.image_reference or reading.stage.image
         return Refused(
@@ -104,7 +82,7 @@ def packages(program: Program, build: Build, is_cpp: bool, brought: str = "") ->
                 f" debian:{image.release}",
                 "link with -static-libstdc++ -static-libgcc, or build with g++ of the distribution",
             )
-        if is_alpine:
+        if distro == "alpine":
             # Debian and Ubuntu have it with apt.
             needed["libstdc++"] = "C++ programs are linked with it"
         elif adds_repositories(reading):
@@ -112,16 +90,21 @@ def packages(program: Program, build: Build, is_cpp: bool, brought: str = "") ->
     return needed
 
 
-def _by_name(build: Build, needed: dict[str, str], distro: str, release: str | None) -> str:
-    """Adds the packages of the libraries that are named; why those are not all, "" where they are."""
+def _by_name(reading: StageReading, build: Build, needed: dict[str, str]) -> str:
+    """Adds the packages of the image's libraries that are named; why those are not all, "" where they are."""
+    image = reading.image
     if build.kind and re.search(_LINKS, "\n".join(build.texts.values())):
         return f"{next(iter(build.texts))} links libraries"
+    own = {word.literal for _, call in reading.calls for word in call.packages if word.literal.endswith("-dev")}
     for name, where in names(build):
-        dev = _DEV.get(name, name)
-        runtime = classify(dev, distro, release).runtime if dev.endswith("-dev") else (dev,) if name in _DEV else None
-        if name not in _PLAIN and not runtime:
+        package = LINKED_AS.get(name)
+        runtime = classify(package, image.distro or "", image.release).runtime if package and image else None
+        # Packages that the stage installs are those of the split.
+        if name in _PLAIN or (not runtime and any(name.partition("_")[0] in package for package in own)):
+            continue
+        if not runtime:
             return f"{where} links {name}"
-        needed.update(dict.fromkeys(runtime if runtime and name not in _PLAIN else (), f"{where} links {name}"))
+        needed.update(dict.fromkeys(runtime, f"{where} links {name}"))
     return ""
 
 

@@ -11,8 +11,11 @@ from refactor.ecosystems.calls import Found, called, calls, data, opened, source
 from refactor.ecosystems.cpp.linking import is_static, packages
 from refactor.ecosystems.cpp.tools import BROUGHT, Build, build_folder, build_of, installed, unseen
 from refactor.ecosystems.program import Needs, Program
+from refactor.ecosystems.table import Language
 from refactor.ecosystems.written import folders_written
+from refactor.flow.effects import Invocation
 from refactor.flow.reading import Refused, is_within
+from refactor.flow.source_builds import Built
 
 SUFFIXES = (".c", ".cc", ".cpp", ".cxx", ".h", ".hh", ".hpp", ".hxx", ".inl", ".ipp", ".o", ".a", ".cmake",
             "CMakeLists.txt")  # fmt: skip
@@ -36,21 +39,35 @@ _NAMES_OF_SYSTEM = r"\b(?:getaddrinfo|gethostbyname|getpwnam|getpwuid|getgrnam|d
 _BY_HAND = "write USER with an id in front of CMD, and give that user the folders that the program writes to"
 
 
-def needs(program: Program, files: Sequence[str] | Refused) -> Needs | Refused:
-    """See :meth:`Language.needs`; ``files`` are refused where its sources are not in the build context."""
+def sources_of(language: Language, program: Program) -> tuple[str, ...] | Refused:
+    """See :meth:`Language.sources_of`."""
+    found = None if program.act is None or program.act.call is None else _unseen(program.act.call)
+    if found is None:
+        return Language.sources_of(language, program)
+    name = program.root.name
+    return Refused(f"line {found.line} brings the sources of {name}, which are not in the build context")
+
+
+def _unseen(call: Invocation) -> Built | None:
+    return unseen(call) if build_of(call) is None else None
+
+
+def needs(language: Language, program: Program) -> Needs | Refused:
+    """See :meth:`Language.needs`."""
     call = program.act.call if program.act is not None else None
     build = None if call is None else build_of(call)
     own = _brought(program, build)
     if isinstance(own, Refused):
         return own
     beside = dict(_beside(program, own.why)) if own.why else {}
-    if build is None and call is not None and unseen(call) is not None:
+    if call is not None and _unseen(call) is not None:
         libraries = packages(program, Build("", {}), True, own.why)
         if isinstance(libraries, Refused):
             return libraries
         return own.needs._replace(paths={**beside, **own.needs.paths}, packages=libraries)
     if build is None:
         return Refused(f"what {program.made} is built from is not in the build context", "build it in a RUN")
+    files = language.sources_of(program)
     if isinstance(files, Refused):
         return files
     texts = dict(sources(program.reading.context, files))
@@ -85,12 +102,7 @@ def needs(program: Program, files: Sequence[str] | Refused) -> Needs | Refused:
 
 
 def _brought(program: Program, build: Build | None) -> Brought | Refused:
-    return brought(
-        program,
-        lambda call: unseen(call) if build_of(call) is None else None,
-        installed,
-        lambda root: build is not None and _links_archives(build, root),
-    )
+    return brought(program, _unseen, installed, lambda root: build is not None and _links_archives(build, root))
 
 
 def _links_archives(build: Build, root: str) -> bool:

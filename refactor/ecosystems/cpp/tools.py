@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 from refactor.context import Unknown
 from refactor.ecosystems import registry
-from refactor.ecosystems.calls import single_files
+from refactor.ecosystems.cpp import PREPARES
 from refactor.flow.effects import Effect, Invocation, Path, effects_of
+from refactor.flow.makefiles import Makefile, makefile_of
 from refactor.flow.reading import StageReading, is_within, join
-from refactor.flow.source_builds import PREFIX, PREPARES, Built, built, posix_calls
+from refactor.flow.source_builds import PREFIX, Built, built, posix_calls
 from refactor.shell import read
-from refactor.shell.makefiles import NAMES, Makefile, parsed
 
 COMPILERS = frozenset("gcc g++ cc c++ clang clang++".split())
 _BUILDS = frozenset("make gmake cmake ninja meson b2 bjam".split())
@@ -42,11 +42,6 @@ class Build(NamedTuple):
 
 def effect(call: Invocation) -> Effect | None:
     """See :meth:`Language.effect`."""
-    found = _effect(call)
-    return None if found is None else found._replace(reads=(*found.reads, *single_files(call, found.reads)))
-
-
-def _effect(call: Invocation) -> Effect | None:
     if call.name == "pkg-config" or _LOOKS & set(call.command.args):
         return Effect()
     if call.name in COMPILERS:
@@ -292,7 +287,7 @@ def _all_commands(reading: StageReading) -> str:
 
 def _make(call: Invocation) -> Effect:
     folder = call.path(call.option("-C", "--directory") or ".")
-    found = makefile(call)
+    found = makefile_of(call)
     targets = [word for word in call.operands if "=" not in word and not word.isdigit()]
     if isinstance(folder, Unknown):
         return Effect((folder,), (folder,))
@@ -333,18 +328,6 @@ def _is_installed(call: Invocation) -> bool:
     return False
 
 
-def _included(reading: StageReading, path: str, text: str) -> str:
-    """The text of the files that a makefile includes; one that is not there stands as a library of that name."""
-    found = ""
-    for optional, name in re.findall(r"(?m)^(-|s)?include\s+([\w./-]+)\s*$", text):
-        more = reading.context.read(posixpath.normpath(posixpath.join(posixpath.dirname(path), name)))
-        if isinstance(more, str):
-            found += f"\n{more}"
-        elif not optional:
-            found += f"\nMISSING_LIBS = -l{name}"
-    return found
-
-
 def automake_texts(call: Invocation) -> dict[str, str] | None:
     """configure.ac and each Makefile.am of the folder that a call works in; None without them."""
     folder = call.path(call.option("-C", "--directory") or ".")
@@ -382,24 +365,6 @@ def _built_by_automake(call: Invocation, folder: str, is_install: bool) -> Effec
     return Effect((folder,), (*writes, *installed(call)))
 
 
-def makefile(call: Invocation) -> tuple[str, Makefile] | None:
-    """The makefile of the context that a call of make reads."""
-    folder = call.path(call.option("-C", "--directory") or ".")
-    asked = call.option("-f", "--file", "--makefile")
-    for name in (asked,) if asked else NAMES:
-        place = Unknown("") if isinstance(folder, Unknown) else join(folder, name)
-        path = None if isinstance(place, Unknown) else call.reading.in_context(place, call.step.node)
-        text = call.reading.context.read(path) if path else None
-        if path and isinstance(text, str):
-            given = dict(word.split("=", 1) for word in call.command.args if re.match(r"\w+=", word))
-            environment = {
-                name: value for name, value in call.reading.file.environment(call.step.node).items() if value
-            }
-            text += _included(call.reading, path, text)
-            return path, parsed(text, {**{k: v for k, v in environment.items() if k != "PATH"}, **given})
-    return None
-
-
 def _unknown(reason: str) -> Effect:
     return Effect((Unknown(reason),), (Unknown(reason),))
 
@@ -409,7 +374,7 @@ def build_of(call: Invocation) -> Build | None:
     own = {f"`{shown(call)}`": shown(call)}
     if call.name in COMPILERS:
         return Build("", own)
-    found = makefile(call) if call.name in {"make", "gmake"} else None
+    found = makefile_of(call) if call.name in {"make", "gmake"} else None
     if found is not None:
         path, file = found
         return Build(posixpath.dirname(path), {path: "\n".join((file.text, *_values(file))), **own})
