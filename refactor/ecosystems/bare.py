@@ -67,9 +67,11 @@ def user_of(reading: StageReading) -> str | None:
 def without_passed_workdirs(reading: StageReading, roles: dict[Instruction, Role]) -> dict[Instruction, Role]:
     """Only the last absolute WORKDIR matters to a runner in which nothing is run between two of them."""
     nodes = [step.node for step in reading.steps if step.keyword == "WORKDIR"]
-    last = next((at for at in range(len(nodes) - 1, -1, -1) if nodes[at].argument.startswith("/")), 0)
-    copies = [node for node, role in roles.items() if Role.RUNNER in role and node.keyword in {"COPY", "ADD"}]
-    passed = nodes[:last] if not any(reading.position(node) < reading.position(nodes[last]) for node in copies) else ()
+    is_absolute = [(reading.expand(node.argument, node) or "").startswith("/") for node in nodes]
+    last = max((at for at, own in enumerate(is_absolute) if own), default=0)
+    copies = [node for node, role in roles.items() if Role.RUNNER in role and node.keyword in {"COPY", "ADD", "RUN"}]
+    at = [reading.position(node) for node in copies if reading.position(node) < reading.position(nodes[last])]
+    passed = [node for node in nodes[:last] if reading.position(node) > max(at, default=-1)]
     return {**roles, **dict.fromkeys(passed, Role.BUILDER)}
 
 

@@ -142,7 +142,7 @@ def opened(
                     if path != reading.final_workdir and not _is_of_build(context, source, suffixes):
                         found.setdefault(path, f"{where} names it")
     if wide is not None:
-        for path in _data(program, suffixes, packed):
+        for path in data(program, suffixes, packed):
             found.setdefault(path, wide)
     return {path: why for path, why in found.items()
             if not any(path != other and is_within(path, other) for other in found)}  # fmt: skip
@@ -192,7 +192,7 @@ def _is_of_build(context: BuildContext, path: str, suffixes: tuple[str, ...]) ->
     return isinstance(files, Unknown) or any(one.endswith(suffixes) for one in files)
 
 
-def _data(program: Program, suffixes: tuple[str, ...], packed: str) -> Iterator[str]:
+def data(program: Program, suffixes: tuple[str, ...], packed: str) -> Iterator[str]:
     """Where the files of the context that may be data lie in the image."""
     reading = program.reading
     for copied in reading.copies:
@@ -204,11 +204,11 @@ def _data(program: Program, suffixes: tuple[str, ...], packed: str) -> Iterator[
 
 
 def single_files(call: Invocation, reads: Sequence[str | Unknown]) -> Iterator[str]:
-    """Absolute paths of files that were copied one by one into the folders that a command reads."""
+    """Absolute paths of files and folders that were copied one by one into the folders that a command reads."""
     folders = [path for path in reads if isinstance(path, str)]
     position = call.reading.position(call.step.node)
     for copied in call.reading.copies if folders else ():
-        is_before = not copied.is_folder and call.reading.position(copied.node) < position
+        is_before = call.reading.position(copied.node) < position
         if is_before and any(is_within(copied.target, folder) and copied.target != folder for folder in folders):
             yield copied.target
 
@@ -220,6 +220,7 @@ __all__ = [
     "blanked",
     "called",
     "calls",
+    "data",
     "first_at",
     "opened",
     "parts",

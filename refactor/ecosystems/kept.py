@@ -73,6 +73,8 @@ def kept(
                 continue
             if (is_fetched and posixpath.basename(path) not in called) or re.match(language.tool_folders, path):
                 continue
+            if (re.match(wanted.left, path) and path not in wanted.paths) or is_within(path, "/etc/apt"):
+                continue
             is_certificate = wanted.is_static and _CERTIFICATES in path
             if path in _WIDE or ((is_bare or is_certificate) and re.match(_OF_SYSTEM, path)):
                 continue

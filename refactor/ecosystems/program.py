@@ -83,6 +83,11 @@ class Needs(NamedTuple):
     owner: str = ""
     """Who gets what is copied of the ``chosen`` folders, as ``--chown`` takes it."""
 
+    left: str = r"(?!)"
+    """Pattern of the absolute paths that only the build has a use for: archives, and the sources that came in them."""
+    linker_cache: str = ""
+    """Why the runner has to run ``ldconfig`` on what is copied."""
+
     def is_elsewhere(self, folder: str) -> bool:
         """Part of the application lies outside of the folder that the program starts in: named alike, all of it is."""
         return any(not is_within(chosen, folder) for chosen in self.chosen)

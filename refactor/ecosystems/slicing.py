@@ -82,6 +82,8 @@ class Slicer:
         """What the runner does of a RUN that builds and sets the system up."""
         self.chosen_folders: tuple[str, ...] = ()
         self.owner = ""
+        self.left = r"(?!)"
+        self.linker_cache = ""
         """See :class:`Needs`."""
         self.own_roles: Collection[Instruction] = ()
         """Instructions whose role the language changed."""
@@ -136,6 +138,7 @@ class Slicer:
         if isinstance(wanted, Refused):
             return wanted
         self.chosen_folders, self.owner = wanted.chosen, wanted.owner
+        self.left, self.linker_cache = wanted.left, wanted.linker_cache
         self.copied = self._paths(wanted, is_bare=False)
         self.is_static = wanted.is_static
         asked = self.packages(wanted, None)
@@ -231,6 +234,8 @@ class Slicer:
             files=frozenset(path for one in found for path in one.files),
             chosen=tuple(path for one in found for path in one.chosen),
             owner=next((one.owner for one in found if one.owner), ""),
+            left="|".join(dict.fromkeys(one.left for one in found)) or r"(?!)",
+            linker_cache=next((one.linker_cache for one in found if one.linker_cache), ""),
         )
 
     def _paths(self, wanted: Needs, *, is_bare: bool) -> dict[str, str]:
@@ -356,7 +361,12 @@ class Slicer:
         self.evidence += [*(packages.evidence if runner.has_shell else ()), *runner.evidence, *files.values()]
         if runner.has_shell:
             head = [*runner.head, *packages.before, *([packages.install] if packages.install else [])]
-            copies = artefacts(reading, brought, self.programs, Owned(), wanted, runner)
+            copies = list(artefacts(reading, brought, self.programs, Owned(), wanted, runner))
+            if wanted.linker_cache:
+                self.evidence.append(f"ldconfig is run: {wanted.linker_cache}")
+                own = {program.path for program in self.programs}
+                last = max((at for at, text in enumerate(copies) if not own & set(text.split())), default=-1)
+                copies.insert(last + 1, "RUN ldconfig")
             return head, [*files, *runner.installs, *copies]
         owned = Owned(bare.owned(self.language, reading, wanted.paths), bare.owner_in(reading, runner))
         new = [path for path in owned.paths if not any(is_within(path, one) for one in paths)]
@@ -378,11 +388,13 @@ class Slicer:
             own = {node: Role.BUILDER if node.keyword == "RUN" else role for node, role in roles.items()}
             return bare.without_passed_workdirs(reading, own)
         narrowed = system.narrow(reading, roles)
+        if self.left != Needs().left:
+            narrowed = bare.without_passed_workdirs(reading, narrowed)
         for step in self.flow.steps(reading):
             # Folders among the sources: the build may write there (`artisan optimize`), the program as well.
             if step.step.node in narrowed and reading.position(step.step.node) < self.last_build:
                 writes = [path for act in step.acts for path in act.effect.writes if isinstance(path, str)]
-                if roles[step.step.node] == Role.BOTH and any(
+                if roles.get(step.step.node) == Role.BOTH and any(
                     is_within(path, tree) for path in writes for tree in self.trees
                 ):
                     narrowed[step.step.node] = Role.BOTH
@@ -443,17 +455,25 @@ class Slicer:
         role = system.system_role(step)
         if role != Role.BOTH:
             return role
+        if self.linker_cache and all(command.name == "ldconfig" for command in step.commands):
+            # Behind what is copied.
+            return Role.BUILDER
         if self.is_static and all(command.name == "update-ca-certificates" for command in step.commands):
             # The list that it makes is copied, so that an edit of the sources does not make it again.
             return Role.BUILDER
         acts = [act for act in self._flow_step(step).acts if act.effect.reads or act.effect.writes]
+        if acts and all(
+            isinstance(path, str) and re.match(self.left, path) for act in acts for path in act.effect.writes
+        ):
+            return Role.BUILDER
         if acts and all(self._comes_over(act) for act in acts):
             return Role.BUILDER
         return role
 
     def _repeated(self, step: Step) -> tuple[str, ...] | Refused:
         over = [act.call.command for act in self._flow_step(step).acts
-                if act.call is not None and self._comes_over(act)]  # fmt: skip
+                if act.call is not None
+                and (self._comes_over(act) or (self.linker_cache and act.call.name == "ldconfig"))]  # fmt: skip
         return repeated(step, self.reading.file.line_of(step.node), self.trees, over)
 
     def _flow_step(self, step: Step) -> FlowStep:

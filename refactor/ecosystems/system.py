@@ -411,6 +411,11 @@ def _repository_steps(reading: StageReading) -> tuple[Step, ...]:
     return tuple(found)
 
 
+def adds_repositories(reading: StageReading) -> bool:
+    """A RUN adds a package repository to those of the base image."""
+    return bool(_repository_steps(reading))
+
+
 def _why_not_apart(reading: StageReading, steps: Sequence[Step]) -> Refused | None:
     for step in steps:
         for command in step.commands:
@@ -788,6 +793,7 @@ __all__ = [
     "SILENT",
     "RunnerPackages",
     "Start",
+    "adds_repositories",
     "build_only",
     "install_text",
     "is_cleaning",

@@ -392,6 +392,14 @@ def effects_of(
         yield one, effect_of(one, tools, depth)
 
 
+def effects_of_step(reading: StageReading, step: Step, tools: Tools) -> Iterator[tuple[Invocation, Effect]]:
+    """The effects of the commands of a RUN, in order."""
+    scripts = [step.script] if step.script is not None else [read(heredoc.body) for heredoc in step.node.heredocs]
+    blank = Command(None, (), (), (), (), (0, 0), 0, False, False, False)
+    for script in scripts:
+        yield from effects_of(Invocation(blank, reading, step, step.workdir, {}), script, tools)
+
+
 def _redirected(call: Invocation) -> Effect:
     reads: list[Path] = []
     writes: list[Path] = []
@@ -407,4 +415,7 @@ def _is_pattern(path: str) -> bool:
     return re.search(r"[*?\[]", path) is not None
 
 
-__all__ = ["ON_PATH", "SYSTEM", "Effect", "Invocation", "Path", "Tools", "effect_of", "effects_of", "together"]
+__all__ = [
+    "ON_PATH", "SYSTEM", "Effect", "Invocation", "Path", "Tools", "effect_of", "effects_of", "effects_of_step",
+    "together",
+]  # fmt: skip

@@ -13,11 +13,10 @@ from itertools import islice
 from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
-from refactor.flow.effects import ON_PATH, SYSTEM, Effect, Invocation, Tools, effects_of
+from refactor.flow.effects import ON_PATH, SYSTEM, Effect, Invocation, Tools, effects_of_step
 from refactor.flow.places import origin_of
 from refactor.flow.reading import StageReading, Step, is_within, join
 from refactor.once import cached_property
-from refactor.shell import Command, read
 from refactor.syntax import Dockerfile
 
 _DEPTH = 20
@@ -121,7 +120,7 @@ class Flow:
                 is_found = True
                 yield Maker(kind, made, act)
                 # What is unpacked to /usr/local/bin need not be all of it, nor a folder that is copied into one.
-                is_shared = place != path and place in ON_PATH
+                is_shared = (place != path and place in ON_PATH) or _is_merged(act)
                 is_added = kind == "package" or (kind == "context" and self._is_folder(made))
                 if _covers(place, path) and not is_shared and not is_added:
                     return
@@ -370,11 +369,7 @@ def _effects(step: FlowStep, tools: Tools) -> Iterator[tuple[Effect, Invocation 
     elif node.keyword in {"COPY", "ADD"}:
         yield _copy_effect(step), None
     elif node.keyword == "RUN":
-        scripts = [one.script] if one.script is not None else [read(heredoc.body) for heredoc in node.heredocs]
-        blank = Command(None, (), (), (), (), (0, 0), 0, False, False, False)
-        for script in scripts:
-            for call, effect in effects_of(Invocation(blank, reading, one, one.workdir, {}), script, tools):
-                yield effect, call
+        yield from ((effect, call) for call, effect in effects_of_step(reading, one, tools))
 
 
 def _copy_effect(step: FlowStep) -> Effect:
@@ -447,6 +442,11 @@ def _meets(one: str, other: str) -> bool:
 def _covers(made: str, path: str) -> bool:
     """Whether what is made is the whole of a path."""
     return made == path or (_base(made) == made and is_within(path, made))
+
+
+def _is_merged(act: Act) -> bool:
+    """What an archive holds comes to what is in the folder already."""
+    return act.call is not None and act.call.name in {"tar", "bsdtar", "unzip"}
 
 
 def _back_through(carried: tuple[str, str], path: str) -> str:

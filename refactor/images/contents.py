@@ -65,6 +65,23 @@ BUILDPACK_LIBRARIES = _words(
     """
 )
 
+LINKED_AS = {
+    name: package
+    for package, names in {
+        "libssl-dev": "ssl crypto openssl libssl libcrypto", "zlib1g-dev": "z zlib", "libpq-dev": "pq libpq",
+        "libcurl4-openssl-dev": "curl libcurl", "libsqlite3-dev": "sqlite3", "libxml2-dev": "xml2 libxml-2.0",
+        "default-libmysqlclient-dev": "mysqlclient", "libmariadb-dev": "mariadb libmariadb", "libbz2-dev": "bz2 bzip2",
+        "libevent-dev": "event event_core event_extra event_openssl event_pthreads libevent", "libffi-dev": "ffi",
+        "libpng-dev": "png libpng", "libjpeg-dev": "jpeg libjpeg", "libwebp-dev": "webp libwebp", "libdb-dev": "db",
+        "libncursesw5-dev": "ncurses ncursesw tinfo", "libreadline-dev": "readline", "liblzma-dev": "lzma liblzma",
+        "libgmp-dev": "gmp", "libglib2.0-dev": "glib-2.0 gobject-2.0 gio-2.0", "libyaml-dev": "yaml yaml-0.1",
+        "libgdbm-dev": "gdbm", "libxslt1-dev": "xslt exslt libxslt", "libkrb5-dev": "krb5 gssapi_krb5 krb5-gssapi",
+        "libmaxminddb-dev": "maxminddb libmaxminddb",
+    }.items()
+    for name in names.split()
+}  # fmt: skip
+"""What of buildpack-deps a linker (``-lssl``) or pkg-config calls by that name -> its -dev package."""
+
 PYTHON_SLIM_LIBRARIES = _words(
     """
     libbz2-dev libdb-dev libffi-dev libgdbm-dev liblzma-dev libncursesw5-dev libreadline-dev

@@ -277,6 +277,16 @@ libtool-dev                 ()
 libltdl-dev                 libltdl7
 libedit-dev                 libedit2
 libselinux1-dev             libselinux1
+libgcrypt20-dev             libgcrypt20
+libgcrypt11-dev             wheezy:libgcrypt11 jessie:libgcrypt20
+libjsoncpp-dev              stretch:libjsoncpp1 bullseye:libjsoncpp24 bookworm:libjsoncpp25 trixie:libjsoncpp26
+libluajit-5.1-dev           libluajit-5.1-2
+libmicrohttpd-dev           jessie:libmicrohttpd10 stretch:libmicrohttpd12 trixie:libmicrohttpd12t64
+libuv1-dev                  libuv1 trixie:libuv1t64
+libyaml-cpp-dev             buster:libyaml-cpp0.6 bookworm:libyaml-cpp0.7 trixie:libyaml-cpp0.8
+libfl-dev                   buster:libfl2
+libbison-dev                ()
+postgresql-server-dev-all   libpq5
 tk-dev                      ?
 tcl-dev                     ?
 """
@@ -336,9 +346,9 @@ libhdf5-dev                 bionic:libhdf5-100 focal:libhdf5-103 jammy:libhdf5-1
                             resolute:?
 libprotobuf-dev             bionic:libprotobuf10 focal:libprotobuf17 jammy:libprotobuf23
                             noble:libprotobuf32t64
-libmagickwand-dev           bionic:libmagickwand-6.q16-3 focal:libmagickwand-6.q16-6
+libmagickwand-dev           xenial:libmagickwand-6.q16-2 bionic:libmagickwand-6.q16-3 focal:libmagickwand-6.q16-6
                             noble:libmagickwand-6.q16-7t64 resolute:?
-libmagickcore-dev           bionic:libmagickcore-6.q16-3 focal:libmagickcore-6.q16-6
+libmagickcore-dev           xenial:libmagickcore-6.q16-2 bionic:libmagickcore-6.q16-3 focal:libmagickcore-6.q16-6
                             noble:libmagickcore-6.q16-7t64 resolute:?
 libtesseract-dev            ?
 libleptonica-dev            ?
@@ -358,7 +368,11 @@ libmpfr-dev                 xenial:libmpfr4 bionic:libmpfr6
 libleveldb-dev              xenial:libleveldb1v5 focal:libleveldb1d
 libonig-dev                 xenial:libonig2 bionic:libonig4 focal:libonig5
 libtidy-dev                 bionic:libtidy5 focal:libtidy5deb1
-libpng-dev                  bionic:libpng16-16 noble:libpng16-16t64
+libgcrypt11-dev             libgcrypt20
+libjsoncpp-dev              xenial:libjsoncpp1 jammy:libjsoncpp25 resolute:?
+libmicrohttpd-dev           libmicrohttpd10 bionic:libmicrohttpd12 noble:libmicrohttpd12t64
+libyaml-cpp-dev             focal:libyaml-cpp0.6 jammy:libyaml-cpp0.7 noble:libyaml-cpp0.8
+libpng-dev                  xenial:libpng12-0 bionic:libpng16-16 noble:libpng16-16t64
 libpng12-dev                xenial:libpng12-0 bionic:?
 """
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from refactor.ecosystems import registry
@@ -10,20 +9,26 @@ from refactor.ecosystems.table import Language
 from refactor.flow.reading import Refused, StageReading
 
 if TYPE_CHECKING:
-    from refactor.ecosystems.answers import Written
-    from refactor.ecosystems.program import Needs, Program, Runner
-    from refactor.flow.effects import Effect, Invocation
     from refactor.flow.roots import Root
 
+PREPARES = frozenset(
+    "configure config Configure autogen.sh autogen bootstrap bootstrap.sh buildconf autoreconf aclocal autoheader"
+    " autoconf automake libtoolize meson b2 bjam".split()
+)
+"""What stands in sources that are not in the build context, or works on them, before they are built: it writes among
+them alone."""
 _BUILDERS = frozenset({"make", "gmake", "cmake", "ninja"})
 _LOOKS = frozenset({"--version", "-v", "--help"})
 
 
 class Cpp(Language):
     name = "C or C++"
+    rooms = {"tools": "effect", "needs": "sources_of needs writes"}
     families = frozenset({"gcc"})
     compilers = frozenset({"gcc"})
     programs = frozenset("gcc g++ cc c++ clang clang++ make gmake cmake ninja pkg-config configure autoreconf".split())
+    tools = PREPARES
+    build_variables = r"CC|CXX|AR|RANLIB|LD|(?:C|CXX|CPP|LD)FLAGS|MAKEFLAGS|PKG_CONFIG_PATH"
     sources = r"\.(?:c|cc|cpp|cxx|h|hh|hpp|hxx|inl|ipp)\Z"
 
     def recognises(self, reading: StageReading) -> bool:
@@ -32,11 +37,6 @@ class Cpp(Language):
             return False
         return not any(other.recognises(reading) for other in registry.known if other is not self)
 
-    def effect(self, call: Invocation) -> Effect | None:
-        from refactor.ecosystems.cpp.tools import effect
-
-        return effect(call)
-
     def entry(self, root: Root) -> str | Refused | None:
         if root.name in _BUILDERS and not _LOOKS & set(root.words):
             return Refused(
@@ -44,19 +44,3 @@ class Cpp(Language):
                 "build in a RUN, and start the program",
             )
         return None if root.name in self.programs else root.words[0]
-
-    def needs(self, program: Program) -> Needs | Refused:
-        from refactor.ecosystems.cpp.needs import needs
-
-        files = self.sources_of(program)
-        return files if isinstance(files, Refused) else needs(program, files)
-
-    def writes(self, program: Program, files: Sequence[str]) -> Written | Refused:
-        from refactor.ecosystems.cpp.needs import writes
-
-        return writes(program, files)
-
-    def runner(self, reading: StageReading, needs: Needs, wish: str | None) -> Runner | Refused:
-        from refactor.ecosystems.runners import for_program
-
-        return for_program(reading, needs, wish)

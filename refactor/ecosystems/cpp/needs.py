@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from refactor.ecosystems.answers import Written
-from refactor.ecosystems.calls import Found, called, calls, opened, sources
+from refactor.ecosystems.brought import Brought, brought
+from refactor.ecosystems.calls import Found, called, calls, data, opened, sources
 from refactor.ecosystems.cpp.linking import is_static, packages
-from refactor.ecosystems.cpp.tools import build_of
+from refactor.ecosystems.cpp.tools import BROUGHT, Build, build_folder, build_of, installed, unseen
 from refactor.ecosystems.program import Needs, Program
+from refactor.ecosystems.table import Language
 from refactor.ecosystems.written import folders_written
-from refactor.flow.reading import Refused
+from refactor.flow.effects import Invocation
+from refactor.flow.reading import Refused, is_within
+from refactor.flow.source_builds import Built
 
 SUFFIXES = (".c", ".cc", ".cpp", ".cxx", ".h", ".hh", ".hpp", ".hxx", ".inl", ".ipp", ".o", ".a", ".cmake",
             "CMakeLists.txt")  # fmt: skip
+_PACKED = r"(?:^|/)(?:CMakeLists\.txt|configure|Makefile(?:\.\w+)?)\Z"
 _MADE = r"(?=\s*\([^;]*,\s*\"[wa])"
 _READS: Mapping[str, int] = {
     r"(?:std::)?fopen": 0, r"(?:std::)?ifstream\s+\w+": 0, r"(?:std::)?ifstream": 0, r"\bopen": 0, r"\bopendir": 0,
@@ -34,12 +39,37 @@ _NAMES_OF_SYSTEM = r"\b(?:getaddrinfo|gethostbyname|getpwnam|getpwuid|getgrnam|d
 _BY_HAND = "write USER with an id in front of CMD, and give that user the folders that the program writes to"
 
 
-def needs(program: Program, files: Sequence[str]) -> Needs | Refused:
+def sources_of(language: Language, program: Program) -> tuple[str, ...] | Refused:
+    """See :meth:`Language.sources_of`."""
+    found = None if program.act is None or program.act.call is None else _unseen(program.act.call)
+    if found is None:
+        return Language.sources_of(language, program)
+    name = program.root.name
+    return Refused(f"line {found.line} brings the sources of {name}, which are not in the build context")
+
+
+def _unseen(call: Invocation) -> Built | None:
+    return unseen(call) if build_of(call) is None else None
+
+
+def needs(language: Language, program: Program) -> Needs | Refused:
     """See :meth:`Language.needs`."""
     call = program.act.call if program.act is not None else None
     build = None if call is None else build_of(call)
+    own = _brought(program, build)
+    if isinstance(own, Refused):
+        return own
+    beside = dict(_beside(program, own.why)) if own.why else {}
+    if call is not None and _unseen(call) is not None:
+        libraries = packages(program, Build("", {}), True, own.why)
+        if isinstance(libraries, Refused):
+            return libraries
+        return own.needs._replace(paths={**beside, **own.needs.paths}, packages=libraries)
     if build is None:
         return Refused(f"what {program.made} is built from is not in the build context", "build it in a RUN")
+    files = language.sources_of(program)
+    if isinstance(files, Refused):
+        return files
     texts = dict(sources(program.reading.context, files))
     loading = next((path for path, text in texts.items() if re.search(r"\bdlopen\s*\(", text)), None)
     if loading is not None:
@@ -52,22 +82,76 @@ def needs(program: Program, files: Sequence[str]) -> Needs | Refused:
         return started
     if any(re.search(r"\b(?:system|popen)\s*\(", text) for text in texts.values()):
         started = {**started, "sh": "system() and popen() start a shell"}
-    paths = opened(program, files, _READS, SUFFIXES, packed=r"(?:^|/)(?:CMakeLists\.txt|configure|Makefile\.\w+)\Z")
+    libraries_built = _libraries_built(program, build)
+    if isinstance(libraries_built, Refused):
+        return libraries_built
+    found = opened(program, files, _READS, SUFFIXES, packed=_PACKED)
+    more = own.needs._replace(paths={**found, **beside, **libraries_built, **own.needs.paths}, programs=started)
     static = is_static(build)
     asks = next((path for path, text in texts.items() if re.search(_NAMES_OF_SYSTEM, text)), None)
     image = program.origin.image
-    if static is not None and (asks is None or (image is not None and image.libc == "musl")):
-        return Needs(paths, started, is_static=True, evidence=(static,))
+    if static is not None and not own.why and (asks is None or (image is not None and image.libc == "musl")):
+        return more._replace(is_static=True, evidence=(static,))
     is_cpp = any(re.search(r"\.(?:cc|cpp|cxx|hpp|hh|hxx)\Z", path) for path in files)
-    libraries = packages(program.origin, build, is_cpp and static is None)
+    libraries = packages(program, build, is_cpp and static is None, own.why)
     if isinstance(libraries, Refused):
         return libraries
-    said = ", ".join(libraries) or "no library but the C library's"
-    return Needs(paths, started, libraries, evidence=(f"{next(iter(build.texts))} names what it links: {said}",))
+    said = ", ".join(libraries) or "no library but the C library's and those of packages"
+    named = f"{next(iter(build.texts))} names what it links: {said}"
+    return more._replace(packages=libraries, evidence=(*more.evidence, own.why or named))
+
+
+def _brought(program: Program, build: Build | None) -> Brought | Refused:
+    return brought(program, _unseen, installed, lambda root: build is not None and _links_archives(build, root))
+
+
+def _links_archives(build: Build, root: str) -> bool:
+    """Of what is built in a folder the program takes headers and static libraries (``.a``), which are in it then."""
+    pattern = rf"(?:(-[IL]|[=,:])\s*|(?<![\w.-])){re.escape(root)}(?![\w.-])([^\s\"')]*)"
+    kinds = set()
+    for option, rest in re.findall(pattern, "\n".join(build.texts.values())):
+        is_header = option == "-I" or re.search(r"/include(?:/|\Z)|\.h\w*\Z", rest)
+        kinds.add("header" if is_header else "archive" if rest.endswith(".a") else "other")
+    return "archive" in kinds and "other" not in kinds
+
+
+def _beside(program: Program, why: str) -> Iterator[tuple[str, str]]:
+    """Data in the folder that it is started in: a library may open files there by names of its own."""
+    made = () if program.act is None else program.act.effect.writes
+    copied = [path for path in made if isinstance(path, str) and not path.endswith((*SUFFIXES, "*")) and "." in path]
+    for path in (*data(program, SUFFIXES, _PACKED), *copied):
+        if is_within(path, program.reading.final_workdir):
+            yield path, f"{why}, which may open it"
+
+
+def _libraries_built(program: Program, build: Build) -> dict[str, str] | Refused:
+    """Shared libraries that its own build makes: as it names them, else all of the folder that it builds in."""
+    where = next((where for where, text in build.texts.items() if re.search(BROUGHT, text)), None)
+    call = program.act.call if program.act is not None else None
+    if where is None or call is None or installed(call):
+        return {}
+    made = [path for act in program.flow.acts(program.origin) if act.effect.by for path in act.effect.writes
+            if isinstance(path, str) and re.search(r"\.so(?:\.|\Z)", path)]  # fmt: skip
+    folder = build_folder(call) if build.kind else None
+    if build.kind and (not isinstance(folder, str) or is_within(program.reading.final_workdir, folder)):
+        return Refused(
+            f"{where} builds or brings libraries of its own, in the folder that the program is started in, and which of"
+            " them the program loads is not known",
+            "build in a folder of its own (cmake -B build), or link them statically",
+        )
+    return dict.fromkeys([folder] if isinstance(folder, str) else made, f"{where} builds or brings libraries")
 
 
 def writes(program: Program, files: Sequence[str]) -> Written | Refused:
     """See :meth:`Language.writes`."""
+    call = program.act.call if program.act is not None else None
+    brought = _brought(program, None if call is None else build_of(call))
+    if isinstance(brought, Refused) or brought.why:
+        return (
+            brought
+            if isinstance(brought, Refused)
+            else Refused(f"{brought.why}: where they write is not known", _BY_HAND)
+        )
     texts = dict(sources(program.reading.context, files))
     found = [*((call, False) for call in calls(texts, _WRITES)), *((call, True) for call in calls(texts, _MAKES))]
     found = [(call, is_folder) for call, is_folder in found if call.value not in {":memory:", ""}]

@@ -8,14 +8,23 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from refactor.context import Unknown
-from refactor.ecosystems.calls import single_files
-from refactor.ecosystems.cpp.makefiles import NAMES, Makefile, parsed
-from refactor.flow.effects import Effect, Invocation, effects_of
-from refactor.flow.reading import StageReading, join
-from refactor.shell import Command, read
+from refactor.ecosystems import registry
+from refactor.ecosystems.cpp import PREPARES
+from refactor.flow.effects import Effect, Invocation, Path, effects_of
+from refactor.flow.makefiles import Makefile, makefile_of
+from refactor.flow.reading import StageReading, is_within, join
+from refactor.flow.source_builds import PREFIX, Built, built, posix_calls
+from refactor.shell import read
 
 COMPILERS = frozenset("gcc g++ cc c++ clang clang++".split())
+_BUILDS = frozenset("make gmake cmake ninja meson b2 bjam".split())
 _INPUT = r"\.(?:c|cc|cpp|cxx|o|a|S|s)\Z|[*?]"
+BROUGHT = (
+    r"(?i:\b(?:FetchContent_\w+|ExternalProject_Add|CPMAddPackage)\b|(?<![\w-])-shared\b"
+    r"|add_library\s*\([^)]*\bSHARED\b|BUILD_SHARED_LIBS[ =]+ON)|lib_LTLIBRARIES"
+)
+"""Libraries that the program may load, and that its own build makes."""
+_MORE_INSTALLED = r"(?i:\binstall\s*\(\s*(?!TARGETS\b)\w+)|(?m:^(?:dist_|nodist_)?\w+_(?:DATA|SCRIPTS|HEADERS)\s*\+?=)"
 _LOOKS = frozenset("--version -v -dumpversion -dumpmachine --help -V".split())
 _MAX_FILES = 200
 
@@ -27,30 +36,27 @@ class Build(NamedTuple):
     """Context path of the sources."""
     texts: Mapping[str, str]
     """Where it is written -> text of the build files, and the command itself."""
-    is_cmake: bool = False
+    kind: str = ""
+    """"cmake", "automake"; "" where each command that is run was read."""
 
 
 def effect(call: Invocation) -> Effect | None:
     """See :meth:`Language.effect`."""
-    found = _effect(call)
-    return None if found is None else found._replace(reads=(*found.reads, *single_files(call, found.reads)))
-
-
-def _effect(call: Invocation) -> Effect | None:
     if call.name == "pkg-config" or _LOOKS & set(call.command.args):
         return Effect()
     if call.name in COMPILERS:
         return _compiler(call)
     if call.name == "cmake":
         return _cmake(call)
-    if call.name in {"autoreconf", "configure"}:
+    if call.name in PREPARES:
         folder = call.path(posixpath.dirname(call.command.name or "") or ".")
-        if call.name == "configure" and (folder != call.path(".") or automake_texts(call) is None):
-            return None
-        return Effect(
-            call.paths("."), call.paths("configure", "aclocal.m4", "Makefile.in", "Makefile", "config.status")
-        )
-    return _make(call) if call.name in {"make", "gmake", "ninja"} else None
+        is_own = folder == call.path(".") and automake_texts(call) is not None
+        if call.name == "autoreconf" or (is_own and call.name == "configure"):
+            return Effect(
+                call.paths("."), call.paths("configure", "aclocal.m4", "Makefile.in", "Makefile", "config.status")
+            )
+        return None if unseen(call) is None else _not_copied(call, "")
+    return _make(call) if call.name in _BUILDS else None
 
 
 def shown(call: Invocation) -> str:
@@ -114,61 +120,87 @@ def _cmake(call: Invocation) -> Effect | None:
         return Effect((found[0],), tuple(join(found[1], name) for name in kept))
     place = call.path(build)
     is_install = "--install" in args or "install" in args
-    return _built_by_cmake(call, place, is_install, call.option("--prefix"))
+    return _built_by_cmake(call, place, is_install)
 
 
-def _why_downloaded(call: Invocation) -> str | None:
-    """Sources of others, that a RUN fetches: what is built, where it goes and what it links is said in them alone."""
-    reading = call.reading
-    first = reading.remember(
-        "first download of sources",
-        lambda: next((step for step in reading.runs if any(map(_fetches_sources, step.commands))), None),
-    )
-    if first is None or reading.position(first.node) > reading.position(call.step.node):
-        return None
-    line = reading.file.line_of(first.node)
-    return (
-        f"line {line} downloads sources: what is made of them, where that goes and which libraries it links stands in"
-        " them alone (copy what `make install` puts there, and the libraries that `ldd` shows, by hand)"
-    )
+def unseen(call: Invocation) -> Built | None:
+    """The build of sources that a RUN brings (``git clone``, ``tar x``), which are not in the build context."""
+    if call.name == "cmake" and not {"--build", "--install"} & set(call.command.args):
+        configured = _configured(call)
+        source = configured if isinstance(configured, Unknown) else configured[0]
+    elif call.name in PREPARES:
+        source = call.path(posixpath.dirname(call.command.name or "") or ".")
+    else:
+        place = build_folder(call)
+        source = place if isinstance(place, Unknown) else _configures(call.reading, place) or place
+    return None if isinstance(source, Unknown) else built(call, source)
 
 
-def _fetches_sources(command: Command) -> bool:
-    if command.name == "git":
-        return "clone" in command.args
-    words = " ".join(command.args)
-    return command.name in {"curl", "wget"} and re.search(r"\.(?:tar|t?gz|zip|t?bz2|t?xz)\b", words) is not None
+def _not_copied(call: Invocation, missing: str) -> Effect:
+    """The effect of a build whose files are not copied from the build context."""
+    found = unseen(call)
+    if found is None:
+        return _unknown(missing)
+    other = next((one.name for one in registry.known if one.name != "C or C++" and one.recognises(call.reading)), None)
+    if other is not None:
+        return _unknown(
+            f"line {found.line} brings sources: where they are installed, and which libraries they link, is not known"
+            f" to the split of {other} (copy what `make install` puts there by hand)"
+        )
+    return found.effect
 
 
-def _built_by_cmake(call: Invocation, build: str | Unknown, is_install: bool, prefix: str | None) -> Effect:
+def _built_by_cmake(call: Invocation, build: str | Unknown, is_install: bool) -> Effect:
     source = None if isinstance(build, Unknown) else _configures(call.reading, build)
     if isinstance(build, Unknown) or source is None:
-        missing = f"neither a makefile nor the CMakeLists.txt that `{shown(call)}` builds from is copied here"
-        return _unknown(_why_downloaded(call) or missing)
+        return _not_copied(
+            call, f"neither a makefile nor the CMakeLists.txt that `{shown(call)}` builds from is copied here"
+        )
     folder = call.reading.in_context(join(source, "CMakeLists.txt"), call.step.node)
     if folder is None:
-        missing = f"{join(source, 'CMakeLists.txt')} is not copied from the build context"
-        return _unknown(_why_downloaded(call) or missing)
+        return _not_copied(call, f"{join(source, 'CMakeLists.txt')} is not copied from the build context")
     lists = cmake_texts(call.reading, posixpath.dirname(folder))
+    whole = "\n".join(lists.values())
+    project = re.search(r"(?i)\bproject\s*\(\s*([^\s()]+)", whole)
     writes: list[str] = []
     for path, text in lists.items():
         sub = posixpath.relpath(posixpath.dirname(path) or ".", posixpath.dirname(folder) or ".")
         place = _runtime_folder(text, lists, source, build) or join(build, sub)
         names = re.findall(r"(?i)\badd_executable\s*\(\s*([^\s()]+)", text)
-        project = re.search(r"(?i)\bproject\s*\(\s*([^\s()]+)", "\n".join(lists.values()))
         names = [name.replace("${PROJECT_NAME}", project[1] if project else "*") for name in names]
         if any("$" in name for name in names):
             return _unknown(f"{path} names a program by a variable")
         writes += [join(place, name) for name in names]
-        if is_install:
-            into = re.search(r"CMAKE_INSTALL_PREFIX=(\S+)", _all_commands(call.reading))
-            bin_folder = join(prefix or (into[1] if into else "/usr/local"), "bin")
-            targets = set(re.findall(r"[\w.-]+", " ".join(re.findall(r"(?i)\binstall\s*\(\s*TARGETS\s+([^)]*)", text))))
-            other = re.search(r"(?i)\binstall\s*\(\s*(FILES|DIRECTORY|PROGRAMS|CODE|SCRIPT)", text)
-            if other is not None:
-                return _unknown(f"{path} installs more than programs ({other[1]})")
-            writes += [join(bin_folder, name) for name in names if name in targets or "PROJECT_NAME" in targets]
-    return Effect((source, build) if source != build else (source,), tuple(writes) or (build,))
+        here = {"SOURCE_DIR": source, "CURRENT_SOURCE_DIR": join(source, sub), "BINARY_DIR": build,
+                "CURRENT_BINARY_DIR": join(build, sub), "TARGET_FILE_DIR": place}  # fmt: skip
+        writes += _data_copied(call, text, here)
+        bin_folder = join(_prefix(call) or "/", "bin")
+        targets = set(re.findall(r"[\w.-]+", " ".join(re.findall(r"(?i)\binstall\s*\(\s*TARGETS\s+([^)]*)", text))))
+        own = [name for name in names if name in targets or "PROJECT_NAME" in targets] if is_install else []
+        writes += [join(bin_folder, name) for name in own]
+    known = tuple(writes) or (build,)
+    return Effect((source, build) if source != build else (source,), (*known, *installed(call)))
+
+
+def _data_copied(call: Invocation, text: str, places: Mapping[str, str]) -> Iterator[str]:
+    """What a project copies beside its programs: ``cmake -E copy``, ``configure_file``, ``file(COPY)``."""
+    found = re.findall(r"(?i)-E\s+copy(?:_if_different|_directory)?\s+([^()]*?)\s+(\S+?)\s*(?:\)|\bCOMMAND\b)", text)
+    found += re.findall(r"(?i)\bconfigure_file\s*\(\s*(\S+)\s+([^\s)]+)", text)
+    found += re.findall(r"(?i)\bfile\s*\(\s*COPY\s+([^()]*?)\s+DESTINATION\s+([^\s)]+)", text)
+
+    def filled(word: str) -> str:
+        named = re.sub(r"\$\{(?:CMAKE|PROJECT)_(\w+)\}", lambda one: places.get(one[1], one[0]), word.strip('"'))
+        return re.sub(r"\$<TARGET_FILE_DIR:[^>]*>", places["TARGET_FILE_DIR"], named)
+
+    for sources, target in found:
+        into = join(places["CURRENT_BINARY_DIR"], filled(target))
+        for word in sources.split():
+            origin = call.reading.in_context(posixpath.dirname(join(places["CURRENT_SOURCE_DIR"], filled(word))))
+            name = posixpath.basename(filled(word))
+            listed = call.reading.context.glob(posixpath.join(origin or "", name)) if origin is not None else ()
+            is_file = posixpath.splitext(into)[1] != "" and len(sources.split()) == 1
+            names = [posixpath.basename(one) for one in listed] if isinstance(listed, tuple) else [name]
+            yield from ((into if is_file else join(into, one)) for one in names)
 
 
 def _runtime_folder(text: str, lists: Mapping[str, str], source: str, build: str) -> str | None:
@@ -184,6 +216,46 @@ def _runtime_folder(text: str, lists: Mapping[str, str], source: str, build: str
     return join(build, re.sub(r"\$\{\w+\}", "*", place))
 
 
+def _prefix(call: Invocation) -> str | None:
+    """Where the project of the build context is installed to, by the call that set its build up."""
+    reading, place = call.reading, build_folder(call)
+    given = call.option("--prefix")
+    for step in reading.runs:
+        for command in step.commands:
+            one = Invocation(command, reading, step, step.folder_of(command), {})
+            if one.name == "cmake":
+                configured = _configured(one)
+                is_own = not isinstance(configured, Unknown) and configured[1] == place
+            else:
+                is_own = one.name == "configure" and one.path(".") == place
+            found = re.search(r"(?:CMAKE_INSTALL_PREFIX(?::\w+)?=|--prefix[= ])(\S+)", " ".join(command.args))
+            given = found[1] if is_own and found is not None and given is None else given
+    return reading.expand(given or PREFIX, call.step.node)
+
+
+def build_folder(call: Invocation) -> Path:
+    """The folder that a call of cmake, ninja or make builds in."""
+    return call.path(call.option("--build", "--install") or call.option("-C", "--directory") or ".")
+
+
+def installed(call: Invocation) -> tuple[Path, ...]:
+    """Folders that an installation fills with more than programs that are known by name."""
+    if not re.search(r"(?:^|\s)(?:--)?install", " ".join(call.command.args)):
+        return ()
+    build = build_of(call)
+    if build is None:
+        found = unseen(call)
+        return () if found is None else found.installed
+    whole = "\n".join(build.texts.values())
+    if not build.kind or not re.search(f"{_MORE_INSTALLED}|{BROUGHT}", whole):
+        return ()
+    fixed = re.search(r"(?i)\bDESTINATION\s+\"?/[\w/.-]*|(?m:^install-\S+-(?:local|hook):)", whole)
+    prefix = _prefix(call)
+    if fixed is not None or prefix is None:
+        return (Unknown(f"where its installation puts files is not known ({fixed[0] if fixed else 'its prefix'})"),)
+    return (join("/", prefix),)
+
+
 def cmake_texts(reading: StageReading, folder: str) -> dict[str, str]:
     """The CMakeLists.txt of a folder of the context and of those that it adds, without comments."""
     context = reading.context
@@ -196,7 +268,11 @@ def cmake_texts(reading: StageReading, folder: str) -> dict[str, str]:
             continue
         found[path] = re.sub(r"(?m)#.*$", "", text)
         for name in re.findall(r"(?i)\badd_subdirectory\s*\(\s*\"?([\w./-]+)", found[path]):
-            waiting.append(posixpath.normpath(posixpath.join(posixpath.dirname(path), name, "CMakeLists.txt")))
+            added = posixpath.normpath(posixpath.join(posixpath.dirname(path), name, "CMakeLists.txt"))
+            waiting.append(added)
+            if context.exists(added) is not True:
+                # A submodule, or what a RUN brings: its libraries may be shared ones.
+                found[path] += f"\nFetchContent_of({name})"
         for name in re.findall(r"(?i)\binclude\s*\(\s*\"?([\w./-]+\.cmake)", found[path]):
             waiting.append(posixpath.normpath(posixpath.join(posixpath.dirname(path), name)))
     return found
@@ -211,25 +287,27 @@ def _all_commands(reading: StageReading) -> str:
 
 def _make(call: Invocation) -> Effect:
     folder = call.path(call.option("-C", "--directory") or ".")
-    found = makefile(call)
+    found = makefile_of(call)
     targets = [word for word in call.operands if "=" not in word and not word.isdigit()]
     if isinstance(folder, Unknown):
         return Effect((folder,), (folder,))
-    if found is None and _all_commands_name(call.reading, "configure"):
+    if found is None and automake_texts(call) is not None:
         return _built_by_automake(call, folder, "install" in targets)
     if found is None:
-        return _built_by_cmake(call, folder, "install" in targets, None)
+        return _built_by_cmake(call, folder, "install" in targets)
     path, file = found
     first = file.default()
     wanted = targets or ([first] if first else [])
     if any(not any(name in rule.targets for rule in file.rules) for name in wanted):
         missing = next(name for name in wanted if not any(name in rule.targets for rule in file.rules))
         return _unknown(f"{path} has no rule for {missing}")
-    text = "\n".join(line for name in wanted for line in file.commands(name))
-    if "$(" in text or "`" in text:
-        text = re.sub(r"[$]\((?:shell\s+)?pkg-config[^)]*\)|`pkg-config[^`]*`", "", text)
-    inner = call._replace(folder=folder)
-    effects = [one for _, one in effects_of(inner, read(text), effect, 2)]
+    effects: list[Effect] = []
+    for target, line in (pair for name in wanted for pair in file.commands(name)):
+        text = re.sub(r"[$]\((?:shell\s+)?pkg-config[^)]*\)|`pkg-config[^`]*`", "", line)
+        for inner, one in effects_of(call._replace(folder=folder), read(text), effect, 2):
+            is_installed = one.why_unknown is not None and _is_installed(inner)
+            # A tool that other sources brought makes what its rule says.
+            effects.append(Effect((folder,), (join(folder, target),)) if is_installed else one)
     unknown = next((reason for one in effects if (reason := one.why_unknown) is not None), None)
     if unknown is not None:
         return _unknown(f"a recipe of {path}: {unknown}")
@@ -237,16 +315,17 @@ def _make(call: Invocation) -> Effect:
     return Effect((folder,), writes)
 
 
-def _included(reading: StageReading, path: str, text: str) -> str:
-    """The text of the files that a makefile includes; one that is not there stands as a library of that name."""
-    found = ""
-    for optional, name in re.findall(r"(?m)^(-|s)?include\s+([\w./-]+)\s*$", text):
-        more = reading.context.read(posixpath.normpath(posixpath.join(posixpath.dirname(path), name)))
-        if isinstance(more, str):
-            found += f"\n{more}"
-        elif not optional:
-            found += f"\nMISSING_LIBS = -l{name}"
-    return found
+def _is_installed(call: Invocation) -> bool:
+    """The program lies where a build of unseen sources installed it."""
+    reading, place = call.reading, call.path(call.command.name or "")
+    if isinstance(place, Unknown):
+        return False
+    for at in range(reading.position(call.step.node) + 1):
+        for one, _ in posix_calls(reading, at) if reading.steps[at].keyword == "RUN" else ():
+            found = unseen(one) if one.name in _BUILDS else None
+            if found is not None and any(isinstance(path, str) and is_within(place, path) for path in found.installed):
+                return True
+    return False
 
 
 def automake_texts(call: Invocation) -> dict[str, str] | None:
@@ -273,44 +352,17 @@ def automake_texts(call: Invocation) -> dict[str, str] | None:
 def _built_by_automake(call: Invocation, folder: str, is_install: bool) -> Effect:
     texts = automake_texts(call)
     if texts is None:
-        return _unknown(f"no Makefile.am and configure.ac of the build context are in {folder}")
-    prefix = re.search(r"configure\b[^&|;\n]*--prefix[= ](\S+)", _all_commands(call.reading))
+        return _not_copied(call, f"no Makefile.am and configure.ac of the build context are in {folder}")
     root, writes = posixpath.dirname(next(iter(texts))), list[str]()
     for path, text in texts.items():
-        other = re.search(r"(?m)^(?:dist_|nodist_)?\w+_(?:DATA|SCRIPTS|HOOK)\s*\+?=|^install-\S+-(?:local|hook):", text)
-        if is_install and other is not None:
-            return _unknown(f"{path} installs more than programs ({other[0].rstrip('=: ')})")
         place = join(folder, posixpath.relpath(posixpath.dirname(path) or ".", root or "."))
         for kind, names in re.findall(r"(?m)^(bin|sbin|noinst)_PROGRAMS\s*\+?=\s*(.*)", text):
             writes += [join(place, name) for name in names.split()]
             if is_install and kind != "noinst":
-                writes += [join(prefix[1] if prefix else "/usr/local", f"{kind}/{name}") for name in names.split()]
+                writes += [join(_prefix(call) or "/", f"{kind}/{name}") for name in names.split()]
     if not writes or any("$" in name for name in writes):
         return _unknown(f"which programs {next(iter(texts))} builds is not known")
-    return Effect((folder,), tuple(writes))
-
-
-def _all_commands_name(reading: StageReading, program: str) -> bool:
-    """Whether a RUN calls a program by a path."""
-    return any(posixpath.basename(command.name or "") == program for step in reading.runs for command in step.commands)
-
-
-def makefile(call: Invocation) -> tuple[str, Makefile] | None:
-    """The makefile of the context that a call of make reads."""
-    folder = call.path(call.option("-C", "--directory") or ".")
-    asked = call.option("-f", "--file", "--makefile")
-    for name in (asked,) if asked else NAMES:
-        place = Unknown("") if isinstance(folder, Unknown) else join(folder, name)
-        path = None if isinstance(place, Unknown) else call.reading.in_context(place, call.step.node)
-        text = call.reading.context.read(path) if path else None
-        if path and isinstance(text, str):
-            given = dict(word.split("=", 1) for word in call.command.args if re.match(r"\w+=", word))
-            environment = {
-                name: value for name, value in call.reading.file.environment(call.step.node).items() if value
-            }
-            text += _included(call.reading, path, text)
-            return path, parsed(text, {**{k: v for k, v in environment.items() if k != "PATH"}, **given})
-    return None
+    return Effect((folder,), (*writes, *installed(call)))
 
 
 def _unknown(reason: str) -> Effect:
@@ -322,7 +374,7 @@ def build_of(call: Invocation) -> Build | None:
     own = {f"`{shown(call)}`": shown(call)}
     if call.name in COMPILERS:
         return Build("", own)
-    found = makefile(call) if call.name in {"make", "gmake"} else None
+    found = makefile_of(call) if call.name in {"make", "gmake"} else None
     if found is not None:
         path, file = found
         return Build(posixpath.dirname(path), {path: "\n".join((file.text, *_values(file))), **own})
@@ -331,15 +383,17 @@ def build_of(call: Invocation) -> Build | None:
         return Build(
             posixpath.dirname(next(iter(configured))),
             {**configured, **own, "the Dockerfile": _all_commands(call.reading)},
+            "automake",
         )
-    build = call.option("--build", "--install") or call.option("-C", "--directory") or "."
-    place = call.path(build)
+    place = build_folder(call)
     source = None if isinstance(place, Unknown) else _configures(call.reading, place)
     listed = None if source is None else call.reading.in_context(join(source, "CMakeLists.txt"), call.step.node)
     if listed is None:
         return None
     commands = {"the call of cmake": _all_commands(call.reading)}
-    return Build(posixpath.dirname(listed), {**cmake_texts(call.reading, posixpath.dirname(listed)), **commands}, True)
+    return Build(
+        posixpath.dirname(listed), {**cmake_texts(call.reading, posixpath.dirname(listed)), **commands}, "cmake"
+    )
 
 
 def _values(file: Makefile) -> Iterator[str]:

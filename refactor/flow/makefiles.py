@@ -5,12 +5,17 @@ Source: GNU make's manual, "Writing Rules", "Automatic Variables", "Catalogue of
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-NAMES = ("GNUmakefile", "makefile", "Makefile")
-OBJECTS = "objects.o"
+from refactor.context import Unknown
+from refactor.flow.effects import Invocation
+from refactor.flow.reading import StageReading, join
+
+_NAMES = ("GNUmakefile", "makefile", "Makefile")
+_OBJECTS = "objects.o"
 """Stands for a list that only make computes."""
 _ASSIGNED = r"(?:export\s+|override\s+)?([\w.-]+)\s*(\?|\+|::?:?|!)?=\s*(.*)"
 _RULE = r"([^\t#:=][^:=]*?)\s*::?(?!=)\s*([^;]*)(?:;(.*))?"
@@ -31,7 +36,7 @@ class Makefile(NamedTuple):
     rules: tuple[Rule, ...]
 
     def expanded(self, text: str, own: Mapping[str, str] | None = None) -> str:
-        """With variables filled in, lists that functions of make compute by :data:`OBJECTS`."""
+        """With variables filled in, lists that functions of make compute by a name that stands for any."""
         return _expanded(text, {**self.variables, **(own or {})})
 
     def default(self) -> str | None:
@@ -39,8 +44,8 @@ class Makefile(NamedTuple):
         names = (name for rule in self.rules for name in rule.targets if not name.startswith(".") and "%" not in name)
         return next(names, None)
 
-    def commands(self, target: str, seen: set[str] | None = None, depth: int = 0) -> Iterator[str]:
-        """Shell text of what make runs for a target and what that needs, in order."""
+    def commands(self, target: str, seen: set[str] | None = None, depth: int = 0) -> Iterator[tuple[str, str]]:
+        """Target and shell text of what make runs for a target and what that needs, in order."""
         seen = set() if seen is None else seen
         if target in seen or depth > _DEPTH:
             return
@@ -57,11 +62,11 @@ class Makefile(NamedTuple):
         if not recipe and own and any(name.endswith(".o") for name in needs):
             # The built-in rule that links.
             recipe = ["$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@"]
-        first = needs[0] if needs else OBJECTS
-        filled = {"@": target, "<": first, "^": " ".join(needs) or OBJECTS, "+": " ".join(needs), "?": " ".join(needs),
+        first = needs[0] if needs else _OBJECTS
+        filled = {"@": target, "<": first, "^": " ".join(needs) or _OBJECTS, "+": " ".join(needs), "?": " ".join(needs),
                   "*": target.rpartition(".")[0]}  # fmt: skip
         for line in recipe:
-            yield self.expanded(line.lstrip("@-+ \t"), filled)
+            yield target, self.expanded(line.lstrip("@-+ \t"), filled)
 
 
 def _fits(pattern: str, target: str) -> bool:
@@ -103,13 +108,13 @@ def _expanded(text: str, names: Mapping[str, str], depth: int = 0) -> str:
         if found[1] is None and found[2] is None:
             return names.get(inner, "")
         if re.match(r"[\w-]+\s", inner):
-            return inner.split(None, 1)[1] if inner.startswith("addprefix") else OBJECTS
+            return inner.split(None, 1)[1] if inner.startswith("addprefix") else _OBJECTS
         name, _, suffixes = inner.partition(":")
         value = names.get(name.strip())
         if suffixes:
             old, _, new = suffixes.partition("=")
             words = (value or "").split()
-            return " ".join(word.removesuffix(old) + new if word.endswith(old) else word for word in words) or OBJECTS
+            return " ".join(word.removesuffix(old) + new if word.endswith(old) else word for word in words) or _OBJECTS
         return "" if value is None else value
 
     if depth > _DEPTH:
@@ -118,4 +123,34 @@ def _expanded(text: str, names: Mapping[str, str], depth: int = 0) -> str:
     return found.replace("$$", "$") if found == text else _expanded(found, names, depth + 1)
 
 
-__all__ = ["NAMES", "Makefile", "parsed"]
+def makefile_of(call: Invocation) -> tuple[str, Makefile] | None:
+    """The makefile of the context that a call of make reads."""
+    folder = call.path(call.option("-C", "--directory") or ".")
+    asked = call.option("-f", "--file", "--makefile")
+    for name in (asked,) if asked else _NAMES:
+        place = Unknown("") if isinstance(folder, Unknown) else join(folder, name)
+        path = None if isinstance(place, Unknown) else call.reading.in_context(place, call.step.node)
+        text = call.reading.context.read(path) if path else None
+        if path and isinstance(text, str):
+            given = dict(word.split("=", 1) for word in call.command.args if re.match(r"\w+=", word))
+            environment = {
+                name: value for name, value in call.reading.file.environment(call.step.node).items() if value
+            }
+            text += _included(call.reading, path, text)
+            return path, parsed(text, {**{k: v for k, v in environment.items() if k != "PATH"}, **given})
+    return None
+
+
+def _included(reading: StageReading, path: str, text: str) -> str:
+    """The text of the files that a makefile includes; one that is not there stands as a library of that name."""
+    found = ""
+    for optional, name in re.findall(r"(?m)^(-|s)?include\s+([\w./-]+)\s*$", text):
+        more = reading.context.read(posixpath.normpath(posixpath.join(posixpath.dirname(path), name)))
+        if isinstance(more, str):
+            found += f"\n{more}"
+        elif not optional:
+            found += f"\nMISSING_LIBS = -l{name}"
+    return found
+
+
+__all__ = ["Makefile", "makefile_of", "parsed"]

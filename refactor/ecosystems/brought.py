@@ -1,0 +1,110 @@
+"""What a runner gets of sources that RUNs clone or unpack, build and install: libraries and programs of others."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable, Collection, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from refactor.ecosystems.program import Needs, Program
+from refactor.flow.reading import Refused, StageReading, is_within
+from refactor.flow.source_builds import PREFIX, Built, trees
+
+if TYPE_CHECKING:
+    from refactor.flow.effects import Invocation, Path
+    from refactor.flow.graph import Act
+
+_PLAIN = frozenset({"debian", "ubuntu", "alpine", "buildpack-deps"})
+"""Images that have nothing of their own in /usr/local."""
+_OF_SYSTEM = r"/usr|/(?:usr/)?(?:s?bin|lib(?:32|64|exec)?)(?:/[\w-]+-linux-[\w-]+)?"
+_FILLS = frozenset({"cp", "mv", "install", "rsync"})
+
+
+class Brought(NamedTuple):
+    needs: Needs
+    why: str
+    """Which sources the program is built with that the build context does not show; "" without any."""
+
+
+def chain(program: Program) -> Iterator[StageReading]:
+    """The stage that makes the program, and those that it is built from."""
+    one: StageReading | None = program.origin
+    while one is not None:
+        yield one
+        one = None if one.parent is None else program.flow.readings[one.parent.index]
+
+
+def brought(
+    program: Program,
+    built: Callable[[Invocation], Built | None],
+    installed: Callable[[Invocation], Collection[Path]],
+    is_linked_in: Callable[[str], bool],
+) -> Brought | Refused:
+    """What comes of such sources, and of an installation that puts more than known programs somewhere.
+
+    ``built`` tells a build of sources that the build context does not show, ``installed`` the folders that a call
+    fills, ``is_linked_in`` whether the program has all that it takes of a folder of sources in itself.
+    """
+    flow, why = program.flow, ""
+    paths: dict[str, str] = {}
+    roots: dict[str, bool] = {}
+    acts = [act for reading in reversed(list(chain(program))) for act in flow.acts(reading)]
+    for act in acts:
+        if act.call is None or not act.effect.by:
+            continue
+        found = built(act.call)
+        if found is not None:
+            why = why or f"line {found.line} brings sources that the build context does not show"
+            roots[found.root] = roots.get(found.root, False) or bool(found.installed)
+        for place in installed(act.call):
+            if isinstance(place, str) and flow.makers(program.origin, place):
+                paths[place] = f"`{act.text}` on line {act.step.line} installs to it"
+    for root, is_installed in roots.items():
+        is_there = any(one.act is not None and one.act.effect.by for one in flow.makers(program.origin, root))
+        if is_installed or not is_there or is_linked_in(root):
+            continue
+        if is_within(program.reading.final_workdir, root):
+            return Refused(f"{why} to {root}, where the program is started, and which of them it reads is not known",
+                           "unpack them into a folder of their own")  # fmt: skip
+        paths[root] = f"{why}, and nothing installs what is built of them"
+    for act in acts:
+        for path in _filled(act, bool(roots)):
+            if re.fullmatch(_OF_SYSTEM, path):
+                return Refused(f"line {act.step.line} puts files among those of the system ({path})",
+                               f"put them into {PREFIX}")  # fmt: skip
+            if path == PREFIX or posixpath.dirname(path) == PREFIX:
+                paths[path] = f"line {act.step.line} puts files there"
+    shared = next((path for path in paths if path == PREFIX or posixpath.dirname(path) == PREFIX), None)
+    image = program.origin.image
+    if shared is not None and (image is None or image.family not in _PLAIN):
+        return Refused(f"{paths[shared]}, where {program.origin.stage.image} has files of its own",
+                       "install to a folder of its own (--prefix=/opt/name)")  # fmt: skip
+    archives = {tree.archive for reading in chain(program) for tree in trees(reading) if tree.archive}
+    left = rf"(?:{'|'.join(map(re.escape, (*roots, *archives)))})(?:/|\Z)" if roots else Needs().left
+    return Brought(Needs(paths, left=left, linker_cache=_cache(program, paths)), why)
+
+
+def _filled(act: Act, has_sources: bool) -> Iterator[str]:
+    """Folders of which the files that a COPY, or ``cp -r lib /usr/local``, puts there are not told apart."""
+    is_copy = act.call is None and act.step.step.keyword in {"COPY", "ADD"}
+    if is_copy or (has_sources and act.call is not None and act.call.name in _FILLS):
+        yield from (path for path in act.effect.writes if isinstance(path, str))
+
+
+def _cache(program: Program, paths: Collection[str]) -> str:
+    """Why the linker has to be told of libraries in ``paths``: it finds those of /usr/local and of folders that the
+    author names in /etc/ld.so.conf.d by its cache (ld.so(8)). musl has none, and looks into /usr/local/lib."""
+    image = program.origin.image
+    if image is None or image.libc != "glibc":
+        return ""
+    environment = program.reading.file.environment(program.reading.steps[-1].node)
+    searched = (environment.get("LD_LIBRARY_PATH") or "").split(":")
+    own = next((path for path in paths if is_within(f"{PREFIX}/lib", path)), None)
+    if own is not None and f"{PREFIX}/lib" not in searched:
+        return f"libraries may lie in {own}"
+    is_called = any(command.name == "ldconfig" for step in program.reading.runs for command in step.commands)
+    return "the stage runs it, for libraries that are copied" if is_called and paths else ""
+
+
+__all__ = ["Brought", "brought", "chain"]
