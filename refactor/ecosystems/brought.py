@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from refactor.ecosystems.calls import data
 from refactor.ecosystems.program import Needs, Program
 from refactor.flow.reading import Refused, StageReading, is_within
 from refactor.flow.source_builds import PREFIX, Built, trees
@@ -39,12 +40,12 @@ def brought(
     program: Program,
     built: Callable[[Invocation], Built | None],
     installed: Callable[[Invocation], Collection[Path]],
-    is_linked_in: Callable[[str], bool],
+    build: str,
 ) -> Brought | Refused:
     """What comes of such sources, and of an installation that puts more than known programs somewhere.
 
     ``built`` tells a build of sources that the build context does not show, ``installed`` the folders that a call
-    fills, ``is_linked_in`` whether the program has all that it takes of a folder of sources in itself.
+    fills; ``build`` is the text of the program's own build files.
     """
     flow, why = program.flow, ""
     paths: dict[str, str] = {}
@@ -62,7 +63,7 @@ def brought(
                 paths[place] = f"`{act.text}` on line {act.step.line} installs to it"
     for root, is_installed in roots.items():
         is_there = any(one.act is not None and one.act.effect.by for one in flow.makers(program.origin, root))
-        if is_installed or not is_there or is_linked_in(root):
+        if is_installed or not is_there or _is_linked_in(root, build):
             continue
         if is_within(program.reading.final_workdir, root):
             return Refused(f"{why} to {root}, where the program is started, and which of them it reads is not known",
@@ -83,6 +84,25 @@ def brought(
     archives = {tree.archive for reading in chain(program) for tree in trees(reading) if tree.archive}
     left = rf"(?:{'|'.join(map(re.escape, (*roots, *archives)))})(?:/|\Z)" if roots else Needs().left
     return Brought(Needs(paths, left=left, linker_cache=_cache(program, paths)), why)
+
+
+def _is_linked_in(root: str, build: str) -> bool:
+    """Of what is built in a folder the build files of the program name headers and static libraries (``.a``) alone."""
+    pattern = rf"(?:(-[IL]|[=,:])\s*|(?<![\w.-])){re.escape(root)}(?![\w.-])([^\s\"')]*)"
+    kinds = set()
+    for option, rest in re.findall(pattern, build):
+        is_header = option == "-I" or re.search(r"/include(?:/|\Z)|\.h\w*\Z", rest)
+        kinds.add("header" if is_header else "archive" if rest.endswith(".a") else "other")
+    return "archive" in kinds and "other" not in kinds
+
+
+def data_beside(program: Program, suffixes: tuple[str, ...], packed: str, why: str) -> Iterator[tuple[str, str]]:
+    """Data in the folder that it is started in: a library may open files there by names of its own."""
+    made = () if program.act is None else program.act.effect.writes
+    copied = [path for path in made if isinstance(path, str) and not path.endswith((*suffixes, "*")) and "." in path]
+    for path in (*data(program, suffixes, packed), *copied):
+        if is_within(path, program.reading.final_workdir):
+            yield path, f"{why}, which may open it"
 
 
 def _filled(act: Act, has_sources: bool) -> Iterator[str]:
@@ -107,4 +127,23 @@ def _cache(program: Program, paths: Collection[str]) -> str:
     return "the stage runs it, for libraries that are copied" if is_called and paths else ""
 
 
-__all__ = ["Brought", "brought", "chain"]
+def with_linker_cache(copies: Iterable[str], programs: Collection[Program], wanted: Needs) -> list[str]:
+    """``COPY`` instructions with ``ldconfig`` behind the libraries, in front of programs, which change more often."""
+    found = list(copies)
+    if wanted.linker_cache:
+        own = {program.path for program in programs}
+        last = max((at for at, text in enumerate(found) if not own & set(text.split())), default=-1)
+        found.insert(last + 1, "RUN ldconfig")
+    return found
+
+
+def stays_behind(acts: Collection[Act], wanted: Needs) -> bool:
+    """All that a step does concerns sources of others, or is done anew behind what is copied."""
+    return bool(acts) and all(
+        all(isinstance(path, str) and re.match(wanted.left, path) for path in act.effect.writes)
+        or (wanted.linker_cache != "" and act.call is not None and act.call.name == "ldconfig")
+        for act in acts
+    )
+
+
+__all__ = ["Brought", "brought", "chain", "data_beside", "stays_behind", "with_linker_cache"]

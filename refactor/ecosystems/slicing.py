@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from refactor.ecosystems import bare, registry, system
 from refactor.ecosystems.answers import SplitPlan
 from refactor.ecosystems.artefacts import Owned, artefacts, edited, from_builder, own_workdir, tops
+from refactor.ecosystems.brought import stays_behind, with_linker_cache
 from refactor.ecosystems.deployed import why_other_start
 from refactor.ecosystems.ecosystem import Ecosystem
 from refactor.ecosystems.kept import fetched, kept, trees
@@ -80,11 +81,8 @@ class Slicer:
         self.evidence: list[str] = []
         self.again: dict[Instruction, str] = {}
         """What the runner does of a RUN that builds and sets the system up."""
-        self.chosen_folders: tuple[str, ...] = ()
-        self.owner = ""
-        self.left = r"(?!)"
-        self.linker_cache = ""
-        """See :class:`Needs`."""
+        self.needed = Needs()
+        """What the programs of the stage ask for."""
         self.own_roles: Collection[Instruction] = ()
         """Instructions whose role the language changed."""
         self.copied: Mapping[str, str] = {}
@@ -108,7 +106,9 @@ class Slicer:
     @cached_property
     def behind(self) -> dict[Ecosystem, tuple[str, ...]]:
         """The folders of other languages that stay in the builder."""
-        return dict(_left_behind(self.language, self.reading))
+        others = [one for one in registry.known if one.name != self.language.name and one.recognises(self.reading)]
+        found = [(other, other.left_behind(self.reading)) for other in others]
+        return {other: folders for other, folders in found if isinstance(folders, tuple)}
 
     def plan(self) -> SplitPlan | Refused | None:
         chosen = self.chosen()
@@ -137,8 +137,7 @@ class Slicer:
         wanted = self._needs()
         if isinstance(wanted, Refused):
             return wanted
-        self.chosen_folders, self.owner = wanted.chosen, wanted.owner
-        self.left, self.linker_cache = wanted.left, wanted.linker_cache
+        self.needed = wanted
         self.copied = self._paths(wanted, is_bare=False)
         self.is_static = wanted.is_static
         asked = self.packages(wanted, None)
@@ -361,12 +360,9 @@ class Slicer:
         self.evidence += [*(packages.evidence if runner.has_shell else ()), *runner.evidence, *files.values()]
         if runner.has_shell:
             head = [*runner.head, *packages.before, *([packages.install] if packages.install else [])]
-            copies = list(artefacts(reading, brought, self.programs, Owned(), wanted, runner))
-            if wanted.linker_cache:
-                self.evidence.append(f"ldconfig is run: {wanted.linker_cache}")
-                own = {program.path for program in self.programs}
-                last = max((at for at, text in enumerate(copies) if not own & set(text.split())), default=-1)
-                copies.insert(last + 1, "RUN ldconfig")
+            copied = artefacts(reading, brought, self.programs, Owned(), wanted, runner)
+            copies = with_linker_cache(copied, self.programs, wanted)
+            self.evidence += [f"ldconfig is run: {wanted.linker_cache}"] if wanted.linker_cache else []
             return head, [*files, *runner.installs, *copies]
         owned = Owned(bare.owned(self.language, reading, wanted.paths), bare.owner_in(reading, runner))
         new = [path for path in owned.paths if not any(is_within(path, one) for one in paths)]
@@ -388,7 +384,7 @@ class Slicer:
             own = {node: Role.BUILDER if node.keyword == "RUN" else role for node, role in roles.items()}
             return bare.without_passed_workdirs(reading, own)
         narrowed = system.narrow(reading, roles)
-        if self.left != Needs().left:
+        if self.needed.left != Needs().left:
             narrowed = bare.without_passed_workdirs(reading, narrowed)
         for step in self.flow.steps(reading):
             # Folders among the sources: the build may write there (`artisan optimize`), the program as well.
@@ -455,16 +451,11 @@ class Slicer:
         role = system.system_role(step)
         if role != Role.BOTH:
             return role
-        if self.linker_cache and all(command.name == "ldconfig" for command in step.commands):
-            # Behind what is copied.
-            return Role.BUILDER
         if self.is_static and all(command.name == "update-ca-certificates" for command in step.commands):
             # The list that it makes is copied, so that an edit of the sources does not make it again.
             return Role.BUILDER
         acts = [act for act in self._flow_step(step).acts if act.effect.reads or act.effect.writes]
-        if acts and all(
-            isinstance(path, str) and re.match(self.left, path) for act in acts for path in act.effect.writes
-        ):
+        if stays_behind(acts, self.needed):
             return Role.BUILDER
         if acts and all(self._comes_over(act) for act in acts):
             return Role.BUILDER
@@ -473,7 +464,7 @@ class Slicer:
     def _repeated(self, step: Step) -> tuple[str, ...] | Refused:
         over = [act.call.command for act in self._flow_step(step).acts
                 if act.call is not None
-                and (self._comes_over(act) or (self.linker_cache and act.call.name == "ldconfig"))]  # fmt: skip
+                and (self._comes_over(act) or (self.needed.linker_cache and act.call.name == "ldconfig"))]  # fmt: skip
         return repeated(step, self.reading.file.line_of(step.node), self.trees, over)
 
     def _flow_step(self, step: Step) -> FlowStep:
@@ -497,22 +488,13 @@ class Slicer:
 
     def _is_of_folder(self, call: Invocation) -> bool:
         """It changes whose a folder is of which only parts are copied, or its mode."""
-        if not self.chosen_folders or call.name not in {"chown", "chgrp", "chmod"}:
+        if not self.needed.chosen or call.name not in {"chown", "chgrp", "chmod"}:
             return False
         is_deep = any(re.match(r"-\w*R|--recursive", arg) for arg in call.command.args)
-        return not is_deep or (call.name != "chmod" and not self.owner)
+        return not is_deep or (call.name != "chmod" and not self.needed.owner)
 
     def _is_copied(self, path: str, *folders: str) -> bool:
         return any(is_within(path, one) for one in (*self.copied, *folders))
-
-
-def _left_behind(language: Sliced, reading: StageReading) -> Iterator[tuple[Ecosystem, tuple[str, ...]]]:
-    """Other languages that only the build uses, each with the folders of its packages."""
-    for other in registry.known:
-        if other.name != language.name and other.recognises(reading):
-            folders = other.left_behind(reading)
-            if isinstance(folders, tuple):
-                yield other, folders
 
 
 __all__ = ["split", "why_unknown"]

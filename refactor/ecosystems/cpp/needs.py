@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from refactor.ecosystems.answers import Written
-from refactor.ecosystems.brought import Brought, brought
-from refactor.ecosystems.calls import Found, called, calls, data, opened, sources
+from refactor.ecosystems.brought import Brought, brought, data_beside
+from refactor.ecosystems.calls import Found, called, calls, opened, sources
 from refactor.ecosystems.cpp.linking import is_static, packages
 from refactor.ecosystems.cpp.tools import BROUGHT, Build, build_folder, build_of, installed, unseen
 from refactor.ecosystems.program import Needs, Program
@@ -59,7 +59,7 @@ def needs(language: Language, program: Program) -> Needs | Refused:
     own = _brought(program, build)
     if isinstance(own, Refused):
         return own
-    beside = dict(_beside(program, own.why)) if own.why else {}
+    beside = dict(data_beside(program, SUFFIXES, _PACKED, own.why)) if own.why else {}
     if call is not None and _unseen(call) is not None:
         libraries = packages(program, Build("", {}), True, own.why)
         if isinstance(libraries, Refused):
@@ -102,26 +102,7 @@ def needs(language: Language, program: Program) -> Needs | Refused:
 
 
 def _brought(program: Program, build: Build | None) -> Brought | Refused:
-    return brought(program, _unseen, installed, lambda root: build is not None and _links_archives(build, root))
-
-
-def _links_archives(build: Build, root: str) -> bool:
-    """Of what is built in a folder the program takes headers and static libraries (``.a``), which are in it then."""
-    pattern = rf"(?:(-[IL]|[=,:])\s*|(?<![\w.-])){re.escape(root)}(?![\w.-])([^\s\"')]*)"
-    kinds = set()
-    for option, rest in re.findall(pattern, "\n".join(build.texts.values())):
-        is_header = option == "-I" or re.search(r"/include(?:/|\Z)|\.h\w*\Z", rest)
-        kinds.add("header" if is_header else "archive" if rest.endswith(".a") else "other")
-    return "archive" in kinds and "other" not in kinds
-
-
-def _beside(program: Program, why: str) -> Iterator[tuple[str, str]]:
-    """Data in the folder that it is started in: a library may open files there by names of its own."""
-    made = () if program.act is None else program.act.effect.writes
-    copied = [path for path in made if isinstance(path, str) and not path.endswith((*SUFFIXES, "*")) and "." in path]
-    for path in (*data(program, SUFFIXES, _PACKED), *copied):
-        if is_within(path, program.reading.final_workdir):
-            yield path, f"{why}, which may open it"
+    return brought(program, _unseen, installed, "" if build is None else "\n".join(build.texts.values()))
 
 
 def _libraries_built(program: Program, build: Build) -> dict[str, str] | Refused:
@@ -133,25 +114,23 @@ def _libraries_built(program: Program, build: Build) -> dict[str, str] | Refused
     made = [path for act in program.flow.acts(program.origin) if act.effect.by for path in act.effect.writes
             if isinstance(path, str) and re.search(r"\.so(?:\.|\Z)", path)]  # fmt: skip
     folder = build_folder(call) if build.kind else None
-    if build.kind and (not isinstance(folder, str) or is_within(program.reading.final_workdir, folder)):
+    paths = [folder] if isinstance(folder, str) else made
+    if not paths or (folder is not None and is_within(program.reading.final_workdir, paths[0])):
         return Refused(
-            f"{where} builds or brings libraries of its own, in the folder that the program is started in, and which of"
-            " them the program loads is not known",
+            f"{where} builds or brings libraries of its own, and which of them the program loads is not known",
             "build in a folder of its own (cmake -B build), or link them statically",
         )
-    return dict.fromkeys([folder] if isinstance(folder, str) else made, f"{where} builds or brings libraries")
+    return dict.fromkeys(paths, f"{where} builds or brings libraries")
 
 
 def writes(program: Program, files: Sequence[str]) -> Written | Refused:
     """See :meth:`Language.writes`."""
     call = program.act.call if program.act is not None else None
-    brought = _brought(program, None if call is None else build_of(call))
-    if isinstance(brought, Refused) or brought.why:
-        return (
-            brought
-            if isinstance(brought, Refused)
-            else Refused(f"{brought.why}: where they write is not known", _BY_HAND)
-        )
+    own = _brought(program, None if call is None else build_of(call))
+    if isinstance(own, Refused):
+        return own
+    if own.why:
+        return Refused(f"{own.why}, and where they write is not known", _BY_HAND)
     texts = dict(sources(program.reading.context, files))
     found = [*((call, False) for call in calls(texts, _WRITES)), *((call, True) for call in calls(texts, _MAKES))]
     found = [(call, is_folder) for call, is_folder in found if call.value not in {":memory:", ""}]
@@ -169,4 +148,4 @@ def writes(program: Program, files: Sequence[str]) -> Written | Refused:
     return folders_written(program, files, found, tuple(sorted(ports)))
 
 
-__all__ = ["needs", "writes"]
+__all__ = ["needs", "sources_of", "writes"]

@@ -11,10 +11,10 @@ from refactor.context import Unknown
 from refactor.ecosystems import registry
 from refactor.ecosystems.cpp import PREPARES
 from refactor.flow.effects import Effect, Invocation, Path, effects_of
-from refactor.flow.makefiles import Makefile, makefile_of
+from refactor.flow.makefiles import makefile_of
 from refactor.flow.reading import StageReading, is_within, join
 from refactor.flow.source_builds import PREFIX, Built, built, posix_calls
-from refactor.shell import read
+from refactor.shell import Command, read
 
 COMPILERS = frozenset("gcc g++ cc c++ clang clang++".split())
 _BUILDS = frozenset("make gmake cmake ninja meson b2 bjam".split())
@@ -96,14 +96,20 @@ def _configured(call: Invocation) -> tuple[str, str] | Unknown:
     return source, build
 
 
-def _configures(reading: StageReading, build: str) -> str | None:
-    """The source folder that an earlier cmake was given for a build folder."""
+def _configuring(reading: StageReading, build: Path) -> tuple[str, Command] | None:
+    """The call that set up what is built in a folder, and where its sources are."""
     for step in reading.runs:
         for command in step.commands:
-            if command.name == "cmake" and not {"--build", "--install"} & set(command.args):
-                found = _configured(Invocation(command, reading, step, step.folder_of(command), {}))
-                if not isinstance(found, Unknown) and found[1] == build:
-                    return found[0]
+            call = Invocation(command, reading, step, step.folder_of(command), {})
+            found: Path | tuple[str, str] = Unknown("no such call")
+            if call.name == "cmake" and not {"--build", "--install"} & set(command.args):
+                found = _configured(call)
+            elif call.name == "configure" and call.path(".") == build:
+                found = call.path(posixpath.dirname(command.name or ""))
+            if isinstance(found, tuple) and found[1] == build:
+                return found[0], command
+            if isinstance(found, str):
+                return found, command
     return None
 
 
@@ -118,9 +124,7 @@ def _cmake(call: Invocation) -> Effect | None:
             return Effect((found,), (found,))
         kept = ("CMakeCache.txt", "CMakeFiles", "Makefile", "build.ninja", "cmake_install.cmake")
         return Effect((found[0],), tuple(join(found[1], name) for name in kept))
-    place = call.path(build)
-    is_install = "--install" in args or "install" in args
-    return _built_by_cmake(call, place, is_install)
+    return _built_by_cmake(call, call.path(build))
 
 
 def unseen(call: Invocation) -> Built | None:
@@ -132,7 +136,8 @@ def unseen(call: Invocation) -> Built | None:
         source = call.path(posixpath.dirname(call.command.name or "") or ".")
     else:
         place = build_folder(call)
-        source = place if isinstance(place, Unknown) else _configures(call.reading, place) or place
+        found = _configuring(call.reading, place)
+        source = place if found is None else found[0]
     return None if isinstance(source, Unknown) else built(call, source)
 
 
@@ -150,12 +155,13 @@ def _not_copied(call: Invocation, missing: str) -> Effect:
     return found.effect
 
 
-def _built_by_cmake(call: Invocation, build: str | Unknown, is_install: bool) -> Effect:
-    source = None if isinstance(build, Unknown) else _configures(call.reading, build)
-    if isinstance(build, Unknown) or source is None:
+def _built_by_cmake(call: Invocation, build: Path) -> Effect:
+    configured = _configuring(call.reading, build)
+    if isinstance(build, Unknown) or configured is None:
         return _not_copied(
             call, f"neither a makefile nor the CMakeLists.txt that `{shown(call)}` builds from is copied here"
         )
+    source = configured[0]
     folder = call.reading.in_context(join(source, "CMakeLists.txt"), call.step.node)
     if folder is None:
         return _not_copied(call, f"{join(source, 'CMakeLists.txt')} is not copied from the build context")
@@ -165,19 +171,19 @@ def _built_by_cmake(call: Invocation, build: str | Unknown, is_install: bool) ->
     writes: list[str] = []
     for path, text in lists.items():
         sub = posixpath.relpath(posixpath.dirname(path) or ".", posixpath.dirname(folder) or ".")
-        place = _runtime_folder(text, lists, source, build) or join(build, sub)
+        here = {"SOURCE_DIR": source, "CURRENT_SOURCE_DIR": join(source, sub), "BINARY_DIR": build,
+                "CURRENT_BINARY_DIR": join(build, sub), "TARGET_FILE_DIR": ""}  # fmt: skip
+        here["TARGET_FILE_DIR"] = place = _runtime_folder(whole, text, here)
         names = re.findall(r"(?i)\badd_executable\s*\(\s*([^\s()]+)", text)
         names = [name.replace("${PROJECT_NAME}", project[1] if project else "*") for name in names]
         if any("$" in name for name in names):
             return _unknown(f"{path} names a program by a variable")
         writes += [join(place, name) for name in names]
-        here = {"SOURCE_DIR": source, "CURRENT_SOURCE_DIR": join(source, sub), "BINARY_DIR": build,
-                "CURRENT_BINARY_DIR": join(build, sub), "TARGET_FILE_DIR": place}  # fmt: skip
         writes += _data_copied(call, text, here)
         bin_folder = join(_prefix(call) or "/", "bin")
         targets = set(re.findall(r"[\w.-]+", " ".join(re.findall(r"(?i)\binstall\s*\(\s*TARGETS\s+([^)]*)", text))))
-        own = [name for name in names if name in targets or "PROJECT_NAME" in targets] if is_install else []
-        writes += [join(bin_folder, name) for name in own]
+        own = [name for name in names if name in targets or "PROJECT_NAME" in targets]
+        writes += [join(bin_folder, name) for name in own if _is_install(call)]
     known = tuple(writes) or (build,)
     return Effect((source, build) if source != build else (source,), (*known, *installed(call)))
 
@@ -188,49 +194,36 @@ def _data_copied(call: Invocation, text: str, places: Mapping[str, str]) -> Iter
     found += re.findall(r"(?i)\bconfigure_file\s*\(\s*(\S+)\s+([^\s)]+)", text)
     found += re.findall(r"(?i)\bfile\s*\(\s*COPY\s+([^()]*?)\s+DESTINATION\s+([^\s)]+)", text)
 
-    def filled(word: str) -> str:
-        named = re.sub(r"\$\{(?:CMAKE|PROJECT)_(\w+)\}", lambda one: places.get(one[1], one[0]), word.strip('"'))
-        return re.sub(r"\$<TARGET_FILE_DIR:[^>]*>", places["TARGET_FILE_DIR"], named)
-
     for sources, target in found:
-        into = join(places["CURRENT_BINARY_DIR"], filled(target))
+        into = join(places["CURRENT_BINARY_DIR"], _filled(target, places))
+        is_file = posixpath.splitext(into)[1] != "" and len(sources.split()) == 1
         for word in sources.split():
-            origin = call.reading.in_context(posixpath.dirname(join(places["CURRENT_SOURCE_DIR"], filled(word))))
-            name = posixpath.basename(filled(word))
-            listed = call.reading.context.glob(posixpath.join(origin or "", name)) if origin is not None else ()
-            is_file = posixpath.splitext(into)[1] != "" and len(sources.split()) == 1
+            place = join(places["CURRENT_SOURCE_DIR"], _filled(word, places))
+            origin, name = call.reading.in_context(posixpath.dirname(place)), posixpath.basename(place)
+            listed = () if origin is None else call.reading.context.glob(posixpath.join(origin, name))
             names = [posixpath.basename(one) for one in listed] if isinstance(listed, tuple) else [name]
             yield from ((into if is_file else join(into, one)) for one in names)
 
 
-def _runtime_folder(text: str, lists: Mapping[str, str], source: str, build: str) -> str | None:
-    """Where programs go, if the project says so."""
+def _filled(word: str, places: Mapping[str, str]) -> str:
+    named = re.sub(r"\$\{(?:CMAKE|PROJECT)_(\w+)\}", lambda one: places.get(one[1], one[0]), word.strip('"'))
+    return re.sub(r"\$<TARGET_FILE_DIR:[^>]*>", places["TARGET_FILE_DIR"], named)
+
+
+def _runtime_folder(whole: str, text: str, places: Mapping[str, str]) -> str:
+    """Where programs go: as the project says, else where their own CMakeLists.txt is."""
     pattern = r"(?:CMAKE_RUNTIME_OUTPUT_DIRECTORY|EXECUTABLE_OUTPUT_PATH)\s+\"?([^\s)\"]+)"
-    found = re.search(pattern, text) or next(
-        (one for other in lists.values() if (one := re.search(pattern, other))), None
-    )
-    if found is None:
-        return None
-    place = re.sub(r"\$\{(?:CMAKE|PROJECT)_(?:CURRENT_)?BINARY_DIR\}", build, found[1])
-    place = re.sub(r"\$\{(?:CMAKE|PROJECT)_(?:CURRENT_)?SOURCE_DIR\}", source, place)
-    return join(build, re.sub(r"\$\{\w+\}", "*", place))
+    found = re.search(pattern, text) or re.search(pattern, whole)
+    said = places["CURRENT_BINARY_DIR"] if found is None else _filled(found[1], places)
+    return join(places["BINARY_DIR"], re.sub(r"\$\{\w+\}", "*", said))
 
 
 def _prefix(call: Invocation) -> str | None:
     """Where the project of the build context is installed to, by the call that set its build up."""
-    reading, place = call.reading, build_folder(call)
-    given = call.option("--prefix")
-    for step in reading.runs:
-        for command in step.commands:
-            one = Invocation(command, reading, step, step.folder_of(command), {})
-            if one.name == "cmake":
-                configured = _configured(one)
-                is_own = not isinstance(configured, Unknown) and configured[1] == place
-            else:
-                is_own = one.name == "configure" and one.path(".") == place
-            found = re.search(r"(?:CMAKE_INSTALL_PREFIX(?::\w+)?=|--prefix[= ])(\S+)", " ".join(command.args))
-            given = found[1] if is_own and found is not None and given is None else given
-    return reading.expand(given or PREFIX, call.step.node)
+    configured = _configuring(call.reading, build_folder(call))
+    text = "" if configured is None else " ".join(configured[1].args)
+    given = re.search(r"(?:CMAKE_INSTALL_PREFIX(?::\w+)?=|--prefix[= ])(\S+)", text)
+    return call.reading.expand(call.option("--prefix") or (given[1] if given else PREFIX), call.step.node)
 
 
 def build_folder(call: Invocation) -> Path:
@@ -238,9 +231,13 @@ def build_folder(call: Invocation) -> Path:
     return call.path(call.option("--build", "--install") or call.option("-C", "--directory") or ".")
 
 
+def _is_install(call: Invocation) -> bool:
+    return any(re.match(r"(?:--)?install", arg) for arg in call.command.args)
+
+
 def installed(call: Invocation) -> tuple[Path, ...]:
     """Folders that an installation fills with more than programs that are known by name."""
-    if not re.search(r"(?:^|\s)(?:--)?install", " ".join(call.command.args)):
+    if not _is_install(call):
         return ()
     build = build_of(call)
     if build is None:
@@ -291,10 +288,9 @@ def _make(call: Invocation) -> Effect:
     targets = [word for word in call.operands if "=" not in word and not word.isdigit()]
     if isinstance(folder, Unknown):
         return Effect((folder,), (folder,))
-    if found is None and automake_texts(call) is not None:
-        return _built_by_automake(call, folder, "install" in targets)
     if found is None:
-        return _built_by_cmake(call, folder, "install" in targets)
+        texts = automake_texts(call)
+        return _built_by_cmake(call, folder) if texts is None else _built_by_automake(call, folder, texts)
     path, file = found
     first = file.default()
     wanted = targets or ([first] if first else [])
@@ -349,16 +345,13 @@ def automake_texts(call: Invocation) -> dict[str, str] | None:
     return {**found, settings: re.sub(r"(?m)^\s*(?:dnl\b|#).*$", "", text)} if isinstance(text, str) else None
 
 
-def _built_by_automake(call: Invocation, folder: str, is_install: bool) -> Effect:
-    texts = automake_texts(call)
-    if texts is None:
-        return _not_copied(call, f"no Makefile.am and configure.ac of the build context are in {folder}")
+def _built_by_automake(call: Invocation, folder: str, texts: Mapping[str, str]) -> Effect:
     root, writes = posixpath.dirname(next(iter(texts))), list[str]()
     for path, text in texts.items():
         place = join(folder, posixpath.relpath(posixpath.dirname(path) or ".", root or "."))
         for kind, names in re.findall(r"(?m)^(bin|sbin|noinst)_PROGRAMS\s*\+?=\s*(.*)", text):
             writes += [join(place, name) for name in names.split()]
-            if is_install and kind != "noinst":
+            if _is_install(call) and kind != "noinst":
                 writes += [join(_prefix(call) or "/", f"{kind}/{name}") for name in names.split()]
     if not writes or any("$" in name for name in writes):
         return _unknown(f"which programs {next(iter(texts))} builds is not known")
@@ -377,7 +370,8 @@ def build_of(call: Invocation) -> Build | None:
     found = makefile_of(call) if call.name in {"make", "gmake"} else None
     if found is not None:
         path, file = found
-        return Build(posixpath.dirname(path), {path: "\n".join((file.text, *_values(file))), **own})
+        values = (value for name, value in file.variables.items() if name.endswith(("FLAGS", "LIBS")))
+        return Build(posixpath.dirname(path), {path: "\n".join((file.text, *values)), **own})
     configured = automake_texts(call) if call.name in {"make", "gmake"} else None
     if configured is not None:
         return Build(
@@ -385,19 +379,12 @@ def build_of(call: Invocation) -> Build | None:
             {**configured, **own, "the Dockerfile": _all_commands(call.reading)},
             "automake",
         )
-    place = build_folder(call)
-    source = None if isinstance(place, Unknown) else _configures(call.reading, place)
-    listed = None if source is None else call.reading.in_context(join(source, "CMakeLists.txt"), call.step.node)
+    source = _configuring(call.reading, build_folder(call))
+    listed = None if source is None else call.reading.in_context(join(source[0], "CMakeLists.txt"), call.step.node)
     if listed is None:
         return None
-    commands = {"the call of cmake": _all_commands(call.reading)}
-    return Build(
-        posixpath.dirname(listed), {**cmake_texts(call.reading, posixpath.dirname(listed)), **commands}, "cmake"
-    )
-
-
-def _values(file: Makefile) -> Iterator[str]:
-    yield from (value for name, value in file.variables.items() if name.endswith(("FLAGS", "LIBS")))
+    texts = cmake_texts(call.reading, posixpath.dirname(listed))
+    return Build(posixpath.dirname(listed), {**texts, "the call of cmake": _all_commands(call.reading)}, "cmake")
 
 
 __all__ = ["COMPILERS", "Build", "build_of", "effect", "shown"]
