@@ -20,7 +20,6 @@ class Gem(NamedTuple):
     platforms: frozenset[str]
     """"" for the gem that is compiled where that is needed, ``x86_64-linux`` for one with compiled files."""
     needs: tuple[str, ...]
-    versions: tuple[str, ...]
 
     def is_compiled_for(self, libc: str | None) -> bool:
         """The lockfile has it with compiled files for Linux."""
@@ -57,7 +56,7 @@ def read_lock(context: BuildContext, path: str) -> Lock | Unknown:
         return text
     section, current = "", ""
     lists: dict[str, list[str]] = {}
-    gems: dict[str, tuple[set[str], list[str], list[str]]] = {}
+    gems: dict[str, tuple[set[str], list[str]]] = {}
     remotes: dict[str, list[str]] = {}
     for line in text.splitlines():
         if re.match(r"[A-Z]", line):
@@ -70,16 +69,14 @@ def read_lock(context: BuildContext, path: str) -> Lock | Unknown:
                 remotes.setdefault(section, []).append(remote[1])
             elif spec is not None:
                 current = spec[1]
-                known = gems.setdefault(current, (set(), [], []))
-                known[0].add(spec[3] or "")
-                known[2].append(spec[2])
+                gems.setdefault(current, (set(), []))[0].add(spec[3] or "")
             elif need is not None and current:
                 gems[current][1].append(need[1])
         elif line.strip():
             lists.setdefault(section, []).append(re.split(r"[ !(]", line.strip())[0])
     return Lock(
         path,
-        {name: Gem(frozenset(kinds), tuple(needs), tuple(versions)) for name, (kinds, needs, versions) in gems.items()},
+        {name: Gem(frozenset(kinds), tuple(needs)) for name, (kinds, needs) in gems.items()},
         tuple(lists.get("PLATFORMS", ())),
         tuple(lists.get("DEPENDENCIES", ())),
         tuple(remotes.get("GIT", ())),

@@ -21,10 +21,9 @@ def production_install(reading: StageReading) -> Iterator[Rewrite | tuple[Step, 
     """See :meth:`Ecosystem.production_install`."""
     if reading.context.why_unknown is not None:
         return
-    for package, manifest in installs_of(reading):
-        step = next(step for step, call in reading.calls if call is package)
+    for step, package, manifest in installs_of(reading):
         bundle = None if manifest is None else bundle_of(reading, manifest)
-        if not isinstance(bundle, Bundle) or bundle.lock is None:
+        if not isinstance(bundle, Bundle):
             continue
         known = settings(reading)
         left = [name for name in _DEVELOPMENT if any(name in one for one in bundle.gemfile.groups.values())]
@@ -51,19 +50,16 @@ def production_install(reading: StageReading) -> Iterator[Rewrite | tuple[Step, 
         if used is not None:
             yield step, used
             continue
-        if reading.image is None or reading.image.family != "ruby" or not _has_set(reading.image.version):
+        image = reading.image
+        # Ruby 2.7 brings Bundler 2.1, the first with `bundle config set`.
+        numbers = [int(number) for number in re.findall(r"\d+", image.version)[:2]] if image is not None else []
+        if image is None or image.family != "ruby" or (numbers and numbers < [2, 7]):
             yield step, Refused("whether this Bundler has `bundle config set` is not known", "use ruby:2.7 or newer")
             continue
         text = step.script.text[slice(*package.command.span)].strip() if step.script else ""
         setting = f"bundle config set --local without '{' '.join(left)}'"
         evidence = f"{', '.join(sorted(out)[:6])} of {bundle.manifest} are in {' and '.join(left)} only, and {where}"
         yield Rewrite(step, package.command, f"{setting} \\\n    && {text}", (evidence,))
-
-
-def _has_set(version: str) -> bool:
-    """Ruby 2.7 brings Bundler 2.1, the first with `bundle config set`."""
-    numbers = [int(number) for number in re.findall(r"\d+", version)[:2]]
-    return not numbers or numbers >= [2, 7] or numbers[0] > 2
 
 
 __all__ = ["production_install"]
