@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from refactor.context import Unknown
-from refactor.ecosystems.answers import Install
+from refactor.ecosystems.answers import Install, ahead
 from refactor.ecosystems.elixir.mix import (
     Project,
     atom,
@@ -234,8 +234,7 @@ def _ahead(act: Act, call: Invocation, words: Sequence[str]) -> Iterator[Install
     sources = [call.reading.in_context(path, call.step.node) for path in paths if isinstance(path, str)]
     manifests = tuple(dict.fromkeys(source for source in sources if source is not None))
     if not any(call.reading.context.is_dir(path) is True for path in manifests):
-        said = f"`{act.text}` on line {act.step.line} would fetch all packages again after every edit"
-        yield Install(act.step.step, (), call.folder or "/", manifests, (said,), " \\\n    && ".join(commands))
+        yield ahead(act, call.folder or "/", manifests, commands, "fetch all packages")
 
 
 def _why_not_alike(act: Act, project: Project | Unknown) -> Refused | None:
