@@ -275,6 +275,3 @@ def _ahead(
     mapped = any(re.match(r"npm:|jsr:", to) for to in config.imports.values())
     if mapped and _is_two(call) and image.distro == "debian" and not {"install", "ci"} & {one.verb for one in before}:
         yield ahead(act, call.folder or "/", config.manifests, ["deno install"], "fetch all packages")
-
-
-__all__ = ["Call", "config_at", "effect", "entry", "entry_modules", "installed", "parsed", "roots", "split"]

@@ -138,6 +138,3 @@ def _why_other(reading: StageReading, package: PackageCall, own: Project, start:
     if reading.context.exists(posixpath.join(own.folder, "out")) is not False:
         return start.refused(f"{posixpath.join(own.folder, 'out')} is in the build context already")
     return None
-
-
-__all__ = ["built_start", "installed"]

@@ -251,9 +251,3 @@ def config_files(context: BuildContext, project: Project, env: str) -> tuple[str
             more = context.glob(target) if "*" in target else (target,)
             waiting += () if isinstance(more, Unknown) else more
     return tuple(found)
-
-
-__all__ = [
-    "STRING", "Locked", "Project", "atom", "config_files", "projects", "read_lock", "read_project", "string",
-    "why_lock_moves", "without_comments",
-]  # fmt: skip

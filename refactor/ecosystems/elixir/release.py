@@ -173,6 +173,3 @@ def split(language: Language, reading: StageReading, wish: str | None) -> SplitP
         return plan
     said = f"{reading.stage.image} sets LANG, which {plan.runner_image} does not"
     return plan._replace(runner=(f"ENV LANG={given}", *plan.runner), evidence=(*plan.evidence, said))
-
-
-__all__ = ["BUILD", "Release", "needs_of", "release_of", "runner", "split"]

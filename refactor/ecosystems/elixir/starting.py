@@ -67,6 +67,3 @@ def _why_other(reading: StageReading, project: Project, is_phoenix: bool) -> Ref
             return Refused(f"{path} calls Mix, which a release does not have", "use Application.get_env")
     built = [path for path in ("_build", "rel/env.sh.eex") if context.exists(posixpath.join(folder, path)) is not False]
     return Refused(f"{built[0]} is in the build context already") if built else None
-
-
-__all__ = ["built_start"]

@@ -253,6 +253,3 @@ def _why_not_alike(act: Act, project: Project | Unknown) -> Refused | None:
             because = f"{reason}: mix writes another mix.lock then, and a later copy puts the old one back"
             return Refused(because, "run `mix deps.get`, and commit mix.lock")
     return None
-
-
-__all__ = ["effect", "installed", "project_of"]

@@ -115,6 +115,3 @@ def _configured(program: Program, release: Release) -> dict[str, str] | Refused:
         because = "the package tzdata keeps its time zones up to date, in files of the release"
         return Refused(because, "config :tzdata, :autoupdate, :disabled")
     return Refused("where the SQLite database is kept is not known", BY_HAND) if has_database and not found else found
-
-
-__all__ = ["writes"]

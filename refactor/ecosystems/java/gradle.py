@@ -170,6 +170,3 @@ def tasks_of(words: Iterable[Word]) -> Iterator[tuple[str | None, str]]:
     for word in words:
         path, _, task = word.literal.rpartition(":")
         yield (path.strip(":") if path.strip(":") else None), task
-
-
-__all__ = ["SCRIPTS", "Project", "manifests", "projects", "tasks_of"]

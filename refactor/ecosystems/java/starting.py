@@ -52,6 +52,3 @@ def _jar(reading: StageReading, folder: str, is_maven: bool) -> str | None:
     if isinstance(projects, Unknown) or not projects[0].is_boot or projects[0].folder != folder:
         return None
     return posixpath.join("build/libs", projects[0].jars("bootJar")[0])
-
-
-__all__ = ["built_start"]

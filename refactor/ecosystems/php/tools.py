@@ -169,6 +169,3 @@ def own_scripts(language: Language, reading: StageReading) -> Iterator[Rewrite |
             continue
         evidence = f"`{written}` reads more than its manifests: {why}"
         yield Rewrite(step, call.command, " \\\n    && ".join(parts), (evidence,))
-
-
-__all__ = ["EXTENSIONS", "effect", "own_scripts", "project_calls"]

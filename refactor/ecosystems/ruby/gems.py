@@ -160,6 +160,3 @@ def _of_gemspec(context: BuildContext, folder: str, spec: str) -> Iterator[str]:
         for path in (f"{name}.rb", f"lib/{name}.rb"):
             if context.exists(posixpath.join(folder, path)) is True:
                 yield posixpath.normpath(posixpath.join(folder, path))
-
-
-__all__ = ["Gem", "Gemfile", "Lock", "read_gemfile", "read_lock"]

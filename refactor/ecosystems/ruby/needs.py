@@ -235,6 +235,3 @@ def _found(path: str, text: str, match: re.Match[str]) -> Found:
         # "logs/#{name}": the folder is known where the variable part is only the file's name.
         named = part[1] + "*"
     return Found(match[0].strip(" (\n"), named, line_at(path, text, match.start()))
-
-
-__all__ = ["needs", "slim", "why_not_split", "writes"]

@@ -60,6 +60,3 @@ def production_install(reading: StageReading) -> Iterator[Rewrite | tuple[Step, 
         setting = f"bundle config set --local without '{' '.join(left)}'"
         evidence = f"{', '.join(sorted(out)[:6])} of {bundle.manifest} are in {' and '.join(left)} only, and {where}"
         yield Rewrite(step, package.command, f"{setting} \\\n    && {text}", (evidence,))
-
-
-__all__ = ["production_install"]

@@ -196,8 +196,3 @@ def installs_of(reading: StageReading) -> Iterator[tuple[Step, PackageCall, str 
             call = Invocation(package.command, reading, step, step.folder_of(package.command), {})
             place = _manifests(call, package)[0]
             yield step, package, None if isinstance(place, Unknown) else reading.in_context(place, step.node)
-
-
-__all__ = [
-    "GEMS", "Bundle", "bundle_of", "effect", "groups", "installs_of", "settings", "unwrapped", "why_not_carried",
-]  # fmt: skip

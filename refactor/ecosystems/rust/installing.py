@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from itertools import takewhile
 
 from refactor.context import BuildContext
-from refactor.context.tables import items, table, text
+from refactor.context.tables import at, items, table, text
 from refactor.ecosystems.answers import BuiltStart, Install, ahead
 from refactor.ecosystems.own_start import own_start
 from refactor.ecosystems.rust.manifests import Package, Workspace, workspace
@@ -110,7 +110,7 @@ def _targets(context: BuildContext, package: Package) -> dict[str, bool] | Refus
         if library.get("proc-macro") is True:
             return Refused(f"{package.name} is a procedural macro, which must be there to build the others", _BY_HAND)
         found[path] = False
-    script = text(table(manifest.get("package")).get("build"))
+    script = text(at(manifest, "package", "build"))
     if script is not None:
         found[posixpath.join(package.folder, script)] = True
     for kind, folder in (("test", "tests"), ("bench", "benches"), ("example", "examples")):
@@ -125,16 +125,12 @@ def _targets(context: BuildContext, package: Package) -> dict[str, bool] | Refus
 
 def _forget(cargo: CargoCall, space: Workspace) -> str:
     """The command that removes what was built of the empty sources, and nothing else."""
-    package = cargo.package
+    named, asked = cargo.package.option("--profile"), cargo.package.option("--target")
     words = ["cargo clean", *(f"-p {one.name}" for one in space.packages)]
-    if package.has("--release", "-r") or (package.action == "install" and not package.option("--profile")):
+    if cargo.package.has("--release", "-r") or (cargo.package.action == "install" and not named):
         words.append("--release")
-    named = package.option("--profile")
-    if named is not None:
-        words.append(f"--profile {named}")
-    asked = package.option("--target")
-    if asked is not None and cargo.triple is not None:
-        words.append(f"--target {asked}")
+    words += [] if named is None else [f"--profile {named}"]
+    words += [] if asked is None or cargo.triple is None else [f"--target {asked}"]
     return " ".join(words)
 
 
@@ -153,8 +149,7 @@ def built_start(reading: StageReading) -> BuiltStart | Refused | None:
     wanted, named = package.option("--bin"), package.option("-p", "--package")
     own = [name for one in space.packages for name in one.programs
            if one.name in ((named,) if named else space.default)]  # fmt: skip
-    manifest = table(reading.context.toml(posixpath.join(space.root, "Cargo.toml")))
-    default = text(table(manifest.get("package")).get("default-run"))
+    default = text(at(reading.context.toml(posixpath.join(space.root, "Cargo.toml")), "package", "default-run"))
     names = [wanted] if wanted else [default] if default else own
     if len(names) != 1 or names[0] not in own:
         return start.refused("which program it is is not known", "name it with --bin")
@@ -167,6 +162,3 @@ def built_start(reading: StageReading) -> BuiltStart | Refused | None:
     build = " ".join(("cargo build", *options))
     words = (f"./{path}" if not path.startswith(".") else path, *rest[len(options) + 1 :])
     return start.built(build, words, path)
-
-
-__all__ = ["built_start", "installed"]

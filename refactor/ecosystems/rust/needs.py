@@ -154,6 +154,3 @@ def _driver(program: Program) -> str | None:
     crates = _crates(program, cargo)
     direct = {name for package in cargo.packages for name in package.dependencies}
     return next((name for name in _DRIVERS if name in (direct if isinstance(crates, Unknown) else crates)), None)
-
-
-__all__ = ["needs_of", "writes"]
