@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
@@ -120,9 +120,8 @@ def read_gemfile(context: BuildContext, path: str) -> Gemfile | Unknown:
             names = set(re.findall(r"\w+", own[1])) if own else set[str]()
             groups.setdefault(gem[1], set()).update(names.union(*blocks) or {"default"})
         if re.match(r"(?:if|unless|case|begin)\b", line) or re.search(r"\bdo\b(?:\s*\|[^|]*\|)?$", line):
-            named = (
-                set(re.findall(r"[:\"'](\w+)", line.partition("optional")[0])) if line.startswith("group") else set()
-            )
+            head = line.partition("optional")[0] if line.startswith("group") else ""
+            named = set(re.findall(r"[:\"'](\w+)", head))
             optional |= named if re.search(r"optional(?::|\s*=>)\s*true", line) else set()
             blocks.append(named)
         elif line == "end" and blocks:
@@ -149,14 +148,8 @@ def _reads(context: BuildContext, folder: str, text: str) -> tuple[tuple[str, ..
         if isinstance(specs, Unknown) or not specs:
             unknown = unknown or "it names a gemspec, which is not there"
         for spec in () if isinstance(specs, Unknown) else specs:
-            found[spec] = None
-            found.update(dict.fromkeys(_of_gemspec(context, folder, spec)))
+            # The file of the version, which it requires.
+            names = re.findall(r"\brequire(?:_relative)?\s*\(?\s*[\"']([\w./-]+)[\"']", context.text(spec))
+            paths = (posixpath.join(folder, kind, f"{name}.rb") for name in names for kind in ("", "lib"))
+            found.update(dict.fromkeys((spec, *map(posixpath.normpath, paths))))
     return tuple(path for path in found if context.exists(path) is True), unknown
-
-
-def _of_gemspec(context: BuildContext, folder: str, spec: str) -> Iterator[str]:
-    """The version file that a gemspec requires."""
-    for name in re.findall(r"\brequire(?:_relative)?\s*\(?\s*[\"']([\w./-]+)[\"']", context.text(spec)):
-        for path in (f"{name}.rb", f"lib/{name}.rb"):
-            if context.exists(posixpath.join(folder, path)) is True:
-                yield posixpath.normpath(posixpath.join(folder, path))

@@ -9,15 +9,16 @@ from typing import NamedTuple
 
 from refactor.context.literals import line_at
 from refactor.ecosystems import system
-from refactor.ecosystems.answers import Slim, Written
+from refactor.ecosystems.answers import Rewrite, Slim, Written
 from refactor.ecosystems.calls import Found, sources
+from refactor.ecosystems.development import why_production, why_used
 from refactor.ecosystems.libraries import linked, why_not_linked
 from refactor.ecosystems.program import Needs, Program, project_folder
 from refactor.ecosystems.ruby.tools import GEMS, Bundle, bundle_of, installs_of, settings, why_not_carried
 from refactor.ecosystems.runners import lacking
 from refactor.ecosystems.written import folders_written, ports_in
 from refactor.flow.places import origins
-from refactor.flow.reading import Refused, StageReading, join
+from refactor.flow.reading import Refused, StageReading, Step, join
 from refactor.images.gems import CALLS, LINKS, NATIVE, OPENS, is_plain
 
 _STRING = r"""(?:"[^"\n#]*"|'[^'\n]*')"""
@@ -38,6 +39,12 @@ _MODE = r",\s*(?:mode:\s*)?[\"'](?:[wa][bt]?\+?|r[bt]?\+)[bt]?(?::[\w:|-]+)?[\"'
 """Opened to write."""
 _FOLDERS = r"FileUtils\.(?:mkdir_p|mkdir|makedirs)|Dir\.mkdir"
 _SQLITE = r"sqlite3?:(?://)?/?([\w./-]+)|database:\s*[\"']?([\w./-]+\.(?:sqlite3?|db))"
+
+_DEVELOPMENT = ("development", "test")
+_ENVIRONMENTS = ("RAILS_ENV", "RACK_ENV", "APP_ENV", "HANAMI_ENV")
+_OF_DEVELOPMENT = (
+    r"(?:^|/)(?:spec|test|features)/|config/environments/(?:development|test)\.rb|(?:^|/)Gemfile|\.rake\Z|Guardfile"
+)
 
 
 class _Gems(NamedTuple):
@@ -112,15 +119,11 @@ def interpreters(reading: StageReading) -> dict[str, str] | Refused:
 def why_not_split(reading: StageReading, program: Program) -> Refused | None:
     """The benefit gate: where nothing compiles there is nothing to leave behind."""
     image = reading.image
-    if image is None:
-        return None
-    if image.family != "ruby":
-        return Refused(
-            f"{reading.stage.image} is no image of Ruby, and where its packages put gems is not known",
-            "start from ruby:<version>",
-        )
+    if image is not None and image.family != "ruby":
+        because = f"{reading.stage.image} is no image of Ruby, and where its packages put gems is not known"
+        return Refused(because, "start from ruby:<version>")
     gems = _gems(reading)
-    if isinstance(gems, Refused) or system.build_only(reading):
+    if image is None or isinstance(gems, Refused) or system.build_only(reading):
         return None
     if image.variant != "fat":
         return Refused("the stage has no packages that only its build needs: a second one would not be smaller")
@@ -164,6 +167,50 @@ def slim(reading: StageReading) -> Slim | Refused | None:
     return Slim(tuple(packages), tuple(evidence) or ("no RUN installs a gem",))
 
 
+def production_install(reading: StageReading) -> Iterator[Rewrite | tuple[Step, Refused]]:
+    """See :meth:`Ecosystem.production_install`."""
+    if reading.context.why_unknown is not None:
+        return
+    for step, package, manifest in installs_of(reading):
+        bundle = None if manifest is None else bundle_of(reading, manifest)
+        if not isinstance(bundle, Bundle):
+            continue
+        left = [name for name in _DEVELOPMENT if any(name in one for one in bundle.gemfile.groups.values())]
+        if not left or {"without", "with", "only"} & settings(reading).keys() or package.values("--without", "--with"):
+            continue
+        where = why_production(reading, _ENVIRONMENTS, {"production"})
+        if where is None:
+            because = (
+                f"nothing says that the image is for production, and {bundle.manifest} has the"
+                f" group{'s' if len(left) > 1 else ''} {' and '.join(left)}"
+            )
+            yield step, Refused(because, "set RAILS_ENV or RACK_ENV to production by ENV")
+            continue
+        out = bundle.gemfile.out(left, ())
+        names = "|".join(sorted(map(re.escape, out)))
+        used = why_used(
+            reading,
+            bundle.manifest.rpartition("/")[0],
+            rf"(?<![\w/-])({names})(?![\w/.-])",
+            rf"(?m)^\s*require\s*\(?\s*[\"']({names})(?:/[\w/.-]*)?[\"']",
+            (r"\.(?:rb|ru)\Z", _OF_DEVELOPMENT),
+            ("requires", "in a group for development", "move it to another group"),
+        )
+        if used is not None:
+            yield step, used
+            continue
+        image = reading.image
+        # Ruby 2.7 brings Bundler 2.1, the first with `bundle config set`.
+        numbers = [int(number) for number in re.findall(r"\d+", image.version)[:2]] if image is not None else []
+        if image is None or image.family != "ruby" or (numbers and numbers < [2, 7]):
+            yield step, Refused("whether this Bundler has `bundle config set` is not known", "use ruby:2.7 or newer")
+            continue
+        text = step.script.text[slice(*package.command.span)].strip() if step.script else ""
+        setting = f"bundle config set --local without '{' '.join(left)}'"
+        evidence = f"{', '.join(sorted(out)[:6])} of {bundle.manifest} are in {' and '.join(left)} only, and {where}"
+        yield Rewrite(step, package.command, f"{setting} \\\n    && {text}", (evidence,))
+
+
 # Where it writes
 
 
@@ -199,11 +246,9 @@ def _rails(program: Program, root: str) -> Iterator[tuple[str, str]]:
 
 
 def _databases(program: Program, root: str, place: str, texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    context = program.reading.context
     config = posixpath.join(root, "config/database.yml")
-    text = context.text(config)
-    named = {**texts, **({config: text} if "sqlite" in text else {})}
-    for path, content in named.items():
+    text = program.reading.context.text(config)
+    for path, content in {**texts, config: text if "sqlite" in text else ""}.items():
         for match in re.finditer(_SQLITE, content):
             name = match[1] or match[2]
             if name and not name.startswith("memory"):

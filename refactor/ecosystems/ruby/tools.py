@@ -161,11 +161,6 @@ def why_not_carried(reading: StageReading) -> Refused | None:
     return None
 
 
-def groups(text: str) -> frozenset[str]:
-    """``development:test`` -> its names."""
-    return frozenset(re.findall(r"\w+", text))
-
-
 def bundle_of(reading: StageReading, manifest: str) -> Bundle | Refused:
     """The project of a Gemfile, with the gems that the stage installs of it."""
     context = reading.context
@@ -183,7 +178,8 @@ def bundle_of(reading: StageReading, manifest: str) -> Bundle | Refused:
             "run `bundle lock --add-platform x86_64-linux`, and commit it",
         )
     known = settings(reading)
-    without = gemfile.out(groups(known.get("without", "")), groups(known.get("with", "")))
+    away, asked = (re.findall(r"\w+", known.get(name, "")) for name in ("without", "with"))
+    without = gemfile.out(away, asked)
     return Bundle(manifest, gemfile, lock, lock.closure(without))
 
 
