@@ -25,7 +25,6 @@ def built_start(language: Language, reading: StageReading) -> BuiltStart | Refus
     is_maven = package.manager == "mvn" and goals == ["spring-boot:run"]
     if not is_maven and not (package.manager == "gradle" and goals == ["bootRun"]):
         return None
-    shown = start.shown
     other = next((flag for flag in package.flags if flag not in _MORE), None)
     if other is not None:
         return start.refused(f"what {other} means for the program is not known", "start it with java -jar")
@@ -38,9 +37,9 @@ def built_start(language: Language, reading: StageReading) -> BuiltStart | Refus
     makers = language.flow(reading).makers(reading, join(reading.final_workdir, jar))
     made = next((one.act for one in makers if one.act is not None and one.kind == "command"), None)
     if made is not None:
-        said = f"{shown}; `{made.text}` on line {made.step.line} packs {jar} already"
+        said = f"{start.shown}; `{made.text}` on line {made.step.line} packs {jar} already"
         return BuiltStart(start.cmd, "", ("java", "-jar", jar), (said,))
-    return BuiltStart(start.cmd, build, ("java", "-jar", jar), (f"{shown}; `{build}` packs {jar}",))
+    return start.built(build, ("java", "-jar", jar), jar)
 
 
 def _jar(reading: StageReading, folder: str, is_maven: bool) -> str | None:
