@@ -71,6 +71,12 @@ def test_what_reads_the_sources_comes_behind_them(manifest: dict[str, object], w
     ]
 
 
+def test_an_option_of_php_is_none_of_composer() -> None:
+    text = SERVER.replace("composer install", "php -d memory_limit=-1 /usr/bin/composer install")
+    builder, _ = stages(text, project(autoload={"classmap": ["src"]}))
+    assert "composer install --no-scripts --no-autoloader\n" in builder
+
+
 APACHE = """
 FROM php:8.2-apache-bookworm
 RUN apt-get update && apt-get install -y libpng-dev && docker-php-ext-install gd && a2enmod rewrite && mkdir -p /data

@@ -163,6 +163,16 @@ def test_cargo_run_is_built_once() -> None:
     assert runner.endswith('CMD ["./target/release/shop", "--port", "1"]\n')
 
 
+def test_cargo_run_with_options_is_built_once() -> None:
+    """The value of an option is no word for the program."""
+    text = NAIVE.replace("RUN cargo build --release\n", "").replace(
+        '"./target/release/shop"', '"cargo", "run", "--release", "--bin", "shop", "--features", "tls"'
+    )
+    builder, runner = stages(text, WORKSPACE)
+    assert builder.endswith("RUN cargo build --release --bin shop --features tls")
+    assert runner.endswith('CMD ["./target/release/shop"]\n')
+
+
 def test_a_key_ring_is_no_reason_to_copy_the_system() -> None:
     key = "RUN gpg --batch --recv-keys ABCDEF\nCOPY"
     _, runner = stages(NAIVE.replace("COPY", key, 1), ALONE)

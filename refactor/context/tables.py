@@ -14,6 +14,13 @@ def table(value: object) -> Mapping[str, object]:
     return {key: item for key, item in value.items() if isinstance(key, str)}
 
 
+def at(value: object, *keys: str) -> object:
+    """What is in a mapping of mappings below some keys; None where one is missing."""
+    for key in keys:
+        value = table(value).get(key)
+    return value
+
+
 def texts(value: object) -> Mapping[str, str]:
     """The entries of a mapping whose values are text."""
     return {key: item for key, item in table(value).items() if isinstance(item, str)}

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from refactor.flow.reading import Refused, StageReading, Step
 from refactor.shell import Command
 from refactor.syntax import Instruction
+
+if TYPE_CHECKING:
+    from refactor.flow.graph import Act
 
 
 class Install(NamedTuple):
@@ -23,6 +26,13 @@ class Install(NamedTuple):
     evidence: tuple[str, ...] = ()
     new_command: str = ""
     """Installs what ``step`` would else fetch while it builds (``go mod download``); ``commands`` is empty then."""
+
+
+def ahead(act: Act, folder: str, manifests: tuple[str, ...], commands: Iterable[str], what: str) -> Install:
+    """New commands in front of one that would else do it all again after every edit of the sources: ``fetch all
+    packages``."""
+    said = f"`{act.text}` on line {act.step.line} would {what} again after every edit"
+    return Install(act.step.step, (), folder, manifests, (said,), " \\\n    && ".join(commands))
 
 
 def installs_by_command(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import shlex
 from typing import NamedTuple
 
-from refactor.flow.reading import StageReading
+from refactor.ecosystems.answers import BuiltStart
+from refactor.flow.reading import Refused, StageReading
 from refactor.shell import PackageCall, package_call, read
 from refactor.syntax import Instruction
 
@@ -15,23 +16,35 @@ class OwnStart(NamedTuple):
 
     cmd: Instruction
     argv: tuple[str, ...]
-    package: PackageCall | None
-    """What it starts, where that is a package manager or a build tool."""
+    what: str
+    """What is bad about it: ``compiles at every start``."""
 
     @property
     def shown(self) -> str:
-        return f"`{' '.join(self.argv)}`"
+        return f"`{' '.join(self.argv)}` {self.what}"
+
+    @property
+    def package(self) -> PackageCall | None:
+        """What it starts, where that is a package manager or a build tool."""
+        commands = read(shlex.join(self.argv)).commands
+        return package_call(commands[0]) if len(commands) == 1 else None
+
+    def refused(self, because: str, hint: str = "") -> Refused:
+        return Refused(f"{self.shown}, and {because}", hint)
+
+    def built(self, build: str, words: tuple[str, ...], makes: str, *evidence: str) -> BuiltStart:
+        """What a RUN builds once, and CMD starts then."""
+        return BuiltStart(self.cmd, build, words, (f"{self.shown}; `{build}` makes {makes}", *evidence))
 
 
-def own_start(reading: StageReading) -> OwnStart | None:
-    """What CMD starts; None where it is not all that decides on that."""
+def own_start(reading: StageReading, program: str = "", what: str = "compiles at every start") -> OwnStart | None:
+    """What CMD starts; None where it is not all that decides on that, or starts another program."""
     cmd, start = reading.last("CMD"), reading.start
     if cmd is None or start is None or not start.argv or reading.last("ENTRYPOINT") is not None:
         return None
-    if reading.context.deployment.has_own_command:
+    if reading.context.deployment.has_own_command or program not in {"", start.argv[0]}:
         return None
-    commands = read(shlex.join(start.argv)).commands
-    return OwnStart(cmd, start.argv, package_call(commands[0]) if len(commands) == 1 else None)
+    return OwnStart(cmd, start.argv, what)
 
 
 __all__ = ["OwnStart", "own_start"]

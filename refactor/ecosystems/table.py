@@ -45,7 +45,7 @@ class Language(Ecosystem):
     manifest = ""
     """Of an interpreted language: a file of the folder that holds a whole project. A program is that project."""
     other_folders: tuple[str, ...] = ()
-    """Folders of a project whose files its programs do not run."""
+    """Names of folders whose files its programs do not run."""
     development_server: tuple[str, str, str] = (r"(?!)", "", "")
     """Pattern of a start command, what that starts for development, and what is started instead."""
     compiles: str = r"(?!)"

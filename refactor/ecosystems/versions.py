@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, TypeAlias
 
 from refactor.context import BuildContext, Unknown
-from refactor.context.tables import table, words
+from refactor.context.tables import at, table, words
 from refactor.ecosystems.ranges import Interval, following, intervals, only_line, padded
-from refactor.flow.reading import Copied, Refused, StageReading
+from refactor.flow.reading import Copied, Refused, StageReading, upwards
 
 
 class Stated(NamedTuple):
@@ -86,9 +86,8 @@ def _read(context: BuildContext, folder: str, place: Place, depth: int) -> Itera
     found = context.glob(whole) if "*" in place.file else (whole,)
     for path in () if isinstance(found, Unknown) else found:
         if place.key:
-            value: object = context.toml(path) if path.endswith((".toml", "Pipfile")) else context.json(path)
-            for key in place.key.split("."):
-                value = table(value).get(key)
+            parsed = context.toml(path) if path.endswith((".toml", "Pipfile")) else context.json(path)
+            value = at(parsed, *place.key.split("."))
         else:
             value = found_in(context, path, place.pattern) if place.pattern else first_line(context, path)
         said = place.key if place.said is None else place.said
@@ -161,10 +160,8 @@ def folders_of(reading: StageReading) -> tuple[str, ...]:
 def _folders(copies: Iterable[Copied]) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for copied in copies:
-        folder = copied.source if copied.is_folder else posixpath.dirname(copied.source)
-        while folder:
-            found[folder] = None
-            folder = posixpath.dirname(folder)
+        found.update(dict.fromkeys(upwards(copied.source if copied.is_folder else posixpath.dirname(copied.source))))
+    found.pop("", None)
     return (*found, "")
 
 

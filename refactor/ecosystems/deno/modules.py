@@ -166,6 +166,3 @@ def literals(code: str, names: str, argument: int = 0) -> Iterator[tuple[re.Matc
     for call in re.finditer(rf"(?<![\w.])(?:{names})\s*\(", code):
         value = re.match(rf"\s*{given}([\"'`])([^\"'`$\\]+)\1\s*[,)]", code[call.end() :])
         yield call, None if value is None else value[2]
-
-
-__all__ = ["CODE", "REMOTE", "Config", "Modules", "config_of", "literals", "modules_of", "why_lock_moves"]

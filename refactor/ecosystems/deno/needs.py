@@ -216,6 +216,3 @@ def _written(path: str, code: str) -> Iterator[tuple[Found, bool]]:
 
 def _where(path: str, code: str, match: re.Match[str]) -> str:
     return f"{path}:{code.count(chr(10), 0, match.start()) + 1}"
-
-
-__all__ = ["modules", "needs", "runner", "writes"]

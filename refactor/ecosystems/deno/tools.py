@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from refactor.context import Unknown
-from refactor.ecosystems.answers import Install, SplitPlan
+from refactor.ecosystems.answers import Install, SplitPlan, ahead
 from refactor.ecosystems.deno.modules import REMOTE, Config, Modules, config_of, modules_of, why_lock_moves
 from refactor.ecosystems.table import Language
 from refactor.flow.effects import Effect, Invocation, Path
@@ -274,8 +274,4 @@ def _ahead(
     before = [parsed(other.call.command.args) for other in acts if other.call and other.step.line < act.step.line]
     mapped = any(re.match(r"npm:|jsr:", to) for to in config.imports.values())
     if mapped and _is_two(call) and image.distro == "debian" and not {"install", "ci"} & {one.verb for one in before}:
-        said = f"`{act.text}` on line {act.step.line} would fetch all packages again after every edit"
-        yield Install(act.step.step, (), call.folder or "/", config.manifests, (said,), "deno install")
-
-
-__all__ = ["Call", "config_at", "effect", "entry", "entry_modules", "installed", "parsed", "roots", "split"]
+        yield ahead(act, call.folder or "/", config.manifests, ["deno install"], "fetch all packages")

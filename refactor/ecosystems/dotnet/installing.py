@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator
 
 from refactor.context import Unknown
 from refactor.context.tables import table
-from refactor.ecosystems.answers import BuiltStart, Install
+from refactor.ecosystems.answers import BuiltStart, Install, ahead
 from refactor.ecosystems.dotnet.projects import PROJECT, Project, chosen, closure, project
 from refactor.ecosystems.dotnet.tools import DotNetCall
-from refactor.ecosystems.own_start import own_start
+from refactor.ecosystems.own_start import OwnStart, own_start
 from refactor.ecosystems.table import Language
 from refactor.flow.reading import Refused, StageReading, Step, join
 from refactor.shell import PackageCall
@@ -38,8 +38,7 @@ def installed(language: Language, reading: StageReading) -> Iterator[Install | t
         yield act.step.step, Refused(f"what a restore reads is not known: {paths.reason}", hint)
         return
     refused = _left_over(reading, paths)
-    evidence = f"`{act.text}` on line {act.step.line} would restore all packages again after every edit"
-    new = Install(act.step.step, (), folder, paths, (evidence,), _restore(dotnet.package))
+    new = ahead(act, folder, paths, [_restore(dotnet.package)], "restore all packages")
     yield new if refused is None else (act.step.step, refused)
 
 
@@ -66,25 +65,24 @@ def _left_over(reading: StageReading, files: Iterable[str]) -> Refused | None:
 
 def built_start(reading: StageReading) -> BuiltStart | Refused | None:
     """`dotnet run` as CMD: published once, and started. See :meth:`Ecosystem.built_start`."""
-    start = own_start(reading)
+    start = own_start(reading, "dotnet")
     package = None if start is None else start.package
-    if start is None or package is None or start.argv[:2] != ("dotnet", "run"):
+    if start is None or package is None or start.argv[1:2] != ("run",):
         return None
-    shown = f"{start.shown} compiles at every start"
     own = _started(reading, package)
     if isinstance(own, Unknown):
-        return Refused(f"{shown}, and which program it is is not known: {own.reason}", "name it with --project")
-    refused = _why_other(reading, package, own, shown)
+        return start.refused(f"which program it is is not known: {own.reason}", "name it with --project")
+    refused = _why_other(reading, package, own, start)
     if refused is not None:
         return refused
     rest = _arguments(start.argv)
     if rest is None:
-        return Refused(f"{shown}, and which words are for the program is not seen", "write `--` before them")
+        return start.refused("which words are for the program is not seen", "write `--` before them")
     asked = package.option("--project", "-p")
     configuration = package.option("-c", "--configuration") or "Debug"
-    words = ["dotnet", "publish", *([asked] if asked else []), "-c", configuration, "-o", "out"]
-    said = f"{shown}; `{shlex.join(words)}` makes out/{own.assembly}.dll"
-    return BuiltStart(start.cmd, shlex.join(words), ("dotnet", f"out/{own.assembly}.dll", *rest), (said,))
+    build = shlex.join(["dotnet", "publish", *([asked] if asked else []), "-c", configuration, "-o", "out"])
+    program = f"out/{own.assembly}.dll"
+    return start.built(build, ("dotnet", program, *rest), program)
 
 
 def _started(reading: StageReading, package: PackageCall) -> Project | Unknown:
@@ -115,29 +113,28 @@ def _arguments(argv: tuple[str, ...]) -> tuple[str, ...] | None:
     return None if rest and rest[0].startswith("-") and not rest[0].startswith("--urls") else tuple(rest)
 
 
-def _why_other(reading: StageReading, package: PackageCall, own: Project, shown: str) -> Refused | None:
+def _why_other(reading: StageReading, package: PackageCall, own: Project, start: OwnStart) -> Refused | None:
     """What ``dotnet run`` does besides starting the program."""
     other = next((flag for flag in package.flags if flag.partition("=")[0] not in _KNOWN | {"--", "--urls"}), None)
     before = "--" not in package.command.args or (other in package.command.args[: package.command.args.index("--")])
     if other is not None and before:
-        return Refused(f"{shown}, and what {other} means for the program is not known", "publish it in a RUN")
+        return start.refused(f"what {other} means for the program is not known", "publish it in a RUN")
     if own.assembly == "*" or "UseArtifactsOutput" in own.properties or own.framework == "*":
         # Where it moves its output, `-o` may not hold all.
-        return Refused(f"{shown}, and how its program is called, or where it lies, only MSBuild knows")
+        return start.refused("how its program is called, or where it lies, only MSBuild knows")
     launch = posixpath.join(own.folder, "Properties/launchSettings.json")
     profiles = table(table(reading.context.jsonc(launch)).get("profiles"))
     is_used = any(table(one).get("commandName") == "Project" for one in profiles.values())
     if is_used and not package.has("--no-launch-profile"):
-        return Refused(
-            f"{shown}, and takes its address and environment from {launch}, which is for development",
+        return start.refused(
+            f"takes its address and environment from {launch}, which is for development",
             "add --no-launch-profile, and say them by ENV (ASPNETCORE_URLS, ASPNETCORE_ENVIRONMENT)",
         )
     is_web = own.sdk.endswith(".Web")
     if is_web and reading.in_context(reading.final_workdir) != own.folder:
-        return Refused(f"{shown} in the folder of {own.path}, which is not the working directory", "name it by WORKDIR")
+        return start.refused(
+            f"it runs in the folder of {own.path}, which is not the working directory", "name it by WORKDIR"
+        )
     if reading.context.exists(posixpath.join(own.folder, "out")) is not False:
-        return Refused(f"{shown}, and {posixpath.join(own.folder, 'out')} is in the build context already")
+        return start.refused(f"{posixpath.join(own.folder, 'out')} is in the build context already")
     return None
-
-
-__all__ = ["built_start", "installed"]

@@ -206,6 +206,3 @@ def writes(program: Program, files: Sequence[str]) -> Written | Refused:
               for value in re.findall(_LOG_PATH, text)]  # fmt: skip
     ports = ports_in((*texts.values(), *settings.values()), r"(?:https?://[^:/\"\s]+:|ListenAnyIP\()(\d+)")
     return folders_written(program, files, found, ports)
-
-
-__all__ = ["needs_of", "project_of", "writes"]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from refactor.context import BuildContext, Unknown
 from refactor.context.build_context import remembered
 from refactor.context.xml import filled, read_xml
+from refactor.flow.reading import upwards
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -133,8 +134,7 @@ def _beside(path: str, word: str) -> str:
 
 def above(context: BuildContext, folder: str) -> Iterator[str]:
     """Context paths of what all builds of a folder read, from the context's root down to the folder."""
-    parts = folder.split("/") if folder else []
-    for one in ("/".join(parts[:depth]) for depth in range(len(parts) + 1)):
+    for one in reversed([*upwards(folder)]):
         yield from (posixpath.join(one, name) for name in context.names(one) if re.match(_SHARED, name))
 
 
@@ -220,6 +220,3 @@ def _local_feed(context: BuildContext, path: str) -> str | None:
         return None
     sources = [one.get("value", "") for group in root.iter("packageSources") for one in group if one.tag == "add"]
     return next((one for one in sources if one and not re.match(r"https?://", one)), None)
-
-
-__all__ = ["FILES", "PROJECT", "SOLUTION", "Project", "above", "chosen", "closure", "manifests", "project", "solution"]

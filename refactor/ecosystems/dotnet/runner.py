@@ -128,6 +128,3 @@ def _globalization(reading: StageReading, programs: Sequence[Program], is_alpine
                 f"write ENV {_INVARIANT}=1 where the program does without, or install icu-libs with {_INVARIANT}=0",
             )
     return None
-
-
-__all__ = ["runner"]

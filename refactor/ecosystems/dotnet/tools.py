@@ -157,6 +157,3 @@ def _read(dotnet: DotNetCall) -> tuple[Path, ...]:
     reads -= {one for one in reads if posixpath.dirname(one) in reads}
     known = tuple(sorted(reads)) or call.paths(".")
     return (*known, *single_files(call, known))
-
-
-__all__ = ["DotNetCall", "effect"]

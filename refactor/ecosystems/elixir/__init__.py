@@ -8,10 +8,7 @@ from refactor.ecosystems.table import Language
 from refactor.flow.reading import Refused
 
 if TYPE_CHECKING:
-    from refactor.ecosystems.program import Program
     from refactor.flow.roots import Root
-
-_NOT_OURS = frozenset({"deps", "_build", "node_modules", "test", ".git"})
 
 
 class Elixir(Language):
@@ -26,6 +23,7 @@ class Elixir(Language):
     versioned = frozenset({"elixir"})
     programs = frozenset({"mix", "elixir", "iex", "elixirc"})
     sources = r"\.(?:exs?|[hl]?eex)\Z"
+    other_folders = ("deps", "_build", "node_modules", "test", ".git")
     build_packages = frozenset({"elixir", "erlang-dev", "rebar3", "rebar", "inotify-tools", "git"})
     build_variables = r"HEX_\w+|REBAR\w*|MIX_(?!ENV\Z)\w+"
 
@@ -40,9 +38,3 @@ class Elixir(Language):
             shown = " ".join(words)
             return Refused(f"{root.where} starts `{shown}`, which needs Elixir, the sources and mix", BUILD)
         return script
-
-    def sources_of(self, program: Program) -> tuple[str, ...] | Refused:
-        found = super().sources_of(program)
-        if isinstance(found, Refused):
-            return found
-        return tuple(path for path in found if not _NOT_OURS & set(path.split("/")[:-1])) or found

@@ -49,6 +49,10 @@ class Project(NamedTuple):
     def folder(self) -> str:
         return posixpath.dirname(self.path)
 
+    def inside(self, path: str) -> str:
+        """The context path of what lies at a path from its folder."""
+        return posixpath.normpath(posixpath.join(self.folder, path))
+
     def string(self, name: str, default: str) -> str | Unknown:
         """A setting that is a plain string."""
         found = string(self.settings.get(name, f'"{default}"'))
@@ -178,14 +182,13 @@ def projects(context: BuildContext, project: Project) -> Iterator[Project | Unkn
         one = waiting.pop(0)
         if isinstance(one, Unknown) or one.path not in seen:
             yield one
-        if isinstance(one, Unknown) or one.path in seen:
-            continue
-        seen.add(one.path)
-        paths = [posixpath.join(one.folder, dep.path, "mix.exs") for dep in one.deps if dep.path is not None]
-        apps = one.string("apps_path", "")
-        found = context.glob(posixpath.join(one.folder, apps, "*/mix.exs")) if apps and isinstance(apps, str) else ()
-        paths += () if isinstance(found, Unknown) else found
-        waiting += [read_project(context, posixpath.normpath(path)) for path in paths]
+        if not isinstance(one, Unknown) and one.path not in seen:
+            seen.add(one.path)
+            paths = [one.inside(f"{dep.path}/mix.exs") for dep in one.deps if dep.path is not None]
+            apps = one.string("apps_path", "")
+            found = context.glob(one.inside(f"{apps}/*/mix.exs")) if apps and isinstance(apps, str) else ()
+            paths += () if isinstance(found, Unknown) else found
+            waiting += [read_project(context, path) for path in paths]
 
 
 class Locked(NamedTuple):
@@ -200,13 +203,15 @@ class Locked(NamedTuple):
 def read_lock(context: BuildContext, path: str) -> Mapping[str, Locked] | Unknown:
     """The mix.lock at a context path: name -> package."""
     text = context.read(path)
+    if isinstance(text, Unknown):
+        return text
     found: dict[str, Locked] = {}
-    for line in text.splitlines() if isinstance(text, str) else ():
+    for line in text.splitlines():
         entry = re.match(r'\s*(?:%\{)?\s*"?([\w.]+)"?:\s*\{:(hex|git),\s*(?::\w+,\s*"([^"]+)")?', line)
         if entry is not None:
             by = re.search(r"\[((?::\w+(?:,\s*)?)+)\]", line)
             found[entry[1]] = Locked(entry[3] or "", "{:elixir_make" in line or (by is not None and by[1] != ":mix"))
-    return found if isinstance(text, str) else text
+    return found
 
 
 def why_lock_moves(project: Project, lock: Mapping[str, Locked]) -> str | None:
@@ -233,7 +238,7 @@ def config_files(context: BuildContext, project: Project, env: str) -> tuple[str
     if isinstance(first, Unknown):
         return first
     found: dict[str, None] = {}
-    waiting = [posixpath.normpath(posixpath.join(project.folder, first))]
+    waiting = [project.inside(first)]
     while waiting:
         path = waiting.pop(0)
         text = context.read(path) if path not in found and context.exists(path) is True else None
@@ -251,9 +256,3 @@ def config_files(context: BuildContext, project: Project, env: str) -> tuple[str
             more = context.glob(target) if "*" in target else (target,)
             waiting += () if isinstance(more, Unknown) else more
     return tuple(found)
-
-
-__all__ = [
-    "STRING", "Locked", "Project", "atom", "config_files", "projects", "read_lock", "read_project", "string",
-    "why_lock_moves", "without_comments",
-]  # fmt: skip

@@ -67,14 +67,13 @@ def release_of(program: Program, files: Sequence[str]) -> Release | Refused:
     project = project_of(act.call)
     if isinstance(project, Unknown):
         return Refused(f"the project of {program.path} is not known: {project.reason}", "write mix.exs in plain lists")
-    lock = read_lock(context, posixpath.join(project.folder, "mix.lock"))
+    lock = read_lock(context, project.inside("mix.lock"))
     asked = [dep.name for one in projects(context, project) if not isinstance(one, Unknown)
              for dep in one.deps if dep.kind in {"hex", "git"}]  # fmt: skip
     if isinstance(lock, Unknown) and asked:
         because = f"mix.lock is not in the build context: which packages {', '.join(asked[:3])} bring is not known"
         return Refused(because, "run `mix deps.get`, and commit mix.lock")
-    texts = {path: context.read(path) for path in files if not re.search(_NOT_RUN, path)}
-    code = {path: without_comments(text) for path, text in texts.items() if isinstance(text, str)}
+    code = {path: without_comments(context.text(path)) for path in files if not re.search(_NOT_RUN, path)}
     return Release(program.path[: -len(rest)], project, {} if isinstance(lock, Unknown) else lock, code)
 
 
@@ -108,8 +107,8 @@ def _scripts(program: Program, project: Project) -> dict[str, str]:
     files = program.reading.context.files(posixpath.join(project.folder, "rel"))
     found: dict[str, str] = {}
     for path in () if isinstance(files, Unknown) else files:
-        text = program.reading.context.read(path)
-        if isinstance(text, str) and (text.startswith("#!") or path.endswith(("env.sh.eex", ".sh"))):
+        text = program.reading.context.text(path)
+        if text.startswith("#!") or path.endswith(("env.sh.eex", ".sh")):
             names = [command.name or "" for command in read(text).commands]
             found.update({name: path for name in names if name in system.PROVIDERS})
     return found
@@ -173,6 +172,3 @@ def split(language: Language, reading: StageReading, wish: str | None) -> SplitP
         return plan
     said = f"{reading.stage.image} sets LANG, which {plan.runner_image} does not"
     return plan._replace(runner=(f"ENV LANG={given}", *plan.runner), evidence=(*plan.evidence, said))
-
-
-__all__ = ["BUILD", "Release", "needs_of", "release_of", "runner", "split"]

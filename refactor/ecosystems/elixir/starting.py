@@ -21,28 +21,24 @@ _STARTS = (("phx.server",), ("phx.server", "--no-halt"), ("run", "--no-halt"))
 
 def built_start(reading: StageReading) -> BuiltStart | Refused | None:
     """See :meth:`Ecosystem.built_start`."""
-    start = own_start(reading)
-    if start is None or start.argv[0] != "mix" or start.argv[1:] not in _STARTS:
+    start = own_start(reading, "mix", "needs Elixir, the sources and the compiler when it starts")
+    if start is None or start.argv[1:] not in _STARTS:
         return None
-    shown = f"{start.shown} needs Elixir, the sources and the compiler when it starts"
     folder = reading.in_context(reading.final_workdir)
     if folder is None:
-        return Refused(f"{shown}, and its mix.exs is not copied from the build context", BUILD)
+        return start.refused("its mix.exs is not copied from the build context", BUILD)
     project = read_project(reading.context, posixpath.join(folder, "mix.exs"))
     if isinstance(project, Unknown):
-        return Refused(f"{shown}, and its project is not known: {project.reason}", BUILD)
+        return start.refused(f"its project is not known: {project.reason}", BUILD)
     name = project.app if not project.releases else next(iter(project.releases)) if len(project.releases) == 1 else ""
     if not name or project.releases.get(name, {}) not in ({}, {"include_executables_for": "[:unix]"}):
-        return Refused(f"{shown}, and {project.path} does not say which release that would be", BUILD)
+        return start.refused(f"{project.path} does not say which release that would be", BUILD)
     refused = _why_other(reading, project, start.argv[1] == "phx.server")
     if refused is not None:
-        return Refused(f"{shown}, and {refused.because}", refused.hint or BUILD)
+        return start.refused(refused.because, refused.hint or BUILD)
     program = f"_build/prod/rel/{name}/bin/{name}"
     words = (program, "start") if start.argv[1] == "run" else ("env", "PHX_SERVER=true", program, "start")
-    said = f"{shown}; `mix release` makes {program}"
-    return BuiltStart(
-        start.cmd, "mix release", words, (said, "config/config.exs asks for nothing of the running container")
-    )
+    return start.built("mix release", words, program, "config/config.exs asks for nothing of the running container")
 
 
 def _why_other(reading: StageReading, project: Project, is_phoenix: bool) -> Refused | None:
@@ -71,6 +67,3 @@ def _why_other(reading: StageReading, project: Project, is_phoenix: bool) -> Ref
             return Refused(f"{path} calls Mix, which a release does not have", "use Application.get_env")
     built = [path for path in ("_build", "rel/env.sh.eex") if context.exists(posixpath.join(folder, path)) is not False]
     return Refused(f"{built[0]} is in the build context already") if built else None
-
-
-__all__ = ["built_start"]

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from refactor.context import Unknown
-from refactor.ecosystems.answers import Install
+from refactor.ecosystems.answers import Install, ahead
 from refactor.ecosystems.elixir.mix import (
     Project,
     atom,
@@ -168,7 +168,7 @@ def _manifests(call: Invocation, project: Project) -> tuple[Path, ...]:
     found: list[str | Unknown] = []
     for one in projects(call.reading.context, project):
         found += [one] if isinstance(one, Unknown) else [one.path, *one.reads]
-    found.insert(1, lock if isinstance(lock, Unknown) else posixpath.normpath(posixpath.join(project.folder, lock)))
+    found.insert(1, lock if isinstance(lock, Unknown) else project.inside(lock))
     return tuple(_in_image(call, project, path) for path in found)
 
 
@@ -176,10 +176,8 @@ def _compiled(call: Invocation, project: Project) -> tuple[Path, ...]:
     """What `mix deps.compile` reads besides: the configuration, and the sources of dependencies by path."""
     env = _environment(call, project)
     files = env if isinstance(env, Unknown) else config_files(call.reading.context, project, env)
-    whole = [one for one in projects(call.reading.context, project) if not isinstance(one, Unknown)]
-    folders = [
-        posixpath.normpath(posixpath.join(one.folder, dep.path)) for one in whole for dep in one.deps if dep.path
-    ]
+    whole = (one for one in projects(call.reading.context, project) if not isinstance(one, Unknown))
+    folders = (one.inside(dep.path) for one in whole for dep in one.deps if dep.path)
     found = [files] if isinstance(files, Unknown) else [*files, *folders]
     return tuple(_in_image(call, project, path) for path in found)
 
@@ -234,8 +232,7 @@ def _ahead(act: Act, call: Invocation, words: Sequence[str]) -> Iterator[Install
     sources = [call.reading.in_context(path, call.step.node) for path in paths if isinstance(path, str)]
     manifests = tuple(dict.fromkeys(source for source in sources if source is not None))
     if not any(call.reading.context.is_dir(path) is True for path in manifests):
-        said = f"`{act.text}` on line {act.step.line} would fetch all packages again after every edit"
-        yield Install(act.step.step, (), call.folder or "/", manifests, (said,), " \\\n    && ".join(commands))
+        yield ahead(act, call.folder or "/", manifests, commands, "fetch all packages")
 
 
 def _why_not_alike(act: Act, project: Project | Unknown) -> Refused | None:
@@ -243,17 +240,14 @@ def _why_not_alike(act: Act, project: Project | Unknown) -> Refused | None:
     if isinstance(project, Unknown):
         return Refused(f"what `{act.text}` reads is not known: {project.reason}", "write mix.exs in plain lists")
     context = act.step.reading.context
-    for path in (posixpath.join(project.folder, name) for name in ("deps", "_build")):
+    for path in map(project.inside, ("deps", "_build")):
         if context.is_dir(path) is True:
             because = f"{path} lies in the build context, and a later copy would put it over the packages of the image"
             return Refused(because, f"add {path} to .dockerignore")
-    lock = read_lock(context, posixpath.join(project.folder, "mix.lock"))
+    lock = read_lock(context, project.inside("mix.lock"))
     for one in () if isinstance(lock, Unknown) else projects(context, project):
         reason = None if isinstance(one, Unknown) or isinstance(lock, Unknown) else why_lock_moves(one, lock)
         if reason is not None:
             because = f"{reason}: mix writes another mix.lock then, and a later copy puts the old one back"
             return Refused(because, "run `mix deps.get`, and commit mix.lock")
     return None
-
-
-__all__ = ["effect", "installed", "project_of"]

@@ -101,8 +101,7 @@ def _configured(program: Program, release: Release) -> dict[str, str] | Refused:
     has_database, is_updated = bool(_SQLITE & release.lock.keys()), "tzdata" in release.lock
     for name in ("config.exs", "prod.exs", "runtime.exs", "releases.exs"):
         path = posixpath.join(release.project.folder, "config", name)
-        text = program.origin.context.read(path)
-        code = without_comments(text) if isinstance(text, str) else ""
+        code = without_comments(program.origin.context.text(path))
         is_updated = is_updated and re.search(_NO_UPDATE, code) is None
         places = [one[1] or one[3] for one in re.findall(_LOGS, code)]
         for value in re.findall(r"\bdatabase:\s*([^\n]+?),?\s*(?:\n|\Z)", code) if has_database else ():
@@ -115,6 +114,3 @@ def _configured(program: Program, release: Release) -> dict[str, str] | Refused:
         because = "the package tzdata keeps its time zones up to date, in files of the release"
         return Refused(because, "config :tzdata, :autoupdate, :disabled")
     return Refused("where the SQLite database is kept is not known", BY_HAND) if has_database and not found else found
-
-
-__all__ = ["writes"]

@@ -162,8 +162,7 @@ def _vendored(go: GoCall, sources: Mapping[str, GoSource], vendor: str) -> Linki
 
 
 def _has_cpp(context: BuildContext, path: str) -> bool:
-    names = context.children(posixpath.dirname(path))
-    return not isinstance(names, Unknown) and any(name.endswith((".cc", ".cpp", ".cxx", ".hpp")) for name in names)
+    return any(name.endswith((".cc", ".cpp", ".cxx", ".hpp")) for name in context.names(posixpath.dirname(path)))
 
 
 __all__ = ["Linking", "linking", "vendor_folder", "why_no_cgo"]

@@ -11,7 +11,7 @@ from refactor.context import Unknown
 from refactor.context.go_manifests import GoMod, read_go_mod, read_go_work
 from refactor.ecosystems.tool_call import ToolCall
 from refactor.flow.effects import Invocation
-from refactor.flow.reading import Copied, Refused, StageReading, is_within, join
+from refactor.flow.reading import Copied, Refused, StageReading, is_within, join, upwards
 from refactor.shell import PackageCall
 
 if TYPE_CHECKING:
@@ -242,13 +242,8 @@ def workspace(context: BuildContext, module: Module) -> list[Module]:
 
 def work_above(context: BuildContext, folder: str) -> str | None:
     """The go.work of a folder or of one above it."""
-    while True:
-        path = posixpath.join(folder, "go.work")
-        if context.exists(path) is True:
-            return path
-        if not folder:
-            return None
-        folder = posixpath.dirname(folder)
+    paths = (posixpath.join(above, "go.work") for above in upwards(folder))
+    return next((path for path in paths if context.exists(path) is True), None)
 
 
 def _plain_calls(reading: StageReading, *verbs: str) -> Iterator[tuple[str | None, PackageCall]]:

@@ -138,10 +138,7 @@ def _name(go: GoCall, folder: str, module: Module) -> str:
 
 def _has_source(context: BuildContext, folder: str) -> bool:
     """The folder has Go files, be they for other systems."""
-    names = context.children(folder)
-    return not isinstance(names, Unknown) and any(
-        name.endswith(".go") and not name.endswith("_test.go") and not name.startswith(("_", ".")) for name in names
-    )
+    return any(re.fullmatch(r"(?![_.]).*(?<!_test)\.go", name) for name in context.names(folder))
 
 
 def _read_folder(go: GoCall, folder: str, only: Sequence[str] = ()) -> dict[str, GoSource] | Refused:

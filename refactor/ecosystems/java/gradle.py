@@ -30,6 +30,7 @@ _REFERENCE = r"\$\{[^}]*\}|\$\w+"
 _BOOT = r"org\.springframework\.boot"
 _SHADOW = r"com\.github\.johnrengelman\.shadow|com\.gradleup\.shadow|(?<=[\"' (])shadow(?=[\"')])|\bshadowJar\b"
 _FAT = r"zipTree|runtimeClasspath\s*\.\s*(?:get\(\)\.)?(?:map|collect|filter)|configurations\.compile\s*\.\s*collect"
+_ENDINGS = {"bootJar": "jar", "bootWar": "war", "war": "war", **dict.fromkeys(("jar", "build", "assemble"), "jar")}
 _PACKERS = {"Spring Boot": _BOOT, "Shadow": _SHADOW, "a script of its own": _FAT}
 _RELEASE = (
     r"JavaLanguageVersion\.of\((\d+)\)|jvmToolchain\((\d+)\)"
@@ -96,13 +97,11 @@ class Project(NamedTuple):
             classifier = _setting(self.text, "archiveClassifier", "classifier")
             cleared = re.search(r"archiveClassifier\S*\s*[=(]\s*(?:\(?\s*)?(?:null|['\"]['\"])", self.text)
             return (own or (f"{stem}.jar" if cleared else f"{stem}-{classifier or 'all'}.jar"),)
-        if task == "bootJar":
-            return (own or f"{stem}.jar",)
-        if task == "bootWar":
-            return (own or f"{stem}.war",)
-        if task not in {"jar", "build", "assemble", "war"}:
+        if task not in _ENDINGS:
             return ()
-        found = [own or f"{stem}.{'war' if task == 'war' else 'jar'}"]
+        found = [own or f"{stem}.{_ENDINGS[task]}"]
+        if task.startswith("boot"):
+            return tuple(found)
         if self.is_boot and not re.search(r"jar\s*\{[^}]*enabled\s*=?\s*false|named\(.jar.\)[^}]*enabled", self.text):
             found.append(f"{stem}-plain.jar")
         if re.search(_SHADOW, self.text) and task != "jar":
@@ -187,6 +186,3 @@ def tasks_of(words: Iterable[Word]) -> Iterator[tuple[str | None, str]]:
     for word in words:
         path, _, task = word.literal.rpartition(":")
         yield (path.strip(":") if path.strip(":") else None), task
-
-
-__all__ = ["SCRIPTS", "Project", "left_out", "manifests", "projects", "tasks_of"]

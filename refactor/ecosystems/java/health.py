@@ -64,6 +64,3 @@ def _ports(settings: Mapping[str, str]) -> Iterator[Port]:
             yield Port(int(found[2] or found[3]), found[1] or "SERVER_PORT", path)
         elif re.search(_ANY_PORT, text):
             yield Port(None, "SERVER_PORT", path)
-
-
-__all__ = ["serving"]

@@ -156,6 +156,3 @@ def _libraries(pom: Element) -> Iterator[str]:
         name = text_of(dependency, "artifactId")
         if name is not None and scope in {"compile", "runtime"} and text_of(dependency, "optional") != "true":
             yield name
-
-
-__all__ = ["RELEASES", "Module", "module", "modules", "poms"]

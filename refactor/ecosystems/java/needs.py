@@ -238,6 +238,3 @@ def writes(program: Program, files: Sequence[str]) -> Written | Refused:
     if keeper is not None:
         return Refused(f"{keeper[0]} keeps files whose place the sources do not name", BY_HAND)
     return folders_written(program, files, found, ports_in(texts.values(), r"server\.port\s*[:=]\s*(\d+)"))
-
-
-__all__ = ["entry", "needs_of", "runner", "writes"]

@@ -25,22 +25,21 @@ def built_start(language: Language, reading: StageReading) -> BuiltStart | Refus
     is_maven = package.manager == "mvn" and goals == ["spring-boot:run"]
     if not is_maven and not (package.manager == "gradle" and goals == ["bootRun"]):
         return None
-    shown = f"{start.shown} compiles at every start"
     other = next((flag for flag in package.flags if flag not in _MORE), None)
     if other is not None:
-        return Refused(f"{shown}, and what {other} means for the program is not known", "start it with java -jar")
+        return start.refused(f"what {other} means for the program is not known", "start it with java -jar")
     folder = reading.in_context(reading.final_workdir)
     jar = None if folder is None else _jar(reading, folder, is_maven)
     if jar is None or "*" in jar:
-        return Refused(f"{shown}, and how the jar is called that the build packs is not known", "name it in the build")
+        return start.refused("how the jar is called that the build packs is not known", "name it in the build")
     task = ("package", "-DskipTests") if is_maven else ("bootJar",)
     build = shlex.join((start.argv[0], *package.flags, *task))
     makers = language.flow(reading).makers(reading, join(reading.final_workdir, jar))
     made = next((one.act for one in makers if one.act is not None and one.kind == "command"), None)
     if made is not None:
-        said = f"{shown}; `{made.text}` on line {made.step.line} packs {jar} already"
+        said = f"{start.shown}; `{made.text}` on line {made.step.line} packs {jar} already"
         return BuiltStart(start.cmd, "", ("java", "-jar", jar), (said,))
-    return BuiltStart(start.cmd, build, ("java", "-jar", jar), (f"{shown}; `{build}` packs {jar}",))
+    return start.built(build, ("java", "-jar", jar), jar)
 
 
 def _jar(reading: StageReading, folder: str, is_maven: bool) -> str | None:
@@ -52,6 +51,3 @@ def _jar(reading: StageReading, folder: str, is_maven: bool) -> str | None:
     if isinstance(projects, Unknown) or not projects[0].is_boot or projects[0].folder != folder:
         return None
     return posixpath.join("build/libs", projects[0].jars("bootJar")[0])
-
-
-__all__ = ["built_start"]

@@ -180,6 +180,3 @@ def _javac(call: Invocation) -> Effect:
     folder = call.option("-d")
     classes = (f"{posixpath.splitext(word)[0]}.class" for word in sources)
     return Effect(call.paths("."), call.paths(*([folder] if folder is not None else classes)))
-
-
-__all__ = ["built_by", "effect"]

@@ -82,6 +82,3 @@ def read_project(context: BuildContext, folder: str) -> Project | None:
     manifest = context.json(posixpath.join(folder, "composer.json"))
     lock = context.json(posixpath.join(folder, "composer.lock"))
     return Project(folder, manifest, table(lock)) if isinstance(manifest, dict) else None
-
-
-__all__ = ["Project", "read_project"]

@@ -192,6 +192,3 @@ def production_install(language: Language, reading: StageReading) -> Iterator[Re
         names = ", ".join(sorted(development)[:4])
         evidence = f"{names} of composer.lock are for development only, no source uses them, and {where}"
         yield Rewrite(step, call.command, text, (evidence,))
-
-
-__all__ = ["needs_of", "production_install", "runner", "why_not_split", "writes"]

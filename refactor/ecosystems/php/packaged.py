@@ -84,6 +84,3 @@ def _settings(reading: StageReading, roots: tuple[Root, ...]) -> Iterator[str]:
         if re.match(r"/etc/(?:nginx|apache2)(?:/|\Z)", copied.target):
             files = reading.context.files(copied.source) if copied.is_folder else (copied.source,)
             yield from files if isinstance(files, tuple) else ()
-
-
-__all__ = ["FOLDER", "FPM", "SERVICES", "document_roots", "extension", "is_packaged"]

@@ -147,7 +147,9 @@ def own_scripts(language: Language, reading: StageReading) -> Iterator[Rewrite |
         why = project.why_sources(words)
         if why is None or not any(copied.is_folder for copied in reading.copies_before(step.node)):
             continue
-        if call.option("-d", "--working-dir") is not None or project.folder_of_packages is not None:
+        # Of `php -d memory_limit=-1 composer.phar install` that is no option of Composer.
+        folder = None if call.package is None else call.package.option("-d", "--working-dir")
+        if folder is not None or project.folder_of_packages is not None:
             continue
         if not project.has_lock:
             where = posixpath.join(project.folder, "composer.lock")
@@ -169,6 +171,3 @@ def own_scripts(language: Language, reading: StageReading) -> Iterator[Rewrite |
             continue
         evidence = f"`{written}` reads more than its manifests: {why}"
         yield Rewrite(step, call.command, " \\\n    && ".join(parts), (evidence,))
-
-
-__all__ = ["EXTENSIONS", "effect", "own_scripts", "project_calls"]

@@ -20,8 +20,7 @@ class Ruby(Language):
     name = "Ruby"
     rooms = {
         "tools": "effect",
-        "needs": "needs interpreters why_not_split writes slim",
-        "production": "production_install",
+        "needs": "needs interpreters why_not_split slim production_install writes",
     }
     families = frozenset({"ruby"})
     versioned = frozenset({"ruby"})

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
@@ -20,7 +20,6 @@ class Gem(NamedTuple):
     platforms: frozenset[str]
     """"" for the gem that is compiled where that is needed, ``x86_64-linux`` for one with compiled files."""
     needs: tuple[str, ...]
-    versions: tuple[str, ...]
 
     def is_compiled_for(self, libc: str | None) -> bool:
         """The lockfile has it with compiled files for Linux."""
@@ -57,7 +56,7 @@ def read_lock(context: BuildContext, path: str) -> Lock | Unknown:
         return text
     section, current = "", ""
     lists: dict[str, list[str]] = {}
-    gems: dict[str, tuple[set[str], list[str], list[str]]] = {}
+    gems: dict[str, tuple[set[str], list[str]]] = {}
     remotes: dict[str, list[str]] = {}
     for line in text.splitlines():
         if re.match(r"[A-Z]", line):
@@ -70,16 +69,14 @@ def read_lock(context: BuildContext, path: str) -> Lock | Unknown:
                 remotes.setdefault(section, []).append(remote[1])
             elif spec is not None:
                 current = spec[1]
-                known = gems.setdefault(current, (set(), [], []))
-                known[0].add(spec[3] or "")
-                known[2].append(spec[2])
+                gems.setdefault(current, (set(), []))[0].add(spec[3] or "")
             elif need is not None and current:
                 gems[current][1].append(need[1])
         elif line.strip():
             lists.setdefault(section, []).append(re.split(r"[ !(]", line.strip())[0])
     return Lock(
         path,
-        {name: Gem(frozenset(kinds), tuple(needs), tuple(versions)) for name, (kinds, needs, versions) in gems.items()},
+        {name: Gem(frozenset(kinds), tuple(needs)) for name, (kinds, needs) in gems.items()},
         tuple(lists.get("PLATFORMS", ())),
         tuple(lists.get("DEPENDENCIES", ())),
         tuple(remotes.get("GIT", ())),
@@ -123,9 +120,8 @@ def read_gemfile(context: BuildContext, path: str) -> Gemfile | Unknown:
             names = set(re.findall(r"\w+", own[1])) if own else set[str]()
             groups.setdefault(gem[1], set()).update(names.union(*blocks) or {"default"})
         if re.match(r"(?:if|unless|case|begin)\b", line) or re.search(r"\bdo\b(?:\s*\|[^|]*\|)?$", line):
-            named = (
-                set(re.findall(r"[:\"'](\w+)", line.partition("optional")[0])) if line.startswith("group") else set()
-            )
+            head = line.partition("optional")[0] if line.startswith("group") else ""
+            named = set(re.findall(r"[:\"'](\w+)", head))
             optional |= named if re.search(r"optional(?::|\s*=>)\s*true", line) else set()
             blocks.append(named)
         elif line == "end" and blocks:
@@ -152,17 +148,8 @@ def _reads(context: BuildContext, folder: str, text: str) -> tuple[tuple[str, ..
         if isinstance(specs, Unknown) or not specs:
             unknown = unknown or "it names a gemspec, which is not there"
         for spec in () if isinstance(specs, Unknown) else specs:
-            found[spec] = None
-            found.update(dict.fromkeys(_of_gemspec(context, folder, spec)))
+            # The file of the version, which it requires.
+            names = re.findall(r"\brequire(?:_relative)?\s*\(?\s*[\"']([\w./-]+)[\"']", context.text(spec))
+            paths = (posixpath.join(folder, kind, f"{name}.rb") for name in names for kind in ("", "lib"))
+            found.update(dict.fromkeys((spec, *map(posixpath.normpath, paths))))
     return tuple(path for path in found if context.exists(path) is True), unknown
-
-
-def _of_gemspec(context: BuildContext, folder: str, spec: str) -> Iterator[str]:
-    """The version file that a gemspec requires."""
-    for name in re.findall(r"\brequire(?:_relative)?\s*\(?\s*[\"']([\w./-]+)[\"']", context.text(spec)):
-        for path in (f"{name}.rb", f"lib/{name}.rb"):
-            if context.exists(posixpath.join(folder, path)) is True:
-                yield posixpath.normpath(posixpath.join(folder, path))
-
-
-__all__ = ["Gem", "Gemfile", "Lock", "read_gemfile", "read_lock"]

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from refactor.context.literals import line_at
 from refactor.ecosystems import system
-from refactor.ecosystems.answers import Slim, Written
+from refactor.ecosystems.answers import Rewrite, Slim, Written
 from refactor.ecosystems.calls import Found, sources
+from refactor.ecosystems.development import why_production, why_used
 from refactor.ecosystems.libraries import linked, why_not_linked
 from refactor.ecosystems.program import Needs, Program, project_folder
 from refactor.ecosystems.ruby.tools import GEMS, Bundle, bundle_of, installs_of, settings, why_not_carried
 from refactor.ecosystems.runners import lacking
 from refactor.ecosystems.written import folders_written, ports_in
 from refactor.flow.places import origins
-from refactor.flow.reading import Refused, StageReading, join
+from refactor.flow.reading import Refused, StageReading, Step, join
 from refactor.images.gems import CALLS, LINKS, NATIVE, OPENS, is_plain
 
 _STRING = r"""(?:"[^"\n#]*"|'[^'\n]*')"""
@@ -38,106 +40,94 @@ _MODE = r",\s*(?:mode:\s*)?[\"'](?:[wa][bt]?\+?|r[bt]?\+)[bt]?(?::[\w:|-]+)?[\"'
 _FOLDERS = r"FileUtils\.(?:mkdir_p|mkdir|makedirs)|Dir\.mkdir"
 _SQLITE = r"sqlite3?:(?://)?/?([\w./-]+)|database:\s*[\"']?([\w./-]+\.(?:sqlite3?|db))"
 
+_DEVELOPMENT = ("development", "test")
+_ENVIRONMENTS = ("RAILS_ENV", "RACK_ENV", "APP_ENV", "HANAMI_ENV")
+_OF_DEVELOPMENT = (
+    r"(?:^|/)(?:spec|test|features)/|config/environments/(?:development|test)\.rb|(?:^|/)Gemfile|\.rake\Z|Guardfile"
+)
 
-def _bundles(reading: StageReading) -> tuple[tuple[Bundle, ...], frozenset[str]] | Refused:
-    """What is installed from Gemfiles, and the names of all gems."""
-    found: list[Bundle] = []
+
+class _Gems(NamedTuple):
+    """What is installed in a stage."""
+
+    bundles: tuple[Bundle, ...]
+    names: frozenset[str]
+    compiled: Mapping[str, bool]
+    """Gems that are, or may be, compiled in the image -> whether that is known."""
+    libraries: dict[str, str] | Refused
+    """System packages for the libraries that gems link or open."""
+
+    @property
+    def programs(self) -> dict[str, str]:
+        return {CALLS[name]: f"the gem {name}" for name in self.names if name in CALLS}
+
+
+def _gems(reading: StageReading) -> _Gems | Refused:
+    bundles: list[Bundle] = []
     names: set[str] = set()
-    for package, manifest in installs_of(reading):
+    for _, package, manifest in installs_of(reading):
         if package.manager == "gem":
-            names.update(re.split(r":", word.literal)[0] for word in package.packages)
+            names.update(word.literal.partition(":")[0] for word in package.packages)
             continue
         if manifest is None:
             return Refused("the Gemfile of `bundle install` is not copied from the build context", "COPY it by name")
         bundle = bundle_of(reading, manifest)
         if isinstance(bundle, Refused):
             return bundle
-        if bundle.lock is None:
-            return Refused(
-                f"{manifest}.lock is not in the build context: which gems are installed is not known",
-                "run `bundle lock`, and commit Gemfile.lock",
-            )
-        found.append(bundle)
+        bundles.append(bundle)
         names |= bundle.names
-    return tuple(found), frozenset(names)
-
-
-def _compiled(reading: StageReading, bundles: Iterable[Bundle], names: Iterable[str]) -> dict[str, bool]:
-    """Gems that are, or may be, compiled in the image -> whether that is known."""
     libc = reading.image.libc if reading.image is not None else None
     forced = settings(reading).get("force_ruby_platform", "").lower() in {"true", "1"}
-    ready = {name for one in bundles if one.lock is not None and not forced
-             for name, gem in one.lock.gems.items() if gem.is_compiled_for(libc)}  # fmt: skip
-    return {
-        name: name in NATIVE or name in LINKS for name in sorted(names) if name not in ready and not is_plain(name)
-        and name not in OPENS
-    }  # fmt: skip
-
-
-def _libraries(reading: StageReading, compiled: Iterable[str], names: Iterable[str]) -> dict[str, str] | Refused:
-    """System packages for the libraries that gems link or open."""
+    ready = {name for one in bundles for name, gem in one.lock.gems.items() if gem.is_compiled_for(libc) and not forced}
+    built = (name for name in sorted(names) if name not in ready and not is_plain(name) and name not in OPENS)
+    compiled = {name: name in NATIVE or name in LINKS for name in built}
     wanted = {name: LINKS[name] for name in compiled if LINKS.get(name)}
     wanted.update({name: OPENS[name] for name in names if name in OPENS})
-    return linked(reading, wanted, "the gem {} uses it")
+    return _Gems(tuple(bundles), frozenset(names), compiled, linked(reading, wanted, "the gem {} uses it"))
 
 
 def needs(program: Program) -> Needs | Refused:
     """See :meth:`Language.needs`."""
     reading = program.reading
-    folder, installed = project_folder(program, "Gemfile"), _bundles(reading)
+    folder, gems = project_folder(program, "Gemfile"), _gems(reading)
     if isinstance(folder, Refused):
         return folder
-    if isinstance(installed, Refused):
-        return installed
-    bundles, names = installed
-    compiled = _compiled(reading, bundles, names)
-    unknown, image = [name for name, is_known in compiled.items() if not is_known], reading.image
+    if isinstance(gems, Refused):
+        return gems
+    unknown, image = [name for name, is_known in gems.compiled.items() if not is_known], reading.image
     refused = why_not_carried(reading)
     if unknown and image is not None and image.variant == "fat":
         refused = refused or why_not_linked(unknown, "gems")
-    libraries = refused or _libraries(reading, compiled, names)
+    libraries = refused or gems.libraries
     if isinstance(libraries, Refused):
         return libraries
-    paths = {GEMS: "its gems, and the settings of Bundler"}
     own = settings(reading).get("path")
-    if own:
-        paths[join(folder[1], own)] = "its gems"
-    paths[folder[1]] = "the application"
-    evidence = tuple(f"{len(one.names)} gems of {one.manifest}.lock were looked up" for one in bundles)
-    return Needs(paths, _called(names), libraries, evidence=evidence)
-
-
-def _called(names: Iterable[str]) -> dict[str, str]:
-    return {CALLS[name]: f"the gem {name}" for name in names if name in CALLS}
+    paths = {GEMS: "its gems, and the settings of Bundler", **({join(folder[1], own): "its gems"} if own else {})}
+    evidence = tuple(f"{len(one.names)} gems of {one.manifest}.lock were looked up" for one in gems.bundles)
+    return Needs({**paths, folder[1]: "the application"}, gems.programs, libraries, evidence=evidence)
 
 
 def interpreters(reading: StageReading) -> dict[str, str] | Refused:
     """See :meth:`Ecosystem.interpreters`: ExecJS looks for a run-time of JavaScript as soon as it is loaded."""
-    found = _bundles(reading)
+    found = _gems(reading)
     if isinstance(found, Refused):
         return found
-    lock = next((f"{bundle.manifest}.lock" for bundle in found[0] if "execjs" in bundle.names), None)
+    lock = next((f"{bundle.manifest}.lock" for bundle in found.bundles if "execjs" in bundle.names), None)
     return {"node": f"{lock} has execjs"} if lock else {}
 
 
 def why_not_split(reading: StageReading, program: Program) -> Refused | None:
     """The benefit gate: where nothing compiles there is nothing to leave behind."""
     image = reading.image
-    if image is None:
-        return None
-    if image.family != "ruby":
-        return Refused(
-            f"{reading.stage.image} is no image of Ruby, and where its packages put gems is not known",
-            "start from ruby:<version>",
-        )
-    installed = _bundles(reading)
-    if isinstance(installed, Refused):
-        return None
-    if system.build_only(reading):
+    if image is not None and image.family != "ruby":
+        because = f"{reading.stage.image} is no image of Ruby, and where its packages put gems is not known"
+        return Refused(because, "start from ruby:<version>")
+    gems = _gems(reading)
+    if image is None or isinstance(gems, Refused) or system.build_only(reading):
         return None
     if image.variant != "fat":
         return Refused("the stage has no packages that only its build needs: a second one would not be smaller")
-    if not _compiled(reading, *installed) and not _builds(reading):
+    if not gems.compiled and not _builds(reading):
         return Refused(
             "no gem is compiled, so that a second stage would leave nothing behind but the full image",
             "start from the slim image (use-slim-base)",
@@ -154,31 +144,71 @@ def slim(reading: StageReading) -> Slim | Refused | None:
     image = reading.image
     if image is None or image.family != "ruby":
         return None
-    installed = _bundles(reading)
-    if isinstance(installed, Refused):
-        return installed
-    bundles, names = installed
-    compiled = _compiled(reading, bundles, names)
-    if compiled:
-        first = next(iter(compiled))
-        verb = "is compiled" if compiled[first] else "may be compiled"
-        return Refused(
-            f"{first} {verb} when it is installed, and the slim image has no compiler",
-            "split the stage: build on the full image, run on the slim one",
-        )
-    if system.build_only(reading):
-        return Refused(f"{system.named(system.build_only(reading))} is here to compile something", "split the stage")
-    git = next((address for one in bundles if one.lock for address in one.lock.git), None)
+    gems = _gems(reading)
+    if isinstance(gems, Refused):
+        return gems
+    first = next(iter(gems.compiled), None)
+    if first is not None:
+        is_built = "is" if gems.compiled[first] else "may be"
+        because = f"{first} {is_built} compiled when it is installed, and the slim image has no compiler"
+        return Refused(because, "split the stage: build on the full image, run on the slim one")
+    tools = system.build_only(reading)
+    if tools:
+        return Refused(f"{system.named(tools)} is here to compile something", "split the stage")
+    git = next((address for one in gems.bundles for address in one.lock.git), None)
     if git is not None:
         return Refused(f"a gem comes from {git}, and the slim image has no git", "take it from a registry of gems")
-    libraries = _libraries(reading, compiled, names)
-    if isinstance(libraries, Refused):
-        return libraries
-    lacks = lacking(image, {**_called(names), **system.programs_started(reading)})
-    packages = {**libraries, **{package: f"{where} calls {name}" for name, package, where in lacks}}
+    if isinstance(gems.libraries, Refused):
+        return gems.libraries
+    lacks = lacking(image, {**gems.programs, **system.programs_started(reading)})
+    packages = {**gems.libraries, **{package: f"{where} calls {name}" for name, package, where in lacks}}
     evidence = [f"{name}: {why}" for name, why in packages.items()]
-    evidence += [f"none of the {len(one.names)} gems of {one.manifest}.lock is compiled" for one in bundles]
+    evidence += [f"none of the {len(one.names)} gems of {one.manifest}.lock is compiled" for one in gems.bundles]
     return Slim(tuple(packages), tuple(evidence) or ("no RUN installs a gem",))
+
+
+def production_install(reading: StageReading) -> Iterator[Rewrite | tuple[Step, Refused]]:
+    """See :meth:`Ecosystem.production_install`."""
+    if reading.context.why_unknown is not None:
+        return
+    for step, package, manifest in installs_of(reading):
+        bundle = None if manifest is None else bundle_of(reading, manifest)
+        if not isinstance(bundle, Bundle):
+            continue
+        left = [name for name in _DEVELOPMENT if any(name in one for one in bundle.gemfile.groups.values())]
+        if not left or {"without", "with", "only"} & settings(reading).keys() or package.values("--without", "--with"):
+            continue
+        where = why_production(reading, _ENVIRONMENTS, {"production"})
+        if where is None:
+            because = (
+                f"nothing says that the image is for production, and {bundle.manifest} has the"
+                f" group{'s' if len(left) > 1 else ''} {' and '.join(left)}"
+            )
+            yield step, Refused(because, "set RAILS_ENV or RACK_ENV to production by ENV")
+            continue
+        out = bundle.gemfile.out(left, ())
+        names = "|".join(sorted(map(re.escape, out)))
+        used = why_used(
+            reading,
+            bundle.manifest.rpartition("/")[0],
+            rf"(?<![\w/-])({names})(?![\w/.-])",
+            rf"(?m)^\s*require\s*\(?\s*[\"']({names})(?:/[\w/.-]*)?[\"']",
+            (r"\.(?:rb|ru)\Z", _OF_DEVELOPMENT),
+            ("requires", "in a group for development", "move it to another group"),
+        )
+        if used is not None:
+            yield step, used
+            continue
+        image = reading.image
+        # Ruby 2.7 brings Bundler 2.1, the first with `bundle config set`.
+        numbers = [int(number) for number in re.findall(r"\d+", image.version)[:2]] if image is not None else []
+        if image is None or image.family != "ruby" or (numbers and numbers < [2, 7]):
+            yield step, Refused("whether this Bundler has `bundle config set` is not known", "use ruby:2.7 or newer")
+            continue
+        text = step.script.text[slice(*package.command.span)].strip() if step.script else ""
+        setting = f"bundle config set --local without '{' '.join(left)}'"
+        evidence = f"{', '.join(sorted(out)[:6])} of {bundle.manifest} are in {' and '.join(left)} only, and {where}"
+        yield Rewrite(step, package.command, f"{setting} \\\n    && {text}", (evidence,))
 
 
 # Where it writes
@@ -216,11 +246,9 @@ def _rails(program: Program, root: str) -> Iterator[tuple[str, str]]:
 
 
 def _databases(program: Program, root: str, place: str, texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    context = program.reading.context
     config = posixpath.join(root, "config/database.yml")
-    text = context.text(config)
-    named = {**texts, **({config: text} if "sqlite" in text else {})}
-    for path, content in named.items():
+    text = program.reading.context.text(config)
+    for path, content in {**texts, config: text if "sqlite" in text else ""}.items():
         for match in re.finditer(_SQLITE, content):
             name = match[1] or match[2]
             if name and not name.startswith("memory"):
@@ -252,6 +280,3 @@ def _found(path: str, text: str, match: re.Match[str]) -> Found:
         # "logs/#{name}": the folder is known where the variable part is only the file's name.
         named = part[1] + "*"
     return Found(match[0].strip(" (\n"), named, line_at(path, text, match.start()))
-
-
-__all__ = ["needs", "slim", "why_not_split", "writes"]

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from itertools import takewhile
 
 from refactor.context import BuildContext
-from refactor.context.tables import items, table, text
-from refactor.ecosystems.answers import BuiltStart, Install
+from refactor.context.tables import at, items, table, text
+from refactor.ecosystems.answers import BuiltStart, Install, ahead
 from refactor.ecosystems.own_start import own_start
 from refactor.ecosystems.rust.manifests import Package, Workspace, workspace
 from refactor.ecosystems.rust.tools import CargoCall
@@ -32,9 +32,9 @@ def installed(language: Language, reading: StageReading) -> Iterator[Install | t
     acts = language.acts(reading)
     act = next((act for act in acts if act.call is not None and act.call.name in {"cargo", "cargo-chef"}), None)
     cargo = None if act is None else CargoCall.of(act.call)
-    ahead = None if act is None or cargo is None else _ahead_of(act, cargo)
-    if act is not None and ahead is not None:
-        yield ahead if isinstance(ahead, Install) else (act.step.step, ahead)
+    new = None if act is None or cargo is None else _ahead_of(act, cargo)
+    if act is not None and new is not None:
+        yield new if isinstance(new, Install) else (act.step.step, new)
     yield from Language.installed(language, reading)
 
 
@@ -71,8 +71,7 @@ def _ahead_of(act: Act, cargo: CargoCall) -> Install | Refused | None:
     commands = [*_empty(space, files), _ahead(act, package), _forget(cargo, space)]
     named = (*(posixpath.join(space.root, name) for name in _MANIFESTS), *(one.path for one in space.packages))
     paths = tuple(dict.fromkeys(path for path in named if reading.context.exists(path) is True))
-    evidence = f"`{act.text}` on line {act.step.line} would compile all crates again after every edit"
-    return Install(act.step.step, (), root, paths, (evidence,), " \\\n    && ".join(commands))
+    return ahead(act, root, paths, commands, "compile all crates")
 
 
 def _ahead(act: Act, package: PackageCall) -> str:
@@ -111,7 +110,7 @@ def _targets(context: BuildContext, package: Package) -> dict[str, bool] | Refus
         if library.get("proc-macro") is True:
             return Refused(f"{package.name} is a procedural macro, which must be there to build the others", _BY_HAND)
         found[path] = False
-    script = text(table(manifest.get("package")).get("build"))
+    script = text(at(manifest, "package", "build"))
     if script is not None:
         found[posixpath.join(package.folder, script)] = True
     for kind, folder in (("test", "tests"), ("bench", "benches"), ("example", "examples")):
@@ -126,49 +125,40 @@ def _targets(context: BuildContext, package: Package) -> dict[str, bool] | Refus
 
 def _forget(cargo: CargoCall, space: Workspace) -> str:
     """The command that removes what was built of the empty sources, and nothing else."""
-    package = cargo.package
+    named, asked = cargo.package.option("--profile"), cargo.package.option("--target")
     words = ["cargo clean", *(f"-p {one.name}" for one in space.packages)]
-    if package.has("--release", "-r") or (package.action == "install" and not package.option("--profile")):
+    if cargo.package.has("--release", "-r") or (cargo.package.action == "install" and not named):
         words.append("--release")
-    named = package.option("--profile")
-    if named is not None:
-        words.append(f"--profile {named}")
-    asked = package.option("--target")
-    if asked is not None and cargo.triple is not None:
-        words.append(f"--target {asked}")
+    words += [] if named is None else [f"--profile {named}"]
+    words += [] if asked is None or cargo.triple is None else [f"--target {asked}"]
     return " ".join(words)
 
 
 def built_start(reading: StageReading) -> BuiltStart | Refused | None:
     """`cargo run` as CMD: build it once, and start the program. See :meth:`Ecosystem.built_start`."""
-    start = own_start(reading)
+    start = own_start(reading, "cargo")
     package = None if start is None else start.package
-    if start is None or package is None or start.argv[0] != "cargo" or package.action != "run":
+    if start is None or package is None or package.action != "run":
         return None
-    shown = f"{start.shown} compiles at every start"
     folder = reading.in_context(reading.final_workdir)
     space = Refused("its Cargo.toml is not in the context") if folder is None else workspace(reading.context, folder)
     if isinstance(space, Refused):
-        return Refused(f"{shown}, and which program it is is not known: {space.because}")
+        return start.refused(f"which program it is is not known: {space.because}")
     if package.option("--target") or package.option("--target-dir") or package.option("--manifest-path"):
-        return Refused(f"{shown}, and where it puts the program depends on its options", "build it in a RUN")
+        return start.refused("where it puts the program depends on its options", "build it in a RUN")
     wanted, named = package.option("--bin"), package.option("-p", "--package")
     own = [name for one in space.packages for name in one.programs
            if one.name in ((named,) if named else space.default)]  # fmt: skip
-    manifest = table(reading.context.toml(posixpath.join(space.root, "Cargo.toml")))
-    default = text(table(manifest.get("package")).get("default-run"))
+    default = text(at(reading.context.toml(posixpath.join(space.root, "Cargo.toml")), "package", "default-run"))
     names = [wanted] if wanted else [default] if default else own
     if len(names) != 1 or names[0] not in own:
-        return Refused(f"{shown}, and which program it is is not known", "name it with --bin")
+        return start.refused("which program it is is not known", "name it with --bin")
     rest = start.argv[start.argv.index("run") + 1 :]
     if "--" not in rest and package.operands:
-        return Refused(f"{shown}, and which words are for the program is not seen", "write `--` before them")
+        return start.refused("which words are for the program is not seen", "write `--` before them")
     options = tuple(takewhile(lambda word: word != "--", rest))
     profile = "release" if package.has("--release", "-r") else package.option("--profile") or "debug"
     path = posixpath.relpath(join("/" + space.root, f"target/{profile}/{names[0]}"), "/" + (folder or ""))
     build = " ".join(("cargo build", *options))
     words = (f"./{path}" if not path.startswith(".") else path, *rest[len(options) + 1 :])
-    return BuiltStart(start.cmd, build, words, (f"{shown}; `{build}` makes {path}",))
-
-
-__all__ = ["built_start", "installed"]
+    return start.built(build, words, path)

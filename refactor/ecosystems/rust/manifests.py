@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
 from refactor.context.build_context import remembered
-from refactor.context.tables import closed, items, table, text, words
-from refactor.flow.reading import Refused
+from refactor.context.tables import at, closed, items, table, text, words
+from refactor.flow.reading import Refused, upwards
 
 _DEPENDENCIES = ("dependencies", "build-dependencies")
 
@@ -60,16 +60,11 @@ def workspace(context: BuildContext, folder: str) -> Workspace | Refused:
     own = context.toml(posixpath.join(folder, "Cargo.toml"))
     if isinstance(own, Unknown) or not table(own):
         return Refused(f"{posixpath.join(folder, 'Cargo.toml')} is not in the build context, or cannot be read")
-    at = folder
-    while True:
-        parsed = table(context.toml(posixpath.join(at, "Cargo.toml")))
-        if "workspace" in parsed:
-            members = tuple(_members(context, at, table(parsed["workspace"])))
-            if at == folder or folder in members:
-                return _workspace(context, at, members, folder)
-        if not at:
-            break
-        at = posixpath.dirname(at)
+    for above in upwards(folder):
+        section = table(context.toml(posixpath.join(above, "Cargo.toml"))).get("workspace")
+        members = tuple(_members(context, above, table(section)))
+        if section is not None and (above == folder or folder in members):
+            return _workspace(context, above, members, folder)
     return _workspace(context, folder, (), folder)
 
 
@@ -84,7 +79,7 @@ def _workspace(context: BuildContext, root: str, members: tuple[str, ...], folde
         packages.append(found)
     if not packages:
         return Refused(f"the workspace in {root or '.'} has no member in the build context")
-    chosen = words(table(manifest.get("workspace")).get("default-members"))
+    chosen = words(at(manifest, "workspace", "default-members"))
     wanted = {folder} if folder != root else {posixpath.normpath(posixpath.join(root, one)) for one in chosen}
     if not wanted and "package" in manifest:
         wanted = {root}
@@ -105,11 +100,11 @@ def _members(context: BuildContext, root: str, section: Mapping[str, object]) ->
 def _package(context: BuildContext, folder: str) -> Package | Refused:
     path = posixpath.join(folder, "Cargo.toml")
     manifest = table(context.toml(path))
-    name = text(table(manifest.get("package")).get("name"))
+    name = text(at(manifest, "package", "name"))
     if name is None:
         return Refused(f"{path} names no package", "give the package a name")
     programs: dict[str, str] = {}
-    if table(manifest["package"]).get("autobins") is not False:
+    if at(manifest, "package", "autobins") is not False:
         if context.exists(posixpath.join(folder, "src/main.rs")) is True:
             programs[name] = posixpath.join(folder, "src/main.rs")
         for entry in context.names(posixpath.join(folder, "src/bin")):
@@ -119,10 +114,10 @@ def _package(context: BuildContext, folder: str) -> Package | Refused:
             elif context.exists(posixpath.join(source, "main.rs")) is True:
                 programs[entry.rstrip("/")] = posixpath.join(source, "main.rs")
     for item in items(manifest.get("bin")):
-        named, at = text(table(item).get("name")), text(table(item).get("path"))
+        named, own = text(table(item).get("name")), text(table(item).get("path"))
         if named is not None:
-            place = posixpath.join(folder, at or f"src/bin/{named}.rs")
-            if at is None and context.exists(place) is not True:
+            place = posixpath.join(folder, own or f"src/bin/{named}.rs")
+            if own is None and context.exists(place) is not True:
                 place = posixpath.join(folder, "src/main.rs")
             programs = {key: one for key, one in programs.items() if one != place}
             programs[named] = place
@@ -169,6 +164,3 @@ def configured(context: BuildContext, root: str) -> Mapping[str, object]:
         if not isinstance(found, Unknown):
             return table(found)
     return {}
-
-
-__all__ = ["Package", "Workspace", "closure", "configured", "locked", "workspace"]

@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from refactor.context import Unknown
 from refactor.ecosystems.answers import Written
 from refactor.ecosystems.calls import Found, called, calls, first_at, opened, sources
-from refactor.ecosystems.libraries import of_image
+from refactor.ecosystems.libraries import linked, of_image
 from refactor.ecosystems.program import Needs, Program
-from refactor.ecosystems.rust.linking import linked_with
 from refactor.ecosystems.rust.manifests import Package, closure, locked
 from refactor.ecosystems.rust.tools import CargoCall
 from refactor.ecosystems.written import folders_written, ports_in, written_by
-from refactor.flow.reading import Refused
+from refactor.flow.reading import Refused, StageReading
+from refactor.images.crates import BRINGS, CERTIFICATES, LINKS, LOOKS_FIRST, PLAIN
 
 _READS: Mapping[str, int] = {
     r"(?:\w+::)*File::open": 0, r"(?:\w+::)*fs::read(?:_to_string|_dir)?": 0, r"(?:\w+::)*read_to_string": 0,
@@ -38,6 +38,10 @@ _OPTIONS = r"OpenOptions::new\(\)(?:\s*\.\w+\([^()]*\))*?\s*\.(?:write|append|cr
 _DRIVERS = ("libsqlite3-sys", "sled", "redb", "rocksdb", "librocksdb-sys", "heed", "lmdb")
 """Crates that keep a database in files."""
 _NAMED_DRIVERS = r"sqlite|\bsled\b|\bredb\b|rocksdb|\bheed\b|lmdb"
+_ALPINE = {
+    "libssl-dev": ("libssl3", "libcrypto3"), "libpq-dev": ("libpq",), "libsqlite3-dev": ("sqlite-libs",),
+    "zlib1g-dev": ("zlib",), "default-libmysqlclient-dev": ("mariadb-connector-c",),
+}  # fmt: skip
 _LINKS_BY_HAND = r"rustc-link-lib=(?!static)|#\[link\(\s*name"
 _LINKER_SETTINGS = ("build.rs", ".cargo/config.toml", ".cargo/config")
 _LISTENS = r'"[\w.\[\]:]*?:(\d{2,5})"|\(\s*\[\s*\d+(?:\s*,\s*\d+){3}\s*\]\s*,\s*(\d{2,5})\s*\)'
@@ -70,7 +74,7 @@ def needs_of(program: Program, files: Sequence[str]) -> Needs | Refused:
     by_hand = next((path for path, text in texts.items() if re.search(_LINKS_BY_HAND, text)), None)
     if by_hand is not None:
         return Refused(f"{by_hand} links a library by name, and its package is not known", "split by hand")
-    libraries = linked_with(program.origin, {crate: crates[crate] for crate in mine})
+    libraries = _linked_with(program.origin, {crate: crates[crate] for crate in mine})
     if isinstance(libraries, Refused):
         return libraries
     said = f"Cargo.lock lists {len(mine)} crates for {package.name}" if mine else f"{package.name} has no dependencies"
@@ -96,9 +100,7 @@ def _with_any_library(program: Program, package: Package, found: Needs, unseen: 
     if reading.image is not None and reading.image.distro == "alpine":
         libraries["libgcc"] = "Rust programs that are linked dynamically need it"
     libraries["ca-certificates"] = f"{unseen}: any crate may look for certificates"
-    said = (
-        f"{unseen}: the runner has all that it may be linked with (with a lockfile: what it is linked with)"
-    )
+    said = f"{unseen}: the runner has all that it may be linked with (with a lockfile: what it is linked with)"
     return found._replace(packages=libraries, evidence=(said,))
 
 
@@ -114,6 +116,39 @@ def _package(program: Program, cargo: CargoCall) -> Package | Refused:
 def _crates(program: Program, cargo: CargoCall) -> Mapping[str, frozenset[str]] | Unknown:
     space = cargo.space
     return Unknown(space.because) if isinstance(space, Refused) else locked(program.reading.context, space.root)
+
+
+def _linked_with(reading: StageReading, crates: Mapping[str, frozenset[str]]) -> dict[str, str] | Refused:
+    """The packages for the crates that a program is made of, on the distribution of its stage."""
+    image = reading.image
+    # The image has headers of libraries that nobody asked for by name.
+    is_fat = image is None or image.variant == "fat"
+    wanted: dict[str, str] = {}
+    for crate in sorted(crates):
+        dev = LINKS.get(crate)
+        if dev is None:
+            if re.search(r"[-_]sys\Z", crate) and not re.match(PLAIN, crate) and is_fat:
+                return Refused(
+                    f"whether {crate} links a library of the system is not known",
+                    "start from the slim image and install the -dev packages that it needs by name",
+                )
+        elif BRINGS.get(crate) not in crates[crate] or (crate in LOOKS_FIRST and _has_headers(reading, dev)):
+            wanted[crate] = dev
+    packages = linked(reading, wanted, "{} in Cargo.lock links it", _ALPINE)
+    asks = next((name for name in CERTIFICATES if name in crates), None)
+    if isinstance(packages, Refused):
+        return packages
+    if asks is not None:
+        packages["ca-certificates"] = f"{asks} in Cargo.lock looks for certificates"
+    if image is not None and image.distro == "alpine":
+        packages["libgcc"] = "Rust programs that are linked dynamically need it"
+    return packages
+
+
+def _has_headers(reading: StageReading, dev: str) -> bool:
+    image = reading.image
+    named = {word.literal for _, call in reading.calls for word in call.packages}
+    return dev in named or (image is not None and dev in image.preinstalled)
 
 
 def writes(program: Program, files: Sequence[str]) -> Written | Refused:
@@ -146,6 +181,3 @@ def _driver(program: Program) -> str | None:
         found = re.search(_NAMED_DRIVERS, manifests)
         return None if found is None else found[0]
     return next((name for name in _DRIVERS if name in crates), None)
-
-
-__all__ = ["needs_of", "writes"]

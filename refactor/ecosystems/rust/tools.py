@@ -6,7 +6,7 @@ import posixpath
 import re
 
 from refactor.context import Unknown
-from refactor.context.tables import table, text
+from refactor.context.tables import at, text
 from refactor.ecosystems.rust.manifests import Package, Workspace, configured, workspace
 from refactor.ecosystems.tool_call import ToolCall
 from refactor.flow.effects import Effect, Invocation, Path
@@ -68,10 +68,7 @@ class CargoCall(ToolCall):
 
     def configured(self, *keys: str, folder: str | None = None) -> object:
         """A setting of ``.cargo/config.toml``."""
-        value: object = configured(self.call.reading.context, (self.folder or "") if folder is None else folder)
-        for key in keys:
-            value = table(value).get(key)
-        return value
+        return at(configured(self.call.reading.context, (self.folder or "") if folder is None else folder), *keys)
 
     @cached_property
     def triple(self) -> str | None:
@@ -171,6 +168,3 @@ def _rustc(call: Invocation) -> Effect | None:
         return None if not files else Effect(call.paths("."), (Unknown("what rustc writes is not known"),))
     target = call.option("-o") or posixpath.basename(files[0]).removesuffix(".rs")
     return Effect(call.paths(posixpath.dirname(files[0]) or "."), call.paths(target))
-
-
-__all__ = ["CargoCall", "effect"]
