@@ -250,9 +250,9 @@ RUN apt-get update \\
     && apt-get install -y --no-install-recommends libssl3 libgomp1 libatomic1 \\
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
-COPY --from=builder /app/shop.conf ./shop.conf
 COPY --from=builder /usr/local /usr/local
 RUN ldconfig
+COPY --from=builder /app/shop.conf ./shop.conf
 COPY --from=builder /app/main ./main
 CMD ["./main"]
 """

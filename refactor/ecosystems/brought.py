@@ -128,13 +128,14 @@ def _cache(program: Program, paths: Collection[str]) -> str:
 
 
 def with_linker_cache(copies: Iterable[str], programs: Collection[Program], wanted: Needs) -> list[str]:
-    """``COPY`` instructions with ``ldconfig`` behind the libraries, in front of programs, which change more often."""
+    """``COPY`` instructions with ``ldconfig`` behind the libraries, in front of what changes more often: the programs,
+    and files of the working directory."""
     found = list(copies)
-    if wanted.linker_cache:
-        own = {program.path for program in programs}
-        last = max((at for at, text in enumerate(found) if not own & set(text.split())), default=-1)
-        found.insert(last + 1, "RUN ldconfig")
-    return found
+    if not wanted.linker_cache:
+        return found
+    own = {program.path for program in programs}
+    first = [text for text in found if not own & set(text.split()) and text.split()[-1].startswith("/")]
+    return [*first, "RUN ldconfig", *(text for text in found if text not in first)]
 
 
 def stays_behind(acts: Collection[Act], wanted: Needs) -> bool:
