@@ -44,7 +44,9 @@ ASIDE = {
         ),
     },
     "DL3025": {
-        "the shell is used": (r"[$`|&;<>*?(){}~\[\]]|\b(?:CMD|ENTRYPOINT)\s+(?:\w+=|(?:cd|source|exit|export|\.)\s)"),
+        "the shell is used": (
+            r"[$`|&;<>*?(){}~\[\]]|\b(?:CMD|ENTRYPOINT)\s+(?:\w+=|(?:cd|source|exec|exit|export|\.)\s)"
+        ),
         "a script is started whose first line only the context shows": r"\A(?:CMD|ENTRYPOINT)\s+\"?[\w./-]+\.sh\b",
     },
 }

@@ -141,6 +141,42 @@ def test_what_install_dist_makes_is_copied_as_a_whole() -> None:
     assert "COPY --from=builder /app/build/install/shop ./build/install/shop" in runner
 
 
+def test_an_archive_of_the_build_is_copied_as_it_is_unpacked() -> None:
+    text = """
+FROM gradle:8-jdk21
+WORKDIR /src
+COPY . .
+RUN gradle --no-daemon distTar && mkdir /opt/shop && tar xf build/distributions/shop-1.0.tar -C /opt/shop
+CMD ["/opt/shop/shop-1.0/bin/shop"]
+"""
+    script = (
+        "plugins { id 'application' }\nversion = '1.0'\ndependencies { implementation 'com.google.code.gson:gson:2' }\n"
+    )
+    files = {"build.gradle": script, "settings.gradle": "rootProject.name = 'shop'\n"}
+    _, runner = stages(text, {**files, "src/main/java/Main.java": MAIN % ""})
+    assert "COPY --from=builder /opt/shop /opt/shop\n" in runner
+    assert "FROM eclipse-temurin:21-jre AS runner" in runner
+
+
+def test_a_parent_of_a_repository_may_pack_anything_below_target() -> None:
+    """Its plugins are not seen; but Maven writes nowhere else, and what is unpacked is taken whole."""
+    parent = "<parent><artifactId>shop-parent</artifactId><version>3</version></parent>"
+    text = NAIVE.replace("EXPOSE 8080\n", "WORKDIR /app/target/dist\nRUN tar xzf *.tar.gz\n")
+    text = text.replace(
+        '"-jar", "target/shop-1.0.jar"', '"-cp", "/app/target/dist/classes:/app/target/dist/lib/*", "Main"'
+    )
+    _, runner = stages(text, {**ALONE, "pom.xml": pom(LIBRARY, parent=parent)})
+    assert "WORKDIR /app/target/dist\nCOPY --from=builder /app/target/dist .\n" in runner
+    assert "needs gson" in refusal(NAIVE, {**ALONE, "pom.xml": pom(LIBRARY, parent=parent)})
+    assert "which no command of the Dockerfile is known to make" in refusal(text, ALONE)
+
+
+def test_a_project_that_the_settings_leave_out_is_named() -> None:
+    files = {**GRADLE, "settings.gradle": "include 'web'\n", "web/build.gradle": BOOT_GRADLE, "shop/build.gradle": ""}
+    text = GRADLED.replace("bootJar", "shop:bootJar").replace("build/libs", "shop/build/libs")
+    assert "the build fails as it is: settings.gradle does not include shop" in refusal(text, files)
+
+
 def test_the_plain_jar_is_refused() -> None:
     text = GRADLED.replace("bootJar", "build").replace("shop-1.0.jar", "shop-1.0-plain.jar")
     assert "without what the program needs" in refusal(text, GRADLE)

@@ -71,6 +71,19 @@ def test_what_the_lockfile_links_is_installed(crates: tuple[str, ...], packages:
     assert (f"--no-install-recommends {packages} \\" in runner) if packages else ("apt-get" not in runner)
 
 
+def test_without_a_lockfile_it_may_be_linked_with_all_that_the_image_has_headers_of() -> None:
+    files = needing("shop: serde")
+    del files["Cargo.lock"]
+    _, runner = stages(NAIVE, files)
+    installed = set(runner.partition("--no-install-recommends")[2].partition("&&")[0].split())
+    assert {"libssl3", "libpq5", "libsqlite3-0", "libglib2.0-0", "ca-certificates"} <= installed
+    assert "--no-install-recommends ca-certificates \\" in stages(NAIVE.replace("1.80", "1.80-slim"), files)[1]
+    other = NAIVE.replace("COPY", "ENV RUSTFLAGS='-C rpath'\nCOPY", 1)
+    assert "it is told where to look for them" in refusal(other, files)
+    kept = {**files, "Cargo.toml": files["Cargo.toml"] + 'sqlx = { version = "0.8", features = ["sqlite"] }\n'}
+    assert "USER" not in stages(NAIVE, kept)[1]
+
+
 def test_dependencies_are_built_in_a_layer_of_their_own() -> None:
     builder, _ = stages(NAIVE, needing("shop: serde", "serde"))
     assert builder.endswith(

@@ -95,22 +95,11 @@ class UseExecForm(Codemod):
             ENTRYPOINT ["/server", "--port", "8080"]
             """,
         ),
-        rewrites(
-            "a shell that `exec` replaces has nothing to do",
-            before="""
+        leaves(
+            "exec replaces the shell: signals reach the program already",
+            """
             FROM debian:bookworm-slim
             CMD exec sleep infinity
-            """,
-            after="""
-            FROM debian:bookworm-slim
-            CMD ["sleep", "infinity"]
-            """,
-        ),
-        leaves(
-            "exec replaces a shell that is needed: signals reach the program already",
-            """
-            FROM node:20-slim
-            CMD exec node server.js --port $PORT
             """,
         ),
         leaves(
@@ -344,8 +333,7 @@ def _words(node: Instruction, script: ShellScript) -> list[str] | Refusal:
         return refuse(node, "the command needs a shell: it is more than one program and its words", hint)
     if command.redirects:
         return refuse(node, f"`{command.redirects[0]}` is done by the shell", hint)
-    is_only_replaced = command.wrappers == ("exec",) and re.match(r"exec\s+[^-\s]", script.text) is not None
-    if command.assignments or (command.wrappers and not is_only_replaced):
+    if command.assignments or command.wrappers:
         sign = command.wrappers[0] if command.wrappers else f"{command.assignments[0][0]}="
         setting = "set the variable with ENV" if command.assignments else hint
         return refuse(node, f"`{sign}` in front of the program is done by the shell", setting)

@@ -349,6 +349,16 @@ class BuildContext:
         data = self.read_bytes(path)
         return data if isinstance(data, Unknown) else data.decode("utf-8", "surrogateescape")
 
+    def text(self, path: str) -> str:
+        """The same; "" where there is no such file, or it cannot be read."""
+        found = self.read(path)
+        return "" if isinstance(found, Unknown) else found
+
+    def names(self, folder: str) -> tuple[str, ...]:
+        """As :meth:`children`; () where they are not known."""
+        found = self.children(folder)
+        return () if isinstance(found, Unknown) else found
+
     def children(self, folder: str = "") -> tuple[str, ...] | Unknown:
         """Sorted names in one folder, folders with a trailing ``/``. () for a folder that does not exist."""
         clean_path = self._clean(folder)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 
 def table(value: object) -> Mapping[str, object]:
@@ -39,3 +39,15 @@ def text(value: object) -> str | None:
 def number(value: object) -> str:
     """A version that may be written as a number (``lockfileVersion: 5.4``), as text; "" without one."""
     return str(value) if isinstance(value, (str, int, float)) and not isinstance(value, bool) else ""
+
+
+def closed(names: Iterable[str], needs: Mapping[str, Iterable[str]]) -> frozenset[str]:
+    """The packages of a lockfile that some names stand for, with all that they need in their turn."""
+    found: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name not in found and name in needs:
+            found.add(name)
+            waiting += needs[name]
+    return frozenset(found)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from refactor.context.build_context import BuildContext
@@ -30,3 +32,17 @@ def read_xml(context: BuildContext, path: str) -> Element | Unknown:
         if isinstance(element.tag, str):
             element.tag = element.tag.rpartition("}")[2]
     return root
+
+
+def text_of(element: Element, path: str) -> str | None:
+    """The text of the first element at a path; None where there is none, or it is empty."""
+    found = element.find(path)
+    return None if found is None else (found.text or "").strip() or None
+
+
+def filled(text: str, names: Mapping[str, str], reference: str) -> str:
+    """A text with the properties that it refers to, their own references filled in as well; ``*`` for what is not
+    known. ``reference`` is a pattern, with the name as its group."""
+    for _ in range(4):
+        text = re.sub(reference, lambda found: names.get(found[1], "*"), text)
+    return re.sub(r"\*+", "*", text)

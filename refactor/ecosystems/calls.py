@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _STRING = r'"(?:[^"\\\n]|\\.)*"'
 _ONE_STRING = rf"(?s)[&\s]*(?:[\w:.<>]+\s*\(\s*&?)*({_STRING})\s*\)*\s*(?:\.\w+\(\)\s*)*"
 """``"a"``, ``Path::new("a")``, ``new File("a")`` without its ``new``, ``"a".to_string()``."""
+SLASHES = r"//[^\n]*|/\*(?s:.*?)(?:\*/|\Z)"
+"""Comments of most languages."""
 _CONSTANT = rf"\b(?:const|static|final|let|val|private|public)\b[^=;(){{}}]*?\b(\w+)\s*(?::[^=;]*)?=\s*({_STRING})\s*;?"
 _NOT_DATA = (
     r"(?i)(?:^|/)(?:\.git|\.github|\.gitlab|\.idea|\.vscode|node_modules|target|build|tests?|benches|examples)/"
@@ -41,21 +43,27 @@ class Found(NamedTuple):
     """``src/main.rs:12``"""
 
 
-def sources(context: BuildContext, files: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Path and text, comments blanked out, of the sources that are no tests."""
+def sources(context: BuildContext, files: Sequence[str], comments: str = "") -> Iterator[tuple[str, str]]:
+    """Path and text, comments blanked out, of the sources that are no tests; ``comments`` are those that begin a line,
+    of a language with others than ``//``."""
     for path in files:
         text = None if is_test(path) else context.read(path)
         if isinstance(text, str) and len(text) <= _MAX_BYTES:
-            yield path, without_comments(text)
+            yield path, blanked(text, comments, r"(?!)") if comments else without_comments(text)
 
 
 def without_comments(text: str) -> str:
     """The same text with blanks in place of ``//`` and ``/* */`` comments; strings and lines stay where they are."""
+    return blanked(text, SLASHES, rf"{_STRING}|'(?:[^'\\\n]|\\.)'")
+
+
+def blanked(text: str, comments: str, strings: str) -> str:
+    """The same text with blanks in place of what one pattern finds; it is not looked for in what the other finds."""
 
     def blank(found: re.Match[str]) -> str:
-        return found[0] if found[0][0] in "\"'" else re.sub(r"[^\n]", " ", found[0])
+        return found[0] if found["kept"] is not None else re.sub(r"[^\n]", " ", found[0])
 
-    return re.sub(rf"{_STRING}|'(?:[^'\\\n]|\\.)'|//[^\n]*|/\*(?s:.*?)(?:\*/|\Z)", blank, text)
+    return re.sub(rf"(?P<kept>{strings})|{comments}", blank, text)
 
 
 def calls(texts: Mapping[str, str], names: Mapping[str, int]) -> Iterator[Found]:
@@ -66,7 +74,7 @@ def calls(texts: Mapping[str, str], names: Mapping[str, int]) -> Iterator[Found]
     for path, text in texts.items():
         for found in re.finditer(rf"(?<![\w.:])(?:{pattern})\s*\(", text):
             kind = next(at for at in range(len(indices)) if found[f"n{at}"] is not None)
-            arguments = list(_arguments(text, found.end()))
+            arguments = list(parts(text, found.end(), found.end() + 4_000))
             at = indices[kind] if indices[kind] >= 0 else len(arguments) + indices[kind]
             raw = arguments[at].strip() if 0 <= at < len(arguments) else ""
             value = _value(raw, constants)
@@ -85,22 +93,18 @@ def _value(raw: str, constants: Mapping[str, str]) -> str | None:
     return None if "\\" in text or "{" in text else text
 
 
-def _arguments(text: str, start: int) -> Iterator[str]:
-    """The arguments of a call that opens just before ``start``."""
+def parts(text: str, start: int, end: int, strings: str = _STRING) -> Iterator[str]:
+    """The arguments of a call, or the items of a list, that opens just before ``start`` and is closed before
+    ``end``."""
     depth, begin = 0, start
-    for piece in re.finditer(rf"{_STRING}|[()\[\]{{}},]", text[start : start + 4_000]):
+    for piece in re.finditer(rf"{strings}|[()\[\]{{}},]", text[start:end]):
         sign, at = piece[0], start + piece.start()
-        if sign[0] == '"':
-            continue
-        if sign in "([{":
-            depth += 1
-        elif sign in ")]}":
-            if depth == 0:
-                if text[begin:at].strip():
-                    yield text[begin:at]
-                return
-            depth -= 1
-        elif depth == 0:
+        depth += (sign in {"(", "[", "{"}) - (sign in {")", "]", "}"})
+        if depth < 0:
+            if text[begin:at].strip():
+                yield text[begin:at]
+            return
+        if sign == "," and depth == 0:
             yield text[begin:at]
             begin = at + 1
 
@@ -210,5 +214,17 @@ def single_files(call: Invocation, reads: Sequence[str | Unknown]) -> Iterator[s
 
 
 __all__ = [
-    "Found", "beside", "called", "calls", "data", "first_at", "opened", "single_files", "sources", "without_comments",
-]  # fmt: skip
+    "SLASHES",
+    "Found",
+    "beside",
+    "blanked",
+    "called",
+    "calls",
+    "data",
+    "first_at",
+    "opened",
+    "parts",
+    "single_files",
+    "sources",
+    "without_comments",
+]

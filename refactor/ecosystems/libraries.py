@@ -32,6 +32,23 @@ def linked(
     return found
 
 
+def of_image(reading: StageReading, why: str) -> dict[str, str] | Refused:
+    """The run-time packages of all libraries of which the base image has headers -> ``why`` which of them a program is
+    linked with is not seen: with others it can only be linked if packages of its stage bring them."""
+    from refactor.images.contents import runtime_libraries
+
+    image = reading.image
+    headers = () if image is None else frozenset(name for name in image.preinstalled if name.endswith("-dev"))
+    if image is None or not headers:
+        return {}
+    if image.release is None:
+        name = reading.image_reference or reading.stage.image
+        return Refused(
+            f"{why}, and of which release {name} has it is not known", "link it statically, or split by hand"
+        )
+    return dict.fromkeys(sorted(runtime_libraries(headers, image.distro or "", image.release)), why)
+
+
 def why_not_linked(names: Sequence[str], kind: str) -> Refused:
     """Of packages that may be compiled it is not known what they link, and the image has libraries that nobody asked
     for by name."""
@@ -41,4 +58,4 @@ def why_not_linked(names: Sequence[str], kind: str) -> Refused:
     )
 
 
-__all__ = ["linked", "why_not_linked"]
+__all__ = ["linked", "of_image", "why_not_linked"]

@@ -30,6 +30,8 @@ class Program(NamedTuple):
     reading: StageReading
     """The stage of the start command."""
     flow: "Flow"
+    unpacked: str = ""
+    """The folder into which a command of the system unpacked it, out of what ``act`` made; "" where none did."""
 
     @property
     def call(self) -> "Invocation | None":

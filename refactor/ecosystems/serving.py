@@ -46,6 +46,25 @@ def best_route(found: Iterable[tuple[str, str]]) -> tuple[str, str] | None:
     return min(found, key=lambda one: (_NAMES.index(one[0].rstrip("/").rpartition("/")[2]), one[0]), default=None)
 
 
+def only_route(found: Iterable[tuple[str, str]], sources: int) -> tuple[str, str] | Refused:
+    """The same, of all sources of a program."""
+    return best_route(found) or Refused(
+        f"no route of the {sources} sources of the program tells that it is well",
+        "answer to GET /health, or write the HEALTHCHECK by hand",
+    )
+
+
+def served(reading: StageReading, route: str, why: str, found: Port | Refused | None) -> Serving | Refused:
+    """The route, which answers for the reason ``why``, with the port that the sources spell out."""
+    port = settled(reading, found) if isinstance(found, Port) else found
+    if port is None:
+        return Refused("no source of the program spells out the port that it listens on", BY_HAND)
+    if isinstance(port, Refused):
+        return port
+    shown = f"${port.variable} ({port.number})" if port.variable else str(port.number)
+    return Serving(route, port, (why, f"{port.by} listens on port {shown}"))
+
+
 def argument_port(root: Root) -> Port | None:
     """The port that the start command gives to a program by an option: ``--port 80``, ``-b :$PORT``."""
     words = [*root.words[1:], ""]
@@ -97,6 +116,8 @@ __all__ = [
     "argument_port",
     "best_route",
     "only_port",
+    "only_route",
+    "served",
     "settled",
     "started_roots",
 ]

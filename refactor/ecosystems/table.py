@@ -8,16 +8,17 @@ first, split, the program's sources, rebuilds) is here and in :mod:`refactor.eco
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from refactor.context import Unknown
 from refactor.ecosystems import registry
 from refactor.ecosystems.ecosystem import Ecosystem
-from refactor.flow.reading import Refused, StageReading, Step
+from refactor.flow.reading import Refused, StageReading, Step, is_within
 
 if TYPE_CHECKING:
-    from refactor.ecosystems.answers import Base, Install, SplitPlan, Written
+    from refactor.ecosystems.answers import Base, DirectStart, Install, SplitPlan, Written
     from refactor.ecosystems.program import Needs, Program, Runner
     from refactor.ecosystems.split import Role
     from refactor.ecosystems.system import RunnerPackages
@@ -41,6 +42,16 @@ class Language(Ecosystem):
     """Names of its tools and interpreters; a RUN or a start command that calls one is of this language."""
     sources: str = r"(?!)"
     """Pattern of the context paths of source files, without those that only its tests use."""
+    manifest = ""
+    """Of an interpreted language: a file of the folder that holds a whole project. A program is that project."""
+    other_folders: tuple[str, ...] = ()
+    """Folders of a project whose files its programs do not run."""
+    development_server: tuple[str, str, str] = (r"(?!)", "", "")
+    """Pattern of a start command, what that starts for development, and what is started instead."""
+    compiles: str = r"(?!)"
+    """Pattern of the start commands that compile a program each time, the tool without its folder."""
+    build_once = ""
+    """What to do instead."""
     build_packages: frozenset[str] = frozenset()
     """System packages that only its builds use."""
     tool_folders: str = r"(?!)"
@@ -69,12 +80,23 @@ class Language(Ecosystem):
     def entry(self, root: Root) -> str | Refused | None:
         """The file that a started command runs as a program of the language, as written (``java -jar app.jar``); the
         program itself for compiled ones. None where it cannot be one, refused where it must not be split."""
-        raise NotImplementedError
+        return self.why_compiles(root) or (None if root.name in self.programs else root.words[0])
+
+    def why_compiles(self, root: Root) -> Refused | None:
+        """A start command that builds the program first."""
+        shown = " ".join(root.words)
+        if re.match(self.compiles, " ".join((root.name, *root.words[1:]))) is None:
+            return None
+        return Refused(f"{root.where} starts `{shown}`, which compiles at every start", self.build_once)
 
     def needs(self, program: Program) -> Needs | Refused:
         """What the program needs at run time, its own file aside."""
         files = self.sources_of(program)
-        return files if isinstance(files, Refused) else self.needs_of(program, files)
+        needs = files if isinstance(files, Refused) else self.needs_of(program, files)
+        if isinstance(needs, Refused) or not program.unpacked:
+            return needs
+        why = f"what {program.path} needs was unpacked there with it"
+        return needs._replace(paths={**needs.paths, program.unpacked: why})
 
     def needs_of(self, program: Program, files: Sequence[str]) -> Needs | Refused:
         """The same, by the context paths of its sources."""
@@ -85,11 +107,19 @@ class Language(Ecosystem):
         return Refused(f"where {self.name} programs write is not read from their sources yet")
 
     def runner(self, reading: StageReading, needs: Needs, wish: str | None) -> Runner | Refused:
-        """The image that carries it; by default the small one of the same distribution and release, or, for a compiled
-        program that needs none, an image without a distribution."""
-        from refactor.ecosystems.runners import for_program, small_system
+        """The image that carries it; by default the slim one of an interpreter; for programs the small one of the same
+        distribution and release, or, for a compiled one that needs none, an image without a distribution."""
+        from refactor.ecosystems.runners import for_program, interpreted, small_system
 
+        if self.manifest:
+            return interpreted(reading, wish, self.name)
         return for_program(reading, needs, wish) if self.compilers else small_system(reading, wish)
+
+    def production_server(self, reading: StageReading) -> DirectStart | Refused | None:
+        pattern, what, instead = self.development_server
+        if reading.start is None or re.search(pattern, reading.start.text) is None:
+            return None
+        return Refused(f"the container starts {what}, a development server", instead)
 
     def why_not_split(self, reading: StageReading, program: Program) -> Refused | None:
         """What of the project keeps its stage from being taken apart, such as a plugin that starts a server."""
@@ -106,6 +136,14 @@ class Language(Ecosystem):
         return roles
 
     # What follows
+
+    def script(self, root: Root, words: Sequence[str], inline: str, valued: Collection[str]) -> str | Refused | None:
+        """The file that an interpreter is started with, by its own words: ``inline`` is the option that has a program
+        as its value, ``valued`` those with other values."""
+        if inline in words:
+            return Refused(f"{root.where} starts a program that it names by {inline}", "put it in a file")
+        named = (word for before, word in pairwise(words) if not word.startswith("-") and before not in valued)
+        return next(named, None)
 
     def recognises(self, reading: StageReading) -> bool:
         return self.name in _at_work(reading)
@@ -196,9 +234,19 @@ class Language(Ecosystem):
                     return Program(root, place, None, maker.path, reading, flow)
             elif maker.act is not None and maker.act.effect.by == self.name:
                 return Program(root, place, maker.act, maker.path, reading, flow)
+            elif maker.act is not None:
+                # An archive that the build packed: `tar xf build/distributions/app.tar`.
+                packed = (one for path in maker.act.effect.reads if isinstance(path, str)
+                          for one in flow.makers(maker.act.step.reading, path, maker.act))  # fmt: skip
+                own = next((one for one in packed if one.act is not None and one.act.effect.by == self.name), None)
+                folder = next((path for path in maker.act.effect.writes if is_within(place, str(path))), None)
+                if own is not None and isinstance(folder, str) and folder != place:
+                    return Program(root, place, own.act, own.path, reading, flow, folder)
         if root.name in self.programs:
+            unknown = (why for act in self.acts(reading) if (why := act.effect.why_unknown) is not None)
+            more = "".join(f": {why}" for why in [*unknown][:1])
             return Refused(
-                f"{root.where} starts {word}, which no command of the Dockerfile is known to make",
+                f"{root.where} starts {word}, which no command of the Dockerfile is known to make{more}",
                 "build it in a RUN of this Dockerfile",
             )
         return None
@@ -219,8 +267,17 @@ class Language(Ecosystem):
         """The context paths of the sources of a program."""
         context = program.reading.context
         found: dict[str, None] = {}
-        for folder in program.folders:
-            files = (folder,) if context.is_dir(folder) is False else context.files(folder)
+        folders: Sequence[str] | Refused = program.folders
+        if self.manifest:
+            from refactor.ecosystems.program import project_folder
+
+            own = project_folder(program, self.manifest)
+            folders = own if isinstance(own, Refused) else own[:1]
+        if isinstance(folders, Refused):
+            return folders
+        for folder in folders:
+            is_file = context.is_dir(folder) is False
+            files = (folder,) if is_file else context.files(folder, without=self.other_folders)
             if isinstance(files, Unknown):
                 return Refused(f"the sources of {program.path} cannot be read: {files.reason}")
             found.update(dict.fromkeys(path for path in files if re.search(self.sources, path)))
@@ -229,7 +286,7 @@ class Language(Ecosystem):
                 f"no source of {program.path} is in the build context",
                 "name the folder that is built from with --context",
             )
-        if len(found) > _MAX_SOURCES:
+        if len(found) > _MAX_SOURCES and not self.manifest:
             return Refused(f"{program.path} has more than {_MAX_SOURCES} source files")
         return tuple(found)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from refactor.context import Unknown
@@ -50,6 +50,17 @@ class Effect(NamedTuple):
     def why_unknown(self) -> str | None:
         """Why it is not known what it writes or removes; None where it is."""
         return next((path.reason for path in (*self.writes, *self.removes) if isinstance(path, Unknown)), None)
+
+
+def together(effects: Sequence[Effect]) -> Effect:
+    """What several commands do, one after the other."""
+    return Effect(
+        tuple(path for one in effects for path in one.reads),
+        tuple(path for one in effects for path in one.writes),
+        tuple(path for one in effects for path in one.removes),
+        tuple(dict.fromkeys(need for one in effects for need in one.needs)),
+        tuple(pair for one in effects for pair in one.carries),
+    )
 
 
 class Invocation(NamedTuple):
@@ -332,14 +343,7 @@ def _own(call: Invocation, tools: Tools, depth: int) -> Effect:
     known = _TOOLS.get(call.name)
     script = _script(call) if depth < _DEPTH else None
     if script is not None:
-        effects = [one for _, one in effects_of(call, read(script), tools, depth + 1)]
-        return Effect(
-            tuple(path for one in effects for path in one.reads),
-            tuple(path for one in effects for path in one.writes),
-            tuple(path for one in effects for path in one.removes),
-            tuple(dict.fromkeys(need for one in effects for need in one.needs)),
-            tuple(pair for one in effects for pair in one.carries),
-        )
+        return together([one for _, one in effects_of(call, read(script), tools, depth + 1)])
     if known is None or "/" in (call.command.name or "").removeprefix("/usr/bin/").removeprefix("/bin/"):
         return _unknown(f"what {call.command.name} reads and writes is not known")
     return known(call) or Effect()
@@ -411,4 +415,7 @@ def _is_pattern(path: str) -> bool:
     return re.search(r"[*?\[]", path) is not None
 
 
-__all__ = ["ON_PATH", "SYSTEM", "Effect", "Invocation", "Path", "Tools", "effect_of", "effects_of", "effects_of_step"]
+__all__ = [
+    "ON_PATH", "SYSTEM", "Effect", "Invocation", "Path", "Tools", "effect_of", "effects_of", "effects_of_step",
+    "together",
+]  # fmt: skip

@@ -38,7 +38,7 @@ class Act(NamedTuple):
         """The command as it is written, in one line."""
         if self.call is None:
             return self.step.text
-        return " ".join(word.text for word in self.call.command.words)
+        return " ".join(word.text for word in self.call.command.words) or self.step.text
 
     @property
     def written(self) -> str:

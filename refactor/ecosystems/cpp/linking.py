@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 from refactor.ecosystems.brought import chain
 from refactor.ecosystems.cpp.tools import Build
+from refactor.ecosystems.libraries import of_image
 from refactor.ecosystems.program import Program
 from refactor.ecosystems.system import adds_repositories
 from refactor.flow.reading import Refused, StageReading
-from refactor.images.contents import LINKED_AS, runtime_libraries
+from refactor.images.contents import LINKED_AS
 from refactor.images.system_packages import classify
 
 _PLAIN = frozenset("c m pthread dl rt util resolv stdc++fs stdc++ gcc gcc_s crypt gomp atomic".split())
@@ -66,15 +67,12 @@ def packages(program: Program, build: Build, is_cpp: bool, brought: str = "") ->
             if known.kind != "unknown":
                 more = (word.literal,) if known.runtime is None else known.runtime
                 needed.update(dict.fromkeys(more, f"a stage on {one.stage.image} has it"))
-    headers = frozenset(name for name in image.preinstalled if name.endswith("-dev")) if image is not None else None
-    why = brought if brought or not headers else _by_name(reading, build, needed)
-    if headers and why and release is None:
-        name = reading.image_reference or reading.stage.image
-        return Refused(
-            f"{why}, and of which release {name} has it is not known", "link it statically, or split by hand"
-        )
-    if headers and why:
-        needed.update(dict.fromkeys(sorted(runtime_libraries(headers, distro, release)), why))
+    has_headers = image is not None and any(name.endswith("-dev") for name in image.preinstalled)
+    why = brought or (_by_name(reading, build, needed) if has_headers else "")
+    unseen = of_image(reading, why) if why else {}
+    if isinstance(unseen, Refused):
+        return unseen
+    needed.update(unseen)
     if is_cpp and image is not None and "-static-libstdc++" not in texts:
         if image.family == "gcc":
             return Refused(

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
 from refactor.context.tables import table, text, texts
+from refactor.ecosystems.calls import SLASHES, blanked
 from refactor.flow.reading import Refused
 
 CODE = r"\.[cm]?[jt]sx?\Z"
@@ -96,7 +97,7 @@ def modules_of(context: BuildContext, config: Config, entry: str) -> Modules | R
         content = context.read(path)
         if isinstance(content, Unknown) or len(files) > _MAX_MODULES:
             return Refused(f"the modules of {entry} cannot be read: {path}", "name the folder that is built from")
-        files[path] = code = without_comments(content)
+        files[path] = code = blanked(content, SLASHES, _QUOTED)
         if not re.search(CODE, path):
             continue
         dynamic = re.search(_DYNAMIC, code)
@@ -137,15 +138,6 @@ def _resolved(context: BuildContext, config: Config, path: str, name: str) -> st
     return target if context.exists(target) is True else Refused(
         f"{path} imports {name}, which is not in the build context", "name the folder that is built from with --context"
     )  # fmt: skip
-
-
-def without_comments(content: str) -> str:
-    """The same text with blanks in place of comments; strings and lines stay where they are."""
-
-    def blank(found: re.Match[str]) -> str:
-        return found[0] if found[0][0] in "\"'`" else re.sub(r"[^\n]", " ", found[0])
-
-    return re.sub(rf"{_QUOTED}|//[^\n]*|/\*(?s:.*?)(?:\*/|\Z)", blank, content)
 
 
 def why_lock_moves(context: BuildContext, config: Config, remote: Mapping[str, str]) -> str | None:

@@ -24,6 +24,8 @@ class DotNet(Language):
     programs = frozenset({"dotnet"})
     sources = r"\.(?:cs|fs|vb|cshtml|razor|xaml)\Z"
     has_dependency_layers = True
+    compiles = r"dotnet(?: -\S+)* (?:run|watch)(?: |\Z)"
+    build_once = "build in a RUN (dotnet publish -c Release -o out), and start the program: dotnet out/<name>.dll"
     build_packages = frozenset(("clang", *(f"dotnet-sdk-{n}" for n in ("6.0", "7.0", "8.0", "9.0", "10.0"))))
 
     def entry(self, root: Root) -> str | Refused | None:
@@ -31,14 +33,8 @@ class DotNet(Language):
         if root.name != "dotnet":
             return words[0]
         verb = next((word for word in words[1:] if not word.startswith("-")), "")
-        if {"run", "watch"} & {verb}:
-            return Refused(
-                f"{root.where} starts `{' '.join(words)}`, which compiles at every start",
-                "build in a RUN (dotnet publish -c Release -o out), and start the program: dotnet out/<name>.dll",
-            )
-        found = next((word for word in words[1:] if word.endswith((".dll", ".exe"))), None)
+        found = self.why_compiles(root) or next((word for word in words[1:] if word.endswith((".dll", ".exe"))), None)
         if found is None and verb:
-            return Refused(
-                f"{root.where} starts `{' '.join(words)}`, for which the SDK has to be there", "keep the SDK"
-            )
+            because = f"{root.where} starts `{' '.join(words)}`, for which the SDK has to be there"
+            return Refused(because, "keep the SDK")
         return found

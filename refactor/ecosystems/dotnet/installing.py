@@ -10,41 +10,37 @@ from collections.abc import Iterable, Iterator
 from refactor.context import Unknown
 from refactor.context.tables import table
 from refactor.ecosystems.answers import BuiltStart, Install
-from refactor.ecosystems.dotnet.projects import PROJECT, Project, chosen, closure, manifests, project
-from refactor.ecosystems.dotnet.tools import built
+from refactor.ecosystems.dotnet.projects import PROJECT, Project, chosen, closure, project
+from refactor.ecosystems.dotnet.tools import DotNetCall
+from refactor.ecosystems.own_start import own_start
 from refactor.ecosystems.table import Language
 from refactor.flow.reading import Refused, StageReading, Step, join
-from refactor.shell import PackageCall, package_call, read
+from refactor.shell import PackageCall
 
 
 def installed(language: Language, reading: StageReading) -> Iterator[Install | tuple[Step, Refused]]:
     """See :meth:`Language.installed`: the restores that are written, or one in front of the first build."""
     acts = language.acts(reading)
-    first = next((act for act in acts if act.call is not None and act.call.package is not None), None)
+    act = next((act for act in acts if act.call is not None and act.call.package is not None), None)
     for one in Language.installed(language, reading):
-        step = one.step if isinstance(one, Install) else one[0]
-        files = one.manifests if isinstance(one, Install) else ()
-        refused = _left_over(first.call.reading, files) if first is not None and first.call is not None else None
-        yield one if refused is None else (step, refused)
-    if first is None or first.call is None or first.call.package is None:
+        refused = _left_over(reading, one.manifests) if isinstance(one, Install) and act is not None else None
+        yield (one.step, refused) if isinstance(one, Install) and refused is not None else one
+    dotnet = DotNetCall.of(None if act is None else act.call)
+    if act is None or dotnet is None or dotnet.package.verb not in {"build", "publish"}:
         return
-    package, folder = first.call.package, first.call.folder
-    if package.verb not in {"build", "publish"} or folder is None or package.has("--no-restore"):
+    projects, paths, folder = dotnet.projects, dotnet.manifests, dotnet.call.folder
+    if folder is None or dotnet.package.has("--no-restore"):
         return
-    found = built(first.call, package)
-    paths = found if isinstance(found, Unknown) else manifests(first.call.reading.context, found.file)
-    if isinstance(found, Unknown) or not any(one.packages for one in found.projects):
+    if isinstance(projects, Unknown) or not any(one.packages for one in projects):
         return
     if isinstance(paths, Unknown):
         hint = "copy the project files and run `dotnet restore` first, by hand"
-        yield first.step.step, Refused(f"what a restore reads is not known: {paths.reason}", hint)
+        yield act.step.step, Refused(f"what a restore reads is not known: {paths.reason}", hint)
         return
-    refused = _left_over(first.call.reading, paths)
-    if refused is not None:
-        yield first.step.step, refused
-        return
-    evidence = f"`{first.text}` on line {first.step.line} would restore all packages again after every edit"
-    yield Install(first.step.step, (), folder, paths, (evidence,), _restore(package))
+    refused = _left_over(reading, paths)
+    evidence = f"`{act.text}` on line {act.step.line} would restore all packages again after every edit"
+    new = Install(act.step.step, (), folder, paths, (evidence,), _restore(dotnet.package))
+    yield new if refused is None else (act.step.step, refused)
 
 
 def _restore(package: PackageCall) -> str:
@@ -70,16 +66,11 @@ def _left_over(reading: StageReading, files: Iterable[str]) -> Refused | None:
 
 def built_start(reading: StageReading) -> BuiltStart | Refused | None:
     """`dotnet run` as CMD: published once, and started. See :meth:`Ecosystem.built_start`."""
-    cmd, start = reading.last("CMD"), reading.start
-    if cmd is None or start is None or reading.last("ENTRYPOINT") is not None or start.argv[:2] != ("dotnet", "run"):
+    start = own_start(reading)
+    package = None if start is None else start.package
+    if start is None or package is None or start.argv[:2] != ("dotnet", "run"):
         return None
-    if reading.context.deployment.has_own_command:
-        return None
-    commands = read(shlex.join(start.argv)).commands
-    package = package_call(commands[0]) if len(commands) == 1 else None
-    if package is None:
-        return None
-    shown = f"`{' '.join(start.argv)}` compiles at every start"
+    shown = f"{start.shown} compiles at every start"
     own = _started(reading, package)
     if isinstance(own, Unknown):
         return Refused(f"{shown}, and which program it is is not known: {own.reason}", "name it with --project")
@@ -89,11 +80,11 @@ def built_start(reading: StageReading) -> BuiltStart | Refused | None:
     rest = _arguments(start.argv)
     if rest is None:
         return Refused(f"{shown}, and which words are for the program is not seen", "write `--` before them")
-    kept = package.option("-c", "--configuration")
     asked = package.option("--project", "-p")
-    words = ["dotnet", "publish", *([asked] if asked else []), "-c", kept or "Debug", "-o", "out"]
+    configuration = package.option("-c", "--configuration") or "Debug"
+    words = ["dotnet", "publish", *([asked] if asked else []), "-c", configuration, "-o", "out"]
     said = f"{shown}; `{shlex.join(words)}` makes out/{own.assembly}.dll"
-    return BuiltStart(cmd, shlex.join(words), ("dotnet", f"out/{own.assembly}.dll", *rest), (said,))
+    return BuiltStart(start.cmd, shlex.join(words), ("dotnet", f"out/{own.assembly}.dll", *rest), (said,))
 
 
 def _started(reading: StageReading, package: PackageCall) -> Project | Unknown:
@@ -130,7 +121,8 @@ def _why_other(reading: StageReading, package: PackageCall, own: Project, shown:
     before = "--" not in package.command.args or (other in package.command.args[: package.command.args.index("--")])
     if other is not None and before:
         return Refused(f"{shown}, and what {other} means for the program is not known", "publish it in a RUN")
-    if own.assembly == "*" or _is_moved(own):
+    if own.assembly == "*" or "UseArtifactsOutput" in own.properties or own.framework == "*":
+        # Where it moves its output, `-o` may not hold all.
         return Refused(f"{shown}, and how its program is called, or where it lies, only MSBuild knows")
     launch = posixpath.join(own.folder, "Properties/launchSettings.json")
     profiles = table(table(reading.context.jsonc(launch)).get("profiles"))
@@ -146,11 +138,6 @@ def _why_other(reading: StageReading, package: PackageCall, own: Project, shown:
     if reading.context.exists(posixpath.join(own.folder, "out")) is not False:
         return Refused(f"{shown}, and {posixpath.join(own.folder, 'out')} is in the build context already")
     return None
-
-
-def _is_moved(own: Project) -> bool:
-    """The project moves its output, so that `-o` may not hold all."""
-    return "UseArtifactsOutput" in own.properties or own.framework == "*"
 
 
 __all__ = ["built_start", "installed"]

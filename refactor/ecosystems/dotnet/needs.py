@@ -11,13 +11,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from refactor.context import Unknown
+from refactor.context.literals import line_at
 from refactor.ecosystems.answers import Written
-from refactor.ecosystems.calls import Found, called, calls, opened, sources
-from refactor.ecosystems.dotnet.projects import Project
-from refactor.ecosystems.dotnet.tools import built
+from refactor.ecosystems.calls import Found, beside, called, first_at, opened, sources
+from refactor.ecosystems.dotnet.projects import PROJECT, Project
+from refactor.ecosystems.dotnet.tools import DotNetCall
 from refactor.ecosystems.program import Needs, Program
-from refactor.ecosystems.written import folders_written
-from refactor.flow.reading import Refused, is_within, join
+from refactor.ecosystems.written import BY_HAND, folders_written, ports_in, written_by
+from refactor.flow.reading import Refused, is_within
 
 SUFFIXES = (".cs", ".fs", ".vb", ".cshtml", ".razor", ".csproj", ".fsproj", ".vbproj", ".sln", ".slnx", ".props")
 _BESIDE = r"(?!\s*\([^;]*\b(?:BaseDirectory|GetExecutingAssembly|GetEntryAssembly|GetTempPath|GetTempFileName)\b)"
@@ -43,35 +44,34 @@ _LOADS = r"\b(?:DllImport|LibraryImport)(?:Attribute)?\s*\(\s*\"([^\"]+)\""
 _OF_SYSTEM = r"(?i)(?:lib)?(?:c|m|dl|pthread|System\.Native|kernel32|user32|advapi32|ntdll|shell32|ole32|gdi32|psapi)"
 _DATA_SOURCE = r"(?i)\b(?:data source|datasource|filename)\s*=\s*([^;\"'\s]+)"
 _LOG_PATH = r"\"(?:path|fileName)\"\s*:\s*\"([^\"]+\.(?:log|txt|json))\""
+_RUNS = (".Web", ".Worker", ".BlazorWebAssembly")
+"""SDKs whose projects are programs."""
 _SYSTEM_FOLDERS = ("/", "/bin", "/usr", "/usr/bin", "/usr/local", "/usr/local/bin", "/opt", "/tmp", "/root")
-_BY_HAND = "write USER with an id in front of CMD, and give that user the folders that the program writes to"
 
 
 def project_of(program: Program) -> tuple[Project, tuple[Project, ...]] | Refused:
     """The project of a program, and all that are built with it."""
-    call = program.call
-    package = call.package if call is not None else None
-    if call is None or package is None:
+    dotnet = DotNetCall.of(program.call)
+    if dotnet is None:
         return Refused(f"{program.made} is in the build context as it is: nothing of it is built here")
-    found = built(call, package)
-    if isinstance(found, Unknown):
-        return Refused(f"what `{call.name} {package.verb}` builds is not known: {found.reason}")
-    stem = posixpath.basename(program.made)
-    stem = re.sub(r"\.(?:dll|exe)\Z", "", stem)
-    own = found.program(stem)
-    if own is None:
-        names = ", ".join(sorted({one.assembly for one in found.projects}))
+    file, projects = str(dotnet.file), dotnet.projects
+    if isinstance(projects, Unknown):
+        return Refused(f"what `dotnet {dotnet.package.verb}` builds is not known: {projects.reason}")
+    stem = re.sub(r"\.(?:dll|exe)\Z", "", posixpath.basename(program.made))
+    is_one = re.search(PROJECT, file) is not None
+    named = [one for one in (projects[:1] if is_one else projects) if one.assembly in {stem, "*" if is_one else stem}]
+    if len(named) != 1:
+        names = ", ".join(sorted({one.assembly for one in projects}))
         return Refused(
-            f"{found.file} builds {names}, and {program.root.where} starts {stem}", "name the program that is built"
+            f"{file} builds {names}, and {program.root.where} starts {stem}", "name the program that is built"
         )
+    own = named[0]
     if not own.sdk:
         return Refused(
             f"{own.path} is a project of the .NET Framework, which runs on Windows", "move it to an SDK project"
         )
-    if own.sdk.endswith(".Web") or own.properties.get("OutputType", "").lower() in {"exe", "winexe", "*"}:
-        return own, found.projects
-    if own.sdk.endswith((".Worker", ".BlazorWebAssembly")):
-        return own, found.projects
+    if own.sdk.endswith(_RUNS) or own.properties.get("OutputType", "").lower() in {"exe", "winexe", "*"}:
+        return own, projects
     return Refused(f"{own.path} builds a library, no program", "start the program that uses it")
 
 
@@ -85,15 +85,14 @@ def needs_of(program: Program, files: Sequence[str]) -> Needs | Refused:
     started = _programs(texts)
     if isinstance(started, Refused):
         return started
-    refused = _why_native(program, texts) or _why_address(program, own, texts)
-    folder = _folder(program, projects)
-    if refused is not None:
-        return refused
+    folder = _why_native(program, texts) or _why_address(program, own, texts) or _folder(program, projects)
     if isinstance(folder, Refused):
         return folder
     assert program.act is not None
-    paths = {**_content(program, own, folder), **opened(program, files, _READS, SUFFIXES)}
-    paths = {path: why for path, why in paths.items() if not is_within(path, folder)}
+    pages = r"|wwwroot/" if own.sdk.endswith(".Web") else ""
+    paths = beside(program, rf"(?:appsettings|hostsettings)[\w.-]*\.json{pages}")
+    paths = {path: why for path, why in {**paths, **opened(program, files, _READS, SUFFIXES)}.items()
+             if not is_within(path, folder)}  # fmt: skip
     return Needs({**paths, folder: f"`{program.act.text}` puts all that the program needs there"}, started)
 
 
@@ -112,27 +111,12 @@ def _folder(program: Program, projects: Sequence[Project]) -> str | Refused:
     return folder
 
 
-def _content(program: Program, own: Project, folder: str) -> dict[str, str]:
-    """Settings and static files, which ASP.NET looks for in the working directory."""
-    reading, found = program.reading, {}
-    if reading.final_workdir == folder:
-        return {}
-    inside = reading.in_context(reading.final_workdir)
-    names = () if inside is None else reading.context.children(inside)
-    for name in names if not isinstance(names, Unknown) else ():
-        is_page = name == "wwwroot/" and own.sdk.endswith(".Web")
-        if is_page or re.fullmatch(r"(?:appsettings|hostsettings)[\w.-]*\.json", name):
-            found[join(reading.final_workdir, name.rstrip("/"))] = "the program looks for it in its working directory"
-    return found
-
-
 def _programs(texts: Mapping[str, str]) -> dict[str, str] | Refused:
     """The programs that the sources start by name, those of `new ProcessStartInfo { FileName = "git" }` among them."""
     found: dict[str, str] = {}
     for path, text in texts.items():
         for one in re.finditer(r"\bFileName\s*=\s*\"([^\"]+)\"", text):
-            line = text.count("\n", 0, one.start()) + 1
-            found.setdefault(posixpath.basename(one[1]), f"{path}:{line}")
+            found.setdefault(posixpath.basename(one[1]), line_at(path, text, one.start()))
     others = called(texts, _STARTS)
     if isinstance(others, Refused):
         return found or others
@@ -150,10 +134,8 @@ def _why_native(program: Program, texts: Mapping[str, str]) -> Refused | None:
             files = context.files()
             shared = rf"(?:^|/)(?:lib)?{re.escape(name.removeprefix('lib'))}\.(?:so|dll)"
             if isinstance(files, Unknown) or not any(re.search(shared, one) for one in files):
-                line = text.count("\n", 0, found.start()) + 1
-                return Refused(
-                    f"{path}:{line} loads {found[1]}, and which package brings that is not known", "split by hand"
-                )
+                where = line_at(path, text, found.start())
+                return Refused(f"{where} loads {found[1]}, and which package brings that is not known", "split by hand")
     return None
 
 
@@ -175,10 +157,8 @@ def _why_address(program: Program, own: Project, texts: Mapping[str, str]) -> Re
         return None
     if any(re.search(_ADDRESS, text) for text in texts.values()):
         return None
-    for path in _settings(program):
-        text = reading.context.read(path)
-        if isinstance(text, str) and re.search(r"(?i)\"Kestrel\"|\"urls\"\s*:", text):
-            return None
+    if any(re.search(r"(?i)\"Kestrel\"|\"urls\"\s*:", reading.context.text(path)) for path in _settings(program)):
+        return None
     port = "8080" if _major(reading.image.version) >= 8 else "80"
     exposed = {word.partition("/")[0] for step in reading.steps if step.keyword == "EXPOSE"
                for word in step.node.argument.split()}  # fmt: skip
@@ -198,23 +178,19 @@ def _major(version: str | None) -> int:
 
 def _settings(program: Program) -> Iterator[str]:
     for folder in program.folders:
-        names = program.reading.context.children(folder)
-        for name in names if not isinstance(names, Unknown) else ():
-            if re.fullmatch(r"appsettings[\w.-]*\.json", name):
-                yield posixpath.join(folder, name)
+        names = program.reading.context.names(folder)
+        yield from (posixpath.join(folder, name) for name in names if re.fullmatch(r"appsettings[\w.-]*\.json", name))
 
 
 def writes(program: Program, files: Sequence[str]) -> Written | Refused:
     """See :meth:`Language.writes`."""
     context = program.reading.context
     texts = dict(sources(context, files))
-    for path, text in texts.items():
-        beside = re.search(_WRITES_BESIDE, text)
-        if beside is not None:
-            line = text.count("\n", 0, beside.start()) + 1
-            return Refused(f"{path}:{line} writes beside the program", _BY_HAND)
-    found = [*((call, False) for call in calls(texts, _WRITES)), *((call, True) for call in calls(texts, _MAKES))]
-    settings = {path: content for path in _settings(program) if isinstance(content := context.read(path), str)}
+    where = first_at(texts, _WRITES_BESIDE)
+    if where is not None:
+        return Refused(f"{where} writes beside the program", BY_HAND)
+    found = written_by(texts, _WRITES, _MAKES)
+    settings = {path: context.text(path) for path in _settings(program)}
     own = project_of(program)
     packages = frozenset[str]() if isinstance(own, Refused) else frozenset(
         package for one in own[1] for package in one.packages
@@ -223,14 +199,13 @@ def writes(program: Program, files: Sequence[str]) -> Written | Refused:
     named = [(path, one[1]) for path, text in (*settings.items(), *texts.items())
              for one in re.finditer(_DATA_SOURCE, text) if sqlite is not None]  # fmt: skip
     if sqlite is not None and not named:
-        return Refused(f"{sqlite} keeps its database in files whose place the sources do not name", _BY_HAND)
+        return Refused(f"{sqlite} keeps its database in files whose place the sources do not name", BY_HAND)
     found += [(Found(str(sqlite), None if re.search(r"[{$|]", value) else value, path), False)
               for path, value in named if value.lower() != ":memory:"]  # fmt: skip
     found += [(Found("its settings", value, path), False) for path, text in settings.items()
               for value in re.findall(_LOG_PATH, text)]  # fmt: skip
-    ports = {int(one) for text in (*texts.values(), *settings.values())
-             for one in re.findall(r"(?:https?://[^:/\"\s]+:|ListenAnyIP\()(\d+)", text)}  # fmt: skip
-    return folders_written(program, files, found, tuple(sorted(ports)))
+    ports = ports_in((*texts.values(), *settings.values()), r"(?:https?://[^:/\"\s]+:|ListenAnyIP\()(\d+)")
+    return folders_written(program, files, found, ports)
 
 
 __all__ = ["needs_of", "project_of", "writes"]

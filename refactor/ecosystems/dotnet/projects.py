@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from refactor.context import BuildContext, Unknown
 from refactor.context.build_context import remembered
-from refactor.context.xml import read_xml
+from refactor.context.xml import filled, read_xml
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 PROJECT = r"\.(?:cs|fs|vb)proj\Z"
 SOLUTION = r"\.slnx?\Z"
+FILES = rf"{PROJECT}|{SOLUTION}"
 _SHARED = (
     r"Directory\.(?:Build\.(?:props|targets|rsp)|Packages\.props|Solution\.props)|(?i:nuget\.config)|global\.json\Z"
 )
@@ -70,36 +71,27 @@ def project(context: BuildContext, path: str) -> Project | Unknown:
     root = read_xml(context, path)
     if isinstance(root, Unknown):
         return root
-    _plain(root)
-    stem = posixpath.splitext(posixpath.basename(path))[0]
-    properties = {"MSBuildProjectName": stem}
-    shared = [one for one in above(context, posixpath.dirname(path)) if one.endswith("Directory.Build.props")]
-    for one in (*shared, *(own for own in (path,))):
-        element = root if one == path else read_xml(context, one)
+    properties = {"MSBuildProjectName": posixpath.splitext(posixpath.basename(path))[0]}
+    shared = (one for one in above(context, posixpath.dirname(path)) if one.endswith("Directory.Build.props"))
+    for element in (*(read_xml(context, one) for one in shared), root):
         if not isinstance(element, Unknown):
-            _plain(element)
             _read_properties(element, properties)
-    values = {name: _filled(value, properties) for name, value in properties.items()}
-    references, why_open = _referred(context, root, path)
-    imported, why_imports = _imported(context, root, path)
+    values = {name: filled(value, properties, r"\$\(([^()]*)\)") for name, value in properties.items()}
+    values = {name: "*" if "*" in value else value for name, value in values.items()}
+    included = (word for one in root.iter("ProjectReference") for word in one.get("Include", "").split(";"))
+    references = [*_named(context, path, "refers to", included)]
+    imports = [*_named(context, path, "imports", _imports(root))]
     sdk = root.get("Sdk") or next((one.get("Name", "") for one in root.findall("Sdk")), "")
     return Project(
         path,
         sdk.partition("/")[0],
         values,
-        references,
+        tuple(one for one in references if isinstance(one, str)),
         frozenset(one.get("Include", "") for one in root.iter("PackageReference")) - {""},
         frozenset(one.get("Include", "") for one in root.iter("FrameworkReference")) - {""},
-        imported,
-        why_open or why_imports,
+        tuple(one for one in imports if isinstance(one, str)),
+        next((one.reason for one in (*references, *imports) if isinstance(one, Unknown)), None),
     )
-
-
-def _plain(root: Element) -> None:
-    """Takes the namespace of old project files off all names."""
-    for one in root.iter():
-        if isinstance(one.tag, str):
-            one.tag = one.tag.rpartition("}")[2]
 
 
 def _read_properties(root: Element, found: dict[str, str]) -> None:
@@ -114,50 +106,36 @@ def _read_properties(root: Element, found: dict[str, str]) -> None:
                 found[str(one.tag)] = value
 
 
-def _filled(text: str, names: Mapping[str, str]) -> str:
-    for _ in range(4):
-        text = re.sub(r"\$\(([^()]*)\)", lambda found: names.get(found[1], "*"), text)
-    return "*" if "*" in text else text
-
-
-def _referred(context: BuildContext, root: Element, path: str) -> tuple[tuple[str, ...], str | None]:
-    found: list[str] = []
-    for one in root.iter("ProjectReference"):
-        for word in one.get("Include", "").split(";"):
-            place = posixpath.normpath(posixpath.join(posixpath.dirname(path), word.strip().replace("\\", "/")))
-            if "$(" in word or "*" in word:
-                return (), f"{path} refers to {word.strip()}, which only MSBuild knows"
-            if word.strip():
-                if context.exists(place) is not True:
-                    return (), f"{path} refers to {place}, which is not in the build context"
-                found.append(place)
-    return tuple(found), None
-
-
-def _imported(context: BuildContext, root: Element, path: str) -> tuple[tuple[str, ...], str | None]:
-    found: list[str] = []
+def _imports(root: Element) -> Iterator[str]:
+    """Without those of the SDK, and Directory.Build.props, which is read anyway."""
     for one in root.iter("Import"):
         word = re.sub(r"\$\(MSBuild(?:ThisFile|Project)Directory\)[\\/]?", "", one.get("Project", ""))
-        if one.get("Sdk") or "GetPathOfFileAbove" in word or "$(MSBuildToolsPath)" in word or not word:
-            continue
-        place = posixpath.normpath(posixpath.join(posixpath.dirname(path), word.replace("\\", "/")))
+        if not one.get("Sdk") and "GetPathOfFileAbove" not in word and "$(MSBuildToolsPath)" not in word:
+            yield word
+
+
+def _named(context: BuildContext, path: str, names: str, words: Iterable[str]) -> Iterator[str | Unknown]:
+    """The context paths of files that a project names; unknown those that only a build knows."""
+    for word in filter(None, map(str.strip, words)):
+        place = _beside(path, word)
         if "$(" in word or "*" in word:
-            return (), f"{path} imports {word}, which only MSBuild knows"
-        if context.exists(place) is True:
-            found.append(place)
-    return tuple(found), None
+            yield Unknown(f"{path} {names} {word}, which only MSBuild knows")
+        elif context.exists(place) is True:
+            yield place
+        elif names == "refers to":
+            yield Unknown(f"{path} refers to {place}, which is not in the build context")
+
+
+def _beside(path: str, word: str) -> str:
+    """The context path that a file names from its own folder, as Windows writes it."""
+    return posixpath.normpath(posixpath.join(posixpath.dirname(path), word.replace("\\", "/")))
 
 
 def above(context: BuildContext, folder: str) -> Iterator[str]:
     """Context paths of what all builds of a folder read, from the context's root down to the folder."""
-    folders = [folder]
-    while folders[-1]:
-        folders.append(posixpath.dirname(folders[-1]))
-    for one in reversed(folders):
-        names = context.children(one)
-        for name in names if not isinstance(names, Unknown) else ():
-            if re.match(_SHARED, name):
-                yield posixpath.join(one, name)
+    parts = folder.split("/") if folder else []
+    for one in ("/".join(parts[:depth]) for depth in range(len(parts) + 1)):
+        yield from (posixpath.join(one, name) for name in context.names(one) if re.match(_SHARED, name))
 
 
 @remembered
@@ -171,8 +149,7 @@ def solution(context: BuildContext, path: str) -> tuple[str, ...] | Unknown:
         words = [] if isinstance(root, Unknown) else [one.get("Path", "") for one in root.iter("Project")]
     else:
         words = re.findall(r'(?m)^\s*Project\("[^"]*"\)\s*=\s*"[^"]*",\s*"([^"]+proj)"', text)
-    places = (posixpath.normpath(posixpath.join(posixpath.dirname(path), word.replace("\\", "/"))) for word in words)
-    found = tuple(place for place in places if context.exists(place) is True)
+    found = tuple(place for word in words if context.exists(place := _beside(path, word)) is True)
     return found or Unknown(f"{path} names no project that is in the build context")
 
 
@@ -223,8 +200,7 @@ def manifests(context: BuildContext, path: str) -> tuple[str, ...] | Unknown:
         listed = solution(context, path)
         found += [] if isinstance(listed, Unknown) else listed
     for one in own:
-        names = context.children(one.folder)
-        beside = () if isinstance(names, Unknown) else names
+        beside = context.names(one.folder)
         found += [*above(context, one.folder), one.path, *one.imports]
         found += [posixpath.join(one.folder, name) for name in beside if re.match(r"packages\..*lock\.json\Z", name)]
         paket = next((name for name in beside if name.startswith("paket.")), None)
@@ -246,4 +222,4 @@ def _local_feed(context: BuildContext, path: str) -> str | None:
     return next((one for one in sources if one and not re.match(r"https?://", one)), None)
 
 
-__all__ = ["PROJECT", "SOLUTION", "Project", "above", "chosen", "closure", "manifests", "project", "solution"]
+__all__ = ["FILES", "PROJECT", "SOLUTION", "Project", "above", "chosen", "closure", "manifests", "project", "solution"]

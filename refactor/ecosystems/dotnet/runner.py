@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from refactor.ecosystems.dotnet.needs import project_of
 from refactor.ecosystems.dotnet.projects import Project
-from refactor.ecosystems.dotnet.tools import is_self_contained
+from refactor.ecosystems.dotnet.tools import DotNetCall
 from refactor.ecosystems.program import Needs, Program, Runner
 from refactor.ecosystems.table import Language
 from refactor.flow.reading import Refused, StageReading
@@ -23,6 +23,7 @@ _PLAIN = (
     r"Microsoft\.Extensions\.(?:Hosting|Logging|Configuration|DependencyInjection|Options|Http|Caching)(?:\.\w+)*"
 )
 """Packages that do without ASP.NET (no frameworkReferences in their nuspec)."""
+_KINDS = ("aspnet", "runtime", "runtime-deps")
 _INVARIANT = "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT"
 
 
@@ -37,14 +38,14 @@ def runner(language: Language, reading: StageReading, needs: Needs, wish: str | 
             f"{image.reference} is not an image of the .NET SDK, and which runtime belongs to it is not known",
             "start from mcr.microsoft.com/dotnet/sdk",
         )
-    kinds = [_kind(program) for program in programs]
-    refused = next((one for one in kinds if isinstance(one, Refused)), None)
-    if refused is not None:
-        return refused
-    known = [one for one in kinds if not isinstance(one, Refused)]
-    order = ("aspnet", "runtime", "runtime-deps")
-    kind, why = min(known, key=lambda one: order.index(one[0]))
-    found = _reference(reading, kind, wish)
+    kinds: list[tuple[str, str]] = []
+    for program in programs:
+        kind = _kind(program)
+        if isinstance(kind, Refused):
+            return kind
+        kinds.append(kind)
+    name, why = min(kinds, key=lambda one: _KINDS.index(one[0]))
+    found = _reference(reading, name, wish)
     if isinstance(found, Refused):
         return found
     has_shell = "chiseled" not in found
@@ -61,10 +62,9 @@ def _kind(program: Program) -> tuple[str, str] | Refused:
     if isinstance(found, Refused):
         return found
     own, projects = found
-    call = program.call
-    package = call.package if call is not None else None
-    if call is not None and package is not None and program.root.name != "dotnet":
-        if package.verb == "publish" and is_self_contained(call, package, own):
+    dotnet = DotNetCall.of(program.call)
+    if dotnet is not None and program.root.name != "dotnet":
+        if dotnet.package.verb == "publish" and dotnet.is_self_contained(own):
             return "runtime-deps", f"{own.path} is published with its runtime"
         if own.is_set("PublishAot"):
             return "runtime-deps", f"{own.path} is compiled ahead of time"

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
+from refactor.ecosystems.calls import blanked, parts
 from refactor.ecosystems.ranges import intervals, padded
 
 STRING = r'"(?:[^"\\\n]|\\.)*"'
@@ -56,25 +57,13 @@ class Project(NamedTuple):
 
 def without_comments(text: str) -> str:
     """The same text with blanks in place of comments and documentation; strings and lines stay where they are."""
-    text = re.sub(rf"@(?:module|type)?doc\s+(?:~[sS])?{_HEREDOC}", _blank, text)
-    return re.sub(rf"{_TOKEN}|#[^\n]*", lambda found: _blank(found) if found[0][0] == "#" else found[0], text)
-
-
-def _blank(found: re.Match[str]) -> str:
-    return re.sub(r"[^\n]", " ", found[0])
+    text = blanked(text, rf"@(?:module|type)?doc\s+(?:~[sS])?{_HEREDOC}", r"(?!)")
+    return blanked(text, r"#[^\n]*", _TOKEN)
 
 
 def _parts(body: str) -> Iterator[str]:
     """The parts of a list between its commas."""
-    depth, begin = 0, 0
-    for piece in re.finditer(rf"{_TOKEN}|[(\[{{)\]}},]", body):
-        sign = piece[0]
-        depth += (sign in "([{") - (sign in ")]}")
-        if sign == "," and depth == 0:
-            yield body[begin : piece.start()].strip()
-            begin = piece.end()
-    if body[begin:].strip():
-        yield body[begin:].strip()
+    return map(str.strip, parts(f"{body})", 0, len(body) + 1, _TOKEN))
 
 
 def _keywords(body: str) -> dict[str, str] | None:

@@ -17,6 +17,7 @@ from refactor.ecosystems.answers import SplitPlan
 from refactor.ecosystems.calls import called, opened
 from refactor.ecosystems.elixir.mix import Locked, Project, projects, read_lock, without_comments
 from refactor.ecosystems.elixir.tools import project_of
+from refactor.ecosystems.libraries import linked, why_not_linked
 from refactor.ecosystems.program import Needs, Program, Runner
 from refactor.ecosystems.runners import small_system
 from refactor.ecosystems.split import variant_reference
@@ -88,9 +89,11 @@ def needs_of(program: Program, files: Sequence[str]) -> Needs | Refused:
         because = f"{project.path} has include_erts: {options['include_erts']}, and Erlang would not be in the runner"
         return Refused(because, "leave include_erts out")
     started = called(release.texts, _STARTS)
+    if isinstance(started, Refused):
+        return started
     packages = _why_unknown_package(program.origin, lock) or _libraries(program.origin, release)
-    if isinstance(started, Refused) or isinstance(packages, Refused):
-        return started if isinstance(started, Refused) else packages  # type: ignore[return-value]
+    if isinstance(packages, Refused):
+        return packages
     started.update(_scripts(program, project))
     started.update({CALLS[name]: f"the package {name}" for name in lock if name in CALLS})
     paths = {release.folder: "the release, with the virtual machine in it"}
@@ -119,8 +122,6 @@ def _carries_erlang(reading: StageReading) -> bool:
 
 
 def _libraries(reading: StageReading, release: Release) -> dict[str, str] | Refused:
-    from refactor.images.system_packages import classify
-
     image, lock, found = reading.image, release.lock, dict[str, str]()
     if image is None:
         return found
@@ -135,26 +136,15 @@ def _libraries(reading: StageReading, release: Release) -> dict[str, str] | Refu
         return {**found, **dict.fromkeys(names, "Erlang is linked with it")}
     wanted = {name: dev for name, dev in LINKS.items() if name in lock}
     wanted.update({"Erlang's crypto": "libssl-dev"} if has_crypto else {})
-    for name, dev in wanted.items():
-        runtime = classify(dev, image.distro or "", image.release).runtime
-        if runtime is None:
-            because = f"{name} is linked with the library of {dev}, whose package is not known for {image.reference}"
-            return Refused(because, "install the run-time package by name")
-        found.update(dict.fromkeys(runtime, f"{name} is linked with it"))
-    return found
+    libraries = linked(reading, wanted, "{} is linked with it")
+    return libraries if isinstance(libraries, Refused) else {**found, **libraries}
 
 
 def _why_unknown_package(reading: StageReading, lock: Mapping[str, Locked]) -> Refused | None:
     """A package that may be compiled to machine code, where the image has libraries that nobody asked for."""
     is_fat = _carries_erlang(reading) and reading.image is not None and reading.image.variant == "fat"
     unknown = [name for name, one in lock.items() if one.may_compile and name not in {*NATIVE, *LINKS, *PLAIN}]
-    if not unknown or not is_fat:
-        return None
-    return Refused(
-        f"whether {system.named(unknown)} {'links' if len(unknown) == 1 else 'link'} libraries of the full image is not"
-        " known",
-        "start from the slim image, and install the -dev packages that the packages need by name",
-    )
+    return why_not_linked(unknown, "packages") if unknown and is_fat else None
 
 
 def runner(reading: StageReading, needs: Needs, wish: str | None) -> Runner | Refused:

@@ -13,6 +13,7 @@ from refactor.context import Unknown
 from refactor.ecosystems.answers import BuiltStart
 from refactor.ecosystems.elixir.mix import Project, config_files, read_project, without_comments
 from refactor.ecosystems.elixir.release import BUILD
+from refactor.ecosystems.own_start import own_start
 from refactor.flow.reading import Refused, StageReading
 
 _STARTS = (("phx.server",), ("phx.server", "--no-halt"), ("run", "--no-halt"))
@@ -20,12 +21,10 @@ _STARTS = (("phx.server",), ("phx.server", "--no-halt"), ("run", "--no-halt"))
 
 def built_start(reading: StageReading) -> BuiltStart | Refused | None:
     """See :meth:`Ecosystem.built_start`."""
-    cmd, start = reading.last("CMD"), reading.start
-    if cmd is None or start is None or reading.last("ENTRYPOINT") is not None or start.argv[:1] != ("mix",):
+    start = own_start(reading)
+    if start is None or start.argv[0] != "mix" or start.argv[1:] not in _STARTS:
         return None
-    if start.argv[1:] not in _STARTS or reading.context.deployment.has_own_command:
-        return None
-    shown = f"`{' '.join(start.argv)}` needs Elixir, the sources and the compiler when it starts"
+    shown = f"{start.shown} needs Elixir, the sources and the compiler when it starts"
     folder = reading.in_context(reading.final_workdir)
     if folder is None:
         return Refused(f"{shown}, and its mix.exs is not copied from the build context", BUILD)
@@ -41,7 +40,9 @@ def built_start(reading: StageReading) -> BuiltStart | Refused | None:
     program = f"_build/prod/rel/{name}/bin/{name}"
     words = (program, "start") if start.argv[1] == "run" else ("env", "PHX_SERVER=true", program, "start")
     said = f"{shown}; `mix release` makes {program}"
-    return BuiltStart(cmd, "mix release", words, (said, "config/config.exs asks for nothing of the running container"))
+    return BuiltStart(
+        start.cmd, "mix release", words, (said, "config/config.exs asks for nothing of the running container")
+    )
 
 
 def _why_other(reading: StageReading, project: Project, is_phoenix: bool) -> Refused | None:

@@ -23,7 +23,7 @@ from refactor.ecosystems.elixir.mix import (
     why_lock_moves,
 )
 from refactor.ecosystems.table import Language
-from refactor.flow.effects import Effect, Invocation, Path
+from refactor.flow.effects import Effect, Invocation, Path, together
 from refactor.flow.graph import Act
 from refactor.flow.reading import Refused, StageReading, Step, join
 from refactor.shell import read
@@ -76,22 +76,17 @@ def effect(call: Invocation) -> Effect | None:
     project = project_of(call)
     if isinstance(project, Unknown):
         return Effect(call.paths("."), (project,))
-    found = [_effect(call, project, task) for task in _expanded(project, tasks)]
-    reads, writes, removes, needs = (
-        tuple(dict.fromkeys(item for one in found for item in one[at])) for at in (0, 1, 2, 3)
-    )
-    return Effect(reads, writes, removes, needs)  # type: ignore[arg-type]
+    return together([_effect(call, project, task) for task in _expanded(project, tasks)])
 
 
 def project_of(call: Invocation) -> Project | Unknown:
     """The project of the folder that a call works in."""
     moved = next((name for name in _MOVED if call.variable(name)), None)
-    place = call.path("mix.exs")
-    path = None if isinstance(place, Unknown) else call.reading.in_context(place, call.step.node)
-    if moved is not None or path is None:
-        return Unknown(
-            f"{moved} moves where mix works" if moved else "its mix.exs is not copied from the build context"
-        )
+    path = call.source("mix.exs")
+    if moved is not None:
+        return Unknown(f"{moved} moves where mix works")
+    if path is None:
+        return Unknown("its mix.exs is not copied from the build context")
     return read_project(call.reading.context, path)
 
 

@@ -6,12 +6,13 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from refactor.context.literals import line_at
 from refactor.ecosystems.answers import Written
 from refactor.ecosystems.calls import Found
 from refactor.ecosystems.elixir.mix import STRING, without_comments
 from refactor.ecosystems.elixir.release import Release, release_of
 from refactor.ecosystems.program import Program
-from refactor.ecosystems.written import folders_written
+from refactor.ecosystems.written import BY_HAND, folders_written, ports_in
 from refactor.flow.reading import Refused, join
 from refactor.images.history import version_of
 
@@ -32,7 +33,6 @@ _SQLITE = frozenset({"ecto_sqlite3", "exqlite", "esqlite", "sqlitex", "ecto_libs
 _LISTENS = r"\bport:\s*(\d{2,5})\b|\"PORT\"\s*,\s*\"(\d{2,5})\"|\"PORT\"\)\s*\|\|\s*\"(\d{2,5})\""
 _NEW = frozenset({"bookworm", "trixie", "noble"})
 """Releases of Debian and Ubuntu whose own Elixir is 1.14 or later."""
-_HINT = "write USER with an id in front of CMD, and give that user the folders that the program writes to"
 
 
 def writes(program: Program, files: Sequence[str]) -> Written | Refused:
@@ -41,22 +41,22 @@ def writes(program: Program, files: Sequence[str]) -> Written | Refused:
     if isinstance(release, Refused):
         return release
     store = next(iter(sorted(_PACKAGES & release.lock.keys())), None)
-    stores = [f"{path}:{_line(text, found.start())} ({found[0]})" for path, text in release.texts.items()
-              for found in re.finditer(_STORES, text)]  # fmt: skip
-    if store is not None or stores:
-        return Refused(f"{store or stores[0]} keeps files whose place is only known when it runs", _HINT)
+    stores = (f"{line_at(path, text, found.start())} ({found[0]})" for path, text in release.texts.items()
+              for found in re.finditer(_STORES, text))  # fmt: skip
+    store = store or next(stores, None)
+    if store is not None:
+        return Refused(f"{store} keeps files whose place is only known when it runs", BY_HAND)
     database = _configured(program, release)
     if isinstance(database, Refused):
         return database
     calls = [call for path, text in release.texts.items() for call in _calls(path, text)]
-    ports = {int(next(filter(None, one))) for text in release.texts.values() for one in re.findall(_LISTENS, text)}
-    answer = folders_written(program, files, calls, tuple(sorted(ports)))
+    answer = folders_written(program, files, calls, ports_in(release.texts.values(), _LISTENS))
     if isinstance(answer, Refused):
         return answer
     if _writes_tmp(program, release):
         named = program.reading.environment.get("RELEASE_TMP")
         database[join(release.folder, named or "tmp")] = "the release writes its configuration to tmp when it starts"
-    return answer._replace(paths=(*database, *answer.paths), evidence=(*database.values(), *answer.evidence))
+    return answer.besides(database)
 
 
 def _writes_tmp(program: Program, release: Release) -> bool:
@@ -79,9 +79,8 @@ def _calls(path: str, text: str) -> Iterator[tuple[Found, bool]]:
         modes = r":(?:write|append|exclusive|delayed_write)\b"
         if re.fullmatch(_OPENS, match[0]) and rest[:1] == "(" and not re.search(modes, rest.partition("\n")[0]):
             continue
-        where = f"{path}:{_line(text, match.start())}"
         named = _named(text[: match.start()], match[0], rest, attributes)
-        yield Found(match[0], named, where), re.fullmatch(_FOLDERS, match[0]) is not None
+        yield Found(match[0], named, line_at(path, text, match.start())), re.fullmatch(_FOLDERS, match[0]) is not None
 
 
 def _named(before: str, name: str, rest: str, attributes: Mapping[str, str]) -> str | None:
@@ -96,10 +95,6 @@ def _named(before: str, name: str, rest: str, attributes: Mapping[str, str]) -> 
     return None if "\\" in word or "#{" in word else word[1:-1]
 
 
-def _line(text: str, at: int) -> int:
-    return text.count("\n", 0, at) + 1
-
-
 def _configured(program: Program, release: Release) -> dict[str, str] | Refused:
     """The folders that the configuration names: of an SQLite database, of logs."""
     found: dict[str, str] = {}
@@ -112,14 +107,14 @@ def _configured(program: Program, release: Release) -> dict[str, str] | Refused:
         places = [one[1] or one[3] for one in re.findall(_LOGS, code)]
         for value in re.findall(r"\bdatabase:\s*([^\n]+?),?\s*(?:\n|\Z)", code) if has_database else ():
             if not re.fullmatch(STRING, value):
-                return Refused(f"{path} names its database by {value}", _HINT)
+                return Refused(f"{path} names its database by {value}", BY_HAND)
             places.append(value[1:-1])
         for place in places:
             found[posixpath.dirname(join(program.reading.final_workdir, place))] = f"{path} names {place}"
     if is_updated:
         because = "the package tzdata keeps its time zones up to date, in files of the release"
         return Refused(because, "config :tzdata, :autoupdate, :disabled")
-    return Refused("where the SQLite database is kept is not known", _HINT) if has_database and not found else found
+    return Refused("where the SQLite database is kept is not known", BY_HAND) if has_database and not found else found
 
 
 __all__ = ["writes"]

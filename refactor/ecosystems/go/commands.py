@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from refactor.context import Unknown
 from refactor.context.go_manifests import GoMod, read_go_mod, read_go_work
+from refactor.ecosystems.tool_call import ToolCall
 from refactor.flow.effects import Invocation
 from refactor.flow.reading import Copied, Refused, StageReading, is_within, join
 from refactor.shell import PackageCall
@@ -40,12 +41,13 @@ class Binary(NamedTuple):
     """Context paths of its files where the command names them, else ()."""
 
 
-class GoCall:
+class GoCall(ToolCall):
     """A call of the go command where it stands."""
 
+    manager = "go"
+
     def __init__(self, call: Invocation, package: PackageCall) -> None:
-        self.call = call
-        self.package = package
+        super().__init__(call, package)
         self.verb = package.verb
         """``build``, ``install``, ``run``, ``get``, ``mod download``, ..."""
         self.reading: StageReading = call.reading

@@ -26,6 +26,7 @@ _BESIDE = (
     "gradle/libs.versions.toml",
     "gradle/verification-metadata.xml",
 )
+_REFERENCE = r"\$\{[^}]*\}|\$\w+"
 _BOOT = r"org\.springframework\.boot"
 _SHADOW = r"com\.github\.johnrengelman\.shadow|com\.gradleup\.shadow|(?<=[\"' (])shadow(?=[\"')])|\bshadowJar\b"
 _FAT = r"zipTree|runtimeClasspath\s*\.\s*(?:get\(\)\.)?(?:map|collect|filter)|configurations\.compile\s*\.\s*collect"
@@ -34,6 +35,10 @@ _RELEASE = (
     r"JavaLanguageVersion\.of\((\d+)\)|jvmToolchain\((\d+)\)"
     r"|(?:target|source)Compatibility\s*=?\s*(?:JavaVersion\.VERSION_)?['\"]?((?:1[._])?\d+)"
 )
+
+
+_INCLUDES = r"includeBuild|includeFlat|\bfor\b|\w*[eE]ach\b|\bapply\b|\$"
+"""Settings may include projects in other ways than by their names."""
 
 
 class Project(NamedTuple):
@@ -122,6 +127,19 @@ def projects(context: BuildContext, root: str) -> tuple[Project, ...] | Unknown:
     return tuple(found) or Unknown(f"{posixpath.join(root, 'build.gradle')} is not in the build context")
 
 
+def left_out(context: BuildContext, root: str, words: Iterable[Word]) -> Unknown | None:
+    """That a call names a project which the settings do not include: Gradle refuses it. None where all are there."""
+    found = projects(context, root)
+    if isinstance(found, Unknown):
+        return None
+    known = {posixpath.relpath(one.folder or ".", root or ".").replace("/", ":") for one in found}
+    settings = _first(context, root, _SETTINGS)
+    if settings is None or re.search(_INCLUDES, _read(context, settings)):
+        return None
+    one = next((path for path, _ in tasks_of(words) if path is not None and path not in known), None)
+    return None if one is None else Unknown(f"the build fails as it is: {settings} does not include {one}")
+
+
 def manifests(context: BuildContext, root: str) -> tuple[str, ...]:
     """Context paths of what decides on the dependencies of a build."""
     own = projects(context, root)
@@ -137,10 +155,9 @@ def _project(context: BuildContext, folder: str, name: str, shared: str) -> Proj
     text = _read(context, script) + "\n" + shared
     # `id 'plugin' version '1'` is another one's.
     own = re.search(r"(?m)^\s*(?:project\.)?version\s*(?:=|\s)\s*['\"]([^'\"]*)['\"]", text)
-    version = None if own is None else re.sub(r"\$\{[^}]*\}|\$\w+", "*", own[1])
+    version = None if own is None else re.sub(_REFERENCE, "*", own[1])
     if version is None:
-        properties = context.read(posixpath.join(folder, "gradle.properties"))
-        written = re.search(r"(?m)^version\s*=\s*(\S+)", properties) if isinstance(properties, str) else None
+        written = re.search(r"(?m)^version\s*=\s*(\S+)", context.text(posixpath.join(folder, "gradle.properties")))
         version = written[1] if written else "*" if re.search(r"(?m)^\s*version\b", text) else ""
     return Project(folder, name, version, text, script)
 
@@ -150,8 +167,7 @@ def _first(context: BuildContext, folder: str, names: tuple[str, ...]) -> str | 
 
 
 def _read(context: BuildContext, path: str) -> str:
-    text = context.read(path)
-    return re.sub(r"(?m)(?<![:\w])//[^\n]*$", "", text) if isinstance(text, str) else ""
+    return re.sub(r"(?m)(?<![:\w])//[^\n]*$", "", context.text(path))
 
 
 def _setting(text: str, *names: str) -> str | None:
@@ -162,7 +178,7 @@ def _setting(text: str, *names: str) -> str | None:
         if found is None:
             found = re.search(rf"(?m)\.{pattern}(?:\.set)?\s*(?:=|\()\s*['\"]([^'\"]*)['\"]", text)
         if found is not None:
-            return re.sub(r"\$\{[^}]*\}|\$\w+", "*", found[1])
+            return re.sub(_REFERENCE, "*", found[1])
     return None
 
 
@@ -173,4 +189,4 @@ def tasks_of(words: Iterable[Word]) -> Iterator[tuple[str | None, str]]:
         yield (path.strip(":") if path.strip(":") else None), task
 
 
-__all__ = ["SCRIPTS", "Project", "manifests", "projects", "tasks_of"]
+__all__ = ["SCRIPTS", "Project", "left_out", "manifests", "projects", "tasks_of"]

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from refactor.context import Unknown
 from refactor.ecosystems.program import Program
-from refactor.ecosystems.serving import BY_HAND, Port, Serving, only_port, settled
+from refactor.ecosystems.serving import BY_HAND, Port, Serving, only_port, served
 from refactor.ecosystems.table import Language
 from refactor.flow.reading import Refused, StageReading
 
@@ -35,7 +35,7 @@ def serving(language: Language, reading: StageReading) -> Serving | Refused | No
         return Refused("no manifest of the program has spring-boot-starter-actuator", f"add it, or {BY_HAND}")
     if not any(re.search(r"spring-boot-starter-web(?:flux|mvc)?\b", text) for text in texts.values()):
         return Refused(f"{manifest} has no web server: spring-boot-starter-web is missing", BY_HAND)
-    if any("spring-boot-starter-security" in text or "spring-boot-starter-oauth2" in text for text in texts.values()):
+    if any(re.search(r"spring-boot-starter-(?:security|oauth2)", text) for text in texts.values()):
         return Refused("Spring Security may ask for a login at /actuator/health", BY_HAND)
     settings = {path: text for path, text in texts.items() if re.search(_SETTINGS, path)}
     moved = next((path for path, text in settings.items() if re.search(_MOVED, text)), None)
@@ -43,21 +43,18 @@ def serving(language: Language, reading: StageReading) -> Serving | Refused | No
         return Refused(f"{moved} moves the route, its port, or serves by TLS", BY_HAND)
     found = only_port(_ports(settings))
     default = Port(8080, "SERVER_PORT", f"Spring Boot, as no setting of {manifest} names a port,")
-    port = settled(reading, found or default) if not isinstance(found, Refused) else found
-    if isinstance(port, Refused):
-        return port
-    shown = f"${port.variable} ({port.number})" if port.variable else str(port.number)
-    evidence = (f"{manifest} has the actuator: it answers to /actuator/health", f"{port.by} listens on port {shown}")
-    return Serving("/actuator/health", port, evidence)
+    return served(
+        reading, "/actuator/health", f"{manifest} has the actuator: it answers to /actuator/health", found or default
+    )
 
 
 def _texts(reading: StageReading, programs: Sequence[Program]) -> Iterator[tuple[str, str]]:
+    context = reading.context
     for folder in dict.fromkeys(folder for program in programs for folder in program.folders):
-        files = reading.context.files(folder) if reading.context.is_dir(folder) is not False else (folder,)
+        files = context.files(folder) if context.is_dir(folder) is not False else (folder,)
         for path in files if not isinstance(files, Unknown) else ():
-            text = reading.context.read(path) if re.search(f"{_MANIFEST}|{_SETTINGS}", path) else None
-            if isinstance(text, str):
-                yield path, text
+            if re.search(f"{_MANIFEST}|{_SETTINGS}", path):
+                yield path, context.text(path)
 
 
 def _ports(settings: Mapping[str, str]) -> Iterator[Port]:

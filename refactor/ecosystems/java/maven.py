@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from refactor.context import BuildContext, Unknown
 from refactor.context.build_context import remembered
-from refactor.context.xml import read_xml
+from refactor.context.xml import filled, read_xml, text_of
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 _DEPTH = 8
+_REFERENCE = r"\$\{([^}]+)\}"
 _FINAL_NAME = r"<artifactId>maven-(?:shade|assembly)-plugin</artifactId>.*?<finalName>([^<]+)<"
 RELEASES = ("maven.compiler.release", "java.version", "maven.compiler.target")
 """Properties that name the version of Java."""
@@ -42,6 +43,8 @@ class Module(NamedTuple):
     """Context paths of the folders that it builds as well."""
     text: str = ""
     """The pom as text, the parents' behind it."""
+    parent: str = ""
+    """Artifact id of the parent that comes from a repository: what its plugins do is not seen."""
 
     @property
     def release(self) -> str | None:
@@ -66,42 +69,41 @@ class Module(NamedTuple):
             yield f"{stem}-{classifier}.jar"
 
     def _spelled(self, text: str) -> str:
-        return re.sub(r"\$\{([^}]+)\}", lambda found: self.properties.get(found[1], "*"), text)
+        return filled(text, self.properties, _REFERENCE)
 
 
 @remembered
 def module(context: BuildContext, folder: str) -> Module | Unknown:
     """The pom.xml of a folder, with what it inherits from poms of the context."""
-    chain = _chain(context, folder)
-    if isinstance(chain, Unknown):
-        return chain
-    own = chain[0]
+    chain = dict(_chain(context, folder))
+    if not chain:
+        return Unknown(f"{posixpath.join(folder, 'pom.xml')} is not in the build context, or cannot be read")
+    own = chain[folder]
     properties: dict[str, str] = {}
-    for pom in reversed(chain):
-        properties.update(_properties(pom))
-    artifact = _text(own, "artifactId") or "*"
-    version = next((found for pom in chain for found in (_text(pom, "version"), _text(pom, "parent/version")) if found),
-                   "*")  # fmt: skip
+    for pom in reversed(chain.values()):
+        properties.update({str(one.tag): (one.text or "").strip() for one in pom.iterfind("properties/*")})
+    artifact, packaging = text_of(own, "artifactId") or "*", text_of(own, "packaging") or "jar"
+
+    def inherited(*paths: str) -> str | None:
+        return next((found for pom in chain.values() for path in paths if (found := text_of(pom, path))), None)
+
+    version = inherited("version", "parent/version") or "*"
     names = {**properties, "project.artifactId": artifact, "artifactId": artifact, "project.version": version,
-             "version": version, "pom.version": version, "project.name": _text(own, "name") or artifact}  # fmt: skip
-    names = {key: _filled(value, names) for key, value in names.items()}
-    final = next((found for pom in chain if (found := _text(pom, "build/finalName"))), "${artifactId}-${version}")
-    packaging = _text(own, "packaging") or "jar"
-    ending = packaging if packaging in {"war", "ear"} else "jar"
-    submodules = tuple(
-        posixpath.normpath(posixpath.join(folder, _words(one)))
-        for one in [*own.findall("modules/module"), *own.findall("profiles/profile/modules/module")]
-    )
+             "version": version, "pom.version": version, "project.name": text_of(own, "name") or artifact}  # fmt: skip
+    names = {key: filled(value, names, _REFERENCE) for key, value in names.items()}
+    final = filled(inherited("build/finalName") or "${artifactId}-${version}", names, _REFERENCE)
+    submodules = (*own.iterfind("modules/module"), *own.iterfind("profiles/profile/modules/module"))
     return Module(
         folder,
         artifact,
         packaging,
-        f"{_filled(final, names)}.{ending}",
-        frozenset(name for pom in chain for name in _plugins(pom)),
-        frozenset(name for pom in chain for name in _libraries(pom)),
+        f"{final}.{packaging if packaging in {'war', 'ear'} else 'jar'}",
+        frozenset(name for pom in chain.values() for name in _plugins(pom)),
+        frozenset(name for pom in chain.values() for name in _libraries(pom)),
         names,
-        submodules,
-        "\n".join(filter(None, (_source(context, one) for one in _folders(context, folder)))),
+        tuple(posixpath.normpath(posixpath.join(folder, (one.text or "").strip())) for one in submodules),
+        "\n".join(filter(None, (context.text(posixpath.join(one, "pom.xml")) for one in chain))),
+        text_of([*chain.values()][-1], "parent/artifactId") or "",
     )
 
 
@@ -117,80 +119,42 @@ def modules(context: BuildContext, folder: str, depth: int = 0) -> Iterator[Modu
 
 def poms(context: BuildContext, folder: str) -> tuple[str, ...]:
     """Context paths of the poms that a build from a folder reads: its modules' and its parents'."""
-    found = [posixpath.join(one.folder, "pom.xml") for one in modules(context, folder)]
-    return tuple(dict.fromkeys([*found, *(posixpath.join(one, "pom.xml") for one in _folders(context, folder))]))
+    folders = (*(one.folder for one in modules(context, folder)), *dict(_chain(context, folder)))
+    return tuple(dict.fromkeys(posixpath.join(one, "pom.xml") for one in folders))
 
 
-def _folders(context: BuildContext, folder: str) -> Iterator[str]:
-    """The folder and those of its parents in the context."""
+def _chain(context: BuildContext, folder: str) -> Iterator[tuple[str, Element]]:
+    """The folder and those of its parents in the context, each with its pom."""
     at = folder
     for _ in range(_DEPTH):
         pom = read_xml(context, posixpath.join(at, "pom.xml"))
         if isinstance(pom, Unknown):
             return
-        yield at
+        yield at, pom
         parent = pom.find("parent")
-        if parent is None:
-            return
-        path = parent.find("relativePath")
-        written = "../pom.xml" if path is None else _words(path)
-        if not written:
-            return
+        path = None if parent is None else parent.find("relativePath")
+        written = "../pom.xml" if path is None else (path.text or "").strip()
         place = posixpath.normpath(posixpath.join(at, written))
         at = posixpath.dirname(place) if place.endswith(".xml") else place
-        if at.startswith(".."):
+        if parent is None or not written or at.startswith(".."):
             return
-
-
-def _chain(context: BuildContext, folder: str) -> list[Element] | Unknown:
-    found: list[Element] = []
-    for at in _folders(context, folder):
-        pom = read_xml(context, posixpath.join(at, "pom.xml"))
-        if not isinstance(pom, Unknown):
-            found.append(pom)
-    return found or Unknown(f"{posixpath.join(folder, 'pom.xml')} is not in the build context, or cannot be read")
-
-
-def _source(context: BuildContext, folder: str) -> str:
-    found = context.read(posixpath.join(folder, "pom.xml"))
-    return found if isinstance(found, str) else ""
-
-
-def _words(element: Element) -> str:
-    return (element.text or "").strip()
-
-
-def _text(pom: Element, path: str) -> str | None:
-    found = pom.find(path)
-    return None if found is None else _words(found) or None
-
-
-def _properties(pom: Element) -> dict[str, str]:
-    section = pom.find("properties")
-    return {} if section is None else {str(one.tag): _words(one) for one in section}
-
-
-def _filled(text: str, names: Mapping[str, str]) -> str:
-    for _ in range(4):
-        text = re.sub(r"\$\{([^}]+)\}", lambda found: names.get(found[1], "*"), text)
-    return re.sub(r"\*+", "*", text)
 
 
 def _plugins(pom: Element) -> Iterator[str]:
-    if _text(pom, "parent/artifactId") == "spring-boot-starter-parent":
+    if text_of(pom, "parent/artifactId") == "spring-boot-starter-parent":
         yield "spring-boot-starter-parent"
     for path in ("build/plugins/plugin", "profiles/profile/build/plugins/plugin"):
         for plugin in pom.findall(path):
-            name = _text(plugin, "artifactId")
+            name = text_of(plugin, "artifactId")
             if name is not None:
                 yield name
 
 
 def _libraries(pom: Element) -> Iterator[str]:
     for dependency in pom.findall("dependencies/dependency"):
-        scope = _text(dependency, "scope") or "compile"
-        name = _text(dependency, "artifactId")
-        if name is not None and scope in {"compile", "runtime"} and _text(dependency, "optional") != "true":
+        scope = text_of(dependency, "scope") or "compile"
+        name = text_of(dependency, "artifactId")
+        if name is not None and scope in {"compile", "runtime"} and text_of(dependency, "optional") != "true":
             yield name
 
 

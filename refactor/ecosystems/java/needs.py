@@ -46,7 +46,8 @@ _LOGS = (
 """Files that loggers and databases write to, in settings."""
 _KEEPERS = (
     r"activemq-(?:broker|all|kahadb-store)|spring-boot-starter-activemq|artemis-server|derby|lucene-core|ehcache|neo4j|"
-    r"mapdb|rocksdbjni|chronicle-map|sqlite-jdbc|infinispan-embedded|jetty-session|spring-boot-starter-artemis"
+    r"mapdb|rocksdbjni|chronicle-map|sqlite-jdbc|infinispan-embedded|jetty-session|spring-boot-starter-artemis|"
+    r"act-starter-parent"
 )
 """Libraries that write to a folder of their own choice, or of a setting."""
 _BESIDE = (
@@ -119,6 +120,8 @@ def _libraries(program: Program) -> tuple[dict[str, str], str] | Refused:
     root = program.root
     if program.act is None or program.call is None:
         return Refused(f"{program.made} is in the build context as it is: nothing of it is built here")
+    if program.unpacked:
+        return {}, f"`{program.act.text}` packs the program with all that it needs, and it is unpacked whole"
     places = [join(root.folder, part.removesuffix("/*").rstrip("/")) for part in _class_path(root)]
     if places:
         return dict.fromkeys(places, f"{root.where} has it in its class path"), f"{root.where} names its class path"
@@ -225,8 +228,8 @@ def writes(program: Program, files: Sequence[str]) -> Written | Refused:
     found = written_by(texts, _WRITES, _MAKES)
     everything = context.files()
     for path in everything if not isinstance(everything, Unknown) else ():
-        read = context.read(path) if re.search(_SETTINGS, path) and "/test/" not in path else None
-        for match in re.finditer(_LOGS, read if isinstance(read, str) else "", re.MULTILINE):
+        read = context.text(path) if re.search(_SETTINGS, path) and "/test/" not in path else ""
+        for match in re.finditer(_LOGS, read, re.MULTILINE):
             named = next(one for one in match.groups() if one)
             value = None if "$" in named or "~" in named else named.strip("'\"")
             found.append((Found("its settings", value, path), False))

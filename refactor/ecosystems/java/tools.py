@@ -67,6 +67,9 @@ def _built(call: Invocation, package: PackageCall) -> Effect | None:
         if package.manager == "mvn":
             paths = (*paths, *(posixpath.join(root, name) for name in _there(call, tool.wrapper)))
         return Effect(call.places(paths), cache, needs=("network",))
+    fails = gradle.left_out(call.reading.context, root, package.operands) if package.manager == "gradle" else None
+    if fails is not None:
+        return Effect((where,), (fails,), needs=("network",))
     writes = (join(where, path) for path, _ in tool.packed(call.reading.context, package, root))
     return Effect((where,), tuple(dict.fromkeys(writes)), needs=("network",))
 
@@ -121,6 +124,8 @@ def _packed_by_maven(context: BuildContext, package: PackageCall, root: str) -> 
         names = ["classes"]
         if goals & _PACKS and one.packaging != "pom":
             names += [one.jar, *one.beside]
+            # Maven and its plugins write below target/ alone (maven.apache.org, "Standard Directory Layout").
+            names += ["."] if one.parent and not one.parent.startswith("spring-boot") else []
         if "maven-dependency-plugin" in one.plugins or any(goal.startswith("dependency:copy") for goal in goals):
             folder = re.search(r"<outputDirectory>\s*\$\{project\.build\.directory\}/([\w./-]+)", one.text)
             names.append(folder[1] if folder else "dependency")

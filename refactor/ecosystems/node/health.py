@@ -10,7 +10,7 @@ from refactor.context import BuildContext
 from refactor.context.literals import line_at
 from refactor.ecosystems.node.program import program
 from refactor.ecosystems.node.sources import facts
-from refactor.ecosystems.serving import BY_HAND, ROUTE, Port, Serving, best_route, only_port, settled
+from refactor.ecosystems.serving import BY_HAND, ROUTE, Port, Serving, only_port, only_route, served
 from refactor.flow.reading import Refused, StageReading
 
 _APP = (
@@ -47,24 +47,17 @@ def serving(reading: StageReading) -> Serving | Refused | None:
     secure = next((path for path, text in texts.items() if re.search(_SECURE, text)), None)
     if secure is not None:
         return Refused(f"{secure} serves by TLS, and no certificate is known to the check", BY_HAND)
-    route = best_route(one for path, text in texts.items() for one in _routes(path, text))
-    if route is None:
-        return Refused(
-            f"no route of the {len(files)} sources of the program tells that it is well",
-            "answer to GET /health, or write the HEALTHCHECK by hand",
-        )
-    found = only_port(_ports(context, files))
-    port = settled(reading, found) if isinstance(found, Port) else found
-    if port is None:
-        return Refused("no source of the program spells out the port that it listens on", BY_HAND)
-    if isinstance(port, Refused):
-        return port
+    route = only_route((one for path, text in texts.items() for one in _routes(path, text)), len(files))
+    if isinstance(route, Refused):
+        return route
+    answer = served(reading, route[0], f"{route[1]} answers to {route[0]}", only_port(_ports(context, files)))
+    if isinstance(answer, Refused):
+        return answer
     options = [step.node for step in reading.steps if step.keyword == "ENV" and "NODE_OPTIONS" in step.node.argument]
     if options:
         line = reading.file.line_of(options[0])
         return Refused(f"NODE_OPTIONS on line {line} would be loaded by each check as well", BY_HAND)
-    evidence = (f"{route[1]} answers to {route[0]}", f"{port.by} listens on port {_shown(port)}")
-    return Serving(route[0], port, evidence, probe(reading, route[0], port))
+    return answer._replace(probe=probe(reading, answer.route, answer.port))
 
 
 def _routes(path: str, text: str) -> Iterator[tuple[str, str]]:
@@ -112,10 +105,6 @@ def probe(reading: StageReading, route: str, port: Port) -> tuple[str, ...]:
         return program, "-e", f"fetch({address}).then(r=>process.exit(r.ok?0:1),()=>process.exit(1))"
     code = f"require('http').get({address},r=>process.exit(r.statusCode<400?0:1)).on('error',()=>process.exit(1))"
     return program, "-e", code
-
-
-def _shown(port: Port) -> str:
-    return f"${port.variable} ({port.number})" if port.variable else str(port.number)
 
 
 __all__ = ["probe", "serving"]

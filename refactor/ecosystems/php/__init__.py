@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import posixpath
 import re
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from refactor.ecosystems.table import Language
@@ -44,6 +43,13 @@ class PHP(Language):
         docker-php-ext-configure docker-php-source""".split()
     )
     sources = r"\.(?:php|phtml|inc)\Z|(?:^|/)(?:artisan|bin/console)\Z"
+    manifest = "composer.json"
+    other_folders = ("node_modules", "vendor", "tests", ".git")
+    development_server = (
+        r"php artisan serve\b|php -S\b",
+        "PHP's own web server",
+        "start php-fpm behind nginx, or Apache (php:apache)",
+    )
     build_packages = frozenset("git unzip zip p7zip-full libtool re2c php-pear".split())
 
     def roots(self, reading: StageReading) -> tuple[Root, ...] | Refused:
@@ -62,13 +68,11 @@ class PHP(Language):
             return "index.php"
         if root.name != "php":
             return words[0] if re.search(self.sources, words[0]) else None
-        if "-r" in words:
-            return Refused(f"{root.where} starts a program that it names by -r", "put it in a file")
-        named = [word for before, word in pairwise(words) if not word.startswith("-") and before not in _VALUED]
-        if "-S" in words and not named:
+        named = self.script(root, words, "-r", _VALUED)
+        if "-S" in words and named is None:
             folder = words[words.index("-t") + 1] if "-t" in words[:-1] else ""
             return posixpath.join(folder, "index.php")
-        return next(iter(named), None)
+        return named
 
     def _program(self, reading: StageReading, root: Root, word: str) -> Program | Refused | None:
         if not _is_server(root):
@@ -88,25 +92,4 @@ class PHP(Language):
         return Refused(
             f"no start page (index.php) that {root.where} serves is copied below {root.folder} from the context",
             "set WORKDIR to the folder of the application",
-        )
-
-    def sources_of(self, program: Program) -> tuple[str, ...] | Refused:
-        from refactor.ecosystems.program import project_folder
-
-        folder = project_folder(program, "composer.json")
-        if isinstance(folder, Refused):
-            return folder
-        files = program.reading.context.files(folder[0], without=("node_modules", "vendor", "tests", ".git"))
-        if not isinstance(files, tuple):
-            return Refused(f"the sources of {program.path} cannot be read: {files.reason}")
-        return tuple(path for path in files if re.search(self.sources, path)) or Refused(
-            f"no source of {program.path} is in the build context"
-        )
-
-    def production_server(self, reading: StageReading) -> Refused | None:
-        if reading.start is None or re.search(r"php artisan serve\b|php -S\b", reading.start.text) is None:
-            return None
-        return Refused(
-            "the container starts PHP's own web server, a development server",
-            "start php-fpm behind nginx, or Apache (php:apache)",
         )

@@ -6,12 +6,13 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from refactor.context.literals import is_test, line_at
+from refactor.context.literals import line_at
 from refactor.ecosystems import system
 from refactor.ecosystems.answers import Rewrite, Written
-from refactor.ecosystems.calls import Found
+from refactor.ecosystems.calls import Found, sources
+from refactor.ecosystems.development import why_production, why_used
 from refactor.ecosystems.php.packaged import FOLDER, is_packaged
-from refactor.ecosystems.php.tools import EXTENSIONS, may_install, project_of
+from refactor.ecosystems.php.tools import EXTENSIONS, project_calls
 from refactor.ecosystems.program import Needs, Program, Runner, project_folder
 from refactor.ecosystems.table import Language
 from refactor.ecosystems.written import folders_written
@@ -37,12 +38,7 @@ PROGRAMS_OF_BUILDS = frozenset({"git", "unzip", "zip", "p7zip-full", "autoconf",
 
 
 def _texts(program: Program, files: Sequence[str]) -> dict[str, str]:
-    texts = {}
-    for path in files:
-        text = None if is_test(path) else program.reading.context.read(path)
-        if isinstance(text, str):
-            texts[path] = re.sub(r"(?m)^\s*(?://|#(?!\[)).*$|/\*(?s:.*?)\*/", "", text)
-    return texts
+    return dict(sources(program.reading.context, files, r"(?m:^\s*(?://|#(?!\[)).*$)|/\*(?s:.*?)\*/"))
 
 
 def needs_of(language: Language, program: Program, files: Sequence[str]) -> Needs | Refused:
@@ -130,7 +126,7 @@ def writes(program: Program, files: Sequence[str]) -> Written | Refused:
         kept = {join(place, "var"): "Symfony writes its caches and its log to var"}
     is_built = any("artisan" in step.node.argument or "console" in step.node.argument for step in program.reading.runs)
     caches = tuple(path for path in kept if not path.endswith("/database")) if is_built else ()
-    return Written(tuple(dict.fromkeys([*kept, *answer.paths])), (*kept.values(), *answer.evidence), caches=caches)
+    return answer.besides(kept)._replace(caches=caches)
 
 
 def _calls(path: str, text: str) -> Iterator[Found]:
@@ -168,53 +164,34 @@ def _found(path: str, text: str, match: re.Match[str], name: str, rest: str) -> 
 
 def production_install(language: Language, reading: StageReading) -> Iterator[Rewrite | tuple[Step, Refused]]:
     """See :meth:`Ecosystem.production_install`: `composer install --no-dev`."""
-    for act in language.acts(reading) if may_install(reading) else ():
-        call = act.call
-        package = call.package if call is not None else None
-        if call is None or package is None or package.manager != "composer" or package.verb not in {"install", "i"}:
+    for call, project, act in project_calls(language, reading):
+        words, step, development = call.command.args, act.step.step, project.development
+        if {"--no-dev", "--dev"} & set(words) or call.variable("COMPOSER_NO_DEV") or not development:
             continue
-        found = project_of(call, package)
-        words, step = call.command.args, act.step.step
-        if found is None or "--no-dev" in words or call.variable("COMPOSER_NO_DEV") or "--dev" in words:
-            continue
-        project = found[0]
-        development = project.development
-        if not development:
-            continue
-        values = reading.environment
-        where = next((name for name in _ENVIRONMENTS if values.get(name) in {"prod", "production"}), None)
+        where = why_production(reading, _ENVIRONMENTS, {"prod", "production"})
         if where is None:
             because = (
                 f"nothing says that the image is for production, and composer.lock has {len(development)} packages"
             )
             yield step, Refused(f"{because} for development", "set APP_ENV to production by ENV (prod for Symfony)")
             continue
-        used = _why_used(reading, project.folder, development)
+        programs = "|".join(sorted({re.escape(name.partition("/")[2]) for name in development}))
+        spaces = "|".join(sorted({re.escape(space) for one in development.values() for space in one}))
+        used = why_used(
+            reading,
+            project.folder,
+            rf"(?:vendor/bin/|^|\s)({programs})(?=\s|$|\")",
+            rf"(?<![\w\\])\\?({spaces})\\" if spaces else r"(?!)",
+            (r"\.php\Z", _OF_DEVELOPMENT),
+            ("uses", "for development", "move it from require-dev to require"),
+        )
         if used is not None:
             yield step, used
             continue
-        written = step.script.text[slice(*call.command.span)].strip() if step.script else ""
-        text = re.sub(r"\b(install|i)\b", r"\1 --no-dev", written, count=1)
+        text = re.sub(r"\b(install|i)\b", r"\1 --no-dev", act.written, count=1)
         names = ", ".join(sorted(development)[:4])
-        evidence = f"{names} of composer.lock are for development only, no source uses them, and {where} is production"
+        evidence = f"{names} of composer.lock are for development only, no source uses them, and {where}"
         yield Rewrite(step, call.command, text, (evidence,))
-
-
-def _why_used(reading: StageReading, folder: str, development: Mapping[str, tuple[str, ...]]) -> Refused | None:
-    """A step or a source that uses a package for development."""
-    programs = "|".join(sorted({re.escape(name.partition("/")[2]) for name in development}))
-    for step in reading.steps:
-        found = re.search(rf"(?:vendor/bin/|^|\s)({programs})(?=\s|$|\")", step.node.argument)
-        if step.keyword in {"RUN", "CMD", "ENTRYPOINT"} and found is not None:
-            return Refused(f"line {reading.file.line_of(step.node)} runs {found[1]}, which is for development")
-    spaces = "|".join(sorted({re.escape(space) for one in development.values() for space in one}))
-    files = reading.context.files(folder, without=("vendor", "node_modules", ".git"))
-    for path in files if spaces and isinstance(files, tuple) else ():
-        text = reading.context.read(path) if path.endswith(".php") and not re.search(_OF_DEVELOPMENT, path) else None
-        used = re.search(rf"(?<![\w\\])\\?({spaces})\\", text) if isinstance(text, str) and not is_test(path) else None
-        if used is not None:
-            return Refused(f"{path} uses {used[1]}, which is for development", "move it from require-dev to require")
-    return None
 
 
 __all__ = ["needs_of", "production_install", "runner", "why_not_split", "writes"]

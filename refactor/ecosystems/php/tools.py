@@ -12,6 +12,7 @@ from refactor.ecosystems.php.composer import Project, read_project
 from refactor.ecosystems.php.packaged import extension, is_packaged
 from refactor.ecosystems.table import Language
 from refactor.flow.effects import Effect, Invocation, Path
+from refactor.flow.graph import Act
 from refactor.flow.reading import Refused, StageReading, Step, join
 from refactor.shell import PackageCall
 
@@ -127,34 +128,33 @@ def _reads(
     return (*names, *call.paths(folder)) if project.why_sources(words) or patches else names
 
 
-def may_install(reading: StageReading) -> bool:
-    """Composer is called, or may be; without it the graph need not be made."""
-    return ("composer" in reading.managers or reading.has_heredocs) and reading.context.why_unknown is None
+def project_calls(language: Language, reading: StageReading) -> Iterator[tuple[Invocation, Project, Act]]:
+    """The calls of `composer install`, each with its project."""
+    # Without Composer, or what may call it, the graph need not be made.
+    may_install = "composer" in reading.managers or reading.has_heredocs
+    for act in language.acts(reading) if may_install and reading.context.why_unknown is None else ():
+        package = None if act.call is None else act.call.package
+        if act.call is not None and package is not None and package.manager == "composer":
+            found = project_of(act.call, package)
+            if found is not None and package.verb in {"install", "i"}:
+                yield act.call, found[0], act
 
 
 def own_scripts(language: Language, reading: StageReading) -> Iterator[Rewrite | tuple[Step, Refused]]:
     """See :meth:`Ecosystem.own_scripts`: `composer install` that reads the manifests alone, then what reads sources."""
-    for act in language.acts(reading) if may_install(reading) else ():
-        call = act.call
-        package = call.package if call is not None else None
-        if call is None or package is None or package.manager != "composer" or package.verb not in {"install", "i"}:
+    for call, project, act in project_calls(language, reading):
+        words, step = call.command.args, act.step.step
+        why = project.why_sources(words)
+        if why is None or not any(copied.is_folder for copied in reading.copies_before(step.node)):
             continue
-        found, step = project_of(call, package), act.step.step
-        words = call.command.args
-        why = found[0].why_sources(words) if found else None
-        if found is None or why is None or not any(copied.is_folder for copied in reading.copies_before(step.node)):
-            continue
-        project = found[0]
-        if package.option("-d", "--working-dir") is not None or project.folder_of_packages is not None:
+        if call.option("-d", "--working-dir") is not None or project.folder_of_packages is not None:
             continue
         if not project.has_lock:
             where = posixpath.join(project.folder, "composer.lock")
-            yield (
-                step,
-                Refused(f"{where} is not in the build context: each build resolves anew", "commit composer.lock"),
-            )
+            because = f"{where} is not in the build context: each build resolves anew"
+            yield step, Refused(because, "commit composer.lock")
             continue
-        written = step.script.text[slice(*call.command.span)].strip() if step.script else ""
+        written = act.written
         program = re.split(r"\s+(?:install|i)\b", written)[0]
         kept = [word for word in words if word in {"--no-dev", "-a", "--classmap-authoritative", "-o", "--no-scripts"}]
         kept += ["--optimize"] if "--optimize-autoloader" in words and "-o" not in words else []
@@ -171,4 +171,4 @@ def own_scripts(language: Language, reading: StageReading) -> Iterator[Rewrite |
         yield Rewrite(step, call.command, " \\\n    && ".join(parts), (evidence,))
 
 
-__all__ = ["EXTENSIONS", "effect", "may_install", "own_scripts", "project_of"]
+__all__ = ["EXTENSIONS", "effect", "own_scripts", "project_calls"]

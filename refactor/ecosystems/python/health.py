@@ -17,7 +17,7 @@ from refactor.ecosystems.serving import (
     argument_port,
     best_route,
     only_port,
-    settled,
+    served,
     started_roots,
 )
 from refactor.flow.reading import Refused, StageReading
@@ -52,13 +52,10 @@ def serving(reading: StageReading) -> Serving | Refused | None:
     route = _route(reading, texts)
     if isinstance(route, Refused):
         return route
-    found = _port(reading, texts)
-    port = settled(reading, found) if isinstance(found, Port) else found
-    if isinstance(port, Refused):
-        return port
-    shown = f"${port.variable} ({port.number})" if port.variable else str(port.number)
-    evidence = (f"{route[1]} answers to {route[0]}", f"{port.by} listens on port {shown}")
-    return Serving(route[0], port, evidence, probe(reading, route[0], port))
+    answer = served(reading, route[0], f"{route[1]} answers to {route[0]}", _port(reading, texts))
+    if isinstance(answer, Refused):
+        return answer
+    return answer._replace(probe=probe(reading, answer.route, answer.port))
 
 
 def _text(context: BuildContext, path: str) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
+from refactor.context.tables import closed
 
 
 class Gem(NamedTuple):
@@ -45,14 +46,8 @@ class Lock(NamedTuple):
 
     def closure(self, without: Collection[str]) -> frozenset[str]:
         """Gems that are installed where those that the Gemfile names in ``without`` are left out."""
-        found: set[str] = set()
-        waiting = [name for name in self.direct if name not in without]
-        while waiting:
-            name = waiting.pop()
-            if name not in found and name in self.gems:
-                found.add(name)
-                waiting += self.gems[name].needs
-        return frozenset(found)
+        direct = (name for name in self.direct if name not in without)
+        return closed(direct, {name: gem.needs for name, gem in self.gems.items()})
 
 
 def read_lock(context: BuildContext, path: str) -> Lock | Unknown:
@@ -92,7 +87,7 @@ def read_lock(context: BuildContext, path: str) -> Lock | Unknown:
     )
 
 
-_READS = r"\b(eval_gemfile|(?:File|IO)\.read|require_relative|file:|:file\s*=>)\s*\(?\s*(.*)"
+_READS = r"\b(eval_gemfile|(?:File|IO)\.read|require_relative|(?:file:|:file\s*=>))\s*\(?\s*(.*)"
 
 
 class Gemfile(NamedTuple):
@@ -143,9 +138,7 @@ def _reads(context: BuildContext, folder: str, text: str) -> tuple[tuple[str, ..
     found: dict[str, None] = {}
     unknown = ""
     code = re.sub(r"(?m)(?:^|\s)#.*$", "", text)
-    for call in re.finditer(
-        r"\b(eval_gemfile|(?:File|IO)\.read|require_relative|(?:file:|:file\s*=>))\s*\(?\s*(.*)", code
-    ):
+    for call in re.finditer(_READS, code):
         named = re.match(r"(?:File\.(?:join|expand_path)\()?(?:__dir__,\s*)?[\"']([^\"'#]+)[\"']", call[2])
         if named is None:
             unknown = unknown or f"it reads a file by {call[0].strip()[:60]}"
@@ -166,10 +159,7 @@ def _reads(context: BuildContext, folder: str, text: str) -> tuple[tuple[str, ..
 
 def _of_gemspec(context: BuildContext, folder: str, spec: str) -> Iterator[str]:
     """The version file that a gemspec requires."""
-    text = context.read(spec)
-    for name in re.findall(
-        r"\brequire(?:_relative)?\s*\(?\s*[\"']([\w./-]+)[\"']", text if isinstance(text, str) else ""
-    ):
+    for name in re.findall(r"\brequire(?:_relative)?\s*\(?\s*[\"']([\w./-]+)[\"']", context.text(spec)):
         for path in (f"{name}.rb", f"lib/{name}.rb"):
             if context.exists(posixpath.join(folder, path)) is True:
                 yield posixpath.normpath(posixpath.join(folder, path))

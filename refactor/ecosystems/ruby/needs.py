@@ -6,14 +6,15 @@ import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from refactor.context.literals import is_test, line_at
+from refactor.context.literals import line_at
 from refactor.ecosystems import system
 from refactor.ecosystems.answers import Slim, Written
-from refactor.ecosystems.calls import Found
+from refactor.ecosystems.calls import Found, sources
+from refactor.ecosystems.libraries import linked, why_not_linked
 from refactor.ecosystems.program import Needs, Program, project_folder
 from refactor.ecosystems.ruby.tools import GEMS, Bundle, bundle_of, installs_of, settings, why_not_carried
 from refactor.ecosystems.runners import lacking
-from refactor.ecosystems.written import folders_written
+from refactor.ecosystems.written import folders_written, ports_in
 from refactor.flow.places import origins
 from refactor.flow.reading import Refused, StageReading, join
 from refactor.images.gems import CALLS, LINKS, NATIVE, OPENS, is_plain
@@ -29,6 +30,11 @@ _WRITES = (
     r"Daybreak::DB\.new)"
 )
 _OPENS = r"(?<![\w.])(?:File\.(?:open|new)|CSV\.open|Zip::File\.open|Zip::OutputStream\.open|open)"
+_TASKS = r"\.rake\Z|(?:^|/)(?:db/(?:migrate|seeds)|lib/(?:tasks|generators))"
+_LISTENS = r"\b(?:set\s+:port\s*,|port\s+|:?Port(?:\s*=>|:)|TCPServer\.new\([^)]*,)\s*(\d{2,5})\b"
+_SILENT = r"(?i)[\s(]*(?:\$?std(?:out|err)|nil|IO::NULL|File::NULL)"
+_MODE = r",\s*(?:mode:\s*)?[\"'](?:[wa][bt]?\+?|r[bt]?\+)[bt]?(?::[\w:|-]+)?[\"']"
+"""Opened to write."""
 _FOLDERS = r"FileUtils\.(?:mkdir_p|mkdir|makedirs)|Dir\.mkdir"
 _SQLITE = r"sqlite3?:(?://)?/?([\w./-]+)|database:\s*[\"']?([\w./-]+\.(?:sqlite3?|db))"
 
@@ -68,40 +74,11 @@ def _compiled(reading: StageReading, bundles: Iterable[Bundle], names: Iterable[
     }  # fmt: skip
 
 
-def _libraries(reading: StageReading, compiled: Mapping[str, bool], names: Iterable[str]) -> dict[str, str] | Refused:
+def _libraries(reading: StageReading, compiled: Iterable[str], names: Iterable[str]) -> dict[str, str] | Refused:
     """System packages for the libraries that gems link or open."""
-    from refactor.images.system_packages import classify
-
-    image = reading.image
-    assert image is not None
-    found: dict[str, str] = {}
-    if image.distro == "alpine":
-        # Which headers a build there has is in its `apk add`, and with them the libraries.
-        return found
     wanted = {name: LINKS[name] for name in compiled if LINKS.get(name)}
     wanted.update({name: OPENS[name] for name in names if name in OPENS})
-    for name, dev in wanted.items():
-        runtime = classify(dev, image.distro or "", image.release).runtime
-        if runtime is None:
-            return Refused(
-                f"{name} uses the library of {dev}, whose run-time package is not known for {image.reference}",
-                "install the run-time package by name",
-            )
-        found.update(dict.fromkeys(runtime, f"the gem {name} uses it"))
-    return found
-
-
-def why_unknown_gem(reading: StageReading, compiled: Mapping[str, bool]) -> Refused | None:
-    """A gem of which nobody knows what it links, where the image has libraries that nobody asked for."""
-    image = reading.image
-    unknown = [name for name, is_known in compiled.items() if not is_known]
-    if not unknown or image is None or image.variant != "fat":
-        return None
-    return Refused(
-        f"whether {system.named(unknown)} {'links' if len(unknown) == 1 else 'link'} libraries of the full image is not"
-        " known",
-        "start from the slim image, and install the -dev packages that the gems need by name",
-    )
+    return linked(reading, wanted, "the gem {} uses it")
 
 
 def needs(program: Program) -> Needs | Refused:
@@ -114,10 +91,11 @@ def needs(program: Program) -> Needs | Refused:
         return installed
     bundles, names = installed
     compiled = _compiled(reading, bundles, names)
-    refused = why_not_carried(reading) or why_unknown_gem(reading, compiled)
-    if refused is not None:
-        return refused
-    libraries = _libraries(reading, compiled, names)
+    unknown, image = [name for name, is_known in compiled.items() if not is_known], reading.image
+    refused = why_not_carried(reading)
+    if unknown and image is not None and image.variant == "fat":
+        refused = refused or why_not_linked(unknown, "gems")
+    libraries = refused or _libraries(reading, compiled, names)
     if isinstance(libraries, Refused):
         return libraries
     paths = {GEMS: "its gems, and the settings of Bundler"}
@@ -125,9 +103,12 @@ def needs(program: Program) -> Needs | Refused:
     if own:
         paths[join(folder[1], own)] = "its gems"
     paths[folder[1]] = "the application"
-    called = {CALLS[name]: f"the gem {name}" for name in names if name in CALLS}
     evidence = tuple(f"{len(one.names)} gems of {one.manifest}.lock were looked up" for one in bundles)
-    return Needs(paths, called, libraries, evidence=evidence)
+    return Needs(paths, _called(names), libraries, evidence=evidence)
+
+
+def _called(names: Iterable[str]) -> dict[str, str]:
+    return {CALLS[name]: f"the gem {name}" for name in names if name in CALLS}
 
 
 def interpreters(reading: StageReading) -> dict[str, str] | Refused:
@@ -193,8 +174,7 @@ def slim(reading: StageReading) -> Slim | Refused | None:
     libraries = _libraries(reading, compiled, names)
     if isinstance(libraries, Refused):
         return libraries
-    called = {CALLS[name]: f"the gem {name}" for name in names if name in CALLS}
-    lacks = lacking(image, {**called, **system.programs_started(reading)})
+    lacks = lacking(image, {**_called(names), **system.programs_started(reading)})
     packages = {**libraries, **{package: f"{where} calls {name}" for name, package, where in lacks}}
     evidence = [f"{name}: {why}" for name, why in packages.items()]
     evidence += [f"none of the {len(one.names)} gems of {one.manifest}.lock is compiled" for one in bundles]
@@ -211,51 +191,35 @@ def writes(program: Program, files: Sequence[str]) -> Written | Refused:
         return folder
     root, place = folder
     context = program.reading.context
-    texts = {}
-    for path in files:
-        text = None if is_test(path) else context.read(path)
-        if isinstance(text, str):
-            texts[path] = re.sub(r"(?m)^\s*#.*$|^=begin\b(?s:.*?)^=end\b.*$", "", text)
+    texts = dict(sources(context, files, r"(?m:^\s*#.*$|^=begin\b(?s:.*?)^=end\b.*$)"))
     is_rails = context.exists(posixpath.join(root, "config/application.rb")) is True
-    found = [
-        (call, is_folder)
-        for path, text in texts.items()
-        if not _is_task(path)
-        for call, is_folder in _calls(path, text)
-    ]
-    answer = folders_written(program, files, found, tuple(_ports(texts.values())))
+    # Tasks are run by hand, not by the server.
+    run = {path: text for path, text in texts.items() if not re.search(_TASKS, path)}
+    found = [call for path, text in run.items() for call in _calls(path, text)]
+    answer = folders_written(program, files, found, ports_in(texts.values(), _LISTENS))
     if isinstance(answer, Refused):
         return answer
     kept = {join(place, name): why for name, why in _rails(program, root) if is_rails}
     kept.update({path: f"{where} keeps a database there" for path, where in _databases(program, root, place, texts)})
-    paths = tuple(dict.fromkeys([*kept, *answer.paths]))
     is_built = any(_builds(one) for one in origins(program.reading))
     caches = tuple(join(place, name) for name in ("tmp", "log") if is_built and is_rails)
-    return Written(paths, (*kept.values(), *answer.evidence), ports=answer.ports, caches=caches)
-
-
-def _is_task(path: str) -> bool:
-    """Run by hand, not by the server."""
-    return (
-        path.endswith(".rake")
-        or re.search(r"(?:^|/)(?:db/(?:migrate|seeds)|lib/(?:tasks|generators))", path) is not None
-    )
+    return answer.besides(kept)._replace(caches=caches)
 
 
 def _rails(program: Program, root: str) -> Iterator[tuple[str, str]]:
     context = program.reading.context
     yield "tmp", "Rails writes its caches and its process id to tmp"
     yield "log", "Rails writes its log to log"
-    storage = context.read(posixpath.join(root, "config/storage.yml"))
-    if context.is_dir(posixpath.join(root, "storage")) is True or (isinstance(storage, str) and "Disk" in storage):
+    is_on_disk = "Disk" in context.text(posixpath.join(root, "config/storage.yml"))
+    if is_on_disk or context.is_dir(posixpath.join(root, "storage")) is True:
         yield "storage", "Active Storage, or a database, keeps files in storage"
 
 
 def _databases(program: Program, root: str, place: str, texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     context = program.reading.context
     config = posixpath.join(root, "config/database.yml")
-    text = context.read(config)
-    named = {**texts, **({config: text} if isinstance(text, str) and "sqlite" in text else {})}
+    text = context.text(config)
+    named = {**texts, **({config: text} if "sqlite" in text else {})}
     for path, content in named.items():
         for match in re.finditer(_SQLITE, content):
             name = match[1] or match[2]
@@ -267,15 +231,11 @@ def _databases(program: Program, root: str, place: str, texts: Mapping[str, str]
 def _calls(path: str, text: str) -> Iterator[tuple[Found, bool]]:
     """Calls that write files, each with whether it names a folder."""
     for match in re.finditer(rf"{_WRITES}[\s(]+", text):
-        if re.match(
-            r"[\s(]*(?:\$?std(?:out|err)|STD(?:OUT|ERR)|nil|IO::NULL|File::NULL)", text[match.end() - 1 :], re.I
-        ):
-            continue
-        call = _found(path, text, match)
-        yield call, re.match(_FOLDERS, match[0]) is not None and not (call.value or "").endswith("*")
+        if not re.match(_SILENT, text[match.end() - 1 :]):
+            call = _found(path, text, match)
+            yield call, re.match(_FOLDERS, match[0]) is not None and not (call.value or "").endswith("*")
     for match in re.finditer(rf"{_OPENS}[\s(]+", text):
-        line = text[match.end() : text.find("\n", match.end()) if "\n" in text[match.end() :] else len(text)]
-        if re.search(r",\s*(?:mode:\s*)?[\"'](?:[wa][bt]?\+?|r[bt]?\+)[bt]?(?::[\w:|-]+)?[\"']", line):
+        if re.search(_MODE, text[match.end() :].partition("\n")[0]):
             yield _found(path, text, match), False
 
 
@@ -292,14 +252,6 @@ def _found(path: str, text: str, match: re.Match[str]) -> Found:
         # "logs/#{name}": the folder is known where the variable part is only the file's name.
         named = part[1] + "*"
     return Found(match[0].strip(" (\n"), named, line_at(path, text, match.start()))
-
-
-def _ports(texts: Iterable[str]) -> Iterator[int]:
-    for text in texts:
-        for found in re.findall(
-            r"\b(?:set\s+:port\s*,|port\s+|:?Port(?:\s*=>|:)|TCPServer\.new\([^)]*,)\s*(\d{2,5})\b", text
-        ):
-            yield int(found)
 
 
 __all__ = ["needs", "slim", "why_not_split", "writes"]

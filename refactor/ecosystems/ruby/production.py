@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from refactor.ecosystems.answers import Rewrite
+from refactor.ecosystems.development import why_production, why_used
 from refactor.ecosystems.ruby.tools import Bundle, bundle_of, groups, installs_of, settings
 from refactor.flow.reading import Refused, StageReading, Step
 
@@ -29,19 +30,24 @@ def production_install(reading: StageReading) -> Iterator[Rewrite | tuple[Step, 
         left = [name for name in _DEVELOPMENT if any(name in one for one in bundle.gemfile.groups.values())]
         if not left or {"without", "with", "only"} & known.keys() or package.values("--without", "--with"):
             continue
-        where = _why_production(reading)
+        where = why_production(reading, _ENVIRONMENTS, {"production"})
         if where is None:
-            yield (
-                step,
-                Refused(
-                    f"nothing says that the image is for production, and {bundle.manifest} has the"
-                    f" group{'s' if len(left) > 1 else ''} {' and '.join(left)}",
-                    "set RAILS_ENV or RACK_ENV to production by ENV",
-                ),
+            because = (
+                f"nothing says that the image is for production, and {bundle.manifest} has the"
+                f" group{'s' if len(left) > 1 else ''} {' and '.join(left)}"
             )
+            yield step, Refused(because, "set RAILS_ENV or RACK_ENV to production by ENV")
             continue
         out = bundle.gemfile.out(groups(" ".join(left)), ())
-        used = _why_used(reading, bundle, out)
+        names = "|".join(sorted(map(re.escape, out)))
+        used = why_used(
+            reading,
+            bundle.manifest.rpartition("/")[0],
+            rf"(?<![\w/-])({names})(?![\w/.-])",
+            rf"(?m)^\s*require\s*\(?\s*[\"']({names})(?:/[\w/.-]*)?[\"']",
+            (r"\.(?:rb|ru)\Z", _OF_DEVELOPMENT),
+            ("requires", "in a group for development", "move it to another group"),
+        )
         if used is not None:
             yield step, used
             continue
@@ -58,39 +64,6 @@ def _has_set(version: str) -> bool:
     """Ruby 2.7 brings Bundler 2.1, the first with `bundle config set`."""
     numbers = [int(number) for number in re.findall(r"\d+", version)[:2]]
     return not numbers or numbers >= [2, 7] or numbers[0] > 2
-
-
-def _why_production(reading: StageReading) -> str | None:
-    values = reading.environment
-    return next((f"{name} is production" for name in _ENVIRONMENTS if values.get(name) == "production"), None)
-
-
-def _why_used(reading: StageReading, bundle: Bundle, out: frozenset[str]) -> Refused | None:
-    """A step or a source that uses one of the gems."""
-    names = "|".join(sorted(map(re.escape, out)))
-    for step in reading.steps:
-        if step.keyword in {"RUN", "CMD", "ENTRYPOINT"}:
-            found = re.search(rf"(?<![\w/-])(?:{names})(?![\w/.-])", step.node.argument)
-            if found is not None:
-                line = reading.file.line_of(step.node)
-                return Refused(
-                    f"line {line} runs {found[0]}, which is in a group for development", "move it to another"
-                )
-    files = reading.context.files(bundle.manifest.rpartition("/")[0], without=("node_modules", "vendor", ".git"))
-    for path in files if isinstance(files, tuple) else ():
-        if not re.search(r"\.(?:rb|ru)\Z", path) or re.search(_OF_DEVELOPMENT, path):
-            continue
-        text = reading.context.read(path)
-        found = (
-            re.search(rf"(?m)^\s*require\s*\(?\s*[\"']({names})(?:/[\w/.-]*)?[\"']", text)
-            if isinstance(text, str)
-            else None
-        )
-        if found is not None:
-            return Refused(
-                f"{path} requires {found[1]}, which is in a group for development", "move it to another group"
-            )
-    return None
 
 
 __all__ = ["production_install"]

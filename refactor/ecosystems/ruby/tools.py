@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import dropwhile
 from typing import NamedTuple
 
 from refactor.context import Unknown
@@ -40,18 +41,12 @@ def unwrapped(words: Sequence[str]) -> tuple[str, ...]:
     """``bundle exec rails server`` -> ``rails server``; also Rails' ``thrust`` taken away."""
     words = tuple(words)
     while len(words) > 1 and posixpath.basename(words[0]) in {"bundle", "bundler", "thrust"}:
-        if posixpath.basename(words[0]) == "thrust":
-            words = words[1:]
-            continue
-        at = next((index for index, word in enumerate(words[1:], 1) if word in {"exec", "e"}), None)
-        if at is None:
-            break
-        rest = list(words[at + 1 :])
-        while rest and rest[0].startswith("-"):
-            del rest[0]
-        words = tuple(rest) or words
+        is_thrust = posixpath.basename(words[0]) == "thrust"
+        at = 0 if is_thrust else next((at for at, word in enumerate(words) if at and word in {"exec", "e"}), len(words))
+        rest = words[at + 1 :] if is_thrust else tuple(dropwhile(lambda word: word.startswith("-"), words[at + 1 :]))
         if not rest:
             break
+        words = rest
     return words
 
 
@@ -76,9 +71,7 @@ def effect(call: Invocation) -> Effect | None:
 
 def _runtime_of_scripts(call: Invocation) -> tuple[str, ...]:
     """Tasks that build assets call Node where the project has packages of it (jsbundling-rails, Webpacker)."""
-    place = call.path("package.json")
-    manifest = None if isinstance(place, Unknown) else call.reading.in_context(place, call.step.node)
-    return ("node",) if manifest else ()
+    return ("node",) if call.source("package.json") else ()
 
 
 def _bundle(call: Invocation, package: PackageCall) -> Effect | None:

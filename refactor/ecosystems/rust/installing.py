@@ -10,13 +10,14 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
+from itertools import takewhile
 
 from refactor.context import BuildContext
 from refactor.context.tables import items, table, text
 from refactor.ecosystems.answers import BuiltStart, Install
 from refactor.ecosystems.own_start import own_start
 from refactor.ecosystems.rust.manifests import Package, Workspace, workspace
-from refactor.ecosystems.rust.tools import CargoCall, cargo_call
+from refactor.ecosystems.rust.tools import CargoCall
 from refactor.ecosystems.table import Language
 from refactor.flow.graph import Act
 from refactor.flow.reading import Refused, StageReading, Step, join
@@ -30,7 +31,7 @@ def installed(language: Language, reading: StageReading) -> Iterator[Install | t
     """See :meth:`Language.installed`: what the first build of the stage would else compile after every edit."""
     acts = language.acts(reading)
     act = next((act for act in acts if act.call is not None and act.call.name in {"cargo", "cargo-chef"}), None)
-    cargo = None if act is None else cargo_call(act.call)
+    cargo = None if act is None else CargoCall.of(act.call)
     ahead = None if act is None or cargo is None else _ahead_of(act, cargo)
     if act is not None and ahead is not None:
         yield ahead if isinstance(ahead, Install) else (act.step.step, ahead)
@@ -55,7 +56,8 @@ def _ahead_of(act: Act, cargo: CargoCall) -> Install | Refused | None:
             " build",
             "commit Cargo.lock",
         )
-    outside = _path_outside(reading.context, space)
+    members = {one.folder for one in space.packages}
+    outside = next((one.path for one in space.packages if not members.issuperset(one.beside)), None)
     if outside is not None:
         return Refused(f"{outside} names a package outside of the workspace, whose sources the build reads", _BY_HAND)
     if package.values("--bin", "--example", "--test", "--bench") and not cargo.programs(space.packages):
@@ -67,7 +69,7 @@ def _ahead_of(act: Act, cargo: CargoCall) -> Install | Refused | None:
             return found
         files.update(found)
     commands = [*_empty(space, files), _ahead(act, package), _forget(cargo, space)]
-    named = (*(posixpath.join(space.root, name) for name in _MANIFESTS), *space.manifests)
+    named = (*(posixpath.join(space.root, name) for name in _MANIFESTS), *(one.path for one in space.packages))
     paths = tuple(dict.fromkeys(path for path in named if reading.context.exists(path) is True))
     evidence = f"`{act.text}` on line {act.step.line} would compile all crates again after every edit"
     return Install(act.step.step, (), root, paths, (evidence,), " \\\n    && ".join(commands))
@@ -101,7 +103,7 @@ def _empty(space: Workspace, files: dict[str, bool]) -> Iterator[str]:
 
 def _targets(context: BuildContext, package: Package) -> dict[str, bool] | Refused:
     """Context paths of the sources that cargo looks for -> whether each has a ``main``."""
-    manifest = table(context.toml(posixpath.join(package.folder, "Cargo.toml")))
+    manifest = package.manifest
     found = dict.fromkeys(package.programs.values(), True)
     library = table(manifest.get("lib"))
     path = posixpath.join(package.folder, text(library.get("path")) or "src/lib.rs")
@@ -120,22 +122,6 @@ def _targets(context: BuildContext, package: Package) -> dict[str, bool] | Refus
     if any(re.search(r"[^\w./-]", one) for one in found):
         return Refused(f"a source of {package.name} has a name that the shell treats specially", _BY_HAND)
     return found
-
-
-def _path_outside(context: BuildContext, space: Workspace) -> str | None:
-    """The manifest that depends on a package by a path which is no member's."""
-    members = {package.folder for package in space.packages}
-    for package in space.packages:
-        path = posixpath.join(package.folder, "Cargo.toml")
-        manifest = table(context.toml(path))
-        tables = [table(manifest.get(name)) for name in ("dependencies", "build-dependencies", "dev-dependencies")]
-        tables += [table(one) for one in table(manifest.get("patch")).values()]
-        for one in tables:
-            for value in one.values():
-                own = text(table(value).get("path"))
-                if own is not None and posixpath.normpath(posixpath.join(package.folder, own)) not in members:
-                    return path
-    return None
 
 
 def _forget(cargo: CargoCall, space: Workspace) -> str:
@@ -166,26 +152,22 @@ def built_start(reading: StageReading) -> BuiltStart | Refused | None:
         return Refused(f"{shown}, and which program it is is not known: {space.because}")
     if package.option("--target") or package.option("--target-dir") or package.option("--manifest-path"):
         return Refused(f"{shown}, and where it puts the program depends on its options", "build it in a RUN")
-    wanted = package.option("--bin")
+    wanted, named = package.option("--bin"), package.option("-p", "--package")
     own = [name for one in space.packages for name in one.programs
-           if one.name in (package.option("-p", "--package") or space.default)]  # fmt: skip
+           if one.name in ((named,) if named else space.default)]  # fmt: skip
     manifest = table(reading.context.toml(posixpath.join(space.root, "Cargo.toml")))
     default = text(table(manifest.get("package")).get("default-run"))
     names = [wanted] if wanted else [default] if default else own
     if len(names) != 1 or names[0] not in own:
         return Refused(f"{shown}, and which program it is is not known", "name it with --bin")
-    at = start.argv.index("run")
-    rest = list(start.argv[at + 1 :])
-    cut = rest.index("--") if "--" in rest else len(rest)
-    options = rest[:cut] if "--" in rest else [word for word in rest if word.startswith("-")]
-    if "--" not in rest and any(not word.startswith("-") and word != wanted for word in rest):
+    rest = start.argv[start.argv.index("run") + 1 :]
+    if "--" not in rest and package.operands:
         return Refused(f"{shown}, and which words are for the program is not seen", "write `--` before them")
-    if "--" not in rest and wanted:
-        options = rest
+    options = tuple(takewhile(lambda word: word != "--", rest))
     profile = "release" if package.has("--release", "-r") else package.option("--profile") or "debug"
     path = posixpath.relpath(join("/" + space.root, f"target/{profile}/{names[0]}"), "/" + (folder or ""))
-    build = " ".join(["cargo build", *options])
-    words = (f"./{path}" if not path.startswith(".") else path, *rest[cut + 1 :])
+    build = " ".join(("cargo build", *options))
+    words = (f"./{path}" if not path.startswith(".") else path, *rest[len(options) + 1 :])
     return BuiltStart(start.cmd, build, words, (f"{shown}; `{build}` makes {path}",))
 
 

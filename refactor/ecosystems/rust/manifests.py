@@ -11,8 +11,10 @@ from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
 from refactor.context.build_context import remembered
-from refactor.context.tables import items, table, text, words
+from refactor.context.tables import closed, items, table, text, words
 from refactor.flow.reading import Refused
+
+_DEPENDENCIES = ("dependencies", "build-dependencies")
 
 
 class Package(NamedTuple):
@@ -24,8 +26,22 @@ class Package(NamedTuple):
     programs: Mapping[str, str]
     """Name -> context path of the source that has its ``main``."""
     dependencies: frozenset[str]
-    libraries: tuple[str, ...] = ()
+    libraries: tuple[str, ...]
     """Names of the files that a cdylib is written to."""
+    manifest: Mapping[str, object]
+    """Its Cargo.toml."""
+
+    @property
+    def path(self) -> str:
+        return posixpath.join(self.folder, "Cargo.toml")
+
+    @property
+    def beside(self) -> Iterator[str]:
+        """Context paths of the folders of the packages that it depends on by path."""
+        tables = [table(self.manifest.get(name)) for name in (*_DEPENDENCIES, "dev-dependencies")]
+        tables += map(table, table(self.manifest.get("patch")).values())
+        named = (text(table(value).get("path")) for one in tables for value in one.values())
+        return (posixpath.normpath(posixpath.join(self.folder, path)) for path in named if path is not None)
 
 
 class Workspace(NamedTuple):
@@ -36,10 +52,6 @@ class Workspace(NamedTuple):
     packages: tuple[Package, ...]
     default: tuple[str, ...]
     """Names of the packages that are built where none is asked for."""
-
-    @property
-    def manifests(self) -> tuple[str, ...]:
-        return tuple(posixpath.join(package.folder, "Cargo.toml") for package in self.packages)
 
 
 @remembered
@@ -92,8 +104,7 @@ def _members(context: BuildContext, root: str, section: Mapping[str, object]) ->
 
 def _package(context: BuildContext, folder: str) -> Package | Refused:
     path = posixpath.join(folder, "Cargo.toml")
-    parsed = context.toml(path)
-    manifest = table(parsed)
+    manifest = table(context.toml(path))
     name = text(table(manifest.get("package")).get("name"))
     if name is None:
         return Refused(f"{path} names no package", "give the package a name")
@@ -101,8 +112,7 @@ def _package(context: BuildContext, folder: str) -> Package | Refused:
     if table(manifest["package"]).get("autobins") is not False:
         if context.exists(posixpath.join(folder, "src/main.rs")) is True:
             programs[name] = posixpath.join(folder, "src/main.rs")
-        more = context.children(posixpath.join(folder, "src/bin"))
-        for entry in more if not isinstance(more, Unknown) else ():
+        for entry in context.names(posixpath.join(folder, "src/bin")):
             source = posixpath.join(folder, "src/bin", entry)
             if entry.endswith(".rs"):
                 programs[entry.removesuffix(".rs")] = source
@@ -120,13 +130,13 @@ def _package(context: BuildContext, folder: str) -> Package | Refused:
     kinds = words(library.get("crate-type")) or words(library.get("crate_type"))
     file = (text(library.get("name")) or name).replace("-", "_")
     libraries = (f"lib{file}.so",) if "cdylib" in kinds else ()
-    return Package(name, folder, programs, frozenset(_dependencies(manifest)), libraries)
+    return Package(name, folder, programs, frozenset(_dependencies(manifest)), libraries, manifest)
 
 
 def _dependencies(manifest: Mapping[str, object]) -> Iterator[str]:
     tables = [manifest, *(table(one) for one in table(manifest.get("target")).values())]
     for one in tables:
-        for section in ("dependencies", "build-dependencies"):
+        for section in _DEPENDENCIES:
             for name, value in table(one.get(section)).items():
                 yield text(table(value).get("package")) or name
 
@@ -148,14 +158,7 @@ def locked(context: BuildContext, root: str) -> Mapping[str, frozenset[str]] | U
 
 def closure(crates: Mapping[str, frozenset[str]], package: Package) -> frozenset[str]:
     """The crates that a package is built from, its own dependencies' dependencies included."""
-    seen: set[str] = set()
-    waiting = [*package.dependencies, *crates.get(package.name, ())]
-    while waiting:
-        name = waiting.pop()
-        if name not in seen and name in crates:
-            seen.add(name)
-            waiting += crates[name]
-    return frozenset(seen)
+    return closed([*package.dependencies, *crates.get(package.name, ())], crates)
 
 
 @remembered

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Mapping, Sequence
 
 from refactor.context import Unknown
 from refactor.ecosystems.answers import Written
 from refactor.ecosystems.calls import Found, called, calls, first_at, opened, sources
+from refactor.ecosystems.libraries import of_image
 from refactor.ecosystems.program import Needs, Program
 from refactor.ecosystems.rust.linking import linked_with
 from refactor.ecosystems.rust.manifests import Package, closure, locked
-from refactor.ecosystems.rust.tools import CargoCall, cargo_call
+from refactor.ecosystems.rust.tools import CargoCall
 from refactor.ecosystems.written import folders_written, ports_in, written_by
 from refactor.flow.reading import Refused
 
@@ -35,7 +37,9 @@ _MAKES: Mapping[str, int] = {
 _OPTIONS = r"OpenOptions::new\(\)(?:\s*\.\w+\([^()]*\))*?\s*\.(?:write|append|create(?:_new)?)\(true\)"
 _DRIVERS = ("libsqlite3-sys", "sled", "redb", "rocksdb", "librocksdb-sys", "heed", "lmdb")
 """Crates that keep a database in files."""
+_NAMED_DRIVERS = r"sqlite|\bsled\b|\bredb\b|rocksdb|\bheed\b|lmdb"
 _LINKS_BY_HAND = r"rustc-link-lib=(?!static)|#\[link\(\s*name"
+_LINKER_SETTINGS = ("build.rs", ".cargo/config.toml", ".cargo/config")
 _LISTENS = r'"[\w.\[\]:]*?:(\d{2,5})"|\(\s*\[\s*\d+(?:\s*,\s*\d+){3}\s*\]\s*,\s*(\d{2,5})\s*\)'
 
 
@@ -45,7 +49,7 @@ def needs_of(program: Program, files: Sequence[str]) -> Needs | Refused:
     # clap's `Command::new(name)` describes the program's own arguments.
     own = {path: text for path, text in texts.items() if not re.search(r"\bclap\b", text) or "process::" in text}
     programs = called(own, {r"(?:\w+::)*Command::new": 0})
-    cargo = cargo_call(program.call)
+    cargo = CargoCall.of(program.call)
     package = None if cargo is None else _package(program, cargo)
     if isinstance(package, Refused):
         return package
@@ -60,9 +64,7 @@ def needs_of(program: Program, files: Sequence[str]) -> Needs | Refused:
     crates = _crates(program, cargo)
     if isinstance(crates, Unknown):
         if package.dependencies:
-            return Refused(
-                f"which libraries the program is linked with is not known: {crates.reason}", "commit Cargo.lock"
-            )
+            return _with_any_library(program, package, found, crates.reason)
         crates = {}
     mine = closure(crates, package)
     by_hand = next((path for path, text in texts.items() if re.search(_LINKS_BY_HAND, text)), None)
@@ -74,6 +76,30 @@ def needs_of(program: Program, files: Sequence[str]) -> Needs | Refused:
     said = f"Cargo.lock lists {len(mine)} crates for {package.name}" if mine else f"{package.name} has no dependencies"
     more = ", ".join(libraries) or "no library but the C library's"
     return found._replace(packages=libraries, evidence=(f"{said}: it needs {more}",))
+
+
+def _with_any_library(program: Program, package: Package, found: Needs, unseen: str) -> Needs | Refused:
+    """Without a lockfile any crate may be linked with any library that the image has headers of. What build scripts of
+    crates bring or build elsewhere is found at run time only where the program is told to look there."""
+    reading, context = program.origin, program.reading.context
+    because = f"which libraries the program is linked with is not known: {unseen}"
+    beside = [posixpath.join(folder, name) for folder in ("", package.folder) for name in _LINKER_SETTINGS]
+    settings = [*(context.text(path) for path in beside), *(node.argument for node in reading.stage.instructions)]
+    files = context.files()
+    if isinstance(files, Unknown) or any(path.rpartition("/")[2] == "Cargo.lock" for path in files):
+        return Refused(because, "commit Cargo.lock")
+    if any(re.search(r"rpath|LD_LIBRARY_PATH", text) for text in settings):
+        return Refused(f"{because}, and it is told where to look for them", "commit Cargo.lock")
+    libraries = of_image(reading, f"{unseen}: any crate may link it")
+    if isinstance(libraries, Refused):
+        return libraries
+    if reading.image is not None and reading.image.distro == "alpine":
+        libraries["libgcc"] = "Rust programs that are linked dynamically need it"
+    libraries["ca-certificates"] = f"{unseen}: any crate may look for certificates"
+    said = (
+        f"{unseen}: the runner has all that it may be linked with (with a lockfile: what it is linked with)"
+    )
+    return found._replace(packages=libraries, evidence=(said,))
 
 
 def _package(program: Program, cargo: CargoCall) -> Package | Refused:
@@ -110,12 +136,16 @@ def writes(program: Program, files: Sequence[str]) -> Written | Refused:
 
 def _driver(program: Program) -> str | None:
     """A crate that keeps a database in files."""
-    cargo = cargo_call(program.call)
+    cargo = CargoCall.of(program.call)
     if cargo is None or isinstance(cargo.packages, Refused):
         return None
     crates = _crates(program, cargo)
-    direct = {name for package in cargo.packages for name in package.dependencies}
-    return next((name for name in _DRIVERS if name in (direct if isinstance(crates, Unknown) else crates)), None)
+    if isinstance(crates, Unknown):
+        # A feature may be all that is said of it: `sqlx = { features = ["sqlite"] }`.
+        manifests = "".join(program.reading.context.text(package.path) for package in cargo.packages)
+        found = re.search(_NAMED_DRIVERS, manifests)
+        return None if found is None else found[0]
+    return next((name for name in _DRIVERS if name in crates), None)
 
 
 __all__ = ["needs_of", "writes"]

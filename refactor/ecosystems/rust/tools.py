@@ -8,10 +8,10 @@ import re
 from refactor.context import Unknown
 from refactor.context.tables import table, text
 from refactor.ecosystems.rust.manifests import Package, Workspace, configured, workspace
+from refactor.ecosystems.tool_call import ToolCall
 from refactor.flow.effects import Effect, Invocation, Path
 from refactor.flow.reading import Refused, join
 from refactor.once import cached_property
-from refactor.shell import PackageCall
 
 _READS = frozenset("test t check c clippy fmt doc bench audit deny tree nextest".split())
 _WRITES = {
@@ -21,12 +21,10 @@ _WRITES = {
 }
 
 
-class CargoCall:
+class CargoCall(ToolCall):
     """A call of cargo where it stands."""
 
-    def __init__(self, call: Invocation, package: PackageCall) -> None:
-        self.call = call
-        self.package = package
+    manager = "cargo"
 
     @cached_property
     def folder(self) -> str | None:
@@ -114,19 +112,13 @@ class CargoCall:
         return "built with +crt-static" if target and re.search(r"target-feature=[^ ]*\+crt-static", flags) else None
 
 
-def cargo_call(call: Invocation | None) -> CargoCall | None:
-    """The call as one of cargo; None where it is none."""
-    package = None if call is None else call.package
-    return None if call is None or package is None or package.manager != "cargo" else CargoCall(call, package)
-
-
 def effect(call: Invocation) -> Effect | None:
     """See :meth:`Language.effect`."""
     if call.name == "rustup":
         return Effect(writes=("/usr/local/rustup", "/root/.rustup"), needs=("network",))
     if call.name == "rustc":
         return _rustc(call)
-    cargo = cargo_call(call)
+    cargo = CargoCall.of(call)
     verb = "" if cargo is None else cargo.package.verb
     if call.name == "cargo-chef" or verb.startswith("chef"):
         recipe = call.paths(call.option("--recipe-path") or "recipe.json")
@@ -181,4 +173,4 @@ def _rustc(call: Invocation) -> Effect | None:
     return Effect(call.paths(posixpath.dirname(files[0]) or "."), call.paths(target))
 
 
-__all__ = ["CargoCall", "cargo_call", "effect"]
+__all__ = ["CargoCall", "effect"]
