@@ -289,6 +289,23 @@ def test_where_other_sources_are_installed(text: str, place: str) -> None:
     assert ("RUN ldconfig\n" in runner) == ("ldconfig" in text or "/usr/local" in place)
 
 
+@pytest.mark.parametrize(
+    ("step", "place"),
+    [
+        ("ADD lib.tar.gz /usr/local/", "/usr/local"),
+        ("ADD lib.tar.gz /opt/", "/opt"),
+        ("ADD lib.tar.gz /src/\nRUN cd /src/lib && ./configure --prefix=/opt/lib && make install", "/opt/lib"),
+        ("RUN wget -qO- https://example.org/lib.tgz | tar xz -C /opt", "/opt"),
+        ("RUN wget -qO- https://example.org/lib.tgz | tar xz -C /opt && cd /opt/lib && cmake . && make install",
+         "/usr/local"),
+    ],
+)  # fmt: skip
+def test_libraries_that_come_as_archives(step: str, place: str) -> None:
+    _, runner = stages(LINE.replace("COPY . .", f"{step}\nCOPY main.cpp ."), {**FILES, "lib.tar.gz": ""})
+    copied = [line for line in runner.splitlines() if line.startswith("COPY")]
+    assert copied == [f"COPY --from=builder {place} {place}", "COPY --from=builder /app/main ./main"]
+
+
 def test_a_library_in_a_folder_of_other_sources_that_is_linked_in_stays() -> None:
     text = FROM_SOURCE.replace(" && make install && ldconfig", "").replace("-llib", "-I/src/lib-1.0 /src/lib-1.0/a.a")
     assert "lib-1.0" not in stages(text, FILES)[1]

@@ -96,9 +96,7 @@ def _with_any_library(program: Program, package: Package, found: Needs, unseen: 
     if reading.image is not None and reading.image.distro == "alpine":
         libraries["libgcc"] = "Rust programs that are linked dynamically need it"
     libraries["ca-certificates"] = f"{unseen}: any crate may look for certificates"
-    said = (
-        f"{unseen}: the runner has all that it may be linked with (with a lockfile: what it is linked with)"
-    )
+    said = f"{unseen}: the runner has all that it may be linked with (with a lockfile: what it is linked with)"
     return found._replace(packages=libraries, evidence=(said,))
 
 
