@@ -250,9 +250,9 @@ RUN apt-get update \\
     && apt-get install -y --no-install-recommends libssl3 libgomp1 libatomic1 \\
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
-COPY --from=builder /app/shop.conf ./shop.conf
 COPY --from=builder /usr/local /usr/local
 RUN ldconfig
+COPY --from=builder /app/shop.conf ./shop.conf
 COPY --from=builder /app/main ./main
 CMD ["./main"]
 """
@@ -287,6 +287,23 @@ def test_where_other_sources_are_installed(text: str, place: str) -> None:
     assert f"COPY --from=builder {place} {place}\n" in runner
     assert "lib-1.0.tar.gz" not in runner
     assert ("RUN ldconfig\n" in runner) == ("ldconfig" in text or "/usr/local" in place)
+
+
+@pytest.mark.parametrize(
+    ("step", "place"),
+    [
+        ("ADD lib.tar.gz /usr/local/", "/usr/local"),
+        ("ADD lib.tar.gz /opt/", "/opt"),
+        ("ADD lib.tar.gz /src/\nRUN cd /src/lib && ./configure --prefix=/opt/lib && make install", "/opt/lib"),
+        ("RUN wget -qO- https://example.org/lib.tgz | tar xz -C /opt", "/opt"),
+        ("RUN wget -qO- https://example.org/lib.tgz | tar xz -C /opt && cd /opt/lib && cmake . && make install",
+         "/usr/local"),
+    ],
+)  # fmt: skip
+def test_libraries_that_come_as_archives(step: str, place: str) -> None:
+    _, runner = stages(LINE.replace("COPY . .", f"{step}\nCOPY main.cpp ."), {**FILES, "lib.tar.gz": ""})
+    copied = [line for line in runner.splitlines() if line.startswith("COPY")]
+    assert copied == [f"COPY --from=builder {place} {place}", "COPY --from=builder /app/main ./main"]
 
 
 def test_a_library_in_a_folder_of_other_sources_that_is_linked_in_stays() -> None:

@@ -131,6 +131,13 @@ def test_a_folder_is_made_by_all_that_is_copied_into_it(copies: str) -> None:
     assert sorted(graph.sources(build)) == ["pom.xml", "src"]
 
 
+def test_an_archive_that_add_unpacks_is_its_content() -> None:
+    graph = flow("FROM debian:12\nADD lib.tar.gz /srv/\nADD other.zip /data/\n", {"lib.tar.gz": "", "other.zip": ""})
+    reading = graph.readings[0]
+    assert [act.effect.writes for act in graph.acts(reading)] == [("/srv",), ("/data/other.zip",)]
+    assert [maker.path for maker in graph.makers(reading, "/srv/lib/a.so")] == ["/srv"]
+
+
 def test_a_slice_has_all_that_a_path_comes_from() -> None:
     graph = flow(MULTI, {"a.txt": ""})
     acts, lost = graph.slice(graph.readings[-1], ["/app/e.txt", "/nowhere"])
@@ -199,6 +206,7 @@ def test_its_cost_grows_with_the_size(name: str) -> None:
 
 
 NOT_KNOWN = {
+    "cpp-library-in-usr": "it installs to /usr, among the files of the system (take /usr/local)",
     "python-django": "what `python` writes is not known",
     "deno-task-build": (
         "the task build of deno.json is `deno run -A dev.ts build && deno fmt --check`, more than one plain"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from refactor.ecosystems.calls import data
 from refactor.ecosystems.program import Needs, Program
+from refactor.flow.effects import UNPACKS
 from refactor.flow.reading import Refused, StageReading, is_within
 from refactor.flow.source_builds import PREFIX, Built, trees
 
@@ -70,11 +71,11 @@ def brought(
                            "unpack them into a folder of their own")  # fmt: skip
         paths[root] = f"{why}, and nothing installs what is built of them"
     for act in acts:
-        for path in _filled(act, bool(roots)):
+        for path in _filled(act, roots):
             if re.fullmatch(_OF_SYSTEM, path):
                 return Refused(f"line {act.step.line} puts files among those of the system ({path})",
                                f"put them into {PREFIX}")  # fmt: skip
-            if path == PREFIX or posixpath.dirname(path) == PREFIX:
+            if path == "/opt" or path == PREFIX or posixpath.dirname(path) == PREFIX:
                 paths[path] = f"line {act.step.line} puts files there"
     shared = next((path for path in paths if path == PREFIX or posixpath.dirname(path) == PREFIX), None)
     image = program.origin.image
@@ -105,11 +106,15 @@ def data_beside(program: Program, suffixes: tuple[str, ...], packed: str, why: s
             yield path, f"{why}, which may open it"
 
 
-def _filled(act: Act, has_sources: bool) -> Iterator[str]:
-    """Folders of which the files that a COPY, or ``cp -r lib /usr/local``, puts there are not told apart."""
-    is_copy = act.call is None and act.step.step.keyword in {"COPY", "ADD"}
-    if is_copy or (has_sources and act.call is not None and act.call.name in _FILLS):
+def _filled(act: Act, roots: Collection[str]) -> Iterator[str]:
+    """Folders of which the files that a COPY, ``cp -r lib /usr/local`` or an archive puts there are not told apart."""
+    name = act.step.step.keyword if act.call is None else act.call.name
+    if name in {"COPY", "ADD"} or (roots and name in _FILLS):
         yield from (path for path in act.effect.writes if isinstance(path, str))
+    elif name in UNPACKS:
+        # Sources that are built there are told apart.
+        yield from (path for path in act.effect.writes if isinstance(path, str) and not re.fullmatch(_OF_SYSTEM, path)
+                    and not any(is_within(root, path) for root in roots))  # fmt: skip
 
 
 def _cache(program: Program, paths: Collection[str]) -> str:
@@ -128,13 +133,14 @@ def _cache(program: Program, paths: Collection[str]) -> str:
 
 
 def with_linker_cache(copies: Iterable[str], programs: Collection[Program], wanted: Needs) -> list[str]:
-    """``COPY`` instructions with ``ldconfig`` behind the libraries, in front of programs, which change more often."""
+    """``COPY`` instructions with ``ldconfig`` behind the libraries, in front of what changes more often: the programs,
+    and files of the working directory."""
     found = list(copies)
-    if wanted.linker_cache:
-        own = {program.path for program in programs}
-        last = max((at for at, text in enumerate(found) if not own & set(text.split())), default=-1)
-        found.insert(last + 1, "RUN ldconfig")
-    return found
+    if not wanted.linker_cache:
+        return found
+    own = {program.path for program in programs}
+    first = [text for text in found if not own & set(text.split()) and text.split()[-1].startswith("/")]
+    return [*first, "RUN ldconfig", *(text for text in found if text not in first)]
 
 
 def stays_behind(acts: Collection[Act], wanted: Needs) -> bool:

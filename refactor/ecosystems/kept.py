@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from refactor.ecosystems import system
 from refactor.ecosystems.program import Needs, Sliced
-from refactor.flow.effects import ON_PATH, SYSTEM, Path
+from refactor.flow.effects import ON_PATH, SYSTEM, UNPACKS, Path
 from refactor.flow.reading import StageReading, is_within
 from refactor.flow.roots import Root, places_of
 
@@ -29,7 +29,6 @@ _CERTIFICATES = "/usr/local/share/ca-certificates"
 """Where ``update-ca-certificates`` takes those of the author from."""
 _MAKES_NONE = frozenset({"mkdir", "touch", "sed", "tee", "chmod", "chown", "chgrp"})
 _CHANGES = frozenset({"chmod", "chown", "chgrp", "setcap"})
-_UNPACKS = frozenset({"tar", "bsdtar", "unzip", "7z"})
 
 
 def trees(language: Sliced, reading: StageReading, acts: Sequence[Act]) -> tuple[str, ...]:
@@ -66,7 +65,7 @@ def kept(
         name = "" if act.call is None else act.call.name
         if is_bare and (name in _CHANGES or _leads_nowhere(reading, act)):
             continue
-        is_fetched = wanted.names_downloads and ("network" in act.effect.needs or name in _UNPACKS)
+        is_fetched = wanted.names_downloads and ("network" in act.effect.needs or name in UNPACKS)
         is_late = reading.position(act.step.step.node) > last_build and act.call is None
         for path in act.effect.writes:
             if not isinstance(path, str) or path == "/" or re.match(_SCRATCH, path) or act.step.is_hidden(path):

@@ -265,6 +265,8 @@ def _quiet(call: Invocation) -> Effect:
     return Effect()
 
 
+UNPACKS = frozenset(("tar", "bsdtar", "unzip", "7z"))
+"""What an archive holds comes to what is in the folder already."""
 ON_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 SYSTEM = ("/usr", "/lib", "/bin", "/sbin", "/etc", "/var", "/lib64", "/opt")
 """Where packages of the system put their files."""
@@ -284,7 +286,7 @@ _TOOLS = {
             "chmod chown chgrp setcap setfacl": _changes,
             "strip upx patchelf dos2unix unix2dos": _in_place,
             "sed": _edits,
-            "tar bsdtar unzip 7z": _unpacks,
+            " ".join(sorted(UNPACKS)): _unpacks,
             "gzip gunzip bzip2 bunzip2 xz unxz zstd unzstd": _compresses,
             "curl wget": _downloads,
             "git": _git,

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
-from refactor.flow.effects import ON_PATH, SYSTEM, Effect, Invocation, Tools, effects_of_step
+from refactor.flow.effects import ON_PATH, SYSTEM, UNPACKS, Effect, Invocation, Tools, effects_of_step
 from refactor.flow.places import origin_of
 from refactor.flow.reading import StageReading, Step, is_within, join
 from refactor.once import cached_property
@@ -120,7 +120,7 @@ class Flow:
                 is_found = True
                 yield Maker(kind, made, act)
                 # What is unpacked to /usr/local/bin need not be all of it, nor a folder that is copied into one.
-                is_shared = (place != path and place in ON_PATH) or _is_merged(act)
+                is_shared = (place != path and place in ON_PATH) or (act.call and act.call.name in UNPACKS)
                 is_added = kind == "package" or (kind == "context" and self._is_folder(made))
                 if _covers(place, path) and not is_shared and not is_added:
                     return
@@ -380,8 +380,8 @@ def _copy_effect(step: FlowStep) -> Effect:
         return Effect(writes=(Unknown(f"where line {step.line} copies to depends on a variable"),))
     target = join(step.step.workdir, written)
     if node.flag("from") is None:
-        own = tuple(dict.fromkeys(copied.target for copied in reading.copied_by(node)))
-        return Effect(writes=own or (target,))
+        own = dict.fromkeys(target if one.is_unpacked else one.target for one in reading.copied_by(node))
+        return Effect(writes=tuple(own) or (target,))
     is_folder = written.endswith("/") or written in {".", ".."} or len(node.sources) > 1
     is_folder = is_folder or is_within(step.step.workdir, target)
     carries = []
@@ -405,6 +405,8 @@ def _made_by(act: Act, path: str) -> Iterator[tuple[str, str, str]]:
                 inside = posixpath.join(copied.source, path[len(copied.target.rstrip("/")) + 1 :])
                 if _is_there(step.reading.context, inside):
                     yield "context", inside, path
+            elif copied.is_unpacked:
+                yield from (("copy", made, made) for made in _known(act.effect.writes) if is_within(path, made))
         if any("://" in source for source in step.step.node.sources):
             yield from (("copy", made, made) for made in _known(act.effect.writes) if is_within(made, path))
         return
@@ -442,11 +444,6 @@ def _meets(one: str, other: str) -> bool:
 def _covers(made: str, path: str) -> bool:
     """Whether what is made is the whole of a path."""
     return made == path or (_base(made) == made and is_within(path, made))
-
-
-def _is_merged(act: Act) -> bool:
-    """What an archive holds comes to what is in the folder already."""
-    return act.call is not None and act.call.name in {"tar", "bsdtar", "unzip"}
 
 
 def _back_through(carried: tuple[str, str], path: str) -> str:

@@ -39,6 +39,12 @@ class Copied(NamedTuple):
     is_folder: bool
     """The source is a folder (its content is copied) or the whole context."""
 
+    @property
+    def is_unpacked(self) -> bool:
+        """ADD unpacks archives of the context into its target (Dockerfile reference, "Adding local tar archives")."""
+        is_archive = re.search(r"\.(?:tar(?:\.(?:gz|bz2|xz|zst))?|tgz|tbz2?|txz)\Z", self.source) is not None
+        return self.node.keyword == "ADD" and is_archive and not self.is_folder
+
 
 _MAKES_USERS = r"\b(?:useradd|adduser|groupadd|addgroup|newusers)\b"
 

@@ -13,13 +13,12 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from refactor.context import Unknown
-from refactor.flow.effects import Effect, Invocation, Path, effects_of_step
+from refactor.flow.effects import UNPACKS, Effect, Invocation, Path, effects_of_step
 from refactor.flow.reading import StageReading, is_within, join
 
 PREFIX = "/usr/local"
 _HAS_PREFIX = frozenset("configure config Configure cmake meson bootstrap.sh b2 bjam".split())
 """Whose default prefix is documented; that of a makefile alone is its author's choice."""
-_ARCHIVE = r"\.(?:tar(?:\.\w+)?|t[gbx]z2?|zip)\Z"
 _EXTRACTS = r"-?[A-Za-z]*x[A-Za-z]*|--extract|--get"
 _INSTALLS = r"(?:alt)?install(?!ed)[\w-]*|--install"
 _PREFIX_OPTION = r"(?:--prefix|-Dprefix|-DCMAKE_INSTALL_PREFIX(?::\w+)?|PREFIX|prefix)=(.+)"
@@ -66,8 +65,7 @@ def _trees(reading: StageReading) -> Iterator[Tree]:
         yield from (tree._replace(position=-1) for tree in trees(above))
     for at, step in enumerate(reading.steps):
         line = reading.file.line_of(step.node)
-        if step.keyword == "ADD" and step.node.destination and any(re.search(_ARCHIVE, one) and "://" not in one
-                                                                  for one in step.node.sources):  # fmt: skip
+        if step.node.destination and any(copied.is_unpacked for copied in reading.copied_by(step.node)):
             yield Tree(join(step.workdir, step.node.destination), line, at, False)
         for call, effect in posix_calls(reading, at) if step.keyword == "RUN" else ():
             made = next(iter(effect.writes), None)
@@ -75,8 +73,8 @@ def _trees(reading: StageReading) -> Iterator[Tree]:
                 continue
             if call.name == "git" and call.operands[:1] == ("clone",):
                 yield Tree(made, line, at, True)
-            is_tar = call.name in {"tar", "bsdtar"} and any(re.fullmatch(_EXTRACTS, arg) for arg in call.command.args)
-            if is_tar or call.name == "unzip":
+            is_extracting = call.name == "unzip" or any(re.fullmatch(_EXTRACTS, arg) for arg in call.command.args)
+            if call.name in UNPACKS and is_extracting:
                 read = next((path for path in effect.reads if isinstance(path, str)), "")
                 yield Tree(made, line, at, any(arg.startswith("--strip") for arg in call.command.args), read)
 
