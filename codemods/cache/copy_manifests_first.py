@@ -402,8 +402,14 @@ class CopyManifestsFirst(Codemod):
                 *_note_on_products(reading, install),
             ),
             # The build would have done what a new command does as a part of itself.
-            may_change={Aspect.COMMANDS} if install.new_command else {Aspect.CACHE_MOUNTS} if node.flags else (),
+            may_change=_may_change(install),
         )
+
+
+def _may_change(install: Install) -> set[Aspect]:
+    if install.new_command or install.from_manifests:
+        return {Aspect.COMMANDS}
+    return {Aspect.CACHE_MOUNTS} if install.step.node.flags else set()
 
 
 def _is_blank(node: Node) -> bool:

@@ -11,15 +11,12 @@ from refactor.ecosystems import system
 from refactor.ecosystems.python.environments import Environment
 from refactor.ecosystems.python.installs import ReadInstall
 from refactor.ecosystems.python.stage import PythonStage, is_uv_copy
-from refactor.ecosystems.python.starting import laid_out
 from refactor.ecosystems.python.tools import Action
 from refactor.ecosystems.split import Role
 from refactor.flow.reading import Copied, StageReading, Step, is_within, join
 from refactor.syntax import Instruction
 
 _MANIFEST_NAMES = frozenset({"pyproject.toml", "setup.py", "setup.cfg"})
-WITHOUT_PROJECT = {"poetry": "--no-root", "uv": "--no-install-project", "pdm": "--no-self"}
-"""Tool -> the option that leaves the project itself out."""
 
 
 class Plan(Protocol):
@@ -45,8 +42,6 @@ class CopyPlacing:
         self.environment = environment
         self.whole: set[str] = set()
         """Folders of the project that the runner gets from the builder."""
-        self.again: list[Instruction] = []
-        """Copies of sources that the builder repeats after the dependencies, for the project's own installation."""
 
     def place(self) -> None:
         """Gives every copy a role in the plan, and the builder the manifests in place of whole copies."""
@@ -56,10 +51,8 @@ class CopyPlacing:
             is_builder = Role.BUILDER in roles.get(step.node, Role.DROPPED)
             if is_builder and not system.is_package_step(step) and system.system_role(step) is None:
                 last = max(last, reading.position(step.node))
-        in_place = [install for install in self.installs if install.sources is not None]
         self.whole = {one.folder for one in self.installs if one.is_editable} & set(self.environment.copied)
-        two_phases = bool(in_place) and not self.whole and self._two_phases(in_place)
-        is_late = two_phases or self._may_be_late(in_place)
+        in_place = any(install.sources is not None for install in self.installs)
         provided = self._provided()
         for index, step in enumerate(reading.steps):
             node = step.node
@@ -72,11 +65,7 @@ class CopyPlacing:
             elif node.flag("from") is not None:
                 roles[node] = Role.BOTH
             else:
-                self._place_copy(step, provided.get(node, {}), bool(in_place), is_late)
-        if two_phases and self.again:
-            self._install_twice(in_place[0])
-        elif self.again:
-            self.plan.before.setdefault(in_place[0].act.step.node, []).extend(self._again())
+                self._place_copy(step, provided.get(node, {}), in_place)
 
     def _provided(self) -> dict[Instruction, dict[str, str]]:
         """For each copy the manifests that installations take from it -> their absolute places in the image."""
@@ -90,9 +79,8 @@ class CopyPlacing:
                     found.setdefault(latest[0], {})[path] = latest[1]
         return found
 
-    def _place_copy(self, step: Step, manifests: Mapping[str, str], is_in_place: bool, is_late: bool) -> None:
-        """One copy before the last installation; with ``is_in_place`` one of them reads sources, with ``is_late`` that
-        one gets them just before it."""
+    def _place_copy(self, step: Step, manifests: Mapping[str, str], is_in_place: bool) -> None:
+        """One copy before the last installation; with ``is_in_place`` one of them reads sources."""
         node, roles = step.node, self.plan.roles
         copied = self.reading.copied_by(node)
         if is_of_manifests(self.reading, node, manifests):
@@ -103,17 +91,12 @@ class CopyPlacing:
         # A folder that the installation wrote to is copied as that left it.
         in_folder = any(is_within(one.target, folder) for one in copied for folder in self.whole)
         rest = Role.DROPPED if in_folder else Role.RUNNER
-        if (in_folder or is_in_place) and not is_late:
+        if in_folder or is_in_place:
             roles[node] = rest | Role.BUILDER
-        elif in_folder or is_in_place or manifests:
-            texts = self._copy_texts(step, manifests)
-            roles[node] = rest | Role.BUILDER if texts else rest
-            if texts:
-                self.plan.instead[node] = texts
-            if is_late:
-                self.again.append(node)
-            elif manifests:
-                self.plan.evidence.append(f"the installation reads only {', '.join(manifests)}")
+        elif manifests:
+            roles[node] = Role.BOTH
+            self.plan.instead[node] = self._copy_texts(step, manifests)
+            self.plan.evidence.append(f"the installation reads only {', '.join(manifests)}")
         else:
             roles[node] = Role.BOTH if self._is_called(copied) else Role.RUNNER
 
@@ -157,59 +140,6 @@ class CopyPlacing:
             target = "./" if relative == "." else (folder if relative.startswith("..") else relative).rstrip("/") + "/"
             texts.append(f"COPY {' '.join(paths)} {target}")
         return texts
-
-    def _two_phases(self, in_place: Sequence[ReadInstall]) -> bool:
-        """Dependencies first, then the sources and the project itself: what poetry, uv and pdm can do."""
-        install = in_place[0]
-        call, step = install.call, install.act.step
-        if len(in_place) > 1 or call is None or call.manager not in WITHOUT_PROJECT or install.project is None:
-            return False
-        is_local = bool(install.project.local_paths) or any(one.source == "path" for one in install.locked)
-        if call.verb.startswith("pip") or call.packages or is_local:
-            return False
-        managers = [other.call.manager for other in self.installs if other is not install and other.call is not None]
-        if step.node in self.plan.instead_in_runner or step.script is None or call.manager in managers:
-            return False
-        # The second installation repeats only its own command, which must be what the first RUN ends with.
-        is_last = self.stage.acts_of(step)[-1].command is install.act.command
-        return is_last and step.script.is_and_list and self._is_one_workdir(step)
-
-    def _may_be_late(self, in_place: Sequence[ReadInstall]) -> bool:
-        """An installation that reads manifests alone comes between the sources and the one that needs them."""
-        first = min((self.reading.position(one.node) for one in self.reading.copies if one.is_folder), default=None)
-        if not in_place or first is None:
-            return False
-        step = in_place[0].act.step
-        until = self.reading.position(step.node)
-        is_between = any(
-            one.sources is None and one.manifests and first < self.reading.position(one.act.step.node) < until
-            for one in self.installs
-        )
-        return is_between and step.node not in self.plan.instead_in_runner and self._is_one_workdir(step)
-
-    def _is_one_workdir(self, step: Step) -> bool:
-        """Copies before the step mean the same when they are repeated just before it."""
-        before = (self.reading.step(copied.node) for copied in self.reading.copies_before(step.node))
-        return all(other is None or other.workdir == step.workdir for other in before)
-
-    def _again(self) -> list[str]:
-        return [
-            f"{node.keyword} {''.join(f'{flag.text} ' for flag in node.flags)}{node.argument}" for node in self.again
-        ]
-
-    def _install_twice(self, install: ReadInstall) -> None:
-        call, node = install.call, install.act.step.node
-        assert call is not None
-        written = self.plan.instead.get(node, [f"RUN {laid_out(node.argument)}"])
-        whole = written[-1]
-        is_alone = len(self.stage.acts_of(install.act.step)) == 1
-        again = whole.removeprefix("RUN ") if is_alone else whole.rpartition(" && ")[2]
-        first = f"{whole} {WITHOUT_PROJECT[call.manager]}"
-        self.plan.instead[node] = [*written[:-1], first, *self._again(), f"RUN {again.strip()}"]
-        self.plan.roles[node] = Role.BUILDER
-        self.plan.evidence.append(
-            f"{install.sources}: its dependencies are installed first, so that an edit of the sources repeats only that"
-        )
 
 
 def is_of_manifests(reading: StageReading, node: Instruction, manifests: Collection[str]) -> bool:

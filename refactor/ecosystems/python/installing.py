@@ -14,13 +14,17 @@ from collections.abc import Iterator
 
 from refactor.context import BuildContext, Unknown
 from refactor.ecosystems.answers import Install
-from refactor.ecosystems.python.copying import WITHOUT_PROJECT
 from refactor.ecosystems.python.installs import ReadInstall, project_folder, read_installs
+from refactor.ecosystems.python.production import command_text
 from refactor.ecosystems.python.stage import PythonStage
+from refactor.ecosystems.python.tools import Action
 from refactor.flow.reading import Refused, StageReading, Step
 
 _FINDS = re.compile(r"\bpackages\s*=\s*(?:setuptools\.)?find_(?:namespace_)?packages\(([^)]*)\)")
 _FILES = re.compile(r"\b(py_modules|scripts|data_files|package_dir|cmdclass|use_scm_version|setup_requires)\s*=")
+_WITHOUT_PROJECT = {"poetry": "--no-root", "uv": "--no-install-project", "pdm": "--no-self"}
+"""Tool -> the option that leaves the project itself out."""
+_FOR_INSTALLS = frozenset({Action.SYSTEM, Action.TOOL, Action.UPGRADE, Action.VENV, Action.MAINTENANCE, Action.NEUTRAL})
 _LIST = "list the dependencies in a requirements file and install that first"
 
 
@@ -29,12 +33,13 @@ def installs(reading: StageReading) -> Iterator[Install | tuple[Step, Refused]]:
     by_name: list[Install] = []
     apart: set[str] = set()
     """Tools that have installed the dependencies: what they install next is the project itself."""
-    for read in read_installs(PythonStage.of(reading)):
+    stage = PythonStage.of(reading)
+    for read in read_installs(stage):
         if not isinstance(read, ReadInstall):
             yield read[0].step, read[1]
             continue
         step, manager = read.act.step, read.call.manager if read.call is not None else ""
-        first = None if read.sources is None else _dependencies_first(reading, read)
+        first = None if read.sources is None else _dependencies_first(stage, read)
         if read.sources is not None and manager not in apart:
             yield first or (step, Refused(read.sources, _hint(read)))
         if manager and (isinstance(first, Install) or (read.sources is None and read.manifests)):
@@ -65,16 +70,33 @@ def _is_by_name(read: ReadInstall) -> bool:
 
 def _hint(read: ReadInstall) -> str:
     call = read.call
-    if call is None or call.manager not in WITHOUT_PROJECT:
+    if call is None or call.manager not in _WITHOUT_PROJECT:
         return _LIST
-    command = f"{call.program} {call.verb} {WITHOUT_PROJECT[call.manager]}"
+    command = f"{call.program} {call.verb} {_WITHOUT_PROJECT[call.manager]}"
     return f"install the dependencies alone first (`{command}`), the project after the sources"
 
 
-def _dependencies_first(reading: StageReading, read: ReadInstall) -> Install | tuple[Step, Refused] | None:
+def _without_project(stage: PythonStage, read: ReadInstall, option: str) -> Install | None:
+    """Dependencies first, then the sources and the project itself: what poetry, uv and pdm can do."""
+    act, project = read.act, read.project
+    is_local = any(one.source == "path" for one in read.locked) or project is None or bool(project.local_paths)
+    if is_local or act.call is None or act.call.verb.startswith("pip") or act.call.packages:
+        return None
+    *before, last = stage.acts_of(act.step)
+    if last.command is not act.command or any(one.action not in _FOR_INSTALLS for one in before):
+        return None
+    why = f"{read.sources}: {option} leaves it out, so that an edit of the sources repeats only that"
+    text = f"{command_text(read)} {option}"
+    return Install(act.step, (act.command,), read.folder, read.manifests, (why,), from_manifests=text)
+
+
+def _dependencies_first(stage: PythonStage, read: ReadInstall) -> Install | tuple[Step, Refused] | None:
     """For ``pip install .`` and ``pip install -e .``: the same from the project's metadata alone, which can come before
-    the sources; why not; None for other tools."""
-    act, command = read.act, read.act.command
+    the sources; why not; for poetry, uv and pdm without the project; None for other tools."""
+    act, command, reading = read.act, read.act.command, stage.reading
+    option = _WITHOUT_PROJECT.get(read.call.manager) if read.call is not None else None
+    if option is not None:
+        return _without_project(stage, read, option)
     if read.call is None or read.call.manager != "pip" or act.folder is None:
         return None
     words = [word.text for word in command.words]

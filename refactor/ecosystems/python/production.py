@@ -56,7 +56,7 @@ def production(stage: PythonStage, install: ReadInstall) -> Iterator[Rewrite | t
     if need is not None:
         yield install.act.step, need
         return
-    text = stage_text(install)
+    text = command_text(install)
     where = install.manifests[0]
     if call.manager == "pipenv":
         renewed = re.sub(r"\s+(?:--dev|-d)(?=\s|$)", "", text)
@@ -71,7 +71,7 @@ def production(stage: PythonStage, install: ReadInstall) -> Iterator[Rewrite | t
     )  # fmt: skip
 
 
-def stage_text(install: ReadInstall) -> str:
+def command_text(install: ReadInstall) -> str:
     step, span = install.act.step, install.act.command.span
     text = step.script.text if step.script is not None else step.node.argument
     return text[span[0] : span[1]].strip()

@@ -6,15 +6,12 @@ import posixpath
 import re
 from collections.abc import Sequence
 
-from refactor.ecosystems.answers import Rewrite
 from refactor.ecosystems.python.copying import Plan, is_of_manifests
 from refactor.ecosystems.python.environments import Environment, making
 from refactor.ecosystems.python.installs import ReadInstall
-from refactor.ecosystems.python.production import production
 from refactor.ecosystems.python.stage import BUILDER_ACTIONS, RUNNER_ACTIONS, PythonStage
-from refactor.ecosystems.python.starting import laid_out
 from refactor.ecosystems.python.tools import Act, Action
-from refactor.ecosystems.split import Role
+from refactor.ecosystems.split import Role, laid_out
 from refactor.flow.reading import Refused, Step
 
 _IDLE = frozenset({"echo", "true", ":", "ls", "pwd", "date"})
@@ -31,8 +28,7 @@ class Runs:
         self.reading = stage.reading
         self.installs = installs
         self.texts: dict[int, str] = {}
-        """New texts of commands, by identity: without what only development needs, or without an option that has
-        another meaning in an environment."""
+        """New texts of commands, by identity: without an option that has another meaning in an environment."""
         self.is_new = environment.is_new
 
     def place(self) -> Refused | None:
@@ -41,11 +37,6 @@ class Runs:
             text = self._in_environment(act)
             if text is not None:
                 self.texts[id(act.command)] = text
-        for install in self.installs:
-            for answer in production(self.stage, install):
-                if isinstance(answer, Rewrite):
-                    self.plan.evidence += answer.evidence
-                    self.texts[id(answer.command)] = answer.text
         for step in self.reading.runs:
             refused = self._place(step) if step.node not in self.plan.roles else None
             if refused is not None:

@@ -12,6 +12,7 @@ from refactor.ecosystems import system
 from refactor.ecosystems.python.installs import ReadInstall
 from refactor.ecosystems.python.stage import PythonStage
 from refactor.ecosystems.python.tools import Action
+from refactor.ecosystems.split import laid_out
 from refactor.flow.reading import Refused, StageReading
 from refactor.shell import read
 from refactor.syntax import Instruction
@@ -58,17 +59,6 @@ def started_directly(stage: PythonStage, installs: Sequence[ReadInstall]) -> dic
         if text != node.argument:
             found[node] = f"{node.keyword} {''.join(f'{flag.text} ' for flag in node.flags)}{laid_out(text)}"
     return _why_elsewhere(reading, tools, is_changed=bool(found)) or found
-
-
-def laid_out(text: str) -> str:
-    """A list of commands joined by ``&&``, one to a line where it was written over several lines."""
-    script = read(text)
-    if "  " not in text or not script.is_and_list or len(script.top) < 2 or "\n" in text:
-        return text
-    pieces = [text[item.span[0] : item.span[1]].strip() for item in script.top]
-    return " \\\n    && ".join(
-        " ".join(part.split()) if "'" not in part and '"' not in part else part for part in pieces
-    )
 
 
 def _why_not(stage: PythonStage, installs: Sequence[ReadInstall], words: Sequence[str], where: str) -> Refused | None:
@@ -121,4 +111,4 @@ def _why_elsewhere(reading: StageReading, tools: Collection[str], *, is_changed:
     return None
 
 
-__all__ = ["laid_out", "started_directly"]
+__all__ = ["started_directly"]
