@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from refactor.context.python_manifests import LockedDistribution, Requirement
 from refactor.ecosystems.python.installs import ReadInstall
-from refactor.ecosystems.python.needs import PURE_SOURCES, SOURCE_ONLY, Building
-from refactor.ecosystems.python.wheels import State, key_fits, read_name, row_of, state_of, table
+from refactor.ecosystems.python.needs import Building
+from refactor.images import pypi
+from refactor.images.wheels import State, key_fits, read_name, row_of, state_of, table
 
 if TYPE_CHECKING:
     from refactor.images import BaseImage
@@ -64,7 +65,7 @@ def judge(installs: Iterable[ReadInstall], image: BaseImage) -> Verdict:
 
 def _of_locked(locked: LockedDistribution, python: str, libc: str) -> tuple[State, str]:
     shown = f"{locked.name} {locked.version}" if locked.version else locked.name
-    if locked.name in PURE_SOURCES or locked.is_pure:
+    if locked.name in pypi.PURE_SOURCES or locked.is_pure:
         return "wheel", shown
     if not locked.files:
         return state_of(locked.name, f"=={locked.version}" if locked.version else "", python, libc), shown
@@ -80,10 +81,10 @@ def _of_requirements(requirements: Iterable[Requirement], python: str, libc: str
     names = {need.name for need in listed}
     for need in listed:
         name = need.name or ""
-        if need.url is not None or need.path is not None or name in SOURCE_ONLY:
+        if need.url is not None or need.path is not None or name in pypi.SOURCE_ONLY:
             continue
         shown = name + need.specifier
-        yield shown, name, "wheel" if name in PURE_SOURCES else state_of(name, need.specifier, python, libc)
+        yield shown, name, "wheel" if name in pypi.PURE_SOURCES else state_of(name, need.specifier, python, libc)
         own = row_of(name)
         more = [] if own is None else list(own.needs)
         for extra in need.extras:
@@ -94,7 +95,7 @@ def _of_requirements(requirements: Iterable[Requirement], python: str, libc: str
                 more += row.needs
         for other in more:
             # What pip picks for a dependency is the newest that fits.
-            if other not in names and other not in PURE_SOURCES:
+            if other not in names and other not in pypi.PURE_SOURCES:
                 yield f"{other} (for {name})", other, state_of(other, "", python, libc)
 
 

@@ -14,17 +14,11 @@ from refactor.ecosystems.python.stage import PythonStage
 from refactor.ecosystems.python.tools import Action, distribution_name
 from refactor.ecosystems.system import programs_started
 from refactor.flow.reading import Refused, StageReading, Step
+from refactor.images import pypi
 from refactor.shell import PackageCall
 
 if TYPE_CHECKING:
     from refactor.context.python_manifests import Pyproject
-
-_IMPORT_NAMES = {
-    "pyyaml": "yaml", "pillow": "PIL", "beautifulsoup4": "bs4", "scikit-learn": "sklearn",
-    "python-dateutil": "dateutil",
-    "opencv-python": "cv2", "python-dotenv": "dotenv", "django-debug-toolbar": "debug_toolbar",
-    "djangorestframework": "rest_framework", "django-extensions": "django_extensions", "psycopg2-binary": "psycopg2",
-}  # fmt: skip
 
 
 def production_installs(reading: StageReading) -> Iterator[Rewrite | tuple[Step, Refused]]:
@@ -162,7 +156,7 @@ _IMPORT = re.compile(r"^\s*(?:from|import)\s+([A-Za-z_][\w]*(?:\s*,\s*[A-Za-z_]\
 
 
 def _imported(context: BuildContext, development: frozenset[str]) -> tuple[str, str] | Unknown | None:
-    modules = {_IMPORT_NAMES.get(name, name.replace("-", "_")): name for name in development}
+    modules = {pypi.IMPORT_NAMES.get(name, name.replace("-", "_")): name for name in development}
     files = sources(context)
     if isinstance(files, Unknown):
         return files

@@ -8,18 +8,11 @@ from typing import TYPE_CHECKING
 
 from refactor.ecosystems.python.compiled import judge
 from refactor.flow.reading import Refused
+from refactor.images import pypi
 
 if TYPE_CHECKING:
     from refactor.ecosystems.python.installs import ReadInstall
     from refactor.images import BaseImage
-
-_LINKS_NOTHING = frozenset(
-    """
-    aiohttp bcrypt cython frozenlist greenlet httptools lazy-object-proxy markupsafe meinheld msgpack multidict
-    propcache psutil pyyaml regex simplejson sqlalchemy tornado ujson wrapt yarl zope-interface
-    """.split()
-)
-"""Distributions whose C code is linked with the C and C++ libraries alone, by the setup.py of each."""
 
 
 def why_not_known(installs: Iterable[ReadInstall], image: BaseImage) -> Refused | None:
@@ -27,7 +20,6 @@ def why_not_known(installs: Iterable[ReadInstall], image: BaseImage) -> Refused 
     PyPy."""
     if image.family != "pypy":
         return None
-    from refactor.ecosystems.python.needs import SOURCE_ONLY
     from refactor.images.system_packages import native_build_needs
 
     known = tuple(installs)
@@ -43,7 +35,7 @@ def why_not_known(installs: Iterable[ReadInstall], image: BaseImage) -> Refused 
                 )
     for shown in judge(known, image).unknown:
         name = re.split(r"[^\w.-]", shown)[0]
-        if name not in _LINKS_NOTHING | SOURCE_ONLY and not native_build_needs(name):
+        if name not in pypi.LINKS_NOTHING | pypi.SOURCE_ONLY and not native_build_needs(name):
             return Refused(
                 f"nothing says whether {shown} has a wheel for PyPy {image.version}, nor what it is linked with where"
                 " it is compiled",

@@ -22,22 +22,11 @@ from refactor.flow.places import source_of
 from refactor.flow.reading import Refused, StageReading, is_within, join
 from refactor.flow.roots import roots_of
 from refactor.flow.shell_writes import unknown_program
+from refactor.images import pypi
 from refactor.syntax import Instruction
 
 if TYPE_CHECKING:
     from refactor.context.python_use import Use
-
-_HOME_CACHES = {
-    "matplotlib": "its font cache", "transformers": "downloaded models", "sentence-transformers": "downloaded models",
-    "huggingface-hub": "downloaded models", "nltk": "downloaded data", "keras": "downloaded models",
-    "streamlit": "its settings", "jupyter": "its settings", "notebook": "its settings", "jupyterlab": "its settings",
-    "gdown": "cookies", "yfinance": "a time zone cache", "spotipy": "a token cache",
-    "newspaper3k": "downloaded articles",
-    "openai-whisper": "downloaded models", "easyocr": "downloaded models", "playwright": "browsers",
-    "pyppeteer": "a browser", "webdriver-manager": "browser drivers", "undetected-chromedriver": "a browser driver",
-    "datasets": "downloaded data", "diffusers": "downloaded models", "torchvision": "downloaded models",
-}  # fmt: skip
-"""Distributions that write below the home folder of the user they run as, and what."""
 
 _PATH_OPTIONS = (
     "--access-logfile", "--error-logfile", "--log-file", "--access-log", "--pid", "--pidfile", "--logto", "--logfile",
@@ -197,7 +186,7 @@ def _by_home(reading: StageReading) -> Refused | None:
         return None
     for install in (one for stage in PythonStage.all(reading) for one in read_installs(stage)):
         for need in install.requirements if isinstance(install, ReadInstall) else ():
-            what = _HOME_CACHES.get(need.name or "")
+            what = pypi.HOME_CACHES.get(need.name or "")
             if what is not None:
                 return Refused(
                     f"{need.name} writes {what} below the home folder, which a new user has not",
