@@ -99,9 +99,9 @@ def _own_environment(stage: PythonStage, install: ReadInstall) -> str | None:
         )
         in_project = ["virtualenvs.in-project", "true"] in settings
     elif call.manager == "pdm":
-        in_project = variables.get("PDM_USE_VENV", "true").lower() in {"1", "true"}
+        in_project = (variables.get("PDM_USE_VENV") or "true").lower() in {"1", "true"}
     name = {"poetry": "POETRY_VIRTUALENVS_IN_PROJECT", "pipenv": "PIPENV_VENV_IN_PROJECT"}.get(call.manager, "")
-    is_set = variables.get(name, "").lower() in {"1", "true"} and not (
+    is_set = (variables.get(name) or "").lower() in {"1", "true"} and not (
         call.manager == "pipenv" and call.has("--system")
     )
     return join(install.folder, ".venv") if in_project or is_set else None
@@ -109,7 +109,7 @@ def _own_environment(stage: PythonStage, install: ReadInstall) -> str | None:
 
 def _is_active(stage: PythonStage, installs: Sequence[ReadInstall], path: str) -> bool:
     """Packages go into it, and the container starts from it."""
-    if path + "/bin" in stage.variables.get("PATH", "") or stage.variables.get("VIRTUAL_ENV") == path:
+    if f"{path}/bin" in stage.on_path or stage.variables.get("VIRTUAL_ENV") == path:
         return True
     return _starts_from(stage, path) and all(
         (install.act.command.name or "").startswith(path + "/bin/")

@@ -11,11 +11,12 @@ from refactor.context.literals import NOT_SOURCES, is_test
 from refactor.ecosystems import system
 from refactor.ecosystems.deployed import commands_of
 from refactor.ecosystems.python import needs
+from refactor.ecosystems.python.compiled import judge
 from refactor.ecosystems.python.environments import HOME
 from refactor.ecosystems.python.installs import ReadInstall
 from refactor.ecosystems.python.stage import PythonStage
 from refactor.flow.reading import Refused, StageReading, Step, is_within
-from refactor.images import BaseImage
+from refactor.images import BaseImage, pypi
 
 _NAMES_PROGRAMS = (".sh", ".conf", ".cfg", ".ini", ".cron", ".service", ".py")
 """Files that may name the interpreter, or a program of the environment, by its path."""
@@ -39,7 +40,6 @@ def why_not_moved(
     installs: Sequence[ReadInstall],
     image: BaseImage,
     building: Sequence[needs.Building],
-    builds: Sequence[str],
 ) -> Refused | None:
     """The first obstacle, by name."""
     if image.version.startswith("2"):
@@ -50,10 +50,12 @@ def why_not_moved(
     library, compiler = needs.why_library_unknown(image, building), needs.why_compiler_stays(installs)
     if library is not None:
         return Refused(library, "name the release in the image's tag (python:3.11-bookworm)")
-    if compiler is not None and builds:
+    builds = system.build_only(stage.reading) if compiler is not None else ()
+    if builds:
         return Refused(f"{compiler}: {', '.join(builds)} cannot be left out")
     refused = next((one for install in installs if (one := _why_not_installed(stage, install)) is not None), None)
-    return refused or _why_not_started(stage) or (None if stage.environments else _why_outside(stage.reading))
+    refused = refused or _why_not_started(stage) or (None if stage.environments else _why_outside(stage.reading))
+    return refused or (_why_not_on_pypy(installs, image) if image.family == "pypy" else None)
 
 
 def _why_set_up(stage: PythonStage, step: Step) -> Refused | None:
@@ -140,6 +142,32 @@ def _is_copied_there(reading: StageReading, path: str) -> bool:
     return any(is_within(path, target) for target in own) or any(
         (node.destination or "").startswith("/usr/local") for node in others
     )
+
+
+def _why_not_on_pypy(installs: Sequence[ReadInstall], image: BaseImage) -> Refused | None:
+    """A distribution that may be compiled on the full image with libraries that nobody names; wheels for CPython fit no
+    PyPy."""
+    from refactor.images.system_packages import native_build_needs
+
+    for install in installs:
+        for need in install.requirements:
+            if need.name == "uwsgi":
+                return Refused("uwsgi has PyPy by a plugin, and what that is linked with is not known", "use gunicorn")
+            if need.url is not None and not need.url.startswith(("git+", "git://")):
+                name = need.name or need.url
+                return Refused(
+                    f"what {name} is linked with is not known: it comes from {need.url}",
+                    "install a release of it from the index",
+                )
+    for shown in judge(installs, image).unknown:
+        name = re.split(r"[^\w.-]", shown)[0]
+        if name not in pypi.LINKS_NOTHING | pypi.SOURCE_ONLY and not native_build_needs(name):
+            return Refused(
+                f"nothing says whether {shown} has a wheel for PyPy {image.version}, nor what it is linked with where"
+                " it is compiled",
+                "lock the versions with poetry, uv or pdm, which list the files of each",
+            )
+    return None
 
 
 __all__ = ["why_not_moved"]

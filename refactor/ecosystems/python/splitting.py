@@ -10,14 +10,13 @@ from refactor.context import Unknown
 from refactor.context.literals import NOT_SOURCES
 from refactor.ecosystems import registry, system
 from refactor.ecosystems.answers import SplitPlan
-from refactor.ecosystems.python import needs, pypy
+from refactor.ecosystems.python import needs
 from refactor.ecosystems.python.compiled import judge
-from refactor.ecosystems.python.copying import CopyPlacing
-from refactor.ecosystems.python.environments import HOME, Environment, environment_text, find_environment, making
+from refactor.ecosystems.python.environments import environment_text, find_environment, making
 from refactor.ecosystems.python.installs import ReadInstall, read_installs
 from refactor.ecosystems.python.obstacles import why_not_moved
+from refactor.ecosystems.python.placing import Parts
 from refactor.ecosystems.python.program import program
-from refactor.ecosystems.python.runs import Runs
 from refactor.ecosystems.python.stage import RUNNER_ACTIONS, PythonStage, is_uv_copy, why_not_read
 from refactor.ecosystems.python.starting import started_directly
 from refactor.ecosystems.python.tools import Action
@@ -26,11 +25,11 @@ from refactor.ecosystems.split import Role, assemble, builder_name
 from refactor.flow.closure import named, why_not_seen
 from refactor.flow.reading import Refused, StageReading, is_within
 from refactor.images import BaseImage, lookup
-from refactor.syntax import Instruction
 
 _SYSTEM_PYTHON = (
     "python3-pip", "python3-setuptools", "python3-wheel", "python3-venv", "python3-virtualenv", "py3-pip",
 )  # fmt: skip
+_FIRST = frozenset({Action.TOOL, Action.SYSTEM, Action.SET_UP})
 _TOOL_FOLDER = r"/root/\.(?:local|poetry|cargo)/bin|\$HOME/\.local/bin|\$(?:POETRY_HOME|\{POETRY_HOME\})/bin"
 
 
@@ -78,7 +77,7 @@ def split(reading: StageReading, runner: str | None) -> SplitPlan | Refused | No
         )
     if refused is not None:
         return refused[1]
-    return _Plan(stage, known, building, builds, image).made(runner, reasons)
+    return _plan(stage, known, building, image, runner, reasons)
 
 
 def _other_image(stage: PythonStage) -> Refused | None:
@@ -136,181 +135,159 @@ def _git(
     return f"git is there only to fetch {', '.join(fetched)}"
 
 
-class _Plan:
-    """The parts of a plan while it is made."""
+def _plan(
+    stage: PythonStage,
+    installs: tuple[ReadInstall, ...],
+    building: Sequence[needs.Building],
+    image: BaseImage,
+    wish: str | None,
+    reasons: Sequence[str],
+) -> SplitPlan | Refused:
+    reading = stage.reading
+    direct = why_not_moved(stage, installs, image, building) or started_directly(stage, installs)
+    if isinstance(direct, Refused):
+        return direct
+    runner = interpreted(reading, wish, "Python")
+    if isinstance(runner, Refused):
+        return runner
+    environment = find_environment(stage, installs, image, bool(direct))
+    if isinstance(environment, Refused):
+        return environment
+    packages = _packages(stage, installs, building, image, runner.image)
+    if isinstance(packages, Refused):
+        return packages
+    parts = Parts(stage, installs, environment, dict(packages.roles))
+    files = parts.place_runs() or why_not_seen(reading) or program(reading)
+    if isinstance(files, Refused):
+        return files
+    parts.roles = system.narrow(reading, parts.roles)
+    parts.place_copies()
+    lost = _why_lost(parts)
+    if lost is not None:
+        return lost
+    if environment.is_new:
+        _make_environment(parts)
+    _place_paths(parts)
+    artefacts = [f"COPY --from={builder_name(reading)} {path} {path}" for path in environment.copied]
+    if environment.is_new or (direct and f"{environment.path}/bin" not in stage.on_path):
+        artefacts.insert(1, environment_text(environment.path))
+    evidence = [*reasons, *packages.evidence]
+    evidence += [f"the programs that it calls were looked for in {named(files)}"] if files else []
+    evidence += parts.evidence
+    # CMD, ENTRYPOINT and steps of the runner call the programs themselves, not through the build tool.
+    evidence += [f"line {reading.file.line_of(node)} starts its programs without `{' or '.join(stage.tools)} run`: "
+                 "that only puts the virtual environment on PATH" for node in direct]  # fmt: skip
+    evidence.append(f"the virtual environment is at the same path ({environment.path}) in both stages, on the same "
+                    f"Python and distribution ({reading.stage.image} and {runner.image})")  # fmt: skip
+    return assemble(
+        reading,
+        parts.roles,
+        runner_image=runner.image,
+        artefacts=artefacts,
+        instead=parts.instead,
+        instead_in_runner={**direct, **parts.instead_in_runner},
+        before=parts.before,
+        runner_head=[*packages.before, packages.install] if packages.install else (),
+        is_artefact_absolute=True,
+        evidence=tuple(dict.fromkeys(evidence)),
+    )
 
-    def __init__(
-        self,
-        stage: PythonStage,
-        installs: tuple[ReadInstall, ...],
-        building: Sequence[needs.Building],
-        builds: Sequence[str],
-        image: BaseImage,
-    ) -> None:
-        self.stage = stage
-        self.reading = stage.reading
-        self.installs = installs
-        self.building = building
-        self.builds = builds
-        self.image = image
-        self.roles: dict[Instruction, Role] = {}
-        self.instead: dict[Instruction, list[str]] = {}
-        self.instead_in_runner: dict[Instruction, str] = {}
-        self.before: dict[Instruction, list[str]] = {}
-        self.evidence: list[str] = []
 
-    def made(self, wish: str | None, reasons: Sequence[str]) -> SplitPlan | Refused:
-        stage, reading = self.stage, self.reading
-        obstacle = why_not_moved(stage, self.installs, self.image, self.building, self.builds)
-        obstacle = obstacle or pypy.why_not_known(self.installs, self.image)
-        direct = obstacle or started_directly(stage, self.installs)
-        if isinstance(direct, Refused):
-            return direct
-        runner = interpreted(reading, wish, "Python")
-        environment = find_environment(stage, self.installs, self.image, bool(direct))
-        if isinstance(runner, Refused):
-            return runner
-        image = runner.image
-        if isinstance(environment, Refused):
-            return environment
-        packages = self._packages(image)
-        if isinstance(packages, Refused):
-            return packages
-        self.roles.update(packages.roles)
-        refused = Runs(self, stage, self.installs, environment).place()
-        files = refused or why_not_seen(reading) or program(reading)
-        if isinstance(files, Refused):
-            return files
-        if files:
-            self.evidence.append(f"the programs that it calls were looked for in {named(files)}")
-        self.roles = system.narrow(reading, self.roles)
-        CopyPlacing(self, stage, self.installs, environment).place()
-        lost = self._why_lost(environment)
-        if lost is not None:
-            return lost
-        if environment.is_new:
-            self._make_environment()
-        self._place_paths()
-        self._start_directly(direct)
-        artefacts = [f"COPY --from={builder_name(reading)} {path} {path}" for path in environment.copied]
-        is_named = environment.path + "/bin" in stage.variables.get("PATH", "")
-        if environment.is_new or (direct and not is_named):
-            artefacts.insert(1, environment_text(environment.path))
-        self.evidence = [*reasons, *packages.evidence, *self.evidence]
-        self.evidence.append(f"the virtual environment is at the same path ({environment.path}) in both stages, on the "
-                             f"same Python and distribution ({reading.stage.image} and {image})")  # fmt: skip
-        return assemble(
-            reading,
-            self.roles,
-            runner_image=image,
-            artefacts=artefacts,
-            instead=self.instead,
-            instead_in_runner=self.instead_in_runner,
-            before=self.before,
-            runner_head=[*packages.before, packages.install] if packages.install else (),
-            is_artefact_absolute=True,
-            evidence=tuple(dict.fromkeys(self.evidence)),
-        )
+def _packages(
+    stage: PythonStage,
+    installs: Sequence[ReadInstall],
+    building: Sequence[needs.Building],
+    image: BaseImage,
+    runner: str,
+) -> system.RunnerPackages | Refused:
+    """What the runner installs of the system."""
+    reading = stage.reading
+    called = needs.programs(installs, reading.context)
+    if isinstance(called, Unknown):
+        return Refused(f"which programs the sources start is not known: {called.reason}")
+    messages = _compiles_messages(reading)
+    called.update({"msgfmt": messages} if messages is not None else {})
+    build_only = dict.fromkeys(_SYSTEM_PYTHON, "Python comes with the base image")
+    fetched = needs.is_git(building)
+    if fetched and "git" not in called:
+        build_only["git"] = f"{', '.join(fetched)} is fetched with it"
+    expanded = reading.file.expand(runner, reading.stage.from_)
 
-    def _why_lost(self, environment: Environment) -> Refused | None:
-        """A command of the runner that reads what a RUN makes which the builder alone has."""
-        reading, flow = self.reading, registry.flow_of(self.reading.file, self.reading.context)
-        for act in self.stage.acts:
-            is_of_runner = act.action is Action.FILES and Role.RUNNER in self.roles.get(act.step.node, Role.RUNNER)
-            for path in act.effect.reads if is_of_runner else ():
-                for maker in flow.makers(reading, path) if isinstance(path, str) else ():
-                    made = maker.act.step if maker.act is not None and maker.kind == "command" else None
-                    is_there = any(is_within(maker.path, folder) for folder in environment.copied)
-                    if made is not None and not is_there and self.roles.get(made.step.node) == Role.BUILDER:
-                        because = f"line {self.stage.line(act.step)} reads {maker.path}, which line {made.line} makes"
-                        return Refused(f"{because}, where packages are installed", "split by hand")
-        return None
-
-    def _packages(self, image: str) -> system.RunnerPackages | Refused:
-        """What the runner installs of the system."""
-        build_only = dict.fromkeys(_SYSTEM_PYTHON, "Python comes with the base image")
-        called = needs.programs(self.installs, self.reading.context)
-        if isinstance(called, Unknown):
-            return Refused(f"which programs the sources start is not known: {called.reason}")
-        messages = self._compiles_messages()
-        if messages is not None:
-            called["msgfmt"] = messages
-        fetched = needs.is_git(self.building)
-        if fetched and "git" not in called:
-            build_only["git"] = f"{', '.join(fetched)} is fetched with it"
-        installed = self._installed(image, called, build_only)
-        if isinstance(installed, Refused):
-            return installed
-        # What works on the project in the runner needs its programs there.
-        own = (act for act in self.stage.acts if act.action in RUNNER_ACTIONS and act.step.node not in installed.roles)
-        more = {posixpath.basename(act.command.name or ""): f"line {self.stage.line(act.step)}" for act in own}
-        return self._installed(image, {**more, **called}, build_only) if more.keys() - called.keys() else installed
-
-    def _installed(
-        self, image: str, called: Mapping[str, str], build_only: Mapping[str, str]
-    ) -> system.RunnerPackages | Refused:
-        expanded = self.reading.file.expand(image, self.reading.stage.from_)
+    def installed(programs: Mapping[str, str]) -> system.RunnerPackages | Refused:
         return system.runner_packages(
-            self.reading,
+            reading,
             None if expanded is None else lookup(expanded),
-            needed=needs.libraries(self.installs, self.image, self.building) if self.image.distro else {},
-            programs=called,
+            needed=needs.libraries(installs, image, building) if image.distro else {},
+            programs=programs,
             build_only=build_only,
-            builder=builder_name(self.reading),
+            builder=builder_name(reading),
         )
 
-    def _compiles_messages(self) -> str | None:
-        """Where Django's `compilemessages`, which calls gettext's msgfmt, is run in the runner."""
-        for step in self.reading.steps:
-            if step.keyword in {"RUN", "CMD", "ENTRYPOINT"} and "compilemessages" in step.node.argument:
-                return f"line {self.stage.line(step)} (compilemessages)"
-        files = self.reading.context.files(without=NOT_SOURCES)
-        for path in files if not isinstance(files, Unknown) else ():
-            text = self.reading.context.read(path) if path.endswith(".sh") else None
-            if isinstance(text, str) and "compilemessages" in text:
-                return f"{path} (compilemessages)"
-        return None
+    first = installed(called)
+    if isinstance(first, Refused):
+        return first
+    # What works on the project in the runner needs its programs there.
+    own = (act for act in stage.acts if act.action in RUNNER_ACTIONS and act.step.node not in first.roles)
+    return installed(
+        {**{posixpath.basename(act.command.name or ""): f"line {stage.line(act.step)}" for act in own}, **called}
+    )
 
-    def _start_directly(self, direct: Mapping[Instruction, str]) -> None:
-        """CMD, ENTRYPOINT and steps of the runner call the programs themselves, not through the build tool."""
-        for node, text in direct.items():
-            self.instead_in_runner.setdefault(node, text)
-            self.evidence.append(
-                f"line {self.reading.file.line_of(node)} starts its programs without `{' or '.join(self.stage.tools)} "
-                "run`: that only puts the virtual environment on PATH"
-            )
 
-    def _place_paths(self) -> None:
-        """ENV lines that only put the folder of a build tool on PATH stay in the builder."""
-        for step in self.reading.steps:
-            if step.keyword == "ENV" and [name for name, _ in step.node.pairs] == ["PATH"]:
-                value = step.node.pairs[0][1].strip("\"'")
-                added = [part for part in value.split(":") if part not in {"$PATH", "${PATH}"}]
-                if added and all(re.fullmatch(_TOOL_FOLDER, part) for part in added):
-                    self.roles[step.node] = Role.BUILDER
+def _compiles_messages(reading: StageReading) -> str | None:
+    """Where Django's `compilemessages`, which calls gettext's msgfmt, is run in the runner."""
+    for step in reading.steps:
+        if step.keyword in {"RUN", "CMD", "ENTRYPOINT"} and "compilemessages" in step.node.argument:
+            return f"line {reading.file.line_of(step.node)} (compilemessages)"
+    files = reading.context.files(without=NOT_SOURCES)
+    scripts = (path for path in files if path.endswith(".sh")) if not isinstance(files, Unknown) else ()
+    found = next((path for path in scripts if "compilemessages" in str(reading.context.read(path))), None)
+    return None if found is None else f"{found} (compilemessages)"
 
-    def _make_environment(self) -> None:
-        """Makes the environment after the build tools and before the copies that the first installation needs."""
-        first = self.installs[0].act.step
-        if any(text in making() for texts in self.instead.values() for text in texts):
-            # Inside of a RUN that was taken apart.
+
+def _why_lost(parts: Parts) -> Refused | None:
+    """A command of the runner that reads what a RUN makes which the builder alone has."""
+    reading, stage = parts.reading, parts.stage
+    flow = registry.flow_of(reading.file, reading.context)
+    reads = [(act, path) for act in stage.acts for path in act.effect.reads if act.action is Action.FILES
+             and Role.RUNNER in parts.roles.get(act.step.node, Role.RUNNER) and isinstance(path, str)]  # fmt: skip
+    for act, path in reads:
+        for maker in flow.makers(reading, path):
+            made = maker.act.step if maker.act is not None and maker.kind == "command" else None
+            is_there = any(is_within(maker.path, folder) for folder in parts.environment.copied)
+            if made is not None and not is_there and parts.roles.get(made.step.node) == Role.BUILDER:
+                because = f"line {stage.line(act.step)} reads {maker.path}, which line {made.line} makes"
+                return Refused(f"{because}, where packages are installed", "split by hand")
+    return None
+
+
+def _place_paths(parts: Parts) -> None:
+    """ENV lines that only put the folder of a build tool on PATH stay in the builder."""
+    for step in parts.reading.steps:
+        if step.keyword == "ENV" and [name for name, _ in step.node.pairs] == ["PATH"]:
+            value = step.node.pairs[0][1].strip("\"'")
+            added = [part for part in value.split(":") if part not in {"$PATH", "${PATH}"}]
+            if added and all(re.fullmatch(_TOOL_FOLDER, part) for part in added):
+                parts.roles[step.node] = Role.BUILDER
+
+
+def _make_environment(parts: Parts) -> None:
+    """Makes the environment after the build tools and before the copies that the first installation needs."""
+    if any(text in making() for texts in parts.instead.values() for text in texts):
+        # Inside of a RUN that was taken apart.
+        return
+    steps = parts.reading.steps
+    kinds = [{act.action for act in parts.stage.acts_of(step)}
+             for step in steps[: parts.reading.position(parts.installs[0].act.step.node)]]  # fmt: skip
+    is_before = (bool(own & _FIRST) or is_uv_copy(step) for step, own in zip(steps, kinds))
+    start = max((index + 1 for index, is_one in enumerate(is_before) if is_one), default=0)
+    # pip is upgraded in the environment that is used.
+    upgrade = next((index for index, own in enumerate(kinds) if Action.UPGRADE in own), start)
+    if not any(Action.TOOL in own for own in kinds[upgrade:]):
+        start = min(start, upgrade)
+    for step in steps[start:]:
+        if step.keyword in {"COPY", "ADD", "RUN"} and Role.BUILDER in parts.roles.get(step.node, Role.DROPPED):
+            parts.before[step.node] = [*making(), *parts.before.get(step.node, ())]
             return
-        steps = self.reading.steps
-        at = self.reading.position(first.node)
-        kinds = [{act.action for act in self.stage.acts_of(step)} for step in steps[:at]]
-        start = 0
-        for index, step in enumerate(steps[:at]):
-            if kinds[index] & {Action.TOOL, Action.SYSTEM, Action.SET_UP} or is_uv_copy(step):
-                start = index + 1
-        # pip is upgraded in the environment that is used.
-        upgrades = [index for index, own in enumerate(kinds) if Action.UPGRADE in own]
-        tools = [index for index, own in enumerate(kinds) if Action.TOOL in own]
-        if upgrades and upgrades[0] < start and not {*upgrades} & {*tools} and max(tools, default=-1) < upgrades[0]:
-            start = upgrades[0]
-        for step in steps[start:]:
-            if step.keyword in {"COPY", "ADD", "RUN"} and Role.BUILDER in self.roles.get(step.node, Role.DROPPED):
-                self.before[step.node] = [*making(), *self.before.get(step.node, ())]
-                return
 
 
-__all__ = ["HOME", "split"]
+__all__ = ["split"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from refactor.ecosystems import registry, system
 from refactor.ecosystems.python.tools import (
@@ -19,13 +21,15 @@ from refactor.flow.effects import Effect, Invocation
 from refactor.flow.reading import Refused, StageReading, Step, is_within, join
 from refactor.flow.shell_writes import QUIET
 from refactor.once import cached_property
-from refactor.shell import changes_shell
+from refactor.shell import Command, changes_shell
+
+if TYPE_CHECKING:
+    from refactor.flow.graph import Act as FlowAct
 
 BUILDER_ACTIONS = frozenset(
     {Action.SYSTEM, Action.TOOL, Action.UPGRADE, Action.VENV, Action.INSTALL, Action.MAINTENANCE}
 )
 RUNNER_ACTIONS = frozenset({Action.PROGRAM, Action.FILES})
-_VARIABLE = re.compile(r"\$\{?(?!PATH\b)([A-Za-z_][A-Za-z0-9_]*)\}?")
 _EVERYDAY = frozenset({"chown", "chgrp", "rmdir", "unlink", "tar", "gzip", "gunzip"})
 """Programs of any distribution's smallest image, besides those of shell scripts."""
 _UNTOLD = frozenset({"test", "[", "eval", "exec"})
@@ -60,17 +64,14 @@ class PythonStage:
     def acts(self) -> tuple[Act, ...]:
         flow = registry.flow_of(self.reading.file, self.reading.context)
         known = {id(one.call.command): one for one in flow.acts(self.reading) if one.call is not None}
-        found: list[Act] = []
-        for step in self.reading.runs:
-            for command in step.commands:
-                one = known.get(id(command))
-                if one is None or one.call is None:
-                    # `cd` is followed by the flow, and no act of it.
-                    found.append(Act(step, command, Action.SHELL))
-                else:
-                    action = self._action(one.call, one.effect)
-                    found.append(Act(step, command, action, one.call.package, one.effect))
-        return tuple(found)
+        pairs = ((step, command) for step in self.reading.runs for command in step.commands)
+        return tuple(self._act(step, command, known.get(id(command))) for step, command in pairs)
+
+    def _act(self, step: Step, command: Command, known: FlowAct | None) -> Act:
+        if known is None or known.call is None:
+            # `cd` is followed by the flow, and no act of it.
+            return Act(step, command, Action.SHELL)
+        return Act(step, command, self._action(known.call, known.effect), known.call.package, known.effect)
 
     def acts_of(self, step: Step) -> tuple[Act, ...]:
         return tuple(act for act in self.acts if act.step is step)
@@ -111,25 +112,21 @@ class PythonStage:
                 found.append((act, join(act.folder, self.expanded(act.step, written))))
         return tuple(found)
 
+    @cached_property
+    def variables(self) -> Mapping[str, str | None]:
+        """ENV and ARG at the end of the stage, by name."""
+        return self.reading.file.environment(self.reading.steps[-1].node)
+
+    @cached_property
+    def on_path(self) -> tuple[str, ...]:
+        """Folders that the stage puts on PATH."""
+        values = ((step, value) for step in self.reading.steps if step.keyword in {"ENV", "ARG"}
+                  for name, value in step.node.pairs if name == "PATH")  # fmt: skip
+        return tuple(self.expanded(step, part) for step, value in values for part in value.strip("\"'").split(":"))
+
     def expanded(self, step: Step, text: str) -> str:
         """See :func:`refactor.ecosystems.python.tools.expanded`."""
         return expanded(self.reading, step, text)
-
-    @cached_property
-    def variables(self) -> dict[str, str]:
-        """ENV and ARG of the stage by name, known variables filled in; all values of PATH, one after the
-        other.
-        """
-        found: dict[str, str] = {}
-        for step in self.reading.steps:
-            if step.keyword not in {"ENV", "ARG"}:
-                continue
-            for name, written in step.node.pairs:
-                value = _VARIABLE.sub(lambda match: found.get(match[1], match[0]), written.strip("\"'"))
-                if name == "PATH" and name in found:
-                    value = f"{value}:{found[name]}"
-                found[name] = value
-        return found
 
     def _action(self, call: Invocation, effect: Effect) -> Action:
         command = call.command
@@ -168,10 +165,8 @@ class PythonStage:
 
     def _is_of_project(self, call: Invocation, effect: Effect) -> bool:
         """It changes what was copied from the context, or a file beside that."""
-        if call.name == "mkdir":
-            folders = [copied.target for copied in self.reading.copies_before(call.step.node)]
-        else:
-            folders = [call.folder or "/", *(copied.target for copied in self.reading.copies_before(call.step.node))]
+        folders = [copied.target for copied in self.reading.copies_before(call.step.node)]
+        folders += [] if call.name == "mkdir" else [call.folder or "/"]
         return any(
             isinstance(path, str) and is_within(path, folder)
             for path in (*effect.writes, *effect.removes)
