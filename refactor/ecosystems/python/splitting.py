@@ -22,7 +22,7 @@ from refactor.ecosystems.python.starting import started_directly
 from refactor.ecosystems.python.tools import Action
 from refactor.ecosystems.runners import interpreted
 from refactor.ecosystems.split import Role, assemble, builder_name
-from refactor.flow.closure import named, why_not_seen
+from refactor.flow.closure import named, why_no_context, why_not_seen
 from refactor.flow.reading import Refused, StageReading, is_within
 from refactor.images import BaseImage, lookup
 
@@ -37,9 +37,8 @@ def split(reading: StageReading, runner: str | None) -> SplitPlan | Refused | No
     """The plan, or why there is none; None where nothing of Python is installed or built."""
     image = reading.image
     stage = PythonStage.of(reading)
-    why = reading.context.why_unknown
-    if why is not None:
-        return Refused(f"the build context is not known: {why}", "name it with --context") if stage.installs else None
+    if reading.context.why_unknown is not None:
+        return why_no_context(reading) if stage.installs else None
     if image is None or image.family not in {"python", "pypy"}:
         return _other_image(stage)
     builds = system.build_only(reading)

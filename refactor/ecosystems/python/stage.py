@@ -18,7 +18,7 @@ from refactor.ecosystems.python.tools import (
     expanded,
 )
 from refactor.flow.effects import Effect, Invocation
-from refactor.flow.reading import Refused, StageReading, Step, is_within, join
+from refactor.flow.reading import Refused, StageReading, Step, is_within
 from refactor.flow.shell_writes import QUIET
 from refactor.once import cached_property
 from refactor.shell import Command, changes_shell
@@ -104,13 +104,8 @@ class PythonStage:
     @cached_property
     def environments(self) -> tuple[tuple[Act, str], ...]:
         """Virtual environments that the stage makes by name, with their absolute paths."""
-        found = []
-        for act in self.acts:
-            if act.action is Action.VENV and act.call is not None and act.folder is not None:
-                words = act.call.operands or act.call.packages
-                written = words[0].literal if words else ".venv"
-                found.append((act, join(act.folder, self.expanded(act.step, written))))
-        return tuple(found)
+        made = ((act, path) for act in self.acts if act.action is Action.VENV for path in act.effect.writes)
+        return tuple((act, path) for act, path in made if isinstance(path, str))
 
     @cached_property
     def variables(self) -> Mapping[str, str | None]:
