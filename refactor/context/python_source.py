@@ -16,7 +16,7 @@ from refactor.context.dockerignore import clean
 from refactor.context.facts import Unknown
 from refactor.context.literals import NOT_SOURCES, is_test
 from refactor.context.python_manifests import read_requirements
-from refactor.context.python_use import Use, why_not_python
+from refactor.context.python_use import Use, parsed, why_not_python
 
 _MAX_BYTES = 128 * 1024
 _MAX_SOURCES = 300
@@ -131,9 +131,8 @@ def setup_requires(source: str) -> list[str] | None:
     one, of strings alone."""
     import ast
 
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = parsed(source)
+    if isinstance(tree, str):
         return None
     nodes = list(ast.walk(tree))
     bound = {

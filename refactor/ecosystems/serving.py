@@ -66,8 +66,7 @@ def settled(reading: StageReading, port: Port) -> Port | Refused:
     """With the number that the Dockerfile gives to the variable; refused where nothing does."""
     if not port.variable:
         return port
-    last = reading.steps[-1].node if reading.steps else reading.stage.from_
-    value = reading.file.environment(last).get(port.variable) or ""
+    value = reading.variables.get(port.variable) or ""
     if re.fullmatch(r"\d{1,5}", value):
         return port._replace(number=int(value))
     if port.number is not None:

@@ -8,7 +8,7 @@ asks a :class:`StageReading`; the rules are those of BuildKit's dispatchers (``d
 import posixpath
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
@@ -276,6 +276,11 @@ class StageReading:
         if self.start is not None:
             names.add(self.start.program)
         return frozenset(name.rpartition("/")[2] for name in names)
+
+    @property
+    def variables(self) -> Mapping[str, str | None]:
+        """ENV and ARG as the last instruction sees them, see :meth:`Dockerfile.environment`."""
+        return self.file.environment(self.steps[-1].node if self.steps else self.stage.from_)
 
     def last(self, keyword: str) -> Instruction | None:
         return next((step.node for step in reversed(self.steps) if step.keyword == keyword), None)

@@ -233,8 +233,7 @@ def _prisma(start: Started, unit: Unit) -> dict[str, str] | Refused:
 def _environment(start: Started, unit: Unit) -> dict[str, str | None]:
     """ENV of the stage, and what a ``.env`` in the image adds to it."""
     reading = start.layout.reading
-    last = reading.steps[-1].node if reading.steps else reading.stage.from_
-    found = dict(reading.file.environment(last))
+    found = dict(reading.variables)
     text = start.layout.context.read(posixpath.join(unit.source, ".env"))
     if not isinstance(text, Unknown):
         for match in re.finditer(r"(?m)^\s*(?:export\s+)?(\w+)\s*=\s*[\"']?([^\"'\n#]*)", text):
@@ -326,8 +325,7 @@ def _is_parameter_of_library(expression: str) -> bool:
 def _known(start: Started, source: str, unit: Unit | None, is_interpreted: bool) -> Known:
     reading = start.layout.reading
     cwd = start.runs[-1].folder if start.runs else reading.final_workdir
-    last = reading.steps[-1].node if reading.steps else reading.stage.from_
-    environment = _environment(start, unit) if unit is not None else reading.file.environment(last)
+    environment = _environment(start, unit) if unit is not None else reading.variables
     return Known(_dirname(start, source, unit, is_interpreted), cwd, environment)
 
 

@@ -96,7 +96,7 @@ def _own_environment(stage: PythonStage, install: ReadInstall) -> str | None:
 
 def _is_active(stage: PythonStage, installs: Sequence[ReadInstall], path: str) -> bool:
     """Packages go into it, and the container starts from it."""
-    if f"{path}/bin" in stage.on_path or stage.variables.get("VIRTUAL_ENV") == path:
+    if f"{path}/bin" in stage.on_path or stage.reading.variables.get("VIRTUAL_ENV") == path:
         return True
     return _starts_from(stage, path) and all(
         (install.act.command.name or "").startswith(path + "/bin/")

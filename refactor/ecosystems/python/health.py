@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from refactor.context import BuildContext, Unknown
+from refactor.context.python_use import parsed
 from refactor.ecosystems.python.program import SERVERS, entries, program
 from refactor.ecosystems.serving import (
     BY_HAND,
@@ -93,9 +94,8 @@ def _routes(path: str, text: str) -> tuple[set[str], list[tuple[str, str]]]:
     """Names of applications that a source makes, and the routes that it adds to them."""
     if not any(name in text for name in _APPS):
         return set(), []
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = parsed(text)
+    if isinstance(tree, str):
         return set(), []
     apps: set[str] = set()
     mounted: set[str] = set()

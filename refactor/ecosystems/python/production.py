@@ -79,7 +79,7 @@ def _flag(stage: PythonStage, call: PackageCall) -> str | None:
         return "--no-dev" if version is not None and version < (1, 2) else "--only main"
     if call.manager == "uv":
         chosen = call.has("--no-dev", "--dev", "--group", "--only-group", "--all-groups", "--no-default-groups")
-        return None if chosen or "UV_NO_DEV" in stage.variables else "--no-dev"
+        return None if chosen or "UV_NO_DEV" in stage.reading.variables else "--no-dev"
     if call.manager == "pdm":
         return None if call.has("--prod", "--production", "-G", "--group", "--dev", "-d", "--without") else "--prod"
     return "" if call.has("--dev", "-d") else None
@@ -94,7 +94,7 @@ def poetry_version(stage: PythonStage) -> tuple[int, int] | None:
         for word in act.call.packages
     )
     pins = (re.search(r"==\s*([0-9][\w.]*)", text) for text in words if distribution_name(text) == "poetry")
-    version = next((pin[1] for pin in pins if pin is not None), stage.variables.get("POETRY_VERSION"))
+    version = next((pin[1] for pin in pins if pin is not None), stage.reading.variables.get("POETRY_VERSION"))
     found = re.match(r"(\d+)\.(\d+)", version or "")
     return (int(found[1]), int(found[2])) if found else None
 

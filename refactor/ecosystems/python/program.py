@@ -213,8 +213,7 @@ def _search_path(reading: StageReading, root: Root, words: tuple[str, ...]) -> l
     folders = [root.folder]
     for folder in _installed(reading):
         folders += [folder, join(folder, "src")]
-    value = _environment(reading).get("PYTHONPATH")
-    folders += [join(root.folder, part) for part in (value or "").split(":") if part]
+    folders += [join(root.folder, part) for part in (reading.variables.get("PYTHONPATH") or "").split(":") if part]
     for index, word in enumerate(words):
         option, equals, given = word.partition("=")
         if option in _FOLDER_OPTIONS:
@@ -226,11 +225,6 @@ def _search_path(reading: StageReading, root: Root, words: tuple[str, ...]) -> l
         if isinstance(text, str):
             folders += [join(root.folder, one) for one in _FOLDER_SETTINGS.findall(text)]
     return folders
-
-
-def _environment(reading: StageReading) -> dict[str, str | None]:
-    last = reading.steps[-1].node if reading.steps else reading.stage.from_
-    return dict(reading.file.environment(last))
 
 
 def _module(reading: StageReading, name: str, folders: list[str], *, is_started: bool = False) -> str | None:
@@ -248,9 +242,8 @@ def _served(reading: StageReading, root: Root, words: tuple[str, ...]) -> Iterat
     """The modules and files that a server's arguments name, or its settings, or its default."""
     name = words[0].rpartition("/")[2]
     folders = _search_path(reading, root, words)
-    environment = _environment(reading)
     values = [word.partition("=")[2] if word.startswith("-") and "=" in word else word for word in words[1:]]
-    named = [environment.get(key) or "" for key in ("FLASK_APP", "DJANGO_SETTINGS_MODULE", "QUART_APP")]
+    named = [reading.variables.get(key) or "" for key in ("FLASK_APP", "DJANGO_SETTINGS_MODULE", "QUART_APP")]
     values += [one.removesuffix(".py") for one in named]
     is_found = False
     for value in values:

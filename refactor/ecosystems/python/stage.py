@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from refactor.ecosystems import registry, system
@@ -106,11 +105,6 @@ class PythonStage:
         """Virtual environments that the stage makes by name, with their absolute paths."""
         made = ((act, path) for act in self.acts if act.action is Action.VENV for path in act.effect.writes)
         return tuple((act, path) for act, path in made if isinstance(path, str))
-
-    @cached_property
-    def variables(self) -> Mapping[str, str | None]:
-        """ENV and ARG at the end of the stage, by name."""
-        return self.reading.file.environment(self.reading.steps[-1].node)
 
     @cached_property
     def on_path(self) -> tuple[str, ...]:

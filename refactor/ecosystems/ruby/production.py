@@ -61,9 +61,9 @@ def _has_set(version: str) -> bool:
 
 
 def _why_production(reading: StageReading) -> str | None:
-    last = reading.steps[-1].node if reading.steps else reading.stage.from_
-    values = reading.file.environment(last)
-    return next((f"{name} is production" for name in _ENVIRONMENTS if values.get(name) == "production"), None)
+    return next(
+        (f"{name} is production" for name in _ENVIRONMENTS if reading.variables.get(name) == "production"), None
+    )
 
 
 def _why_used(reading: StageReading, bundle: Bundle, out: frozenset[str]) -> Refused | None:
