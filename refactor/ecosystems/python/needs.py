@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from refactor.context import BuildContext, Unknown
 from refactor.context.literals import NOT_SOURCES, is_test
 from refactor.ecosystems import system
+from refactor.ecosystems.python.compiled import Building
 from refactor.ecosystems.python.installs import ReadInstall
 from refactor.images import pypi
 
@@ -17,40 +18,6 @@ if TYPE_CHECKING:
 
 
 _MAX_SOURCES = 2_000
-
-
-class Building(NamedTuple):
-    """A distribution that is built from source where it is installed."""
-
-    name: str
-    why: str
-
-
-def built_from_source(installs: Iterable[ReadInstall]) -> tuple[Building, ...]:
-    """The distributions of these installations that no wheel is known of, with the fact that says so."""
-    found: dict[str, Building] = {}
-    for install in installs:
-        if install.compiles is not None:
-            found["the project"] = Building("the project", install.compiles)
-        for need in install.requirements:
-            name = need.name or ""
-            if name in pypi.SOURCE_ONLY:
-                found[name] = Building(name, f"{name} has no Linux wheel on PyPI")
-            elif name == "psycopg" and "c" in need.extras:
-                found[name] = Building(name, "psycopg[c] is compiled")
-            elif need.url is not None and need.url.startswith(("git+", "git://")):
-                found[name or need.url] = Building(name or need.url, f"{name or need.url} is fetched with git")
-        lock = next((path for path in install.manifests if path.endswith(".lock")), "")
-        for distribution in install.locked:
-            if distribution.source == "git":
-                found[distribution.name] = Building(distribution.name, f"{lock} takes {distribution.name} from git")
-            elif (
-                distribution.source == "registry"
-                and distribution.is_source_only
-                and distribution.name not in pypi.PURE_SOURCES
-            ):
-                found[distribution.name] = Building(distribution.name, f"{lock} lists no wheel of {distribution.name}")
-    return tuple(found.values())
 
 
 def why_compiler_stays(installs: Iterable[ReadInstall]) -> str | None:

@@ -11,7 +11,7 @@ from refactor.context.literals import NOT_SOURCES, is_test
 from refactor.ecosystems import system
 from refactor.ecosystems.deployed import commands_of
 from refactor.ecosystems.python import needs
-from refactor.ecosystems.python.compiled import judge
+from refactor.ecosystems.python.compiled import Building, judge
 from refactor.ecosystems.python.environments import HOME
 from refactor.ecosystems.python.installs import ReadInstall
 from refactor.ecosystems.python.stage import PythonStage
@@ -39,7 +39,7 @@ def why_not_moved(
     stage: PythonStage,
     installs: Sequence[ReadInstall],
     image: BaseImage,
-    building: Sequence[needs.Building],
+    building: Sequence[Building],
 ) -> Refused | None:
     """The first obstacle, by name."""
     if image.version.startswith("2"):

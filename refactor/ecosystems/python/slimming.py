@@ -39,13 +39,13 @@ def slim(reading: StageReading) -> Slim | Refused | None:
     stages = PythonStage.all(reading)
     installs = [one for each in stages for one in read_installs(each) if isinstance(one, ReadInstall)]
     verdict = judge(own, image)
-    refused = _why_not_installed(own, verdict)
-    called = needs.programs(installs, reading.context) if refused is None else {}
-    if isinstance(called, Unknown):
-        return Refused(f"which programs of the full image the sources start is not known: {called.reason}")
+    refused = _why_not_installed(verdict)
     if refused is not None:
         return refused
-    libraries = needs.libraries(installs, image, needs.built_from_source(installs))
+    called = needs.programs(installs, reading.context)
+    if isinstance(called, Unknown):
+        return Refused(f"which programs of the full image the sources start is not known: {called.reason}")
+    libraries = needs.libraries(installs, image, judge(installs, image).built)
     packages = {name: why for name, why in libraries.items() if name not in target.preinstalled}
     called.update(system.programs_started(reading))
     for act in stage.acts:
@@ -70,14 +70,11 @@ def _why_for_building(reading: StageReading) -> Refused | None:
     return Refused(because, "split the stage: build on the full image, run on the slim one")
 
 
-def _why_not_installed(installs: Sequence[ReadInstall], verdict: Verdict) -> Refused | None:
+def _why_not_installed(verdict: Verdict) -> Refused | None:
     """A distribution that a slim image cannot install, or of which that is not known."""
     by_hand = "split the stage: build on the full image, run on the slim one"
-    building = needs.built_from_source(installs)
-    if building:
-        return Refused(f"{building[0].why}: the slim image has no compiler or git to build it", by_hand)
     if verdict.built:
-        because = f"{verdict.built[0].why}: the slim image has no compiler to build it"
+        because = f"{verdict.built[0].why}: the slim image has no compiler or git to build it"
         return Refused(because, f"take a version that has one, or {by_hand}")
     if not verdict.unknown:
         return None

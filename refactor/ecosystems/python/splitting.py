@@ -11,7 +11,7 @@ from refactor.context.literals import NOT_SOURCES
 from refactor.ecosystems import registry, system
 from refactor.ecosystems.answers import SplitPlan
 from refactor.ecosystems.python import needs
-from refactor.ecosystems.python.compiled import judge
+from refactor.ecosystems.python.compiled import Building, Verdict, judge
 from refactor.ecosystems.python.environments import environment_text, find_environment, making
 from refactor.ecosystems.python.installs import ReadInstall, read_installs
 from refactor.ecosystems.python.obstacles import why_not_moved
@@ -54,8 +54,8 @@ def split(reading: StageReading, runner: str | None) -> SplitPlan | Refused | No
     refused = next((answer for answer in read if not isinstance(answer, ReadInstall)), None)
     known = tuple(answer for answer in read if isinstance(answer, ReadInstall))
     verdict = judge(known, image)
-    building = (*needs.built_from_source(known), *verdict.built)
-    reasons = _reasons(stage, builds, building, verdict.unknown, image)
+    building = verdict.built
+    reasons = _reasons(stage, builds, verdict, image)
     git = None if image.variant == "fat" else _git(reading, known, building)
     if isinstance(git, str):
         reasons.append(git)
@@ -97,8 +97,7 @@ def _other_image(stage: PythonStage) -> Refused | None:
 def _reasons(
     stage: PythonStage,
     builds: Sequence[str],
-    building: Sequence[needs.Building],
-    unknown: Sequence[str],
+    verdict: Verdict,
     image: BaseImage,
 ) -> list[str]:
     reasons = []
@@ -107,16 +106,14 @@ def _reasons(
     tools = [tool for tool in stage.tools if tool not in {"virtualenv", "build", "poetry-core"}]
     if tools:
         reasons.append(f"{', '.join(tools)} {'is' if len(tools) == 1 else 'are'} there only to install")
-    if building and image.variant == "fat":
-        reasons.append("; ".join(one.why for one in building))
-    if image.family == "pypy" and image.variant == "fat" and unknown:
-        reasons.append(f"{', '.join(unknown)} may have no wheel for PyPy, and is compiled then")
+    if verdict.built and image.variant == "fat":
+        reasons.append("; ".join(one.why for one in verdict.built))
+    if image.family == "pypy" and image.variant == "fat" and verdict.unknown:
+        reasons.append(f"{', '.join(verdict.unknown)} may have no wheel for PyPy, and is compiled then")
     return reasons
 
 
-def _git(
-    reading: StageReading, installs: Sequence[ReadInstall], building: Sequence[needs.Building]
-) -> str | Refused | None:
+def _git(reading: StageReading, installs: Sequence[ReadInstall], building: Sequence[Building]) -> str | Refused | None:
     """Why git is a build tool here, or why it is not; None where the stage installs no git, or installs nothing with
     it."""
     fetched = needs.is_git(building)
@@ -137,7 +134,7 @@ def _git(
 def _plan(
     stage: PythonStage,
     installs: tuple[ReadInstall, ...],
-    building: Sequence[needs.Building],
+    building: Sequence[Building],
     image: BaseImage,
     wish: str | None,
     reasons: Sequence[str],
@@ -195,7 +192,7 @@ def _plan(
 def _packages(
     stage: PythonStage,
     installs: Sequence[ReadInstall],
-    building: Sequence[needs.Building],
+    building: Sequence[Building],
     image: BaseImage,
     runner: str,
 ) -> system.RunnerPackages | Refused:
