@@ -846,6 +846,14 @@ def test_development_dependencies_stay_where_uv_syncs_at_the_start() -> None:
     assert "calls uv, which installs the development dependencies again" in answer[1].because
 
 
+def test_development_dependencies_stay_where_a_step_of_the_runner_calls_them() -> None:
+    text = POETRY_RUN.replace("poetry run python manage.py migrate", "alembic upgrade head")
+    files = {**POETRY, "pyproject.toml": POETRY["pyproject.toml"].replace("pytest", "alembic")}
+    builder, runner = stages(split(text, files, select=INSTALLED))
+    assert "--only main" not in builder
+    assert "RUN alembic upgrade head" in runner
+
+
 def test_chosen_groups_are_left_alone() -> None:
     text = "FROM python:3.11\nWORKDIR /a\nCOPY . .\nRUN poetry install --with dev\nCMD uvicorn menu.main:app\n"
     assert not Python().production_install(reading(text, POETRY))

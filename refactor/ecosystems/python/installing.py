@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from refactor.context import BuildContext, Unknown
 from refactor.ecosystems.answers import Install
 from refactor.ecosystems.python.installs import ReadInstall, project_folder, read_installs
-from refactor.ecosystems.python.production import command_text
 from refactor.ecosystems.python.stage import PythonStage
 from refactor.ecosystems.python.tools import Action
 from refactor.flow.reading import Refused, StageReading, Step
@@ -86,7 +85,7 @@ def _without_project(stage: PythonStage, read: ReadInstall, option: str) -> Inst
     if last.command is not act.command or any(one.action not in _FOR_INSTALLS for one in before):
         return None
     why = f"{read.sources}: {option} leaves it out, so that an edit of the sources repeats only that"
-    text = f"{command_text(read)} {option}"
+    text = f"{read.act.text} {option}"
     return Install(act.step, (act.command,), read.folder, read.manifests, (why,), from_manifests=text)
 
 

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from refactor.images import BaseImage
 
 
+_CALL = re.compile(
+    r"\b(?:subprocess\.(?:run|call|check_call|check_output|Popen)|Popen|check_output|check_call|os\.(?:system|popen)|"
+    r"shutil\.which|which|create_subprocess_(?:exec|shell)|run|local|sh\.Command|getoutput|getstatusoutput)"
+    r"\(\s*\[?\s*[rbf]?(?:\"\"\"|\"|')\s*([\w./+-]+)"
+)
 _MAX_SOURCES = 2_000
 
 
@@ -96,41 +101,27 @@ def programs(installs: Iterable[ReadInstall], context: BuildContext) -> dict[str
             program = pypi.PROGRAMS.get(need.name or "")
             if program is not None:
                 found.setdefault(program, f"the distribution {need.name}")
-    called = _called_by_sources(context)
-    return called if isinstance(called, Unknown) else {**found, **called}
+    calls = context.remember("python-programs", lambda: in_sources(context, _CALL))
+    if isinstance(calls, Unknown):
+        return calls
+    called = ((word.rpartition("/")[2], where) for word, where in reversed(calls))
+    return {**found, **{name: where for name, where in called if name in system.PROVIDERS}}
 
 
-def sources(context: BuildContext) -> tuple[str, ...] | Unknown:
-    """Paths of the Python sources, without tests and other people's code; Unknown where they are too many to read."""
+def in_sources(context: BuildContext, pattern: re.Pattern[str]) -> list[tuple[str, str]] | Unknown:
+    """What the pattern's group finds in the Python sources, without tests and other people's code, each with its place;
+    Unknown where they are too many to read."""
     files = context.files(without=NOT_SOURCES)
     if isinstance(files, Unknown):
         return files
-    found = tuple(path for path in files if path.endswith(".py") and not is_test(path))
-    return Unknown(f"there are more than {_MAX_SOURCES} Python sources") if len(found) > _MAX_SOURCES else found
-
-
-_CALL = re.compile(
-    r"\b(?:subprocess\.(?:run|call|check_call|check_output|Popen)|Popen|check_output|check_call|os\.(?:system|popen)|"
-    r"shutil\.which|which|create_subprocess_(?:exec|shell)|run|local|sh\.Command|getoutput|getstatusoutput)"
-    r"\(\s*\[?\s*[rbf]?(?:\"\"\"|\"|')\s*([\w./+-]+)"
-)
-
-
-def _called_by_sources(context: BuildContext) -> Mapping[str, str] | Unknown:
-    def read() -> Mapping[str, str] | Unknown:
-        files = sources(context)
-        if isinstance(files, Unknown):
-            return files
-        found: dict[str, str] = {}
-        for path in files:
-            data = context.read_bytes(path)
-            if isinstance(data, Unknown):
-                return data
-            text = data.decode("utf-8", "replace")
-            for match in _CALL.finditer(text):
-                name = match[1].rpartition("/")[2]
-                if name in system.PROVIDERS:
-                    found.setdefault(name, f"{path}:{text.count(chr(10), 0, match.start()) + 1}")
-        return found
-
-    return context.remember("python-programs", read)
+    found: list[tuple[str, str]] = []
+    own = [path for path in files if path.endswith(".py") and not is_test(path)]
+    if len(own) > _MAX_SOURCES:
+        return Unknown(f"there are more than {_MAX_SOURCES} Python sources")
+    for path in own:
+        data = context.read_bytes(path)
+        if isinstance(data, Unknown):
+            return data
+        text = data.decode("utf-8", "replace")
+        found += [(one[1], f"{path}:{text.count(chr(10), 0, one.start(1)) + 1}") for one in pattern.finditer(text)]
+    return found

@@ -76,7 +76,7 @@ class Parts:
         # The environment is made between the tools and what they install.
         is_cut = self.environment.is_new and {Action.TOOL, Action.INSTALL} <= actions
         is_shared = not actions.isdisjoint(RUNNER_ACTIONS | {Action.SET_UP})
-        is_changed = any(self._own(act, _raw(act)) != _raw(act) for act in acts)
+        is_changed = any(self._own(act, act.text) != act.text for act in acts)
         is_list = step.script is not None and step.script.is_and_list and not any(act.command.depth for act in acts)
         is_apart = is_list and step.node.json is None and not (Action.SHELL in actions and (is_shared or is_cut))
         roles[step.node] = Role.BUILDER
@@ -126,7 +126,7 @@ class Parts:
         return None
 
     def _joined(self, step: Step, acts: Sequence[Act]) -> str:
-        return f"RUN {_flags(step)}" + " \\\n    && ".join(self._own(act, _raw(act)) for act in acts)
+        return f"RUN {_flags(step)}" + " \\\n    && ".join(self._own(act, act.text) for act in acts)
 
     def _why_not_moved(self, step: Step) -> Refused | None:
         """A step that only the runner repeats must not make what a later installation reads."""
@@ -255,14 +255,6 @@ class Parts:
 
 def _flags(step: Step) -> str:
     return "".join(f"{flag.text} " for flag in step.node.flags)
-
-
-def _raw(act: Act) -> str:
-    step = act.step
-    script = step.script.text if step.script is not None else step.node.argument
-    text = script[act.command.span[0] : act.command.span[1]]
-    # Continuations leave the indentation of the next line behind.
-    return text.strip() if "'" in text or '"' in text else " ".join(text.split())
 
 
 def _place_of(copied: Copied, path: str) -> str | None:
