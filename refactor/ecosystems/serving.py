@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -83,6 +83,35 @@ def only_port(found: Iterable[Port]) -> Port | Refused | None:
     return next(iter(ports.values()), None)
 
 
+def served(
+    reading: StageReading,
+    texts: Mapping[str, str],
+    not_plain: str,
+    route: tuple[str, str] | Refused | None,
+    port: Port | Refused | None,
+) -> Serving | Refused:
+    """What answers: the route with the place that defines it, and the port; ``texts`` are the program's sources, of
+    which none may match ``not_plain``, nor may the start command."""
+    argv = " ".join(word for root in started_roots(reading) for word in root.words)
+    path = next((path for path, text in (("the start", argv), *texts.items()) if re.search(not_plain, text)), None)
+    if path is not None:
+        return Refused(f"{path} serves by TLS, or below a prefix, so the whole address is not known", BY_HAND)
+    if route is None:
+        return Refused(
+            f"no route of the {len(texts)} sources of the program tells that it is well",
+            "answer to GET /health on the application itself, or write the HEALTHCHECK by hand",
+        )
+    if port is None:
+        return Refused("neither CMD nor a source of the program spells out its port", BY_HAND)
+    found = port if isinstance(port, Refused) else settled(reading, port)
+    if isinstance(route, Refused):
+        return route
+    if isinstance(found, Refused):
+        return found
+    shown = f"${found.variable} ({found.number})" if found.variable else str(found.number)
+    return Serving(route[0], found, (f"{route[1]} answers to {route[0]}", f"{found.by} listens on port {shown}"))
+
+
 def started_roots(reading: StageReading) -> Sequence[Root]:
     """What the container runs; () where that cannot be followed."""
     roots = roots_of(reading)
@@ -97,6 +126,7 @@ __all__ = [
     "argument_port",
     "best_route",
     "only_port",
+    "served",
     "settled",
     "started_roots",
 ]

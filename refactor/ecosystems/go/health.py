@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from refactor.context import Unknown
-from refactor.ecosystems.serving import BY_HAND, ROUTE, Port, Serving, best_route, only_port, settled
+from refactor.ecosystems.serving import ROUTE, Port, Serving, best_route, only_port, served
 from refactor.flow.reading import Refused, StageReading
 
 _ROUTERS = (
@@ -30,23 +30,9 @@ def serving(reading: StageReading, files: tuple[str, ...] | Refused) -> Serving 
         if isinstance(text, Unknown):
             return Refused(f"a source of the program cannot be read: {text.reason}")
         texts[path] = re.sub(r"(?m)^\s*//.*$", "", text)
-    prefixed = next((path for path, text in texts.items() if re.search(_PREFIXED, text)), None)
-    if prefixed is not None:
-        return Refused(f"{prefixed} serves below a prefix or by TLS, so the whole address is not known", BY_HAND)
     route = best_route(one for path, text in texts.items() for one in _routes(path, text))
-    if route is None:
-        return Refused(
-            f"no route of the {len(files)} sources of the program tells that it is well",
-            "answer to GET /health, or write the HEALTHCHECK by hand",
-        )
-    found = only_port(port for path, text in texts.items() for port in _ports(path, text))
-    port = settled(reading, found) if isinstance(found, Port) else found
-    if port is None:
-        return Refused("no source of the program spells out the port that it listens on", BY_HAND)
-    if isinstance(port, Refused):
-        return port
-    shown = f"${port.variable} ({port.number})" if port.variable else str(port.number)
-    return Serving(route[0], port, (f"{route[1]} answers to {route[0]}", f"{port.by} listens on port {shown}"))
+    port = only_port(port for path, text in texts.items() for port in _ports(path, text))
+    return served(reading, texts, _PREFIXED, route, port)
 
 
 def _routes(path: str, text: str) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from refactor.context import Unknown
 from refactor.ecosystems.program import Program
-from refactor.ecosystems.serving import BY_HAND, Port, Serving, only_port, settled
+from refactor.ecosystems.serving import BY_HAND, Port, Serving, only_port, served
 from refactor.flow.reading import Refused, StageReading
 
 _MANIFEST = r"(?:^|/)(?:pom\.xml|build\.gradle(?:\.kts)?|libs\.versions\.toml)$"
@@ -34,17 +34,9 @@ def serving(reading: StageReading, programs: Sequence[Program] | Refused) -> Ser
     if any("spring-boot-starter-security" in text or "spring-boot-starter-oauth2" in text for text in texts.values()):
         return Refused("Spring Security may ask for a login at /actuator/health", BY_HAND)
     settings = {path: text for path, text in texts.items() if re.search(_SETTINGS, path)}
-    moved = next((path for path, text in settings.items() if re.search(_MOVED, text)), None)
-    if moved is not None:
-        return Refused(f"{moved} moves the route, its port, or serves by TLS", BY_HAND)
-    found = only_port(_ports(settings))
     default = Port(8080, "SERVER_PORT", f"Spring Boot, as no setting of {manifest} names a port,")
-    port = settled(reading, found or default) if not isinstance(found, Refused) else found
-    if isinstance(port, Refused):
-        return port
-    shown = f"${port.variable} ({port.number})" if port.variable else str(port.number)
-    evidence = (f"{manifest} has the actuator: it answers to /actuator/health", f"{port.by} listens on port {shown}")
-    return Serving("/actuator/health", port, evidence)
+    port = only_port(_ports(settings)) or default
+    return served(reading, settings, _MOVED, ("/actuator/health", f"the actuator of {manifest}"), port)
 
 
 def _texts(reading: StageReading, programs: Sequence[Program]) -> Iterator[tuple[str, str]]:

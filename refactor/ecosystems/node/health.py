@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from refactor.context import BuildContext
 from refactor.ecosystems.node.program import program
 from refactor.ecosystems.node.sources import facts
-from refactor.ecosystems.serving import BY_HAND, ROUTE, Port, Serving, best_route, only_port, settled
+from refactor.ecosystems.serving import BY_HAND, ROUTE, Port, Serving, best_route, only_port, served
 from refactor.flow.reading import Refused, StageReading
 
 _APP = (
@@ -43,27 +43,15 @@ def serving(reading: StageReading) -> Serving | Refused | None:
         return None
     context = reading.context
     texts = {path: facts(context, path).text for path in files}
-    secure = next((path for path, text in texts.items() if re.search(_SECURE, text)), None)
-    if secure is not None:
-        return Refused(f"{secure} serves by TLS, and no certificate is known to the check", BY_HAND)
     route = best_route(one for path, text in texts.items() for one in _routes(path, text))
-    if route is None:
-        return Refused(
-            f"no route of the {len(files)} sources of the program tells that it is well",
-            "answer to GET /health, or write the HEALTHCHECK by hand",
-        )
-    found = only_port(_ports(context, files))
-    port = settled(reading, found) if isinstance(found, Port) else found
-    if port is None:
-        return Refused("no source of the program spells out the port that it listens on", BY_HAND)
-    if isinstance(port, Refused):
-        return port
+    found = served(reading, texts, _SECURE, route, only_port(_ports(context, files)))
+    if isinstance(found, Refused):
+        return found
     options = [step.node for step in reading.steps if step.keyword == "ENV" and "NODE_OPTIONS" in step.node.argument]
     if options:
         line = reading.file.line_of(options[0])
         return Refused(f"NODE_OPTIONS on line {line} would be loaded by each check as well", BY_HAND)
-    evidence = (f"{route[1]} answers to {route[0]}", f"{port.by} listens on port {_shown(port)}")
-    return Serving(route[0], port, evidence, probe(reading, route[0], port))
+    return found._replace(probe=probe(reading, found.route, found.port))
 
 
 def _routes(path: str, text: str) -> Iterator[tuple[str, str]]:
@@ -111,10 +99,6 @@ def probe(reading: StageReading, route: str, port: Port) -> tuple[str, ...]:
         return program, "-e", f"fetch({address}).then(r=>process.exit(r.ok?0:1),()=>process.exit(1))"
     code = f"require('http').get({address},r=>process.exit(r.statusCode<400?0:1)).on('error',()=>process.exit(1))"
     return program, "-e", code
-
-
-def _shown(port: Port) -> str:
-    return f"${port.variable} ({port.number})" if port.variable else str(port.number)
 
 
 __all__ = ["probe", "serving"]

@@ -17,7 +17,7 @@ from refactor.ecosystems.serving import (
     argument_port,
     best_route,
     only_port,
-    settled,
+    served,
     started_roots,
 )
 from refactor.flow.reading import Refused, StageReading
@@ -45,20 +45,8 @@ def serving(reading: StageReading) -> Serving | Refused | None:
     if not files:
         return None
     texts = {path: _text(reading.context, path) for path in files}
-    argv = " ".join(word for root in started_roots(reading) for word in root.words)
-    secure = next((path for path, text in (("the start", argv), *texts.items()) if re.search(_SECURE, text)), None)
-    if secure is not None:
-        return Refused(f"{secure} serves by TLS, and no certificate is known to the check", BY_HAND)
-    route = _route(reading, texts)
-    if isinstance(route, Refused):
-        return route
-    found = _port(reading, texts)
-    port = settled(reading, found) if isinstance(found, Port) else found
-    if isinstance(port, Refused):
-        return port
-    shown = f"${port.variable} ({port.number})" if port.variable else str(port.number)
-    evidence = (f"{route[1]} answers to {route[0]}", f"{port.by} listens on port {shown}")
-    return Serving(route[0], port, evidence, probe(reading, route[0], port))
+    found = served(reading, texts, _SECURE, _route(reading, texts), _port(reading, texts))
+    return found if isinstance(found, Refused) else found._replace(probe=probe(reading, found.route, found.port))
 
 
 def _text(context: BuildContext, path: str) -> str:
@@ -66,7 +54,7 @@ def _text(context: BuildContext, path: str) -> str:
     return "" if isinstance(text, Unknown) or len(text) > _MAX_CHARACTERS else text
 
 
-def _route(reading: StageReading, texts: dict[str, str]) -> tuple[str, str] | Refused:
+def _route(reading: StageReading, texts: dict[str, str]) -> tuple[str, str] | Refused | None:
     """A route of the application that is started: one of a router stands below a prefix, and a second application in
     the project may be another program."""
     routes: list[tuple[str, str]] = []
@@ -84,10 +72,7 @@ def _route(reading: StageReading, texts: dict[str, str]) -> tuple[str, str] | Re
         return best
     if any(re.search(r"\bROOT_URLCONF\s*=", text) for text in texts.values()):
         return _of_django(texts)
-    return Refused(
-        f"no route of the {len(texts)} sources of the program tells that it is well",
-        "answer to GET /health on the application itself, or write the HEALTHCHECK by hand",
-    )
+    return None
 
 
 def _routes(path: str, text: str) -> tuple[set[str], list[tuple[str, str]]]:
@@ -152,7 +137,7 @@ def _last(node: ast.expr) -> str:
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
-def _port(reading: StageReading, texts: dict[str, str]) -> Port | Refused:
+def _port(reading: StageReading, texts: dict[str, str]) -> Port | Refused | None:
     for root in started_roots(reading):
         server = next((word for word in root.words if word.rpartition("/")[2] in SERVERS), None)
         given = argument_port(root)
@@ -169,10 +154,7 @@ def _port(reading: StageReading, texts: dict[str, str]) -> Port | Refused:
             if name not in _DEFAULT_PORTS:
                 return Refused(f"where {name} listens is in its settings, which are not read for it", BY_HAND)
             return Port(_DEFAULT_PORTS[name], _OWN_VARIABLES.get(name, ""), f"{name} without --port")
-    found = only_port(_listened(reading.context, list(texts)))
-    if isinstance(found, Refused):
-        return found
-    return found or Refused("neither CMD nor a source of the program spells out its port", BY_HAND)
+    return only_port(_listened(reading.context, list(texts)))
 
 
 def _listened(context: BuildContext, files: Sequence[str]) -> Iterator[Port]:
@@ -194,13 +176,11 @@ def _listened(context: BuildContext, files: Sequence[str]) -> Iterator[Port]:
 def probe(reading: StageReading, route: str, port: Port) -> tuple[str, ...]:
     """What asks for the route, see :class:`Serving`."""
     image = reading.image
-    program = "python"
-    if image is not None and image.family == "distroless" and image.entrypoint:
-        program = image.entrypoint[0]
-    elif image is None or image.family not in {"python", "pypy"}:
+    own = image.entrypoint[:1] if image is not None and image.entrypoint else ()
+    programs = {"python": ("python",), "pypy": ("pypy3",), "distroless": own}
+    program = programs.get("" if image is None else image.family)
+    if not program:
         return ()
-    elif image.family == "pypy":
-        program = "pypy3"
     number = f"int(os.environ.get('{port.variable}') or {port.number})" if port.variable else str(port.number)
     imports = "http.client, os" if port.variable else "http.client"
     # Not urllib: it would ask a proxy that the environment names.
@@ -208,7 +188,7 @@ def probe(reading: StageReading, route: str, port: Port) -> tuple[str, ...]:
         f"import {imports}; c = http.client.HTTPConnection('127.0.0.1', {number}, timeout=4); "
         f"c.request('GET', '{route}'); exit(c.getresponse().status >= 400)"
     )
-    return program, "-c", code
+    return *program, "-c", code
 
 
 __all__ = ["probe", "serving"]
