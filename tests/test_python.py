@@ -1155,6 +1155,13 @@ CMD ["python", "app.py"]
 """
 
 
+@pytest.mark.parametrize("cache", ["~/.cache/pip", "/root/.cache", "/tmp/*"])
+def test_caches_are_removed_where_they_are_filled(cache: str) -> None:
+    builder, runner = stages(split(AFTER_INSTALL.format(more=f" && rm -rf {cache}"), PSYCOPG))
+    assert f"rm -rf {cache}" in builder
+    assert "rm -rf /var/lib/apt/lists/*\nCOPY" in runner
+
+
 @pytest.mark.parametrize("more", [" && rm requirements.txt", "\nRUN rm -f requirements.txt"])
 def test_manifests_are_not_removed_where_they_never_were(more: str) -> None:
     builder, runner = stages(split(AFTER_INSTALL.format(more=more), PSYCOPG))

@@ -20,7 +20,7 @@ from refactor.flow.effects import Effect, Invocation
 from refactor.flow.reading import Refused, StageReading, Step, is_within
 from refactor.flow.shell_writes import QUIET
 from refactor.once import cached_property
-from refactor.shell import Command, changes_shell
+from refactor.shell import Command, changes_shell, is_cleaning
 
 if TYPE_CHECKING:
     from refactor.flow.graph import Act as FlowAct
@@ -33,7 +33,6 @@ _EVERYDAY = frozenset({"chown", "chgrp", "rmdir", "unlink", "tar", "gzip", "gunz
 """Programs of any distribution's smallest image, besides those of shell scripts."""
 _UNTOLD = frozenset({"test", "[", "eval", "exec"})
 """Commands that decide on others, or are others."""
-_CACHE = r"(?:/root|~|\$HOME)/\.cache\b|/tmp\b|/var/(?:lib/apt|cache|tmp)\b|/var/log/apt\b"
 
 
 class PythonStage:
@@ -142,7 +141,7 @@ class PythonStage:
         words = [arg for arg in command.args if not arg.startswith("-")]
         if not command.redirects and (command.name in system.SILENT or (not words and effect == Effect())):
             return Action.NEUTRAL
-        if command.name == "rm" and words and all(re.match(_CACHE, word) for word in words):
+        if is_cleaning(command, and_scratch=True):
             return Action.SYSTEM
         return Action.SET_UP if system.is_set_up(command) and not self._is_of_project(call, effect) else Action.FILES
 

@@ -96,19 +96,14 @@ def _why_elsewhere(reading: StageReading, tools: Collection[str], *, is_changed:
         return Refused(
             f"HEALTHCHECK on line {reading.file.line_of(health)} calls a build tool, which the runner has not"
         )
-    if not is_changed:
-        started = system.programs_started(reading).items()
-        return next(
-            (Refused(f"{where} calls {program}, so the runner needs it as well", _INSTEAD)
-             for program, where in started if program in tools), None,
-        )  # fmt: skip
-    files = reading.context.files(without=NOT_SOURCES)
+    # Those that CMD and ENTRYPOINT call themselves are no more called then.
+    calls = [] if is_changed else [(program, where) for program, where in system.programs_started(reading).items()]
+    files = reading.context.files(without=NOT_SOURCES) if is_changed else ()
     for path in files if not isinstance(files, Unknown) else ():
-        text = reading.context.read(path) if path.endswith((".sh", "Procfile", ".conf")) else None
-        used = next((tool for tool in sorted(tools) if isinstance(text, str) and f"{tool} run" in text), None)
-        if used is not None:
-            return Refused(f"{path} calls {used}, so the runner needs it as well")
-    return None
+        text = str(reading.context.read(path)) if path.endswith((".sh", "Procfile", ".conf")) else ""
+        calls += [(tool, path) for tool in sorted(tools) if f"{tool} run" in text]
+    used = next(((tool, where) for tool, where in calls if tool in tools), None)
+    return None if used is None else Refused(f"{used[1]} calls {used[0]}, so the runner needs it as well", _INSTEAD)
 
 
 __all__ = ["started_directly"]

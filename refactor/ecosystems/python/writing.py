@@ -44,7 +44,7 @@ def _writes(program: Program, files: Sequence[str]) -> Written | Refused:
     reading = program.reading
     refused = _by_tool(reading) or _by_home(reading) or _by_others(reading)
     found: list[tuple[Found, bool]] = []
-    for calls in () if refused is not None else (_by_sources, _by_start, _by_django):
+    for calls in () if refused is not None else (_by_sources, _by_start):
         answer = calls(reading, files)
         if isinstance(answer, Refused):
             return answer
@@ -123,11 +123,8 @@ def _fillers(reading: StageReading, files: Sequence[str]) -> tuple[Instruction, 
 def _place(reading: StageReading, path: str, use: Use, source: str, target: str) -> str | None:
     """Where a source in the folder ``source``, which is copied to ``target``, writes; None where that is computed."""
     folder = posixpath.dirname(path)
-    root = (
-        posixpath.dirname(target) if source == path else join(target, posixpath.relpath(folder or ".", source or "."))
-    )
-    text = reading.context.read(path)
-    text = text if isinstance(text, str) else ""
+    root = _in_image(path, source, target)
+    text = str(reading.context.read(path))
     if use.path is None:
         if "instance_path" not in text.split("\n")[use.line - 1]:
             return None
@@ -138,6 +135,13 @@ def _place(reading: StageReading, path: str, use: Use, source: str, target: str)
         return join(target, use.path.removeprefix(source).lstrip("/") or ".")
     base = _base_folder(text, root) if use.call == "database" else None
     return join(base or reading.final_workdir, use.path)
+
+
+def _in_image(path: str, source: str, target: str) -> str:
+    """The folder of a source that lies in ``source``, which is copied to ``target``."""
+    if source == path:
+        return posixpath.dirname(target)
+    return join(target, posixpath.relpath(posixpath.dirname(path) or ".", source or "."))
 
 
 def _base_folder(text: str, folder: str) -> str | None:
@@ -196,7 +200,7 @@ def _by_home(reading: StageReading) -> Refused | None:
 
 
 def _by_start(reading: StageReading, files: Sequence[str]) -> list[tuple[Found, bool]] | Refused:
-    """What servers write by their options: log files, pid files, sockets, schedules."""
+    """What servers write by their options (log files, pid files, sockets, schedules), and what manage.py writes."""
     roots = roots_of(reading)
     found: list[tuple[Found, bool]] = []
     for root in roots if not isinstance(roots, Refused) else ():
@@ -213,31 +217,19 @@ def _by_start(reading: StageReading, files: Sequence[str]) -> list[tuple[Found, 
             found.append((Found(name, join(root.folder, value), root.where), False))
         if "celery" in served and {"beat", "-B"} & {*root.words}:
             found.append((Found("celery beat", join(root.folder, "celerybeat-schedule"), root.where), False))
+        task = next((word for word in root.words if word in _TASKS and "manage.py" in " ".join(root.words)), "")
+        static = static_root(reading) if task == "collectstatic" else None
+        if task and static is None:
+            return Refused(f"{root.where} calls {task}, {_TASKS[task]}", "do that in the Dockerfile, or beforehand")
+        if static is not None:
+            found.append((Found(task, static, root.where), True))
     return found
 
 
-def _by_django(reading: StageReading, files: Sequence[str]) -> list[tuple[Found, bool]] | Refused:
-    """What manage.py writes where a start command or script calls it."""
-    roots = roots_of(reading)
-    found: list[tuple[Found, bool]] = []
-    for root in roots if not isinstance(roots, Refused) else ():
-        if "manage.py" not in " ".join(root.words):
-            continue
-        if "makemigrations" in root.words:
-            return Refused(
-                f"{root.where} calls makemigrations, which writes into the sources", "make migrations beforehand"
-            )
-        if "collectstatic" in root.words:
-            static = static_root(reading)
-            if static is None:
-                return Refused(
-                    f"{root.where} calls collectstatic, and where STATIC_ROOT is could not be read from the settings",
-                    "run collectstatic in the Dockerfile",
-                )
-            found.append((Found("collectstatic", static, root.where), True))
-    return found
-
-
+_TASKS = {
+    "makemigrations": "which writes into the sources",
+    "collectstatic": "and where STATIC_ROOT is could not be read from the settings",
+}
 _STATIC_ROOT = re.compile(
     r"^STATIC_ROOT\s*=\s*(?:str\()?(?:BASE_DIR\s*/\s*|os\.path\.join\(\s*BASE_DIR\s*,\s*|)[\"']([^\"']+)[\"']",
     re.MULTILINE,
@@ -249,14 +241,9 @@ def static_root(reading: StageReading) -> str | None:
     for source, target in source_folders(reading):
         files = reading.context.files(source)
         for path in files if not isinstance(files, Unknown) else ():
-            if "settings" not in path or not path.endswith(".py"):
-                continue
-            text = reading.context.read(path)
-            found = _STATIC_ROOT.search(text) if isinstance(text, str) else None
-            if found is None or not isinstance(text, str):
-                continue
-            if found[1].startswith("/"):
-                return join("/", found[1])
-            root = join(target, posixpath.relpath(posixpath.dirname(path) or ".", source or "."))
-            return join(_base_folder(text, root) or reading.final_workdir, found[1])
+            text = str(reading.context.read(path)) if "settings" in path and path.endswith(".py") else ""
+            found = _STATIC_ROOT.search(text)
+            if found is not None:
+                base = _base_folder(text, _in_image(path, source, target)) or reading.final_workdir
+                return join(base, found[1])
     return None
