@@ -11,6 +11,7 @@ from refactor.context.literals import NOT_SOURCES, is_test
 from refactor.ecosystems import system
 from refactor.ecosystems.python.compiled import Building
 from refactor.ecosystems.python.installs import ReadInstall
+from refactor.flow.reading import Refused
 from refactor.images import pypi
 
 if TYPE_CHECKING:
@@ -90,11 +91,8 @@ def why_library_unknown(image: BaseImage, building: Iterable[Building]) -> str |
     return None
 
 
-def programs(installs: Iterable[ReadInstall], context: BuildContext) -> dict[str, str] | Unknown:
-    """Programs that the project starts at run time -> where: its sources and the distributions that it installs.
-
-    Unknown where not all sources were read.
-    """
+def programs(installs: Iterable[ReadInstall], context: BuildContext) -> dict[str, str] | Refused:
+    """Programs that the project starts at run time -> where: its sources and the distributions that it installs."""
     found: dict[str, str] = {}
     for install in installs:
         for need in install.requirements:
@@ -103,7 +101,7 @@ def programs(installs: Iterable[ReadInstall], context: BuildContext) -> dict[str
                 found.setdefault(program, f"the distribution {need.name}")
     calls = context.remember("python-programs", lambda: in_sources(context, _CALL))
     if isinstance(calls, Unknown):
-        return calls
+        return Refused(f"which programs the sources start is not known: {calls.reason}")
     called = ((word.rpartition("/")[2], where) for word, where in reversed(calls))
     return {**found, **{name: where for name, where in called if name in system.PROVIDERS}}
 

@@ -44,8 +44,7 @@ def split(reading: StageReading, runner: str | None) -> SplitPlan | Refused | No
     builds = system.build_only(reading)
     if not stage.installs:
         if builds and any(act.action is Action.PROGRAM for act in stage.acts):
-            are = "is" if len(builds) == 1 else "are"
-            return Refused(f"{system.named(builds)} {are} there to build, but no installation of packages is found")
+            return Refused(f"{system.are(builds)} there to build, but no installation of packages is found")
         return None
     unread = why_not_read(reading)
     if unread is not None:
@@ -54,9 +53,8 @@ def split(reading: StageReading, runner: str | None) -> SplitPlan | Refused | No
     refused = next((answer for answer in read if not isinstance(answer, ReadInstall)), None)
     known = tuple(answer for answer in read if isinstance(answer, ReadInstall))
     verdict = judge(known, image)
-    building = verdict.built
     reasons = _reasons(stage, builds, verdict, image)
-    git = None if image.variant == "fat" else _git(reading, known, building)
+    git = None if image.variant == "fat" else _git(reading, known, verdict.built)
     if isinstance(git, str):
         reasons.append(git)
     if not reasons:
@@ -64,10 +62,9 @@ def split(reading: StageReading, runner: str | None) -> SplitPlan | Refused | No
             return refused[1]
         gone = system.removed_at_once(reading)
         if gone:
-            return Refused(
-                f"{', '.join(gone)} {'is' if len(gone) == 1 else 'are'} removed in the RUN that installs "
-                f"{'it' if len(gone) == 1 else 'them'}: with a builder stage the image would not be smaller"
-            )
+            them = "it" if len(gone) == 1 else "them"
+            because = f"{system.are(gone)} removed in the RUN that installs {them}"
+            return Refused(f"{because}: with a builder stage the image would not be smaller")
         if isinstance(git, Refused):
             return git
         return Refused(
@@ -76,36 +73,22 @@ def split(reading: StageReading, runner: str | None) -> SplitPlan | Refused | No
         )
     if refused is not None:
         return refused[1]
-    return _plan(stage, known, building, image, runner, reasons)
+    return _plan(stage, known, verdict.built, image, runner, reasons)
 
 
 def _other_image(stage: PythonStage) -> Refused | None:
-    if not stage.installs:
-        return None
-    builds = system.build_only(stage.reading)
-    if not builds:
-        return None
+    builds = system.build_only(stage.reading) if stage.installs else ()
     name = stage.reading.image_reference or stage.reading.stage.image
-    return Refused(
-        f"{system.named(builds)} {'is' if len(builds) == 1 else 'are'} only needed to build, but the base image {name} "
-        "is no official Python image: "
-        "which Python it has, and where, is not known",
-        "start from python:<version>",
-    )
+    because = f"{system.are(builds)} only needed to build, but the base image {name} is no official Python image"
+    where = "which Python it has, and where, is not known"
+    return Refused(f"{because}: {where}", "start from python:<version>") if builds else None
 
 
-def _reasons(
-    stage: PythonStage,
-    builds: Sequence[str],
-    verdict: Verdict,
-    image: BaseImage,
-) -> list[str]:
-    reasons = []
-    if builds:
-        reasons.append(f"{', '.join(builds)} {'is' if len(builds) == 1 else 'are'} there only to build")
+def _reasons(stage: PythonStage, builds: Sequence[str], verdict: Verdict, image: BaseImage) -> list[str]:
+    reasons = [f"{system.are(builds)} there only to build"] if builds else []
     tools = [tool for tool in stage.tools if tool not in {"virtualenv", "build", "poetry-core"}]
     if tools:
-        reasons.append(f"{', '.join(tools)} {'is' if len(tools) == 1 else 'are'} there only to install")
+        reasons.append(f"{system.are(tools)} there only to install")
     if verdict.built and image.variant == "fat":
         reasons.append("; ".join(one.why for one in verdict.built))
     if image.family == "pypy" and image.variant == "fat" and verdict.unknown:
@@ -120,8 +103,8 @@ def _git(reading: StageReading, installs: Sequence[ReadInstall], building: Seque
     if not fetched or not system.is_kept(reading, "git"):
         return None
     by_sources = needs.programs(installs, reading.context)
-    if isinstance(by_sources, Unknown):
-        return Refused(f"which programs the sources start is not known: {by_sources.reason}")
+    if isinstance(by_sources, Refused):
+        return by_sources
     called = {**by_sources, **system.programs_started(reading)}.get("git")
     if called is not None:
         return Refused(
@@ -199,8 +182,8 @@ def _packages(
     """What the runner installs of the system."""
     reading = stage.reading
     called = needs.programs(installs, reading.context)
-    if isinstance(called, Unknown):
-        return Refused(f"which programs the sources start is not known: {called.reason}")
+    if isinstance(called, Refused):
+        return called
     messages = _compiles_messages(reading)
     called.update({"msgfmt": messages} if messages is not None else {})
     build_only = dict.fromkeys(_SYSTEM_PYTHON, "Python comes with the base image")
