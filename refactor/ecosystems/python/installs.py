@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from refactor.context import BuildContext, Unknown
 from refactor.context.tables import table
+from refactor.ecosystems.python.stage import PythonStage
 from refactor.ecosystems.python.tools import Act, expanded
 from refactor.flow.closure import why_no_context
 from refactor.flow.graph import binds
@@ -18,7 +19,6 @@ from refactor.shell import PackageCall
 
 if TYPE_CHECKING:
     from refactor.context.python_manifests import LockedDistribution, Pyproject, Requirement
-    from refactor.ecosystems.python.stage import PythonStage
 
 _EXTENSIONS = re.compile(
     r"\b(?:ext_modules|Extension\(|cythonize|CMakeExtension|rust_extensions|RustExtension|cffi_modules)"
@@ -67,6 +67,12 @@ def read_installs(stage: PythonStage) -> tuple[ReadInstall | tuple[Act, Refused]
     """All installations of the stage in order, each read or refused by name."""
     answers = ((act, install_of(stage.reading, act)) for act in stage.installs)
     return tuple((act, answer) if isinstance(answer, Refused) else answer for act, answer in answers)
+
+
+def all_installs(reading: StageReading) -> tuple[ReadInstall, ...]:
+    """Those of all stages of the file that could be read."""
+    found = (one for stage in PythonStage.all(reading) for one in read_installs(stage))
+    return tuple(one for one in found if isinstance(one, ReadInstall))
 
 
 def install_of(reading: StageReading, act: Act) -> ReadInstall | Refused:
@@ -392,4 +398,4 @@ def _locked_project(reading: StageReading, act: Act, call: PackageCall, folder: 
     return ReadInstall(act, manifests, needs, locked, sources, sources is not None, project, folder, compiles)
 
 
-__all__ = ["ReadInstall", "install_of", "project_folder", "read_installs"]
+__all__ = ["ReadInstall", "all_installs", "install_of", "project_folder", "read_installs"]

@@ -9,8 +9,7 @@ from refactor.context import Unknown
 from refactor.context.literals import NOT_SOURCES, is_test
 from refactor.ecosystems import registry
 from refactor.ecosystems.program import Program
-from refactor.ecosystems.python.installs import ReadInstall, read_installs
-from refactor.ecosystems.python.stage import PythonStage
+from refactor.ecosystems.python.installs import all_installs
 from refactor.flow.places import all_copies, source_of
 from refactor.flow.reading import Refused, StageReading, join
 from refactor.flow.roots import Root, roots_of
@@ -144,14 +143,9 @@ def _entries(reading: StageReading, root: Root, words: tuple[str, ...], depth: i
 
 def _installed(reading: StageReading) -> list[str]:
     """Folders whose project is installed as a whole: what it holds is imported from site-packages, or from there."""
-    found: dict[str, None] = {}
-    for stage in PythonStage.all(reading):
-        for install in read_installs(stage):
-            if isinstance(install, ReadInstall):
-                is_project = install.sources is not None or install.project is not None
-                if is_project or any(path.endswith(("setup.py", "setup.cfg", ".toml")) for path in install.manifests):
-                    found[install.folder] = None
-    return list(found)
+    installs = (one for one in all_installs(reading) if one.sources is not None or one.project is not None
+                or any(path.endswith(("setup.py", "setup.cfg", ".toml")) for path in one.manifests))  # fmt: skip
+    return list(dict.fromkeys(one.folder for one in installs))
 
 
 def _script(reading: StageReading, folder: str, name: str) -> str | None:

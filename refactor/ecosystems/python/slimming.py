@@ -9,7 +9,7 @@ from refactor.ecosystems import system
 from refactor.ecosystems.answers import Slim
 from refactor.ecosystems.python import needs
 from refactor.ecosystems.python.compiled import Verdict, judge
-from refactor.ecosystems.python.installs import ReadInstall, read_installs
+from refactor.ecosystems.python.installs import ReadInstall, all_installs, read_installs
 from refactor.ecosystems.python.stage import PythonStage, why_not_read
 from refactor.ecosystems.python.tools import Action
 from refactor.ecosystems.runners import lacking
@@ -33,8 +33,7 @@ def slim(reading: StageReading) -> Slim | Refused | None:
         return refused
     read = read_installs(stage)
     own = [one for one in read if isinstance(one, ReadInstall)]
-    stages = PythonStage.all(reading)
-    installs = [one for each in stages for one in read_installs(each) if isinstance(one, ReadInstall)]
+    installs = all_installs(reading)
     verdict = judge(own, image)
     refused = next((one[1] for one in read if not isinstance(one, ReadInstall)), None) or _why_not_installed(verdict)
     if refused is not None:

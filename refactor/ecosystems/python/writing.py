@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from refactor.context import Unknown
@@ -13,7 +14,7 @@ from refactor.ecosystems import system
 from refactor.ecosystems.answers import Written
 from refactor.ecosystems.calls import Found
 from refactor.ecosystems.program import Program
-from refactor.ecosystems.python.installs import ReadInstall, read_installs
+from refactor.ecosystems.python.installs import all_installs
 from refactor.ecosystems.python.program import SERVERS, is_started, source_folders
 from refactor.ecosystems.python.stage import PythonStage
 from refactor.ecosystems.python.tools import Action
@@ -42,7 +43,7 @@ def writes(program: Program, files: Sequence[str]) -> Written | Refused:
 
 def _writes(program: Program, files: Sequence[str]) -> Written | Refused:
     reading = program.reading
-    refused = _by_tool(reading) or _by_home(reading) or _by_others(reading)
+    refused = next(chain(_by_tool(reading), _by_home(reading), _by_others(reading)), None)
     found: list[tuple[Found, bool]] = []
     for calls in () if refused is not None else (_by_sources, _by_start):
         answer = calls(reading, files)
@@ -88,19 +89,15 @@ _DATABASE_VERBS = frozenset({"migrate", "loaddata", "createcachetable", "creates
 _WRITING_CODE = re.compile(r"open\(|write|mkdir|save|dump|unlink|remove|rename")
 
 
-def _by_others(reading: StageReading) -> Refused | None:
+def _by_others(reading: StageReading) -> Iterator[Refused]:
     """A program that is started and is not this project's: where it writes is not known."""
     roots = roots_of(reading)
     for root in roots if not isinstance(roots, Refused) else ():
-        if is_started(reading, root) or root.name in _MIGRATIONS:
-            continue
         code = root.words[2] if root.words[1:2] == ("-c",) and len(root.words) > 2 else None
-        if code is not None and root.name.startswith("python") and not _WRITING_CODE.search(code):
-            continue
-        reason = unknown_program(root)
-        if reason is not None:
-            return reason
-    return None
+        is_calm = code is not None and root.name.startswith("python") and not _WRITING_CODE.search(code)
+        if not is_calm and root.name not in _MIGRATIONS and not is_started(reading, root):
+            reason = unknown_program(root)
+            yield from () if reason is None else (reason,)
 
 
 def _fillers(reading: StageReading, files: Sequence[str]) -> tuple[Instruction, ...]:
@@ -165,38 +162,28 @@ def _is_folder(reading: StageReading, path: str, use: Use) -> bool:
     return use.call.endswith(_FOLDER_CALLS) or use.path is None
 
 
-def _by_tool(reading: StageReading) -> Refused | None:
+def _by_tool(reading: StageReading) -> Iterator[Refused]:
     """Tools at the start that write where root installed, and packages that only root can read."""
     for called, where in system.programs_started(reading).items():
         if called in {"uv", "uvx", "poetry", "pipenv", "pdm", "pip", "pip3"}:
-            return Refused(
-                f"{where} calls {called}, which writes to its environment and to a cache below the home folder",
-                "start the program itself",
-            )
-    for stage in PythonStage.all(reading):
-        for act in stage.installs:
-            if act.call is not None and act.call.has("--user") and act.call.manager == "pip":
-                line = stage.line(act.step)
-                return Refused(
-                    f"line {line} installs below /root (--user), which only root can read",
-                    "install without --user",
-                )
-    return None
+            because = f"{where} calls {called}, which writes to its environment and to a cache below the home folder"
+            yield Refused(because, "start the program itself")
+    for act in (act for stage in PythonStage.all(reading) for act in stage.installs):
+        if act.call is not None and act.call.has("--user") and act.call.manager == "pip":
+            line = reading.file.line_of(act.step.node)
+            because = f"line {line} installs below /root (--user), which only root can read"
+            yield Refused(because, "install without --user")
 
 
-def _by_home(reading: StageReading) -> Refused | None:
+def _by_home(reading: StageReading) -> Iterator[Refused]:
     moved = {"HOME", "XDG_CACHE_HOME", "MPLCONFIGDIR", "HF_HOME", "TRANSFORMERS_CACHE", "NLTK_DATA", "TORCH_HOME"}
     if any(step.keyword == "ENV" and moved & {name for name, _ in step.node.pairs} for step in reading.steps):
-        return None
-    for install in (one for stage in PythonStage.all(reading) for one in read_installs(stage)):
-        for need in install.requirements if isinstance(install, ReadInstall) else ():
-            what = pypi.HOME_CACHES.get(need.name or "")
-            if what is not None:
-                return Refused(
-                    f"{need.name} writes {what} below the home folder, which a new user has not",
-                    "give the user a home folder, or set HOME to a folder that it may write",
-                )
-    return None
+        return
+    for need in (need for install in all_installs(reading) for need in install.requirements):
+        what = pypi.HOME_CACHES.get(need.name or "")
+        if what is not None:
+            because = f"{need.name} writes {what} below the home folder, which a new user has not"
+            yield Refused(because, "give the user a home folder, or set HOME to a folder that it may write")
 
 
 def _by_start(reading: StageReading, files: Sequence[str]) -> list[tuple[Found, bool]] | Refused:
