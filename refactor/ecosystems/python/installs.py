@@ -20,12 +20,6 @@ from refactor.shell import PackageCall
 if TYPE_CHECKING:
     from refactor.context.python_manifests import LockedDistribution, Pyproject, Requirement
 
-_EXTENSIONS = re.compile(
-    r"\b(?:ext_modules|Extension\(|cythonize|CMakeExtension|rust_extensions|RustExtension|cffi_modules)"
-)
-_COMPILING = frozenset(
-    "cython scikit-build scikit-build-core meson-python maturin setuptools-rust pybind11 nanobind".split()
-)
 _MARKER = re.compile(
     r"(?:implementation_name|platform_python_implementation)\s*(==|!=)\s*[\"'](cpython|pypy)[\"']", re.IGNORECASE
 )
@@ -234,17 +228,18 @@ class _Pip:
 def _from_sources(context: BuildContext, folder: str, made: ReadInstall, told: str) -> ReadInstall | Refused:
     """With what the project in a folder of the context asks for, and reads when it is built."""
     from refactor.context.python_manifests import read_pyproject
+    from refactor.context.python_project import compiles, requires, what_it_reads
 
     project = read_pyproject(context, posixpath.join(folder, "pyproject.toml"))
-    declared = _of_setup(context, folder) if isinstance(project, Unknown) else project.dependencies
-    if isinstance(declared, Refused):
-        return declared
-    reads = _what_it_reads(context, folder)
+    declared = requires(context, folder) if isinstance(project, Unknown) else project.dependencies
+    if isinstance(declared, Unknown):
+        return Refused(declared.reason, "list the dependencies in a requirements file")
+    reads = what_it_reads(context, folder)
     return made._replace(
         requirements=declared,
         sources=f"{told}; {reads}" if reads else told,
         project=made.project if isinstance(project, Unknown) else project,
-        compiles=made.compiles or _compiles(context, folder),
+        compiles=made.compiles or compiles(context, folder),
     )
 
 
@@ -261,70 +256,6 @@ def project_folder(reading: StageReading, act: Act, place: str) -> str | None:
 def _is_library(reading: StageReading, folder: str) -> bool:
     """A package in a folder of its own, not the folder that holds the application."""
     return all(copied.source != folder for copied in reading.copies) and "/" not in folder.strip("/")
-
-
-def _of_setup(context: BuildContext, folder: str) -> tuple[Requirement, ...] | Refused:
-    """What setup.cfg and setup.py ask for."""
-    from refactor.context.python_manifests import parse_requirement, read_requirements, read_setup_cfg
-    from refactor.context.python_source import setup_reads, setup_requires
-
-    settings = read_setup_cfg(context, posixpath.join(folder, "setup.cfg"))
-    found = [] if isinstance(settings, Unknown) else list(settings.requires)
-    script = posixpath.join(folder, "setup.py")
-    text = context.read(script)
-    if isinstance(text, Unknown) or "install_requires" not in text:
-        return tuple(found)
-    written = setup_requires(text)
-    if written is not None:
-        return (*found, *(need for need in map(parse_requirement, written) if need is not None))
-    opened = setup_reads(context, script)
-    files = () if isinstance(opened, Unknown) else opened
-    lists = [path for path in files if "require" in posixpath.basename(path) and path.endswith((".txt", ".in"))]
-    if not lists:
-        return Refused(
-            f"what {script} installs is only known when it runs: install_requires is no list of strings",
-            "write install_requires as a list, or list the dependencies in a requirements file",
-        )
-    for path in lists:
-        read = read_requirements(context, path)
-        if isinstance(read, Unknown):
-            return Refused(read.reason)
-        found += read.requirements
-    return tuple(found)
-
-
-def _compiles(context: BuildContext, folder: str) -> str | None:
-    """What says that the project has extension modules of its own."""
-    from refactor.context.python_manifests import read_pyproject
-
-    script = posixpath.join(folder, "setup.py")
-    text = context.read(script)
-    found = _EXTENSIONS.search(text) if isinstance(text, str) else None
-    if found is not None:
-        return f"{script} compiles extension modules ({found[0].rstrip('(')})"
-    project = read_pyproject(context, posixpath.join(folder, "pyproject.toml"))
-    if isinstance(project, Unknown):
-        return None
-    tool = min({need.name for need in project.build_requires if need.name} & _COMPILING, default=None)
-    return None if tool is None else f"{project.path} is built with {tool}, which compiles"
-
-
-def _what_it_reads(context: BuildContext, folder: str) -> str:
-    """Words on the files besides packages that building the project reads."""
-    from refactor.context.python_manifests import read_pyproject, read_setup_cfg
-    from refactor.context.python_source import setup_reads
-
-    script = posixpath.join(folder, "setup.py")
-    opened = setup_reads(context, script) if context.exists(script) is True else ()
-    if isinstance(opened, Unknown):
-        return opened.reason
-    if opened:
-        return f"setup.py reads {' and '.join(opened)}"
-    project = read_pyproject(context, posixpath.join(folder, "pyproject.toml"))
-    settings = read_setup_cfg(context, posixpath.join(folder, "setup.cfg"))
-    reads = [name for one in (project, settings) if not isinstance(one, Unknown) for name in one.reads]
-    names = [name for name in dict.fromkeys(reads) if context.exists(name) is True]
-    return f"it reads {' and '.join(names)}" if names else ""
 
 
 def _script(reading: StageReading, act: Act, folder: str) -> ReadInstall | Refused:
@@ -364,6 +295,7 @@ def _pipenv(reading: StageReading, act: Act, call: PackageCall, folder: str) -> 
 
 def _locked_project(reading: StageReading, act: Act, call: PackageCall, folder: str) -> ReadInstall | Refused:
     from refactor.context import python_manifests as of
+    from refactor.context.python_project import compiles
 
     where = call.option("-C", "--directory", "-P", "--project", "-p")
     folder = folder if where is None else join(folder, expanded(reading, act.step, where))
@@ -393,9 +325,9 @@ def _locked_project(reading: StageReading, act: Act, call: PackageCall, folder: 
         sources = f"`{call.program} {call.verb}` also installs the project itself, from its sources"
         reads = [name for name in project.reads if context.exists(name) is True]
         sources += f"; it reads {' and '.join(reads)}" if reads else ""
-    compiles = _compiles(reading.context, project.folder) if sources is not None else None
+    compiled = compiles(context, project.folder) if sources is not None else None
     manifests = (manifest, *locks, *_existing(reading, act, folder, more))
-    return ReadInstall(act, manifests, needs, locked, sources, sources is not None, project, folder, compiles)
+    return ReadInstall(act, manifests, needs, locked, sources, sources is not None, project, folder, compiled)
 
 
 __all__ = ["ReadInstall", "all_installs", "install_of", "project_folder", "read_installs"]
