@@ -21,6 +21,8 @@ from refactor.context.python_use import Use, parsed, why_not_python
 _MAX_BYTES = 128 * 1024
 _MAX_SOURCES = 300
 _MAX_MODULES = 60
+_MOST = 2_000
+"""Sources that are searched for a pattern."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,25 @@ def program_facts(context: BuildContext, under: str = "") -> tuple[PythonFacts, 
                 return Unknown(f"more than {_MAX_SOURCES} Python sources open files or ports")
             found.append(one)
     return tuple(found)
+
+
+def in_sources(context: BuildContext, pattern: re.Pattern[str]) -> list[tuple[str, str]] | Unknown:
+    """What the pattern's group finds in the Python sources, without tests and other people's code, each with its place;
+    Unknown where they are too many to read."""
+    files = context.files(without=NOT_SOURCES)
+    if isinstance(files, Unknown):
+        return files
+    found: list[tuple[str, str]] = []
+    own = [path for path in files if path.endswith(".py") and not is_test(path)]
+    if len(own) > _MOST:
+        return Unknown(f"there are more than {_MOST} Python sources")
+    for path in own:
+        data = context.read_bytes(path)
+        if isinstance(data, Unknown):
+            return data
+        text = data.decode("utf-8", "replace")
+        found += [(one[1], f"{path}:{text.count(chr(10), 0, one.start(1)) + 1}") for one in pattern.finditer(text)]
+    return found
 
 
 def setup_reads(context: BuildContext, path: str = "setup.py") -> tuple[str, ...] | Unknown:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from refactor.context import BuildContext, Unknown
-from refactor.context.python_use import parsed
+from refactor.context.python_web import routes
 from refactor.ecosystems.python.program import SERVERS, entries, program
 from refactor.ecosystems.serving import (
     BY_HAND,
@@ -22,8 +21,6 @@ from refactor.ecosystems.serving import (
 )
 from refactor.flow.reading import Refused, StageReading
 
-_APPS = frozenset({"Flask", "FastAPI", "Quart", "Starlette", "Sanic", "Litestar", "Bottle", "Robyn"})
-_GETS = frozenset({"get", "route", "api_route"})
 _DEFAULT_PORTS = {"uvicorn": 8000, "gunicorn": 8000, "hypercorn": 8000, "flask": 5000, "fastapi": 8000, "daphne": 8000,
                   "waitress-serve": 8080, "granian": 8000, "quart": 5000, "sanic": 8000}  # fmt: skip
 """What these listen on without an option. Sources: their documentation of ``--port`` and ``--bind``."""
@@ -57,59 +54,22 @@ def _text(context: BuildContext, path: str) -> str:
 def _route(reading: StageReading, texts: dict[str, str]) -> tuple[str, str] | Refused | None:
     """A route of the application that is started: one of a router stands below a prefix, and a second application in
     the project may be another program."""
-    routes: list[tuple[str, str]] = []
+    found: list[tuple[str, str]] = []
     makers = []
     started = entries(reading)
     first = set(started) if not isinstance(started, Refused) else set()
     for path, text in texts.items():
-        apps, found = _routes(path, text)
+        apps, own = routes(text)
         makers += [path] if apps else []
-        routes += found
+        found += [(route, f"{path}:{line}") for route, line in own if re.fullmatch(ROUTE, route)]
     if len(makers) > 1:
-        routes = [one for one in routes if one[1].rpartition(":")[0] in first]
-    best = best_route(routes)
+        found = [one for one in found if one[1].rpartition(":")[0] in first]
+    best = best_route(found)
     if best is not None:
         return best
     if any(re.search(r"\bROOT_URLCONF\s*=", text) for text in texts.values()):
         return _of_django(texts)
     return None
-
-
-def _routes(path: str, text: str) -> tuple[set[str], list[tuple[str, str]]]:
-    """Names of applications that a source makes, and the routes that it adds to them."""
-    if not any(name in text for name in _APPS):
-        return set(), []
-    tree = parsed(text)
-    if isinstance(tree, str):
-        return set(), []
-    apps: set[str] = set()
-    mounted: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and _last(node.value.func) in _APPS:
-            apps |= {target.id for target in node.targets if isinstance(target, ast.Name)}
-        elif isinstance(node, ast.Call) and _last(node.func) == "mount":
-            mounted |= {one.id for one in node.args if isinstance(one, ast.Name)}
-    found = []
-    for node in ast.walk(tree):
-        for call in node.decorator_list if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else ():
-            route = _decorated(call, apps - mounted)
-            if route is not None:
-                found.append((route, f"{path}:{call.lineno}"))
-    return apps, found
-
-
-def _decorated(call: ast.expr, apps: set[str]) -> str | None:
-    """The route of ``@app.get("/health")``; None for other methods, arguments and receivers."""
-    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute) or not call.args:
-        return None
-    receiver, first = call.func.value, call.args[0]
-    if not isinstance(receiver, ast.Name) or receiver.id not in apps or call.func.attr not in _GETS:
-        return None
-    methods = next((word.value for word in call.keywords if word.arg == "methods"), None)
-    if methods is not None and "GET" not in ast.dump(methods):
-        return None
-    text = first.value if isinstance(first, ast.Constant) else None
-    return text if isinstance(text, str) and re.fullmatch(ROUTE, text) else None
 
 
 def _of_django(texts: Mapping[str, str]) -> tuple[str, str] | Refused:
@@ -121,20 +81,16 @@ def _of_django(texts: Mapping[str, str]) -> tuple[str, str] | Refused:
     if not hosts or not all(re.search(r"[\"'](?:\*|localhost|127\.0\.0\.1)[\"']", found) for found in hosts):
         because = "Django answers only to hosts that ALLOWED_HOSTS names, and it does not name localhost as text"
         return Refused(because, 'add "127.0.0.1" to ALLOWED_HOSTS')
-    routes = []
+    paths = []
     for path, text in texts.items():
         if not any(path.endswith(f"{root.replace('.', '/')}.py") for root in roots):
             continue
         for found in re.finditer(_DJANGO_PATH, text):
             if re.fullmatch(ROUTE, f"/{found[1]}"):
-                routes.append((f"/{found[1]}", f"{path}:{text.count(chr(10), 0, found.start()) + 1}"))
-    return best_route(routes) or Refused(
+                paths.append((f"/{found[1]}", f"{path}:{text.count(chr(10), 0, found.start()) + 1}"))
+    return best_route(paths) or Refused(
         "no route of Django's root URLconf tells that it is well", 'add path("health/", ...) to it'
     )
-
-
-def _last(node: ast.expr) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
 def _port(reading: StageReading, texts: dict[str, str]) -> Port | Refused | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from refactor.context import BuildContext, Unknown
-from refactor.context.literals import NOT_SOURCES, is_test
+from refactor.context.python_source import in_sources
 from refactor.ecosystems import system
 from refactor.ecosystems.python.compiled import Building
 from refactor.ecosystems.python.installs import ReadInstall
@@ -23,7 +23,6 @@ _CALL = re.compile(
     r"shutil\.which|which|create_subprocess_(?:exec|shell)|run|local|sh\.Command|getoutput|getstatusoutput)"
     r"\(\s*\[?\s*[rbf]?(?:\"\"\"|\"|')\s*([\w./+-]+)"
 )
-_MAX_SOURCES = 2_000
 
 
 def why_compiler_stays(installs: Iterable[ReadInstall]) -> str | None:
@@ -104,22 +103,3 @@ def programs(installs: Iterable[ReadInstall], context: BuildContext) -> dict[str
         return Refused(f"which programs the sources start is not known: {calls.reason}")
     called = ((word.rpartition("/")[2], where) for word, where in reversed(calls))
     return {**found, **{name: where for name, where in called if name in system.PROVIDERS}}
-
-
-def in_sources(context: BuildContext, pattern: re.Pattern[str]) -> list[tuple[str, str]] | Unknown:
-    """What the pattern's group finds in the Python sources, without tests and other people's code, each with its place;
-    Unknown where they are too many to read."""
-    files = context.files(without=NOT_SOURCES)
-    if isinstance(files, Unknown):
-        return files
-    found: list[tuple[str, str]] = []
-    own = [path for path in files if path.endswith(".py") and not is_test(path)]
-    if len(own) > _MAX_SOURCES:
-        return Unknown(f"there are more than {_MAX_SOURCES} Python sources")
-    for path in own:
-        data = context.read_bytes(path)
-        if isinstance(data, Unknown):
-            return data
-        text = data.decode("utf-8", "replace")
-        found += [(one[1], f"{path}:{text.count(chr(10), 0, one.start(1)) + 1}") for one in pattern.finditer(text)]
-    return found
