@@ -349,6 +349,11 @@ class BuildContext:
         data = self.read_bytes(path)
         return data if isinstance(data, Unknown) else data.decode("utf-8", "surrogateescape")
 
+    def text(self, path: str) -> str:
+        """The same to look something up whose absence proves nothing: "" for what cannot be read."""
+        found = self.read(path)
+        return "" if isinstance(found, Unknown) else found
+
     def children(self, folder: str = "") -> tuple[str, ...] | Unknown:
         """Sorted names in one folder, folders with a trailing ``/``. () for a folder that does not exist."""
         clean_path = self._clean(folder)

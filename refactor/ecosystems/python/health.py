@@ -47,8 +47,8 @@ def serving(reading: StageReading) -> Serving | Refused | None:
 
 
 def _text(context: BuildContext, path: str) -> str:
-    text = context.read(path)
-    return "" if isinstance(text, Unknown) or len(text) > _MAX_CHARACTERS else text
+    text = context.text(path)
+    return text if len(text) <= _MAX_CHARACTERS else ""
 
 
 def _route(reading: StageReading, texts: dict[str, str]) -> tuple[str, str] | Refused | None:

@@ -110,8 +110,8 @@ def _development(reading: StageReading, root: Root) -> tuple[str, ...] | None:
         return words
     if words[0].endswith(".py") and len(words) == 1:
         place = reading.in_context(join(root.folder, words[0]))
-        text = reading.context.read(place) if place else None
-        if isinstance(text, str) and re.search(r"\bflask\b", text) and re.search(r"(?m)^\s+\w+\.run\(", text):
+        text = reading.context.text(place) if place else ""
+        if re.search(r"\bflask\b", text) and re.search(r"(?m)^\s+\w+\.run\(", text):
             return words
     return None
 
@@ -148,7 +148,7 @@ def _flask(reading: StageReading, words: tuple[str, ...]) -> _App | Refused:
     named = environment.get("FLASK_APP") or ""
     if ":" in named or "(" in named:
         return Refused(f"FLASK_APP names {named}", "give that to a server for production by hand")
-    tree = parsed(str(reading.context.read(found[0])))
+    tree = parsed(reading.context.text(found[0]))
     if isinstance(tree, str):
         return Refused(f"{found[0]} cannot be read")
     if words[0] == "flask":
@@ -193,7 +193,7 @@ def _django(reading: StageReading, words: tuple[str, ...]) -> _App | Refused:
     if any(word.startswith("-") and word not in {"--noreload", "--nothreading", "--insecure"} for word in words[2:]):
         return Refused("its options have no counterpart that is known", _BY_HAND)
     host, _, port = place.rpartition(":")
-    texts = {path: str(reading.context.read(path)) for path in files}
+    texts = {path: reading.context.text(path) for path in files}
     made = [path for path, text in texts.items() if path.endswith("wsgi.py") and "get_wsgi_application" in text]
     module = _module(reading, made[0]) if len(made) == 1 else None
     if module is None:

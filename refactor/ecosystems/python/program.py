@@ -31,6 +31,8 @@ _MODULE = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)(?::[A-Za-z_][\w.]*(?:\(
 _FOLDER_OPTIONS = ("--chdir", "--app-dir", "--pythonpath", "--workdir", "--source")
 _FOLDER_SETTINGS = re.compile(r"""^(?:chdir|pythonpath)\s*=\s*["']([^"']+)["']""", re.MULTILINE)
 """Of gunicorn's settings file, ``gunicorn.conf.py`` unless ``-c`` names another."""
+_SETTINGS = re.compile(r"(?m)^\s*(?:module|wsgi|wsgi-file|file|mount)\s*=\s*(\S+)")
+"""What uWSGI's settings load: ``module = shop.wsgi:application``."""
 _DEFAULTS = {"flask": ("wsgi", "app"), "functions-framework": ("main",), "functions_framework": ("main",),
              "fastapi": ("main", "app", "api", "app.main", "app.app", "app.api"), "quart": ("app",)}  # fmt: skip
 _TOOL_FOLDERS = frozenset(
@@ -129,15 +131,14 @@ def _entries(reading: StageReading, root: Root, words: tuple[str, ...], depth: i
         yield from _served(reading, root, words)
         return
     file = _file(reading, root, words[0])
-    if file is not None and (file.endswith(".py") or _is_python(reading, file)):
+    if file is not None and (file.endswith(".py") or re.match(r"#!.*\bpython", reading.context.text(file))):
         yield file
         return
     for folder in _installed(reading):
         module = _script(reading, folder, name)
         if module is not None:
-            yield _module(reading, module, [folder, join(folder, "src")]) or _missing(
-                root, f"{module} (the script {name})"
-            )
+            found = _module(reading, module, [folder, join(folder, "src")])
+            yield found or _missing(root, f"{module} (the script {name})")
             return
 
 
@@ -152,12 +153,8 @@ def _script(reading: StageReading, folder: str, name: str) -> str | None:
     """The module that a console script of the project in ``folder`` runs: ``shop = "shop.cli:main"``."""
     for manifest in ("pyproject.toml", "setup.cfg", "setup.py"):
         path = source_of(reading, join(folder, manifest))
-        text = reading.context.read(path) if path else None
-        found = (
-            re.search(rf"(?<![\w-]){re.escape(name)}[\"']?\s*=\s*[\"']?([\w.]+):\w", text)
-            if isinstance(text, str)
-            else None
-        )
+        text = reading.context.text(path) if path else ""
+        found = re.search(rf"(?<![\w-]){re.escape(name)}[\"']?\s*=\s*[\"']?([\w.]+):\w", text)
         if found is not None:
             return found[1]
     return None
@@ -173,11 +170,6 @@ def _missing(root: Root, what: str) -> Refused:
         f"{what}, which {root.where} starts, was not found in the build context",
         "check the path, or name the folder that is built from with --context",
     )
-
-
-def _is_python(reading: StageReading, path: str) -> bool:
-    text = reading.context.read(path)
-    return isinstance(text, str) and re.match(r"#!.*\bpython", text) is not None
 
 
 def _file(reading: StageReading, root: Root, word: str) -> str | None:
@@ -215,9 +207,8 @@ def _search_path(reading: StageReading, root: Root, words: tuple[str, ...]) -> l
             folders.append(join(root.folder, given))
     for word in (*words, "gunicorn.conf.py") if root.name == "gunicorn" else ():
         settings = _file(reading, root, word.rpartition("=")[2]) if word.endswith(".py") else None
-        text = reading.context.read(settings) if settings is not None else None
-        if isinstance(text, str):
-            folders += [join(root.folder, one) for one in _FOLDER_SETTINGS.findall(text)]
+        text = reading.context.text(settings) if settings is not None else ""
+        folders += [join(root.folder, one) for one in _FOLDER_SETTINGS.findall(text)]
     return folders
 
 
@@ -246,7 +237,7 @@ def _served(reading: StageReading, root: Root, words: tuple[str, ...]) -> Iterat
         file = _file(reading, root, value) if "/" in value or value.endswith((".py", ".ini", ".toml")) else None
         if file is not None:
             if file.endswith((".ini", ".toml")):
-                values += _of_settings(reading, file)
+                values += _SETTINGS.findall(reading.context.text(file))
             else:
                 yield file
                 # gunicorn's settings are a Python file as well: they are not the program.
@@ -260,21 +251,9 @@ def _served(reading: StageReading, root: Root, words: tuple[str, ...]) -> Iterat
         elif match is not None and ":" in value:
             yield _missing(root, f"the module {match[1]}")
             return
-    for default in () if is_found else _DEFAULTS.get(name, ()):
-        found = _module(reading, default, folders)
-        if found is not None:
-            is_found = True
-            yield found
-            break
     if not is_found:
-        yield _missing(root, f"the module that {name} loads")
-
-
-def _of_settings(reading: StageReading, path: str) -> list[str]:
-    """What uWSGI's settings load: ``module = shop.wsgi:application``."""
-    text = reading.context.read(path)
-    keys = r"(?m)^\s*(?:module|wsgi|wsgi-file|file|mount)\s*=\s*(\S+)"
-    return re.findall(keys, text) if isinstance(text, str) else []
+        found = next(filter(None, (_module(reading, one, folders) for one in _DEFAULTS.get(name, ()))), None)
+        yield found or _missing(root, f"the module that {name} loads")
 
 
 __all__ = ["SERVERS", "entries", "is_of_program", "is_started", "program", "programs_of", "source_folders"]

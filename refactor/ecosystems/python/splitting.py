@@ -219,7 +219,7 @@ def _compiles_messages(reading: StageReading) -> str | None:
             return f"line {reading.file.line_of(step.node)} (compilemessages)"
     files = reading.context.files(without=NOT_SOURCES)
     scripts = (path for path in files if path.endswith(".sh")) if not isinstance(files, Unknown) else ()
-    found = next((path for path in scripts if "compilemessages" in str(reading.context.read(path))), None)
+    found = next((path for path in scripts if "compilemessages" in reading.context.text(path)), None)
     return None if found is None else f"{found} (compilemessages)"
 
 

@@ -100,7 +100,7 @@ def _why_elsewhere(reading: StageReading, tools: Collection[str], *, is_changed:
     calls = [] if is_changed else [(program, where) for program, where in system.programs_started(reading).items()]
     files = reading.context.files(without=NOT_SOURCES) if is_changed else ()
     for path in files if not isinstance(files, Unknown) else ():
-        text = str(reading.context.read(path)) if path.endswith((".sh", "Procfile", ".conf")) else ""
+        text = reading.context.text(path) if path.endswith((".sh", "Procfile", ".conf")) else ""
         calls += [(tool, path) for tool in sorted(tools) if f"{tool} run" in text]
     used = next(((tool, where) for tool, where in calls if tool in tools), None)
     return None if used is None else Refused(f"{used[1]} calls {used[0]}, so the runner needs it as well", _INSTEAD)

@@ -36,8 +36,8 @@ def _run(reading: StageReading, builder: str) -> tuple[str, ...] | Refused:
         return ("RUN uv run --frozen python -m pytest",)
     files = reading.context.files()
     for path in sorted(files) if not isinstance(files, Unknown) else ():
-        text = reading.context.read(path) if re.search(_FILE, path) else None
-        places = reading.in_image(path) if isinstance(text, str) and re.search(_PYTEST, text) else ()
+        is_list = re.search(_FILE, path) and re.search(_PYTEST, reading.context.text(path))
+        places = reading.in_image(path) if is_list else ()
         if places and re.search(r"\bpip\b", builder):
             return f"RUN pip install --no-cache-dir -r {places[-1]}", "RUN python -m pytest"
     return Refused(

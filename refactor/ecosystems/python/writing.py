@@ -121,7 +121,7 @@ def _place(reading: StageReading, path: str, use: Use, source: str, target: str)
     """Where a source in the folder ``source``, which is copied to ``target``, writes; None where that is computed."""
     folder = posixpath.dirname(path)
     root = _in_image(path, source, target)
-    text = str(reading.context.read(path))
+    text = reading.context.text(path)
     if use.path is None:
         if "instance_path" not in text.split("\n")[use.line - 1]:
             return None
@@ -228,7 +228,7 @@ def static_root(reading: StageReading) -> str | None:
     for source, target in source_folders(reading):
         files = reading.context.files(source)
         for path in files if not isinstance(files, Unknown) else ():
-            text = str(reading.context.read(path)) if "settings" in path and path.endswith(".py") else ""
+            text = reading.context.text(path) if "settings" in path and path.endswith(".py") else ""
             found = _STATIC_ROOT.search(text)
             if found is not None:
                 base = _base_folder(text, _in_image(path, source, target)) or reading.final_workdir
