@@ -215,6 +215,15 @@ def test_uwsgi_keeps_the_libraries_it_finds_on_the_full_image() -> None:
     assert "libxml2" in runner
 
 
+@pytest.mark.parametrize("command", ["pip install .", "python setup.py install"])
+def test_a_project_that_setup_py_describes_is_read_there(command: str) -> None:
+    text = f"FROM python:3.11\nWORKDIR /app\nCOPY . .\nRUN {command}\nCMD python app.py\n"
+    script = "from setuptools import setup\nsetup(name='a', version='1', install_requires=['psycopg2'])\n"
+    built = '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
+    _, runner = stages(split(text, {"setup.py": script, "pyproject.toml": built, "app.py": "import psycopg2\n"}))
+    assert "--no-install-recommends libpq5" in runner
+
+
 def test_git_requirements_need_the_full_image_only_to_install() -> None:
     text = "FROM python:3.11\nWORKDIR /app\nCOPY . .\nRUN pip install -r requirements.txt\nCMD python app.py\n"
     files = {"requirements.txt": "git+https://example.org/a/b@v1#egg=b\n", "app.py": ""}

@@ -231,14 +231,16 @@ def _from_sources(context: BuildContext, folder: str, made: ReadInstall, told: s
     from refactor.context.python_project import compiles, requires, what_it_reads
 
     project = read_pyproject(context, posixpath.join(folder, "pyproject.toml"))
-    declared = requires(context, folder) if isinstance(project, Unknown) else project.dependencies
+    # A pyproject.toml may have nothing but [build-system]: then setup.py, or setup.cfg, asks for packages.
+    known = None if isinstance(project, Unknown) or project.name is None else project
+    declared = requires(context, folder) if known is None else known.dependencies
     if isinstance(declared, Unknown):
         return Refused(declared.reason, "list the dependencies in a requirements file")
     reads = what_it_reads(context, folder)
     return made._replace(
         requirements=declared,
         sources=f"{told}; {reads}" if reads else told,
-        project=made.project if isinstance(project, Unknown) else project,
+        project=known or made.project,
         compiles=made.compiles or compiles(context, folder),
     )
 
