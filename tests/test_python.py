@@ -13,6 +13,7 @@ from refactor.ecosystems.answers import Install, Rewrite
 from refactor.ecosystems.python import Python
 from refactor.ecosystems.python.production import poetry_version
 from refactor.ecosystems.python.stage import PythonStage
+from refactor.ecosystems.python.testing import has_pytest
 from refactor.ecosystems.python.tools import Action, distribution_name
 from refactor.flow.reading import Refused
 
@@ -1055,6 +1056,25 @@ def test_what_the_entrypoint_may_write_is_named(line: str, because: str) -> None
         'ENTRYPOINT ["./run.sh"]\nCMD ["python", "app.py"]',
         **{"run.sh": f'#!/bin/sh\n{line}\nexec "$@"\n', "manage.py": ""},
     )
+
+
+# tests
+
+
+@pytest.mark.parametrize(
+    ("manifest", "has_it"),
+    [
+        ('[tool.poetry.group.checks.dependencies]\npytest = "*"\n', True),
+        ('[tool.poetry.group.checks]\noptional = true\n[tool.poetry.group.checks.dependencies]\npytest = "*"\n', False),
+        ('[tool.poetry.dev-dependencies]\npytest = "*"\n', True),
+        ('[dependency-groups]\ndev = ["pytest>=8"]\n', True),
+        ('[dependency-groups]\nchecks = ["pytest>=8"]\n', False),
+        ('[tool.uv]\ndev-dependencies = ["pytest-cov"]\n', False),
+        ("[", False),
+    ],
+)
+def test_groups_that_are_installed_unasked_may_have_pytest(manifest: str, has_it: bool) -> None:
+    assert has_pytest(BuildContext.of({"pyproject.toml": manifest})) is has_it
 
 
 # commands
