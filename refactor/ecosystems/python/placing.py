@@ -14,7 +14,7 @@ from refactor.ecosystems.python.environments import Environment, making
 from refactor.ecosystems.python.installs import ReadInstall
 from refactor.ecosystems.python.stage import BUILDER_ACTIONS, RUNNER_ACTIONS, PythonStage, is_uv_copy
 from refactor.ecosystems.python.tools import Act, Action
-from refactor.ecosystems.split import Role, laid_out
+from refactor.ecosystems.split import Role, copies_to, laid_out
 from refactor.flow.reading import Copied, Refused, Step, is_within, join
 from refactor.syntax import Instruction
 
@@ -198,7 +198,7 @@ class Parts:
             roles[node] = rest | Role.BUILDER
         elif manifests:
             roles[node] = Role.BOTH
-            self.instead[node] = self._copy_texts(step, manifests)
+            self.instead[node] = copies_to(self.reading.context, manifests, step.workdir)
             self.evidence.append(f"the installation reads only {', '.join(manifests)}")
         else:
             roles[node] = Role.BOTH if self._is_called(copied) else Role.RUNNER
@@ -230,19 +230,6 @@ class Parts:
             if one.target.startswith(("/etc/", "/root/", "/usr/local/share/ca-certificates")) and not is_script:
                 return True
         return not copied
-
-    def _copy_texts(self, step: Step, manifests: Mapping[str, str]) -> list[str]:
-        """COPY instructions that bring the manifests to where the whole copy would have put them."""
-        groups: dict[str, list[str]] = {}
-        for path, place in manifests.items():
-            is_folder = self.reading.context.is_dir(path) is True
-            groups.setdefault(place if is_folder else posixpath.dirname(place), []).append(path)
-        texts = []
-        for folder, paths in groups.items():
-            relative = posixpath.relpath(folder, step.workdir) if step.workdir != "/" else folder
-            target = "./" if relative == "." else (folder if relative.startswith("..") else relative).rstrip("/") + "/"
-            texts.append(f"COPY {' '.join(paths)} {target}")
-        return texts
 
     def _brings_only(self, node: Instruction, manifests: Collection[str]) -> bool:
         """A COPY brings nothing but files that installations read."""
