@@ -39,7 +39,7 @@ from refactor.ecosystems.download_caches import (
 )
 from refactor.ecosystems.joined import Joined as Joined, joined as joined
 from refactor.ecosystems.serving import Serving as Serving
-from refactor.ecosystems.split import variant_reference as variant_reference
+from refactor.ecosystems.split import copies_to as copies_to, variant_reference as variant_reference
 from refactor.flow.closure import (
     named as named,
     why_not_seen as why_not_seen,

@@ -8,8 +8,8 @@ from refactor import BuildContext, fix
 from refactor.ecosystems.python.compiled import judge
 from refactor.ecosystems.python.installs import ReadInstall, read_installs
 from refactor.ecosystems.python.stage import PythonStage
-from refactor.ecosystems.python.wheels import key_fits, read_name
 from refactor.images import lookup
+from refactor.images.wheels import key_fits, read_name
 from tests.test_node import dockerfile, reading
 
 TEXT = """

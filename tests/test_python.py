@@ -13,6 +13,7 @@ from refactor.ecosystems.answers import Install, Rewrite
 from refactor.ecosystems.python import Python
 from refactor.ecosystems.python.production import poetry_version
 from refactor.ecosystems.python.stage import PythonStage
+from refactor.ecosystems.python.testing import has_pytest
 from refactor.ecosystems.python.tools import Action, distribution_name
 from refactor.flow.reading import Refused
 
@@ -79,9 +80,14 @@ def clean(text: str) -> str:
     return textwrap.dedent(text).lstrip("\n")
 
 
-def split(text: str, files: Mapping[str, str], runner: str | None = None) -> str:
+INSTALLED = ("split-build-stage", "copy-manifests-first", "install-production-dependencies")
+
+
+def split(
+    text: str, files: Mapping[str, str], runner: str | None = None, select: Sequence[str] = ("split-build-stage",)
+) -> str:
     """The split Dockerfile; fails with the refusal where there is none."""
-    change = fix(clean(text).encode(), BuildContext.of(files), select=["split-build-stage"], settings=Settings(runner))
+    change = fix(clean(text).encode(), BuildContext.of(files), select=list(select), settings=Settings(runner))
     assert change.failure is None
     assert change.applied, [refusal.because for refusal in change.refused]
     return change.after.decode()
@@ -208,6 +214,15 @@ def test_uwsgi_keeps_the_libraries_it_finds_on_the_full_image() -> None:
     )
     _, runner = stages(split(text, {"requirements.txt": "uwsgi\nflask\n", "a.ini": "module = app", "app.py": ""}))
     assert "libxml2" in runner
+
+
+@pytest.mark.parametrize("command", ["pip install .", "python setup.py install"])
+def test_a_project_that_setup_py_describes_is_read_there(command: str) -> None:
+    text = f"FROM python:3.11\nWORKDIR /app\nCOPY . .\nRUN {command}\nCMD python app.py\n"
+    script = "from setuptools import setup\nsetup(name='a', version='1', install_requires=['psycopg2'])\n"
+    built = '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
+    _, runner = stages(split(text, {"setup.py": script, "pyproject.toml": built, "app.py": "import psycopg2\n"}))
+    assert "--no-install-recommends libpq5" in runner
 
 
 def test_git_requirements_need_the_full_image_only_to_install() -> None:
@@ -386,7 +401,7 @@ def test_poetry_is_a_build_tool() -> None:
     RUN poetry config virtualenvs.create false && poetry install --no-root
     CMD ["uvicorn", "menu.main:app"]
     """
-    builder, runner = stages(split(text, POETRY))
+    builder, runner = stages(split(text, POETRY, select=INSTALLED))
     assert builder.index("pip install poetry") < builder.index("python -m venv") < builder.index("COPY pyproject.toml")
     assert "COPY pyproject.toml poetry.lock ./\n" in builder
     assert "poetry install --no-root --only main" in builder
@@ -402,16 +417,16 @@ def test_poetry_in_one_run_is_taken_apart() -> None:
     CMD ["uvicorn", "app.main:app"]
     """
     manifest = '[tool.poetry]\nname = "app"\nversion = "1"\n[tool.poetry.dependencies]\npython = "^3.9"\n'
-    builder, _ = stages(split(text, {"pyproject.toml": manifest, "app/main.py": ""}))
+    builder, _ = stages(split(text, {"pyproject.toml": manifest, "app/main.py": ""}, select=INSTALLED))
     assert builder == clean(
         """
         FROM python:3.11 AS builder
         WORKDIR /app
-        COPY pyproject.toml ./
         RUN pip install poetry
         RUN python -m venv /opt/venv
         ENV VIRTUAL_ENV=/opt/venv \\
             PATH="/opt/venv/bin:$PATH"
+        COPY pyproject.toml ./
         RUN poetry config virtualenvs.create false \\
             && poetry install --no-dev --no-root
         COPY . .
@@ -430,7 +445,7 @@ def test_poetry_in_the_project_keeps_its_environment() -> None:
     ENV PATH="/app/.venv/bin:$PATH"
     CMD ["uvicorn", "menu.main:app"]
     """
-    builder, runner = stages(split(text, POETRY))
+    builder, runner = stages(split(text, POETRY, select=INSTALLED))
     assert "poetry install --no-dev" in builder
     assert "/opt/venv" not in builder + runner
     assert "COPY --from=builder /app/.venv /app/.venv\n" in runner
@@ -448,7 +463,7 @@ CMD poetry run alembic upgrade head && poetry run uvicorn menu.main:app
 
 
 def test_poetry_run_becomes_the_program_itself() -> None:
-    builder, runner = stages(split(POETRY_RUN, {**POETRY, "manage.py": ""}))
+    builder, runner = stages(split(POETRY_RUN, {**POETRY, "manage.py": ""}, select=INSTALLED))
     assert "poetry install --no-root --only main" in builder
     assert runner == clean(
         """
@@ -496,10 +511,10 @@ def test_uv_installs_the_project_after_its_dependencies() -> None:
     ENV PATH="/app/.venv/bin:$PATH"
     CMD ["uvicorn", "links.web:app"]
     """
-    builder, runner = stages(split(text, UV))
+    builder, runner = stages(split(text, UV, select=INSTALLED))
     assert builder.endswith(
         "COPY pyproject.toml uv.lock ./\n"
-        "RUN uv sync --frozen --no-dev --no-install-project\n"
+        "RUN uv sync --frozen --no-install-project --no-dev\n"
         "COPY . .\n"
         "RUN uv sync --frozen --no-dev"
     )
@@ -596,7 +611,7 @@ def test_requirements_come_before_an_editable_install() -> None:
     CMD ["x"]
     """
     files = {**FLASK, "setup.py": "from setuptools import setup\nsetup()\n"}
-    builder, runner = stages(split(text, files))
+    builder, runner = stages(split(text, files, select=INSTALLED))
     assert builder.endswith(
         "COPY requirements.txt ./\nRUN pip install -r requirements.txt\nCOPY . .\nRUN pip install -e ."
     )
@@ -736,7 +751,6 @@ def test_installs_name_every_manifest() -> None:
          "takes the version or dependencies from elsewhere"),
         ("pip install -r requirements.txt", {"requirements.txt": "-e .\n", **SETUP},
          "`-e .` (requirements.txt) installs the project"),
-        ("uv sync --frozen", UV, "`uv sync` also installs the project itself, from its sources; it reads README.md"),
         ("python setup.py install", SETUP, "python setup.py"),
     ],
 )  # fmt: skip
@@ -764,6 +778,29 @@ def test_metadata_bring_the_dependencies(files: Mapping[str, str], manifests: Se
     assert isinstance(install, Install)
     assert install.manifests == manifests
     assert install.new_command == command
+
+
+def test_dependencies_of_a_locked_project_come_first() -> None:
+    text = "FROM python:3.11\nWORKDIR /a\nCOPY . .\nRUN pip install uv && uv sync --frozen\n"
+    change = fix(text.encode(), BuildContext.of(UV), select=["copy-manifests-first"])
+    assert change.after.decode() == clean(
+        """
+        FROM python:3.11
+        WORKDIR /a
+        COPY pyproject.toml uv.lock ./
+        RUN pip install uv && uv sync --frozen --no-install-project
+        COPY . .
+        RUN uv sync --frozen
+        """
+    )
+
+
+@pytest.mark.parametrize("before", ["python make.py && ", "cp a.toml pyproject.toml && "])
+def test_what_works_on_the_sources_stays_behind_them(before: str) -> None:
+    text = f"FROM python:3.11\nWORKDIR /a\nCOPY . .\nRUN {before}uv sync --frozen\n"
+    (answer,) = Python().installs(reading(text, UV))
+    assert not isinstance(answer, Install)
+    assert "`uv sync` also installs the project itself, from its sources; it reads README.md" in answer[1].because
 
 
 def test_computed_requirements_are_named() -> None:
@@ -817,6 +854,14 @@ def test_development_dependencies_stay_where_uv_syncs_at_the_start() -> None:
     (answer,) = Python().production_install(reading(text, UV))
     assert not isinstance(answer, Rewrite)
     assert "calls uv, which installs the development dependencies again" in answer[1].because
+
+
+def test_development_dependencies_stay_where_a_step_of_the_runner_calls_them() -> None:
+    text = POETRY_RUN.replace("poetry run python manage.py migrate", "alembic upgrade head")
+    files = {**POETRY, "pyproject.toml": POETRY["pyproject.toml"].replace("pytest", "alembic")}
+    builder, runner = stages(split(text, files, select=INSTALLED))
+    assert "--only main" not in builder
+    assert "RUN alembic upgrade head" in runner
 
 
 def test_chosen_groups_are_left_alone() -> None:
@@ -1013,6 +1058,25 @@ def test_what_the_entrypoint_may_write_is_named(line: str, because: str) -> None
     )
 
 
+# tests
+
+
+@pytest.mark.parametrize(
+    ("manifest", "has_it"),
+    [
+        ('[tool.poetry.group.checks.dependencies]\npytest = "*"\n', True),
+        ('[tool.poetry.group.checks]\noptional = true\n[tool.poetry.group.checks.dependencies]\npytest = "*"\n', False),
+        ('[tool.poetry.dev-dependencies]\npytest = "*"\n', True),
+        ('[dependency-groups]\ndev = ["pytest>=8"]\n', True),
+        ('[dependency-groups]\nchecks = ["pytest>=8"]\n', False),
+        ('[tool.uv]\ndev-dependencies = ["pytest-cov"]\n', False),
+        ("[", False),
+    ],
+)
+def test_groups_that_are_installed_unasked_may_have_pytest(manifest: str, has_it: bool) -> None:
+    assert has_pytest(BuildContext.of({"pyproject.toml": manifest})) is has_it
+
+
 # commands
 
 
@@ -1118,6 +1182,13 @@ RUN pip install -r requirements.txt{more}
 COPY app.py ./
 CMD ["python", "app.py"]
 """
+
+
+@pytest.mark.parametrize("cache", ["~/.cache/pip", "/root/.cache", "/tmp/*"])
+def test_caches_are_removed_where_they_are_filled(cache: str) -> None:
+    builder, runner = stages(split(AFTER_INSTALL.format(more=f" && rm -rf {cache}"), PSYCOPG))
+    assert f"rm -rf {cache}" in builder
+    assert "rm -rf /var/lib/apt/lists/*\nCOPY" in runner
 
 
 @pytest.mark.parametrize("more", [" && rm requirements.txt", "\nRUN rm -f requirements.txt"])

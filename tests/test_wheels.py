@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from refactor import BuildContext, fix
-from refactor.ecosystems.python.make_wheels import rows
-from refactor.ecosystems.python.wheels import ask, read_name, state_of
 from refactor.engine.record import Record
 from refactor.engine.run import Options, Worker
+from refactor.images.make_wheels import rows
+from refactor.images.wheels import ask, read_name, state_of
 
 
 @pytest.mark.parametrize(

@@ -402,8 +402,14 @@ class CopyManifestsFirst(Codemod):
                 *_note_on_products(reading, install),
             ),
             # The build would have done what a new command does as a part of itself.
-            may_change={Aspect.COMMANDS} if install.new_command else {Aspect.CACHE_MOUNTS} if node.flags else (),
+            may_change=_may_change(install),
         )
+
+
+def _may_change(install: Install) -> set[Aspect]:
+    if install.new_command or install.from_manifests:
+        return {Aspect.COMMANDS}
+    return {Aspect.CACHE_MOUNTS} if install.step.node.flags else set()
 
 
 def _is_blank(node: Node) -> bool:
@@ -485,10 +491,11 @@ def _manifest_copies(
     reading: StageReading, install: Install, broad: Instruction, segment: Sequence[tuple[Instruction, object]]
 ) -> list[Instruction] | Refused:
     """COPY instructions that bring each manifest to where the broad copy would have put it."""
-    workdir = install.step.workdir
+    from refactor import copies_to
+
     flags = "".join(f"{flag.text} " for flag in broad.flags if flag.name in {"chown", "chmod"})
     here = {id(instruction) for instruction, _ in segment}
-    groups: dict[str, list[str]] = {}
+    places: dict[str, str] = {}
     for path in install.manifests:
         early = reading.in_image(path, broad)
         late = reading.in_image(path, install.step.node)
@@ -499,19 +506,7 @@ def _manifest_copies(
         ):
             continue
         is_folder = reading.context.is_dir(path) is True
-        target = late[-1] if is_folder else posixpath.dirname(late[-1])
         if not is_folder and posixpath.basename(late[-1]) != posixpath.basename(path):
             return Refused(f"{path} is renamed on the way into the image")
-        groups.setdefault(target if not is_folder else f"{target}//", []).append(path)
-    copies = []
-    for key, paths in groups.items():
-        target = key.removesuffix("//")
-        relative = posixpath.relpath(target, workdir) if workdir != "/" else target
-        if relative == ".":
-            written = "./"
-        elif relative.startswith(".."):
-            written = target.rstrip("/") + "/"
-        else:
-            written = relative.rstrip("/") + "/"
-        copies.append(reading.file.new(f"COPY {flags}{' '.join(paths)} {written}"))
-    return copies
+        places[path] = late[-1]
+    return [reading.file.new(text) for text in copies_to(reading.context, places, install.step.workdir, flags)]

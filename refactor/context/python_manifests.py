@@ -16,6 +16,7 @@ from refactor.context.build_context import BuildContext, remembered
 from refactor.context.dockerignore import clean
 from refactor.context.facts import Unknown
 from refactor.context.tables import items, table, text, texts, words
+from refactor.shell import normalise
 
 _MAX_INCLUDED = 100
 
@@ -82,11 +83,6 @@ class RequirementsFile:
     def names(self) -> frozenset[str]:
         """Normalised names that are asked for."""
         return frozenset(need.name for need in self.requirements if need.name)
-
-
-def normalise(name: str) -> str:
-    """A distribution's name as PEP 503 compares it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 _COMMENT = re.compile(r"(?:^|(?<=\s))#.*")

@@ -16,11 +16,13 @@ from refactor.context.dockerignore import clean
 from refactor.context.facts import Unknown
 from refactor.context.literals import NOT_SOURCES, is_test
 from refactor.context.python_manifests import read_requirements
-from refactor.context.python_use import Use, why_not_python
+from refactor.context.python_use import Use, parsed, why_not_python
 
 _MAX_BYTES = 128 * 1024
 _MAX_SOURCES = 300
 _MAX_MODULES = 60
+_MOST = 2_000
+"""Sources that are searched for a pattern."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,25 @@ def program_facts(context: BuildContext, under: str = "") -> tuple[PythonFacts, 
     return tuple(found)
 
 
+def in_sources(context: BuildContext, pattern: re.Pattern[str]) -> list[tuple[str, str]] | Unknown:
+    """What the pattern's group finds in the Python sources, without tests and other people's code, each with its place;
+    Unknown where they are too many to read."""
+    files = context.files(without=NOT_SOURCES)
+    if isinstance(files, Unknown):
+        return files
+    found: list[tuple[str, str]] = []
+    own = [path for path in files if path.endswith(".py") and not is_test(path)]
+    if len(own) > _MOST:
+        return Unknown(f"there are more than {_MOST} Python sources")
+    for path in own:
+        data = context.read_bytes(path)
+        if isinstance(data, Unknown):
+            return data
+        text = data.decode("utf-8", "replace")
+        found += [(one[1], f"{path}:{text.count(chr(10), 0, one.start(1)) + 1}") for one in pattern.finditer(text)]
+    return found
+
+
 def setup_reads(context: BuildContext, path: str = "setup.py") -> tuple[str, ...] | Unknown:
     """Files of the context that running ``setup.py`` opens or imports, sorted, without ``setup.py`` itself.
 
@@ -131,9 +152,8 @@ def setup_requires(source: str) -> list[str] | None:
     one, of strings alone."""
     import ast
 
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = parsed(source)
+    if isinstance(tree, str):
         return None
     nodes = list(ast.walk(tree))
     bound = {

@@ -26,7 +26,7 @@ class Use:
     """Formed from ``__file__``, so that it does not depend on the working directory."""
 
 
-def _parsed(text: str) -> ast.AST | str:
+def parsed(text: str) -> ast.Module | str:
     """The tree of a source, or why Python 3 does not take it."""
     try:
         with warnings.catch_warnings():
@@ -40,7 +40,7 @@ def _parsed(text: str) -> ast.AST | str:
 
 def why_not_python(text: str) -> str | None:
     """Why a source that opens nothing must not count as read; None where Python 3 takes it."""
-    tree = _parsed(text)
+    tree = parsed(text)
     return tree if isinstance(tree, str) else None
 
 
@@ -50,10 +50,10 @@ def why_not_readable(text: str) -> str | None:
     Its parser overflows the stack on long chains of operators, and takes quadratic time. Python's own refuses
     those with an exception, and shows how deep the rest is.
     """
-    tree = _parsed(text)
+    tree = parsed(text)
     if isinstance(tree, str):
         return tree
-    level = [tree]
+    level: list[ast.AST] = [tree]
     depth = nodes = 0
     while level:
         depth += 1

@@ -26,6 +26,9 @@ class Install(NamedTuple):
     evidence: tuple[str, ...] = ()
     new_command: str = ""
     """Installs what ``step`` would else fetch while it builds (``go mod download``); ``commands`` is empty then."""
+    from_manifests: str = ""
+    """Text of the last of ``commands`` that leaves the project itself out (``poetry install --no-root``): the command
+    is run again, as it is written, where the sources are there."""
 
 
 def ahead(act: Act, folder: str, manifests: tuple[str, ...], commands: Iterable[str], what: str) -> Install:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from refactor.ecosystems.answers import Install
 from refactor.ecosystems.cache_places import target_of
 from refactor.ecosystems.compile_caches import CompileCache, compile_caches
+from refactor.ecosystems.split import laid_out
 from refactor.flow.reading import Refused, StageReading, Step
 from refactor.shell import Command
 
@@ -33,6 +34,8 @@ def taken_apart(reading: StageReading, install: Install) -> Apart | Refused:
         return Refused(
             f"the RUN that installs cannot be read: {script.opaque if script else 'it has a heredoc'}", _ALONE
         )
+    if install.from_manifests:
+        return _twice(install)
     following = [command for command in script.commands if command.span[0] >= last.span[1]]
     if not following or all(_is_cleanup(command, install) for command in following):
         return Apart(None, None)
@@ -76,6 +79,17 @@ def _apart_from_build(reading: StageReading, install: Install) -> Apart:
     flags = "".join(f"{flag} " for flag in _mounts_for(reading, step, ()).split() if "type=cache" in flag)
     folder = "" if install.folder == step.workdir else f"cd {install.folder} && "
     return Apart(f"RUN {flags}{folder}{install.new_command}", None)
+
+
+def _twice(install: Install) -> Apart | Refused:
+    """The RUN up to the install, with that from the manifests alone, and the install itself with what follows."""
+    step, (start, _) = install.step, install.commands[-1].span
+    if step.script is None or not step.script.is_and_list or step.node.json is not None:
+        return Refused("the install shares its RUN with other commands that are not simply joined by &&", _ALONE)
+    folder = _enters_folder(step.script.commands[0])
+    run = f"RUN {''.join(f'{flag.text} ' for flag in step.node.flags)}"
+    again = (f"cd {folder} && " if folder else "") + step.script.text[start:]
+    return Apart(run + laid_out(step.script.text[:start] + install.from_manifests), run + " ".join(again.split()))
 
 
 def _joined(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -46,25 +46,6 @@ def best_route(found: Iterable[tuple[str, str]]) -> tuple[str, str] | None:
     return min(found, key=lambda one: (_NAMES.index(one[0].rstrip("/").rpartition("/")[2]), one[0]), default=None)
 
 
-def only_route(found: Iterable[tuple[str, str]], sources: int) -> tuple[str, str] | Refused:
-    """The same, of all sources of a program."""
-    return best_route(found) or Refused(
-        f"no route of the {sources} sources of the program tells that it is well",
-        "answer to GET /health, or write the HEALTHCHECK by hand",
-    )
-
-
-def served(reading: StageReading, route: str, why: str, found: Port | Refused | None) -> Serving | Refused:
-    """The route, which answers for the reason ``why``, with the port that the sources spell out."""
-    port = settled(reading, found) if isinstance(found, Port) else found
-    if port is None:
-        return Refused("no source of the program spells out the port that it listens on", BY_HAND)
-    if isinstance(port, Refused):
-        return port
-    shown = f"${port.variable} ({port.number})" if port.variable else str(port.number)
-    return Serving(route, port, (why, f"{port.by} listens on port {shown}"))
-
-
 def argument_port(root: Root) -> Port | None:
     """The port that the start command gives to a program by an option: ``--port 80``, ``-b :$PORT``."""
     words = [*root.words[1:], ""]
@@ -102,6 +83,35 @@ def only_port(found: Iterable[Port]) -> Port | Refused | None:
     return next(iter(ports.values()), None)
 
 
+def served(
+    reading: StageReading,
+    texts: Mapping[str, str],
+    not_plain: str,
+    route: tuple[str, str] | Refused | None,
+    port: Port | Refused | None,
+) -> Serving | Refused:
+    """What answers: the route with the place that defines it, and the port; ``texts`` are the program's sources, of
+    which none may match ``not_plain``, nor may the start command."""
+    argv = " ".join(word for root in started_roots(reading) for word in root.words)
+    path = next((path for path, text in (("the start", argv), *texts.items()) if re.search(not_plain, text)), None)
+    if path is not None:
+        return Refused(f"{path} serves by TLS, or below a prefix, so the whole address is not known", BY_HAND)
+    if route is None:
+        return Refused(
+            f"no route of the {len(texts)} sources of the program tells that it is well",
+            "answer to GET /health on the application itself, or write the HEALTHCHECK by hand",
+        )
+    if port is None:
+        return Refused("neither CMD nor a source of the program spells out its port", BY_HAND)
+    found = port if isinstance(port, Refused) else settled(reading, port)
+    if isinstance(route, Refused):
+        return route
+    if isinstance(found, Refused):
+        return found
+    shown = f"${found.variable} ({found.number})" if found.variable else str(found.number)
+    return Serving(route[0], found, (f"{route[1]} answers to {route[0]}", f"{found.by} listens on port {shown}"))
+
+
 def started_roots(reading: StageReading) -> Sequence[Root]:
     """What the container runs; () where that cannot be followed."""
     roots = roots_of(reading)
@@ -116,7 +126,6 @@ __all__ = [
     "argument_port",
     "best_route",
     "only_port",
-    "only_route",
     "served",
     "settled",
     "started_roots",

@@ -195,8 +195,7 @@ class Slicer:
 
     def _is_of_system(self, root: Root) -> bool:
         """The runner has it: an everyday program of the shell, or one that a package of its own brings."""
-        installed = {word.literal for _, call in self.reading.calls if call.manager in system.MANAGERS
-                     for word in call.packages}  # fmt: skip
+        installed = system.installed(self.reading)
         is_usual = root.name in QUIET or root.name in SHELLS
         if self.language.fetched_stand_alone and any(posixpath.basename(path) == root.name for path in self.fetched):
             return True
@@ -257,10 +256,10 @@ class Slicer:
         for other in self.behind:
             built_with.update(dict.fromkeys(other.system_packages, f"nothing at run time needs {other.name}"))
         if wanted.is_static:
-            names = [word.literal.partition("=")[0] for _, call in self.reading.calls if call.manager in system.MANAGERS
-                     for word in call.packages]  # fmt: skip
             why = "the program is linked statically"
-            built_with.update({name: why for name in names if name.endswith(("-dev", "-devel"))})
+            built_with.update(
+                {name: why for name in system.installed(self.reading) if name.endswith(("-dev", "-devel"))}
+            )
         return system.runner_packages(
             self.reading,
             None if runner is None else lookup(runner.image),

@@ -7,13 +7,15 @@ all of them. The result is a :class:`SplitPlan`, rendered by the codemod ``split
 from __future__ import annotations
 
 import enum
+import posixpath
 import re
 from collections.abc import Collection, Mapping, Sequence
 
+from refactor.context import BuildContext
 from refactor.ecosystems.answers import Instead, SplitPlan
 from refactor.flow.reading import Refused, StageReading, Step, is_within
 from refactor.images import lookup
-from refactor.shell import files_of
+from refactor.shell import files_of, read
 from refactor.syntax import Instruction
 
 _RUNNER_ONLY = frozenset({"LABEL", "EXPOSE", "VOLUME", "STOPSIGNAL", "HEALTHCHECK", "CMD", "ENTRYPOINT", "MAINTAINER"})
@@ -182,6 +184,32 @@ def variant_reference(reading: StageReading, variant: str) -> str | Refused:
         if reading.file.expand(kept + found[prefix:], reading.stage.from_) == found:
             return kept + found[prefix:]
     return Refused(f"the {variant} variant of {written} cannot be written with its variables")
+
+
+def laid_out(text: str) -> str:
+    """A list of commands joined by ``&&``, one to a line where it was written over several lines."""
+    script = read(text)
+    if "  " not in text or not script.is_and_list or len(script.top) < 2 or "\n" in text:
+        return text
+    pieces = [text[item.span[0] : item.span[1]].strip() for item in script.top]
+    return " \\\n    && ".join(
+        " ".join(part.split()) if "'" not in part and '"' not in part else part for part in pieces
+    )
+
+
+def copies_to(context: BuildContext, places: Mapping[str, str], workdir: str, flags: str = "") -> list[str]:
+    """COPY instructions that bring context paths to their absolute ``places`` in the image, files of one folder
+    together."""
+    groups: dict[tuple[str, bool], list[str]] = {}
+    for path, place in places.items():
+        is_folder = context.is_dir(path) is True
+        groups.setdefault((place if is_folder else posixpath.dirname(place), is_folder), []).append(path)
+    texts = []
+    for (folder, _), paths in groups.items():
+        relative = posixpath.relpath(folder, workdir) if workdir != "/" else folder
+        target = "./" if relative == "." else (folder if relative.startswith("..") else relative).rstrip("/") + "/"
+        texts.append(f"COPY {flags}{' '.join(paths)} {target}")
+    return texts
 
 
 def builder_name(reading: StageReading) -> str:

@@ -163,6 +163,17 @@ def named(packages: Sequence[str]) -> str:
     return shown if len(packages) <= 4 else f"{shown} and {len(packages) - 4} more"
 
 
+def are(packages: Sequence[str]) -> str:
+    """The same with its verb: ``gcc is``, ``gcc, make are``."""
+    return f"{named(packages)} {'is' if len(packages) == 1 else 'are'}"
+
+
+def installed(reading: StageReading) -> frozenset[str]:
+    """Names of the packages that the stage's package managers are called with."""
+    calls = (call for _, call in reading.calls if call.manager in MANAGERS)
+    return frozenset(_bare(word.literal) for call in calls for word in call.packages)
+
+
 def removed_at_once(reading: StageReading) -> tuple[str, ...]:
     """Build-only packages that are removed in the RUN that installs them, so that no layer holds them."""
     return tuple(

@@ -18,7 +18,7 @@ from refactor.engine.selection import choose
 from refactor.syntax import parse
 
 if TYPE_CHECKING:
-    from refactor.ecosystems.python.online import Index
+    from refactor.images.online import Index
     from refactor.images.registry import Registry
 
 FILES_A_PROCESS = 100
@@ -183,9 +183,9 @@ def _level(options: Options, configuration: Configuration) -> tuple[Safety, str 
 
 
 def _ask(index_url: str, registry_url: str | None) -> "tuple[Index | Registry, ...]":
-    from refactor.ecosystems.python.online import Index
-    from refactor.ecosystems.python.wheels import ask
     from refactor.images import registry
+    from refactor.images.online import Index
+    from refactor.images.wheels import ask
 
     index, images = Index(index_url), registry.Registry(registry_url)
     ask(index)

@@ -90,10 +90,17 @@ def _why_unseen(reading: StageReading, raw: str, path: str | None) -> str | None
     return None
 
 
+def why_no_context(reading: StageReading) -> Refused | None:
+    """The build context is not known."""
+    why = reading.context.why_unknown
+    return None if why is None else Refused(f"the build context is not known: {why}", "name it with --context")
+
+
 def why_unseen(reading: StageReading) -> Refused | None:
     """Why it is not known what the stage's copies bring; None where all that they copy is there."""
-    if reading.context.why_unknown is not None:
-        return Refused(f"the build context is not known: {reading.context.why_unknown}", "name it with --context")
+    refused = why_no_context(reading)
+    if refused is not None:
+        return refused
     unseen = unseen_copies(reading)
     return Refused(f"line {unseen[0].line} copies {unseen[0].why}", _OTHER_FOLDER) if unseen else None
 
@@ -133,5 +140,6 @@ def named(files: Sequence[str]) -> str:
 
 
 __all__ = [
-    "Unseen", "is_of_program", "is_shell", "named", "unseen_copies", "why_copy_unseen", "why_not_seen", "why_unseen",
+    "Unseen", "is_of_program", "is_shell", "named", "unseen_copies", "why_copy_unseen", "why_no_context",
+    "why_not_seen", "why_unseen",
 ]  # fmt: skip

@@ -258,7 +258,7 @@ class Flow:
         """Image paths at which a step brings something new in by itself."""
         node, keyword = step.step.node, step.step.keyword
         if keyword == "RUN":
-            for target, source, origin in _binds(step):
+            for target, source, origin in binds(step.reading, step.step):
                 if origin is None:
                     is_hit = is_within(f"/{path}", source) or is_within(source, f"/{path}")
                 else:
@@ -485,16 +485,16 @@ def _hidden(reading: StageReading, step: Step) -> Iterator[str]:
             yield join(step.workdir, reading.expand(options["target"], step.node) or options["target"])
 
 
-def _binds(step: FlowStep) -> Iterator[tuple[str, str, StageReading | None]]:
+def binds(reading: StageReading, step: Step) -> Iterator[tuple[str, str, StageReading | None]]:
     """Bind mounts: target, source (from the root of the context or of the stage), the stage (None: the context)."""
-    for value in step.step.node.flag_values("mount"):
+    for value in step.node.flag_values("mount"):
         options = _options(value)
         if options.get("type", "bind") != "bind" or "target" not in options:
             continue
         name = options.get("from")
-        origin = origin_of(step.reading, name)
+        origin = origin_of(reading, name)
         if name is None or origin is not None:
-            yield join(step.step.workdir, options["target"]), join("/", options.get("source") or "/"), origin
+            yield join(step.workdir, options["target"]), join("/", options.get("source") or "/"), origin
 
 
-__all__ = ["Act", "Flow", "FlowStep", "Maker", "where_of"]
+__all__ = ["Act", "Flow", "FlowStep", "Maker", "binds", "where_of"]

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from refactor.shell import normalise
+
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
@@ -728,7 +730,7 @@ _LOADS_AT_RUN_TIME = _words(
 def native_build_needs(python_distribution: str) -> tuple[str, ...]:
     """Debian -dev packages that a Python distribution links against when built from source; () when none
     is known."""
-    return tuple(_PYTHON_NATIVE.get(_normalised(python_distribution), "").split())
+    return tuple(_PYTHON_NATIVE.get(normalise(python_distribution), "").split())
 
 
 def native_needs(python_distribution: str, distro: str = "debian", release: str | None = "bookworm") -> tuple[str, ...]:
@@ -751,12 +753,7 @@ def native_needs(python_distribution: str, distro: str = "debian", release: str 
 def loads_system_library(python_distribution: str) -> bool:
     """Whether it opens a shared library of the system when imported (ctypes, cffi), so that even its
     wheel needs it."""
-    return _normalised(python_distribution) in _LOADS_AT_RUN_TIME - {"fiona", "rasterio"}
-
-
-def _normalised(name: str) -> str:
-    # PEP 503.
-    return name.lower().replace("_", "-").replace(".", "-")
+    return normalise(python_distribution) in _LOADS_AT_RUN_TIME - {"fiona", "rasterio"}
 
 
 _ALPINE_OF_DEBIAN = {

@@ -16,6 +16,7 @@ from refactor.shell.installs import (
     why_not_one_list,
 )
 from refactor.shell.managers import PackageCall, package_call, package_calls
+from refactor.shell.names import normalise
 from refactor.shell.reader import read
 from refactor.shell.script import SHELL_BUILTINS, Item, ShellScript, changes_shell
 
@@ -39,6 +40,7 @@ __all__ = [
     "is_cleaned",
     "is_cleaning",
     "keeps_archives",
+    "normalise",
     "only_cleans",
     "operands",
     "option",

@@ -54,7 +54,7 @@ CACHE_PLACES: Mapping[str, tuple[str, ...]] = {
 """The same, of managers of languages too, as a script may write it."""
 DOCKER_CLEAN = "/etc/apt/apt.conf.d/docker-clean"
 """By it the images of Debian and Ubuntu have apt's archives removed after every call."""
-_SCRATCH = ("/tmp/", "/var/tmp/", "/root/.cache/", "/var/cache/", "/var/log/")
+_SCRATCH = ("/tmp/", "/var/tmp/", "/root/.cache/", "~/.cache/", "$HOME/.cache/", "/var/cache/", "/var/log/")
 
 
 def why_not_one_list(first: PackageCall, second: PackageCall) -> str | None:

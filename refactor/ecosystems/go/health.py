@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from refactor.context import Unknown
 from refactor.context.literals import line_at
-from refactor.ecosystems.serving import BY_HAND, ROUTE, Port, Serving, only_port, only_route, served
+from refactor.ecosystems.serving import ROUTE, Port, Serving, best_route, only_port, served
 from refactor.ecosystems.table import Language
 from refactor.flow.reading import Refused, StageReading
 
@@ -33,14 +33,9 @@ def serving(language: Language, reading: StageReading) -> Serving | Refused | No
         if isinstance(text, Unknown):
             return Refused(f"a source of the program cannot be read: {text.reason}")
         texts[path] = re.sub(r"(?m)^\s*//.*$", "", text)
-    prefixed = next((path for path, text in texts.items() if re.search(_PREFIXED, text)), None)
-    if prefixed is not None:
-        return Refused(f"{prefixed} serves below a prefix or by TLS, so the whole address is not known", BY_HAND)
-    route = only_route((one for path, text in texts.items() for one in _routes(path, text)), len(files))
-    if isinstance(route, Refused):
-        return route
-    found = only_port(port for path, text in texts.items() for port in _ports(path, text))
-    return served(reading, route[0], f"{route[1]} answers to {route[0]}", found)
+    route = best_route(one for path, text in texts.items() for one in _routes(path, text))
+    port = only_port(port for path, text in texts.items() for port in _ports(path, text))
+    return served(reading, texts, _PREFIXED, route, port)
 
 
 def _routes(path: str, text: str) -> Iterator[tuple[str, str]]:

@@ -38,14 +38,9 @@ def serving(language: Language, reading: StageReading) -> Serving | Refused | No
     if any(re.search(r"spring-boot-starter-(?:security|oauth2)", text) for text in texts.values()):
         return Refused("Spring Security may ask for a login at /actuator/health", BY_HAND)
     settings = {path: text for path, text in texts.items() if re.search(_SETTINGS, path)}
-    moved = next((path for path, text in settings.items() if re.search(_MOVED, text)), None)
-    if moved is not None:
-        return Refused(f"{moved} moves the route, its port, or serves by TLS", BY_HAND)
-    found = only_port(_ports(settings))
     default = Port(8080, "SERVER_PORT", f"Spring Boot, as no setting of {manifest} names a port,")
-    return served(
-        reading, "/actuator/health", f"{manifest} has the actuator: it answers to /actuator/health", found or default
-    )
+    port = only_port(_ports(settings)) or default
+    return served(reading, settings, _MOVED, ("/actuator/health", f"the actuator of {manifest}"), port)
 
 
 def _texts(reading: StageReading, programs: Sequence[Program]) -> Iterator[tuple[str, str]]:

@@ -10,7 +10,7 @@ from refactor.context import BuildContext
 from refactor.context.literals import line_at
 from refactor.ecosystems.node.program import program
 from refactor.ecosystems.node.sources import facts
-from refactor.ecosystems.serving import BY_HAND, ROUTE, Port, Serving, only_port, only_route, served
+from refactor.ecosystems.serving import BY_HAND, ROUTE, Port, Serving, best_route, only_port, served
 from refactor.flow.reading import Refused, StageReading
 
 _APP = (
@@ -44,20 +44,15 @@ def serving(reading: StageReading) -> Serving | Refused | None:
         return None
     context = reading.context
     texts = {path: facts(context, path).text for path in files}
-    secure = next((path for path, text in texts.items() if re.search(_SECURE, text)), None)
-    if secure is not None:
-        return Refused(f"{secure} serves by TLS, and no certificate is known to the check", BY_HAND)
-    route = only_route((one for path, text in texts.items() for one in _routes(path, text)), len(files))
-    if isinstance(route, Refused):
-        return route
-    answer = served(reading, route[0], f"{route[1]} answers to {route[0]}", only_port(_ports(context, files)))
-    if isinstance(answer, Refused):
-        return answer
+    route = best_route(one for path, text in texts.items() for one in _routes(path, text))
+    found = served(reading, texts, _SECURE, route, only_port(_ports(context, files)))
+    if isinstance(found, Refused):
+        return found
     options = [step.node for step in reading.steps if step.keyword == "ENV" and "NODE_OPTIONS" in step.node.argument]
     if options:
         line = reading.file.line_of(options[0])
         return Refused(f"NODE_OPTIONS on line {line} would be loaded by each check as well", BY_HAND)
-    return answer._replace(probe=probe(reading, answer.route, answer.port))
+    return found._replace(probe=probe(reading, found.route, found.port))
 
 
 def _routes(path: str, text: str) -> Iterator[tuple[str, str]]:

@@ -71,8 +71,7 @@ def why_not_split(language: Language, reading: StageReading, program: Program) -
     """The benefit gate, and images whose layout is not known."""
     image = reading.image
     if image is None or image.family in OFFICIAL or is_packaged(reading):
-        installed = {word.literal for _, call in reading.calls if call.manager in system.MANAGERS
-                     for word in call.packages}  # fmt: skip
+        installed = system.installed(reading)
         tools = any("composer" in act.text or "docker-php-ext" in act.text for act in language.acts(reading))
         if system.build_only(reading) or (tools and installed & PROGRAMS_OF_BUILDS):
             return None

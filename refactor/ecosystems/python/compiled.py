@@ -8,11 +8,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from refactor.context.python_manifests import LockedDistribution, Requirement
 from refactor.ecosystems.python.installs import ReadInstall
-from refactor.ecosystems.python.needs import PURE_SOURCES, SOURCE_ONLY, Building
-from refactor.ecosystems.python.wheels import State, key_fits, read_name, row_of, state_of, table
+from refactor.images import pypi
+from refactor.images.wheels import State, key_fits, read_name, row_of, state_of, table
 
 if TYPE_CHECKING:
     from refactor.images import BaseImage
+
+
+class Building(NamedTuple):
+    """A distribution that is built from source where it is installed."""
+
+    name: str
+    why: str
 
 
 class Verdict(NamedTuple):
@@ -31,17 +38,16 @@ class Verdict(NamedTuple):
 
 
 def judge(installs: Iterable[ReadInstall], image: BaseImage) -> Verdict:
-    """Asks the files that a lockfile lists, else the table of wheels for the CPython and the C library of ``image``.
-
-    Local projects, and what is fetched with git, are not judged here.
-    """
+    """Asks the files that a lockfile lists, else the table of wheels for the CPython and the C library of ``image``."""
     found = re.match(r"3\.\d+", image.version)
     python = found[0] if found else ""
     if image.family == "pypy":
         python = f"pp{python}"
     libc = image.libc or ""
     states: dict[str, tuple[State, str]] = {}
+    built: dict[str, str] = {}
     for install in installs:
+        built.update(_from_source(install))
         for locked in install.locked:
             if locked.source == "registry":
                 states[locked.name] = _of_locked(locked, python, libc)
@@ -50,21 +56,39 @@ def judge(installs: Iterable[ReadInstall], image: BaseImage) -> Verdict:
                 states.setdefault(name, (state, shown))
     name = "PyPy" if image.family == "pypy" else "CPython"
     where = f"{name} {python.removeprefix('pp')} and {libc}" if python else "this Python"
-    built = [
-        Building(name, f"{shown} has no wheel for {where} ({'lockfile' if ' lists ' in shown else table().date})")
-        for name, (state, shown) in states.items()
-        if state == "built"
-    ]
+    for name, (state, shown) in states.items():
+        if state == "built":
+            built.setdefault(name, f"{shown} has no wheel for {where} ({table().date})")
     return Verdict(
         tuple(sorted(name for name, (state, _) in states.items() if state == "wheel")),
-        tuple(built),
+        tuple(Building(name, why) for name, why in built.items()),
         tuple(dict.fromkeys(shown for state, shown in states.values() if state == "unknown")),
     )
 
 
+def _from_source(install: ReadInstall) -> Iterator[tuple[str, str]]:
+    """The distributions that no wheel is known of, with the fact that says so."""
+    if install.compiles is not None:
+        yield "the project", install.compiles
+    for need in install.requirements:
+        name = need.name or ""
+        if name in pypi.SOURCE_ONLY:
+            yield name, f"{name} has no Linux wheel on PyPI"
+        elif name == "psycopg" and "c" in need.extras:
+            yield name, "psycopg[c] is compiled"
+        elif need.url is not None and need.url.startswith(("git+", "git://")):
+            yield name or need.url, f"{name or need.url} is fetched with git"
+    lock = next((path for path in install.manifests if path.endswith(".lock")), "")
+    for locked in install.locked:
+        if locked.source == "git":
+            yield locked.name, f"{lock} takes {locked.name} from git"
+        elif locked.source == "registry" and locked.is_source_only and locked.name not in pypi.PURE_SOURCES:
+            yield locked.name, f"{lock} lists no wheel of {locked.name}"
+
+
 def _of_locked(locked: LockedDistribution, python: str, libc: str) -> tuple[State, str]:
     shown = f"{locked.name} {locked.version}" if locked.version else locked.name
-    if locked.name in PURE_SOURCES or locked.is_pure:
+    if locked.name in pypi.PURE_SOURCES or locked.is_pure:
         return "wheel", shown
     if not locked.files:
         return state_of(locked.name, f"=={locked.version}" if locked.version else "", python, libc), shown
@@ -80,10 +104,10 @@ def _of_requirements(requirements: Iterable[Requirement], python: str, libc: str
     names = {need.name for need in listed}
     for need in listed:
         name = need.name or ""
-        if need.url is not None or need.path is not None or name in SOURCE_ONLY:
+        if need.url is not None or need.path is not None or name in pypi.SOURCE_ONLY:
             continue
         shown = name + need.specifier
-        yield shown, name, "wheel" if name in PURE_SOURCES else state_of(name, need.specifier, python, libc)
+        yield shown, name, "wheel" if name in pypi.PURE_SOURCES else state_of(name, need.specifier, python, libc)
         own = row_of(name)
         more = [] if own is None else list(own.needs)
         for extra in need.extras:
@@ -94,7 +118,7 @@ def _of_requirements(requirements: Iterable[Requirement], python: str, libc: str
                 more += row.needs
         for other in more:
             # What pip picks for a dependency is the newest that fits.
-            if other not in names and other not in PURE_SOURCES:
+            if other not in names and other not in pypi.PURE_SOURCES:
                 yield f"{other} (for {name})", other, state_of(other, "", python, libc)
 
 

@@ -9,7 +9,8 @@ from refactor.ecosystems.python.installs import install_of
 from refactor.ecosystems.python.tools import Act, Action, action_of
 from refactor.ecosystems.python.writing import static_root
 from refactor.flow.effects import Effect, Invocation, Path
-from refactor.flow.reading import Refused, join
+from refactor.flow.reading import Refused, StageReading, Step, join
+from refactor.shell import PackageCall
 
 _SYSTEM = ("/usr/local/lib", "/usr/local/bin")
 """Where pip of the official images puts packages and their programs."""
@@ -67,9 +68,26 @@ def _packages(call: Invocation) -> tuple[Path, ...]:
         return (join(call.folder or "/", posixpath.dirname(posixpath.dirname(program))),)
     if place:
         return (join(call.folder or "/", place),)
-    if package is not None and package.manager in {"uv", "pdm"} and package.verb in {"sync", "install"}:
+    is_project = package is not None and package.action in {"install", "sync"}
+    if package is not None and is_project and makes_environment(call.reading, call.step, package):
         return call.paths(".venv")
     return _SYSTEM
 
 
-__all__ = ["effect"]
+_ASKED = {"poetry": "POETRY_VIRTUALENVS_IN_PROJECT", "pipenv": "PIPENV_VENV_IN_PROJECT"}
+
+
+def makes_environment(reading: StageReading, step: Step, package: PackageCall) -> bool:
+    """The tool makes an environment in the project's folder: always (uv), unless told not to (pdm), or where asked."""
+    if package.manager == "uv":
+        return not package.verb.startswith("pip")
+    known = reading.file.environment(step.node)
+    if package.manager == "pdm":
+        return (known.get("PDM_USE_VENV") or "true").lower() in {"1", "true"}
+    own = (call.operands[:2] for _, call in reading.calls if call.manager == "poetry" and call.action == "config")
+    settings = [[word.literal for word in words] for words in own if package.manager == "poetry"]
+    is_asked = (known.get(_ASKED.get(package.manager, "")) or "").lower() in {"1", "true"}
+    return ["virtualenvs.in-project", "true"] in settings or (is_asked and not package.has("--system"))
+
+
+__all__ = ["effect", "makes_environment"]

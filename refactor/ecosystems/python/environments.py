@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from refactor.context import Unknown
+from refactor.ecosystems.python.effects import makes_environment
 from refactor.ecosystems.python.installs import ReadInstall
 from refactor.ecosystems.python.stage import PythonStage
+from refactor.ecosystems.python.tools import Action
 from refactor.flow.reading import Refused, join
 from refactor.images import BaseImage
 
@@ -62,11 +64,12 @@ def find_environment(
             f"lines {stage.line(project.act.step)} and {stage.line(plain.act.step)} install into two environments",
             "install everything with one tool",
         )
-    for act, made in stage.environments:
+    for act in stage.acts:
+        if act.action is Action.VENV and act.effect.why_unknown is not None:
+            return Refused(f"where line {stage.line(act.step)} makes the environment depends on a variable")
+    for act, _ in stage.environments:
         if act.call is not None and act.call.has("--system-site-packages"):
             return Refused(f"the environment made on line {stage.line(act.step)} also uses the system's packages")
-        if "$" in made:
-            return Refused(f"where line {stage.line(act.step)} makes the environment depends on a variable")
     if len(homes) > 1:
         return Refused(f"several projects are installed: {', '.join(homes)}")
     if project is not None:
@@ -87,29 +90,13 @@ def find_environment(
 
 def _own_environment(stage: PythonStage, install: ReadInstall) -> str | None:
     """The environment that the tool makes in the project's folder, None where it takes the active one."""
-    call, variables = install.call, stage.variables
-    if call is None or (call.manager == "uv" and call.verb.startswith("pip")):
-        return None
-    in_project = call.manager == "uv"
-    if call.manager == "poetry":
-        settings = (
-            [word.literal for word in act.call.operands][:2]
-            for act in stage.acts
-            if act.call is not None and act.call.manager == "poetry" and act.call.action == "config"
-        )
-        in_project = ["virtualenvs.in-project", "true"] in settings
-    elif call.manager == "pdm":
-        in_project = variables.get("PDM_USE_VENV", "true").lower() in {"1", "true"}
-    name = {"poetry": "POETRY_VIRTUALENVS_IN_PROJECT", "pipenv": "PIPENV_VENV_IN_PROJECT"}.get(call.manager, "")
-    is_set = variables.get(name, "").lower() in {"1", "true"} and not (
-        call.manager == "pipenv" and call.has("--system")
-    )
-    return join(install.folder, ".venv") if in_project or is_set else None
+    is_made = install.call is not None and makes_environment(stage.reading, install.act.step, install.call)
+    return join(install.folder, ".venv") if is_made else None
 
 
 def _is_active(stage: PythonStage, installs: Sequence[ReadInstall], path: str) -> bool:
     """Packages go into it, and the container starts from it."""
-    if path + "/bin" in stage.variables.get("PATH", "") or stage.variables.get("VIRTUAL_ENV") == path:
+    if f"{path}/bin" in stage.on_path or stage.reading.environment.get("VIRTUAL_ENV") == path:
         return True
     return _starts_from(stage, path) and all(
         (install.act.command.name or "").startswith(path + "/bin/")

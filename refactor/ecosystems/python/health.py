@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from refactor.context import BuildContext, Unknown
 from refactor.context.literals import line_at
+from refactor.context.python_web import routes
 from refactor.ecosystems.python.program import SERVERS, entries, program
 from refactor.ecosystems.serving import (
     BY_HAND,
@@ -22,8 +22,6 @@ from refactor.ecosystems.serving import (
 )
 from refactor.flow.reading import Refused, StageReading
 
-_APPS = frozenset({"Flask", "FastAPI", "Quart", "Starlette", "Sanic", "Litestar", "Bottle", "Robyn"})
-_GETS = frozenset({"get", "route", "api_route"})
 _DEFAULT_PORTS = {"uvicorn": 8000, "gunicorn": 8000, "hypercorn": 8000, "flask": 5000, "fastapi": 8000, "daphne": 8000,
                   "waitress-serve": 8080, "granian": 8000, "quart": 5000, "sanic": 8000}  # fmt: skip
 """What these listen on without an option. Sources: their documentation of ``--port`` and ``--bind``."""
@@ -45,84 +43,34 @@ def serving(reading: StageReading) -> Serving | Refused | None:
     if not files:
         return None
     texts = {path: _text(reading.context, path) for path in files}
-    argv = " ".join(word for root in started_roots(reading) for word in root.words)
-    secure = next((path for path, text in (("the start", argv), *texts.items()) if re.search(_SECURE, text)), None)
-    if secure is not None:
-        return Refused(f"{secure} serves by TLS, and no certificate is known to the check", BY_HAND)
-    route = _route(reading, texts)
-    if isinstance(route, Refused):
-        return route
-    answer = served(reading, route[0], f"{route[1]} answers to {route[0]}", _port(reading, texts))
-    if isinstance(answer, Refused):
-        return answer
-    return answer._replace(probe=probe(reading, answer.route, answer.port))
+    found = served(reading, texts, _SECURE, _route(reading, texts), _port(reading, texts))
+    return found if isinstance(found, Refused) else found._replace(probe=probe(reading, found.route, found.port))
 
 
 def _text(context: BuildContext, path: str) -> str:
-    text = context.read(path)
-    return "" if isinstance(text, Unknown) or len(text) > _MAX_CHARACTERS else text
+    text = context.text(path)
+    return text if len(text) <= _MAX_CHARACTERS else ""
 
 
-def _route(reading: StageReading, texts: dict[str, str]) -> tuple[str, str] | Refused:
+def _route(reading: StageReading, texts: dict[str, str]) -> tuple[str, str] | Refused | None:
     """A route of the application that is started: one of a router stands below a prefix, and a second application in
     the project may be another program."""
-    routes: list[tuple[str, str]] = []
+    found: list[tuple[str, str]] = []
     makers = []
     started = entries(reading)
     first = set(started) if not isinstance(started, Refused) else set()
     for path, text in texts.items():
-        apps, found = _routes(path, text)
+        apps, own = routes(text)
         makers += [path] if apps else []
-        routes += found
+        found += [(route, f"{path}:{line}") for route, line in own if re.fullmatch(ROUTE, route)]
     if len(makers) > 1:
-        routes = [one for one in routes if one[1].rpartition(":")[0] in first]
-    best = best_route(routes)
+        found = [one for one in found if one[1].rpartition(":")[0] in first]
+    best = best_route(found)
     if best is not None:
         return best
     if any(re.search(r"\bROOT_URLCONF\s*=", text) for text in texts.values()):
         return _of_django(texts)
-    return Refused(
-        f"no route of the {len(texts)} sources of the program tells that it is well",
-        "answer to GET /health on the application itself, or write the HEALTHCHECK by hand",
-    )
-
-
-def _routes(path: str, text: str) -> tuple[set[str], list[tuple[str, str]]]:
-    """Names of applications that a source makes, and the routes that it adds to them."""
-    if not any(name in text for name in _APPS):
-        return set(), []
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return set(), []
-    apps: set[str] = set()
-    mounted: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and _last(node.value.func) in _APPS:
-            apps |= {target.id for target in node.targets if isinstance(target, ast.Name)}
-        elif isinstance(node, ast.Call) and _last(node.func) == "mount":
-            mounted |= {one.id for one in node.args if isinstance(one, ast.Name)}
-    found = []
-    for node in ast.walk(tree):
-        for call in node.decorator_list if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else ():
-            route = _decorated(call, apps - mounted)
-            if route is not None:
-                found.append((route, f"{path}:{call.lineno}"))
-    return apps, found
-
-
-def _decorated(call: ast.expr, apps: set[str]) -> str | None:
-    """The route of ``@app.get("/health")``; None for other methods, arguments and receivers."""
-    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute) or not call.args:
-        return None
-    receiver, first = call.func.value, call.args[0]
-    if not isinstance(receiver, ast.Name) or receiver.id not in apps or call.func.attr not in _GETS:
-        return None
-    methods = next((word.value for word in call.keywords if word.arg == "methods"), None)
-    if methods is not None and "GET" not in ast.dump(methods):
-        return None
-    text = first.value if isinstance(first, ast.Constant) else None
-    return text if isinstance(text, str) and re.fullmatch(ROUTE, text) else None
+    return None
 
 
 def _of_django(texts: Mapping[str, str]) -> tuple[str, str] | Refused:
@@ -134,23 +82,19 @@ def _of_django(texts: Mapping[str, str]) -> tuple[str, str] | Refused:
     if not hosts or not all(re.search(r"[\"'](?:\*|localhost|127\.0\.0\.1)[\"']", found) for found in hosts):
         because = "Django answers only to hosts that ALLOWED_HOSTS names, and it does not name localhost as text"
         return Refused(because, 'add "127.0.0.1" to ALLOWED_HOSTS')
-    routes = []
+    paths = []
     for path, text in texts.items():
         if not any(path.endswith(f"{root.replace('.', '/')}.py") for root in roots):
             continue
         for found in re.finditer(_DJANGO_PATH, text):
             if re.fullmatch(ROUTE, f"/{found[1]}"):
-                routes.append((f"/{found[1]}", line_at(path, text, found.start())))
-    return best_route(routes) or Refused(
+                paths.append((f"/{found[1]}", line_at(path, text, found.start())))
+    return best_route(paths) or Refused(
         "no route of Django's root URLconf tells that it is well", 'add path("health/", ...) to it'
     )
 
 
-def _last(node: ast.expr) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
-
-
-def _port(reading: StageReading, texts: dict[str, str]) -> Port | Refused:
+def _port(reading: StageReading, texts: dict[str, str]) -> Port | Refused | None:
     for root in started_roots(reading):
         server = next((word for word in root.words if word.rpartition("/")[2] in SERVERS), None)
         given = argument_port(root)
@@ -167,10 +111,7 @@ def _port(reading: StageReading, texts: dict[str, str]) -> Port | Refused:
             if name not in _DEFAULT_PORTS:
                 return Refused(f"where {name} listens is in its settings, which are not read for it", BY_HAND)
             return Port(_DEFAULT_PORTS[name], _OWN_VARIABLES.get(name, ""), f"{name} without --port")
-    found = only_port(_listened(reading.context, list(texts)))
-    if isinstance(found, Refused):
-        return found
-    return found or Refused("neither CMD nor a source of the program spells out its port", BY_HAND)
+    return only_port(_listened(reading.context, list(texts)))
 
 
 def _listened(context: BuildContext, files: Sequence[str]) -> Iterator[Port]:
@@ -192,13 +133,11 @@ def _listened(context: BuildContext, files: Sequence[str]) -> Iterator[Port]:
 def probe(reading: StageReading, route: str, port: Port) -> tuple[str, ...]:
     """What asks for the route, see :class:`Serving`."""
     image = reading.image
-    program = "python"
-    if image is not None and image.family == "distroless" and image.entrypoint:
-        program = image.entrypoint[0]
-    elif image is None or image.family not in {"python", "pypy"}:
+    own = image.entrypoint[:1] if image is not None and image.entrypoint else ()
+    programs = {"python": ("python",), "pypy": ("pypy3",), "distroless": own}
+    program = programs.get("" if image is None else image.family)
+    if not program:
         return ()
-    elif image.family == "pypy":
-        program = "pypy3"
     number = f"int(os.environ.get('{port.variable}') or {port.number})" if port.variable else str(port.number)
     imports = "http.client, os" if port.variable else "http.client"
     # Not urllib: it would ask a proxy that the environment names.
@@ -206,7 +145,7 @@ def probe(reading: StageReading, route: str, port: Port) -> tuple[str, ...]:
         f"import {imports}; c = http.client.HTTPConnection('127.0.0.1', {number}, timeout=4); "
         f"c.request('GET', '{route}'); exit(c.getresponse().status >= 400)"
     )
-    return program, "-c", code
+    return *program, "-c", code
 
 
 __all__ = ["probe", "serving"]

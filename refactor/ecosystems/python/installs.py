@@ -5,24 +5,23 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from refactor.context import Unknown
+from refactor.context import BuildContext, Unknown
 from refactor.context.tables import table
-from refactor.ecosystems.python.markers import is_for_another
+from refactor.ecosystems.python.stage import PythonStage
 from refactor.ecosystems.python.tools import Act, expanded
+from refactor.flow.closure import why_no_context
+from refactor.flow.graph import binds
 from refactor.flow.reading import Refused, StageReading, is_within, join
 from refactor.shell import PackageCall
 
 if TYPE_CHECKING:
     from refactor.context.python_manifests import LockedDistribution, Pyproject, Requirement
-    from refactor.ecosystems.python.stage import PythonStage
 
-_EXTENSIONS = re.compile(
-    r"\b(?:ext_modules|Extension\(|cythonize|CMakeExtension|rust_extensions|RustExtension|cffi_modules)"
-)
-_COMPILING = frozenset(
-    "cython scikit-build scikit-build-core meson-python maturin setuptools-rust pybind11 nanobind".split()
+_MARKER = re.compile(
+    r"(?:implementation_name|platform_python_implementation)\s*(==|!=)\s*[\"'](cpython|pypy)[\"']", re.IGNORECASE
 )
 _LOCKS: Mapping[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "poetry": ("poetry.lock", ("poetry.toml",), ("--no-root",)),
@@ -64,17 +63,28 @@ def read_installs(stage: PythonStage) -> tuple[ReadInstall | tuple[Act, Refused]
     return tuple((act, answer) if isinstance(answer, Refused) else answer for act, answer in answers)
 
 
+def all_installs(reading: StageReading) -> tuple[ReadInstall, ...]:
+    """Those of all stages of the file that could be read."""
+    found = (one for stage in PythonStage.all(reading) for one in read_installs(stage))
+    return tuple(one for one in found if isinstance(one, ReadInstall))
+
+
 def install_of(reading: StageReading, act: Act) -> ReadInstall | Refused:
     """One installation, read once."""
     return reading.remember(f"python install {id(act.command)}", lambda: _own(reading, _read(reading, act)))
 
 
 def _own(reading: StageReading, read: ReadInstall | Refused) -> ReadInstall | Refused:
-    """Without what environment markers leave out on the implementation of Python that the image has."""
-    if isinstance(read, Refused):
+    """Without what environment markers leave out on the implementation of Python that the image has (PEP 508)."""
+    family = "" if reading.image is None else reading.image.family
+    if isinstance(read, Refused) or family not in {"python", "pypy"}:
         return read
-    own = tuple(need for need in read.requirements if not is_for_another(need.marker, reading.image))
-    return read._replace(requirements=own) if len(own) < len(read.requirements) else read
+
+    def is_for_another(marker: str) -> bool:
+        signs = () if re.search(r"\bor\b", marker) else _MARKER.findall(marker)
+        return any((sign == "==") == ((name.lower() == "pypy") != (family == "pypy")) for sign, name in signs)
+
+    return read._replace(requirements=tuple(need for need in read.requirements if not is_for_another(need.marker)))
 
 
 def _read(reading: StageReading, act: Act) -> ReadInstall | Refused:
@@ -98,28 +108,17 @@ def _find(reading: StageReading, act: Act, folder: str, path: str) -> str | Refu
     if found is not None:
         return found
     name = posixpath.basename(written)
-    return _why_no_context(reading) or Refused(
+    return why_no_context(reading) or Refused(
         f"{name}, which line {line} installs from, does not come from the build context",
         f"copy {name} before that line; where it is copied, name the folder that holds it with --context",
     )
 
 
-def _why_no_context(reading: StageReading) -> Refused | None:
-    why = reading.context.why_unknown
-    return None if why is None else Refused(f"the build context is not known: {why}", "name it with --context")
-
-
 def _held(reading: StageReading, act: Act, place: str) -> str | None:
     """The context path of what is at ``place`` when the command runs: copied there, or bound by `RUN --mount`."""
-    for value in act.step.node.flag_values("mount"):
-        options = dict(part.partition("=")[::2] for part in value.split(","))
-        target = options.get("target") or options.get("dst") or options.get("destination")
-        if options.get("type", "bind") != "bind" or "from" in options or not target:
-            continue
-        source = posixpath.normpath("/" + (options.get("source") or options.get("src") or "")).lstrip("/")
-        bound = join(act.step.workdir, target)
-        inside = source if place == bound else posixpath.join(source, posixpath.relpath(place, bound))
-        if is_within(place, bound) and reading.context.exists(inside) is True:
+    for target, source, origin in binds(reading, act.step):
+        inside = join(source, posixpath.relpath(place, target)).lstrip("/")
+        if origin is None and is_within(place, target) and reading.context.exists(inside) is True:
             return inside
     return reading.in_context(place, act.step.node)
 
@@ -151,14 +150,14 @@ class _Pip:
         pins = call.values("-c", "--constraint", "--constraints", "--build-constraint", "--override")
         steps: list[tuple[Callable[[str], Refused | None], str]] = []
         steps += [(self._file, path) for path in files if "://" not in path]
-        steps += [(self._pins, path) for path in pins if "://" not in path]
+        steps += [(partial(self._file, is_pins=True), path) for path in pins if "://" not in path]
         steps += [] if is_sync else [(self._word, word.literal) for word in call.packages]
         steps += [(self._editable, path) for path in call.values("-e", "--editable")]
         refused = next((one for take, text in steps if (one := take(text)) is not None), None)
         refused = refused or next((one for local in self.local if (one := self._project(*local)) is not None), None)
         return refused or self.made._replace(manifests=tuple(self.manifests), requirements=tuple(self.needs))
 
-    def _file(self, path: str) -> Refused | None:
+    def _file(self, path: str, *, is_pins: bool = False) -> Refused | None:
         from refactor.context.python_manifests import read_pyproject, read_requirements
 
         found = _find(self.reading, self.act, self.folder, path)
@@ -167,30 +166,18 @@ class _Pip:
         self.manifests[found] = None
         if found.endswith(".toml"):
             project = read_pyproject(self.reading.context, found)
-            if isinstance(project, Unknown):
-                return Refused(project.reason)
-            self.needs += project.dependencies
-            return None
+            self.needs += () if isinstance(project, Unknown) else project.dependencies
+            return Refused(project.reason) if isinstance(project, Unknown) else None
         read = read_requirements(self.reading.context, found)
         if isinstance(read, Unknown):
-            return Refused(read.reason)
-        if read.missing:
-            return Refused(f"{found} includes {read.missing[0]}, which is not in the build context")
+            return None if is_pins else Refused(read.reason)
         self.manifests.update(dict.fromkeys(read.included))
+        if is_pins:
+            return None
         self.needs += read.requirements
         self.local += [(need.path, need.file, need.is_editable) for need in read.requirements if need.path is not None]
-        return None
-
-    def _pins(self, path: str) -> Refused | None:
-        from refactor.context.python_manifests import read_requirements
-
-        found = _find(self.reading, self.act, self.folder, path)
-        if isinstance(found, Refused):
-            return found
-        read = read_requirements(self.reading.context, found)
-        self.manifests[found] = None
-        self.manifests.update(dict.fromkeys(() if isinstance(read, Unknown) else read.included))
-        return None
+        because = f"{found} includes {', '.join(read.missing[:1])}, which is not in the build context"
+        return Refused(because) if read.missing else None
 
     def _word(self, word: str) -> Refused | None:
         from refactor.context.python_manifests import parse_requirement
@@ -219,33 +206,43 @@ class _Pip:
 
     def _project(self, path: str, where: str, editable: bool) -> Refused | None:
         """A project that is installed from its sources, or a package in a folder of its own."""
-        from refactor.context.python_manifests import read_pyproject
-
         reading, context = self.reading, self.reading.context
         inside = project_folder(reading, self.act, join(self.folder, path.partition("[")[0]))
         if inside is None and not any(sign in path for sign in "*?["):
             because = f"{path}, which {where} installs, does not come from the build context"
-            return _why_no_context(reading) or Refused(because)
+            return why_no_context(reading) or Refused(because)
         if editable:
             self.made = self.made._replace(is_editable=True)
         elif inside and (context.is_dir(inside) is False or _is_library(reading, inside)):
             self.manifests[inside] = None
             return None
-        inside = inside or ""
-        reads = _what_it_reads(reading, inside)
-        sources = f"`{'-e ' if editable else ''}{path}` ({where}) installs the project itself, from its sources"
-        compiles = self.made.compiles or _compiles(reading, inside)
-        self.made = self.made._replace(sources=f"{sources}; {reads}" if reads else sources, compiles=compiles)
-        project = read_pyproject(context, posixpath.join(inside, "pyproject.toml"))
-        if not isinstance(project, Unknown):
-            self.made = self.made._replace(project=project)
-            self.needs += project.dependencies
-            return None
-        declared = _of_setup(reading, inside)
-        if isinstance(declared, Refused):
-            return declared
-        self.needs += declared
+        told = f"`{'-e ' if editable else ''}{path}` ({where}) installs the project itself, from its sources"
+        made = _from_sources(context, inside or "", self.made, told)
+        if isinstance(made, Refused):
+            return made
+        self.needs += made.requirements
+        self.made = made._replace(requirements=())
         return None
+
+
+def _from_sources(context: BuildContext, folder: str, made: ReadInstall, told: str) -> ReadInstall | Refused:
+    """With what the project in a folder of the context asks for, and reads when it is built."""
+    from refactor.context.python_manifests import read_pyproject
+    from refactor.context.python_project import compiles, requires, what_it_reads
+
+    project = read_pyproject(context, posixpath.join(folder, "pyproject.toml"))
+    # A pyproject.toml may have nothing but [build-system]: then setup.py, or setup.cfg, asks for packages.
+    known = None if isinstance(project, Unknown) or project.name is None else project
+    declared = requires(context, folder) if known is None else known.dependencies
+    if isinstance(declared, Unknown):
+        return Refused(declared.reason, "list the dependencies in a requirements file")
+    reads = what_it_reads(context, folder)
+    return made._replace(
+        requirements=declared,
+        sources=f"{told}; {reads}" if reads else told,
+        project=known or made.project,
+        compiles=made.compiles or compiles(context, folder),
+    )
 
 
 def project_folder(reading: StageReading, act: Act, place: str) -> str | None:
@@ -263,72 +260,6 @@ def _is_library(reading: StageReading, folder: str) -> bool:
     return all(copied.source != folder for copied in reading.copies) and "/" not in folder.strip("/")
 
 
-def _of_setup(reading: StageReading, folder: str) -> tuple[Requirement, ...] | Refused:
-    """What setup.cfg and setup.py ask for."""
-    from refactor.context.python_manifests import parse_requirement, read_requirements, read_setup_cfg
-    from refactor.context.python_source import setup_reads, setup_requires
-
-    context = reading.context
-    settings = read_setup_cfg(context, posixpath.join(folder, "setup.cfg"))
-    found = [] if isinstance(settings, Unknown) else list(settings.requires)
-    script = posixpath.join(folder, "setup.py")
-    text = context.read(script)
-    if isinstance(text, Unknown) or "install_requires" not in text:
-        return tuple(found)
-    written = setup_requires(text)
-    if written is not None:
-        return (*found, *(need for need in map(parse_requirement, written) if need is not None))
-    opened = setup_reads(context, script)
-    files = () if isinstance(opened, Unknown) else opened
-    lists = [path for path in files if "require" in posixpath.basename(path) and path.endswith((".txt", ".in"))]
-    if not lists:
-        return Refused(
-            f"what {script} installs is only known when it runs: install_requires is no list of strings",
-            "write install_requires as a list, or list the dependencies in a requirements file",
-        )
-    for path in lists:
-        read = read_requirements(context, path)
-        if isinstance(read, Unknown):
-            return Refused(read.reason)
-        found += read.requirements
-    return tuple(found)
-
-
-def _compiles(reading: StageReading, folder: str) -> str | None:
-    """What says that the project has extension modules of its own."""
-    from refactor.context.python_manifests import read_pyproject
-
-    script = posixpath.join(folder, "setup.py")
-    text = reading.context.read(script)
-    found = _EXTENSIONS.search(text) if isinstance(text, str) else None
-    if found is not None:
-        return f"{script} compiles extension modules ({found[0].rstrip('(')})"
-    project = read_pyproject(reading.context, posixpath.join(folder, "pyproject.toml"))
-    if isinstance(project, Unknown):
-        return None
-    tool = min({need.name for need in project.build_requires if need.name} & _COMPILING, default=None)
-    return None if tool is None else f"{project.path} is built with {tool}, which compiles"
-
-
-def _what_it_reads(reading: StageReading, folder: str) -> str:
-    """Words on the files besides packages that building the project reads."""
-    from refactor.context.python_manifests import read_pyproject, read_setup_cfg
-    from refactor.context.python_source import setup_reads
-
-    context = reading.context
-    script = posixpath.join(folder, "setup.py")
-    opened = setup_reads(context, script) if context.exists(script) is True else ()
-    if isinstance(opened, Unknown):
-        return opened.reason
-    if opened:
-        return f"setup.py reads {' and '.join(opened)}"
-    project = read_pyproject(context, posixpath.join(folder, "pyproject.toml"))
-    settings = read_setup_cfg(context, posixpath.join(folder, "setup.cfg"))
-    reads = [name for one in (project, settings) if not isinstance(one, Unknown) for name in one.reads]
-    names = [name for name in dict.fromkeys(reads) if context.exists(name) is True]
-    return f"it reads {' and '.join(names)}" if names else ""
-
-
 def _script(reading: StageReading, act: Act, folder: str) -> ReadInstall | Refused:
     """``python setup.py install``, or any other command of Python that is known to install."""
     if not any("setup.py" in arg for arg in act.command.args):
@@ -336,13 +267,9 @@ def _script(reading: StageReading, act: Act, folder: str) -> ReadInstall | Refus
     found = _find(reading, act, folder, "setup.py")
     if isinstance(found, Refused):
         return found
-    inside = posixpath.dirname(found)
-    declared, reads = _of_setup(reading, inside), _what_it_reads(reading, inside)
-    if isinstance(declared, Refused):
-        return declared
-    sources = "`python setup.py` installs the project itself, from its sources" + (f"; {reads}" if reads else "")
-    is_editable = "develop" in act.command.args
-    return ReadInstall(act, (), declared, (), sources, is_editable, None, folder, _compiles(reading, inside))
+    made = ReadInstall(act, (), folder=folder, is_editable="develop" in act.command.args)
+    told = "`python setup.py` installs the project itself, from its sources"
+    return _from_sources(reading.context, posixpath.dirname(found), made, told)
 
 
 def _pipenv(reading: StageReading, act: Act, call: PackageCall, folder: str) -> ReadInstall | Refused:
@@ -370,6 +297,7 @@ def _pipenv(reading: StageReading, act: Act, call: PackageCall, folder: str) -> 
 
 def _locked_project(reading: StageReading, act: Act, call: PackageCall, folder: str) -> ReadInstall | Refused:
     from refactor.context import python_manifests as of
+    from refactor.context.python_project import compiles
 
     where = call.option("-C", "--directory", "-P", "--project", "-p")
     folder = folder if where is None else join(folder, expanded(reading, act.step, where))
@@ -399,9 +327,9 @@ def _locked_project(reading: StageReading, act: Act, call: PackageCall, folder: 
         sources = f"`{call.program} {call.verb}` also installs the project itself, from its sources"
         reads = [name for name in project.reads if context.exists(name) is True]
         sources += f"; it reads {' and '.join(reads)}" if reads else ""
-    compiles = _compiles(reading, project.folder) if sources is not None else None
+    compiled = compiles(context, project.folder) if sources is not None else None
     manifests = (manifest, *locks, *_existing(reading, act, folder, more))
-    return ReadInstall(act, manifests, needs, locked, sources, sources is not None, project, folder, compiles)
+    return ReadInstall(act, manifests, needs, locked, sources, sources is not None, project, folder, compiled)
 
 
-__all__ = ["ReadInstall", "install_of", "project_folder", "read_installs"]
+__all__ = ["ReadInstall", "all_installs", "install_of", "project_folder", "read_installs"]

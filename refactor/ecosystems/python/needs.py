@@ -4,118 +4,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from refactor.context import BuildContext, Unknown
-from refactor.context.literals import NOT_SOURCES, is_test
+from refactor.context.python_source import in_sources
 from refactor.ecosystems import system
+from refactor.ecosystems.python.compiled import Building
 from refactor.ecosystems.python.installs import ReadInstall
+from refactor.flow.reading import Refused
+from refactor.images import pypi
 
 if TYPE_CHECKING:
     from refactor.images import BaseImage
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-SOURCE_ONLY = _words(
-    """
-    psycopg2 psycopg2cffi psycopg-c mysqlclient mysql-python mariadb uwsgi mod-wsgi pycairo pygobject python-ldap
-    pygraphviz pylibmc
-    gdal gssapi kerberos pykerberos pyaudio bjoern pyicu fuse-python pycups systemd-python dbus-python leveldb
-    rocksdb
-    python-rocksdb pillow-simd netifaces pycrypto dlib insightface crcmod meinheld ta-lib ibm-db python-prctl
-    rpi-gpio
-    smbus smbus-cffi pybluez pyfuse3 llfuse netfilterqueue pyminizip pysha3 xapian-bindings blist gmpy
-    scikit-sparse pystan fbprophet backports-lzma jsonnet pycapnp pyscard
-    evdev posix-ipc sysv-ipc fastpbkdf2
-    """
-)  # fmt: skip
-"""Distributions that PyPI has no Linux wheel of: a C compiler builds them wherever they are installed."""
-
-_EXTRA_BUILD_LIBRARIES: Mapping[str, tuple[str, ...]] = {
-    # uwsgiconfig.py links what it finds: xml2-config and pcre-config are there in the full images.
-    "uwsgi": ("libxml2-dev", "libpcre2-dev"),
-}
-
-PROGRAMS: Mapping[str, str] = {
-    "gitpython": "git", "pre-commit": "git", "dvc": "git", "ansible": "ssh", "ansible-core": "ssh",
-    "ansible-runner": "ssh", "fabric3": "ssh", "hglib": "hg", "python-hglib": "hg", "patool": "file",
-}  # fmt: skip
-"""Distribution -> program that it starts."""
-
-_WHEELS_THAT_LOAD: Mapping[str, tuple[str, ...]] = {
-    # Their wheels open these libraries of the system; the full images have them, the slim ones have not.
-    "psycopg": ("libpq-dev",),
-    "opencv-python": ("libglib2.0-dev",),
-    "opencv-contrib-python": ("libglib2.0-dev",),
-    "opencv-python-headless": ("libglib2.0-dev",),
-    "opencv-contrib-python-headless": ("libglib2.0-dev",),
-    "ibm-db": ("libxml2-dev",),
-}
-_MAX_SOURCES = 2_000
-_LOADS_OPENMP = frozenset({"lightgbm", "implicit", "pycaret", "lightfm"})
-
-
-class Building(NamedTuple):
-    """A distribution that is built from source where it is installed."""
-
-    name: str
-    why: str
-
-
-def built_from_source(installs: Iterable[ReadInstall]) -> tuple[Building, ...]:
-    """The distributions of these installations that no wheel is known of, with the fact that says so."""
-    found: dict[str, Building] = {}
-    for install in installs:
-        if install.compiles is not None:
-            found["the project"] = Building("the project", install.compiles)
-        for need in install.requirements:
-            name = need.name or ""
-            if name in SOURCE_ONLY:
-                found[name] = Building(name, f"{name} has no Linux wheel on PyPI")
-            elif name == "psycopg" and "c" in need.extras:
-                found[name] = Building(name, "psycopg[c] is compiled")
-            elif need.url is not None and need.url.startswith(("git+", "git://")):
-                found[name or need.url] = Building(name or need.url, f"{name or need.url} is fetched with git")
-        lock = next((path for path in install.manifests if path.endswith(".lock")), "")
-        for distribution in install.locked:
-            if distribution.source == "git":
-                found[distribution.name] = Building(distribution.name, f"{lock} takes {distribution.name} from git")
-            elif (
-                distribution.source == "registry"
-                and distribution.is_source_only
-                and distribution.name not in PURE_SOURCES
-            ):
-                found[distribution.name] = Building(distribution.name, f"{lock} lists no wheel of {distribution.name}")
-    return tuple(found.values())
-
-
-PURE_SOURCES = _words(
-    """
-    docopt future wikipedia pyspark sgmllib3k antlr4-python3-runtime langdetect peewee-migrate termcolor
-    ibm-cos-sdk
-    ibm-cos-sdk-core ibm-cos-sdk-s3transfer databricks-cli pyjwkest django-rest-swagger fire emoji
-    pytz-deprecation-shim
-    unidiff breadability rouge-score pylatexenc crayons mailjet-rest progressbar
-    suds-jurko intervaltree odfpy oauth2client proxy-tools tabula
-    """
-)  # fmt: skip
-"""Distributions that PyPI has as source archives only, without C code: any image builds them."""
-
-
-COMPILES_AT_RUN_TIME = _words(
-    "theano theano-pymc pytensor pymc3 pymc pystan cmdstanpy cppimport triton vllm deepspeed weave"
+_CALL = re.compile(
+    r"\b(?:subprocess\.(?:run|call|check_call|check_output|Popen)|Popen|check_output|check_call|os\.(?:system|popen)|"
+    r"shutil\.which|which|create_subprocess_(?:exec|shell)|run|local|sh\.Command|getoutput|getstatusoutput)"
+    r"\(\s*\[?\s*[rbf]?(?:\"\"\"|\"|')\s*([\w./+-]+)"
 )
-"""Distributions that call a C compiler when the program runs."""
 
 
 def why_compiler_stays(installs: Iterable[ReadInstall]) -> str | None:
     """The distribution that needs the compiler at run time."""
     for install in installs:
         for need in install.requirements:
-            if need.name in COMPILES_AT_RUN_TIME:
+            if need.name in pypi.COMPILES_AT_RUN_TIME:
                 return f"{need.name} calls a C compiler when the program runs"
     return None
 
@@ -147,7 +61,7 @@ def libraries(installs: Iterable[ReadInstall], image: BaseImage, building: Itera
     for name in built if image.variant == "fat" else ():
         for library in native_needs(name, distro, release):
             found.setdefault(library, f"{name} is linked with it when it is compiled")
-        add_dev(name, _EXTRA_BUILD_LIBRARIES.get(name, ()), "is linked with it when it is compiled")
+        add_dev(name, pypi.EXTRA_LIBRARIES.get(name, ()), "is linked with it when it is compiled")
     for install in installs:
         for need in install.requirements:
             name = need.name or ""
@@ -158,8 +72,8 @@ def libraries(installs: Iterable[ReadInstall], image: BaseImage, building: Itera
                     found.setdefault(library, f"{name} loads it at run time")
             if name == "psycopg" and {"binary", "c"} & set(need.extras):
                 continue
-            add_dev(name, _WHEELS_THAT_LOAD.get(name, ()), "loads it at run time")
-            if name in _LOADS_OPENMP:
+            add_dev(name, pypi.OPENS.get(name, ()), "loads it at run time")
+            if name in pypi.LOADS_OPENMP:
                 found.setdefault("libgomp" if distro == "alpine" else "libgomp1", f"{name} loads it at run time")
     return found
 
@@ -169,59 +83,23 @@ def why_library_unknown(image: BaseImage, building: Iterable[Building]) -> str |
     from refactor.images.system_packages import classify, native_build_needs
 
     for one in building if image.variant == "fat" else ():
-        for package in native_build_needs(one.name) if one.name not in _EXTRA_BUILD_LIBRARIES else ():
+        for package in native_build_needs(one.name) if one.name not in pypi.EXTRA_LIBRARIES else ():
             if classify(package, image.distro or "debian", image.release).runtime is None:
                 where = image.release or f"the release behind {image.reference}"
                 return f"{one.name} is compiled with {package}, and what its library is called on {where} is not known"
     return None
 
 
-def programs(installs: Iterable[ReadInstall], context: BuildContext) -> dict[str, str] | Unknown:
-    """Programs that the project starts at run time -> where: its sources and the distributions that it installs.
-
-    Unknown where not all sources were read.
-    """
+def programs(installs: Iterable[ReadInstall], context: BuildContext) -> dict[str, str] | Refused:
+    """Programs that the project starts at run time -> where: its sources and the distributions that it installs."""
     found: dict[str, str] = {}
     for install in installs:
         for need in install.requirements:
-            program = PROGRAMS.get(need.name or "")
+            program = pypi.PROGRAMS.get(need.name or "")
             if program is not None:
                 found.setdefault(program, f"the distribution {need.name}")
-    called = _called_by_sources(context)
-    return called if isinstance(called, Unknown) else {**found, **called}
-
-
-def sources(context: BuildContext) -> tuple[str, ...] | Unknown:
-    """Paths of the Python sources, without tests and other people's code; Unknown where they are too many to read."""
-    files = context.files(without=NOT_SOURCES)
-    if isinstance(files, Unknown):
-        return files
-    found = tuple(path for path in files if path.endswith(".py") and not is_test(path))
-    return Unknown(f"there are more than {_MAX_SOURCES} Python sources") if len(found) > _MAX_SOURCES else found
-
-
-_CALL = re.compile(
-    r"\b(?:subprocess\.(?:run|call|check_call|check_output|Popen)|Popen|check_output|check_call|os\.(?:system|popen)|"
-    r"shutil\.which|which|create_subprocess_(?:exec|shell)|run|local|sh\.Command|getoutput|getstatusoutput)"
-    r"\(\s*\[?\s*[rbf]?(?:\"\"\"|\"|')\s*([\w./+-]+)"
-)
-
-
-def _called_by_sources(context: BuildContext) -> Mapping[str, str] | Unknown:
-    def read() -> Mapping[str, str] | Unknown:
-        files = sources(context)
-        if isinstance(files, Unknown):
-            return files
-        found: dict[str, str] = {}
-        for path in files:
-            data = context.read_bytes(path)
-            if isinstance(data, Unknown):
-                return data
-            text = data.decode("utf-8", "replace")
-            for match in _CALL.finditer(text):
-                name = match[1].rpartition("/")[2]
-                if name in system.PROVIDERS:
-                    found.setdefault(name, f"{path}:{text.count(chr(10), 0, match.start()) + 1}")
-        return found
-
-    return context.remember("python-programs", read)
+    calls = context.remember("python-programs", lambda: in_sources(context, _CALL))
+    if isinstance(calls, Unknown):
+        return Refused(f"which programs the sources start is not known: {calls.reason}")
+    called = ((word.rpartition("/")[2], where) for word, where in reversed(calls))
+    return {**found, **{name: where for name, where in called if name in system.PROVIDERS}}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import posixpath
 import re
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from refactor.context import Unknown
+from refactor.context.python_use import parsed
+from refactor.context.python_web import application, run_call
 from refactor.ecosystems.answers import DirectStart
 from refactor.ecosystems.python.installs import ReadInstall, read_installs
 from refactor.ecosystems.python.program import entries, program
@@ -23,6 +23,7 @@ _RELOADS = {"--reload": 0, "--debug": 0, "--reload-dir": 1, "--reload-include": 
 """Options that restart on changes of the sources -> words behind them (``uvicorn --help``, gunicorn's settings)."""
 _FLASK = {"--debug": 0, "--reload": 0, "--no-debugger": 0, "--no-reload": 0, "--with-threads": 0, "--host": 1, "-h": 1,
           "--port": 1, "-p": 1, "--app": 1, "-A": 1, "--no-debug": 0, "--debugger": 0}  # fmt: skip
+_BY_HAND = "start a server for production by hand"
 _SERVERS = ("gunicorn", "waitress")
 _OWN_SERVERS = ("flask-socketio", "channels", "daphne", "uwsgi")
 _THREADS = "8"
@@ -50,16 +51,13 @@ def production_server(reading: StageReading) -> DirectStart | Refused | None:
     shown = " ".join(root.words)
     node = start.nodes[-1]
     reason = _why_not_alone(reading, start, root, len(roots))
-    if reason is not None:
-        return Refused(f"`{shown}` is a development server; {reason}", "start a server for production by hand")
-    if words[0] in _RELOADING:
+    if reason is None and words[0] in _RELOADING:
         return _without_reload(node, words, shown, start.argv[1:] if len(start.nodes) > 1 else start.argv)
-    answer = _django(reading, words) if "runserver" in words else _flask(reading, words)
-    if isinstance(answer, Refused):
-        return Refused(f"`{shown}` is a development server; {answer.because}", answer.hint)
-    server = _installed_server(reading, answer)
+    app = Refused(reason, _BY_HAND) if reason else (_django if "runserver" in words else _flask)(reading, words)
+    server = app if isinstance(app, Refused) else _installed_server(reading, app)
     if isinstance(server, Refused):
         return Refused(f"`{shown}` is a development server; {server.because}", server.hint)
+    assert not isinstance(app, Refused)
     command, told = server
     if len(start.nodes) > 1:
         command = ("-m", command[0].removesuffix("-serve"), *command[1:])
@@ -67,7 +65,7 @@ def production_server(reading: StageReading) -> DirectStart | Refused | None:
         node,
         command,
         (
-            f"{answer.where} has the application, and `{shown}` listens on {answer.host}:{answer.port}",
+            f"{app.where} has the application, and `{shown}` listens on {app.host}:{app.port}",
             told,
             "one process with threads, as before; more workers need what they share outside of the process",
         ),
@@ -112,8 +110,8 @@ def _development(reading: StageReading, root: Root) -> tuple[str, ...] | None:
         return words
     if words[0].endswith(".py") and len(words) == 1:
         place = reading.in_context(join(root.folder, words[0]))
-        text = reading.context.read(place) if place else None
-        if isinstance(text, str) and re.search(r"\bflask\b", text) and re.search(r"(?m)^\s+\w+\.run\(", text):
+        text = reading.context.text(place) if place else ""
+        if re.search(r"\bflask\b", text) and re.search(r"(?m)^\s+\w+\.run\(", text):
             return words
     return None
 
@@ -150,76 +148,31 @@ def _flask(reading: StageReading, words: tuple[str, ...]) -> _App | Refused:
     named = environment.get("FLASK_APP") or ""
     if ":" in named or "(" in named:
         return Refused(f"FLASK_APP names {named}", "give that to a server for production by hand")
-    tree = _tree(reading, found[0])
-    if tree is None:
+    tree = parsed(reading.context.text(found[0]))
+    if isinstance(tree, str):
         return Refused(f"{found[0]} cannot be read")
     if words[0] == "flask":
         rest = list(words[1:])
         while rest:
             option, equals, value = rest.pop(0).partition("=")
             if option != "run" and option not in _FLASK:
-                return Refused(f"{option} has no counterpart that is known", "start a server for production by hand")
+                return Refused(f"{option} has no counterpart that is known", _BY_HAND)
             if _FLASK.get(option) and not equals:
                 value = rest.pop(0) if rest else ""
             host = value if option in {"--host", "-h"} else host
             port = value if option in {"--port", "-p"} else port
     else:
-        called = _run_call(tree, _application(tree))
-        if isinstance(called, Refused):
-            return called
+        called = run_call(tree)
+        if isinstance(called, Unknown):
+            return Refused(called.reason, _BY_HAND)
         host, port = called
-    name = _application(tree)
+    name = application(tree)
     module = _module(reading, found[0])
     if name is None or module is None:
         return Refused(
             f"{found[0]} makes no application at its top that could be named", "name it for a server by hand"
         )
     return _App(host, port, f"{module}:{name}", found[0])
-
-
-def _tree(reading: StageReading, path: str) -> ast.Module | None:
-    text = reading.context.read(path)
-    try:
-        return None if isinstance(text, Unknown) else ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-
-
-def _application(tree: ast.Module) -> str | None:
-    """``app`` of ``app = Flask(__name__)``, ``create_app()`` of a factory that needs no arguments."""
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and isinstance(node.targets[0], ast.Name):
-            function = node.value.func
-            if getattr(function, "id", getattr(function, "attr", "")) in {"Flask", "create_app"}:
-                return node.targets[0].id
-    for node in tree.body:
-        if not isinstance(node, ast.FunctionDef) or node.name not in {"create_app", "make_app"}:
-            continue
-        if len(node.args.args) == len(node.args.defaults) and not node.args.kwonlyargs:
-            return f"{node.name}()"
-    return None
-
-
-def _run_call(tree: ast.Module, name: str | None) -> tuple[str, str] | Refused:
-    """Host and port of ``app.run(...)``, where the program does nothing else when it is started."""
-    last = tree.body[-1] if tree.body else None
-    body = last.body if isinstance(last, ast.If) and "__main__" in ast.dump(last.test) else []
-    call = body[0].value if len(body) == 1 and isinstance(body[0], ast.Expr) else None
-    if (
-        not isinstance(call, ast.Call)
-        or not isinstance(call.func, ast.Attribute)
-        or call.func.attr != "run"
-        or call.args
-    ):
-        return Refused("the file does more than run the application when it is started", "name the application by hand")
-    given = {word.arg: word.value for word in call.keywords}
-    values = {name: value.value for name, value in given.items() if isinstance(value, ast.Constant)}
-    other = next((name for name in given if name not in {"host", "port", "debug", "threaded", "use_reloader"}), None)
-    if other is not None or any(name in given and name not in values for name in ("host", "port")):
-        return Refused(
-            "where it listens is not spelled out", "write host and port as literals, or start a server by hand"
-        )
-    return str(values.get("host", "127.0.0.1")), str(values.get("port", 5000))
 
 
 def _module(reading: StageReading, path: str) -> str | None:
@@ -238,13 +191,13 @@ def _django(reading: StageReading, words: tuple[str, ...]) -> _App | Refused:
         return files
     place = next((word for word in words[2:] if not word.startswith("-")), "127.0.0.1:8000")
     if any(word.startswith("-") and word not in {"--noreload", "--nothreading", "--insecure"} for word in words[2:]):
-        return Refused("its options have no counterpart that is known", "start a server for production by hand")
+        return Refused("its options have no counterpart that is known", _BY_HAND)
     host, _, port = place.rpartition(":")
-    texts = {path: str(reading.context.read(path)) for path in files}
+    texts = {path: reading.context.text(path) for path in files}
     made = [path for path, text in texts.items() if path.endswith("wsgi.py") and "get_wsgi_application" in text]
     module = _module(reading, made[0]) if len(made) == 1 else None
     if module is None:
-        return Refused("which wsgi.py it serves is not known", "start a server for production by hand")
+        return Refused("which wsgi.py it serves is not known", _BY_HAND)
     settings = " ".join(text for path, text in texts.items() if "settings" in path)
     collects = any("collectstatic" in step.node.argument for step in reading.runs)
     if "django.contrib.staticfiles" in settings and not ("whitenoise" in settings and collects):
@@ -260,7 +213,9 @@ def _installed_server(reading: StageReading, app: _App) -> tuple[tuple[str, ...]
     for read in read_installs(PythonStage.of(reading)):
         if not isinstance(read, ReadInstall):
             return Refused(f"what is installed is not known: {read[1].because}", read[1].hint)
-        names.update(_distributions(read))
+        where = ", ".join(read.manifests) or f"`{' '.join(read.act.command.args)}`"
+        found = (*(need.name for need in read.requirements), *(one.name for one in read.locked))
+        names.update({name: where for name in found if name})
     own = next((name for name in _OWN_SERVERS if name in names), None)
     if own is not None:
         return Refused(f"{own} is installed, which brings a server of its own", "start that one")
@@ -276,13 +231,6 @@ def _installed_server(reading: StageReading, app: _App) -> tuple[tuple[str, ...]
         factory = ("--call",) if app.target.endswith("()") else ()
         return ("waitress-serve", f"--listen={bind}", *factory, app.target.removesuffix("()")), told
     return ("gunicorn", "--bind", bind, "--threads", _THREADS, app.target), told
-
-
-def _distributions(read: ReadInstall) -> Iterator[tuple[str, str]]:
-    where = ", ".join(read.manifests) or f"`{' '.join(read.act.command.args)}`"
-    for name in (*(need.name for need in read.requirements), *(one.name for one in read.locked)):
-        if name:
-            yield re.sub(r"[-_.]+", "-", name).lower(), where
 
 
 __all__ = ["production_server"]

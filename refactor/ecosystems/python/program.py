@@ -9,8 +9,7 @@ from refactor.context import Unknown
 from refactor.context.literals import NOT_SOURCES, is_test
 from refactor.ecosystems import registry
 from refactor.ecosystems.program import Program
-from refactor.ecosystems.python.installs import ReadInstall, read_installs
-from refactor.ecosystems.python.stage import PythonStage
+from refactor.ecosystems.python.installs import all_installs
 from refactor.flow.places import all_copies, source_of
 from refactor.flow.reading import Refused, StageReading, join
 from refactor.flow.roots import Root, roots_of
@@ -32,6 +31,8 @@ _MODULE = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)(?::[A-Za-z_][\w.]*(?:\(
 _FOLDER_OPTIONS = ("--chdir", "--app-dir", "--pythonpath", "--workdir", "--source")
 _FOLDER_SETTINGS = re.compile(r"""^(?:chdir|pythonpath)\s*=\s*["']([^"']+)["']""", re.MULTILINE)
 """Of gunicorn's settings file, ``gunicorn.conf.py`` unless ``-c`` names another."""
+_SETTINGS = re.compile(r"(?m)^\s*(?:module|wsgi|wsgi-file|file|mount)\s*=\s*(\S+)")
+"""What uWSGI's settings load: ``module = shop.wsgi:application``."""
 _DEFAULTS = {"flask": ("wsgi", "app"), "functions-framework": ("main",), "functions_framework": ("main",),
              "fastapi": ("main", "app", "api", "app.main", "app.app", "app.api"), "quart": ("app",)}  # fmt: skip
 _TOOL_FOLDERS = frozenset(
@@ -130,40 +131,30 @@ def _entries(reading: StageReading, root: Root, words: tuple[str, ...], depth: i
         yield from _served(reading, root, words)
         return
     file = _file(reading, root, words[0])
-    if file is not None and (file.endswith(".py") or _is_python(reading, file)):
+    if file is not None and (file.endswith(".py") or re.match(r"#!.*\bpython", reading.context.text(file))):
         yield file
         return
     for folder in _installed(reading):
         module = _script(reading, folder, name)
         if module is not None:
-            yield _module(reading, module, [folder, join(folder, "src")]) or _missing(
-                root, f"{module} (the script {name})"
-            )
+            found = _module(reading, module, [folder, join(folder, "src")])
+            yield found or _missing(root, f"{module} (the script {name})")
             return
 
 
 def _installed(reading: StageReading) -> list[str]:
     """Folders whose project is installed as a whole: what it holds is imported from site-packages, or from there."""
-    found: dict[str, None] = {}
-    for stage in PythonStage.all(reading):
-        for install in read_installs(stage):
-            if isinstance(install, ReadInstall):
-                is_project = install.sources is not None or install.project is not None
-                if is_project or any(path.endswith(("setup.py", "setup.cfg", ".toml")) for path in install.manifests):
-                    found[install.folder] = None
-    return list(found)
+    installs = (one for one in all_installs(reading) if one.sources is not None or one.project is not None
+                or any(path.endswith(("setup.py", "setup.cfg", ".toml")) for path in one.manifests))  # fmt: skip
+    return list(dict.fromkeys(one.folder for one in installs))
 
 
 def _script(reading: StageReading, folder: str, name: str) -> str | None:
     """The module that a console script of the project in ``folder`` runs: ``shop = "shop.cli:main"``."""
     for manifest in ("pyproject.toml", "setup.cfg", "setup.py"):
         path = source_of(reading, join(folder, manifest))
-        text = reading.context.read(path) if path else None
-        found = (
-            re.search(rf"(?<![\w-]){re.escape(name)}[\"']?\s*=\s*[\"']?([\w.]+):\w", text)
-            if isinstance(text, str)
-            else None
-        )
+        text = reading.context.text(path) if path else ""
+        found = re.search(rf"(?<![\w-]){re.escape(name)}[\"']?\s*=\s*[\"']?([\w.]+):\w", text)
         if found is not None:
             return found[1]
     return None
@@ -179,11 +170,6 @@ def _missing(root: Root, what: str) -> Refused:
         f"{what}, which {root.where} starts, was not found in the build context",
         "check the path, or name the folder that is built from with --context",
     )
-
-
-def _is_python(reading: StageReading, path: str) -> bool:
-    text = reading.context.read(path)
-    return isinstance(text, str) and re.match(r"#!.*\bpython", text) is not None
 
 
 def _file(reading: StageReading, root: Root, word: str) -> str | None:
@@ -213,8 +199,7 @@ def _search_path(reading: StageReading, root: Root, words: tuple[str, ...]) -> l
     folders = [root.folder]
     for folder in _installed(reading):
         folders += [folder, join(folder, "src")]
-    value = _environment(reading).get("PYTHONPATH")
-    folders += [join(root.folder, part) for part in (value or "").split(":") if part]
+    folders += [join(root.folder, part) for part in (reading.environment.get("PYTHONPATH") or "").split(":") if part]
     for index, word in enumerate(words):
         option, equals, given = word.partition("=")
         if option in _FOLDER_OPTIONS:
@@ -222,14 +207,9 @@ def _search_path(reading: StageReading, root: Root, words: tuple[str, ...]) -> l
             folders.append(join(root.folder, given))
     for word in (*words, "gunicorn.conf.py") if root.name == "gunicorn" else ():
         settings = _file(reading, root, word.rpartition("=")[2]) if word.endswith(".py") else None
-        text = reading.context.read(settings) if settings is not None else None
-        if isinstance(text, str):
-            folders += [join(root.folder, one) for one in _FOLDER_SETTINGS.findall(text)]
+        text = reading.context.text(settings) if settings is not None else ""
+        folders += [join(root.folder, one) for one in _FOLDER_SETTINGS.findall(text)]
     return folders
-
-
-def _environment(reading: StageReading) -> dict[str, str | None]:
-    return dict(reading.environment)
 
 
 def _module(reading: StageReading, name: str, folders: list[str], *, is_started: bool = False) -> str | None:
@@ -247,9 +227,8 @@ def _served(reading: StageReading, root: Root, words: tuple[str, ...]) -> Iterat
     """The modules and files that a server's arguments name, or its settings, or its default."""
     name = words[0].rpartition("/")[2]
     folders = _search_path(reading, root, words)
-    environment = _environment(reading)
     values = [word.partition("=")[2] if word.startswith("-") and "=" in word else word for word in words[1:]]
-    named = [environment.get(key) or "" for key in ("FLASK_APP", "DJANGO_SETTINGS_MODULE", "QUART_APP")]
+    named = [reading.environment.get(key) or "" for key in ("FLASK_APP", "DJANGO_SETTINGS_MODULE", "QUART_APP")]
     values += [one.removesuffix(".py") for one in named]
     is_found = False
     for value in values:
@@ -258,7 +237,7 @@ def _served(reading: StageReading, root: Root, words: tuple[str, ...]) -> Iterat
         file = _file(reading, root, value) if "/" in value or value.endswith((".py", ".ini", ".toml")) else None
         if file is not None:
             if file.endswith((".ini", ".toml")):
-                values += _of_settings(reading, file)
+                values += _SETTINGS.findall(reading.context.text(file))
             else:
                 yield file
                 # gunicorn's settings are a Python file as well: they are not the program.
@@ -272,21 +251,9 @@ def _served(reading: StageReading, root: Root, words: tuple[str, ...]) -> Iterat
         elif match is not None and ":" in value:
             yield _missing(root, f"the module {match[1]}")
             return
-    for default in () if is_found else _DEFAULTS.get(name, ()):
-        found = _module(reading, default, folders)
-        if found is not None:
-            is_found = True
-            yield found
-            break
     if not is_found:
-        yield _missing(root, f"the module that {name} loads")
-
-
-def _of_settings(reading: StageReading, path: str) -> list[str]:
-    """What uWSGI's settings load: ``module = shop.wsgi:application``."""
-    text = reading.context.read(path)
-    keys = r"(?m)^\s*(?:module|wsgi|wsgi-file|file|mount)\s*=\s*(\S+)"
-    return re.findall(keys, text) if isinstance(text, str) else []
+        found = next(filter(None, (_module(reading, one, folders) for one in _DEFAULTS.get(name, ()))), None)
+        yield found or _missing(root, f"the module that {name} loads")
 
 
 __all__ = ["SERVERS", "entries", "is_of_program", "is_started", "program", "programs_of", "source_folders"]

@@ -5,18 +5,18 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Sequence
 
-from refactor.context import Unknown
 from refactor.ecosystems import system
 from refactor.ecosystems.answers import Slim
 from refactor.ecosystems.python import needs
 from refactor.ecosystems.python.compiled import Verdict, judge
-from refactor.ecosystems.python.installs import ReadInstall, read_installs
+from refactor.ecosystems.python.installs import ReadInstall, all_installs, read_installs
 from refactor.ecosystems.python.stage import PythonStage, why_not_read
 from refactor.ecosystems.python.tools import Action
 from refactor.ecosystems.runners import lacking
 from refactor.flow.reading import Refused, StageReading
 from refactor.images import lookup
 
+_BY_HAND = "split the stage: build on the full image, run on the slim one"
 _COMPILERS = frozenset({"gcc", "g++", "cc", "make", "cmake", "cython", "autoconf", "rustc", "cargo"})
 
 
@@ -33,25 +33,21 @@ def slim(reading: StageReading) -> Slim | Refused | None:
         return refused
     read = read_installs(stage)
     own = [one for one in read if isinstance(one, ReadInstall)]
-    unread = next((one[1] for one in read if not isinstance(one, ReadInstall)), None)
-    if unread is not None:
-        return unread
-    stages = PythonStage.all(reading)
-    installs = [one for each in stages for one in read_installs(each) if isinstance(one, ReadInstall)]
+    installs = all_installs(reading)
     verdict = judge(own, image)
-    refused = _why_not_installed(own, verdict)
-    called = needs.programs(installs, reading.context) if refused is None else {}
-    if isinstance(called, Unknown):
-        return Refused(f"which programs of the full image the sources start is not known: {called.reason}")
+    refused = next((one[1] for one in read if not isinstance(one, ReadInstall)), None) or _why_not_installed(verdict)
     if refused is not None:
         return refused
-    libraries = needs.libraries(installs, image, needs.built_from_source(installs))
+    called = needs.programs(installs, reading.context)
+    if isinstance(called, Refused):
+        return called
+    libraries = needs.libraries(installs, image, judge(installs, image).built)
     packages = {name: why for name, why in libraries.items() if name not in target.preinstalled}
     called.update(system.programs_started(reading))
     for act in stage.acts:
         if act.action is not Action.SYSTEM:
             called.setdefault(posixpath.basename(act.command.name or ""), f"line {stage.line(act.step)}")
-    installed = {word.literal for _, call in reading.calls if call.manager in system.MANAGERS for word in call.packages}
+    installed = system.installed(reading)
     for program, package, where in lacking(image, called):
         if program in _COMPILERS and package not in installed:
             return Refused(f"{where} calls {program}, which the slim image has not", "install it, or split by hand")
@@ -63,22 +59,15 @@ def slim(reading: StageReading) -> Slim | Refused | None:
 
 def _why_for_building(reading: StageReading) -> Refused | None:
     builds = system.build_only(reading)
-    if not builds:
-        return None
-    verb = "is" if len(builds) == 1 else "are"
-    because = f"{system.named(builds)} {verb} here to compile something, which may use more of the full image"
-    return Refused(because, "split the stage: build on the full image, run on the slim one")
+    because = f"{system.are(builds)} here to compile something, which may use more of the full image"
+    return Refused(because, _BY_HAND) if builds else None
 
 
-def _why_not_installed(installs: Sequence[ReadInstall], verdict: Verdict) -> Refused | None:
+def _why_not_installed(verdict: Verdict) -> Refused | None:
     """A distribution that a slim image cannot install, or of which that is not known."""
-    by_hand = "split the stage: build on the full image, run on the slim one"
-    building = needs.built_from_source(installs)
-    if building:
-        return Refused(f"{building[0].why}: the slim image has no compiler or git to build it", by_hand)
     if verdict.built:
-        because = f"{verdict.built[0].why}: the slim image has no compiler to build it"
-        return Refused(because, f"take a version that has one, or {by_hand}")
+        because = f"{verdict.built[0].why}: the slim image has no compiler or git to build it"
+        return Refused(because, f"take a version that has one, or {_BY_HAND}")
     if not verdict.unknown:
         return None
     more = f" and {len(verdict.unknown) - 3} more" if verdict.unknown[3:] else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from refactor.ecosystems import registry, system
 from refactor.ecosystems.python.tools import (
@@ -16,21 +17,22 @@ from refactor.ecosystems.python.tools import (
     expanded,
 )
 from refactor.flow.effects import Effect, Invocation
-from refactor.flow.reading import Refused, StageReading, Step, is_within, join
+from refactor.flow.reading import Refused, StageReading, Step, is_within
 from refactor.flow.shell_writes import QUIET
 from refactor.once import cached_property
-from refactor.shell import changes_shell
+from refactor.shell import Command, changes_shell, is_cleaning
+
+if TYPE_CHECKING:
+    from refactor.flow.graph import Act as FlowAct
 
 BUILDER_ACTIONS = frozenset(
     {Action.SYSTEM, Action.TOOL, Action.UPGRADE, Action.VENV, Action.INSTALL, Action.MAINTENANCE}
 )
 RUNNER_ACTIONS = frozenset({Action.PROGRAM, Action.FILES})
-_VARIABLE = re.compile(r"\$\{?(?!PATH\b)([A-Za-z_][A-Za-z0-9_]*)\}?")
 _EVERYDAY = frozenset({"chown", "chgrp", "rmdir", "unlink", "tar", "gzip", "gunzip"})
 """Programs of any distribution's smallest image, besides those of shell scripts."""
 _UNTOLD = frozenset({"test", "[", "eval", "exec"})
 """Commands that decide on others, or are others."""
-_CACHE = r"(?:/root|~|\$HOME)/\.cache\b|/tmp\b|/var/(?:lib/apt|cache|tmp)\b|/var/log/apt\b"
 
 
 class PythonStage:
@@ -60,17 +62,14 @@ class PythonStage:
     def acts(self) -> tuple[Act, ...]:
         flow = registry.flow_of(self.reading.file, self.reading.context)
         known = {id(one.call.command): one for one in flow.acts(self.reading) if one.call is not None}
-        found: list[Act] = []
-        for step in self.reading.runs:
-            for command in step.commands:
-                one = known.get(id(command))
-                if one is None or one.call is None:
-                    # `cd` is followed by the flow, and no act of it.
-                    found.append(Act(step, command, Action.SHELL))
-                else:
-                    action = self._action(one.call, one.effect)
-                    found.append(Act(step, command, action, one.call.package, one.effect))
-        return tuple(found)
+        pairs = ((step, command) for step in self.reading.runs for command in step.commands)
+        return tuple(self._act(step, command, known.get(id(command))) for step, command in pairs)
+
+    def _act(self, step: Step, command: Command, known: FlowAct | None) -> Act:
+        if known is None or known.call is None:
+            # `cd` is followed by the flow, and no act of it.
+            return Act(step, command, Action.SHELL)
+        return Act(step, command, self._action(known.call, known.effect), known.call.package, known.effect)
 
     def acts_of(self, step: Step) -> tuple[Act, ...]:
         return tuple(act for act in self.acts if act.step is step)
@@ -103,33 +102,19 @@ class PythonStage:
     @cached_property
     def environments(self) -> tuple[tuple[Act, str], ...]:
         """Virtual environments that the stage makes by name, with their absolute paths."""
-        found = []
-        for act in self.acts:
-            if act.action is Action.VENV and act.call is not None and act.folder is not None:
-                words = act.call.operands or act.call.packages
-                written = words[0].literal if words else ".venv"
-                found.append((act, join(act.folder, self.expanded(act.step, written))))
-        return tuple(found)
+        made = ((act, path) for act in self.acts if act.action is Action.VENV for path in act.effect.writes)
+        return tuple((act, path) for act, path in made if isinstance(path, str))
+
+    @cached_property
+    def on_path(self) -> tuple[str, ...]:
+        """Folders that the stage puts on PATH."""
+        values = ((step, value) for step in self.reading.steps if step.keyword in {"ENV", "ARG"}
+                  for name, value in step.node.pairs if name == "PATH")  # fmt: skip
+        return tuple(self.expanded(step, part) for step, value in values for part in value.strip("\"'").split(":"))
 
     def expanded(self, step: Step, text: str) -> str:
         """See :func:`refactor.ecosystems.python.tools.expanded`."""
         return expanded(self.reading, step, text)
-
-    @cached_property
-    def variables(self) -> dict[str, str]:
-        """ENV and ARG of the stage by name, known variables filled in; all values of PATH, one after the
-        other.
-        """
-        found: dict[str, str] = {}
-        for step in self.reading.steps:
-            if step.keyword not in {"ENV", "ARG"}:
-                continue
-            for name, written in step.node.pairs:
-                value = _VARIABLE.sub(lambda match: found.get(match[1], match[0]), written.strip("\"'"))
-                if name == "PATH" and name in found:
-                    value = f"{value}:{found[name]}"
-                found[name] = value
-        return found
 
     def _action(self, call: Invocation, effect: Effect) -> Action:
         command = call.command
@@ -156,7 +141,7 @@ class PythonStage:
         words = [arg for arg in command.args if not arg.startswith("-")]
         if not command.redirects and (command.name in system.SILENT or (not words and effect == Effect())):
             return Action.NEUTRAL
-        if command.name == "rm" and words and all(re.match(_CACHE, word) for word in words):
+        if is_cleaning(command, and_scratch=True):
             return Action.SYSTEM
         return Action.SET_UP if system.is_set_up(command) and not self._is_of_project(call, effect) else Action.FILES
 
@@ -168,10 +153,8 @@ class PythonStage:
 
     def _is_of_project(self, call: Invocation, effect: Effect) -> bool:
         """It changes what was copied from the context, or a file beside that."""
-        if call.name == "mkdir":
-            folders = [copied.target for copied in self.reading.copies_before(call.step.node)]
-        else:
-            folders = [call.folder or "/", *(copied.target for copied in self.reading.copies_before(call.step.node))]
+        folders = [copied.target for copied in self.reading.copies_before(call.step.node)]
+        folders += [] if call.name == "mkdir" else [call.folder or "/"]
         return any(
             isinstance(path, str) and is_within(path, folder)
             for path in (*effect.writes, *effect.removes)

@@ -12,6 +12,7 @@ from refactor.ecosystems import system
 from refactor.ecosystems.python.installs import ReadInstall
 from refactor.ecosystems.python.stage import PythonStage
 from refactor.ecosystems.python.tools import Action
+from refactor.ecosystems.split import laid_out
 from refactor.flow.reading import Refused, StageReading
 from refactor.shell import read
 from refactor.syntax import Instruction
@@ -60,17 +61,6 @@ def started_directly(stage: PythonStage, installs: Sequence[ReadInstall]) -> dic
     return _why_elsewhere(reading, tools, is_changed=bool(found)) or found
 
 
-def laid_out(text: str) -> str:
-    """A list of commands joined by ``&&``, one to a line where it was written over several lines."""
-    script = read(text)
-    if "  " not in text or not script.is_and_list or len(script.top) < 2 or "\n" in text:
-        return text
-    pieces = [text[item.span[0] : item.span[1]].strip() for item in script.top]
-    return " \\\n    && ".join(
-        " ".join(part.split()) if "'" not in part and '"' not in part else part for part in pieces
-    )
-
-
 def _why_not(stage: PythonStage, installs: Sequence[ReadInstall], words: Sequence[str], where: str) -> Refused | None:
     tool = words[0]
     if tool not in _TOOLS or words[1:2] not in (["run"], ("run",)):
@@ -106,19 +96,14 @@ def _why_elsewhere(reading: StageReading, tools: Collection[str], *, is_changed:
         return Refused(
             f"HEALTHCHECK on line {reading.file.line_of(health)} calls a build tool, which the runner has not"
         )
-    if not is_changed:
-        started = system.programs_started(reading).items()
-        return next(
-            (Refused(f"{where} calls {program}, so the runner needs it as well", _INSTEAD)
-             for program, where in started if program in tools), None,
-        )  # fmt: skip
-    files = reading.context.files(without=NOT_SOURCES)
+    # Those that CMD and ENTRYPOINT call themselves are no more called then.
+    calls = [] if is_changed else [(program, where) for program, where in system.programs_started(reading).items()]
+    files = reading.context.files(without=NOT_SOURCES) if is_changed else ()
     for path in files if not isinstance(files, Unknown) else ():
-        text = reading.context.read(path) if path.endswith((".sh", "Procfile", ".conf")) else None
-        used = next((tool for tool in sorted(tools) if isinstance(text, str) and f"{tool} run" in text), None)
-        if used is not None:
-            return Refused(f"{path} calls {used}, so the runner needs it as well")
-    return None
+        text = reading.context.text(path) if path.endswith((".sh", "Procfile", ".conf")) else ""
+        calls += [(tool, path) for tool in sorted(tools) if f"{tool} run" in text]
+    used = next(((tool, where) for tool, where in calls if tool in tools), None)
+    return None if used is None else Refused(f"{used[1]} calls {used[0]}, so the runner needs it as well", _INSTEAD)
 
 
-__all__ = ["laid_out", "started_directly"]
+__all__ = ["started_directly"]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
 
-from refactor.context import Unknown
+from refactor.context import BuildContext, Unknown
+from refactor.context.tables import table
 from refactor.ecosystems.answers import SplitPlan
 from refactor.ecosystems.testing import other_copies, why_no_tests, written
 from refactor.flow.reading import Refused, StageReading
@@ -28,16 +27,15 @@ def tests(reading: StageReading, plan: SplitPlan) -> tuple[Instruction | str, ..
 
 
 def _run(reading: StageReading, builder: str) -> tuple[str, ...] | Refused:
-    groups = list(_groups(reading.context.toml("pyproject.toml")))
-    has_group = any(re.match(r"pytest\b(?!-)", name) for name in groups)
+    has_group = has_pytest(reading.context)
     if has_group and re.search(r"\bpoetry\s+(?:\S+\s+)*install\b", builder):
         return "RUN poetry install --no-interaction", "RUN python -m pytest"
     if has_group and re.search(r"\buv\s+sync\b", builder):
         return ("RUN uv run --frozen python -m pytest",)
     files = reading.context.files()
     for path in sorted(files) if not isinstance(files, Unknown) else ():
-        text = reading.context.read(path) if re.search(_FILE, path) else None
-        places = reading.in_image(path) if isinstance(text, str) and re.search(_PYTEST, text) else ()
+        is_list = re.search(_FILE, path) and re.search(_PYTEST, reading.context.text(path))
+        places = reading.in_image(path) if is_list else ()
         if places and re.search(r"\bpip\b", builder):
             return f"RUN pip install --no-cache-dir -r {places[-1]}", "RUN python -m pytest"
     return Refused(
@@ -46,24 +44,16 @@ def _run(reading: StageReading, builder: str) -> tuple[str, ...] | Refused:
     )
 
 
-def _groups(pyproject: object) -> Iterator[str]:
-    """Names that are installed for development without being asked for: dependency groups ``dev``, Poetry's groups."""
-    if not isinstance(pyproject, Mapping):
-        return
-    tools: Any = pyproject.get("tool")
-    groups: Any = pyproject.get("dependency-groups")
-    if isinstance(groups, Mapping):
-        yield from (str(one) for one in groups.get("dev") or ())
-    uv = tools.get("uv") if isinstance(tools, Mapping) else None
-    if isinstance(uv, Mapping):
-        yield from (str(one) for one in uv.get("dev-dependencies") or ())
-    poetry = tools.get("poetry") if isinstance(tools, Mapping) else None
-    if isinstance(poetry, Mapping):
-        yield from map(str, poetry.get("dev-dependencies") or ())
-        own = poetry.get("group")
-        for group in own.values() if isinstance(own, Mapping) else ():
-            if isinstance(group, Mapping) and group.get("optional") is not True:
-                yield from map(str, group.get("dependencies") or ())
+def has_pytest(context: BuildContext) -> bool:
+    """It is installed for development without being asked for: by the group ``dev``, or a group of Poetry's."""
+    from refactor.context.python_manifests import read_pyproject
+
+    project = read_pyproject(context)
+    if isinstance(project, Unknown):
+        return False
+    own = table(table(table(project.data.get("tool")).get("poetry")).get("group"))
+    asked_for = {name for name, group in own.items() if table(group).get("optional") is True}
+    return any(need.name == "pytest" for name in {"dev", *own} - asked_for for need in project.groups.get(name, ()))
 
 
-__all__ = ["tests"]
+__all__ = ["has_pytest", "tests"]

@@ -56,6 +56,13 @@ class Act(NamedTuple):
         """Absolute image folder it runs in, None where unknown."""
         return self.step.folder_of(self.command)
 
+    @property
+    def text(self) -> str:
+        """As it is written; where no quotes are in one line, without the indentation behind continuations."""
+        script = self.step.script.text if self.step.script is not None else self.step.node.argument
+        text = script[slice(*self.command.span)]
+        return text.strip() if "'" in text or '"' in text else " ".join(text.split())
+
 
 def expanded(reading: StageReading, step: Step, text: str) -> str:
     """A word with the variables filled in that the Dockerfile knows; as written where one is not known."""

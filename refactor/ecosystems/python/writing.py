@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from refactor.context import Unknown
@@ -13,7 +14,7 @@ from refactor.ecosystems import system
 from refactor.ecosystems.answers import Written
 from refactor.ecosystems.calls import Found
 from refactor.ecosystems.program import Program
-from refactor.ecosystems.python.installs import ReadInstall, read_installs
+from refactor.ecosystems.python.installs import all_installs
 from refactor.ecosystems.python.program import SERVERS, is_started, source_folders
 from refactor.ecosystems.python.stage import PythonStage
 from refactor.ecosystems.python.tools import Action
@@ -22,22 +23,11 @@ from refactor.flow.places import source_of
 from refactor.flow.reading import Refused, StageReading, is_within, join
 from refactor.flow.roots import roots_of
 from refactor.flow.shell_writes import unknown_program
+from refactor.images import pypi
 from refactor.syntax import Instruction
 
 if TYPE_CHECKING:
     from refactor.context.python_use import Use
-
-_HOME_CACHES = {
-    "matplotlib": "its font cache", "transformers": "downloaded models", "sentence-transformers": "downloaded models",
-    "huggingface-hub": "downloaded models", "nltk": "downloaded data", "keras": "downloaded models",
-    "streamlit": "its settings", "jupyter": "its settings", "notebook": "its settings", "jupyterlab": "its settings",
-    "gdown": "cookies", "yfinance": "a time zone cache", "spotipy": "a token cache",
-    "newspaper3k": "downloaded articles",
-    "openai-whisper": "downloaded models", "easyocr": "downloaded models", "playwright": "browsers",
-    "pyppeteer": "a browser", "webdriver-manager": "browser drivers", "undetected-chromedriver": "a browser driver",
-    "datasets": "downloaded data", "diffusers": "downloaded models", "torchvision": "downloaded models",
-}  # fmt: skip
-"""Distributions that write below the home folder of the user they run as, and what."""
 
 _PATH_OPTIONS = (
     "--access-logfile", "--error-logfile", "--log-file", "--access-log", "--pid", "--pidfile", "--logto", "--logfile",
@@ -53,9 +43,9 @@ def writes(program: Program, files: Sequence[str]) -> Written | Refused:
 
 def _writes(program: Program, files: Sequence[str]) -> Written | Refused:
     reading = program.reading
-    refused = _by_tool(reading) or _by_home(reading) or _by_others(reading)
+    refused = next(chain(_by_tool(reading), _by_home(reading), _by_others(reading)), None)
     found: list[tuple[Found, bool]] = []
-    for calls in () if refused is not None else (_by_sources, _by_start, _by_django):
+    for calls in () if refused is not None else (_by_sources, _by_start):
         answer = calls(reading, files)
         if isinstance(answer, Refused):
             return answer
@@ -99,19 +89,15 @@ _DATABASE_VERBS = frozenset({"migrate", "loaddata", "createcachetable", "creates
 _WRITING_CODE = re.compile(r"open\(|write|mkdir|save|dump|unlink|remove|rename")
 
 
-def _by_others(reading: StageReading) -> Refused | None:
+def _by_others(reading: StageReading) -> Iterator[Refused]:
     """A program that is started and is not this project's: where it writes is not known."""
     roots = roots_of(reading)
     for root in roots if not isinstance(roots, Refused) else ():
-        if is_started(reading, root) or root.name in _MIGRATIONS:
-            continue
         code = root.words[2] if root.words[1:2] == ("-c",) and len(root.words) > 2 else None
-        if code is not None and root.name.startswith("python") and not _WRITING_CODE.search(code):
-            continue
-        reason = unknown_program(root)
-        if reason is not None:
-            return reason
-    return None
+        is_calm = code is not None and root.name.startswith("python") and not _WRITING_CODE.search(code)
+        if not is_calm and root.name not in _MIGRATIONS and not is_started(reading, root):
+            reason = unknown_program(root)
+            yield from () if reason is None else (reason,)
 
 
 def _fillers(reading: StageReading, files: Sequence[str]) -> tuple[Instruction, ...]:
@@ -134,11 +120,8 @@ def _fillers(reading: StageReading, files: Sequence[str]) -> tuple[Instruction, 
 def _place(reading: StageReading, path: str, use: Use, source: str, target: str) -> str | None:
     """Where a source in the folder ``source``, which is copied to ``target``, writes; None where that is computed."""
     folder = posixpath.dirname(path)
-    root = (
-        posixpath.dirname(target) if source == path else join(target, posixpath.relpath(folder or ".", source or "."))
-    )
-    text = reading.context.read(path)
-    text = text if isinstance(text, str) else ""
+    root = _in_image(path, source, target)
+    text = reading.context.text(path)
     if use.path is None:
         if "instance_path" not in text.split("\n")[use.line - 1]:
             return None
@@ -149,6 +132,13 @@ def _place(reading: StageReading, path: str, use: Use, source: str, target: str)
         return join(target, use.path.removeprefix(source).lstrip("/") or ".")
     base = _base_folder(text, root) if use.call == "database" else None
     return join(base or reading.final_workdir, use.path)
+
+
+def _in_image(path: str, source: str, target: str) -> str:
+    """The folder of a source that lies in ``source``, which is copied to ``target``."""
+    if source == path:
+        return posixpath.dirname(target)
+    return join(target, posixpath.relpath(posixpath.dirname(path) or ".", source or "."))
 
 
 def _base_folder(text: str, folder: str) -> str | None:
@@ -172,42 +162,32 @@ def _is_folder(reading: StageReading, path: str, use: Use) -> bool:
     return use.call.endswith(_FOLDER_CALLS) or use.path is None
 
 
-def _by_tool(reading: StageReading) -> Refused | None:
+def _by_tool(reading: StageReading) -> Iterator[Refused]:
     """Tools at the start that write where root installed, and packages that only root can read."""
     for called, where in system.programs_started(reading).items():
         if called in {"uv", "uvx", "poetry", "pipenv", "pdm", "pip", "pip3"}:
-            return Refused(
-                f"{where} calls {called}, which writes to its environment and to a cache below the home folder",
-                "start the program itself",
-            )
-    for stage in PythonStage.all(reading):
-        for act in stage.installs:
-            if act.call is not None and act.call.has("--user") and act.call.manager == "pip":
-                line = stage.line(act.step)
-                return Refused(
-                    f"line {line} installs below /root (--user), which only root can read",
-                    "install without --user",
-                )
-    return None
+            because = f"{where} calls {called}, which writes to its environment and to a cache below the home folder"
+            yield Refused(because, "start the program itself")
+    for act in (act for stage in PythonStage.all(reading) for act in stage.installs):
+        if act.call is not None and act.call.has("--user") and act.call.manager == "pip":
+            line = reading.file.line_of(act.step.node)
+            because = f"line {line} installs below /root (--user), which only root can read"
+            yield Refused(because, "install without --user")
 
 
-def _by_home(reading: StageReading) -> Refused | None:
+def _by_home(reading: StageReading) -> Iterator[Refused]:
     moved = {"HOME", "XDG_CACHE_HOME", "MPLCONFIGDIR", "HF_HOME", "TRANSFORMERS_CACHE", "NLTK_DATA", "TORCH_HOME"}
     if any(step.keyword == "ENV" and moved & {name for name, _ in step.node.pairs} for step in reading.steps):
-        return None
-    for install in (one for stage in PythonStage.all(reading) for one in read_installs(stage)):
-        for need in install.requirements if isinstance(install, ReadInstall) else ():
-            what = _HOME_CACHES.get(need.name or "")
-            if what is not None:
-                return Refused(
-                    f"{need.name} writes {what} below the home folder, which a new user has not",
-                    "give the user a home folder, or set HOME to a folder that it may write",
-                )
-    return None
+        return
+    for need in (need for install in all_installs(reading) for need in install.requirements):
+        what = pypi.HOME_CACHES.get(need.name or "")
+        if what is not None:
+            because = f"{need.name} writes {what} below the home folder, which a new user has not"
+            yield Refused(because, "give the user a home folder, or set HOME to a folder that it may write")
 
 
 def _by_start(reading: StageReading, files: Sequence[str]) -> list[tuple[Found, bool]] | Refused:
-    """What servers write by their options: log files, pid files, sockets, schedules."""
+    """What servers write by their options (log files, pid files, sockets, schedules), and what manage.py writes."""
     roots = roots_of(reading)
     found: list[tuple[Found, bool]] = []
     for root in roots if not isinstance(roots, Refused) else ():
@@ -224,31 +204,19 @@ def _by_start(reading: StageReading, files: Sequence[str]) -> list[tuple[Found, 
             found.append((Found(name, join(root.folder, value), root.where), False))
         if "celery" in served and {"beat", "-B"} & {*root.words}:
             found.append((Found("celery beat", join(root.folder, "celerybeat-schedule"), root.where), False))
+        task = next((word for word in root.words if word in _TASKS and "manage.py" in " ".join(root.words)), "")
+        static = static_root(reading) if task == "collectstatic" else None
+        if task and static is None:
+            return Refused(f"{root.where} calls {task}, {_TASKS[task]}", "do that in the Dockerfile, or beforehand")
+        if static is not None:
+            found.append((Found(task, static, root.where), True))
     return found
 
 
-def _by_django(reading: StageReading, files: Sequence[str]) -> list[tuple[Found, bool]] | Refused:
-    """What manage.py writes where a start command or script calls it."""
-    roots = roots_of(reading)
-    found: list[tuple[Found, bool]] = []
-    for root in roots if not isinstance(roots, Refused) else ():
-        if "manage.py" not in " ".join(root.words):
-            continue
-        if "makemigrations" in root.words:
-            return Refused(
-                f"{root.where} calls makemigrations, which writes into the sources", "make migrations beforehand"
-            )
-        if "collectstatic" in root.words:
-            static = static_root(reading)
-            if static is None:
-                return Refused(
-                    f"{root.where} calls collectstatic, and where STATIC_ROOT is could not be read from the settings",
-                    "run collectstatic in the Dockerfile",
-                )
-            found.append((Found("collectstatic", static, root.where), True))
-    return found
-
-
+_TASKS = {
+    "makemigrations": "which writes into the sources",
+    "collectstatic": "and where STATIC_ROOT is could not be read from the settings",
+}
 _STATIC_ROOT = re.compile(
     r"^STATIC_ROOT\s*=\s*(?:str\()?(?:BASE_DIR\s*/\s*|os\.path\.join\(\s*BASE_DIR\s*,\s*|)[\"']([^\"']+)[\"']",
     re.MULTILINE,
@@ -260,14 +228,9 @@ def static_root(reading: StageReading) -> str | None:
     for source, target in source_folders(reading):
         files = reading.context.files(source)
         for path in files if not isinstance(files, Unknown) else ():
-            if "settings" not in path or not path.endswith(".py"):
-                continue
-            text = reading.context.read(path)
-            found = _STATIC_ROOT.search(text) if isinstance(text, str) else None
-            if found is None or not isinstance(text, str):
-                continue
-            if found[1].startswith("/"):
-                return join("/", found[1])
-            root = join(target, posixpath.relpath(posixpath.dirname(path) or ".", source or "."))
-            return join(_base_folder(text, root) or reading.final_workdir, found[1])
+            text = reading.context.text(path) if "settings" in path and path.endswith(".py") else ""
+            found = _STATIC_ROOT.search(text)
+            if found is not None:
+                base = _base_folder(text, _in_image(path, source, target)) or reading.final_workdir
+                return join(base, found[1])
     return None

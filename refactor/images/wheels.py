@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Literal, NamedTuple, TypeAlias
 
-from refactor.context.python_manifests import normalise
+from refactor.shell import normalise
 
 State: TypeAlias = Literal["wheel", "built", "unknown"]
 

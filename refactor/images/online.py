@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from refactor.ecosystems.python.index import Project, read_project
-from refactor.ecosystems.python.make_wheels import rows
-from refactor.ecosystems.python.wheels import Row, read_row, table
+from refactor.images.index import Project, read_project
+from refactor.images.make_wheels import rows
+from refactor.images.wheels import Row, read_row, table
 
 PYPI = "https://pypi.org"
 

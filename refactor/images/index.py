@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from refactor.context.python_manifests import normalise
+from refactor.shell import normalise
 
 _MAX_BYTES = 64 << 20
 

@@ -1,6 +1,6 @@
 """Makes wheels.txt, the table of which distributions have wheels for which CPython; a tool for maintainers.
 
-    python -m refactor.ecosystems.python.make_wheels [--lockfiles DIR] [--index URL] [NAME ...] > wheels.txt
+    python -m refactor.images.make_wheels [--lockfiles DIR] [--index URL] [NAME ...] > wheels.txt
 
 Facts come from lockfiles that list files (``*.lock`` of Poetry, uv and PDM below DIR; the more versions, the longer the
 ranges) and, for each NAME, from the JSON of a package index. Without arguments nothing is read.
@@ -16,9 +16,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from refactor.context.python_manifests import normalise
-from refactor.ecosystems.python.index import read_project
-from refactor.ecosystems.python.wheels import read_name, release_key
+from refactor.images.index import read_project
+from refactor.images.wheels import read_name, release_key
+from refactor.shell import normalise
 
 _FILE = re.compile(r"[\"'/]([A-Za-z0-9_.]+-\d[^\"'/\s]*\.(?:whl|tar\.gz|zip))[\"'#]")
 _IS_DEVELOPMENT = re.compile(r"(?i)dev|test|doc|lint|typ|mypy|check|build|bench|release|tutorial|\*|mini")
@@ -114,7 +114,7 @@ def _pairs(text: str) -> Iterator[tuple[str, str, str]]:
 def rows(
     files: Iterable[str], needs: Mapping[str, Iterable[str]], pairs: Iterable[tuple[str, str, str]], date: str
 ) -> list[str]:
-    """The lines of the table; see :mod:`refactor.ecosystems.python.wheels` for what they mean."""
+    """The lines of the table; see :mod:`refactor.images.wheels` for what they mean."""
     seen: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for file in files:
         name, version, tags = read_name(file)
