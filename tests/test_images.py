@@ -453,6 +453,8 @@ def test_each_image_names_its_sources() -> None:
         ("libboost-all-dev", "bookworm", "build-only", None),
         ("libunheardof-dev", "bookworm", "build-only", None),
         ("libeigen3-dev", "bookworm", "build-only", ()),
+        ("libbison-dev", "bookworm", "build-only", ()),
+        ("libuv1-dev", "trixie", "build-only", ("libuv1t64",)),
         ("build-essential", "bookworm", "build-only", ()),
         ("g++:amd64", "bookworm", "build-only", ()),
         ("gcc-12", "bookworm", "build-only", ()),
@@ -489,6 +491,13 @@ def test_debian_packages(package: str, release: str | None, kind: str, runtime: 
         ("libicu-dev", "resolute", None),
         ("libmagic-dev", "noble", ("libmagic1t64",)),
         ("libev-dev", "jammy", ("libev4",)),
+        ("libgcrypt11-dev", "xenial", ("libgcrypt20",)),
+        ("libpng-dev", "xenial", ("libpng12-0",)),
+        ("libmagickwand-dev", "xenial", ("libmagickwand-6.q16-2",)),
+        ("libjsoncpp-dev", "focal", ("libjsoncpp1",)),
+        ("libjsoncpp-dev", "jammy", ("libjsoncpp25",)),
+        ("postgresql-server-dev-all", "jammy", ("libpq5",)),
+        ("libluajit-5.1-dev", "jammy", ("libluajit-5.1-2",)),
     ],
 )
 def test_ubuntu_packages(package: str, release: str, runtime: tuple[str, ...] | None) -> None:
