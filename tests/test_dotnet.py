@@ -218,6 +218,11 @@ RUN = NAIVE.partition("RUN")[0] + 'CMD ["dotnet", "run"]\n'
         (NAIVE, project(console(), "Process.Start(tool);"), "may start a program whose name is only known"),
         (NAIVE, project(console(), '[DllImport("sass")] x();'), "loads sass, and which package brings that"),
         (NAIVE, project(console("<Broken>")), "Shop.csproj"),
+        (
+            NAIVE,
+            {"Program.cs": ""},
+            "builds is not known: no project or solution file is in the root of the build context",
+        ),
         (NAIVE.replace(" -o /app", ""), project(console("<OutputPath>o</OutputPath>")), "OutputPath moves what"),
         (NAIVE.replace('"Shop.dll"', '"ef", "database", "update"'), CONSOLE, "for which the SDK has to be there"),
         (NAIVE.replace('"Shop.dll"', '"watch", "run"'), CONSOLE, "which compiles at every start"),

@@ -47,7 +47,7 @@ class DotNetCall(ToolCall):
     def projects(self) -> tuple[Project, ...] | Unknown:
         """Those that it builds: the named ones first, then what they refer to."""
         own = self.file if isinstance(self.file, Unknown) else closure(self.call.reading.context, self.file)
-        return own or Unknown(f"{self.file} has no project in C#, F# or Visual Basic")
+        return Unknown(f"{self.file} has no project in C#, F# or Visual Basic") if own == () else own
 
     @cached_property
     def manifests(self) -> tuple[str, ...] | Unknown:
