@@ -77,7 +77,7 @@ class Invocation(NamedTuple):
     @property
     def name(self) -> str:
         """The program without its folder; "" where only the running shell knows."""
-        return posixpath.basename(self.command.name or "")
+        return (self.command.name or "").rpartition("/")[2]
 
     @property
     def package(self) -> PackageCall | None:

@@ -63,18 +63,20 @@ def _trees(reading: StageReading) -> Iterator[Tree]:
     if reading.parent is not None:
         above = StageReading.of(reading.file, reading.parent, reading.context)
         yield from (tree._replace(position=-1) for tree in trees(above))
+    is_brought = reading.has_heredocs or bool(reading.programs & {"git", *UNPACKS})
     for at, step in enumerate(reading.steps):
         line = reading.file.line_of(step.node)
         if step.node.destination and any(copied.is_unpacked for copied in reading.copied_by(step.node)):
             yield Tree(join(step.workdir, step.node.destination), line, at, False)
-        for call, effect in posix_calls(reading, at) if step.keyword == "RUN" else ():
+        for call, effect in posix_calls(reading, at) if is_brought and step.keyword == "RUN" else ():
             made = next(iter(effect.writes), None)
             if not isinstance(made, str):
                 continue
             if call.name == "git" and call.operands[:1] == ("clone",):
                 yield Tree(made, line, at, True)
-            is_extracting = call.name == "unzip" or any(re.fullmatch(_EXTRACTS, arg) for arg in call.command.args)
-            if call.name in UNPACKS and is_extracting:
+            if call.name not in UNPACKS:
+                continue
+            if call.name == "unzip" or any(re.fullmatch(_EXTRACTS, arg) for arg in call.command.args):
                 read = next((path for path in effect.reads if isinstance(path, str)), "")
                 yield Tree(made, line, at, any(arg.startswith("--strip") for arg in call.command.args), read)
 

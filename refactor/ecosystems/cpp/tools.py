@@ -98,7 +98,7 @@ def _configured(call: Invocation) -> tuple[str, str] | Unknown:
 
 def _configuring(reading: StageReading, build: Path) -> tuple[str, Command] | None:
     """The call that set up what is built in a folder, and where its sources are."""
-    for step in reading.runs:
+    for step in reading.runs if reading.programs & {"cmake", "configure"} else ():
         for command in step.commands:
             call = Invocation(command, reading, step, step.folder_of(command), {})
             found: Path | tuple[str, str] = Unknown("no such call")
