@@ -146,7 +146,7 @@ class Language(Ecosystem):
         return next(named, None)
 
     def recognises(self, reading: StageReading) -> bool:
-        return self.name in _at_work(reading)
+        return self.name in reading.remember(_AT_WORK, lambda: _at_work(reading))
 
     def is_at_work(self, reading: StageReading) -> bool:
         """Whether the stage itself, apart from those that it comes from, is of the language."""
@@ -327,23 +327,28 @@ class Language(Ecosystem):
         return split(self, reading, wish)
 
 
+_AT_WORK = "languages at work"
+
+
 def _at_work(reading: StageReading) -> set[str]:
     """The names of the languages of the table that are at work in a stage, or in those that it comes from."""
     from refactor.flow.places import direct_origins
 
-    name, waiting = "languages at work", [] if "languages at work" in reading.facts else [reading]
+    waiting, found = [reading], set[str]()
     # From the stages that it comes from on; each is asked once, and a chain of thousands needs no deep stack.
     while waiting:
         one = waiting[-1]
         before = direct_origins(one)
-        missing = [other for other in before if name not in other.facts]
-        if missing and name not in one.facts:
+        missing = [other for other in before if _AT_WORK not in other.facts]
+        if missing and _AT_WORK not in one.facts:
             waiting += missing
             continue
         found = {each.name for each in registry.known if isinstance(each, Language) and each.is_at_work(one)}
-        one.facts[name] = found.union(*(_at_work(other) for other in before))
+        for other in before:
+            found |= other.facts[_AT_WORK]  # type: ignore[arg-type]
+        one.facts[_AT_WORK] = found
         waiting.pop()
-    return reading.facts[name]  # type: ignore[return-value]
+    return found
 
 
 __all__ = ["Language", "Needs", "Program"]
