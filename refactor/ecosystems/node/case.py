@@ -9,7 +9,7 @@ from typing import NamedTuple
 from refactor.context import BuildContext
 from refactor.ecosystems.node.builds import Kind, kind_of
 from refactor.ecosystems.node.layout import Layout, Unit, below
-from refactor.ecosystems.node.native import Native, compiled
+from refactor.ecosystems.node.native import Native, judge
 from refactor.ecosystems.node.needs import Started, started
 from refactor.ecosystems.node.projects import Project, any_lock, project_installs, projects
 from refactor.flow.reading import Refused, StageReading, Step
@@ -89,7 +89,7 @@ def _natives(reading: StageReading, installed: Sequence[Project]) -> tuple[Nativ
     found: dict[str, Native] = {}
     for project in installed:
         lock = any_lock(reading.context, project.unit, project.manager)
-        for native in compiled(reading.context, lock, project.package, production=True):
+        for native in judge(reading.context, lock, project.package, production=True).compiled:
             found.setdefault(native.name, native)
     return tuple(found.values())
 

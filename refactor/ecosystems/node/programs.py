@@ -11,7 +11,8 @@ from typing import NamedTuple
 from refactor.context import Unknown
 from refactor.context.node_manifests import PackageJson, workspace_members
 from refactor.ecosystems.node.layout import Layout, Unit
-from refactor.ecosystems.node.tables import pairs, words
+from refactor.ecosystems.node.packages import pairs
+from refactor.ecosystems.node.tables import words
 from refactor.flow.reading import Start, Step, join
 from refactor.flow.roots import SHELLS, peeled, shell_file
 from refactor.shell import Command, PackageCall, package_call, read
@@ -36,22 +37,6 @@ _NODE_VALUED = words(
     --openssl-config --preload --cwd --port --define -d --loader -l --tsconfig-override --config
     """
 )
-
-BIN_PACKAGES = pairs(
-    """
-    tsc typescript  tsserver typescript  nest @nestjs/cli  ng @angular/cli  vue-cli-service @vue/cli-service
-    run-s npm-run-all  run-p npm-run-all  babel @babel/cli  babel-node @babel/node  swc @swc/cli
-    swc-node @swc-node/register  tsnd ts-node-dev  dotenv dotenv-cli  sequelize sequelize-cli
-    remix @remix-run/dev  remix-serve @remix-run/serve  svelte-kit @sveltejs/kit  craco @craco/craco
-    webpack webpack-cli  ncc @vercel/ncc  pm2-runtime pm2  pm2-docker pm2  gulp gulp-cli  grunt grunt-cli
-    mikro-orm @mikro-orm/cli  strapi @strapi/strapi  medusa @medusajs/medusa  fastify fastify-cli
-    redwood @redwoodjs/cli  docusaurus @docusaurus/core  eleventy @11ty/eleventy
-    graphql-codegen @graphql-codegen/cli  openapi-generator-cli @openapitools/openapi-generator-cli
-    cross-env-shell cross-env  react-router @react-router/dev  react-router-serve @react-router/serve
-    medusa-server @medusajs/medusa  adonis @adonisjs/cli
-    """
-)
-"""Commands whose package has another name (the ``bin`` of the package's manifest on the npm registry)."""
 
 
 class Ran(NamedTuple):
@@ -469,7 +454,7 @@ def package_of(module: str) -> str:
 def owner(program: str, package: PackageJson) -> str | None:
     """The package of the project's own dependencies that brings the command, None where none is known to."""
     wanted = {**package.wanted, **package.peer_dependencies}
-    candidates = [BIN_PACKAGES.get(program, program), program, f"{program}-cli", f"{program}2"]
+    candidates = [pairs("commands").get(program, program), program, f"{program}-cli", f"{program}2"]
     for name in candidates:
         if name in wanted:
             return name
