@@ -807,25 +807,30 @@ def _beside(path: str, name: str) -> str:
     return f"{folder}/{name}" if folder else name
 
 
-def tsconfig_out_dir(context: BuildContext, path: str = "tsconfig.json") -> str | Unknown | None:
-    """``compilerOptions.outDir`` as a path in the context, through ``extends``; None without one."""
+def tsconfig_option(context: BuildContext, path: str, name: str) -> tuple[object, str] | Unknown | None:
+    """A compiler option of a tsconfig and the folder of the file that sets it, through ``extends``; None without it."""
     seen: set[str] = set()
     while path not in seen and len(seen) < 10:
         seen.add(path)
         data = context.jsonc(path)
         if isinstance(data, Unknown):
             return data
-        root = table(data)
-        folder = path.rpartition("/")[0]
-        out = text(table(root.get("compilerOptions")).get("outDir"))
-        if out is not None:
-            where = clean(f"{folder}/{out}" if folder else out)
-            return Unknown(f"{path}: outDir {out} leaves the build context") if where.startswith("..") else where
-        parents = [word for word in words(root.get("extends")) if word.startswith(".")]
-        if not parents:
-            other = words(root.get("extends"))
-            return Unknown(f"{path} extends {other[-1]}, a package") if other else None
-        path = clean(f"{folder}/{parents[-1]}" if folder else parents[-1])
-        if not path.endswith(".json"):
-            path += ".json"
+        root, folder = table(data), path.rpartition("/")[0]
+        options, parents = table(root.get("compilerOptions")), words(root.get("extends"))
+        if name in options:
+            return options[name], folder
+        local = [word for word in parents if word.startswith(".")]
+        if not local:
+            return Unknown(f"{path} extends {parents[-1]}, a package") if parents else None
+        path = clean(f"{folder}/{local[-1]}" if folder else local[-1])
+        path = path if path.endswith(".json") else f"{path}.json"
     return Unknown(f"{path} extends itself")
+
+
+def tsconfig_out_dir(context: BuildContext, path: str = "tsconfig.json") -> str | Unknown | None:
+    """``compilerOptions.outDir`` as a path in the context; None without one."""
+    found = tsconfig_option(context, path, "outDir")
+    if found is None or isinstance(found, Unknown):
+        return found
+    out = clean("/".join(filter(None, (found[1], text(found[0]) or "."))))
+    return Unknown(f"{path}: outDir {found[0]} leaves the build context") if out.startswith("..") else out

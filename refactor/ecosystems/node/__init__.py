@@ -55,7 +55,7 @@ class Node(Language):
     )
 
     def effect(self, call: Invocation) -> Effect | None:
-        from refactor.ecosystems.node.effects import effect
+        from refactor.ecosystems.node.installing import effect
 
         return effect(call)
 
@@ -105,7 +105,7 @@ class Node(Language):
         return left_behind(reading)
 
     def own_scripts(self, reading: StageReading) -> Sequence[Rewrite | tuple[Step, Refused]]:
-        from refactor.ecosystems.node.scripts import own_scripts
+        from refactor.ecosystems.node.manifests import own_scripts
 
         return own_scripts(reading)
 
@@ -115,12 +115,12 @@ class Node(Language):
         return production_install(reading)
 
     def handed_on(self, reading: StageReading) -> Sequence[Behind | tuple[Step, Refused]]:
-        from refactor.ecosystems.node.handed_on import handed_on
+        from refactor.ecosystems.node.pruning import handed_on
 
         return handed_on(reading)
 
     def pruned(self, reading: StageReading) -> Pruned | tuple[Step, Refused] | None:
-        from refactor.ecosystems.node.apart import pruned
+        from refactor.ecosystems.node.pruning import pruned
 
         return pruned(reading)
 

@@ -12,7 +12,7 @@ from refactor.ecosystems.node.beside import CALLS_NODE, Part, is_repeatable, mad
 from refactor.ecosystems.node.builds import Built, kind_of
 from refactor.ecosystems.node.layout import Layout
 from refactor.ecosystems.node.native import judge, libraries
-from refactor.ecosystems.node.projects import Project, any_lock, project_installs
+from refactor.ecosystems.node.projects import Project, project_installs
 from refactor.ecosystems.node.tables import words
 from refactor.ecosystems.node.version import NAMING
 from refactor.ecosystems.slicing import why_unknown
@@ -140,8 +140,7 @@ class _FrontEnd:
         for project in project_installs(self.reading):
             if not isinstance(project, Project):
                 return project[1]
-            lock = any_lock(self.context, project.unit, project.manager)
-            found = judge(self.context, lock, project.package, production=False).compiled
+            found = judge(self.context, project.lock, project.package, production=False).compiled
             needed = libraries(found, "debian", "bookworm")
             if found and image is not None and image.distro == "alpine":
                 name = found[0].name

@@ -11,7 +11,7 @@ from refactor.ecosystems.node.builds import Kind, kind_of
 from refactor.ecosystems.node.layout import Layout, Unit, below
 from refactor.ecosystems.node.native import Native, judge
 from refactor.ecosystems.node.needs import Started, started
-from refactor.ecosystems.node.projects import Project, any_lock, project_installs, projects
+from refactor.ecosystems.node.projects import Project, project_installs, projects
 from refactor.flow.reading import Refused, StageReading, Step
 from refactor.images import BaseImage
 
@@ -88,8 +88,7 @@ def _case_of(reading: StageReading) -> Case:
 def _natives(reading: StageReading, installed: Sequence[Project]) -> tuple[Native, ...]:
     found: dict[str, Native] = {}
     for project in installed:
-        lock = any_lock(reading.context, project.unit, project.manager)
-        for native in judge(reading.context, lock, project.package, production=True).compiled:
+        for native in judge(reading.context, project.lock, project.package, production=True).compiled:
             found.setdefault(native.name, native)
     return tuple(found.values())
 

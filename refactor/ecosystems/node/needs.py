@@ -10,7 +10,7 @@ from refactor.context import Unknown
 from refactor.context.node_manifests import NodeLock, PackageJson
 from refactor.ecosystems.node.bun import starts_itself
 from refactor.ecosystems.node.layout import SKIPPED, Layout, Unit
-from refactor.ecosystems.node.programs import MANAGERS, RUNTIMES, Programs, Ran, node_entry, node_modules_wanted, owner
+from refactor.ecosystems.node.programs import MANAGERS, RUNTIMES, Programs, Ran, node_entry, owner
 from refactor.ecosystems.node.sources import (
     COMPILED,
     SUFFIXES,
@@ -74,7 +74,7 @@ def why_dev_server(ran: Ran) -> str | None:
             return "node --watch, which restarts on changes"
         loaded = [
             name
-            for name in node_modules_wanted(ran.args)
+            for name in ran.preloaded
             if name
             in {"ts-node", "tsx", "@swc-node", "@babel/register", "@swc-node/register", "esbuild-register", "sucrase"}
         ]
@@ -279,7 +279,7 @@ def why_dev_needed(
 
 def _why_types_needed(ran: Ran, *packages: PackageJson) -> str | None:
     """ts-node checks types at each start unless told not to; tsx, swc and esbuild never do."""
-    modules = node_modules_wanted(ran.args) if ran.program in RUNTIMES else ()
+    modules = ran.preloaded
     is_checking = ran.program in {"ts-node", "ts-node-dev", "ts-node-esm", "ts-node-script"} or any(
         module in {"ts-node/register", "ts-node/esm", "ts-node"} for module in modules
     )
@@ -299,7 +299,7 @@ def _program_needs(start: Started, ran: Ran, unit: Unit, root: PackageJson) -> s
             return f"{ran.shown} installs packages when the container starts"
         return None
     if ran.program in RUNTIMES:
-        for module in node_modules_wanted(ran.args):
+        for module in ran.preloaded:
             if _is_dev(module, unit.package, root):
                 return f"{ran.shown} loads {module}, a development dependency"
         return None

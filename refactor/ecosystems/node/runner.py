@@ -6,7 +6,6 @@ import posixpath
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from refactor.context import Unknown
 from refactor.context.node_manifests import NodeLock, PackageJson
 from refactor.ecosystems.node import bun_split
 from refactor.ecosystems.node.builds import brings_code
@@ -16,7 +15,7 @@ from refactor.ecosystems.node.layout import Unit, below
 from refactor.ecosystems.node.native import called_programs, judge, libraries, needed_packages
 from refactor.ecosystems.node.needs import STATIC_SERVERS, Server, why_dev_needed
 from refactor.ecosystems.node.program import program
-from refactor.ecosystems.node.projects import Project, any_lock, members
+from refactor.ecosystems.node.projects import Project
 from refactor.ecosystems.node.pruning import WHOLE, Pruning, prune, why_plug_and_play
 from refactor.ecosystems.node.roles import owner_of
 from refactor.ecosystems.node.sources import facts
@@ -65,7 +64,7 @@ def _read_parts(case: Case) -> _Parts | Refused:
     unit, project = case.unit, case.project
     if unit is None:
         return Refused(f"no package.json is known for what is started in {case.reading.final_workdir}")
-    lock = any_lock(case.context, project.unit, project.manager) if project is not None else None
+    lock = project.lock if project is not None else None
     server = case.start.server
     if isinstance(server, Refused):
         return server
@@ -111,11 +110,9 @@ def _is_bundled(case: Case, unit: Unit, server: Server) -> bool:
 
 def _members(case: Case, project: Project | None, unit: Unit) -> tuple[Unit, ...] | Refused:
     """The members of the workspace that what is started depends on, itself included; () without a workspace."""
-    others = members(case.context, project.package) if project is not None else ()
-    if isinstance(others, Unknown):
-        return Refused(f"the workspace's members are not known: {others.reason}")
-    if not others or project is None:
-        return ()
+    others = project.members if project is not None else ()
+    if not others or project is None or isinstance(others, Refused):
+        return others if isinstance(others, Refused) else ()
     by_name = {member.name: member for member in others if member.name}
     wanted = {unit.package.path: unit.package}
     if unit.package.path == project.package.path:
@@ -129,8 +126,8 @@ def _members(case: Case, project: Project | None, unit: Unit) -> tuple[Unit, ...
             if member is not None and member.path not in wanted:
                 wanted[member.path] = member
                 waiting.append(member)
-    folders = [(package.folder[len(project.source) :].lstrip("/"), package) for package in wanted.values()]
-    return tuple(Unit(join(project.folder, rest), package) for rest, package in folders if rest)
+    units = (Unit(project.unit.place(package.folder), package) for package in wanted.values())
+    return tuple(one for one in units if one.folder != project.folder)
 
 
 # What it gets
@@ -194,10 +191,10 @@ def runner(reading: StageReading, needs: Needs, wish: str | None) -> Runner | Re
         return found
     pruning, project = WHOLE, case.project
     if project is not None and parts.kept.needs_packages:
-        refusal = why_plug_and_play(case, project, parts.lock)
+        refusal = why_plug_and_play(project)
         if refusal is not None:
             return refusal
-        pruning = prune(case, project, parts.lock, parts.needs_dev, found, is_whole=parts.kept.whole)
+        pruning = prune(case, project, parts.needs_dev, found, is_whole=parts.kept.whole)
     refusal = _why_no_gain(case, found, pruning, parts)
     if refusal is not None:
         return refusal
@@ -248,8 +245,7 @@ def _image(case: Case, parts: _Parts, needs: Needs, wish: str | None) -> str | R
         )
         return case.reading.stage.image
     for project in case.projects:
-        own = any_lock(case.context, project.unit, project.manager)
-        judged = judge(case.context, own, project.package, production=True)
+        judged = judge(case.context, project.lock, project.package, production=True)
         if judged.unknown:
             case.say.append(
                 f"{judged.why_unknown}: what is compiled is compiled on {case.reading.stage.image} and copied, with the"

@@ -6,7 +6,6 @@ import re
 
 from refactor.context.node_manifests import NodeLock
 from refactor.ecosystems.answers import Slim
-from refactor.ecosystems.node.installing import is_production, node_env
 from refactor.ecosystems.node.layout import Layout
 from refactor.ecosystems.node.native import called_programs, judge, needed_packages
 from refactor.ecosystems.node.needs import start_of
@@ -69,8 +68,7 @@ def _why_compiled(
     for project in project_installs(reading):
         if not isinstance(project, Project):
             return project[1]
-        lock = any_lock(reading.context, project.unit, project.manager)
-        production = is_production(project, node_env(reading, project))
+        lock, production = project.lock, project.is_production
         judged = judge(reading.context, lock, project.package, production=production)
         if judged.compiled:
             native = judged.compiled[0]

@@ -10,7 +10,6 @@ from typing import NamedTuple
 from refactor.context import Unknown
 from refactor.ecosystems.answers import BuiltStart
 from refactor.ecosystems.node.builds import build_of, kind_of
-from refactor.ecosystems.node.installing import is_production, node_env
 from refactor.ecosystems.node.layout import Layout, Unit, below
 from refactor.ecosystems.node.needs import FRONT_ENDS, Started, source_files, started, why_dev_server
 from refactor.ecosystems.node.outputs import compiler_option
@@ -172,7 +171,7 @@ def _built(case: _Case, project: Project, targets: list[_Target]) -> BuiltStart 
     name = next((name for name in _BUILDS if name in scripts), None)
     if name is None:
         return None
-    if is_production(project, node_env(case.reading, project)):
+    if project.is_production:
         return Refused(f"{case.shown}, and the install leaves out what `{project.manager} run {name}` needs")
     programs = Programs(layout).of_text(f"{project.manager} run {name}", folder)
     built = [one for one in (build_of(layout, ran) for ran in programs) if one is not None]

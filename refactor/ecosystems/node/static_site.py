@@ -11,12 +11,19 @@ from refactor.context.tables import table, text
 from refactor.ecosystems.answers import StaticSite
 from refactor.ecosystems.files_served import why_more_than_files
 from refactor.ecosystems.node.builds import Built, build_of, kind_of
-from refactor.ecosystems.node.installing import is_production, node_env
 from refactor.ecosystems.node.layout import Layout, Unit, below
 from refactor.ecosystems.node.needs import Started, served, source_files, started
-from refactor.ecosystems.node.outputs import NEXT_CONFIGS, config_text, configs, literal_of, next_output, option_value
+from refactor.ecosystems.node.outputs import (
+    NEXT_CONFIGS,
+    angular_build,
+    config_text,
+    configs,
+    literal_of,
+    next_output,
+    option_value,
+)
 from refactor.ecosystems.node.programs import Programs, Ran
-from refactor.ecosystems.node.projects import lock_path, projects
+from refactor.ecosystems.node.projects import projects
 from refactor.ecosystems.node.sources import without_comments
 from refactor.flow.reading import Refused, StageReading, Step, join
 
@@ -266,7 +273,7 @@ class _Site:
         project = next((one for one in projects(self.reading) if one.folder == unit.folder), None)
         if project is None:
             return Refused(f"no RUN installs the packages of {unit.package.path}")
-        if lock_path(self.context, project.source, project.manager) is None:
+        if project.lock_path is None:
             return Refused(
                 f"{unit.package.path} has no lockfile that {project.manager} reads: another build may make other files",
                 f"commit the lockfile of {project.manager}",
@@ -277,7 +284,7 @@ class _Site:
                 folder = wanted or (built.outputs or ())[-1]
                 late = self._late_environment(step)
                 return late or (folder, "", f"`{built.ran.text}` in a RUN makes {folder}", built.ran.program)
-        if is_production(project, node_env(self.reading, project)):
+        if project.is_production:
             return Refused(f"the install leaves out what the build of {unit.package.path} needs")
         script = unit.package.scripts.get("build")
         if script is None:
@@ -313,15 +320,11 @@ class _Site:
 
     def _browser_folder(self, unit: Unit, folder: str) -> str:
         """Angular's builder `application` puts the files for browsers into a folder of their own."""
-        data = self.context.jsonc(posixpath.join(unit.source, "angular.json"))
-        for project in table(table(data).get("projects")).values():
-            entry = table(project)
-            build = table(table(entry.get("architect") or entry.get("targets")).get("build"))
-            output = table(build.get("options")).get("outputPath")
-            if (text(build.get("builder")) or "").endswith(":application"):
-                browser = text(table(output).get("browser")) if not isinstance(output, str) else None
-                return join(folder, "browser" if browser is None else browser or ".")
-        return folder
+        build = table(angular_build(self.context, unit.source))
+        if not (text(build.get("builder")) or "").endswith(":application"):
+            return folder
+        browser = text(table(table(build.get("options")).get("outputPath")).get("browser"))
+        return join(folder, "browser" if browser is None else browser)
 
 
 __all__ = ["static_site"]
