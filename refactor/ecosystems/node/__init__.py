@@ -181,7 +181,7 @@ class Node(Language):
         return tests(reading, plan)
 
     def program(self, reading: StageReading) -> tuple[str, ...] | Refused:
-        from refactor.ecosystems.node.program import program
+        from refactor.ecosystems.node.needs import program
 
         return program(reading)
 

@@ -9,8 +9,7 @@ from refactor.context import Unknown
 from refactor.ecosystems.answers import DirectStart
 from refactor.ecosystems.node.builds import kind_of
 from refactor.ecosystems.node.layout import Layout, Unit, below
-from refactor.ecosystems.node.needs import STATIC_SERVERS, why_dev_server
-from refactor.ecosystems.node.program import program
+from refactor.ecosystems.node.needs import STATIC_SERVERS, program, why_dev_server
 from refactor.ecosystems.node.programs import MANAGERS, Programs, Ran, node_entry, owner
 from refactor.ecosystems.node.projects import any_lock, projects
 from refactor.ecosystems.node.sources import resolve_path

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from refactor.context import BuildContext
-from refactor.ecosystems.node.program import program
-from refactor.ecosystems.node.sources import facts
+from refactor.ecosystems.node.needs import program
+from refactor.ecosystems.node.sources import facts, place_in
 from refactor.ecosystems.serving import BY_HAND, ROUTE, Port, Serving, best_route, only_port, settled
 from refactor.flow.reading import Refused, StageReading
 
@@ -52,7 +52,7 @@ def serving(reading: StageReading) -> Serving | Refused | None:
             f"no route of the {len(files)} sources of the program tells that it is well",
             "answer to GET /health, or write the HEALTHCHECK by hand",
         )
-    found = only_port(_ports(context, files))
+    found = only_port(ports(context, files))
     port = settled(reading, found) if isinstance(found, Port) else found
     if port is None:
         return Refused("no source of the program spells out the port that it listens on", BY_HAND)
@@ -70,16 +70,17 @@ def _routes(path: str, text: str) -> Iterator[tuple[str, str]]:
     """The routes of the application itself: one of a router stands below a prefix that is another file's."""
     for name in dict.fromkeys(re.findall(_APP, text)):
         for found in re.finditer(rf"\b{re.escape(name)}\s*{_ADDED}", text):
-            yield found[2] or found[4], f"{path}:{text.count(chr(10), 0, found.start()) + 1}"
+            yield found[2] or found[4], place_in(path, text, found.start())
     for found in re.finditer(_ASKED, text):
-        yield found[2], f"{path}:{text.count(chr(10), 0, found.start()) + 1}"
+        yield found[2], place_in(path, text, found.start())
 
 
-def _ports(context: BuildContext, files: Sequence[str]) -> Iterator[Port]:
+def ports(context: BuildContext, files: Sequence[str]) -> Iterator[Port]:
+    """Ports that sources listen on, as far as they spell them out."""
     for path in files:
         text = facts(context, path).text
         for found in re.finditer(_LISTENS, text):
-            by = f"{path}:{text.count(chr(10), 0, found.start()) + 1}"
+            by = place_in(path, text, found.start())
             variable, default, number, name = found.groups()
             if name is not None:
                 value = re.search(rf"(?:const|let|var)\s+{name}\b[^=\n;]{{0,40}}=\s*{_VALUE_OR_NUMBER}", text)
@@ -117,4 +118,4 @@ def _shown(port: Port) -> str:
     return f"${port.variable} ({port.number})" if port.variable else str(port.number)
 
 
-__all__ = ["probe", "serving"]
+__all__ = ["ports", "probe", "serving"]

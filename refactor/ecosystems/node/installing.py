@@ -12,8 +12,7 @@ from refactor.ecosystems.answers import Install, Rewrite, installs_by_command
 from refactor.ecosystems.node.builds import Built, kind_of
 from refactor.ecosystems.node.layout import Layout, below
 from refactor.ecosystems.node.manifests import lifecycle_needs_dev, only_hooks, reads, why_scripts_needed
-from refactor.ecosystems.node.needs import Started, started, why_dev_needed
-from refactor.ecosystems.node.program import program
+from refactor.ecosystems.node.needs import Started, program, started, why_dev_needed
 from refactor.ecosystems.node.programs import MANAGERS
 from refactor.ecosystems.node.projects import MANAGER, Project, manifest_copy, project_installs, why_not_frozen
 from refactor.flow.closure import named, why_not_seen

@@ -14,8 +14,7 @@ from refactor.ecosystems.node.installing import why_program_needs_dev
 from refactor.ecosystems.node.layout import Layout, below
 from refactor.ecosystems.node.manifests import reads
 from refactor.ecosystems.node.native import judge
-from refactor.ecosystems.node.needs import started
-from refactor.ecosystems.node.program import program
+from refactor.ecosystems.node.needs import program, started
 from refactor.ecosystems.node.programs import INSTALLING, MANAGERS, Programs, Ran, folder_of_call
 from refactor.ecosystems.node.projects import MANAGER, Project, projects, why_not_frozen
 from refactor.ecosystems.system import build_only

@@ -13,8 +13,7 @@ from refactor.ecosystems.node.case import Case, case_of
 from refactor.ecosystems.node.keeping import Keep, keep
 from refactor.ecosystems.node.layout import Unit, below
 from refactor.ecosystems.node.native import called_programs, judge, libraries, needed_packages
-from refactor.ecosystems.node.needs import STATIC_SERVERS, Server, why_dev_needed
-from refactor.ecosystems.node.program import program
+from refactor.ecosystems.node.needs import STATIC_SERVERS, Server, program, why_dev_needed
 from refactor.ecosystems.node.projects import Project
 from refactor.ecosystems.node.pruning import WHOLE, Pruning, prune, why_plug_and_play
 from refactor.ecosystems.node.roles import owner_of
