@@ -171,7 +171,7 @@ class Node(Language):
         self, reading: StageReading, roles: dict[Instruction, Role], packages: RunnerPackages
     ) -> dict[Instruction, Role] | Refused:
         from refactor.ecosystems.node.case import case_of
-        from refactor.ecosystems.node.roles import roles_of
+        from refactor.ecosystems.node.splitting import roles_of
 
         return roles_of(case_of(reading), roles, packages)
 

@@ -8,7 +8,6 @@ import re
 from refactor.context import Unknown
 from refactor.context.node_manifests import NodeLock, PackageJson
 from refactor.context.tables import table
-from refactor.ecosystems.node.builds import brings_code
 from refactor.ecosystems.node.bun import compiled
 from refactor.ecosystems.node.case import Case
 from refactor.ecosystems.node.layout import below
@@ -102,7 +101,7 @@ def why_not_read(case: Case, server: Server) -> Refused | None:
 
 def has_packages_inside(case: Case, root: PackageJson, lock: NodeLock | None, server: Server) -> bool:
     """Nothing that is started looks for a package in node_modules: the bundles have them inside."""
-    made = [built for _, _, built in case.kind.builds if built.outputs and brings_code(built)]
+    made = [built for _, _, built in case.kind.builds if built.outputs and built.brings_code]
     if not made or not all(built.ran.program == "bun build" and built.is_bundle for built in made):
         return False
     entries = dict(case.start.entries())

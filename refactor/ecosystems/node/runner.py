@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from refactor.context.node_manifests import NodeLock, PackageJson
 from refactor.ecosystems.node import bun_split
-from refactor.ecosystems.node.builds import brings_code
 from refactor.ecosystems.node.case import Case, case_of
 from refactor.ecosystems.node.keeping import Keep, keep
 from refactor.ecosystems.node.layout import Unit, below
@@ -16,9 +15,8 @@ from refactor.ecosystems.node.native import called_programs, judge, libraries, n
 from refactor.ecosystems.node.needs import STATIC_SERVERS, Server, program, why_dev_needed
 from refactor.ecosystems.node.projects import Project
 from refactor.ecosystems.node.pruning import WHOLE, Pruning, prune, why_plug_and_play
-from refactor.ecosystems.node.roles import owner_of
 from refactor.ecosystems.node.sources import facts
-from refactor.ecosystems.node.splitting import why_not_followed
+from refactor.ecosystems.node.splitting import owner_of, why_not_followed
 from refactor.ecosystems.node.tables import words
 from refactor.ecosystems.node.writing import written
 from refactor.ecosystems.program import Needs, Runner
@@ -102,7 +100,7 @@ def _is_bundled(case: Case, unit: Unit, server: Server) -> bool:
     """What is started has the packages that its sources import inside."""
     if server.is_interpreted:
         return False
-    builds = [built for _, _, built in case.kind.builds if built.outputs and brings_code(built)]
+    builds = [built for _, _, built in case.kind.builds if built.outputs and built.brings_code]
     own = [built for built in builds if below(built.ran.folder, unit.folder) is not None]
     return bool(own) and all(built.is_bundle for built in own)
 

@@ -249,16 +249,15 @@ def _writes(start: Started, source: str, unit: Unit | None) -> Iterator[tuple[st
             continue
         if value.text in {":memory:", ""} and value.is_whole:
             continue
-        folder = (
-            value.text if is_folder and value.is_whole else posixpath.dirname(value.text + "x" * (not value.is_whole))
-        )
+        known = value.text if value.is_whole else f"{value.text}x"
+        folder = known if is_folder and value.is_whole else posixpath.dirname(known)
         path = join(cwd, folder or ".")
         if not path.startswith("/dev/") and path not in {"/dev", "/proc"}:
             yield path, place
 
 
 def _calls(text: str) -> Iterator[tuple[int, int, bool, str]]:
-    """Calls that write: where the arguments begin, which of them is the path, whether it names a folder, and of what."""
+    """Calls that write: where the arguments begin, which of them is the path, whether it names a folder, and whose."""
     for match in _FILES.finditer(text) if "fs" in text or "mkdirp" in text else ():
         name = match["name"]
         if name not in {"rename", "unlink", "mkdir", "copyFile"} or _is_of_fs(text, match):
