@@ -82,9 +82,6 @@ def _read_parts(case: Case) -> _Parts | Refused:
         unit,
         needed,
         server,
-        is_static=all(
-            ran.program in STATIC_SERVERS and ran.program not in unit.package.wanted for ran in case.start.runs
-        ),
         has_packages=(bool(needed) or needs_dev is not None or _has_packages(root))
         and not (is_bundled and not needed and bun_split.has_packages_inside(case, root, lock, server)),
     )
