@@ -52,7 +52,7 @@ _COMPILERS = frozenset("babel swc esbuild ncc webpack tsc rollup tsup".split())
 _IN_SRC = frozenset("react-scripts react-app-rewired craco vue-cli-service ng".split())
 """Front ends whose sources lie in a folder of that name."""
 _FILE_ENDINGS = (
-    r".\S*\.(?:[mc]?[jt]sx?|json|css|html?|map|txt|wasm|node|ya?ml|xml|svg|png|ico|sql|sqlite3?|db|env|sh|conf|ini|md"
+    r".+\.(?:[mc]?[jt]sx?|json|css|html?|map|txt|wasm|node|ya?ml|xml|svg|png|ico|sql|sqlite3?|db|env|sh|conf|ini|md"
     r"|graphql|proto)"
 )
 """Of an output, which no listing shows, that is a single file."""
@@ -153,10 +153,8 @@ class _Keeper:
     @cached_property
     def roots(self) -> tuple[str, ...]:
         """The folders that the application lies in."""
-        targets = [
-            one for one in self.tree.targets if one != "/" and any(is_within(path, one) for path in self.folders)
-        ]
-        found = {*self.folders, *targets}
+        around = [one for one in self.tree.targets if one != "/"]
+        found = {*self.folders, *(one for one in around if any(is_within(path, one) for path in self.folders))}
         return tuple(sorted(one for one in found if not _is_in(one, found - {one})))
 
     @cached_property
@@ -276,11 +274,9 @@ class _Keeper:
         elif sources and all(source.endswith((".d.ts", ".d.mts")) for source in sources):
             leaves = True
         else:
-            is_source = any(
-                one.endswith(COMPILED) and not one.endswith((".d.ts", ".d.mts", ".d.cts")) for one in sources
-            )
-            is_compiled = is_source and (is_followed or not server.is_interpreted)
-            leaves = rooted is None and (is_compiled or (not is_compiled and self._is_compiled(path, unit)))
+            code = [one for one in sources if one.endswith(COMPILED) and not re.search(r"\.d\.[mc]?ts\Z", one)]
+            is_compiled = bool(code) and (is_followed or not server.is_interpreted)
+            leaves = rooted is None and (is_compiled or self._is_compiled(path, unit))
         why = f"{place} names it" if place else "it may be opened at run time"
         self.evidence += [] if leaves else [f"{path} is kept: {why}"]
         return leaves
