@@ -85,7 +85,7 @@ class Node(Language):
         return built_start(reading)
 
     def direct_start(self, reading: StageReading) -> DirectStart | Refused | None:
-        from refactor.ecosystems.node.direct import direct_start
+        from refactor.ecosystems.node.starting import direct_start
 
         return direct_start(reading)
 

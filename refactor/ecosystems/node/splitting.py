@@ -15,7 +15,7 @@ from refactor.ecosystems.node.programs import MANAGERS
 from refactor.ecosystems.node.projects import Project
 from refactor.ecosystems.slicing import split as slices
 from refactor.ecosystems.split import Role
-from refactor.ecosystems.system import SILENT, build_only
+from refactor.ecosystems.system import MANAGERS as SYSTEM_MANAGERS, SILENT, build_only
 from refactor.flow.reading import Refused, StageReading, Step, is_within, join
 from refactor.shell import Command
 
@@ -161,6 +161,7 @@ def why_not_followed(case: Case, acts: tuple[Act, ...], chosen: tuple[str, ...],
 
 def roles_of(case: Case, roles: dict[Instruction, Role], packages: RunnerPackages) -> dict[Instruction, Role] | Refused:
     """See :meth:`Language.roles`: programs that are installed for the whole image go where they are called."""
+    _drop_runtime_only(case, roles, packages.dropped)
     for step in case.reading.runs:
         own = [(command, names) for one, command, names in case.kind.globals if one is step]
         found = [_global_role(case, names) for _, names in own]
@@ -205,6 +206,32 @@ def _is_tools_only(step: Step, own: Sequence[Command], commands: Sequence[Comman
     known |= {id(call.command) for call in step.calls
               if call.manager == "corepack" or call.action in {"clean", "config", "set"}}  # fmt: skip
     return all(id(command) in known or command.name in SILENT | {"cd", "export"} for command in commands)
+
+
+def _drop_runtime_only(case: Case, roles: dict[Instruction, Role], dropped: Sequence[str]) -> None:
+    """A RUN whose packages all are for the program alone is not needed in the builder."""
+    waiting: list[Instruction] = []
+    for step in case.reading.runs:
+        calls = [call for call in step.calls if call.manager in SYSTEM_MANAGERS]
+        if roles.get(step.node) != Role.BUILDER or not calls or len(calls) < len(step.calls):
+            continue
+        waiting.append(step.node)
+        names = {re.split(r"[=:/]", word.literal)[0] for call in calls if call.action == "install"
+                 for word in call.packages}  # fmt: skip
+        # Lists that are fetched before, or removed behind, go with the install.
+        is_last = not names and any(roles.get(one.node) == Role.DROPPED for one in case.reading.runs)
+        if is_last or (names and names.isdisjoint(dropped) and not _is_called_by_build(case, step, names)):
+            roles.update(dict.fromkeys(waiting, Role.DROPPED))
+        waiting = [] if names or is_last else waiting
+
+
+def _is_called_by_build(case: Case, own: Step, packages: set[str]) -> bool:
+    texts = [step.node.argument for step in case.reading.runs if step is not own]
+    text = " ".join([*texts, *(built.ran.text for _, _, built in case.kind.builds)])
+    return any(
+        name == "git" or name.startswith("lib") or re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text)
+        for name in packages
+    )
 
 
 def owner_of(case: Case) -> str:
