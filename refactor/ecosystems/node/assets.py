@@ -13,7 +13,7 @@ from refactor.ecosystems.node.builds import Built, kind_of
 from refactor.ecosystems.node.layout import Layout
 from refactor.ecosystems.node.native import judge, libraries
 from refactor.ecosystems.node.projects import Project, project_installs
-from refactor.ecosystems.node.tables import words
+from refactor.ecosystems.node.sources import place_in
 from refactor.ecosystems.node.version import NAMING
 from refactor.ecosystems.slicing import why_unknown
 from refactor.ecosystems.versions import decide
@@ -31,7 +31,7 @@ _PACKAGED = {
 }  # fmt: skip
 """Major version of the distributions' own packages (packages.debian.org, packages.ubuntu.com, pkgs.alpinelinux.org)."""
 _SET_UP = r"setup_(\d+)\.x|node_(\d+)\.x"
-_RUNS_IT = words("node nodejs npm npx yarn pnpm bun tsx ts-node nodemon pm2 pm2-runtime")
+_RUNS_IT = frozenset("node nodejs npm npx yarn pnpm bun tsx ts-node nodemon pm2 pm2-runtime".split())
 _FRONT_END = "[cm]?[jt]sx?|vue|svelte|s?css|sass|less|html"
 _OF_PROGRAMS = (
     "py|rb|php|go|java|kt|cs|rs|exs?|html?|twig|erb|haml|slim|jinja2?|j2|tmpl|conf|ini|service|yaml|yml|toml|cfg"
@@ -46,6 +46,7 @@ _STARTS = (
 _READS_ANY = r"process\.env(?!\s*(?:\.\s*\w|\[\s*[\"']))"
 _ALWAYS = r"(?:NODE|NPM|YARN|PNPM|COREPACK)_\w+|npm_config_\w+|CI"
 _ELSEWHERE = r"/(?:etc|bin|sbin|usr|lib)(?:/|\Z)"
+_NOT_OWN = ("node_modules", "vendor", ".git")
 
 
 def assets(reading: StageReading) -> Assets | Refused | None:
@@ -142,14 +143,12 @@ class _FrontEnd:
                 return project[1]
             found = judge(self.context, project.lock, project.package, production=False).compiled
             needed = libraries(found, "debian", "bookworm")
+            shown = needed if isinstance(needed, str) else ", ".join(needed)
+            why = f"with libraries of the system ({shown})" if needed else ""
             if found and image is not None and image.distro == "alpine":
-                name = found[0].name
-                return Refused(f"{name} may be compiled, and Node's image on Alpine has no compiler", "split by hand")
-            if needed:
-                shown = needed if isinstance(needed, str) else ", ".join(needed)
-                return Refused(
-                    f"{found[0].name} may be compiled with libraries of the system ({shown})", "split by hand"
-                )
+                why = "and Node's image on Alpine has no compiler"
+            if why:
+                return Refused(f"{found[0].name} may be compiled, {why}", "split by hand")
         return None
 
     def _bringers(self) -> tuple[Command, ...]:
@@ -172,22 +171,17 @@ class _FrontEnd:
             if "node" in called:
                 return Refused(f"{called['node']}, which looks for Node when the program starts", "split by hand")
         for copied in self.reading.copies:
-            for path, text in texts_of(self.reading, copied.source, ("node_modules", "vendor", ".git"), _OF_PROGRAMS):
-                found = re.search(rf"\bnode_modules\b|{_STARTS}", text) if not self._is_own(path) else None
+            for path, text in texts_of(self.reading, copied.source, _NOT_OWN, _OF_PROGRAMS):
+                # Not in a file of the front end alone, or one that the image does not read (of a pipeline, Compose).
+                is_own = self.source != "" and path.startswith(f"{self.source}/")
+                is_told = re.match(r"\.|(?:.*/)?docker-compose|compose\.|pnpm-|netlify|vercel", path)
+                found = None if is_own or is_told else re.search(rf"\bnode_modules\b|{_STARTS}", text)
                 if found is not None:
-                    line = text.count("\n", 0, found.start()) + 1
                     what = "names node_modules" if found[0] == "node_modules" else "starts Node"
-                    return Refused(f"{path}:{line} {what}, which the program would lack", "build it into the front end")
+                    place = place_in(path, text, found.start())
+                    return Refused(f"{place} {what}, which the program would lack", "build it into the front end")
         self.evidence.append("no source, template or setting of the program names node_modules or starts Node")
         return None
-
-    def _is_own(self, path: str) -> bool:
-        """A file of the front end alone, or one that the image does not read (of a pipeline, Compose)."""
-        name = posixpath.basename(path)
-        is_told = re.match(r"\.|docker-compose|compose\.|pnpm-|netlify|vercel", path) or name.startswith(
-            "docker-compose"
-        )
-        return bool(is_told) or (self.source != "" and path.startswith(f"{self.source}/"))
 
     def _why_others(self) -> Refused | None:
         """The build reads what another language's command makes."""
@@ -198,7 +192,7 @@ class _FrontEnd:
             if posixpath.basename(path).startswith(".env"):
                 return Refused(f"line {act.step.line} makes {path}, which the front end's build may read", "copy it")
         source = self.source or ""
-        for file, text in texts_of(self.reading, source, ("node_modules", "vendor", ".git"), f"{_FRONT_END}|json"):
+        for file, text in texts_of(self.reading, source, _NOT_OWN, f"{_FRONT_END}|json"):
             for path, act in names.items():
                 if re.search(rf"(?<![\w-]){re.escape(path)}(?:/|[\"'])", text):
                     return Refused(
@@ -211,25 +205,19 @@ class _FrontEnd:
         return None
 
     def _why_written(self) -> Refused | None:
-        """Another command writes into what the build makes."""
+        """Another language's command writes into what the build makes."""
         for act in self.flow.acts(self.reading):
-            position = self.reading.position(act.step.step.node)
-            if act.effect.by == "Node" or act.step.step.keyword != "RUN" or position > self.last:
-                continue
-            for path in act.effect.writes:
-                hit = next((out for out in self.outputs if isinstance(path, str) and is_within(path, out)), None)
-                if hit is not None and act.effect.by:
+            is_early = self.reading.position(act.step.step.node) <= self.last and act.step.step.keyword == "RUN"
+            for path in act.effect.writes if is_early and act.effect.by not in {"", "Node"} else ():
+                if isinstance(path, str) and any(is_within(path, out) for out in self.outputs):
                     return Refused(f"line {act.step.line} writes to {path} too, which the front end's build makes")
         return None
 
     @property
     def outputs(self) -> tuple[str, ...]:
         found = [path for _, _, built in self.builds for path in built.outputs or () if "/node_modules" not in path]
-        return tuple(
-            path
-            for path in dict.fromkeys(found)
-            if not any(path != other and is_within(path, other) for other in found)
-        )
+        inner = {path for path in found if any(path != other and is_within(path, other) for other in found)}
+        return tuple(dict.fromkeys(path for path in found if path not in inner))
 
     def _repeated(self) -> tuple[Step, ...]:
         return tuple(one.step for one in self.flow.steps(self.reading)
@@ -317,17 +305,11 @@ class _FrontEnd:
         flags = [flag.text for flag in node.flags if flag.name not in {"chown", "chmod"}]
         whole = next((one for one in copied if one.is_folder and one.source != source), None)
         is_inside = whole is not None and (whole.source == "" or source.startswith(f"{whole.source}/"))
-        if (
-            whole is not None
-            and is_inside
-            and len(copied) == 1
-            and not self.climbs
-            and re.fullmatch(r"[\w./-]+", source)
-        ):
+        is_plain = node.json is None and "exclude" not in {flag.name for flag in node.flags} and len(copied) == 1
+        if is_inside and is_plain and not self.climbs and re.fullmatch(r"[\w./-]+", source):
             place = posixpath.relpath(self.folder, step.workdir)
             target = self.folder if place.startswith("..") else f"./{place}"
-            if "exclude" not in {flag.name for flag in node.flags} and node.json is None:
-                return " ".join(("COPY", *flags, source, target))
+            return " ".join(("COPY", *flags, source, target))
         return node if len(flags) == len(node.flags) else " ".join((node.keyword, *flags, node.argument))
 
     def _manifests_of_others(self) -> Iterator[str]:
@@ -343,7 +325,7 @@ class _FrontEnd:
         found: set[str] = set()
         for entry in entries:
             found.update(re.findall(r"\$\{?(\w+)", entry if isinstance(entry, str) else entry.argument))
-        for _, text in texts_of(self.reading, self.source or "", ("node_modules", "vendor", ".git"), _FRONT_END):
+        for _, text in texts_of(self.reading, self.source or "", _NOT_OWN, _FRONT_END):
             if re.search(_READS_ANY, text):
                 return r"\w+"
             found.update(re.findall(r"\benv\s*(?:\.|\[\s*[\"'])\s*(\w+)", text))
