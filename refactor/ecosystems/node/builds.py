@@ -7,6 +7,7 @@ import re
 from typing import NamedTuple
 
 from refactor.context import Unknown
+from refactor.ecosystems.node.known import names
 from refactor.ecosystems.node.layout import Layout, Unit
 from refactor.ecosystems.node.outputs import COPIERS, config_text, configs, option_value, outputs_of
 from refactor.ecosystems.node.programs import MANAGERS, RUNTIMES, Programs, Ran
@@ -15,22 +16,9 @@ from refactor.flow.effects import is_everyday
 from refactor.flow.reading import StageReading, Step, join
 from refactor.shell import Command
 
-_NEUTRAL = frozenset(
-    """rimraf del del-cli rm mkdir mkdirp echo printf eslint prettier tslint stylelint jest vitest mocha ava tap
-    cypress husky true : exit test [ set export wait-on depcheck commitlint concurrently conc run-s run-p
-    npm-run-all npm-run-all2 print date ls pwd cat which corepack biome oxlint standard xo nyc c8 tsc-alias
-    tscpaths resolve-tspaths graphql-codegen madge size-limit only-allow unset cd touch sleep chmod chown is-ci
-    patch-package publint attw knip typedoc svelte-check whoami id uname env npm-s npm-p premove trash
-    shellcheck cross-env clear tree du df find grep wc head tail sort let local read nproc expr seq return shift
-    eval source . basename dirname mktemp""".split()
-)
-"""Programs that make nothing which is needed when the container runs."""
-_BUNDLERS = frozenset(
-    """mix encore react-scripts react-app-rewired craco vue-cli-service ng gatsby docusaurus eleventy ncc nuxi nitro
-    nitropack vinxi parcel""".split()
-)
-"""Tools whose output has packages inside, whatever they are told."""
-FETCHES = frozenset("curl wget git pip pip3 gem cargo go composer apt-key gpg".split())
+_NEUTRAL = names("checks")
+_BUNDLERS = names("bundlers")
+FETCHES = names("fetches")
 _MAKES = r"write|append|copy|rename|mkdir|exec|spawn|fork|createWriteStream|cpSync|require\([\"']\.|import\("
 """In code on the command line (``node -e "fs.rmSync('dist', ...)"``)."""
 

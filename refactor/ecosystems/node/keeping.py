@@ -15,6 +15,7 @@ from refactor.context import Unknown
 from refactor.context.literals import paths_named
 from refactor.ecosystems.node.bun import READS_AT_START, compiled
 from refactor.ecosystems.node.case import Case
+from refactor.ecosystems.node.known import names
 from refactor.ecosystems.node.layout import SKIPPED, Layout, Unit, below
 from refactor.ecosystems.node.needs import STATIC_SERVERS, Server, served
 from refactor.ecosystems.node.sources import COMPILED, SUFFIXES, facts, is_test, place_in
@@ -42,15 +43,9 @@ _BUILD_FILES = re.compile(
 )
 """Names of files that only builds, linters, tests, package managers and hosts read."""
 
-_BUILD_FOLDERS = frozenset(
-    """node_modules .git .github .gitlab .circleci .vscode .idea .husky .devcontainer coverage test tests __tests__
-    __mocks__ spec specs e2e cypress playwright docs doc .storybook stories k8s kubernetes helm charts terraform .yarn
-    .nx .turbo .changeset types typings @types .cache .parcel-cache .angular .nyc_output .swc .vite .config .cursor
-    .claude .fleet .zed patches""".split()
-)
-_COMPILERS = frozenset("babel swc esbuild ncc webpack tsc rollup tsup".split())
-_IN_SRC = frozenset("react-scripts react-app-rewired craco vue-cli-service ng".split())
-"""Front ends whose sources lie in a folder of that name."""
+_BUILD_FOLDERS = names("build-folders")
+_COMPILERS = names("compilers")
+_IN_SRC = names("in-src")
 _FILE_ENDINGS = (
     r".+\.(?:[mc]?[jt]sx?|json|css|html?|map|txt|wasm|node|ya?ml|xml|svg|png|ico|sql|sqlite3?|db|env|sh|conf|ini|md"
     r"|graphql|proto)"

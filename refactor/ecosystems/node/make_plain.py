@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from refactor.ecosystems.node.packages import PATH, packages
+from refactor.ecosystems.node.known import PACKAGES, packages
 
 
 def plain(locks: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -45,6 +45,6 @@ def plain(locks: Iterable[Mapping[str, Any]]) -> list[str]:
 if __name__ == "__main__":
     paths = [path for folder in sys.argv[1:] for path in Path(folder).rglob("package-lock.json")]
     names = plain(json.loads(path.read_text("utf-8")) for path in paths)
-    text = re.sub(r"\Adate \S+", f"date {datetime.date.today().isoformat()}", Path(PATH).read_text("utf-8"))
+    text = re.sub(r"\Adate \S+", f"date {datetime.date.today().isoformat()}", Path(PACKAGES).read_text("utf-8"))
     listed = textwrap.indent(textwrap.fill(" ".join(names), 116, break_on_hyphens=False), "    ")
-    Path(PATH).write_text(text[: text.index("\nplain:\n")] + f"\nplain:\n{listed}\n", "utf-8")
+    Path(PACKAGES).write_text(text[: text.index("\nplain:\n")] + f"\nplain:\n{listed}\n", "utf-8")

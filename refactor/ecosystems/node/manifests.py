@@ -11,21 +11,14 @@ from typing import NamedTuple
 from refactor.context import BuildContext
 from refactor.context.node_manifests import PackageJson
 from refactor.ecosystems.answers import Rewrite
+from refactor.ecosystems.node.known import names
 from refactor.ecosystems.node.programs import Ran, node_entry, owner
 from refactor.ecosystems.node.projects import MANAGER, Project, project_installs
 from refactor.ecosystems.node.sources import facts, opens_files, script_files, why_reads
 from refactor.flow.reading import Refused, StageReading, Step
 
-_HOOKS = frozenset(
-    "husky husky-run simple-git-hooks lefthook pinst is-ci skip-ci git true echo exit : test [ only-allow".split()
-)
-"""Programs that set up hooks of a developer's clone, and what guards them; an image has no use for them."""
-_READS_NOTHING = _HOOKS - {"git"} | frozenset(
-    """check-node-version npx-only-allow patch-package opencollective-postinstall opencollective npm-force-resolutions
-    ngcc electron-builder ivy-ngcc playwright puppeteer print rimraf command if-env allow-scripts yarn-deduplicate
-    sort-package-json is-docker cypress ts-patch tspc effect-language-service""".split()
-)
-"""Programs of install scripts that read nothing of the project's sources."""
+_HOOKS = names("hooks")
+_READS_NOTHING = _HOOKS - {"git"} | names("read-nothing")
 _TOLERANT = _HOOKS | {"svelte-kit", "nuxt", "nuxi"}
 """Programs that may fail at install without harm where the script says so (``|| true``)."""
 _APART = "run it in a RUN of its own after the sources are copied, and install with --ignore-scripts"

@@ -8,13 +8,10 @@ from typing import NamedTuple
 from refactor.context import BuildContext
 from refactor.context.node_manifests import NodeLock, PackageJson
 from refactor.context.tables import table
-from refactor.ecosystems.node.packages import date, packages, pairs
+from refactor.ecosystems.node.known import date, names, packages, pairs
 from refactor.ecosystems.node.sources import facts
 
-_CALLED = frozenset(
-    """git curl wget python3 python convert identify magick openssl ssh scp unzip zip gpg hg svn ps file xz bzip2 make
-    gcc ffmpeg""".split()
-)
+_CALLED = names("on-full-image")
 
 
 class Native(NamedTuple):

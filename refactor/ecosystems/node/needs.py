@@ -9,6 +9,7 @@ from typing import NamedTuple
 from refactor.context import Unknown
 from refactor.context.node_manifests import NodeLock, PackageJson
 from refactor.ecosystems.node.bun import starts_itself
+from refactor.ecosystems.node.known import grouped, names
 from refactor.ecosystems.node.layout import SKIPPED, Layout, Unit
 from refactor.ecosystems.node.programs import MANAGERS, RUNTIMES, Programs, Ran, node_entry, owner
 from refactor.ecosystems.node.sources import (
@@ -25,50 +26,14 @@ from refactor.flow.reading import Refused, StageReading, join
 from refactor.flow.roots import health_roots
 from refactor.once import cached_property
 
-WATCHERS = dict.fromkeys("nodemon node-dev supervisor".split(), "restarts on changes") | dict.fromkeys(
-    """ts-node-dev tsnd ts-node tsx tsm esno vite-node swc-node babel-node babel-watch sucrase-node esbuild-runner esr
-    ts-node-esm ts-node-script ts-node-transpile-only""".split(),
-    "compiles at start",
-)
-"""Programs that run sources as they are, or again at every change."""
-_COMPILES_AT_START = frozenset(
-    "ts-node tsx @swc-node @babel/register @swc-node/register esbuild-register sucrase".split()
-)
-_SERVERS = {
-    name: tuple(verbs.split())
-    for names, _, verbs in (
-        line.partition(":")
-        for line in """
-        vite: build optimize
-        next: start build export telemetry lint
-        ng: build lint test version
-        react-scripts: build test eject
-        react-app-rewired craco ember: build test
-        vue-cli-service: build lint test:unit
-        nuxt: start build generate prepare
-        nuxi: start build generate prepare preview
-        gatsby: build clean
-        astro: build check sync
-        remix: build vite:build
-        parcel snowpack umi quasar storybook ionic rsbuild rspack farm: build
-        nest: build generate
-        webpack webpack-dev-server poi start-storybook react-native:
-        expo: export build install
-        docusaurus: build clear
-        svelte-kit: build sync package
-        """.strip().splitlines()
-    )
-    for name in names.split()
-}
-"""Front-end tools -> subcommands with which they are not a development server."""
-STATIC_SERVERS = frozenset("serve http-server live-server local-web-server ws static-server superstatic sirv".split())
-FRONT_ENDS = frozenset(
-    """vite react-scripts react-app-rewired craco vue-cli-service ng gatsby parcel webpack webpack-dev-server docusaurus
-    storybook start-storybook snowpack ionic ember""".split()
-)
+WATCHERS = {name: " ".join(does) for name, does in grouped("watchers").items()}
+"""Programs that run sources as they are, or again at every change -> what they do."""
+_COMPILES_AT_START = names("compile-at-start")
+_SERVERS = grouped("development-servers")
+STATIC_SERVERS = names("file-servers")
+FRONT_ENDS = names("front-ends")
 _OF_NODE = frozenset({"node", "nodejs", *MANAGERS, *WATCHERS}) | STATIC_SERVERS | FRONT_ENDS
-_KEEPERS = frozenset("pm2 pm2-runtime pm2-docker forever".split())
-"""Programs that keep others running."""
+_KEEPERS = names("keepers")
 _STARTING = frozenset({"start", "start:prod", "serve", "prod", "production"})
 _OTHER_FOLDER = "check the path, or name the folder that is built from with --context"
 

@@ -10,13 +10,14 @@ from typing import NamedTuple
 from refactor.context import BuildContext, Unknown
 from refactor.context.node_manifests import tsconfig_option, tsconfig_out_dir
 from refactor.context.tables import items, table, text
+from refactor.ecosystems.node.known import names
 from refactor.ecosystems.node.layout import Layout, Unit
 from refactor.ecosystems.node.programs import BUN_FILE, Ran
 from refactor.ecosystems.node.sources import without_comments
 from refactor.ecosystems.node.values import Known, argument_of, evaluate
 
-COPIERS = frozenset("cp mv copyfiles copyup cpx cpx2 cpy ncp copy rsync ln recursive-copy cpr".split())
-_CHANGES_ONLY = frozenset("chown chmod rm mkdir find useradd groupadd adduser addgroup usermod".split())
+COPIERS = names("copiers")
+_CHANGES_ONLY = names("changes-only")
 
 
 def configs(stem: str) -> tuple[str, ...]:

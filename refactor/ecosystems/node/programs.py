@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from refactor.context import Unknown
 from refactor.context.node_manifests import PackageJson, workspace_members
+from refactor.ecosystems.node.known import names, pairs
 from refactor.ecosystems.node.layout import Layout, Unit
-from refactor.ecosystems.node.packages import pairs
 from refactor.flow.reading import Refused, Start, Step, join
 from refactor.flow.roots import SHELLS, Root, roots_in, shell_file
 from refactor.shell import Command, PackageCall, package_call, read
@@ -29,12 +29,7 @@ _MAX_SCRIPTS = 500
 _CALLED = MANAGERS | {"npx", "pnpx", "bunx", "corepack"}
 _RUNNERS = frozenset("run-s run-p npm-run-all npm-run-all2 npm-s npm-p".split())
 _PRELOADING = frozenset("-r --require --import --loader --experimental-loader --preload".split())
-_VALUED = _PRELOADING | frozenset(
-    """--env-file --env-file-if-exists -C --conditions --max-old-space-size --stack-size --icu-data-dir --title
-    --inspect-port --dns-result-order --openssl-config --cwd --port --define -d -l
-    --tsconfig-override --config""".split()
-)
-"""Options of node and bun whose value is the next word."""
+_VALUED = _PRELOADING | names("valued-options")
 
 
 class Ran(NamedTuple):

@@ -11,6 +11,7 @@ from refactor.ecosystems.answers import Behind, Pruned
 from refactor.ecosystems.node.builds import build_of
 from refactor.ecosystems.node.case import Case
 from refactor.ecosystems.node.installing import why_program_needs_dev
+from refactor.ecosystems.node.known import names
 from refactor.ecosystems.node.layout import Layout, below
 from refactor.ecosystems.node.manifests import reads
 from refactor.ecosystems.node.native import judge
@@ -22,16 +23,9 @@ from refactor.flow.closure import named
 from refactor.flow.reading import Refused, StageReading, Step, join
 from refactor.images import lookup
 
-_QUIET_CALLS = frozenset(
-    "cache clean config set audit ls list run exec start test version --version why outdated".split()
-)
-"""What package managers do without a change of installed packages."""
-_CHANGES = frozenset("chown chmod mv cp ln rm find sed".split())
-"""Programs that may change installed packages by their folder's name."""
-_INTO_PACKAGES = frozenset(
-    "patch-package zenstack ts-patch electron-rebuild node-gyp node-pre-gyp prebuild-install".split()
-)
-"""Programs that write into node_modules, or into a package that is installed (their documentation)."""
+_QUIET_CALLS = names("quiet-calls")
+_CHANGES = names("changes-by-folder")
+_INTO_PACKAGES = names("into-packages")
 
 
 class Pruning(NamedTuple):

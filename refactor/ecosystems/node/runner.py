@@ -12,11 +12,11 @@ from refactor.context.tables import table
 from refactor.ecosystems.node.bun import compiled
 from refactor.ecosystems.node.case import Case, case_of
 from refactor.ecosystems.node.keeping import Keep, keep
+from refactor.ecosystems.node.known import names, packages
 from refactor.ecosystems.node.layout import Unit, below
 from refactor.ecosystems.node.native import called_programs, judge, libraries, needed_packages
 from refactor.ecosystems.node.needs import Server, program, why_dev_needed
 from refactor.ecosystems.node.outputs import option_value
-from refactor.ecosystems.node.packages import packages
 from refactor.ecosystems.node.programs import RUNTIMES
 from refactor.ecosystems.node.projects import Project
 from refactor.ecosystems.node.pruning import WHOLE, Pruning, prune, why_plug_and_play
@@ -33,13 +33,9 @@ from refactor.images import lookup
 if TYPE_CHECKING:
     from refactor.flow.graph import Flow
 
-_SYSTEM_FOLDERS = frozenset(
-    "bin boot dev etc home lib lib32 lib64 libx32 media mnt opt proc root run sbin srv sys tmp usr var".split()
-)
-_CHOOSE_BY_NODE_ENV = frozenset(
-    "config node-config sequelize-cli @feathersjs/configuration convict dotenv-flow nconf".split()
-)
-_NOT_ON_ALPINE = frozenset("useradd groupadd usermod groupmod apt-get apt dpkg locale-gen".split())
+_SYSTEM_FOLDERS = names("system-folders")
+_CHOOSE_BY_NODE_ENV = names("choose-by-node-env")
+_NOT_ON_ALPINE = names("not-on-alpine")
 _SLIM = 'use runner = "slim"'
 
 

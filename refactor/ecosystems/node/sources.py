@@ -12,16 +12,12 @@ from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
 from refactor.context.tables import table, text as text_of
+from refactor.ecosystems.node.known import names
 from refactor.ecosystems.node.programs import package_of
 
 SUFFIXES = (".js", ".mjs", ".cjs", ".ts", ".mts", ".cts", ".jsx", ".tsx", ".vue", ".svelte")
 COMPILED = (".ts", ".mts", ".cts", ".tsx", ".jsx", ".vue", ".svelte", ".coffee", ".astro")
-_BUILTINS = frozenset(
-    """assert async_hooks buffer child_process cluster console constants crypto dgram diagnostics_channel
-    dns domain events fs http http2 https inspector module net os path perf_hooks process punycode
-    querystring readline repl sea stream string_decoder sys timers tls trace_events tty url util v8 vm
-    wasi worker_threads zlib test sqlite""".split()
-)
+_BUILTINS = names("builtins")
 
 _TOKEN = re.compile(
     r'"(?:\\.|[^"\\\n])*"' r"|'(?:\\.|[^'\\\n])*'" r"|`(?:\\.|[^`\\])*`" r"|//[^\n]*" r"|/\*(?:.*?\*/|.*)", re.DOTALL

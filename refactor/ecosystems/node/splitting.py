@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from refactor.ecosystems.answers import Instead, SplitPlan
 from refactor.ecosystems.node.builds import FETCHES, build_of
 from refactor.ecosystems.node.case import Case, case_of
+from refactor.ecosystems.node.known import names
 from refactor.ecosystems.node.layout import below
 from refactor.ecosystems.node.programs import MANAGERS
 from refactor.ecosystems.node.projects import Project
@@ -25,12 +26,8 @@ if TYPE_CHECKING:
     from refactor.flow.graph import Act
     from refactor.syntax import Instruction
 
-_BUILDERS = frozenset(
-    """tsc nest next vite react-scripts ng webpack esbuild tsup babel swc rollup nuxt nuxi parcel vue-cli-service astro
-    remix gatsby""".split()
-)
-_OF_OTHERS = frozenset("pip pip3 gem cargo go composer".split())
-"""Programs that install what the runner would not have, wherever they put it."""
+_BUILDERS = names("builders")
+_OF_OTHERS = names("of-others")
 
 
 def split(language: Sliced, reading: StageReading, wish: str | None) -> SplitPlan | Refused | None:

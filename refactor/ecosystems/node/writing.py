@@ -11,6 +11,7 @@ from refactor.ecosystems.answers import Written
 from refactor.ecosystems.node.builds import build_of
 from refactor.ecosystems.node.bun import starts_itself
 from refactor.ecosystems.node.health import ports
+from refactor.ecosystems.node.known import grouped, names
 from refactor.ecosystems.node.layout import Unit, below
 from refactor.ecosystems.node.needs import Started, is_of_node, program, runs_more, start_of
 from refactor.ecosystems.node.programs import RUNTIMES, Ran
@@ -73,28 +74,8 @@ _OTHERS = (
     (r"\bnew\s+RollingFileStream\s*\(\s*", False, "streamroller"),
 )
 
-_BESIDE = {
-    name: places.split()
-    for names, _, places in (
-        line.partition(":")
-        for line in """
-        vite: node_modules/.vite node_modules/.vite-temp
-        react-scripts react-app-rewired craco vue-cli-service storybook webpack-dev-server: node_modules/.cache
-        ng: .angular
-        next: .next
-        nest: dist
-        gatsby: .cache public
-        astro: .astro node_modules/.vite
-        parcel: .parcel-cache dist
-        nuxt nuxi: .nuxt node_modules/.cache
-        sails: .tmp
-        docusaurus: .docusaurus node_modules/.cache
-        """.strip().splitlines()
-    )
-    for name in names.split()
-}
-"""What tools write when they serve, below the project's folder (their documentation, caching)."""
-_WRITE_ON_THEIR_OWN = frozenset("strapi directus n8n ghost medusa keystone payload expo json-server verdaccio".split())
+_BESIDE = grouped("beside")
+_WRITE_ON_THEIR_OWN = names("write-on-their-own")
 _BUILDERS = frozenset("tsc webpack esbuild babel swc tsup rollup".split())
 _OUTPUTS = frozenset({".next", ".nuxt", "dist", "public", ".cache"})
 
