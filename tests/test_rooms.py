@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from refactor.ecosystems import ecosystems
+from refactor.ecosystems.rules import Rule
+
 ROOT = Path(__file__).parents[1]
 ROOMS = {
     "syntax": set(),
@@ -95,6 +98,17 @@ def test_languages_do_not_import_each_other(language: str) -> None:
     others = tuple(f"refactor.ecosystems.{other}" for other in LANGUAGES if other != language)
     for path in modules(f"refactor/ecosystems/{language}"):
         assert not [name for name in imports(path) if name.startswith(others)], path
+
+
+def test_answers_of_languages_that_are_loaded_late_are_there() -> None:
+    rules = [
+        (language, name)
+        for language in ecosystems()
+        for name, value in vars(type(language)).items()
+        if isinstance(value, Rule)
+    ]
+    assert rules
+    assert all(callable(getattr(language, name)) for language, name in rules)
 
 
 def module_of(path: Path) -> str:

@@ -63,7 +63,7 @@ def serving(reading: StageReading) -> Serving | Refused | None:
         line = reading.file.line_of(options[0])
         return Refused(f"NODE_OPTIONS on line {line} would be loaded by each check as well", BY_HAND)
     evidence = (f"{route[1]} answers to {route[0]}", f"{port.by} listens on port {_shown(port)}")
-    return Serving(route[0], port, evidence, probe(reading, route[0], port))
+    return Serving(route[0], port, evidence, probe(reading, route[0], port.number or 0, port.variable))
 
 
 def _routes(path: str, text: str) -> Iterator[tuple[str, str]]:
@@ -94,7 +94,7 @@ def ports(context: BuildContext, files: Sequence[str]) -> Iterator[Port]:
                 yield Port(int(default or number) if default or number else None, variable or "", path)
 
 
-def probe(reading: StageReading, route: str, port: Port) -> tuple[str, ...]:
+def probe(reading: StageReading, route: str, port: int, variable: str = "") -> tuple[str, ...]:
     """What asks for the route, see :class:`Serving`."""
     image = reading.image
     program = "node"
@@ -104,9 +104,9 @@ def probe(reading: StageReading, route: str, port: Port) -> tuple[str, ...]:
         program = "bun"
     elif image is None or image.family != "node":
         return ()
-    address = f"'http://127.0.0.1:{port.number}{route}'"
-    if port.variable:
-        address = f"'http://127.0.0.1:'+(process.env.{port.variable}||{port.number})+'{route}'"
+    address = f"'http://127.0.0.1:{port}{route}'"
+    if variable:
+        address = f"'http://127.0.0.1:'+(process.env.{variable}||{port})+'{route}'"
     major = re.match(r"\d+", image.version)
     if program == "bun" or (major is not None and int(major[0]) >= 18):
         return program, "-e", f"fetch({address}).then(r=>process.exit(r.ok?0:1),()=>process.exit(1))"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from refactor.context import Unknown
 from refactor.context.node_manifests import NodeLock, PackageJson
@@ -23,15 +23,12 @@ from refactor.ecosystems.node.pruning import WHOLE, Pruning, prune, why_plug_and
 from refactor.ecosystems.node.sources import facts, found_in
 from refactor.ecosystems.node.splitting import owner_of, why_not_followed
 from refactor.ecosystems.node.writing import written
-from refactor.ecosystems.program import Needs, Runner
+from refactor.ecosystems.program import Needs, Program, Runner
 from refactor.ecosystems.split import variant_reference
 from refactor.ecosystems.system import MANAGERS as SYSTEM_MANAGERS, build_only, is_set_up, programs_started
 from refactor.flow.closure import named, why_not_seen
 from refactor.flow.reading import Refused, StageReading, join
 from refactor.images import lookup
-
-if TYPE_CHECKING:
-    from refactor.flow.graph import Flow
 
 _SYSTEM_FOLDERS = names("system-folders")
 _CHOOSE_BY_NODE_ENV = names("choose-by-node-env")
@@ -116,8 +113,9 @@ def _members(project: Project | None, unit: Unit) -> tuple[Unit, ...] | Refused:
 # What it gets
 
 
-def needs(reading: StageReading, flow: Flow) -> Needs | Refused:
+def needs(program: Program) -> Needs | Refused:
     """See :meth:`Language.needs`."""
+    reading, flow = program.reading, program.flow
     parts = _parts(reading)
     if isinstance(parts, Refused):
         return parts

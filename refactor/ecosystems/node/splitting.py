@@ -156,8 +156,11 @@ def why_not_followed(case: Case, acts: tuple[Act, ...], chosen: tuple[str, ...],
     return None
 
 
-def roles_of(case: Case, roles: dict[Instruction, Role], packages: RunnerPackages) -> dict[Instruction, Role] | Refused:
+def roles(
+    reading: StageReading, roles: dict[Instruction, Role], packages: RunnerPackages
+) -> dict[Instruction, Role] | Refused:
     """See :meth:`Language.roles`: programs that are installed for the whole image go where they are called."""
+    case = case_of(reading)
     _drop_runtime_only(case, roles, packages.dropped)
     for step in case.reading.runs:
         own = [(command, names) for one, command, names in case.kind.globals if one is step]
@@ -249,4 +252,4 @@ def owner_of(case: Case) -> str:
     return "" if user.split(":")[0] in {"root", "0"} else "node:node" if user == "node" else user
 
 
-__all__ = ["owner_of", "roles_of", "split", "stays_inside", "why_not_followed"]
+__all__ = ["owner_of", "roles", "split", "stays_inside", "why_not_followed"]
