@@ -68,9 +68,10 @@ class Node(Language):
             return start is not None
         if reading.parent is None and not reading.copies_of_stages:
             return False
-        from refactor.ecosystems.node.bun import has_bun_compile
+        from refactor.ecosystems.node.bun import compiled
+        from refactor.ecosystems.node.layout import Layout
 
-        return has_bun_compile(reading)
+        return compiled(Layout.of(reading)) is not None
 
     def split(self, reading: StageReading, runner: str | None) -> SplitPlan | Refused | None:
         from refactor.ecosystems.node.splitting import split

@@ -20,9 +20,8 @@ from refactor.ecosystems.versions import decide
 from refactor.flow.closure import why_unseen
 from refactor.flow.graph import Act
 from refactor.flow.reading import Refused, StageReading, Step, is_within
-from refactor.images import lookup
+from refactor.images import BaseImage, lookup
 from refactor.once import cached_property
-from refactor.shell import Command
 from refactor.syntax import Instruction
 
 _PACKAGED = {
@@ -102,22 +101,21 @@ class _FrontEnd:
         self.last = max((reading.position(act.step.step.node) for act in self.acts), default=-1)
         self.evidence: list[str] = []
 
-    @property
-    def folder(self) -> str:
-        """The folder that all of its commands work in."""
-        folders = [
-            act.call.folder for act in self.acts if act.call is not None and act.effect.reads and act.call.folder
-        ]
-        return posixpath.commonpath(folders) if folders else "/"
-
-    @property
-    def source(self) -> str | None:
+        calls = [act.call for act in self.acts if act.call is not None and act.effect.reads]
+        folders = [call.folder for call in calls if call.folder]
+        self.folder = posixpath.commonpath(folders) if folders else "/"
+        """That all of its commands work in."""
+        self.source = reading.in_context(self.folder, reading.steps[self.last].node) if self.acts else None
         """The same in the context."""
-        return self.reading.in_context(self.folder, self.reading.steps[self.last].node)
+        made = [path for _, _, built in self.builds for path in built.outputs or () if "/node_modules" not in path]
+        inner = {path for path in made if any(path != other and is_within(path, other) for other in made)}
+        self.outputs = tuple(dict.fromkeys(path for path in made if path not in inner))
 
     def why_not(self) -> Refused | None:
         reading = self.reading
-        refused = why_unseen(reading) or why_unknown(self.flow, reading, self._bringers())
+        # Commands that only bring Node go.
+        bringers = [command for part in self.parts.values() for command in part.of("node")]
+        refused = why_unseen(reading) or why_unknown(self.flow, reading, bringers)
         if refused is not None:
             return refused
         lost = next((built for _, _, built in self.builds if built.outputs is None), None)
@@ -150,10 +148,6 @@ class _FrontEnd:
             if why:
                 return Refused(f"{found[0].name} may be compiled, {why}", "split by hand")
         return None
-
-    def _bringers(self) -> tuple[Command, ...]:
-        """Commands that only bring Node, and so go."""
-        return tuple(command for part in self.parts.values() for command in part.of("node"))
 
     def _why_called(self) -> Refused | None:
         """Something that stays needs Node."""
@@ -212,12 +206,6 @@ class _FrontEnd:
                 if isinstance(path, str) and any(is_within(path, out) for out in self.outputs):
                     return Refused(f"line {act.step.line} writes to {path} too, which the front end's build makes")
         return None
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        found = [path for _, _, built in self.builds for path in built.outputs or () if "/node_modules" not in path]
-        inner = {path for path in found if any(path != other and is_within(path, other) for other in found)}
-        return tuple(dict.fromkeys(path for path in found if path not in inner))
 
     def _repeated(self) -> tuple[Step, ...]:
         return tuple(one.step for one in self.flow.steps(self.reading)
@@ -331,40 +319,39 @@ class _FrontEnd:
             found.update(re.findall(r"\benv\s*(?:\.|\[\s*[\"'])\s*(\w+)", text))
         return "|".join([_ALWAYS, *map(re.escape, sorted(found))])
 
-    def _brings_node(self, step: Step) -> bool:
+    def _brings_node(self, step: Step) -> BaseImage | None:
+        """Node's image, where a COPY takes Node from it."""
         name = step.node.flag("from") if step.keyword == "COPY" else None
         image = lookup(name) if name and self.reading.file.stage(name) is None else None
-        return image is not None and image.family == "node"
+        return image if image is not None and image.family == "node" else None
 
     def _image(self) -> str | Refused:
         """Node in the version that builds today, on the same C library: packages of one platform are not of another."""
-        version = self._version()
+        version, image = self._version(), self.reading.image
         if isinstance(version, Refused):
             return version
-        image = self.reading.image
         if image is None or image.libc is None:
             name = self.reading.image_reference or self.reading.stage.image
             return Refused(f"the base image {name} is not in the catalogue", "start from an official image")
         return f"node:{version}-alpine" if image.distro == "alpine" else f"node:{version}"
 
     def _version(self) -> str | Refused:
-        for step in self.reading.runs:
+        reading, release = self.reading, self.reading.image.release if self.reading.image is not None else None
+        for step in reading.runs:
             found = re.search(_SET_UP, step.node.argument)
             if found is not None:
                 number = found[1] or found[2]
-                self.evidence.append(f"line {self.reading.file.line_of(step.node)} installs Node {number}")
+                self.evidence.append(f"line {reading.file.line_of(step.node)} installs Node {number}")
                 return number
-        for step in self.reading.steps:
-            image = lookup(step.node.flag("from") or "") if self._brings_node(step) else None
-            if image is not None and image.version:
-                return image.version
-        release = self.reading.image.release if self.reading.image is not None else None
-        installed = any(word.literal in {"nodejs", "npm", "nodejs-npm"} for _, call in self.reading.calls
+        copied = next((image for step in reading.steps if (image := self._brings_node(step)) and image.version), None)
+        if copied is not None:
+            return copied.version
+        installed = any(word.literal in {"nodejs", "npm", "nodejs-npm"} for _, call in reading.calls
                         if call.manager in system.MANAGERS for word in call.packages)  # fmt: skip
         if installed and release in _PACKAGED:
             self.evidence.append(f"the package nodejs of {release} is Node {_PACKAGED[release]}")
             return _PACKAGED[release]
-        named = decide(NAMING, self.reading)
+        named = decide(NAMING, reading)
         if isinstance(named, Refused):
             return Refused("nothing says which version of Node builds the front end", "add .nvmrc with the version")
         self.evidence += named.evidence

@@ -79,19 +79,14 @@ def ports(context: BuildContext, files: Sequence[str]) -> Iterator[Port]:
     """Ports that sources listen on, as far as they spell them out."""
     for path in files:
         text = facts(context, path).text
-        for found in re.finditer(_LISTENS, text):
-            by = place_in(path, text, found.start())
-            variable, default, number, name = found.groups()
+        found = [(one.groups(), place_in(path, text, one.start())) for one in re.finditer(_LISTENS, text)]
+        found += [((None, None, None, "port"), path)] if re.search(_SHORT, text) else []
+        for (variable, default, number, name), by in found:
             if name is not None:
                 value = re.search(rf"(?:const|let|var)\s+{name}\b[^=\n;]{{0,40}}=\s*{_VALUE_OR_NUMBER}", text)
                 variable, default, number = value.groups() if value is not None else (None, None, None)
             if variable or number:
                 yield Port(int(default or number) if default or number else None, variable or "", by)
-        if re.search(_SHORT, text):
-            value = re.search(rf"(?:const|let|var)\s+port\b[^=\n;]{{0,40}}=\s*{_VALUE_OR_NUMBER}", text)
-            if value is not None:
-                variable, default, number = value.groups()
-                yield Port(int(default or number) if default or number else None, variable or "", path)
 
 
 def probe(reading: StageReading, route: str, port: int, variable: str = "") -> tuple[str, ...]:

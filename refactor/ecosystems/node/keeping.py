@@ -22,26 +22,7 @@ from refactor.ecosystems.node.sources import COMPILED, SUFFIXES, facts, is_test,
 from refactor.flow.reading import Refused, is_within, join
 from refactor.once import cached_property
 
-_BUILD_FILES = re.compile(
-    r"""(?:package-lock\.json|npm-shrinkwrap\.json|yarn\.lock|pnpm-lock\.yaml|pnpm-workspace\.yaml|bun\.lockb?|bunfig\.toml
-    |\.npmrc|\.yarnrc(?:\.yml)?|\.nvmrc|\.node-version|\.tool-versions|[tj]sconfig[\w.-]*\.json|tslint\.json|nest-cli\.json|angular\.json
-    |nodemon[\w.-]*\.json|lerna\.json|turbo\.jsonc?|nx\.json|project\.json|workspace\.json|\.swcrc|\.babelrc[\w.]*|components\.json
-    |(?:babel|webpack|vite|vitest|rollup|esbuild|tsup|jest|karma|cypress|playwright|postcss|tailwind|eslint|prettier|commitlint
-       |lint-staged|stylelint|release|svelte|astro|vue|craco|metro|snowpack|rspack|rsbuild|unocss|windi|knip|syncpack|capacitor|drizzle
-       |quasar|vercel|netlify|i18next-parser|codegen)[\w.-]*\.(?:config|conf)\.[mc]?[jt]s(?:on)?
-    |(?:webpack|rollup|esbuild|karma|vite)[\w.-]*\.[mc]?[jt]s|(?:gulpfile|Gruntfile|Gulpfile)[\w.]*\.[mc]?[jt]s
-    |jest[\w.-]*\.json|\.mocharc[\w.]*|\.nycrc[\w.]*|\.eslint[\w.]*|\.prettier[\w.]*|\.stylelint[\w.]*|\.commitlintrc[\w.]*
-    |\.lintstagedrc[\w.]*|\.editorconfig|\.git(?:ignore|attributes|modules|keep)|\.dockerignore|[\w.-]*[Dd]ockerfile[\w.-]*
-    |(?:docker-)?compose[\w.-]*\.ya?ml|[Mm]akefile|Jenkinsfile|Procfile|Taskfile\.ya?ml|\.travis\.yml|\.gitlab-ci\.yml|azure-pipelines\.yml
-    |cloudbuild\.ya?ml|fly\.toml|render\.ya?ml|vercel\.json|netlify\.toml|railway\.(?:json|toml)|skaffold\.ya?ml|renovate\.json5?
-    |[\w.-]*\.mdx?|LICEN[CS]E[\w.-]*|COPYING[\w.]*|AUTHORS|CHANGELOG[\w.]*|NOTICE[\w.]*|CODEOWNERS|CONTRIBUTING[\w.]*|SECURITY[\w.]*
-    |\.env\.(?:example|sample|template|dist|test)|env\.example|codecov\.yml|sonar-project\.properties|typedoc\.json|\.browserslistrc
-    |[\w.-]*\.tsbuildinfo|[\w.-]*\.log|[\w.-]*\.code-workspace|[\w.-]*\.(?:http|rest)
-    |\.releaserc[\w.]*|\.markdownlint[\w.]*|\.DS_Store|\.htmlhintrc|\.jshintrc|\.jscsrc|\.flowconfig|\.watchmanconfig|\.all-contributorsrc
-    |\.size-limit[\w.]*|\.ncurc[\w.]*|\.npmignore|\.huskyrc[\w.]*|\.czrc|\.cz[\w.]*|\.sentryclirc|\.snyk|\.taprc|\.c8rc[\w.]*|TREE\.txt)\Z""",
-    re.VERBOSE,
-)
-"""Names of files that only builds, linters, tests, package managers and hosts read."""
+_BUILD_FILES = "|".join(names("build-files"))
 
 _BUILD_FOLDERS = names("build-folders")
 _COMPILERS = names("compilers")
@@ -248,7 +229,7 @@ class _Keeper:
         ):
             return False
         place = self._names(path)
-        if _BUILD_FILES.match(name) or name == "index.html" or is_test(name):
+        if re.fullmatch(_BUILD_FILES, name) or name == "index.html" or is_test(name):
             if place is None:
                 return True
         elif name.endswith(COMPILED):

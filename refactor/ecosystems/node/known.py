@@ -43,15 +43,20 @@ def date() -> str:
     return _parts(PACKAGES)["date"][0]
 
 
+def lines(kind: str) -> list[str]:
+    """A part about programs as it is written."""
+    return _parts(_PROGRAMS)[f"{kind}:"]
+
+
 def names(kind: str) -> frozenset[str]:
     """Programs, by a part of their table."""
-    return frozenset(" ".join(_parts(_PROGRAMS)[f"{kind}:"]).split())
+    return frozenset(" ".join(lines(kind)).split())
 
 
 def grouped(kind: str) -> Mapping[str, tuple[str, ...]]:
     """A part of lines: names of programs, a colon, and the words that are of each of them."""
-    lines = (line.partition(":")[::2] for line in _parts(_PROGRAMS)[f"{kind}:"])
-    return {name: tuple(rest.split()) for first, rest in lines for name in first.split()}
+    parted = (line.partition(":")[::2] for line in lines(kind))
+    return {name: tuple(rest.split()) for first, rest in parted for name in first.split()}
 
 
-__all__ = ["PACKAGES", "date", "grouped", "names", "packages", "pairs"]
+__all__ = ["PACKAGES", "date", "grouped", "lines", "names", "packages", "pairs"]

@@ -11,7 +11,7 @@ from refactor.ecosystems.answers import Written
 from refactor.ecosystems.node.builds import build_of
 from refactor.ecosystems.node.bun import starts_itself
 from refactor.ecosystems.node.health import ports
-from refactor.ecosystems.node.known import grouped, names
+from refactor.ecosystems.node.known import grouped, lines, names
 from refactor.ecosystems.node.layout import Unit, below
 from refactor.ecosystems.node.needs import Started, is_of_node, program, runs_more, start_of
 from refactor.ecosystems.node.programs import RUNTIMES, Ran
@@ -31,48 +31,6 @@ _FILES = re.compile(
 _FOLDER_CALLS = frozenset("mkdir mkdirSync ensureDir ensureDirSync mkdirp mkdirpSync emptyDir emptyDirSync".split())
 _SECOND = frozenset("copyFile copyFileSync rename renameSync cpSync moveSync copySync".split())
 
-# (rule whose match ends before the path, whether the path is a folder, word that the file must have)
-_OTHERS = (
-    (r"\bmulter\s*\(\s*\{[^}]{0,400}?\bdest\s*:\s*", True, "multer"),
-    (r"\bdest\s*:\s*(?=[\"'`])", True, "MulterModule"),
-    (r"\bdestination\s*:\s*(?=[\"'`])", True, "diskStorage"),
-    (
-        r"\b(?:cb|callback|done|next)\s*\(\s*null\s*,\s*(?=[\"'`]|path\.|join\(|__dirname|process\.cwd)",
-        True,
-        "diskStorage",
-    ),
-    (r"new\s+(?:sqlite3|sqlite)\s*\.\s*Database\s*\(\s*", False, "sqlite"),
-    (r"new\s+(?:Database|DatabaseSync|BetterSqlite3|Sqlite|SQLite)\s*\(\s*", False, "sqlite"),
-    (r"(?<![\w$.])(?:Database|betterSqlite3|sqlite)\s*\(\s*(?=[\"'`])", False, "better-sqlite3"),
-    (r"\bfilename\s*:\s*", False, "sqlite"),
-    (r"\bstorage\s*:\s*(?=[\"'`]|path\.|join\(|process\.env|__dirname)", False, "sqlite"),
-    (r"\bdatabase\s*:\s*(?=[\"'`]|path\.|join\(|process\.env|__dirname)", False, "sqlite"),
-    (r"\bfilename\s*:\s*", False, "nedb"),
-    (r"new\s+(?:FileSync|JSONFile|JSONFileSync|FileAsync)\s*(?:<[^>]*>)?\s*\(\s*", False, "lowdb"),
-    (r"\bJSONFilePreset\s*(?:<[^>]*>)?\s*\(\s*", False, "lowdb"),
-    (r"\bnew\s+(?:winston\s*\.\s*)?transports\s*\.\s*File\s*\(\s*\{[^}]{0,400}?\bfilename\s*:\s*", False, "winston"),
-    (r"\bDailyRotateFile\s*\(\s*\{[^}]{0,400}?\bdirname\s*:\s*", True, "winston"),
-    (r"\bDailyRotateFile\s*\(\s*\{[^}]{0,400}?\bfilename\s*:\s*", False, "winston"),
-    (r"\bpino\s*\.\s*destination\s*\(\s*(?=[\"'`])", False, "pino"),
-    (r"new\s+LocalStorage\s*\(\s*", True, "node-localstorage"),
-    (r"\btempFileDir\s*:\s*", True, "express-fileupload"),
-    (r"\buploadDir\s*[:=]\s*", True, "formidable"),
-    (r"\bFileStore\s*\(\s*\{[^}]{0,400}?\bpath\s*:\s*", True, "session-file-store"),
-    (r"(?<![\w$.])(?:level|new\s+Level)\s*\(\s*(?=[\"'`])", True, "level"),
-    (r"\.mv\s*\(\s*", False, "express-fileupload"),
-    # Nest and type-graphql write the schema they derive from code at every start (code first).
-    (r"\b(?:autoSchemaFile|emitSchemaFile)\s*:(?!\s*(?:true|false)\b|\s*\{)\s*", False, "chemaFile"),
-    (r"\b(?:autoSchemaFile|emitSchemaFile)\s*:\s*\{[^}]{0,400}?\bpath\s*:\s*", False, "chemaFile"),
-    (r"\bdefinitions\s*:\s*\{[^}]{0,400}?\bpath\s*:\s*", False, "GraphQLModule"),
-    (r"\buseMultiFileAuthState\s*\(\s*", True, "useMultiFileAuthState"),
-    (r"\bcreateObjectCsvWriter\s*\(\s*\{[^}]{0,400}?\bpath\s*:\s*", False, "csv-writer"),
-    (r"\.toFile\s*\(\s*", False, "sharp"),
-    (r"\.(?:screenshot|pdf)\s*\(\s*\{[^}]{0,400}?\bpath\s*:\s*", False, "puppeteer"),
-    # Bun.write(Bun.stdout, ...) is no file.
-    (r"\bBun\s*\.\s*write\s*\(\s*(?!Bun\.std)", False, "Bun"),
-    (r"\bBun\s*\.\s*file\s*\(\s*(?=[^()]*\)\s*\.\s*(?:write|writer|delete|unlink)\s*\()", False, "Bun"),
-    (r"\bnew\s+RollingFileStream\s*\(\s*", False, "streamroller"),
-)
 
 _BESIDE = grouped("beside")
 _WRITE_ON_THEIR_OWN = names("write-on-their-own")
@@ -243,9 +201,9 @@ def _calls(text: str) -> Iterator[tuple[int, int, bool, str]]:
         name = match["name"]
         if name not in {"rename", "unlink", "mkdir", "copyFile"} or _is_of_fs(text, match):
             yield match.end(), int(name in _SECOND), name in _FOLDER_CALLS, name
-    for rule, is_folder, word in _OTHERS:
+    for word, kind, rule in (line.split(" ", 2) for line in lines("writing-calls")):
         for match in re.finditer(rule, text) if word in text else ():
-            yield match.end(), 0, is_folder, word
+            yield match.end(), 0, kind == "folder", word
 
 
 def _is_of_fs(text: str, match: re.Match[str]) -> bool:
