@@ -10,8 +10,10 @@ import pytest
 
 from refactor import BuildContext, Refused, StageReading, fix, parse
 from refactor.codemod import Settings
+from refactor.context import Unknown
 from refactor.ecosystems.answers import Install, Rewrite, Slim, Written
 from refactor.ecosystems.node import Node
+from refactor.ecosystems.node.outputs import literal_of
 from refactor.ecosystems.node.programs import Ran
 from refactor.ecosystems.node.sources import facts_of
 
@@ -1447,3 +1449,23 @@ def test_settings_of_apt_hold_for_what_both_stages_install() -> None:
     builder, runner = text.split(" AS runner\n")
     for stage in (builder, runner):
         assert stage.index("80-retries") < stage.index("apt-get install")
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ("outDir: 'dist'", "dist"),
+        ("outDir: path.resolve(__dirname, '..', 'dist'),", "../dist"),
+        ("build: { outDir: `dist`, minify: true }", "dist"),
+        ("minify: true", None),
+        ("outDir: isProduction ? 'dist' : 'out'", Unknown("outDir is not a literal")),
+        ("outDir: process.env.OUT || 'dist'", Unknown("outDir is not a literal")),
+        ("outDir: folder", Unknown("outDir is not a literal")),
+        ("outDir: fileURLToPath(new URL('./dist', import.meta.url))", Unknown("outDir is not a literal")),
+    ],
+)
+def test_a_folder_that_settings_name(setting: str, expected: object) -> None:
+    assert (
+        literal_of(f"const folder = process.env.OUT || 'dist'\nexport default {{\n  {setting}\n}}\n", "outDir")
+        == expected
+    )

@@ -23,6 +23,8 @@ RUNTIMES = frozenset({"node", "nodejs", "bun"})
 BUN_FILE = re.compile(r"\.[mc]?[jt]sx?\Z")
 """What Bun takes for a file to run, and not for a script of package.json (docs/cli/run: by its ending)."""
 INSTALLING = frozenset({"install", "ci"})
+_IT = "it"
+"""What messages call the command that is followed, where no file of the context starts it."""
 _DEPTH = 12
 _MAX_SCRIPTS = 500
 """Scripts that are followed for one question; scripts that call each other twice would grow without end."""
@@ -154,21 +156,21 @@ class Programs:
         if script.opaque is not None:
             yield at.lost(script.opaque)
             return
-        roots = roots_in(self.layout.reading, script, at.folder, "")
+        roots = roots_in(self.layout.reading, script, at.folder, _IT)
         yield from self._of_roots(roots, at, (), _tolerated(script.commands, text))
 
     def _of_words(self, words: tuple[str, ...], at: _At, redirects: tuple[str, ...] = ()) -> Iterator[Ran]:
-        yield from self._of_roots(roots_in(self.layout.reading, words, at.folder, ""), at, redirects)
+        yield from self._of_roots(roots_in(self.layout.reading, words, at.folder, _IT), at, redirects)
 
     def _of_roots(
         self, roots: Iterable[Root | Refused], at: _At, redirects: tuple[str, ...], tolerated: Collection[int] = ()
     ) -> Iterator[Ran]:
         for root in roots:
             if isinstance(root, Refused):
-                yield at.lost(root.because.strip())
+                yield at.lost(root.because)
                 continue
             here = at._replace(folder=root.folder, is_tolerated=at.is_tolerated or id(root.command) in tolerated)
-            here = here._replace(via=(*at.via, root.where)) if root.where else here
+            here = here if root.where == _IT else here._replace(via=(*at.via, root.where))
             yield from self._of_root(root.words, here, redirects if root.command is None else root.command.redirects)
 
     def _of_root(self, words: tuple[str, ...], at: _At, redirects: tuple[str, ...]) -> Iterator[Ran]:

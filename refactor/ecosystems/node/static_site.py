@@ -173,6 +173,8 @@ class _Site(NamedTuple):
             return built
         folder, command, told, builder = built
         folder = self._browser_folder(folder) if self.ran.program == "ng" else folder
+        if folder is None:
+            return Refused(f"which project of angular.json {self.ran.shown} serves is not known", "set defaultProject")
         is_single_page = self.server.is_single_page or bool({"-s", "--single"} & {*self.ran.args})
         evidence = (f"{self.ran.shown} serves {folder} on port {port}, and nothing else", told)
         return StaticSite(
@@ -268,12 +270,16 @@ class _Site(NamedTuple):
                 return Refused(f"`{step.node.text.strip()}` stands behind the RUN that builds", "move it above")
         return None
 
-    def _browser_folder(self, folder: str) -> str:
-        """Angular's builder `application` puts the files for browsers into a folder of their own."""
-        build = table(angular_build(self.reading.context, self.unit.source))
-        if not (text(build.get("builder")) or "").endswith(":application"):
+    def _browser_folder(self, folder: str) -> str | None:
+        """Angular's builder `application` puts the files for browsers into a folder of their own; None where it is not
+        known which project is built."""
+        words = (*self.ran.args[1:], *self.unit.package.scripts.get("build", "").split())
+        build = angular_build(self.reading.context, self.unit.source, words)
+        if isinstance(build, Unknown):
+            return None
+        if not (text(table(build).get("builder")) or "").endswith(":application"):
             return folder
-        browser = text(table(table(build.get("options")).get("outputPath")).get("browser"))
+        browser = text(table(table(table(build).get("options")).get("outputPath")).get("browser"))
         return join(folder, "browser" if browser is None else browser)
 
 
