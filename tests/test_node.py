@@ -1279,6 +1279,15 @@ def test_modules_that_are_loaded_count_and_tests_do_not() -> None:
     assert paths == ("/app/lib",)
 
 
+def test_a_program_behind_one_that_waits_is_followed() -> None:
+    waits = '#!/bin/sh\nuntil nc -z $1; do sleep 1; done\nshift 2\nexec "$@"\n'
+    files = typescript_api(**{"wait-for-it.sh": waits})
+    text = TYPESCRIPT.replace('["node"', '["./wait-for-it.sh", "db:5432", "--", "node"')
+    assert '"--", "node", "dist/index.js"]' in text
+    assert "COPY --from=builder /app/dist ./dist" in splits(text, files)
+    assert isinstance(Node().written(reading(text, files)), Written)
+
+
 def test_compiled_sources_write_beside_their_output() -> None:
     files = typescript_api(**{"src/db/index.ts": "fs.writeFileSync(path.join(__dirname, 'x.json'), '')\n"})
     answer = Node().written(reading(TYPESCRIPT, files))
