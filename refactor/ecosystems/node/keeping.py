@@ -175,10 +175,11 @@ class _Keeper:
         """Servers that bring their packages along: Next's standalone output, Nuxt's and Nitro's ``.output``."""
         entries = [place for ran, place in self.start.entries() if ran in self.start.runs]
         found = [re.match(r"(.*?/\.next/standalone|.*?/\.output)(?:/|$)", place) for place in entries]
-        folders = tuple(dict.fromkeys(one[1] for one in found if one is not None and _is_in(one[1], self.outputs)))
-        if not folders or None in found or len(entries) != len(self.start.runs):
+        folders = [one[1] for one in found if one is not None and _is_in(one[1], self.outputs)]
+        if not entries or not len(folders) == len(entries) == len(self.start.runs):
             return None
-        return Keep(folders, self.chosen, evidence=(f"{', '.join(folders)} has the packages that the server needs",))
+        paths = tuple(dict.fromkeys(folders))
+        return Keep(paths, self.chosen, evidence=(f"{', '.join(paths)} has the packages that the server needs",))
 
     # Parts of the sources
 

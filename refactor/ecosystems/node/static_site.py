@@ -171,8 +171,8 @@ class _Site(NamedTuple):
             return port
         if isinstance(built, Refused):
             return built
-        folder, command, told, builder = built
-        folder = self._browser_folder(folder) if self.ran.program == "ng" else folder
+        made, command, told, builder = built
+        folder = self._browser_folder(made) if self.ran.program == "ng" else made
         if folder is None:
             return Refused(f"which project of angular.json {self.ran.shown} serves is not known", "set defaultProject")
         is_single_page = self.server.is_single_page or bool({"-s", "--single"} & {*self.ran.args})
@@ -184,8 +184,8 @@ class _Site(NamedTuple):
     def _doubt(self) -> str:
         """A source that does something else in development than in a build."""
         files = source_files(self.start.layout, self.unit) if self.is_development and self.verb != "preview" else ()
-        own = [path for path in files if not re.search(r"(?i)service-?worker", posixpath.basename(path))] if not (
-            isinstance(files, Unknown)) else []  # fmt: skip
+        known = () if isinstance(files, Unknown) else files
+        own = [path for path in known if not re.search(r"(?i)service-?worker", posixpath.basename(path))]
         found = found_in(self.reading.context, own, _ASKS)
         if found is None:
             return ""
