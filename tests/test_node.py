@@ -1469,6 +1469,7 @@ def test_settings_of_apt_hold_for_what_both_stages_install() -> None:
         ("minify: true", None),
         ("outDir: isProduction ? 'dist' : 'out'", Unknown("outDir is not a literal")),
         ("outDir: process.env.OUT || 'dist'", Unknown("outDir is not a literal")),
+        ("outDir: options.out || 'dist'", Unknown("outDir is not a literal")),
         ("outDir: folder", Unknown("outDir is not a literal")),
         ("outDir: fileURLToPath(new URL('./dist', import.meta.url))", Unknown("outDir is not a literal")),
     ],

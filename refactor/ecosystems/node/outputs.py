@@ -132,8 +132,8 @@ def literal_of(settings: str, key: str) -> str | Unknown | None:
         return None
     expression = argument_of(code, found.end(), 0)
     # What an environment or the place of the file decides on is no literal, nor is a constant that may come from there.
-    is_plain = re.search(r"process\.env|import\.meta\.url|__filename|tmpdir", expression) is None
-    value = evaluate(expression, "", Known("", "", {})) if is_plain else None
+    is_open = re.search(r"process\.env|import\.meta\.(?:url|filename)|__filename|tmpdir|\|\||\?\?", expression)
+    value = evaluate(expression, "", Known("", "", {})) if is_open is None else None
     return value.text if value is not None and value.is_whole else Unknown(f"{key} is not a literal")
 
 
