@@ -20,8 +20,6 @@ from refactor.context.node_manifests import (
     NodeLock,
     PackageJson,
     lock_matches,
-    npm_lock_matches,
-    pnpm_lock_matches,
     read_npm_lock,
     read_package_json,
     read_pnpm_lock,
@@ -29,7 +27,6 @@ from refactor.context.node_manifests import (
     satisfies,
     tsconfig_out_dir,
     workspace_members,
-    yarn_lock_matches,
 )
 from refactor.context.python_manifests import (
     Pyproject,
@@ -98,16 +95,13 @@ def test_package_json() -> None:
         }
     )
     assert found.name == "@org/app"
-    assert found.is_private
     assert found.is_module
-    assert found.bin == {"app": "cli.js"}
     assert found.scripts == {"start": "node .", "prepare": "husky install", "postinstall": "node fix.js"}
     assert list(found.install_scripts) == ["postinstall", "prepare"]
     assert found.dependencies == {"a": "^1", "b": "file:../b", "c": "workspace:*"}
     assert found.is_production("fsevents")
     assert not found.is_production("d")
     assert found.local_dependencies == {"b": "../b", "d": "./d"}
-    assert found.workspace_dependencies == ("c",)
     assert found.package_manager == "pnpm@8.6.0+sha256.1"
     assert found.workspaces == ("packages/*",)
     assert found.patches == ("patches/x.patch",)
@@ -134,7 +128,6 @@ def test_package_json_of_wrong_types_is_read_as_far_as_it_goes(data: object) -> 
     found = package(data)
     assert found.dependencies == {}
     assert found.workspaces == ()
-    assert not found.is_private
 
 
 def test_package_json_with_byte_order_mark() -> None:
@@ -268,9 +261,9 @@ def test_npm_lock_version_1() -> None:
     assert lock.named("b")[0].is_dev
     assert lock.named("c")[0].is_link
     assert lock.named("a")[0].has_install_script is None
-    assert npm_lock_matches(package({"dependencies": {"a": "~1.0.0", "c": "file:../c"}}), lock) is True
-    assert npm_lock_matches(package({"dependencies": {"a": "^2.0.0"}}), lock) is False
-    assert npm_lock_matches(package({"dependencies": {"z": "*"}}), lock) is False
+    assert lock_matches(package({"dependencies": {"a": "~1.0.0", "c": "file:../c"}}), lock) is True
+    assert lock_matches(package({"dependencies": {"a": "^2.0.0"}}), lock) is False
+    assert lock_matches(package({"dependencies": {"z": "*"}}), lock) is False
 
 
 @pytest.mark.parametrize(
@@ -287,11 +280,11 @@ def test_npm_lock_version_1() -> None:
 )
 def test_npm_lock_matches(dependencies: dict[str, str], expected: bool) -> None:
     manifest = package({"dependencies": dependencies, "devDependencies": {"rollup": "^4.0.0"}})
-    assert npm_lock_matches(manifest, npm_lock(NPM3)) is expected
+    assert lock_matches(manifest, npm_lock(NPM3)) is expected
 
 
 def test_npm_lock_of_another_tag_is_in_doubt() -> None:
-    assert isinstance(npm_lock_matches(package({"dependencies": {"express": "latest"}}), npm_lock(NPM3)), Unknown)
+    assert isinstance(lock_matches(package({"dependencies": {"express": "latest"}}), npm_lock(NPM3)), Unknown)
 
 
 def test_npm_lock_must_match_the_members_too() -> None:
@@ -433,17 +426,17 @@ def test_yarn_lock_version_1(newline: str) -> None:
     ],
 )
 def test_yarn_lock_matches(manifest: object, expected: bool) -> None:
-    assert yarn_lock_matches(package(manifest), yarn_lock(YARN1)) is expected
+    assert lock_matches(package(manifest), yarn_lock(YARN1)) is expected
 
 
 def test_yarn_resolutions_are_in_doubt() -> None:
     manifest = package({"dependencies": {"js-tokens": "^2.0.0"}, "resolutions": {"js-tokens": "4.0.0"}})
-    assert isinstance(yarn_lock_matches(manifest, yarn_lock(YARN1)), Unknown)
+    assert isinstance(lock_matches(manifest, yarn_lock(YARN1)), Unknown)
 
 
 def test_empty_yarn_lock_matches_no_dependency() -> None:
     lock = yarn_lock("")
-    assert yarn_lock_matches(package({"dependencies": {"a": "1"}}), lock) is False
+    assert lock_matches(package({"dependencies": {"a": "1"}}), lock) is False
 
 
 def test_workspace_members_have_no_entry_in_yarn_1() -> None:
@@ -530,11 +523,9 @@ def test_berry_lock() -> None:
     assert [(one.name, one.os, one.libc) for one in lock.for_platforms()] == [
         ("@esbuild/linux-x64", ("linux",), ("glibc",))
     ]
-    assert yarn_lock_matches(
-        package({"dependencies": {"ms": "^2.0.0"}, "devDependencies": {"esbuild": "^0.19.0"}}), lock
-    )
-    assert yarn_lock_matches(package({"dependencies": {"ms": "^2.0.0"}}), lock) is False
-    assert yarn_lock_matches(package({"dependencies": {"ms": "^3.0.0", "esbuild": "^0.19.0"}}), lock) is False
+    assert lock_matches(package({"dependencies": {"ms": "^2.0.0"}, "devDependencies": {"esbuild": "^0.19.0"}}), lock)
+    assert lock_matches(package({"dependencies": {"ms": "^2.0.0"}}), lock) is False
+    assert lock_matches(package({"dependencies": {"ms": "^3.0.0", "esbuild": "^0.19.0"}}), lock) is False
 
 
 @pytest.mark.parametrize("end", ["fsevents:\n", '"ms@npm:^2.0.0":\n', "  resolution", "esbuild@npm:~0.19.1"])
@@ -647,9 +638,9 @@ def test_pnpm_lock(text: str, version: str) -> None:
     assert lock.with_install_scripts(production=True) == ()
     assert lock.why_not_pure(production=True) is None
     good = package({"dependencies": {"@a/b": "^1.0.0"}, "devDependencies": {"esbuild": "^0.19.0"}})
-    assert pnpm_lock_matches(good, lock) is True
-    assert pnpm_lock_matches(package({"dependencies": {"@a/b": "^1.0.0"}}), lock) is False
-    assert pnpm_lock_matches(package({"dependencies": {"@a/b": "^1.0.1", "esbuild": "^0.19.0"}}), lock) is False
+    assert lock_matches(good, lock) is True
+    assert lock_matches(package({"dependencies": {"@a/b": "^1.0.0"}}), lock) is False
+    assert lock_matches(package({"dependencies": {"@a/b": "^1.0.1", "esbuild": "^0.19.0"}}), lock) is False
 
 
 def test_pnpm_lock_version_9() -> None:
@@ -681,7 +672,7 @@ def test_cut_pnpm_lock_is_broken_or_does_not_match(text: str) -> None:
         if isinstance(lock, Unknown):
             assert [path for path, _ in context.broken] == ["pnpm-lock.yaml"]
         elif {"ms", "esbuild", "@a/b"} - {one.name for one in lock.packages}:
-            assert pnpm_lock_matches(manifest, lock) is False, lines[count - 1]
+            assert lock_matches(manifest, lock) is False, lines[count - 1]
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,10 @@ import pytest
 
 from refactor import BuildContext, Refused, StageReading, fix, parse
 from refactor.codemod import Settings
+from refactor.context import Unknown
 from refactor.ecosystems.answers import Install, Rewrite, Slim, Written
 from refactor.ecosystems.node import Node
+from refactor.ecosystems.node.outputs import literal_of
 from refactor.ecosystems.node.programs import Ran
 from refactor.ecosystems.node.sources import facts_of
 
@@ -1277,6 +1279,15 @@ def test_modules_that_are_loaded_count_and_tests_do_not() -> None:
     assert paths == ("/app/lib",)
 
 
+def test_a_program_behind_one_that_waits_is_followed() -> None:
+    waits = '#!/bin/sh\nuntil nc -z $1; do sleep 1; done\nshift 2\nexec "$@"\n'
+    files = typescript_api(**{"wait-for-it.sh": waits})
+    text = TYPESCRIPT.replace('["node"', '["./wait-for-it.sh", "db:5432", "--", "node"')
+    assert '"--", "node", "dist/index.js"]' in text
+    assert "COPY --from=builder /app/dist ./dist" in splits(text, files)
+    assert isinstance(Node().written(reading(text, files)), Written)
+
+
 def test_compiled_sources_write_beside_their_output() -> None:
     files = typescript_api(**{"src/db/index.ts": "fs.writeFileSync(path.join(__dirname, 'x.json'), '')\n"})
     answer = Node().written(reading(TYPESCRIPT, files))
@@ -1447,3 +1458,24 @@ def test_settings_of_apt_hold_for_what_both_stages_install() -> None:
     builder, runner = text.split(" AS runner\n")
     for stage in (builder, runner):
         assert stage.index("80-retries") < stage.index("apt-get install")
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ("outDir: 'dist'", "dist"),
+        ("outDir: path.resolve(__dirname, '..', 'dist'),", "../dist"),
+        ("build: { outDir: `dist`, minify: true }", "dist"),
+        ("minify: true", None),
+        ("outDir: isProduction ? 'dist' : 'out'", Unknown("outDir is not a literal")),
+        ("outDir: process.env.OUT || 'dist'", Unknown("outDir is not a literal")),
+        ("outDir: options.out || 'dist'", Unknown("outDir is not a literal")),
+        ("outDir: folder", Unknown("outDir is not a literal")),
+        ("outDir: fileURLToPath(new URL('./dist', import.meta.url))", Unknown("outDir is not a literal")),
+    ],
+)
+def test_a_folder_that_settings_name(setting: str, expected: object) -> None:
+    assert (
+        literal_of(f"const folder = process.env.OUT || 'dist'\nexport default {{\n  {setting}\n}}\n", "outDir")
+        == expected
+    )

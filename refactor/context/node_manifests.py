@@ -31,8 +31,6 @@ class PackageJson:
 
     path: str
     name: str | None
-    version: str | None
-    is_private: bool
     is_module: bool
     """``"type": "module"``: .js files are ES modules."""
     main: str | None
@@ -42,9 +40,6 @@ class PackageJson:
     dev_dependencies: Mapping[str, str]
     optional_dependencies: Mapping[str, str]
     peer_dependencies: Mapping[str, str]
-    engines: Mapping[str, str]
-    bin: Mapping[str, str]
-    """command -> file"""
     package_manager: str | None
     """As written, such as ``pnpm@8.6.0+sha256.abc``."""
     workspaces: tuple[str, ...]
@@ -80,11 +75,6 @@ class PackageJson:
                 found[name] = re.sub(r"^(?:file|link|portal):(?://)?", "", wanted)
         return found
 
-    @property
-    def workspace_dependencies(self) -> tuple[str, ...]:
-        """Names of dependencies that are other members (``workspace:*``)."""
-        return tuple(sorted(name for name, wanted in self.wanted.items() if wanted.startswith("workspace:")))
-
     def is_production(self, name: str) -> bool:
         """Whether an install without development dependencies has this package."""
         return name in self.dependencies or name in self.optional_dependencies
@@ -105,7 +95,6 @@ class LockedPackage:
     is_optional: bool = False
     is_link: bool = False
     """A member of the workspace or a local folder."""
-    is_bundled: bool = False
     has_install_script: bool | None = None
     """None: the format does not record it."""
     os: tuple[str, ...] = ()
@@ -201,8 +190,6 @@ def read_package_json(context: BuildContext, path: str = "package.json") -> Pack
     root = table(data)
     optional = texts(root.get("optionalDependencies"))
     workspaces = root.get("workspaces")
-    name = text(root.get("name"))
-    binaries = root.get("bin")
     pnpm = table(root.get("pnpm"))
     resolutions = {
         _override_name(key)
@@ -211,9 +198,7 @@ def read_package_json(context: BuildContext, path: str = "package.json") -> Pack
     }
     return PackageJson(
         path=path,
-        name=name,
-        version=text(root.get("version")),
-        is_private=root.get("private") is True,
+        name=text(root.get("name")),
         is_module=root.get("type") == "module",
         main=text(root.get("main")),
         scripts=texts(root.get("scripts")),
@@ -221,8 +206,6 @@ def read_package_json(context: BuildContext, path: str = "package.json") -> Pack
         dev_dependencies=texts(root.get("devDependencies")),
         optional_dependencies=optional,
         peer_dependencies=texts(root.get("peerDependencies")),
-        engines=texts(root.get("engines")),
-        bin={(name or "").rpartition("/")[2]: binaries} if isinstance(binaries, str) else texts(binaries),
         package_manager=text(root.get("packageManager")),
         workspaces=words(table(workspaces).get("packages") if isinstance(workspaces, dict) else workspaces),
         patches=tuple(texts(pnpm.get("patchedDependencies")).values()),
@@ -338,7 +321,6 @@ def _npm_lock(path: str, version: str, entries: Mapping[str, object]) -> NodeLoc
                 is_dev=is_dev,
                 is_optional=entry.get("optional") is True or entry.get("devOptional") is True,
                 is_link=entry.get("link") is True,
-                is_bundled=entry.get("inBundle") is True,
                 has_install_script=entry.get("hasInstallScript") is True,
                 os=words(entry.get("os")),
                 cpu=words(entry.get("cpu")),
@@ -366,7 +348,6 @@ def _npm_packages(value: object, parent: str) -> Iterator[LockedPackage]:
                 is_dev=entry.get("dev") is True,
                 is_optional=entry.get("optional") is True,
                 is_link=bool(version and version.startswith("file:") and not version.endswith((".tgz", ".tar.gz"))),
-                is_bundled=entry.get("bundled") is True,
             )
             if "dependencies" in entry:
                 waiting.append((location + "/", entry["dependencies"]))
@@ -661,21 +642,6 @@ def lock_matches(package: PackageJson, lock: NodeLock, members: Iterable[Package
     return next((check for check in checks if isinstance(check, Unknown)), True)
 
 
-def npm_lock_matches(package: PackageJson, lock: NodeLock) -> bool | Unknown:
-    """Whether ``npm ci`` accepts this lockfile for the manifest."""
-    return lock_matches(package, lock)
-
-
-def yarn_lock_matches(package: PackageJson, lock: NodeLock) -> bool | Unknown:
-    """Whether ``yarn install --frozen-lockfile`` (Yarn 1) or ``--immutable`` accepts this lockfile."""
-    return lock_matches(package, lock)
-
-
-def pnpm_lock_matches(package: PackageJson, lock: NodeLock) -> bool | Unknown:
-    """Whether ``pnpm install --frozen-lockfile`` accepts this lockfile."""
-    return lock_matches(package, lock)
-
-
 def _relative(manifest: PackageJson, root: str) -> str:
     return manifest.folder.removeprefix(root).strip("/")
 
@@ -807,25 +773,30 @@ def _beside(path: str, name: str) -> str:
     return f"{folder}/{name}" if folder else name
 
 
-def tsconfig_out_dir(context: BuildContext, path: str = "tsconfig.json") -> str | Unknown | None:
-    """``compilerOptions.outDir`` as a path in the context, through ``extends``; None without one."""
+def tsconfig_option(context: BuildContext, path: str, name: str) -> tuple[object, str] | Unknown | None:
+    """A compiler option of a tsconfig and the folder of the file that sets it, through ``extends``; None without it."""
     seen: set[str] = set()
     while path not in seen and len(seen) < 10:
         seen.add(path)
         data = context.jsonc(path)
         if isinstance(data, Unknown):
             return data
-        root = table(data)
-        folder = path.rpartition("/")[0]
-        out = text(table(root.get("compilerOptions")).get("outDir"))
-        if out is not None:
-            where = clean(f"{folder}/{out}" if folder else out)
-            return Unknown(f"{path}: outDir {out} leaves the build context") if where.startswith("..") else where
-        parents = [word for word in words(root.get("extends")) if word.startswith(".")]
-        if not parents:
-            other = words(root.get("extends"))
-            return Unknown(f"{path} extends {other[-1]}, a package") if other else None
-        path = clean(f"{folder}/{parents[-1]}" if folder else parents[-1])
-        if not path.endswith(".json"):
-            path += ".json"
+        root, folder = table(data), path.rpartition("/")[0]
+        options, parents = table(root.get("compilerOptions")), words(root.get("extends"))
+        if name in options:
+            return options[name], folder
+        local = [word for word in parents if word.startswith(".")]
+        if not local:
+            return Unknown(f"{path} extends {parents[-1]}, a package") if parents else None
+        path = clean(f"{folder}/{local[-1]}" if folder else local[-1])
+        path = path if path.endswith(".json") else f"{path}.json"
     return Unknown(f"{path} extends itself")
+
+
+def tsconfig_out_dir(context: BuildContext, path: str = "tsconfig.json") -> str | Unknown | None:
+    """``compilerOptions.outDir`` as a path in the context; None without one."""
+    found = tsconfig_option(context, path, "outDir")
+    if found is None or isinstance(found, Unknown):
+        return found
+    out = clean("/".join(filter(None, (found[1], text(found[0]) or "."))))
+    return Unknown(f"{path}: outDir {found[0]} leaves the build context") if out.startswith("..") else out

@@ -57,9 +57,8 @@ def _roots_of(reading: StageReading) -> tuple[Root, ...] | Refused:
         return Refused(f"the build context is not known: {reading.context.why_unknown}", "name it with --context")
     if start is not None:
         where = " and ".join(f"{node.keyword} on line {reading.file.line_of(node)}" for node in start.nodes)
-        walks = [_of_start(reading, start.argv if start.script is None else start.script, where or "the start")]
-    else:
-        walks = [_of_start(reading, words, where) for words, where in deployed]
+        deployed = [(start.argv if start.script is None else start.script, where or "the start")]
+    walks = [roots_in(reading, words, reading.final_workdir, where) for words, where in deployed]
     found: list[Root] = []
     for one in chain.from_iterable(walks):
         if isinstance(one, Refused):
@@ -68,10 +67,16 @@ def _roots_of(reading: StageReading) -> tuple[Root, ...] | Refused:
     return tuple(found)
 
 
-def _of_start(reading: StageReading, started: Sequence[str] | ShellScript, where: str) -> Iterator[Root | Refused]:
+def roots_in(
+    reading: StageReading, started: Sequence[str] | ShellScript, folder: str, where: str
+) -> Iterator[Root | Refused]:
+    """The programs that words, or a shell script, run in a folder of the image; refused where that cannot be followed.
+
+    ``where`` is what messages call them; a root that a file of the context starts has its path there.
+    """
     if isinstance(started, ShellScript):
-        return _of_script(reading, started, reading.final_workdir, where, 0)
-    return _of_words(reading, started, reading.final_workdir, where, 0)
+        return _of_script(reading, started, folder, where, 0)
+    return _of_words(reading, started, folder, where, 0)
 
 
 def _deployed(reading: StageReading) -> Iterator[tuple[Sequence[str] | ShellScript, str]]:
@@ -91,7 +96,7 @@ def health_roots(reading: StageReading) -> tuple[Root, ...]:
     text = "" if node is None else re.sub(r"^CMD\s+", "", node.argument, count=1, flags=re.IGNORECASE)
     if node is None or text.upper() == "NONE":
         return ()
-    where, words = f"HEALTHCHECK on line {reading.file.line_of(node)}", None
+    words: Sequence[str] | ShellScript = read(text)
     if text.startswith("["):
         import json
 
@@ -99,9 +104,7 @@ def health_roots(reading: StageReading) -> tuple[Root, ...]:
             words = [str(word) for word in json.loads(text)]
         except ValueError:
             return ()
-    walk = _of_script(reading, read(text), reading.final_workdir, where, 0) if words is None else (
-        _of_words(reading, words, reading.final_workdir, where, 0)
-    )  # fmt: skip
+    walk = roots_in(reading, words, reading.final_workdir, f"HEALTHCHECK on line {reading.file.line_of(node)}")
     return tuple(one for one in walk if isinstance(one, Root))
 
 

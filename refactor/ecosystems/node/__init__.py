@@ -5,14 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from refactor.ecosystems.table import Language
-from refactor.flow.reading import Refused, StageReading
 
 if TYPE_CHECKING:
-    from refactor.ecosystems.program import Needs, Program
-    from refactor.ecosystems.split import Role
-    from refactor.ecosystems.system import RunnerPackages
+    from refactor.ecosystems.program import Program
+    from refactor.flow.reading import StageReading
     from refactor.flow.roots import Root
-    from refactor.syntax import Instruction
 
 _MANAGERS = frozenset({"npm", "yarn", "pnpm", "bun", "corepack"})
 _PROGRAMS = frozenset(
@@ -25,21 +22,18 @@ class Node(Language):
 
     name = "Node"
     rooms = {
-        "effects": "effect",
-        "installing": "installs production_install",
-        "starting": "built_start",
-        "direct": "direct_start",
+        "installing": "effect installs production_install",
+        "manifests": "own_scripts",
+        "pruning": "handed_on pruned",
+        "starting": "built_start direct_start",
         "static_site": "static_site",
         "assets": "assets left_behind",
-        "scripts": "own_scripts",
-        "handed_on": "handed_on",
-        "apart": "pruned",
         "slimming": "slim",
-        "splitting": "split stays_inside",
-        "runner": "runner",
+        "splitting": "split stays_inside roles",
+        "runner": "needs runner",
         "testing": "tests",
-        "program": "program",
-        "health": "serving",
+        "needs": "program",
+        "health": "probe serving",
         "writing": "written",
     }
     carries_builds = False
@@ -56,21 +50,21 @@ class Node(Language):
     )
 
     def recognises(self, reading: StageReading) -> bool:
-        image = reading.image
+        image, start = reading.image, reading.start
         if image is not None and (image.family in {"node", "bun"} or "/nodejs" in image.reference):
             return True
         if not reading.managers.isdisjoint(_MANAGERS):
             return True
-        start = reading.start
         if start is None or start.program.rpartition("/")[2] in _PROGRAMS:
             return start is not None
         if reading.parent is None and not reading.copies_of_stages:
             return False
-        from refactor.ecosystems.node.bun import has_bun_compile
+        from refactor.ecosystems.node.bun import compiled
+        from refactor.ecosystems.node.layout import Layout
 
-        return has_bun_compile(reading)
+        return compiled(Layout.of(reading)) is not None
 
-    def roots(self, reading: StageReading) -> tuple[Root, ...] | Refused:
+    def roots(self, reading: StageReading) -> tuple[Root, ...]:
         """One for all that is started: scripts of package.json stand behind it."""
         from refactor.flow.roots import Root
 
@@ -80,29 +74,8 @@ class Node(Language):
         where = f"{start.nodes[-1].keyword} on line {reading.file.line_of(start.nodes[-1])}"
         return (Root(start.argv or ("node",), reading.final_workdir, where),)
 
-    def programs_of(self, reading: StageReading) -> tuple[Program, ...] | Refused:
+    def programs_of(self, reading: StageReading) -> tuple[Program, ...]:
         from refactor.ecosystems.program import Program
 
-        roots = self.roots(reading)
-        if isinstance(roots, Refused):
-            return roots
-        return tuple(Program(root, "", None, "", reading, self.flow(reading)) for root in roots)
-
-    def needs(self, program: Program) -> Needs | Refused:
-        from refactor.ecosystems.node.runner import needs
-
-        return needs(program.reading, program.flow)
-
-    def roles(
-        self, reading: StageReading, roles: dict[Instruction, Role], packages: RunnerPackages
-    ) -> dict[Instruction, Role] | Refused:
-        from refactor.ecosystems.node.case import case_of
-        from refactor.ecosystems.node.roles import roles_of
-
-        return roles_of(case_of(reading), roles, packages)
-
-    def probe(self, reading: StageReading, route: str, port: int) -> tuple[str, ...]:
-        from refactor.ecosystems.node.health import probe
-        from refactor.ecosystems.serving import Port
-
-        return probe(reading, route, Port(port))
+        flow = self.flow(reading)
+        return tuple(Program(root, "", None, "", reading, flow) for root in self.roots(reading))

@@ -11,18 +11,17 @@ from refactor.ecosystems.answers import Assets, Install
 from refactor.ecosystems.node.beside import CALLS_NODE, Part, is_repeatable, made_by_others, texts_of
 from refactor.ecosystems.node.builds import Built, kind_of
 from refactor.ecosystems.node.layout import Layout
-from refactor.ecosystems.node.native import compiled, libraries
-from refactor.ecosystems.node.projects import Project, any_lock, project_installs
-from refactor.ecosystems.node.tables import words
+from refactor.ecosystems.node.native import judge, libraries
+from refactor.ecosystems.node.projects import Project, project_installs
+from refactor.ecosystems.node.sources import place_in
 from refactor.ecosystems.node.version import NAMING
 from refactor.ecosystems.slicing import why_unknown
 from refactor.ecosystems.versions import decide
 from refactor.flow.closure import why_unseen
 from refactor.flow.graph import Act
 from refactor.flow.reading import Refused, StageReading, Step, is_within
-from refactor.images import lookup
+from refactor.images import BaseImage, lookup
 from refactor.once import cached_property
-from refactor.shell import Command
 from refactor.syntax import Instruction
 
 _PACKAGED = {
@@ -31,7 +30,7 @@ _PACKAGED = {
 }  # fmt: skip
 """Major version of the distributions' own packages (packages.debian.org, packages.ubuntu.com, pkgs.alpinelinux.org)."""
 _SET_UP = r"setup_(\d+)\.x|node_(\d+)\.x"
-_RUNS_IT = words("node nodejs npm npx yarn pnpm bun tsx ts-node nodemon pm2 pm2-runtime")
+_RUNS_IT = frozenset("node nodejs npm npx yarn pnpm bun tsx ts-node nodemon pm2 pm2-runtime".split())
 _FRONT_END = "[cm]?[jt]sx?|vue|svelte|s?css|sass|less|html"
 _OF_PROGRAMS = (
     "py|rb|php|go|java|kt|cs|rs|exs?|html?|twig|erb|haml|slim|jinja2?|j2|tmpl|conf|ini|service|yaml|yml|toml|cfg"
@@ -46,6 +45,7 @@ _STARTS = (
 _READS_ANY = r"process\.env(?!\s*(?:\.\s*\w|\[\s*[\"']))"
 _ALWAYS = r"(?:NODE|NPM|YARN|PNPM|COREPACK)_\w+|npm_config_\w+|CI"
 _ELSEWHERE = r"/(?:etc|bin|sbin|usr|lib)(?:/|\Z)"
+_NOT_OWN = ("node_modules", "vendor", ".git")
 
 
 def assets(reading: StageReading) -> Assets | Refused | None:
@@ -101,22 +101,21 @@ class _FrontEnd:
         self.last = max((reading.position(act.step.step.node) for act in self.acts), default=-1)
         self.evidence: list[str] = []
 
-    @property
-    def folder(self) -> str:
-        """The folder that all of its commands work in."""
-        folders = [
-            act.call.folder for act in self.acts if act.call is not None and act.effect.reads and act.call.folder
-        ]
-        return posixpath.commonpath(folders) if folders else "/"
-
-    @property
-    def source(self) -> str | None:
+        calls = [act.call for act in self.acts if act.call is not None and act.effect.reads]
+        folders = [call.folder for call in calls if call.folder]
+        self.folder = posixpath.commonpath(folders) if folders else "/"
+        """That all of its commands work in."""
+        self.source = reading.in_context(self.folder, reading.steps[self.last].node) if self.acts else None
         """The same in the context."""
-        return self.reading.in_context(self.folder, self.reading.steps[self.last].node)
+        made = [path for _, _, built in self.builds for path in built.outputs or () if "/node_modules" not in path]
+        inner = {path for path in made if any(path != other and is_within(path, other) for other in made)}
+        self.outputs = tuple(dict.fromkeys(path for path in made if path not in inner))
 
     def why_not(self) -> Refused | None:
         reading = self.reading
-        refused = why_unseen(reading) or why_unknown(self.flow, reading, self._bringers())
+        # Commands that only bring Node go.
+        bringers = [command for part in self.parts.values() for command in part.of("node")]
+        refused = why_unseen(reading) or why_unknown(self.flow, reading, bringers)
         if refused is not None:
             return refused
         lost = next((built for _, _, built in self.builds if built.outputs is None), None)
@@ -140,22 +139,15 @@ class _FrontEnd:
         for project in project_installs(self.reading):
             if not isinstance(project, Project):
                 return project[1]
-            lock = any_lock(self.context, project.unit, project.manager)
-            found = compiled(self.context, lock, project.package, production=False)
+            found = judge(self.context, project.lock, project.package, production=False).compiled
             needed = libraries(found, "debian", "bookworm")
+            shown = needed if isinstance(needed, str) else ", ".join(needed)
+            why = f"with libraries of the system ({shown})" if needed else ""
             if found and image is not None and image.distro == "alpine":
-                name = found[0].name
-                return Refused(f"{name} may be compiled, and Node's image on Alpine has no compiler", "split by hand")
-            if needed:
-                shown = needed if isinstance(needed, str) else ", ".join(needed)
-                return Refused(
-                    f"{found[0].name} may be compiled with libraries of the system ({shown})", "split by hand"
-                )
+                why = "and Node's image on Alpine has no compiler"
+            if why:
+                return Refused(f"{found[0].name} may be compiled, {why}", "split by hand")
         return None
-
-    def _bringers(self) -> tuple[Command, ...]:
-        """Commands that only bring Node, and so go."""
-        return tuple(command for part in self.parts.values() for command in part.of("node"))
 
     def _why_called(self) -> Refused | None:
         """Something that stays needs Node."""
@@ -173,22 +165,17 @@ class _FrontEnd:
             if "node" in called:
                 return Refused(f"{called['node']}, which looks for Node when the program starts", "split by hand")
         for copied in self.reading.copies:
-            for path, text in texts_of(self.reading, copied.source, ("node_modules", "vendor", ".git"), _OF_PROGRAMS):
-                found = re.search(rf"\bnode_modules\b|{_STARTS}", text) if not self._is_own(path) else None
+            for path, text in texts_of(self.reading, copied.source, _NOT_OWN, _OF_PROGRAMS):
+                # Not in a file of the front end alone, or one that the image does not read (of a pipeline, Compose).
+                is_own = self.source != "" and path.startswith(f"{self.source}/")
+                is_told = re.match(r"\.|(?:.*/)?docker-compose|compose\.|pnpm-|netlify|vercel", path)
+                found = None if is_own or is_told else re.search(rf"\bnode_modules\b|{_STARTS}", text)
                 if found is not None:
-                    line = text.count("\n", 0, found.start()) + 1
                     what = "names node_modules" if found[0] == "node_modules" else "starts Node"
-                    return Refused(f"{path}:{line} {what}, which the program would lack", "build it into the front end")
+                    place = place_in(path, text, found.start())
+                    return Refused(f"{place} {what}, which the program would lack", "build it into the front end")
         self.evidence.append("no source, template or setting of the program names node_modules or starts Node")
         return None
-
-    def _is_own(self, path: str) -> bool:
-        """A file of the front end alone, or one that the image does not read (of a pipeline, Compose)."""
-        name = posixpath.basename(path)
-        is_told = re.match(r"\.|docker-compose|compose\.|pnpm-|netlify|vercel", path) or name.startswith(
-            "docker-compose"
-        )
-        return bool(is_told) or (self.source != "" and path.startswith(f"{self.source}/"))
 
     def _why_others(self) -> Refused | None:
         """The build reads what another language's command makes."""
@@ -199,7 +186,7 @@ class _FrontEnd:
             if posixpath.basename(path).startswith(".env"):
                 return Refused(f"line {act.step.line} makes {path}, which the front end's build may read", "copy it")
         source = self.source or ""
-        for file, text in texts_of(self.reading, source, ("node_modules", "vendor", ".git"), f"{_FRONT_END}|json"):
+        for file, text in texts_of(self.reading, source, _NOT_OWN, f"{_FRONT_END}|json"):
             for path, act in names.items():
                 if re.search(rf"(?<![\w-]){re.escape(path)}(?:/|[\"'])", text):
                     return Refused(
@@ -212,25 +199,13 @@ class _FrontEnd:
         return None
 
     def _why_written(self) -> Refused | None:
-        """Another command writes into what the build makes."""
+        """Another language's command writes into what the build makes."""
         for act in self.flow.acts(self.reading):
-            position = self.reading.position(act.step.step.node)
-            if act.effect.by == "Node" or act.step.step.keyword != "RUN" or position > self.last:
-                continue
-            for path in act.effect.writes:
-                hit = next((out for out in self.outputs if isinstance(path, str) and is_within(path, out)), None)
-                if hit is not None and act.effect.by:
+            is_early = self.reading.position(act.step.step.node) <= self.last and act.step.step.keyword == "RUN"
+            for path in act.effect.writes if is_early and act.effect.by not in {"", "Node"} else ():
+                if isinstance(path, str) and any(is_within(path, out) for out in self.outputs):
                     return Refused(f"line {act.step.line} writes to {path} too, which the front end's build makes")
         return None
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        found = [path for _, _, built in self.builds for path in built.outputs or () if "/node_modules" not in path]
-        return tuple(
-            path
-            for path in dict.fromkeys(found)
-            if not any(path != other and is_within(path, other) for other in found)
-        )
 
     def _repeated(self) -> tuple[Step, ...]:
         return tuple(one.step for one in self.flow.steps(self.reading)
@@ -318,17 +293,11 @@ class _FrontEnd:
         flags = [flag.text for flag in node.flags if flag.name not in {"chown", "chmod"}]
         whole = next((one for one in copied if one.is_folder and one.source != source), None)
         is_inside = whole is not None and (whole.source == "" or source.startswith(f"{whole.source}/"))
-        if (
-            whole is not None
-            and is_inside
-            and len(copied) == 1
-            and not self.climbs
-            and re.fullmatch(r"[\w./-]+", source)
-        ):
+        is_plain = node.json is None and "exclude" not in {flag.name for flag in node.flags} and len(copied) == 1
+        if is_inside and is_plain and not self.climbs and re.fullmatch(r"[\w./-]+", source):
             place = posixpath.relpath(self.folder, step.workdir)
             target = self.folder if place.startswith("..") else f"./{place}"
-            if "exclude" not in {flag.name for flag in node.flags} and node.json is None:
-                return " ".join(("COPY", *flags, source, target))
+            return " ".join(("COPY", *flags, source, target))
         return node if len(flags) == len(node.flags) else " ".join((node.keyword, *flags, node.argument))
 
     def _manifests_of_others(self) -> Iterator[str]:
@@ -344,46 +313,45 @@ class _FrontEnd:
         found: set[str] = set()
         for entry in entries:
             found.update(re.findall(r"\$\{?(\w+)", entry if isinstance(entry, str) else entry.argument))
-        for _, text in texts_of(self.reading, self.source or "", ("node_modules", "vendor", ".git"), _FRONT_END):
+        for _, text in texts_of(self.reading, self.source or "", _NOT_OWN, _FRONT_END):
             if re.search(_READS_ANY, text):
                 return r"\w+"
             found.update(re.findall(r"\benv\s*(?:\.|\[\s*[\"'])\s*(\w+)", text))
         return "|".join([_ALWAYS, *map(re.escape, sorted(found))])
 
-    def _brings_node(self, step: Step) -> bool:
+    def _brings_node(self, step: Step) -> BaseImage | None:
+        """Node's image, where a COPY takes Node from it."""
         name = step.node.flag("from") if step.keyword == "COPY" else None
         image = lookup(name) if name and self.reading.file.stage(name) is None else None
-        return image is not None and image.family == "node"
+        return image if image is not None and image.family == "node" else None
 
     def _image(self) -> str | Refused:
         """Node in the version that builds today, on the same C library: packages of one platform are not of another."""
-        version = self._version()
+        version, image = self._version(), self.reading.image
         if isinstance(version, Refused):
             return version
-        image = self.reading.image
         if image is None or image.libc is None:
             name = self.reading.image_reference or self.reading.stage.image
             return Refused(f"the base image {name} is not in the catalogue", "start from an official image")
         return f"node:{version}-alpine" if image.distro == "alpine" else f"node:{version}"
 
     def _version(self) -> str | Refused:
-        for step in self.reading.runs:
+        reading, release = self.reading, self.reading.image.release if self.reading.image is not None else None
+        for step in reading.runs:
             found = re.search(_SET_UP, step.node.argument)
             if found is not None:
                 number = found[1] or found[2]
-                self.evidence.append(f"line {self.reading.file.line_of(step.node)} installs Node {number}")
+                self.evidence.append(f"line {reading.file.line_of(step.node)} installs Node {number}")
                 return number
-        for step in self.reading.steps:
-            image = lookup(step.node.flag("from") or "") if self._brings_node(step) else None
-            if image is not None and image.version:
-                return image.version
-        release = self.reading.image.release if self.reading.image is not None else None
-        installed = any(word.literal in {"nodejs", "npm", "nodejs-npm"} for _, call in self.reading.calls
+        copied = next((image for step in reading.steps if (image := self._brings_node(step)) and image.version), None)
+        if copied is not None:
+            return copied.version
+        installed = any(word.literal in {"nodejs", "npm", "nodejs-npm"} for _, call in reading.calls
                         if call.manager in system.MANAGERS for word in call.packages)  # fmt: skip
         if installed and release in _PACKAGED:
             self.evidence.append(f"the package nodejs of {release} is Node {_PACKAGED[release]}")
             return _PACKAGED[release]
-        named = decide(NAMING, self.reading)
+        named = decide(NAMING, reading)
         if isinstance(named, Refused):
             return Refused("nothing says which version of Node builds the front end", "add .nvmrc with the version")
         self.evidence += named.evidence

@@ -7,7 +7,6 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 
 from refactor.ecosystems import system
-from refactor.ecosystems.node.tables import words
 from refactor.flow.graph import Act, Flow, FlowStep
 from refactor.flow.reading import Refused, StageReading, Step, is_within
 from refactor.shell import Command
@@ -17,8 +16,10 @@ CALLS_NODE = r"(?<![\w./@-])(?:node|nodejs|npm|npx|yarn|pnpm|corepack)(?![\w./@=
 _ARCHIVES = r"deb\.nodesource\.com|rpm\.nodesource\.com|dl\.yarnpkg\.com|nodesource\.(?:list|gpg)|yarn\.list"
 _TOOLS_OF_NODE = r"node_modules/(?:npm|corepack)/|/bin/(?:npm|npx|corepack|node|nodejs|yarn)\b"
 _ALONE = "give each a RUN of its own"
-_NEUTRAL = words("cd set : true echo printf export")
-_SHELL_STATE = words("cd set export . source pushd popd")
+_NEUTRAL = frozenset("cd set : true echo printf export".split())
+_SHELL_STATE = frozenset("cd set export . source pushd popd".split())
+_GOES = frozenset({"front end", "node"})
+_Change = tuple[int, int, str]
 
 
 class Part:
@@ -30,36 +31,38 @@ class Part:
         """System packages that bring Node."""
         self.step: Step = step.step
         self.acts = {id(act.call.command): act for act in step.acts if act.call is not None}
-        self.is_readable = self.step.script is not None and self.step.script.opaque is None
-        items = self.step.script.top if self.step.script is not None and self.is_readable else ()
-        self.kinds = [self._kind(item.span) for item in items]
-        self.spans = [item.span for item in items]
+        self.script = self.step.script
+        self.is_readable = self.script is not None and self.script.opaque is None
+        self.items = [(item.span, self._kind(item.span)) for item in (self.script.top if self.script else ())
+                      if self.is_readable]  # fmt: skip
+        """Each with its kind: "front end", "node" (it only brings Node), "neutral", "other"."""
+        self.kinds = [kind for _, kind in self.items]
+
+    def _text(self, span: tuple[int, int]) -> str:
+        return self.script.text[slice(*span)] if self.script is not None else ""
+
+    def _within(self, span: tuple[int, int]) -> list[Command]:
+        return [one for one in self.step.commands if span[0] <= one.span[0] and one.span[1] <= span[1]]
 
     def _kind(self, span: tuple[int, int]) -> str:
-        """ "front end", "node" (it only brings Node), "neutral", "other"."""
-        assert self.step.script is not None
-        commands = [one for one in self.step.commands if span[0] <= one.span[0] and one.span[1] <= span[1]]
-        if re.search(_ARCHIVES, self.step.script.text[slice(*span)]):
+        if re.search(_ARCHIVES, self._text(span)):
             return "node"
-        kinds = {self._kind_of(command) for command in commands}
+        kinds = {self._kind_of(command) for command in self._within(span)}
         return next((kind for kind in ("other", "front end", "node") if kind in kinds), "neutral")
 
     def _kind_of(self, command: Command) -> str:
-        act = self.acts.get(id(command))
-        name = posixpath.basename(command.name or "")
+        act, name = self.acts.get(id(command)), posixpath.basename(command.name or "")
         call = next((one for one in self.step.calls if one.command is command), None)
+        words = [] if call is None else [word.literal for word in call.packages]
         if call is not None and call.manager in system.MANAGERS:
-            installed = [word.literal.partition("=")[0] for word in call.packages]
-            if call.action == "install" and installed and set(installed) <= set(self.packages):
+            installed = {word.partition("=")[0] for word in words}
+            if call.action == "install" and installed and installed <= set(self.packages):
                 return "node"
             return "other" if call.action in {"install", "remove", "build-dep"} else "neutral"
         if act is not None and act.effect.by == "Node":
             # The images of Node have Yarn, and npm would not write over it.
-            is_tool = (
-                call is not None
-                and call.action == "global-install"
-                and all(re.fullmatch(r"yarn(?:@1\S*)?", word.literal) for word in call.packages)
-            )
+            is_global = call is not None and call.action == "global-install"
+            is_tool = is_global and all(re.fullmatch(r"yarn(?:@1\S*)?", word) for word in words)
             looks = not act.effect.writes and not act.effect.reads
             return "node" if is_tool or looks else "front end"
         if name in {"ln", "rm"} and command.args and re.search(_TOOLS_OF_NODE, " ".join(command.args)):
@@ -70,9 +73,7 @@ class Part:
 
     def of(self, kind: str) -> Iterator[Command]:
         """The commands of the items of one kind."""
-        for span, own in zip(self.spans, self.kinds, strict=True):
-            if own == kind:
-                yield from (one for one in self.step.commands if span[0] <= one.span[0] and one.span[1] <= span[1])
+        return (command for span, own in self.items if own == kind for command in self._within(span))
 
     @property
     def is_front_end(self) -> bool:
@@ -80,43 +81,35 @@ class Part:
 
     @property
     def is_touched(self) -> bool:
-        return bool({"front end", "node"} & set(self.kinds)) or bool(list(self._packages()))
+        return not _GOES.isdisjoint(self.kinds) or any(self._packages())
 
-    def _packages(self) -> Iterator[tuple[int, int, str]]:
+    def _packages(self) -> Iterator[_Change]:
         """Node's packages in the list of an install that others are in too, each with the blank before it."""
         for call in self.step.calls:
-            if call.manager not in system.MANAGERS or call.action != "install":
-                continue
             own = [word for word in call.packages if word.literal.partition("=")[0] in self.packages]
-            if own and len(own) < len(call.packages):
-                for word in own:
-                    before = max(one.span[1] for one in call.command.words if one.span[1] <= word.span[0])
-                    yield before, word.span[1], ""
+            is_install = call.manager in system.MANAGERS and call.action == "install"
+            for word in own if is_install and len(own) < len(call.packages) else ():
+                yield max(one.span[1] for one in call.command.words if one.span[1] <= word.span[0]), word.span[1], ""
 
     def moved(self) -> Instruction | str | None:
         """What the front end's own stage gets of it."""
-        assert self.step.script is not None
         if not self.is_front_end:
             return None
-        if "other" not in self.kinds and "node" not in self.kinds:
+        if not {"other", "node"} & {*self.kinds}:
             return self.step.node
         # left() refuses options of such a RUN: they may be of either half.
-        texts = [self.step.script.text[slice(*span)] for span, kind in zip(self.spans, self.kinds, strict=True)
-                 if kind in {"front end", "neutral"}]  # fmt: skip
-        return "RUN " + " \\\n    && ".join(text.strip() for text in texts)
+        texts = [self._text(span).strip() for span, kind in self.items if kind in {"front end", "neutral"}]
+        return "RUN " + " \\\n    && ".join(texts)
 
     @property
     def brings_lists(self) -> bool:
         """What goes of it also fetches the lists of apt: the script of Node's archive does, too."""
-        assert self.step.script is not None
         is_whole = "other" not in self.kinds
-        for span, kind in zip(self.spans, self.kinds, strict=True):
-            text = self.step.script.text[slice(*span)]
-            if re.search(r"\bupdate\b", text) and is_whole:
-                return True
-            if kind == "node" and re.search(r"\|\s*(?:sudo\s+(?:-E\s+)?)?(?:ba)?sh\b", text):
-                return True
-        return False
+        return any(
+            (is_whole and re.search(r"\bupdate\b", self._text(span)))
+            or (kind == "node" and re.search(r"\|\s*(?:sudo\s+(?:-E\s+)?)?(?:ba)?sh\b", self._text(span)))
+            for span, kind in self.items
+        )
 
     def with_lists(self, left: Instruction) -> Instruction:
         """An install that is left gets the lists of apt by itself."""
@@ -127,45 +120,33 @@ class Part:
 
     def left(self) -> Instruction | Refused | None:
         """What is left of it; None for nothing."""
-        script, node = self.step.script, self.step.node
-        line = self.flow_step.line
-        assert script is not None
+        node, line, changes = self.step.node, self.flow_step.line, [*self._packages()]
         if "other" not in self.kinds:
             return None
-        changes = list(self._packages())
-        if {"front end", "node"} & set(self.kinds):
+        if not _GOES.isdisjoint(self.kinds):
             names = {command.name for command in self.step.commands}
-            if node.flags and self.is_front_end:
+            is_list = self.script is not None and self.script.is_and_list
+            if self.is_front_end and node.flags:
                 return Refused(f"line {line} builds the front end and does other things, with options", _ALONE)
-            if not script.is_and_list or (self.is_front_end and names & _SHELL_STATE):
+            if not is_list or (self.is_front_end and names & _SHELL_STATE):
                 return Refused(f"line {line} builds the front end and does other things", _ALONE)
-            changes = [change for change in changes if not self._is_gone(change)]
+            gone = [span for span, kind in self.items if kind in _GOES]
+            changes = [one for one in changes if not any(span[0] <= one[0] < span[1] for span in gone)]
             changes += self._gone()
         left = node.splice(changes)
         if re.search(CALLS_NODE, left.argument):
             return Refused(f"line {line} calls Node in a way that is not known", "call npm in a RUN of its own")
         return left
 
-    def _is_gone(self, change: tuple[int, int, str]) -> bool:
-        return any(
-            span[0] <= change[0] < span[1] and kind in {"front end", "node"}
-            for span, kind in zip(self.spans, self.kinds, strict=True)
-        )
-
-    def _gone(self) -> Iterator[tuple[int, int, str]]:
+    def _gone(self) -> Iterator[_Change]:
         """The spans of what goes, each with the connector to what stays."""
-        goes = [kind in {"front end", "node"} for kind in self.kinds]
-        at = 0
-        while at < len(goes):
-            end = at
-            while end < len(goes) and goes[end]:
-                end += 1
-            if end > at:
-                if at == 0:
-                    yield self.spans[0][0], self.spans[end][0], ""
-                else:
-                    yield self.spans[at - 1][1], self.spans[end - 1][1], ""
-            at = max(end, at + 1)
+        spans, goes = [span for span, _ in self.items], [kind in _GOES for kind in self.kinds]
+        first = goes.index(False)
+        if first:
+            yield spans[0][0], spans[first][0], ""
+        for at in range(first + 1, len(spans)):
+            if goes[at]:
+                yield spans[at - 1][1], spans[at][1], ""
 
 
 def is_repeatable(step: FlowStep, folder: str) -> bool:
@@ -187,18 +168,15 @@ def made_by_others(
     """What commands of other languages make in the front end's folder before a position of the stage, or beside it
     (``../deps`` of Phoenix), each path as seen from that folder."""
     for act in flow.acts(reading):
-        step = act.step.step
-        if step.keyword != "RUN" or reading.position(step.node) > before or step in repeated or act.effect.by == "Node":
-            continue
-        if act.call is not None and act.call.name in {"chmod", "chown", "chgrp", "mkdir"}:
+        step, name = act.step.step, "" if act.call is None else act.call.name
+        is_before = step.keyword == "RUN" and reading.position(step.node) <= before and step not in repeated
+        if not is_before or act.effect.by == "Node" or name in {"chmod", "chown", "chgrp", "mkdir"}:
             continue
         for path in act.effect.writes:
             if not isinstance(path, str) or path == folder:
                 continue
-            is_beside = (
-                bool(act.effect.by) and is_within(folder, posixpath.dirname(path)) and not is_within(folder, path)
-            )
-            if is_within(path, folder) or is_beside:
+            is_beside = bool(act.effect.by) and is_within(folder, posixpath.dirname(path))
+            if is_within(path, folder) or (is_beside and not is_within(folder, path)):
                 yield act, posixpath.relpath(path, folder)
 
 
@@ -206,10 +184,9 @@ def texts_of(reading: StageReading, folder: str, without: Sequence[str], endings
     """Context files below a folder with one of the endings, each with its text."""
     files = reading.context.files(folder, without=without)
     for path in files if isinstance(files, tuple) else ():
-        if re.search(rf"\.(?:{endings})\Z", path):
-            text = reading.context.read(path)
-            if isinstance(text, str):
-                yield path, text
+        text = reading.context.read(path) if re.search(rf"\.(?:{endings})\Z", path) else None
+        if isinstance(text, str):
+            yield path, text
 
 
 __all__ = ["CALLS_NODE", "Part", "is_repeatable", "made_by_others", "texts_of"]

@@ -9,7 +9,7 @@ from refactor.ecosystems.node.builds import Built, kind_of
 from refactor.ecosystems.node.layout import Layout
 from refactor.ecosystems.node.programs import Ran
 from refactor.flow.places import origins
-from refactor.flow.reading import StageReading, join
+from refactor.flow.reading import join
 from refactor.flow.roots import peeled
 
 READS_AT_START = ("bunfig.toml", ".env")
@@ -27,13 +27,9 @@ def compiled(layout: Layout) -> Built | None:
     if maker is None or maker.act is None or maker.act.call is None:
         return None
     origin, command = maker.act.step.reading, maker.act.call.command
-    builds = kind_of(origin, Layout.of(origin)).builds
-    return next((built for _, own, built in builds if own is command and is_program(built)), None)
-
-
-def is_program(built: Built) -> bool:
-    """It makes a program with Bun inside, which needs the C library alone."""
-    return built.ran.program == "bun build" and "--compile" in built.ran.args
+    # It makes a program with Bun inside, which needs the C library alone.
+    builds = (built for _, own, built in kind_of(origin, Layout.of(origin)).builds if own is command)
+    return next((one for one in builds if one.ran.program == "bun build" and "--compile" in one.ran.args), None)
 
 
 def starts_itself(layout: Layout, ran: Ran) -> str | None:
@@ -45,9 +41,4 @@ def starts_itself(layout: Layout, ran: Ran) -> str | None:
     return join(layout.reading.final_workdir, argv[0])
 
 
-def has_bun_compile(reading: StageReading) -> bool:
-    """The container starts a program that Bun compiled in a stage of this file."""
-    return compiled(Layout.of(reading)) is not None
-
-
-__all__ = ["READS_AT_START", "compiled", "has_bun_compile", "is_program", "starts_itself"]
+__all__ = ["READS_AT_START", "compiled", "starts_itself"]

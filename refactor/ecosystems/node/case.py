@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from refactor.context import BuildContext
 from refactor.ecosystems.node.builds import Kind, kind_of
 from refactor.ecosystems.node.layout import Layout, Unit, below
-from refactor.ecosystems.node.native import Native, compiled
+from refactor.ecosystems.node.native import Native, judge
 from refactor.ecosystems.node.needs import Started, started
-from refactor.ecosystems.node.projects import Project, any_lock, project_installs, projects
+from refactor.ecosystems.node.projects import Project, project_installs, projects
 from refactor.flow.reading import Refused, StageReading, Step
 from refactor.images import BaseImage
 
@@ -63,13 +62,10 @@ class Case(NamedTuple):
 
     def starts_through(self, manager: str) -> bool:
         """The start command calls the package manager."""
-        start = self.reading.start
         rule = re.compile(rf"(?<![\w/.-]){manager}(?![\w.-])")
-        texts = [node.argument for node in start.nodes] if start is not None else []
-        runs = self.started.runs if self.started is not None else ()
-        return any(rule.search(text) for text in texts) or any(
-            word.split(" ")[0] == manager for ran in runs for word in ran.via
-        )
+        start, runs = self.reading.start, self.started.runs if self.started is not None else ()
+        called = (word.split(" ")[0] for ran in runs for word in ran.via)
+        return manager in called or any(rule.search(node.argument) for node in (start.nodes if start else ()))
 
 
 def case_of(reading: StageReading) -> Case:
@@ -79,19 +75,13 @@ def case_of(reading: StageReading) -> Case:
 
 def _case_of(reading: StageReading) -> Case:
     layout, image = Layout.of(reading), reading.image
-    installs, start = project_installs(reading), started(reading)
     is_fat = image is not None and (image.family, image.variant) == ("node", "fat")
-    natives = _natives(reading, projects(reading)) if is_fat else ()
-    return Case(reading, layout, kind_of(reading, layout), installs, start, natives, [])
-
-
-def _natives(reading: StageReading, installed: Sequence[Project]) -> tuple[Native, ...]:
-    found: dict[str, Native] = {}
-    for project in installed:
-        lock = any_lock(reading.context, project.unit, project.manager)
-        for native in compiled(reading.context, lock, project.package, production=True):
-            found.setdefault(native.name, native)
-    return tuple(found.values())
+    natives: dict[str, Native] = {}
+    for project in projects(reading) if is_fat else ():
+        for native in judge(reading.context, project.lock, project.package, production=True).compiled:
+            natives.setdefault(native.name, native)
+    kind, installs, start = kind_of(reading, layout), project_installs(reading), started(reading)
+    return Case(reading, layout, kind, installs, start, tuple(natives.values()), [])
 
 
 __all__ = ["Case", "case_of"]

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from refactor.context import BuildContext
 from refactor.context.literals import line_at
-from refactor.ecosystems.node.program import program
+from refactor.ecosystems.node.needs import program
 from refactor.ecosystems.node.sources import facts
 from refactor.ecosystems.serving import BY_HAND, ROUTE, Port, Serving, best_route, only_port, served
 from refactor.flow.reading import Refused, StageReading
@@ -45,14 +45,14 @@ def serving(reading: StageReading) -> Serving | Refused | None:
     context = reading.context
     texts = {path: facts(context, path).text for path in files}
     route = best_route(one for path, text in texts.items() for one in _routes(path, text))
-    found = served(reading, texts, _SECURE, route, only_port(_ports(context, files)))
+    found = served(reading, texts, _SECURE, route, only_port(ports(context, files)))
     if isinstance(found, Refused):
         return found
     options = [step.node for step in reading.steps if step.keyword == "ENV" and "NODE_OPTIONS" in step.node.argument]
     if options:
         line = reading.file.line_of(options[0])
         return Refused(f"NODE_OPTIONS on line {line} would be loaded by each check as well", BY_HAND)
-    return found._replace(probe=probe(reading, found.route, found.port))
+    return found._replace(probe=probe(reading, found.route, found.port.number or 0, found.port.variable))
 
 
 def _routes(path: str, text: str) -> Iterator[tuple[str, str]]:
@@ -64,25 +64,21 @@ def _routes(path: str, text: str) -> Iterator[tuple[str, str]]:
         yield found[2], line_at(path, text, found.start())
 
 
-def _ports(context: BuildContext, files: Sequence[str]) -> Iterator[Port]:
+def ports(context: BuildContext, files: Sequence[str]) -> Iterator[Port]:
+    """Ports that sources listen on, as far as they spell them out."""
     for path in files:
         text = facts(context, path).text
-        for found in re.finditer(_LISTENS, text):
-            by = line_at(path, text, found.start())
-            variable, default, number, name = found.groups()
+        found = [(one.groups(), line_at(path, text, one.start())) for one in re.finditer(_LISTENS, text)]
+        found += [((None, None, None, "port"), path)] if re.search(_SHORT, text) else []
+        for (variable, default, number, name), by in found:
             if name is not None:
                 value = re.search(rf"(?:const|let|var)\s+{name}\b[^=\n;]{{0,40}}=\s*{_VALUE_OR_NUMBER}", text)
                 variable, default, number = value.groups() if value is not None else (None, None, None)
             if variable or number:
                 yield Port(int(default or number) if default or number else None, variable or "", by)
-        if re.search(_SHORT, text):
-            value = re.search(rf"(?:const|let|var)\s+port\b[^=\n;]{{0,40}}=\s*{_VALUE_OR_NUMBER}", text)
-            if value is not None:
-                variable, default, number = value.groups()
-                yield Port(int(default or number) if default or number else None, variable or "", path)
 
 
-def probe(reading: StageReading, route: str, port: Port) -> tuple[str, ...]:
+def probe(reading: StageReading, route: str, port: int, variable: str = "") -> tuple[str, ...]:
     """What asks for the route, see :class:`Serving`."""
     image = reading.image
     program = "node"
@@ -92,9 +88,9 @@ def probe(reading: StageReading, route: str, port: Port) -> tuple[str, ...]:
         program = "bun"
     elif image is None or image.family != "node":
         return ()
-    address = f"'http://127.0.0.1:{port.number}{route}'"
-    if port.variable:
-        address = f"'http://127.0.0.1:'+(process.env.{port.variable}||{port.number})+'{route}'"
+    address = f"'http://127.0.0.1:{port}{route}'"
+    if variable:
+        address = f"'http://127.0.0.1:'+(process.env.{variable}||{port})+'{route}'"
     major = re.match(r"\d+", image.version)
     if program == "bun" or (major is not None and int(major[0]) >= 18):
         return program, "-e", f"fetch({address}).then(r=>process.exit(r.ok?0:1),()=>process.exit(1))"
@@ -102,4 +98,4 @@ def probe(reading: StageReading, route: str, port: Port) -> tuple[str, ...]:
     return program, "-e", code
 
 
-__all__ = ["probe", "serving"]
+__all__ = ["ports", "probe", "serving"]

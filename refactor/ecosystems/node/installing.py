@@ -1,59 +1,45 @@
-"""Dependency installations: what they read, and how they become reproducible and free of development dependencies."""
+"""Dependency installations: what they read and write, and how they become reproducible and free of development
+dependencies."""
 
 from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from refactor.context import Unknown
-from refactor.ecosystems.answers import Install, Rewrite
-from refactor.ecosystems.node.builds import kind_of
+from refactor.ecosystems.answers import Install, Rewrite, installs_by_command
+from refactor.ecosystems.node.builds import Built, kind_of
 from refactor.ecosystems.node.layout import Layout, below
-from refactor.ecosystems.node.manifests import reads
-from refactor.ecosystems.node.needs import Started, started, why_dev_needed
-from refactor.ecosystems.node.program import program
+from refactor.ecosystems.node.manifests import lifecycle_needs_dev, only_hooks, reads, why_scripts_needed
+from refactor.ecosystems.node.needs import Started, program, started, why_dev_needed
 from refactor.ecosystems.node.programs import MANAGERS
-from refactor.ecosystems.node.projects import (
-    Project,
-    any_lock,
-    is_at,
-    lock_path,
-    manifest_copy,
-    members,
-    npm_major,
-    project_installs,
-    why_not_frozen,
-)
-from refactor.ecosystems.node.scripts import lifecycle_needs_dev, only_hooks, why_scripts_needed
+from refactor.ecosystems.node.projects import MANAGER, Project, manifest_copy, project_installs, why_not_frozen
 from refactor.flow.closure import named, why_not_seen
+from refactor.flow.effects import Effect, Invocation
 from refactor.flow.reading import Refused, StageReading, Step
-from refactor.shell import Command
+from refactor.shell import Command, PackageCall
 from refactor.syntax import Instruction
 
-_PRODUCTION = ("--production", "--prod", "-P", "-p", "--omit=dev", "--only=production", "--only=prod")
+_GLOBAL = ("/usr/local/lib/node_modules", "/usr/local/bin")
+_INSTALLS = frozenset({"install", "ci", "add", "upgrade", "prune", "rebuild", "deploy"})
+_LOOKS = frozenset({"-v", "--version", "-V"})
 
 
 def installs(reading: StageReading) -> Sequence[Install | tuple[Step, Refused]]:
     """See :meth:`Ecosystem.installs`."""
-    layout = Layout.of(reading)
     found: list[Install | tuple[Step, Refused]] = []
     for project in project_installs(reading):
         if not isinstance(project, Project):
             found.append(project)
             continue
-        answer = reads(layout, project)
+        step, answer = project.step, reads(project)
         if isinstance(answer, Refused):
-            found.append((project.step, answer))
-            continue
-        found.append(
-            Install(project.step, _with_preparation(project), project.folder, answer.manifests, answer.evidence)
-        )
+            found.append((step, answer))
+        else:
+            found.append(Install(step, _with_preparation(project), project.folder, answer.manifests, answer.evidence))
     found += _global_installs(reading)
     return sorted(found, key=lambda one: reading.position(one[0].node))
-
-
-_GLOBAL = "/usr/local/lib/node_modules"
 
 
 def _global_installs(reading: StageReading) -> Iterator[Install]:
@@ -62,112 +48,125 @@ def _global_installs(reading: StageReading) -> Iterator[Install]:
         plain = all(word.value and not word.value.startswith((".", "/", "file:")) for word in call.packages)
         if call.manager in MANAGERS and call.action == "global-install" and call.packages and plain:
             names = ", ".join(word.literal for word in call.packages)
-            yield Install(step, (call.command,), _GLOBAL, (), (f"{names}: installed by name, for the whole image",))
+            yield Install(step, (call.command,), _GLOBAL[0], (), (f"{names}: installed by name, for the whole image",))
 
 
 def _with_preparation(project: Project) -> tuple[Command, ...]:
-    """The install with the commands right before it that set it up (``cd app``, ``npm config set``)."""
+    """The install with the settings of its manager right before it (``npm config set``)."""
     commands = [project.command]
+    calls = {id(call.command): call for call in project.step.calls}
     for command in reversed(project.step.commands):
+        call = calls.get(id(command))
         if command.span[0] >= project.command.span[0]:
             continue
-        call = next((call for call in project.step.calls if call.command is command), None)
-        is_setting = (
-            call is not None and call.manager == project.manager and call.verb in {"config", "config set", "set"}
-        )
-        if not is_setting:
+        if call is None or call.manager != project.manager or call.verb not in {"config", "config set", "set"}:
             break
         commands.insert(0, command)
     return tuple(commands)
 
 
-def is_production(project: Project, node_env: str | None) -> bool:
-    """The install leaves development dependencies out already."""
-    call = project.call
-    if any(option == "--include" and value == "dev" for option, value in call.options):
-        return False
-    if any(call.has(flag) for flag in _PRODUCTION) or "dev" in call.values("--omit"):
-        return call.option("--production", "--prod") != "false"
-    if {"production", "prod"} & set(call.values("--only")):
-        return True
-    # npm, Yarn 1 and pnpm leave them out where NODE_ENV says production; Yarn 2 and later and Bun do not.
-    return node_env == "production" and project.manager != "bun"
+# What commands read and write
 
 
-def node_env(reading: StageReading, project: Project) -> str | None:
-    """The value of NODE_ENV when the install runs, None where it is not set."""
-    for name, word in project.command.assignments:
-        if name == "NODE_ENV":
-            return word.literal
-    return reading.file.environment(project.step.node).get("NODE_ENV")
+def effect(call: Invocation) -> Effect | None:
+    """See :meth:`Ecosystem.effect`."""
+    if call.command.args and set(call.command.args) <= _LOOKS:
+        return Effect()
+    package = call.package
+    if package is None:
+        return _of_build(call)
+    if package.manager == "corepack" or package.action == "global-install":
+        return Effect(writes=_GLOBAL, needs=("network",))
+    if package.action in {"config", "clean", "set-version", "", "get"}:
+        return Effect(writes=call.paths("~/.npmrc") if package.action == "config" else ())
+    return _of_install(call, package) if package.action in _INSTALLS else _of_build(call)
+
+
+def _of_install(call: Invocation, package: PackageCall) -> Effect:
+    """Reads the manifests; all that it puts anywhere goes below node_modules."""
+    folder = call.path(package.option("--prefix", "-C", "--dir", "--cwd") or ".")
+    writes = (posixpath.join(folder, "node_modules") if isinstance(folder, str) else folder,)
+    install = installs_by_command(call.reading, installs).get(id(call.command))
+    if install is None:
+        return Effect((folder,), writes, needs=() if package.action in {"prune", "rebuild"} else ("network",))
+    places = (call.reading.in_image(path, call.step.node)[-1:] for path in install.manifests)
+    return Effect(tuple(path for one in places for path in one), writes, needs=("network",))
+
+
+def _of_build(call: Invocation) -> Effect:
+    """A program or a script of package.json: what its programs come down to."""
+    writes: list[str | Unknown] = []
+    for one in _builds(call.reading).get(id(call.command), ()):
+        unknown = Unknown(one.why_unknown or f"where {one.ran.shown} writes is not known")
+        writes += [unknown] if one.outputs is None else one.outputs
+    return Effect(call.paths("."), tuple(writes))
+
+
+def _builds(reading: StageReading) -> Mapping[int, tuple[Built, ...]]:
+    """The builds of a stage by the command that they come from."""
+
+    def found() -> dict[int, tuple[Built, ...]]:
+        builds: dict[int, tuple[Built, ...]] = {}
+        for _, command, built in kind_of(reading, Layout.of(reading)).builds:
+            builds[id(command)] = (*builds.get(id(command), ()), built)
+        return builds
+
+    return reading.remember("node builds", found)
+
+
+# Reproducible, and without development dependencies
 
 
 def production_install(reading: StageReading) -> Sequence[Rewrite | tuple[Step, Refused]]:
     """See :meth:`Ecosystem.production_install`."""
-    layout = Layout.of(reading)
-    stages = reading.file.stages
-    final = StageReading.of(reading.file, stages[-1], reading.context)
+    final = StageReading.of(reading.file, reading.file.stages[-1], reading.context)
     found: list[Rewrite | tuple[Step, Refused]] = []
     for project in project_installs(reading):
         if not isinstance(project, Project):
             found.append(project)
-            continue
-        if project.command.is_conditional:
-            continue
-        if _is_frozen(project) and is_production(project, node_env(reading, project)):
-            continue
-        found += _one(layout, project, final)
+        elif not project.command.is_conditional and not (project.is_frozen and project.is_production):
+            found += _one(project, final) if reading.context.why_unknown is None else ()
     return found
 
 
-def _one(layout: Layout, project: Project, final: StageReading) -> list[Rewrite | tuple[Step, Refused]]:
-    reading = layout.reading
-    if reading.context.why_unknown is not None:
-        return []
-    # Bun installs the same whatever NODE_ENV says.
-    env = None if project.manager == "bun" else node_env(reading, project)
-    has_flag = is_production(project, None)
+def _one(project: Project, final: StageReading) -> Iterator[Rewrite | tuple[Step, Refused]]:
     evidence: list[str] = []
-    refused: list[Rewrite | tuple[Step, Refused]] = []
-    frozen: bool | None = None
     copy: tuple[Instruction, str, str] | None = None
-    if _is_frozen(project):
-        frozen = True
-    else:
-        answer = why_not_frozen(layout, project, may_copy=True)
-        found = manifest_copy(layout, project)
-        if isinstance(answer, Refused):
-            refused.append((project.step, answer))
-        elif is_at(layout, answer, project) or found is None:
-            frozen = True
-            evidence.append(f"{answer} matches {project.package.path} and is copied before the install")
+    frozen, path, is_frozen = project.is_frozen, project.package.path, project.is_frozen
+    answer = None if is_frozen else why_not_frozen(project, may_copy=True)
+    if isinstance(answer, Refused):
+        yield project.step, answer
+    elif answer is not None:
+        found, frozen = manifest_copy(project), True
+        if project.has(answer) or found is None:
+            evidence.append(f"{answer} matches {path} and is copied before the install")
         else:
-            frozen = True
             node, word = found
             copy = node, word, word.removesuffix("package.json") + posixpath.basename(answer)
-            evidence.append(f"{answer} matches {project.package.path}, which line {reading.file.line_of(node)} copies")
+            line = project.layout.reading.file.line_of(node)
+            evidence.append(f"{answer} matches {path}, which line {line} copies")
     drop, more = False, ""
-    if not has_flag and env != "production":
-        why = _why_keep_dev(layout, project, final)
-        if why is None:
-            drop = bool(frozen) or _has_dev(layout, project)
-            evidence.append(_production_evidence(final))
-            if drop and lifecycle_needs_dev(layout, project) is not None:
-                more = " --ignore-scripts"
-                scripts = ", ".join(project.package.install_scripts)
-                evidence.append(
-                    f"{scripts} of {project.package.path} sets up hooks of a clone, and no dependency has an"
-                    " install script"
-                )
-        elif why.because:
-            refused.append((project.step, why))
-    elif env == "production" and not has_flag and not _is_berry(layout, project) and frozen and not _is_frozen(project):
+    # Bun installs the same whatever NODE_ENV says.
+    is_told = project.manager != "bun" and project.node_env == "production"
+    if is_told and not project.drops_by_option and not project.is_berry and frozen and not is_frozen:
         drop = True
         evidence.append("NODE_ENV is production here, so the install leaves development dependencies out as before")
-    text = _text(layout, project, bool(frozen), drop, more)
-    if text is None or text == _written(project):
-        return refused
-    return [*refused, Rewrite(project.step, project.command, text, tuple(evidence), copy)]
+    elif not is_told and not project.drops_by_option:
+        why = _why_keep_dev(project, final)
+        if why is None:
+            drop = frozen or project.has_dev
+            evidence.append(_production_evidence(final))
+            if drop and lifecycle_needs_dev(project) is not None:
+                more = " --ignore-scripts"
+                hooks = f"{', '.join(project.package.install_scripts)} of {path} sets up hooks of a clone"
+                evidence.append(f"{hooks}, and no dependency has an install script")
+        elif why.because:
+            yield project.step, why
+    script = project.step.script
+    written = script.text[slice(*project.command.span)] if script is not None else ""
+    text = _text(project, written, frozen, drop) + more
+    if script is not None and text != written:
+        yield Rewrite(project.step, project.command, text, tuple(evidence), copy)
 
 
 def _production_evidence(final: StageReading) -> str:
@@ -177,71 +176,38 @@ def _production_evidence(final: StageReading) -> str:
     return f"{start.runs[-1].shown} needs no development dependency; read: {named(files)}"
 
 
-def _written(project: Project) -> str:
-    return project.step.script.text[slice(*project.command.span)] if project.step.script is not None else ""
-
-
-def _has_dev(layout: Layout, project: Project) -> bool:
-    if project.package.dev_dependencies:
-        return True
-    others = members(layout.context, project.package)
-    return isinstance(others, Unknown) or any(member.dev_dependencies for member in others)
-
-
-def _is_frozen(project: Project) -> bool:
-    call = project.call
-    # `bun install --production` freezes the lockfile that is there, as a try with an old one shows (Bun 1.2).
-    implied = ("--production", "-p") if project.manager == "bun" else ()
-    return call.action == "ci" or call.has("--frozen-lockfile", "--immutable", "--pure-lockfile", *implied)
-
-
-def _is_berry(layout: Layout, project: Project) -> bool:
-    if project.manager != "yarn":
-        return False
-    manager = project.package.package_manager or ""
-    found = re.match(r"yarn@(\d+)", manager)
-    if found is not None:
-        return int(found[1]) > 1
-    lock = any_lock(layout.context, project.unit, project.manager)
-    return lock is not None and lock.is_berry
-
-
 _NO_NEWS = Refused("")
 
 
-def _why_keep_dev(layout: Layout, project: Project, final: StageReading) -> Refused | None:
+def _why_keep_dev(project: Project, final: StageReading) -> Refused | None:
     """Why the development dependencies stay, without words where that is no news; None where they can go."""
-    reading = layout.reading
-    if _is_berry(layout, project):
-        return _NO_NEWS
+    reading = project.layout.reading
     is_final = reading.stage is final.stage
-    if not is_final and any(call.manager in MANAGERS and call.action in {"run", "exec"} for _, call in reading.calls):
-        # What builds needs compilers; what is left over is pruned by the split. Asked first, as it is cheap.
+    # What builds needs compilers; what is left over is pruned by the split. Asked first, as it is cheap.
+    runs = any(call.manager in MANAGERS and call.action in {"run", "exec"} for _, call in reading.calls)
+    if project.is_berry or (runs and not is_final):
         return _NO_NEWS
-    built = kind_of(reading, layout).compiles
-    if built is not None and not is_final:
+    built, start = kind_of(reading, project.layout).compiles, started(final)
+    if not is_final and (built is not None or start is None or not _is_used(project, start)):
         return _NO_NEWS
     if built is not None:
         return Refused(
             f"{built.ran.shown} builds in this stage, with development dependencies",
             "build in a stage of its own, and copy the result from there",
         )
-    start = started(final)
-    if not is_final and (start is None or not _is_used(reading, project, start)):
-        return _NO_NEWS
-    reason = lifecycle_needs_dev(layout, project)
-    if reason is not None and not only_hooks(layout, project):
+    reason = lifecycle_needs_dev(project)
+    if reason is not None and not only_hooks(project):
         return Refused(reason, "guard that script, so that it does nothing without development dependencies")
-    other = why_scripts_needed(layout, project, production=True) if reason is not None else None
+    other = why_scripts_needed(project, production=True) if reason is not None else None
     if other is not None:
         return Refused(f"{reason}, and --ignore-scripts would leave out more: {other}", "guard that script")
     if start is None:
         because = "it is not known what the container runs: there is no CMD or ENTRYPOINT"
-        return Refused(because, "add a CMD") if _has_dev(layout, project) else _NO_NEWS
-    return why_program_needs_dev(layout, project, final)
+        return Refused(because, "add a CMD") if project.has_dev else _NO_NEWS
+    return why_program_needs_dev(project, final)
 
 
-def why_program_needs_dev(layout: Layout, project: Project, final: StageReading) -> Refused | None:
+def why_program_needs_dev(project: Project, final: StageReading) -> Refused | None:
     """Why what the final stage starts may need development dependencies of a project; None where it does not."""
     start = started(final)
     unit = start.unit if start is not None else None
@@ -249,72 +215,39 @@ def why_program_needs_dev(layout: Layout, project: Project, final: StageReading)
         return Refused("the package.json of what is started is not known", "copy it beside the program")
     if below(unit.folder, project.folder) is None:
         # Another project is installed here, such as a front end beside the server.
-        return Refused(
-            f"{project.package.path} is not the project that is started", "leave development dependencies out by hand"
-        )
+        because = f"{project.package.path} is not the project that is started"
+        return Refused(because, "leave development dependencies out by hand")
     seen = why_not_seen(final) or program(final)
     if isinstance(seen, Refused):
         return seen
-    reason = why_dev_needed(start, unit, project.package, any_lock(layout.context, project.unit, project.manager))
+    reason = why_dev_needed(start, unit, project.package, project.lock)
     return None if reason is None else Refused(reason, "move what is needed at run time to dependencies")
 
 
-def _is_used(reading: StageReading, project: Project, start: Started) -> bool:
-    """The final stage takes installed packages from this one."""
-    for moved in start.layout.moved:
-        if moved.stage.stage is not reading.stage:
-            continue
-        if below(project.folder + "/node_modules", moved.source) is not None or moved.source.endswith("/node_modules"):
-            return True
-    parent = start.layout.parent
-    while parent is not None:
-        if parent.reading.stage is reading.stage:
-            return True
-        parent = parent.parent
-    return False
+def _is_used(project: Project, start: Started) -> bool:
+    """The final stage takes installed packages from that of the project, or is built from it."""
+    stage, packages = project.layout.reading.stage, f"{project.folder}/node_modules"
+    return any(parent.reading.stage is stage for parent in start.layout.parents()) or any(
+        moved.stage.stage is stage
+        and (below(packages, moved.source) is not None or moved.source.endswith("/node_modules"))
+        for moved in start.layout.moved
+    )
 
 
-def _text(layout: Layout, project: Project, frozen: bool, drop: bool, more: str) -> str | None:
-    """The command with the wanted options; None where nothing is to be changed."""
-    command, call = project.command, project.call
-    script = project.step.script
-    if script is None:
-        return None
-    written = script.text[slice(*command.span)]
+def _text(project: Project, written: str, frozen: bool, drop: bool) -> str:
+    """The command with the wanted options."""
+    call, start, freezes = project.call, project.command.span[0], frozen and not project.is_frozen
+    name, verb = project.command.words[0].span[1] - start, call.verb_word.span
+    old = project.npm is not None and project.npm < 7
     if project.manager == "npm":
-        changed = written
         if frozen and call.action == "install":
-            verb = _verb_span(project)
-            changed = written[: verb[0]] + "ci" + written[verb[1] :]
-            changed = re.sub(r"\s+(?:--no-save|--save|-S|--package-lock(?:=\S+)?|--prefer-dedupe)(?=\s|$)", "", changed)
-        if drop:
-            major = npm_major(layout.reading.image)
-            changed += " --only=production" if major is not None and major < 7 else " --omit=dev"
-    else:
-        changed = written
-        bare = call.verb == ""
-        if bare and (frozen or drop) and not _is_frozen(project):
-            at = _program_end(project)
-            changed = written[:at] + " install" + written[at:]
-        if frozen and not _is_frozen(project):
-            changed += " --immutable" if _is_berry(layout, project) else " --frozen-lockfile"
-        if drop:
-            changed += " --prod" if project.manager == "pnpm" else " --production"
-    changed += more
-    return changed if changed != written else None
+            written = written[: verb[0] - start] + "ci" + written[verb[1] - start :]
+            written = re.sub(r"\s+(?:--no-save|--save|-S|--package-lock(?:=\S+)?|--prefer-dedupe)(?=\s|$)", "", written)
+        return written + (" --only=production" if old else " --omit=dev") * drop
+    if call.verb == "" and (frozen or drop) and not project.is_frozen:
+        written = written[:name] + " install" + written[name:]
+    written += (" --immutable" if project.is_berry else " --frozen-lockfile") * freezes
+    return written + f" {MANAGER[project.manager].production}" * drop
 
 
-def _program_end(project: Project) -> int:
-    return project.command.words[0].span[1] - project.command.span[0]
-
-
-def _verb_span(project: Project) -> tuple[int, int]:
-    start = project.command.span[0]
-    for word in project.command.words[1:]:
-        if word.literal == project.call.verb:
-            return word.span[0] - start, word.span[1] - start
-    end = _program_end(project)
-    return end, end
-
-
-__all__ = ["installs", "is_production", "lock_path", "node_env", "production_install", "why_program_needs_dev"]
+__all__ = ["effect", "installs", "production_install", "why_program_needs_dev"]

@@ -30,6 +30,14 @@ class Unit(NamedTuple):
         """Its folder in the context, "" for the root."""
         return self.package.folder
 
+    def file(self, name: str) -> str:
+        """The context path of a file in it."""
+        return posixpath.join(self.source, name)
+
+    def place(self, folder: str) -> str:
+        """Where a context folder at or below its own lies in the image."""
+        return join(self.folder, folder[len(self.source) :].lstrip("/") or ".")
+
 
 class Moved(NamedTuple):
     """One source of a ``COPY --from=<stage>``: ``source`` in that stage's image becomes ``target`` in this one's."""
@@ -46,7 +54,7 @@ class Layout:
     def __init__(self, reading: StageReading) -> None:
         self.reading = reading
         self.context = reading.context
-        self._units: dict[tuple[str, int], Unit | None] = {}
+        self._units: dict[tuple[str, int], Unit | Unknown | None] = {}
         self._sources: dict[tuple[str, int], str | None] = {}
 
     @classmethod
@@ -54,17 +62,13 @@ class Layout:
         """The layout of a stage, made once for all that ask for it."""
         return reading.remember("node layout", lambda: cls(reading))
 
-    @cached_property
-    def parent(self) -> Layout | None:
-        """The earlier stage of the file that this one is built FROM."""
+    def parents(self) -> Iterator[Layout]:
+        """Those of the earlier stages of the file that this one is built FROM."""
         stage = self.reading.parent
-        return None if stage is None else Layout.of(StageReading.of(self.reading.file, stage, self.context))
-
-    def _and_parents(self) -> Iterator[Layout]:
-        layout: Layout | None = self
-        while layout is not None:
+        while stage is not None:
+            layout = Layout.of(StageReading.of(self.reading.file, stage, self.context))
             yield layout
-            layout = layout.parent
+            stage = layout.reading.parent
 
     @cached_property
     def moved(self) -> tuple[Moved, ...]:
@@ -77,6 +81,10 @@ class Layout:
             if act.step.step.node in origins
             for source, target in act.effect.carries
         )
+
+    @property
+    def _all_moved(self) -> tuple[Moved, ...]:
+        return tuple(moved for layout in (self, *self.parents()) for moved in layout.moved)
 
     def source(self, path: str, before: Instruction | None = None) -> str | None:
         """The context path whose copy is at the absolute image ``path``; "" is the context itself, None: no copy."""
@@ -96,42 +104,33 @@ class Layout:
 
     def is_from_stage(self, path: str) -> bool:
         """``path`` lies in something that is copied from an earlier stage."""
-        return any(below(path, moved.target) is not None for layout in self._and_parents() for moved in layout.moved)
+        return any(below(path, moved.target) is not None for moved in self._all_moved)
 
-    def unit(self, folder: str, before: Instruction | None = None) -> Unit | None:
-        """The project that a package manager called in ``folder`` works on: the nearest folder with a package.json."""
+    def nearest(self, folder: str, before: Instruction | None = None) -> Unit | Unknown | None:
+        """The nearest folder with a package.json, why that cannot be read, or None where there is none."""
         key = (folder, id(before))
         if key not in self._units:
-            self._units[key] = self._unit(folder, before)
+            self._units[key] = None
+            for here in (folder, *map(str, PurePosixPath(folder).parents)):
+                path = self.source(join(here, "package.json"), before)
+                if path is not None:
+                    package = read_package_json(self.context, path)
+                    self._units[key] = package if isinstance(package, Unknown) else Unit(here, package)
+                    break
         return self._units[key]
 
-    def _unit(self, folder: str, before: Instruction | None) -> Unit | None:
-        for here, path in self._manifests(folder, before):
-            package = read_package_json(self.context, path)
-            return None if isinstance(package, Unknown) else Unit(here, package)
-        return None
+    def unit(self, folder: str, before: Instruction | None = None) -> Unit | None:
+        """The project that a package manager called in ``folder`` works on."""
+        found = self.nearest(folder, before)
+        return None if isinstance(found, Unknown) else found
 
     def built_unit(self, path: str) -> Unit | None:
         """The project whose build made ``path``, by the earlier stage that it is copied from."""
-        if not any(layout.moved for layout in self._and_parents()):
+        flow = registry.flow_of(self.reading.file, self.context) if self._all_moved else None
+        maker = None if flow is None else flow.trace(self.reading, path)
+        if maker is None or maker.act is None:
             return None
-        maker = registry.flow_of(self.reading.file, self.context).trace(self.reading, path)
-        origin = None if maker is None or maker.act is None else Layout.of(maker.act.step.reading)
-        return None if origin is None or maker is None else origin.unit(posixpath.dirname(maker.path))
-
-    def broken_unit(self, folder: str, before: Instruction | None = None) -> Unknown | None:
-        """Why the nearest package.json cannot be read, None where it can or there is none."""
-        for _, path in self._manifests(folder, before):
-            package = read_package_json(self.context, path)
-            return package if isinstance(package, Unknown) else None
-        return None
-
-    def _manifests(self, folder: str, before: Instruction | None) -> Iterator[tuple[str, str]]:
-        """Folders from one upwards that have a package.json, each with its context path."""
-        for here in (folder, *map(str, PurePosixPath(folder).parents)):
-            path = self.source(join(here, "package.json"), before)
-            if path is not None:
-                yield here, path
+        return Layout.of(maker.act.step.reading).unit(posixpath.dirname(maker.path))
 
 
 def below(path: str, folder: str) -> str | None:

@@ -1,6 +1,6 @@
-"""Makes plain.py, the table of packages that are known to install without a compiler; a tool for maintainers.
+"""Makes the part ``plain`` of packages.txt: packages that are known to install without a compiler; for maintainers.
 
-    python -m refactor.ecosystems.node.make_plain DIR... > refactor/ecosystems/node/plain.py
+    python -m refactor.ecosystems.node.make_plain DIR...
 
 Facts come from package-lock.json files (versions 2 and 3) below each DIR: these say which packages of the npm registry
 have an install script. A package is plain if no version that was seen has one, and all that it depends on is plain.
@@ -10,58 +10,41 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
+import re
 import sys
 import textwrap
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
-from refactor.ecosystems.node.native import COMPILES, NEVER_COMPILES
+from refactor.ecosystems.node.known import PACKAGES, packages
 
 
 def plain(locks: Iterable[Mapping[str, Any]]) -> list[str]:
     """Names, sorted, of what is plain by these documents; without ``@types``, which hold no code."""
     needs: dict[str, set[str]] = defaultdict(set)
-    not_plain = set(COMPILES)
+    not_plain, quiet = set(packages("compiled")), packages("quiet")
     for lock in locks:
         for location, entry in (lock.get("packages") or {}).items():
-            if "node_modules/" not in location or "integrity" not in entry:
-                continue
             # Without a checksum it is a folder, or comes from Git.
-            name = entry.get("name") or location.rpartition("node_modules/")[2]
-            needs[name] |= {*entry.get("dependencies", ()), *entry.get("optionalDependencies", ())}
-            if entry.get("hasInstallScript") and name not in NEVER_COMPILES:
-                not_plain.add(name)
+            if "node_modules/" in location and "integrity" in entry:
+                name = entry.get("name") or location.rpartition("node_modules/")[2]
+                needs[name] |= {*entry.get("dependencies", ()), *entry.get("optionalDependencies", ())}
+                not_plain |= {name} if entry.get("hasInstallScript") and name not in quiet else set()
     known = set(needs) - not_plain
     while True:
         # What depends on a package that was not seen, or is not plain, is none.
-        lost = {name for name in known if not all(_is_fine(need, known) for need in needs[name])}
+        fine = known | quiet
+        lost = {one for one in known if any(need not in fine and not need.startswith("@types/") for need in needs[one])}
         if not lost:
             return sorted(name for name in known if not name.startswith("@types/"))
         known -= lost
 
 
-def _is_fine(name: str, known: set[str]) -> bool:
-    return name in known or name in NEVER_COMPILES or name.startswith("@types/")
-
-
-def _locks(folders: Iterable[str]) -> Iterator[Mapping[str, Any]]:
-    for folder in folders:
-        for here, _, names in os.walk(folder):
-            if "package-lock.json" in names:
-                with open(os.path.join(here, "package-lock.json"), encoding="utf-8") as file:
-                    try:
-                        data = json.load(file)
-                    except ValueError:
-                        continue
-                if isinstance(data, dict):
-                    yield data
-
-
 if __name__ == "__main__":
-    print('"""Packages that install without a compiler, with all that they depend on; made by ``make_plain``."""\n')
-    print("from refactor.ecosystems.node.tables import words\n")
-    print(f'DATE = "{datetime.date.today().isoformat()}"\n"""Of the newest fact."""\n\nPLAIN = words(\n    """')
-    print(textwrap.indent(textwrap.fill(" ".join(plain(_locks(sys.argv[1:]))), 112, break_on_hyphens=False), "    "))
-    print('    """\n)')
+    paths = [path for folder in sys.argv[1:] for path in Path(folder).rglob("package-lock.json")]
+    names = plain(json.loads(path.read_text("utf-8")) for path in paths)
+    text = re.sub(r"\Adate \S+", f"date {datetime.date.today().isoformat()}", Path(PACKAGES).read_text("utf-8"))
+    listed = textwrap.indent(textwrap.fill(" ".join(names), 116, break_on_hyphens=False), "    ")
+    Path(PACKAGES).write_text(text[: text.index("\nplain:\n")] + f"\nplain:\n{listed}\n", "utf-8")

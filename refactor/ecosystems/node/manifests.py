@@ -1,37 +1,25 @@
-"""What an installation reads of the build context: manifests, lockfiles, settings, and what its own scripts open."""
+"""What an installation reads of the build context: manifests, lockfiles, settings, and what its own scripts open; what
+those scripts need, and what becomes of them when the install runs none."""
 
 from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from refactor.context import BuildContext, Unknown
+from refactor.context import BuildContext
 from refactor.context.node_manifests import PackageJson
-from refactor.ecosystems.node.layout import Layout, Unit
-from refactor.ecosystems.node.programs import INSTALLING, MANAGERS, Programs, Ran, node_entry
-from refactor.ecosystems.node.projects import LOCKFILES, Project, members, npm_major
-from refactor.ecosystems.node.sources import opens_files, script_files, why_reads
-from refactor.ecosystems.node.tables import words
-from refactor.flow.reading import Refused
+from refactor.ecosystems.answers import Rewrite
+from refactor.ecosystems.node.known import names
+from refactor.ecosystems.node.programs import Ran, node_entry, owner
+from refactor.ecosystems.node.projects import MANAGER, Project, project_installs
+from refactor.ecosystems.node.sources import facts, opens_files, script_files, why_reads
+from refactor.flow.reading import Refused, StageReading, Step
 
-_SETTINGS: dict[str, tuple[str, ...]] = {
-    "npm": (".npmrc",),
-    "yarn": (".npmrc", ".yarnrc", ".yarnrc.yml", ".yarn", ".pnp.cjs"),
-    "pnpm": (".npmrc", "pnpm-workspace.yaml", ".pnpmfile.cjs", ".pnpmfile.mjs"),
-    "bun": (".npmrc", "bunfig.toml"),
-}
-_READS_NOTHING = words(
-    """
-    husky husky-run only-allow echo true exit : check-node-version npx-only-allow is-ci patch-package
-    opencollective-postinstall opencollective npm-force-resolutions ngcc electron-builder ivy-ngcc
-    simple-git-hooks lefthook playwright puppeteer print rimraf test [ command if-env allow-scripts
-    yarn-deduplicate sort-package-json skip-ci pinst is-docker cypress ts-patch tspc
-    effect-language-service
-    """
-)
-"""Programs of install scripts that read nothing of the project's sources."""
-_TOLERANT = frozenset({"svelte-kit", "nuxt", "nuxi", "git", "lefthook", "husky", "simple-git-hooks"})
+_HOOKS = names("hooks")
+_READS_NOTHING = _HOOKS - {"git"} | names("read-nothing")
+_TOLERANT = _HOOKS | {"svelte-kit", "nuxt", "nuxi"}
 """Programs that may fail at install without harm where the script says so (``|| true``)."""
 _APART = "run it in a RUN of its own after the sources are copied, and install with --ignore-scripts"
 
@@ -44,134 +32,95 @@ class Reads(NamedTuple):
     evidence: tuple[str, ...]
 
 
-def reads(layout: Layout, project: Project) -> Reads | Refused:
+def reads(project: Project) -> Reads | Refused:
     """Context paths of everything that the install reads, or what keeps that from being known."""
-    reader = _Reader(layout, project)
-    problem = reader.collect(project.unit, 0)
-    if problem is not None:
-        return problem
-    there = [path for path in reader.found if layout.reading.in_image(path, project.step.node)]
-    if layout.context.exists("package.json") is True and not there:
+    found: dict[str, str] = {}
+    for one in _read(project):
+        if isinstance(one, Refused):
+            return one
+        found[one[0]] = found.get(one[0]) or one[1]
+    reading = project.layout.reading
+    there = tuple(path for path in found if reading.in_image(path, project.step.node))
+    if project.context.exists("package.json") is True and not there:
         return Refused("nothing of what the install reads is known to be copied before it")
-    return Reads(tuple(there), tuple(reader.evidence))
+    return Reads(there, tuple(dict.fromkeys(why for why in found.values() if why)))
 
 
-def without_scripts(project: Project) -> Project:
-    """The install as it would be with --ignore-scripts."""
-    call = project.call
-    flags, options = (*call.flags, "--ignore-scripts"), (*call.options, ("--ignore-scripts", None))
-    return project._replace(call=call._replace(flags=flags, options=options))
+def _read(project: Project) -> Iterator[tuple[str, str] | Refused]:
+    """Context paths, each with what is to be said of it."""
+    context, unit, package, others = project.context, project.unit, project.package, project.members
+    if isinstance(others, Refused):
+        yield others
+        return
+    count = f"{package.path} has {len(others)} workspace members, whose manifests the install reads"
+    yield package.path, count if others else ""
+    manager = MANAGER[project.manager]
+    for path in map(unit.file, (*manager.lockfiles, *manager.settings)):
+        if context.exists(path) is True and not (path.endswith(".yarn") and not _has_files(context, path)):
+            yield path, ""
+    yield from ((unit.file(path.removeprefix("./")), "") for path in package.patches)
+    patches = unit.file("patches")
+    calls_patch = any("patch-package" in script for script in package.install_scripts.values())
+    if calls_patch and context.is_dir(patches) is True:
+        yield patches, f"patch-package applies {patches}/ at the install"
+    yield from ((member.path, "") for member in others)
+    for manifest in (package, *others):
+        for name, path in manifest.local_dependencies.items():
+            target = posixpath.normpath(posixpath.join(manifest.folder, path))
+            if context.exists(target) is not True:
+                yield Refused(f"{manifest.path} wants {name} from {path}, which is not in the build context")
+            elif not any(other.folder == target for other in others):
+                yield target, f"{name} is a local package, {target}"
+    for manifest, name, ran in project.scripts():
+        yield from _of_script(project, manifest, name, ran)
+    schema, svelte = unit.file("prisma/schema.prisma"), unit.file("svelte.config.js")
+    if project.runs_scripts and "@prisma/client" in package.wanted and context.exists(schema) is True:
+        # @prisma/client's own postinstall generates the client where it finds a schema (until Prisma 7).
+        told = f"@prisma/client generates its client from {posixpath.dirname(schema)}/ at the install"
+        yield schema, told
+    if project.runs_scripts and "@sveltejs/kit" in package.wanted and context.exists(svelte) is True:
+        # Its postinstall (until 2.16) runs `svelte-kit sync`, which does nothing without svelte.config.js; the
+        # build syncs as well, and warns once that tsconfig.json extends a file which it is about to write.
+        told = "@sveltejs/kit makes .svelte-kit/ when it builds, not at the install, which has no sources"
+        yield package.path, told
 
 
-class _Reader:
-    def __init__(self, layout: Layout, project: Project) -> None:
-        self.layout, self.context, self.project = layout, layout.context, project
-        self.found: dict[str, None] = {}
-        self.evidence: list[str] = []
-
-    def add(self, path: str, why: str = "") -> None:
-        self.found[path] = None
-        self.evidence += [why] if why else []
-
-    def collect(self, unit: Unit, depth: int) -> Refused | None:
-        context, package, manager = self.context, unit.package, self.project.manager
-        self.add(package.path)
-        for name in (*LOCKFILES.get(manager, ()), *_SETTINGS.get(manager, ())):
-            path = posixpath.join(unit.source, name)
-            if context.exists(path) is True and not (name == ".yarn" and not _has_files(context, path)):
-                self.add(path)
-        for path in package.patches:
-            self.add(posixpath.join(unit.source, path.removeprefix("./")))
-        patches = posixpath.join(unit.source, "patches")
-        calls_patch = any("patch-package" in script for script in package.install_scripts.values())
-        if calls_patch and context.is_dir(patches) is True:
-            self.add(patches, f"patch-package applies {patches}/ at the install")
-        others = members(context, package)
-        if isinstance(others, Unknown):
-            return Refused(f"the workspace's members are not known: {others.reason}")
-        for member in others:
-            self.add(member.path)
-        if others:
-            told = f"{package.path} has {len(others)} workspace members, whose manifests the install reads"
-            self.evidence.append(told)
-        for manifest in (package, *others):
-            for name, path in manifest.local_dependencies.items():
-                target = posixpath.normpath(posixpath.join(manifest.folder, path))
-                if any(other.folder == target for other in others):
-                    continue
-                if context.exists(target) is not True:
-                    return Refused(f"{manifest.path} wants {name} from {path}, which is not in the build context")
-                self.add(target, f"{name} is a local package, {target}")
-        return None if "--ignore-scripts" in self.project.call.flags else self._scripts(unit, (package, *others), depth)
-
-    def _scripts(self, unit: Unit, manifests: tuple[PackageJson, ...], depth: int) -> Refused | None:
-        """The manifests' own install scripts, each of which must be known to read no sources, and those of packages."""
-        npm, package = npm_major(self.layout.reading.image), unit.package
-        for manifest in manifests:
-            folder = unit.folder
-            if manifest is not package:
-                folder = posixpath.join(unit.folder, manifest.folder[len(unit.source) :].lstrip("/"))
-            for name, text in manifest.install_scripts.items():
-                if name == "prepublish" and (npm is None or npm >= 7 or self.project.manager != "npm"):
-                    continue
-                programs = Programs(self.layout, self.project.step.node)
-                for ran in programs.of_text(text, folder, (f"{name} of {manifest.path}",)):
-                    problem = self._one_script(unit, manifest, name, ran, depth)
-                    if problem is not None:
-                        return problem
-        schema = posixpath.join(unit.source, "prisma/schema.prisma")
-        if "@prisma/client" in package.wanted and self.context.exists(schema) is True:
-            # @prisma/client's own postinstall generates the client where it finds a schema (until Prisma 7).
-            folder = posixpath.join(unit.source, "prisma")
-            self.add(schema, f"@prisma/client generates its client from {folder}/ at the install")
-        svelte = posixpath.join(unit.source, "svelte.config.js")
-        if "@sveltejs/kit" in package.wanted and self.context.exists(svelte) is True:
-            # Its postinstall (until 2.16) runs `svelte-kit sync`, which does nothing without svelte.config.js; the
-            # build syncs as well, and warns once that tsconfig.json extends a file which it is about to write.
-            told = "@sveltejs/kit makes .svelte-kit/ when it builds, not at the install, which has no sources"
-            self.evidence.append(told)
-        return None
-
-    def _one_script(self, unit: Unit, manifest: PackageJson, name: str, ran: Ran, depth: int) -> Refused | None:
-        if ran.program in _READS_NOTHING or (ran.is_tolerated and ran.program in _TOLERANT):
-            return None
-        if ran.program == "prisma":
-            schema = posixpath.join(manifest.folder, "prisma/schema.prisma")
-            if self.context.exists(schema) is True:
-                self.add(schema, f"`{name}` runs prisma, which reads {schema}")
-                return None
-        entry = node_entry(ran.args) if ran.program == "node" else None
-        if entry is not None:
-            return self._node_script(manifest, name, ran, entry)
-        if ran.program == "node" and ("-e" in ran.args or "--eval" in ran.args):
-            code = " ".join(ran.args)
-            if not re.search(r"require\(\s*['\"]\.|import\(", code) and not opens_files(code):
-                return None
-        manager, _, verb = ran.program.rpartition(" ")
-        if verb in INSTALLING and manager in MANAGERS and depth < 3:
-            nested = self.layout.unit(ran.folder, self.project.step.node)
-            if nested is not None and nested.folder != unit.folder:
-                self.evidence.append(f"`{name}` installs {nested.package.path} too")
-                return self.collect(nested, depth + 1)
+def _of_script(project: Project, manifest: PackageJson, name: str, ran: Ran) -> Iterator[tuple[str, str] | Refused]:
+    """What a program of an install script reads: it must be known to read no sources."""
+    context, told = project.context, f"`{name}` of {manifest.path}"
+    if ran.program in _READS_NOTHING or (ran.is_tolerated and ran.program in _TOLERANT):
+        return
+    schema = posixpath.join(manifest.folder, "prisma/schema.prisma")
+    if ran.program == "prisma" and context.exists(schema) is True:
+        yield schema, f"`{name}` runs prisma, which reads {schema}"
+        return
+    entry = node_entry(ran.args) if ran.program == "node" else None
+    code = " ".join(ran.args) if {"-e", "--eval"} & {*ran.args} else "import("
+    if entry is not None:
+        yield from _of_node(project, f"{told} runs {entry}", name, ran, entry)
+    elif ran.program == "?":
+        yield Refused(f"{told} cannot be read: {ran.args[0]}", _APART)
+    elif ran.program != "node" or re.search(r"require\(\s*['\"]\.|import\(", code) or opens_files(code):
         shown = f"{ran.program} {' '.join(ran.args)}".strip()
-        if ran.program == "?":
-            return Refused(f"`{name}` of {manifest.path} cannot be read: {ran.args[0]}", _APART)
-        return Refused(f"`{name}` of {manifest.path} runs `{shown[:60]}`, which may read the sources", _APART)
+        yield Refused(f"{told} runs `{shown[:60]}`, which may read the sources", _APART)
 
-    def _node_script(self, manifest: PackageJson, name: str, ran: Ran, entry: str) -> Refused | None:
-        place = posixpath.normpath(posixpath.join(ran.folder, entry))
-        path = self.layout.source(place, self.project.step.node)
-        files = script_files(self.context, path) if path else None
-        told = f"`{name}` of {manifest.path} runs {entry}"
-        if files is None:
-            return Refused(f"{told}, which is not in the build context as named", _APART)
-        for file in files:
-            why = why_reads(self.context, file)
-            if why is not None:
-                return Refused(f"{told}, {f'which {why}' if file == files[0] else f'whose {file} {why}'}", _APART)
-            self.add(file)
-        self.evidence.append(f"`{name}` runs {', '.join(files)}, which opens no other file")
-        return None
+
+def _of_node(project: Project, told: str, name: str, ran: Ran, entry: str) -> Iterator[tuple[str, str] | Refused]:
+    files = _files_of(project, ran, entry)
+    if files is None:
+        yield Refused(f"{told}, which is not in the build context as named", _APART)
+        return
+    for file in files:
+        why = why_reads(project.context, file)
+        if why is not None:
+            yield Refused(f"{told}, {f'which {why}' if file == files[0] else f'whose {file} {why}'}", _APART)
+        yield file, f"`{name}` runs {', '.join(files)}, which opens no other file"
+
+
+def _files_of(project: Project, ran: Ran, entry: str) -> tuple[str, ...] | None:
+    """The sources of what ``node`` runs; None where they are not all in the context."""
+    path = project.layout.source(posixpath.normpath(posixpath.join(ran.folder, entry)), project.step.node)
+    return script_files(project.context, path) if path else None
 
 
 def _has_files(context: BuildContext, path: str) -> bool:
@@ -179,4 +128,99 @@ def _has_files(context: BuildContext, path: str) -> bool:
     return isinstance(names, tuple) and any(name != "cache/" or context.children(path + "/cache") for name in names)
 
 
-__all__ = ["Reads", "reads", "without_scripts"]
+# Scripts of the project that its install runs
+
+
+def own_scripts(reading: StageReading) -> Sequence[Rewrite | tuple[Step, Refused]]:
+    """See :meth:`Ecosystem.own_scripts`."""
+    return [answer for project in project_installs(reading)
+            if isinstance(project, Project) and (answer := _apart(project)) is not None]  # fmt: skip
+
+
+def _apart(project: Project) -> Rewrite | tuple[Step, Refused] | None:
+    """The install without its own scripts, and those behind it; None where they are not in the way."""
+    step, package = project.step, project.package
+    # Where manifests alone are copied before, the scripts do not get the sources anyway.
+    is_late = any(copied.is_folder for copied in project.layout.reading.copies_before(step.node))
+    if not package.install_scripts or not is_late or not isinstance(reads(project), Refused):
+        return None
+    if isinstance(reads(project.without_scripts()), Refused):
+        return None
+    scripts = " and ".join(f"`{name}`" for name in package.install_scripts)
+    # `npm run x` runs `prex` and `postx` too.
+    first = "install" if "install" in package.scripts else "postinstall"
+    called = [name for name in (first, "prepare") if name in package.scripts]
+    early = next((name for name in package.install_scripts if name in {"preinstall", "prepublish"} or not called), None)
+    reason = why_scripts_needed(project)
+    if reason is None and early is not None:
+        reason = f"`{early}` runs before the packages are there, or at other times too"
+    if reason is not None:
+        return step, Refused(f"{scripts} of {package.path} cannot run apart from the install: {reason}")
+    folder = project.call.option("--prefix", "--cwd", "-C", "--dir")
+    if folder is not None:
+        return step, Refused(f"the install names its folder, {folder}", "use WORKDIR instead")
+    written = " ".join(word.text for word in project.command.words)
+    calls = " && ".join(f"{project.manager} run {name}" for name in called)
+    evidence = (
+        f"{scripts} of {package.path} may read the sources; the install itself does not",
+        f"{project.lock_path} names no dependency with an install script",
+    )
+    return Rewrite(step, project.command, f"{written} --ignore-scripts && {calls}", evidence)
+
+
+def why_scripts_needed(project: Project, *, production: bool = False) -> str | None:
+    """Why an install with --ignore-scripts would lack more than the project's own scripts; None where it is known
+    not to."""
+    package, path, others = project.package, project.lock_path, project.members
+    if project.manager not in {"npm", "pnpm"} or path is None:
+        of = "which dependencies have install scripts is known from a lockfile of npm or pnpm"
+        return f"{of}; {package.path} has none"
+    lock = project.lock
+    if lock is None or lock.path != path or not lock.records_install_scripts or lock.version == "1":
+        return f"{path} does not record which packages run install scripts, or cannot be read"
+    if project.manager == "npm" and (project.npm or 0) < 7:
+        return "npm before 7 runs other scripts"
+    for locked in lock.packages:
+        if production and locked.is_dev:
+            continue
+        if locked.has_install_script and locked.is_for_linux and not locked.is_link and locked.location:
+            return f"{locked.name} has an install script of its own"
+        if (locked.resolved or "").startswith("git"):
+            return f"{locked.name} comes from a repository, and is built at the install"
+    if isinstance(others, Refused):
+        return others.because
+    other = next((other for other in others if other.install_scripts), None)
+    if other is not None:
+        return f"{other.path} has install scripts too"
+    if package.local_dependencies:
+        return f"{next(iter(package.local_dependencies))} is a local package"
+    if project.context.exists(project.unit.file("binding.gyp")) is True:
+        return "binding.gyp is compiled at the install"
+    return None
+
+
+def only_hooks(project: Project) -> bool:
+    """The install scripts set up hooks of a clone, and nothing else."""
+    return all(ran.program in _HOOKS for manifest, _, ran in project.scripts() if manifest is project.package)
+
+
+def lifecycle_needs_dev(project: Project) -> str | None:
+    """The install script that calls a development dependency, so that an install without those fails."""
+    for manifest, name, ran in project.scripts():
+        told = f"`{name}` of {manifest.path}"
+        if ran.is_tolerated or name == "prepublish":
+            continue
+        if ran.program == "?":
+            return f"{told} cannot be read: {ran.args[0]}"
+        package = owner(ran.program, manifest) or owner(ran.program, project.package)
+        if package is not None and not manifest.is_production(package) and not project.package.is_production(package):
+            return f"{told} runs {ran.program}, a development dependency"
+        entry = node_entry(ran.args) if ran.program == "node" else None
+        for file in (_files_of(project, ran, entry) or ()) if entry is not None else ():
+            for imported in facts(project.context, file).packages:
+                if imported in manifest.dev_dependencies and not manifest.is_production(imported):
+                    return f"{told} runs {file}, which imports {imported}, a development dependency"
+    return None
+
+
+__all__ = ["Reads", "lifecycle_needs_dev", "only_hooks", "own_scripts", "reads", "why_scripts_needed"]

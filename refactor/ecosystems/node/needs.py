@@ -1,4 +1,4 @@
-"""What is started, and whether that needs development dependencies."""
+"""What is started, the sources of that, and whether it needs development dependencies."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import NamedTuple
 from refactor.context import Unknown
 from refactor.context.node_manifests import NodeLock, PackageJson
 from refactor.ecosystems.node.bun import starts_itself
+from refactor.ecosystems.node.known import grouped, names
 from refactor.ecosystems.node.layout import SKIPPED, Layout, Unit
-from refactor.ecosystems.node.programs import MANAGERS, RUNTIMES, Programs, Ran, node_entry, node_modules_wanted, owner
+from refactor.ecosystems.node.programs import MANAGERS, RUNTIMES, Programs, Ran, node_entry, owner
 from refactor.ecosystems.node.sources import (
-    COMPILED,
+    MAX_CHARACTERS,
     SUFFIXES,
     graph,
     is_test,
@@ -20,46 +21,21 @@ from refactor.ecosystems.node.sources import (
     packages_of,
     resolve_path,
 )
-from refactor.ecosystems.node.tables import grouped, words
+from refactor.flow.places import origins
 from refactor.flow.reading import Refused, StageReading, join
 from refactor.flow.roots import health_roots
 from refactor.once import cached_property
 
-WATCHERS = dict.fromkeys(words("nodemon node-dev supervisor"), "restarts on changes") | dict.fromkeys(
-    words(
-        """
-        ts-node-dev tsnd ts-node tsx tsm esno vite-node swc-node babel-node babel-watch sucrase-node
-        esbuild-runner esr ts-node-esm ts-node-script ts-node-transpile-only
-        """
-    ),
-    "compiles at start",
-)
-"""Programs that run sources as they are, or again at every change."""
-_SERVERS = grouped(
-    """
-    vite: build optimize
-    next: start build export telemetry lint
-    ng: build lint test version
-    react-scripts: build test eject
-    react-app-rewired craco ember: build test
-    vue-cli-service: build lint test:unit
-    nuxt: start build generate prepare
-    nuxi: start build generate prepare preview
-    gatsby: build clean
-    astro: build check sync
-    remix: build vite:build
-    parcel snowpack umi quasar storybook ionic rsbuild rspack farm: build
-    nest: build generate
-    webpack webpack-dev-server poi start-storybook react-native:
-    expo: export build install
-    docusaurus: build clear
-    svelte-kit: build sync package
-    """
-)
-"""Front-end tools -> subcommands with which they are not a development server."""
-STATIC_SERVERS = frozenset(
-    {"serve", "http-server", "live-server", "local-web-server", "ws", "static-server", "superstatic", "sirv"}
-)
+WATCHERS = {name: " ".join(does) for name, does in grouped("watchers").items()}
+"""Programs that run sources as they are, or again at every change -> what they do."""
+_COMPILES_AT_START = names("compile-at-start")
+_SERVERS = grouped("development-servers")
+STATIC_SERVERS = names("file-servers")
+FRONT_ENDS = names("front-ends")
+_OF_NODE = frozenset({"node", "nodejs", *MANAGERS, *WATCHERS}) | STATIC_SERVERS | FRONT_ENDS
+_KEEPERS = names("keepers")
+_STARTING = frozenset({"start", "start:prod", "serve", "prod", "production"})
+_OTHER_FOLDER = "check the path, or name the folder that is built from with --context"
 
 
 def why_dev_server(ran: Ran) -> str | None:
@@ -72,22 +48,12 @@ def why_dev_server(ran: Ran) -> str | None:
     if ran.program == "node":
         if any(word == "--watch" or word.startswith("--watch-path") for word in ran.args):
             return "node --watch, which restarts on changes"
-        loaded = [
-            name
-            for name in node_modules_wanted(ran.args)
-            if name
-            in {"ts-node", "tsx", "@swc-node", "@babel/register", "@swc-node/register", "esbuild-register", "sucrase"}
-        ]
-        if loaded:
-            return f"{loaded[0]}, which compiles at start"
-        return None
-    allowed = _SERVERS.get(ran.program)
-    if allowed is None:
-        return None
+        loaded = next((name for name in ran.preloaded if name in _COMPILES_AT_START), None)
+        return None if loaded is None else f"{loaded}, which compiles at start"
     verb = ran.args[0] if ran.args and not ran.args[0].startswith("-") else ""
-    if set(allowed) & set(ran.args):
+    if ran.program not in _SERVERS or {*_SERVERS[ran.program]} & {*ran.args}:
         return None
-    if ran.program == "webpack" and verb not in {"serve", "s", "server"} and not {"--watch", "-w"} & set(ran.args):
+    if ran.program == "webpack" and verb not in {"serve", "s", "server"} and not {"--watch", "-w"} & {*ran.args}:
         return None
     if ran.program == "nest" and verb != "start":
         return None
@@ -124,64 +90,67 @@ class Started:
         lost = next((ran for ran in self.runs if ran.program == "?"), None)
         return None if lost is None else next(iter(lost.args), "a variable")
 
+    @property
+    def is_static(self) -> bool:
+        """All of it serves files."""
+        return all(ran.program in STATIC_SERVERS for ran in self.runs)
+
+    @property
+    def is_front_end(self) -> bool:
+        """All of it serves sources that run in a browser."""
+        return bool(self.runs) and all(ran.program in FRONT_ENDS | STATIC_SERVERS for ran in self.runs)
+
     def entries(self) -> tuple[tuple[Ran, str], ...]:
         """The files that ``node`` (or pm2, or a program of the kind) runs, as absolute image paths."""
         found = []
         for ran in self.all:
             if ran.program in RUNTIMES:
                 entry = node_entry(ran.args)
-                if entry is not None:
-                    found.append((ran, join(ran.folder, entry)))
+                found += [(ran, join(ran.folder, entry))] if entry is not None else []
             elif (place := starts_itself(self.layout, ran)) is not None:
                 found.append((ran, place))
-            elif ran.program in {"pm2", "pm2-runtime", "pm2-docker", "forever", *WATCHERS}:
-                for word in ran.args:
-                    if word.endswith((".js", ".mjs", ".cjs", ".ts", ".json")) and not word.startswith("-"):
-                        found.append((ran, join(ran.folder, word)))
-                        found += [(ran, place) for place in self._managed(join(ran.folder, word))]
-                        break
+            elif ran.program in _KEEPERS or ran.program in WATCHERS:
+                words = (word for word in ran.operands if word.endswith((".js", ".mjs", ".cjs", ".ts", ".json")))
+                for place in (join(ran.folder, word) for word in [*words][:1]):
+                    found += [(ran, place), *((ran, one) for one in self._managed(place))]
         return tuple(found)
 
     def _managed(self, place: str) -> tuple[str, ...]:
         """The programs that pm2 starts by a settings file: ``script: 'dist/main.js'``."""
         path = self.layout.source(place)
         text = self.layout.context.read(path) if path else None
-        if not isinstance(text, str):
-            return ()
-        scripts = re.findall(r"[\"']?script[\"']?\s*:\s*[\"'`]([^\"'`$\n]+)[\"'`]", text)
-        return tuple(join(posixpath.dirname(place), script) for script in scripts if script.endswith("js"))
+        rule = r"[\"']?script[\"']?\s*:\s*[\"'`]([^\"'`$\n]+js)[\"'`]"
+        scripts = re.findall(rule, text) if isinstance(text, str) else ()
+        return tuple(join(posixpath.dirname(place), script) for script in scripts)
+
+    def source(self, place: str) -> str | None:
+        """The context path of a started file, that is named with its ending, without it, or by its folder."""
+        own = self.layout.source(place)
+        found = resolve_path(self.layout.context, own) if own is not None else None
+        more = (self.layout.source(place + ending) for ending in (".js", ".mjs", ".cjs", ".json", ".ts", "/index.js"))
+        return found or next((path for path in more if path is not None), None)
 
     @cached_property
     def unit(self) -> Unit | None:
         """The project that is started: the one around the entry file, else around the working directory."""
         layout, places = self.layout, self.entries()
         folders = [posixpath.dirname(place) for ran, place in places if ran in self.runs]
-        for folder in (*folders, *(ran.folder for ran in self.runs)):
-            found = layout.unit(folder)
-            if found is not None:
-                return found
+        units = (layout.unit(folder) for folder in (*folders, *(ran.folder for ran in self.runs)))
         built = (layout.built_unit(place) for _, place in places)
-        return next((found for found in built if found is not None), None) or layout.unit(layout.reading.final_workdir)
+        found = next((unit for unit in units if unit is not None), None) or next(filter(None, built), None)
+        return found or layout.unit(layout.reading.final_workdir)
 
     @cached_property
     def server(self) -> Server | Refused:
         """The sources behind the start command: those reached from the entry file, or all of the project's."""
-        layout, entries = self.layout, []
-        for _, place in self.entries():
-            names = (place + ending for ending in ("", ".js", ".mjs", ".cjs", ".json", ".ts"))
-            source = next((source for name in names if (source := layout.source(name)) is not None), None)
-            found = resolve_path(layout.context, source) if source is not None else None
-            if found is not None:
-                entries.append(found)
-        reached = graph(layout.context, entries)
+        entries = [path for _, place in self.entries() if (path := self.source(place)) is not None]
+        reached = graph(self.layout.context, entries)
         if entries and reached.dynamic is None:
             return Server(tuple(path for path in reached.files if path.endswith(SUFFIXES)), True, None)
-        every = () if self.unit is None else source_files(layout, self.unit)
+        every = () if self.unit is None else source_files(self.layout, self.unit)
         if isinstance(every, Unknown):
             return Refused(f"the sources are not known: {every.reason}")
-        if not entries:
-            return Server(every, False, None)
-        return Server(tuple(dict.fromkeys((*reached.files, *every))), True, reached.dynamic)
+        return Server(tuple(dict.fromkeys((*reached.files, *every))), bool(entries), reached.dynamic)
 
 
 def started(reading: StageReading) -> Started | None:
@@ -207,48 +176,100 @@ def start_of(reading: StageReading) -> Started | Refused:
     return start
 
 
-def source_files(layout: Layout, unit: Unit, *, all_kinds: bool = True) -> tuple[str, ...] | Unknown:
+def source_files(layout: Layout, unit: Unit) -> tuple[str, ...] | Unknown:
     """The program files of a project in the context: no tests, no settings of tools, no other projects below it."""
-    context = layout.context
-    files = context.files(unit.source, without=(*SKIPPED, "coverage", ".next", ".nuxt", ".svelte-kit"))
+    files = layout.context.files(unit.source, without=(*SKIPPED, "coverage", ".next", ".nuxt", ".svelte-kit"))
     if isinstance(files, Unknown):
         return files
-    tools = _tool_files(layout, unit)
-    below = [path.rpartition("/")[0] for path in files if path.endswith("/package.json") and path != unit.package.path]
-    result = []
+    tools, found = _tool_files(layout, unit), []
+    others = tuple(path.removesuffix("package.json") for path in files
+                   if path.endswith("/package.json") and path != unit.package.path)  # fmt: skip
     for path in files:
-        if not path.endswith(SUFFIXES if all_kinds else COMPILED):
-            continue
         own = path[len(unit.source) :].lstrip("/")
-        if (
-            is_test(own)
-            or is_tool_config(own)
-            or own in tools
-            or any(path.startswith(folder + "/") for folder in below)
-        ):
-            continue
-        result.append(path)
-    return tuple(result)
+        if path.endswith(SUFFIXES) and not path.startswith(others) and own not in tools:
+            found += [] if is_test(own) or is_tool_config(own) else [path]
+    return tuple(found)
 
 
 def _tool_files(layout: Layout, unit: Unit) -> frozenset[str]:
     """Files that scripts of package.json run as programs of their own (``node tools/build.js``), and
     the start does not."""
-    start = layout.reading.start
+    start, scripts = layout.reading.start, unit.package.scripts
     begun = "" if start is None else " ".join(start.argv)
-    found = set()
-    for name, text in unit.package.scripts.items():
-        if name in {"start", "start:prod", "serve", "prod", "production"} or name in begun.split():
-            continue
-        for match in re.finditer(
-            r"\b(?:node|tsx|ts-node|babel-node|esno)\s+(?:-\S+\s+)*(?:\./)?([\w./-]+\.[mc]?[jt]s)\b", text
-        ):
-            if match[1] not in begun and match[1] != unit.package.main:
-                found.add(posixpath.normpath(match[1]))
-    for name in ("start", "start:prod"):
-        for match in re.finditer(r"[\w./-]+\.[mc]?[jt]s\b", unit.package.scripts.get(name, "")):
-            found.discard(posixpath.normpath(match[0]))
-    return frozenset(found)
+    starting = {name for name in scripts if name in _STARTING or name in begun.split()}
+    kept = " ".join((begun, unit.package.main or "", *(scripts[name] for name in starting)))
+    rule = r"\b(?:node|tsx|ts-node|babel-node|esno)\s+(?:-\S+\s+)*(?:\./)?([\w./-]+\.[mc]?[jt]s)\b"
+    named = (found for name, text in scripts.items() if name not in starting for found in re.findall(rule, text))
+    return frozenset(posixpath.normpath(path) for path in named if path not in kept)
+
+
+# The sources, found and read
+
+
+def program(reading: StageReading) -> tuple[str, ...] | Refused:
+    """See :meth:`Ecosystem.program`. Of a front end that is only served: its package.json."""
+    start = start_of(reading)
+    if isinstance(start, Refused):
+        return start
+    unit, layout = start.unit, start.layout
+    if not any(is_of_node(unit, ran) or starts_itself(layout, ran) is not None for ran in start.runs):
+        return ()
+    missing = _why_missing(start)
+    if missing is not None:
+        return missing
+    if unit is None:
+        entries = [path for _, place in start.entries() if (path := layout.source(place)) is not None]
+        files = graph(reading.context, entries).files if entries else ()
+    elif start.is_front_end:
+        return (unit.package.path,)
+    else:
+        if isinstance(start.server, Refused):
+            return start.server
+        files = start.server.files
+        if not files and any(ran.program in RUNTIMES or ran.manager for ran in start.runs):
+            return Refused(f"no source of the project {unit.package.path} is in the build context", _OTHER_FOLDER)
+    for path in files:
+        text = reading.context.read(path)
+        if isinstance(text, Unknown):
+            return Refused(f"a source of the program cannot be read: {text.reason}")
+        if len(text) > MAX_CHARACTERS or "\0" in text:
+            return Refused(f"{path}, a source of the program, is too large to be searched, or is no text")
+    return files
+
+
+def is_of_node(unit: Unit | None, ran: Ran) -> bool:
+    """The program is Node or Bun itself, a tool of Node's, or comes with a dependency of the project."""
+    name = ran.program.split(" ")[0]
+    return name in _OF_NODE | _KEEPERS or (unit is not None and owner(name, unit.package) is not None)
+
+
+def _why_missing(start: Started) -> Refused | None:
+    """A started file, or a file that it imports, that is not in the context and that no build of the image makes."""
+    layout = start.layout
+    found = {place: start.source(place) for _, place in start.entries()}
+    entries = [path for path in found.values() if path is not None]
+    sources = [one for one in graph(layout.context, entries).missing
+               if one.endswith((".js", ".mjs", ".cjs", ".ts")) or "." not in one.rpartition("/")[2]]  # fmt: skip
+    if (len(entries) == len(found) and not sources) or any(runs_more(one) for one in origins(layout.reading)):
+        return None
+    lost = next(((ran, place) for ran, place in start.entries() if found[place] is None), None)
+    if lost is not None:
+        told = f"{lost[1]}, which {lost[0].shown} starts, was not found in the build context"
+    else:
+        path, _, module = sources[0].partition(": ")
+        told = f"{path} imports {module}, which was not found in the build context"
+    return Refused(told, _OTHER_FOLDER)
+
+
+def runs_more(reading: StageReading) -> bool:
+    """A RUN of the stage runs more than installations."""
+    programs = Programs(Layout.of(reading))
+    return any(
+        step.script is None or any(not ran.installs for _, ran in programs.of_step(step)) for step in reading.runs
+    )
+
+
+# Whether it needs development dependencies
 
 
 def why_dev_needed(
@@ -258,74 +279,59 @@ def why_dev_needed(
 
     ``unit`` is the project that is started, ``root`` the manifest that was installed (another one in a workspace).
     """
-    unknown = start.unknown
-    if unknown is not None:
-        return f"what is started cannot be followed: {unknown}"
+    if start.unknown is not None:
+        return f"what is started cannot be followed: {start.unknown}"
     for ran in start.all:
         reason = _program_needs(start, ran, unit, root) or _why_types_needed(ran, unit.package, root)
         if reason is not None:
             return reason
-    if is_bundled or all(ran.program in STATIC_SERVERS for ran in start.runs):
+    if is_bundled or start.is_static:
         return None
     server = start.server
     if isinstance(server, Refused):
         return server.because
-    for name, place in packages_of(start.layout.context, server.files).items():
-        reason = why_package_is_dev(start.layout, name, place, unit, root, lock)
-        if reason is not None:
-            return reason
-    return None
+    packages = packages_of(start.layout.context, server.files).items()
+    reasons = (why_package_is_dev(start.layout, name, place, unit, root, lock) for name, place in packages)
+    return next((reason for reason in reasons if reason is not None), None)
 
 
 def _why_types_needed(ran: Ran, *packages: PackageJson) -> str | None:
     """ts-node checks types at each start unless told not to; tsx, swc and esbuild never do."""
-    modules = node_modules_wanted(ran.args) if ran.program in RUNTIMES else ()
-    is_checking = ran.program in {"ts-node", "ts-node-dev", "ts-node-esm", "ts-node-script"} or any(
-        module in {"ts-node/register", "ts-node/esm", "ts-node"} for module in modules
-    )
+    is_checking = ran.program in {"ts-node", "ts-node-dev", "ts-node-esm", "ts-node-script"}
+    is_checking = is_checking or "ts-node" in ran.preloaded
     if not is_checking or {"-T", "--transpile-only", "--transpileOnly", "--swc"} & set(ran.args):
         return None
-    for package in packages:
-        types = next((name for name in package.dev_dependencies if name.startswith("@types/")), None)
-        if types is not None:
-            return f"{ran.shown} checks types when it starts, with {types}, a development dependency"
-    return None
+    names = (name for package in packages for name in package.dev_dependencies)
+    types = next((name for name in names if name.startswith("@types/")), None)
+    told = f"{ran.shown} checks types when it starts, with {types}, a development dependency"
+    return None if types is None else told
 
 
 def _program_needs(start: Started, ran: Ran, unit: Unit, root: PackageJson) -> str | None:
-    manager = ran.program.split(" ")[0]
-    if manager in MANAGERS and " " in ran.program:
-        if ran.program.endswith((" install", " ci")):
-            return f"{ran.shown} installs packages when the container starts"
-        return None
+    if ran.manager:
+        return f"{ran.shown} installs packages when the container starts" if ran.installs else None
     if ran.program in RUNTIMES:
-        for module in node_modules_wanted(ran.args):
-            if _is_dev(module, unit.package, root):
-                return f"{ran.shown} loads {module}, a development dependency"
-        return None
-    here = start.layout.unit(ran.folder)
-    package = here.package if here is not None else unit.package
-    name = owner(ran.program, package) or owner(ran.program, root)
-    if name is None:
-        return None
-    if _is_dev(name, package, root):
+        module = next((one for one in ran.preloaded if _is_dev(one, unit.package, root)), None)
+        return None if module is None else f"{ran.shown} loads {module}, a development dependency"
+    here = start.layout.unit(ran.folder) or unit
+    name = owner(ran.program, here.package) or owner(ran.program, root)
+    if name is not None and _is_dev(name, here.package, root):
         return f"{ran.shown} runs {ran.program}, a development dependency"
-    reads_settings = ran.program == "next" and "start" in ran.args
-    if (
-        reads_settings
-        and start.layout.context.exists(posixpath.join(package.folder, "next.config.ts")) is True
-        and _is_dev("typescript", package, root)
-    ):
+    is_typed = start.layout.context.exists(here.file("next.config.ts")) is True
+    if name == "next" and "start" in ran.args and is_typed and _is_dev("typescript", here.package, root):
         # Next reads a TypeScript configuration through the typescript package, and installs that where
         # it is missing.
         return "`next start` reads next.config.ts through typescript, a development dependency"
     return None
 
 
+def _is_kept(name: str, package: PackageJson, root: PackageJson) -> bool:
+    return package.is_production(name) or root.is_production(name) or name in package.peer_dependencies
+
+
 def _is_dev(name: str, package: PackageJson, root: PackageJson) -> bool:
-    if package.is_production(name) or root.is_production(name) or name in package.peer_dependencies:
-        return False
-    return name in package.dev_dependencies or name in root.dev_dependencies
+    is_asked = name in package.dev_dependencies or name in root.dev_dependencies
+    return is_asked and not _is_kept(name, package, root)
 
 
 def why_package_is_dev(
@@ -333,56 +339,33 @@ def why_package_is_dev(
 ) -> str | None:
     """Why an imported package may be missing without development dependencies."""
     package = unit.package
-    if package.is_production(name) or root.is_production(name) or name in package.peer_dependencies:
+    if _is_kept(name, package, root) or name in (package.name, root.name):
         return None
-    if name in (package.name, root.name):
-        return None
-    locked = [] if lock is None else [found for found in lock.named(name) if found.location.count("node_modules/") <= 1]
     if lock is not None and lock.manager == "npm":
+        locked = [found for found in lock.named(name) if found.location.count("node_modules/") <= 1]
         if any(not found.is_dev or found.is_link for found in locked):
             return None
         if locked:
             return f"{place} imports {name}, which is installed as a development dependency only"
-    if name in package.dev_dependencies or name in root.dev_dependencies:
+    if _is_dev(name, package, root):
         return f"{place} imports {name}, a development dependency"
-    if lock is not None and not lock.named(name):
-        # No install brings it: an alias of the build, or types without a package.
-        return None
-    if _is_alias(layout, name, unit) or _types_of(name) in {**package.wanted, **root.wanted}:
-        return None
-    if lock is not None and lock.manager != "npm":
+    # No install brings it: an alias of the build, or types without a package.
+    types = "@types/" + (name[1:].replace("/", "__") if name.startswith("@") else name)
+    is_free = types in {**package.wanted, **root.wanted} or _is_alias(layout, name, unit)
+    if is_free or (lock is not None and (lock.manager != "npm" or not lock.named(name))):
         return None
     return f"{place} imports {name}, which {package.path} does not name: it may come with a development dependency"
 
 
-def _types_of(name: str) -> str:
-    return "@types/" + (name[1:].replace("/", "__") if name.startswith("@") else name)
-
-
 def _is_alias(layout: Layout, name: str, unit: Unit) -> bool:
     """A path of the project itself, by ``baseUrl`` or ``paths`` of its tsconfig."""
-    context = layout.context
-    first = name.split("/")[0]
-    if context.exists(posixpath.join(unit.source, first)) is True:
+    context, first = layout.context, name.split("/")[0]
+    if context.exists(unit.file(first)) is True:
         return True
-    for config in ("tsconfig.json", "tsconfig.base.json", "jsconfig.json", "tsconfig.app.json"):
-        path = posixpath.join(unit.source, config)
-        if context.exists(path) is not True:
-            continue
-        text = context.read(path)
-        if not isinstance(text, Unknown) and re.search(rf'"{re.escape(name)}(?:/[^"]*)?"\s*:\s*\[', text):
-            return True
-        if not isinstance(text, Unknown) and re.search(rf'"{re.escape(first)}/[^"]*"\s*:\s*\[', text):
-            return True
-    return False
-
-
-FRONT_ENDS = words(
-    """
-    vite react-scripts react-app-rewired craco vue-cli-service ng gatsby parcel webpack webpack-dev-server
-    docusaurus storybook start-storybook snowpack ionic ember
-    """
-)
+    rule = rf'"(?:{re.escape(name)}(?:/[^"]*)?|{re.escape(first)}/[^"]*)"\s*:\s*\['
+    stems = ("tsconfig", "tsconfig.base", "jsconfig", "tsconfig.app")
+    texts = (context.read(unit.file(f"{stem}.json")) for stem in stems)
+    return any(isinstance(text, str) and re.search(rule, text) is not None for text in texts)
 
 
 def served(ran: Ran) -> str:
@@ -393,12 +376,7 @@ def served(ran: Ran) -> str:
     return join(ran.folder, next(operands, "."))
 
 
-def is_front_end(start: Started) -> bool:
-    """Everything that is started serves sources that run in a browser."""
-    return bool(start.runs) and all(ran.program in FRONT_ENDS | STATIC_SERVERS for ran in start.runs)
-
-
 __all__ = [
-    "STATIC_SERVERS", "WATCHERS", "Server", "Started", "is_front_end", "served", "source_files", "start_of",
-    "started", "why_dev_needed", "why_dev_server", "why_package_is_dev",
+    "FRONT_ENDS", "STATIC_SERVERS", "WATCHERS", "Server", "Started", "is_of_node", "program", "runs_more", "served",
+    "source_files", "start_of", "started", "why_dev_needed", "why_dev_server", "why_package_is_dev",
 ]  # fmt: skip

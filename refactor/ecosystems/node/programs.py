@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from refactor.context import Unknown
 from refactor.context.node_manifests import PackageJson, workspace_members
+from refactor.ecosystems.node.known import names, pairs
 from refactor.ecosystems.node.layout import Layout, Unit
-from refactor.ecosystems.node.tables import pairs, words
-from refactor.flow.reading import Start, Step, join
-from refactor.flow.roots import SHELLS, peeled, shell_file
+from refactor.flow.reading import Refused, Start, Step, join
+from refactor.flow.roots import SHELLS, Root, roots_in, shell_file
 from refactor.shell import Command, PackageCall, package_call, read
 from refactor.syntax import Instruction
 
@@ -23,35 +23,15 @@ RUNTIMES = frozenset({"node", "nodejs", "bun"})
 BUN_FILE = re.compile(r"\.[mc]?[jt]sx?\Z")
 """What Bun takes for a file to run, and not for a script of package.json (docs/cli/run: by its ending)."""
 INSTALLING = frozenset({"install", "ci"})
+_IT = "it"
+"""What messages call the command that is followed, where no file of the context starts it."""
 _DEPTH = 12
 _MAX_SCRIPTS = 500
 """Scripts that are followed for one question; scripts that call each other twice would grow without end."""
-
-_RUNNERS = frozenset({"run-s", "run-p", "npm-run-all", "npm-run-all2", "npm-s", "npm-p"})
 _CALLED = MANAGERS | {"npx", "pnpx", "bunx", "corepack"}
-_NODE_VALUED = words(
-    """
-    -r --require --import --loader --experimental-loader --env-file --env-file-if-exists -C --conditions
-    --max-old-space-size --stack-size --icu-data-dir --title --inspect-port --dns-result-order
-    --openssl-config --preload --cwd --port --define -d --loader -l --tsconfig-override --config
-    """
-)
-
-BIN_PACKAGES = pairs(
-    """
-    tsc typescript  tsserver typescript  nest @nestjs/cli  ng @angular/cli  vue-cli-service @vue/cli-service
-    run-s npm-run-all  run-p npm-run-all  babel @babel/cli  babel-node @babel/node  swc @swc/cli
-    swc-node @swc-node/register  tsnd ts-node-dev  dotenv dotenv-cli  sequelize sequelize-cli
-    remix @remix-run/dev  remix-serve @remix-run/serve  svelte-kit @sveltejs/kit  craco @craco/craco
-    webpack webpack-cli  ncc @vercel/ncc  pm2-runtime pm2  pm2-docker pm2  gulp gulp-cli  grunt grunt-cli
-    mikro-orm @mikro-orm/cli  strapi @strapi/strapi  medusa @medusajs/medusa  fastify fastify-cli
-    redwood @redwoodjs/cli  docusaurus @docusaurus/core  eleventy @11ty/eleventy
-    graphql-codegen @graphql-codegen/cli  openapi-generator-cli @openapitools/openapi-generator-cli
-    cross-env-shell cross-env  react-router @react-router/dev  react-router-serve @react-router/serve
-    medusa-server @medusajs/medusa  adonis @adonisjs/cli
-    """
-)
-"""Commands whose package has another name (the ``bin`` of the package's manifest on the npm registry)."""
+_RUNNERS = frozenset("run-s run-p npm-run-all npm-run-all2 npm-s npm-p".split())
+_PRELOADING = frozenset("-r --require --import --loader --experimental-loader --preload".split())
+_VALUED = _PRELOADING | names("valued-options")
 
 
 class Ran(NamedTuple):
@@ -69,9 +49,36 @@ class Ran(NamedTuple):
     redirects: tuple[str, ...] = ()
 
     @property
+    def manager(self) -> str:
+        """The package manager whose own call it is (``npm install``), "" for other programs."""
+        name, _, action = self.program.partition(" ")
+        return name if action and name in MANAGERS and self.program != "bun build" else ""
+
+    @property
+    def installs(self) -> bool:
+        """It installs packages."""
+        return bool(self.manager) and self.program.partition(" ")[2] in {*INSTALLING, "add", "global-install"}
+
+    @property
+    def operands(self) -> tuple[str, ...]:
+        """Its words that are no options."""
+        return tuple(word for word in self.args if not word.startswith("-"))
+
+    @property
     def verb(self) -> str:
-        """Its first word that is no option."""
-        return next((word for word in self.args if not word.startswith("-")), "")
+        """The first of them."""
+        return next(iter(self.operands), "")
+
+    @property
+    def preloaded(self) -> tuple[str, ...]:
+        """Packages that ``node`` or ``bun`` loads by option: ``-r tsconfig-paths/register``, ``--import tsx``."""
+        found = []
+        for at, word in enumerate(self.args if self.program in RUNTIMES else ()):
+            option, _, value = word.partition("=")
+            name = value or next(iter(self.args[at + 1 :]), "")
+            if option in _PRELOADING and name and not name.startswith((".", "/", "data:")):
+                found.append(package_of(name))
+        return tuple(found)
 
     @property
     def text(self) -> str:
@@ -80,9 +87,9 @@ class Ran(NamedTuple):
     @property
     def shown(self) -> str:
         """For messages: the command with the scripts that lead to it."""
-        manager, _, action = self.program.partition(" ")
+        name, _, action = self.program.partition(" ")
         # The arguments of a package manager's call have its verb, as it was written.
-        text = " ".join((manager, *self.args)) if action and self.args else self.text
+        text = " ".join((name, *self.args)) if action and self.args else self.text
         text = text if len(text) <= 60 else text[:57] + "..."
         return f"`{text}`" if not self.via else f"`{self.via[0]}` (`{text}`)"
 
@@ -119,21 +126,22 @@ class Programs:
     def of_step(self, step: Step) -> Iterator[tuple[Command, Ran]]:
         """The programs of a RUN, each with its command."""
         for command in step.commands:
-            for ran in self._of_command(command, _At(step.folder_of(command) or step.workdir)):
-                yield command, ran
+            at = _At(step.folder_of(command) or step.workdir)
+            if command.words and command.name is None:
+                yield command, at.lost(command.words[0].text)
+            elif command.words:
+                for ran in self._of_words((command.name or "", *command.args), at, command.redirects):
+                    yield command, ran
 
     def of_start(self, start: Start, workdir: str) -> tuple[Ran, ...]:
         """What the container starts."""
         if start.script is not None:
-            if start.script.opaque is not None:
-                return (_At(workdir).lost(start.script.opaque),)
             return tuple(self.of_text(start.script.text, workdir))
-        argv = start.argv
         image = self.layout.reading.image
-        if image is not None and self.layout.reading.last("ENTRYPOINT") is None:
-            # The base image's own: docker-entrypoint.sh of Node's, node itself of distroless.
-            argv = (*image.entrypoint, *argv)
-        return tuple(self.of_words(argv, workdir))
+        if image is None or self.layout.reading.last("ENTRYPOINT") is not None:
+            return tuple(self.of_words(start.argv, workdir))
+        # The base image's own: docker-entrypoint.sh of Node's, node itself of distroless.
+        return tuple(self.of_words((*image.entrypoint, *start.argv), workdir))
 
     def of_text(self, text: str, folder: str, via: tuple[str, ...] = ()) -> Iterator[Ran]:
         """The programs of a shell text such as a script of package.json."""
@@ -148,48 +156,37 @@ class Programs:
         if script.opaque is not None:
             yield at.lost(script.opaque)
             return
-        tolerated = _tolerated(script.commands, text)
-        here: str | None = at.folder
-        for command in script.commands:
-            if command.name == "cd":
-                target = command.words[1].value if len(command.words) == 2 else None
-                here = None if target is None or here is None else join(here, target)
-                continue
-            is_tolerated = at.is_tolerated or id(command) in tolerated
-            yield from self._of_command(command, at._replace(folder=here or at.folder, is_tolerated=is_tolerated))
-
-    def _of_command(self, command: Command, at: _At) -> Iterator[Ran]:
-        if not command.words:
-            return
-        if command.name is None:
-            yield at.lost(command.words[0].text)
-            return
-        call = package_call(command)
-        if call is not None and call.manager in MANAGERS:
-            yield from self._of_call(call, at)
-            return
-        yield from self._of_words((command.name, *command.args), at, command.redirects)
+        roots = roots_in(self.layout.reading, script, at.folder, _IT)
+        yield from self._of_roots(roots, at, (), _tolerated(script.commands, text))
 
     def _of_words(self, words: tuple[str, ...], at: _At, redirects: tuple[str, ...] = ()) -> Iterator[Ran]:
-        if not words:
-            return
+        yield from self._of_roots(roots_in(self.layout.reading, words, at.folder, _IT), at, redirects)
+
+    def _of_roots(
+        self, roots: Iterable[Root | Refused], at: _At, redirects: tuple[str, ...], tolerated: Collection[int] = ()
+    ) -> Iterator[Ran]:
+        for root in roots:
+            if isinstance(root, Refused):
+                yield at.lost(root.because)
+                continue
+            here = at._replace(folder=root.folder, is_tolerated=at.is_tolerated or id(root.command) in tolerated)
+            here = here if root.where == _IT else here._replace(via=(*at.via, root.where))
+            yield from self._of_root(root.words, here, redirects if root.command is None else root.command.redirects)
+
+    def _of_root(self, words: tuple[str, ...], at: _At, redirects: tuple[str, ...]) -> Iterator[Ran]:
         base, rest = posixpath.basename(words[0]), words[1:]
-        inner = self._peeled(base, words)
-        if at.depth > _DEPTH:
-            yield at.lost("scripts that call each other without end")
-        elif inner is not None:
+        inner = self._unwrapped(base, words)
+        if inner is not None:
             yield from self._of_words(inner, at.inside(), redirects)
         elif base in _CALLED and (call := _call_of((base, *rest))) is not None:
-            yield from self._of_call(call, at)
+            yield from self._of_call(call, at, redirects)
         elif base in SHELLS and rest:
-            yield from self._of_shell(base, words, at)
+            yield at.lost(" ".join((base, *rest)))
         elif base in {"concurrently", "conc"}:
             for word in rest:
-                manager, colon, name = word.partition(":")
-                if colon and manager in {"npm", "yarn", "pnpm"}:
-                    yield from self._of_text(f"{manager} run {name}", at.inside())
-                elif " " in word:
-                    yield from self._of_text(word, at.inside())
+                text = re.sub(r"^(npm|yarn|pnpm):", r"\1 run ", word)
+                if " " in text:
+                    yield from self._of_text(text, at.inside())
             yield at.ran(base, rest)
         elif base in _RUNNERS:
             unit = self.layout.unit(at.folder, self.before)
@@ -199,112 +196,72 @@ class Programs:
                     for script in _scripts_like(unit.package, name.split(" ")[0]):
                         yield from self._script(unit, script, "", at)
         elif base in {"turbo", "lerna"}:
-            yield from tuple(self._of_all_members(words, at)) or (at.ran(base, rest),)
-        elif (file := shell_file(self.layout.reading, words[0], at.folder)) is not None:
-            yield from self._of_file(*file, rest, at)
+            # The script of every member that has it.
+            names = [word for word in rest if not word.startswith("-") and word != "run"]
+            text = " && ".join(f"npm run {name} --workspaces" for name in names)
+            is_run = bool(names) and (base == "turbo" or "run" in rest)
+            yield from (tuple(self._of_text(text, at.inside())) if is_run else ()) or (at.ran(base, rest),)
         else:
             yield at.ran(*_unpacked("node" if base == "nodejs" else base, rest), redirects)
 
-    def _of_all_members(self, words: tuple[str, ...], at: _At) -> Iterator[Ran]:
-        """``turbo run build``, ``lerna run build``: the script of every member that has it."""
-        names = [word for word in words[1:] if not word.startswith("-")]
-        if words[0] == "lerna" and names[:1] != ["run"]:
-            return
-        for task in names[1:] if names[:1] == ["run"] else names:
-            for unit in self.members(at.folder):
-                if task in unit.package.scripts:
-                    yield from self._script(unit, task, "", at.inside())
-
-    def _peeled(self, base: str, words: tuple[str, ...]) -> tuple[str, ...] | None:
-        """The words without a wrapper that runs the rest of them; None where there is none."""
-        inner = peeled(words)
-        if inner != words:
-            return inner
+    def _unwrapped(self, base: str, words: tuple[str, ...]) -> tuple[str, ...] | None:
+        """The words without a wrapper of Node's that runs the rest of them; None where there is none."""
+        rest = words[1:]
         if base in {"cross-env", "cross-env-shell", "env-cmd"}:
-            rest = list(words[1:])
             while rest and (re.match(r"[A-Za-z_]\w*=", rest[0]) or rest[0].startswith("-")):
-                del rest[: 2 if rest[0] in {"-f", "-e", "--file", "--environments"} else 1]
-            return tuple(rest) if rest else None
+                rest = rest[2 if rest[0] in {"-f", "-e", "--file", "--environments"} else 1 :]
+            return rest or None
         if base in {"dotenv", "dotenvx", "infisical", "doppler"}:
-            return (words[words.index("--") + 1 :] or None) if "--" in words else None
+            return (rest[rest.index("--") + 1 :] or None) if "--" in rest else None
         if base == "docker-entrypoint.sh" and shell_file(self.layout.reading, words[0], "/usr/local/bin") is None:
             image = self.layout.reading.image
-            if words[1:] and (words[1].startswith("-") or BUN_FILE.search(words[1])):
-                return ("bun" if image is not None and image.family == "bun" else "node", *words[1:])
-            return words[1:] or None
+            if rest and (rest[0].startswith("-") or BUN_FILE.search(rest[0])):
+                return ("bun" if image is not None and image.family == "bun" else "node", *rest)
+            return rest or None
         return None
 
-    def _of_shell(self, base: str, words: tuple[str, ...], at: _At) -> Iterator[Ran]:
-        if re.fullmatch(r"-[a-z]*c", words[1]) and len(words) > 2:
-            yield from self._of_text(words[2], at.inside())
-            return
-        operand = next((word for word in words[1:] if not word.startswith("-")), None)
-        path = self.layout.source(join(at.folder, operand), self.before) if operand else None
-        text = self.layout.context.read(path) if path else None
-        if operand and path and isinstance(text, str):
-            yield from self._of_file(path, text, words[words.index(operand) + 1 :], at)
-            return
-        yield at.lost(f"{base} {' '.join(words[1:])}")
-
-    def _of_file(self, path: str, text: str, more: Sequence[str], at: _At) -> Iterator[Ran]:
-        body = text.split("\n", 1)[1] if text.startswith("#!") and "\n" in text else text
-        if more:
-            # The words that follow the script's name are what `exec "$@"` runs; quotes keep them as they are.
-            body = re.sub(r'"?\$[@*]"?', lambda _: _quoted(more), body)
-        yield from self._of_text(body.replace("\r\n", "\n"), at.inside(None, path))
-
-    def _of_call(self, call: PackageCall, at: _At) -> Iterator[Ran]:
+    def _of_call(self, call: PackageCall, at: _At, redirects: tuple[str, ...]) -> Iterator[Ran]:
+        via = " ".join((call.program, *(word.literal for word in call.command.words[1:])))
         call = _npm_options(call)
         at = at._replace(folder=folder_of_call(call, at.folder))
         if call.action in INSTALLING and not call.packages:
             yield at.ran(f"{call.manager} {call.action}", call.command.args)
         elif call.action == "run" and call.script is not None:
-            yield from self._of_run(call, call.script, at)
+            yield from self._of_run(call, call.script, at, via, redirects)
         elif call.action == "exec" and call.script is not None:
             selected = self._selected(call, at.folder)
             program = re.sub(r"(?<=.)@[^/]*$", "", call.script)
             words = (program, *(word.literal for word in call.operands if word.literal != "--"))
             yield from self._of_words(words, at.inside(selected[0].folder if selected else None))
         elif call.action == "workspace" and len(call.operands) > 1:
-            yield from self._of_workspace(call, at)
+            # `yarn workspace <name> <command> ...`
+            name, *more = (word.literal for word in call.operands)
+            unit = next((one for one in self.members(at.folder) if one.package.name == name), None)
+            known = None if unit is None else self._of_text(f"yarn {_quoted(more)}", at.inside(unit.folder))
+            yield from (at.lost(f"no workspace {name} is known"),) if known is None else known
         else:
             action = "add" if call.action == "install" and call.packages else call.action
-            yield at.ran(f"{call.manager} {action}", call.command.args, call.command.redirects)
+            yield at.ran(f"{call.manager} {action}", call.command.args, redirects)
 
-    def _of_run(self, call: PackageCall, name: str, at: _At) -> Iterator[Ran]:
+    def _of_run(self, call: PackageCall, name: str, at: _At, via: str, redirects: tuple[str, ...]) -> Iterator[Ran]:
         selected = self._selected(call, at.folder)
-        via = " ".join((call.program, *(word.literal for word in call.command.words[1:])))
-        more = _quoted([word.literal for word in call.operands if word.literal != "--"])
-        words, behind = (name, *(word.literal for word in call.operands)), at._replace(via=(*at.via, via))
+        operands = [word.literal for word in call.operands if word.literal != "--"]
+        behind = at._replace(via=(*at.via, via))
         is_file = call.manager == "bun" and BUN_FILE.search(name) is not None
-        for unit in selected:
-            if name in unit.package.scripts:
-                yield from self._script(unit, name, more, behind)
-            elif call.manager == "npm" and name == "start":
-                yield behind.ran("node", ("server.js",), folder=unit.folder)
+        for unit in selected or (None,):
+            if unit is not None and name in unit.package.scripts:
+                yield from self._script(unit, name, _quoted(operands), behind)
             elif is_file:
-                yield _of_bun(call, at)
-            elif call.manager != "npm" and len(selected) == 1:
-                yield from self._of_words(words, at.inside())
-            elif len(selected) == 1:
-                yield behind.lost(f"{unit.package.path} has no script {name}")
-        if selected:
-            return
-        if is_file:
-            yield _of_bun(call, at)
-        elif call.manager != "npm" and call.verb == "":
-            yield from self._of_words(words, at.inside())
-        else:
-            yield behind.lost(f"no package.json is known at {at.folder}")
-
-    def _of_workspace(self, call: PackageCall, at: _At) -> Iterator[Ran]:
-        """``yarn workspace <name> <command> ...``."""
-        words = [word.literal for word in call.operands]
-        unit = next((one for one in self.members(at.folder) if one.package.name == words[0]), None)
-        if unit is None:
-            yield at.lost(f"no workspace {words[0]} is known")
-            return
-        yield from self._of_text(f"yarn {_quoted(words[1:])}", at.inside(unit.folder))
+                # `bun run --smol src/index.ts`: Bun itself runs the file.
+                args = [word for word in call.command.args if (word, call.verb) != ("run", "run")]
+                yield at.ran("bun", args, redirects)
+            elif call.manager == "npm" and name == "start" and unit is not None:
+                yield behind.ran("node", ("server.js",), folder=unit.folder)
+            elif call.manager != "npm" and len(selected) < 2 and (unit is not None or call.verb == ""):
+                yield from self._of_words((name, *operands), at.inside())
+            elif len(selected) < 2:
+                why = f"no package.json is known at {at.folder}"
+                yield behind.lost(why if unit is None else f"{unit.package.path} has no script {name}")
 
     def _selected(self, call: PackageCall, folder: str) -> tuple[Unit, ...]:
         """The projects whose script a call runs."""
@@ -312,9 +269,8 @@ class Programs:
         if names:
             members = self.members(folder)
             return tuple(unit for name in names for unit in members if _is_named(unit, name.rstrip("."), folder))
-        everywhere = call.has("--workspaces", "-ws", "--recursive", "-r")
         unit = self.layout.unit(folder, self.before)
-        if everywhere and unit is not None:
+        if unit is not None and call.has("--workspaces", "-ws", "--recursive", "-r"):
             return self.members(folder)
         return () if unit is None else (unit,)
 
@@ -324,16 +280,9 @@ class Programs:
         while unit is not None:
             paths = workspace_members(self.layout.context, unit.package)
             if not isinstance(paths, Unknown) and paths:
-                found = []
-                for path in paths:
-                    rest = path[len(unit.source) :].lstrip("/")
-                    member = self.layout.unit(join(unit.folder, posixpath.dirname(rest)), self.before)
-                    if member is not None and member.package.path == path:
-                        found.append(member)
-                return tuple(found)
-            if unit.folder == "/":
-                break
-            unit = self.layout.unit(posixpath.dirname(unit.folder), self.before)
+                found = [self.layout.unit(unit.place(posixpath.dirname(path)), self.before) for path in paths]
+                return tuple(one for one in found if one is not None and one.package.path in paths)
+            unit = None if unit.folder == "/" else self.layout.unit(posixpath.dirname(unit.folder), self.before)
         return ()
 
     def _script(self, unit: Unit, name: str, more: str, at: _At) -> Iterator[Ran]:
@@ -354,14 +303,6 @@ def _call_of(words: Sequence[str]) -> PackageCall | None:
     return call if call is not None and call.manager in MANAGERS else None
 
 
-def _of_bun(call: PackageCall, at: _At) -> Ran:
-    """``bun run --smol src/index.ts``: Bun itself runs the file."""
-    args = list(call.command.args)
-    if call.verb == "run":
-        args.remove("run")
-    return at.ran("bun", args, call.command.redirects)
-
-
 def _unpacked(base: str, args: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
     """``node node_modules/next/dist/bin/next start`` -> ``next start``."""
     entry = node_entry(args) if base == "node" else None
@@ -373,27 +314,17 @@ def _unpacked(base: str, args: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
 
 def _npm_options(call: PackageCall) -> PackageCall:
     """npm takes its own options behind the script's name too, up to ``--``; the other managers pass them on."""
-    if call.manager != "npm" or call.action != "run" or call.program != "npm":
+    words = [word.literal for word in call.operands]
+    if call.program != "npm" or call.action != "run" or call.script is None:
         return call
-    operands, options = [], list(call.options)
-    words = list(call.operands)
-    while words:
-        word = words.pop(0)
-        text = word.literal
-        if text == "--":
-            operands += words
-            break
-        if not text.startswith("-"):
-            operands.append(word)
-            continue
-        name, equals, value = text.partition("=")
-        if equals:
-            options.append((name, value))
-        elif name in {"-w", "--workspace", "--prefix", "-C", "--loglevel"} and words:
-            options.append((name, words.pop(0).literal))
-        else:
-            options.append((name, None))
-    return call._replace(operands=tuple(operands), options=tuple(options))
+    end = words.index("--") if "--" in words else len(words)
+    valued = {"-w", "--workspace", "--prefix", "-C", "--loglevel"}
+    own = [at for at, word in enumerate(words[:end]) if word.startswith("-") or (at and words[at - 1] in valued)]
+    if not own:
+        return call
+    before = [word.literal for word in call.command.words[1:] if word.span[0] < call.operands[0].span[0]]
+    others = [word for at, word in enumerate(words[:end]) if at not in own]
+    return _call_of(("npm", *(words[at] for at in own), *before, *others, *words[end:])) or call
 
 
 def folder_of_call(call: PackageCall, folder: str) -> str:
@@ -410,8 +341,6 @@ def _is_named(unit: Unit, name: str, folder: str) -> bool:
 
 
 def _scripts_like(package: PackageJson, pattern: str) -> list[str]:
-    if "*" not in pattern:
-        return [pattern] if pattern in package.scripts else []
     # npm-run-all: `*` stops at a colon, `**` does not.
     rule = re.escape(pattern).replace(r"\*\*", ".+").replace(r"\*", "[^:]+")
     return [name for name in package.scripts if re.fullmatch(rule, name)]
@@ -435,29 +364,17 @@ def _quoted(words: Sequence[str]) -> str:
 
 def node_entry(args: Sequence[str]) -> str | None:
     """The file that ``node`` runs: the first word that is neither an option nor an option's value."""
-    at = 0
-    while at < len(args):
-        word = args[at]
+    words = iter(args)
+    for word in words:
         if word in {"-e", "--eval", "-p", "--print", "-i", "--test"}:
             return None
-        if word == "--":
-            return args[at + 1] if at + 1 < len(args) else None
-        if not word.startswith("-"):
+        if word == "--" or word in _VALUED:
+            value = next(words, None)
+            if word == "--":
+                return value
+        elif not word.startswith("-"):
             return word
-        at += 2 if word in _NODE_VALUED else 1
     return None
-
-
-def node_modules_wanted(args: Sequence[str]) -> tuple[str, ...]:
-    """Packages that ``node`` loads by option: ``-r tsconfig-paths/register``, ``--import tsx``."""
-    found = []
-    for at, word in enumerate(args):
-        option, _, value = word.partition("=")
-        if option in {"-r", "--require", "--import", "--loader", "--experimental-loader", "--preload"}:
-            name = value or (args[at + 1] if at + 1 < len(args) else "")
-            if name and not name.startswith((".", "/", "data:")):
-                found.append(package_of(name))
-    return tuple(found)
 
 
 def package_of(module: str) -> str:
@@ -469,17 +386,15 @@ def package_of(module: str) -> str:
 def owner(program: str, package: PackageJson) -> str | None:
     """The package of the project's own dependencies that brings the command, None where none is known to."""
     wanted = {**package.wanted, **package.peer_dependencies}
-    candidates = [BIN_PACKAGES.get(program, program), program, f"{program}-cli", f"{program}2"]
-    for name in candidates:
+    for name in (pairs("commands").get(program, program), program, f"{program}-cli", f"{program}2"):
         if name in wanted:
             return name
-    scoped = [
-        name for name in wanted if name.startswith("@") and name.rpartition("/")[2] in {program, f"{program}-cli"}
-    ]
+    names = {program, f"{program}-cli"}
+    scoped = [name for name in wanted if name.startswith("@") and name.rpartition("/")[2] in names]
     return scoped[0] if len(scoped) == 1 else None
 
 
 __all__ = [
-    "BUN_FILE", "INSTALLING", "MANAGERS", "RUNTIMES", "Programs", "Ran", "folder_of_call", "node_entry",
-    "node_modules_wanted", "owner", "package_of",
+    "BUN_FILE", "INSTALLING", "MANAGERS", "RUNTIMES", "Programs", "Ran", "folder_of_call", "node_entry", "owner",
+    "package_of",
 ]  # fmt: skip

@@ -11,19 +11,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
+from refactor.context.tables import table, text as text_of
+from refactor.ecosystems.node.known import names
 from refactor.ecosystems.node.programs import package_of
-from refactor.ecosystems.node.tables import words
 
 SUFFIXES = (".js", ".mjs", ".cjs", ".ts", ".mts", ".cts", ".jsx", ".tsx", ".vue", ".svelte")
 COMPILED = (".ts", ".mts", ".cts", ".tsx", ".jsx", ".vue", ".svelte", ".coffee", ".astro")
-BUILTINS = words(
-    """
-    assert async_hooks buffer child_process cluster console constants crypto dgram diagnostics_channel
-    dns domain events fs http http2 https inspector module net os path perf_hooks process punycode
-    querystring readline repl sea stream string_decoder sys timers tls trace_events tty url util v8 vm
-    wasi worker_threads zlib test sqlite
-    """
-)
+_BUILTINS = names("builtins")
 
 _TOKEN = re.compile(
     r'"(?:\\.|[^"\\\n])*"' r"|'(?:\\.|[^'\\\n])*'" r"|`(?:\\.|[^`\\])*`" r"|//[^\n]*" r"|/\*(?:.*?\*/|.*)", re.DOTALL
@@ -82,11 +76,25 @@ def facts(context: BuildContext, path: str) -> Facts:
 
 def _facts(context: BuildContext, path: str) -> Facts:
     text = context.read(path)
-    if isinstance(text, Unknown):
-        return Facts({}, (), False, {}, None, "", text.reason)
-    if "\0" in text or len(text) > MAX_CHARACTERS:
-        return Facts({}, (), False, {}, None, "", f"{path} is no source that people write")
+    why = text.reason if isinstance(text, Unknown) else f"{path} is no source that people write"
+    if isinstance(text, Unknown) or "\0" in text or len(text) > MAX_CHARACTERS:
+        return Facts({}, (), False, {}, None, "", why)
     return facts_of(text)
+
+
+def place_in(path: str, text: str, at: int) -> str:
+    """For messages: ``src/app.ts:3``."""
+    return f"{path}:{text.count(chr(10), 0, at) + 1}"
+
+
+def found_in(context: BuildContext, files: Iterable[str], pattern: str) -> tuple[str, str] | None:
+    """The first place of a pattern in the code of some sources, and what is there."""
+    for path in files:
+        text = facts(context, path).text
+        found = re.search(pattern, text)
+        if found is not None:
+            return place_in(path, text, found.start()), found[0]
+    return None
 
 
 def facts_of(text: str) -> Facts:
@@ -103,7 +111,7 @@ def facts_of(text: str) -> Facts:
             if ":" in module.split("/")[0] or module.startswith(("#", "~", "$", "@/")) or " " in module:
                 continue
             name = package_of(module)
-            if name not in BUILTINS and name not in packages:
+            if name not in _BUILTINS and name not in packages:
                 packages[name] = code.count("\n", 0, at) + 1
     if "exec" in code or "spawn" in code:
         for found in _SPAWN.finditer(code):
@@ -149,6 +157,8 @@ def without_comments(text: str) -> str:
 
 
 _ENDINGS = ("", *".js .mjs .cjs .json .ts .mts .cts .tsx .jsx .node .vue .svelte".split())
+_OF_TYPESCRIPT = ((".js", ".ts"), (".js", ".tsx"), (".mjs", ".mts"), (".cjs", ".cts"), (".jsx", ".tsx"))
+"""TypeScript's ES modules name the compiled file."""
 
 
 def resolve(context: BuildContext, importer: str, module: str) -> str | None:
@@ -160,29 +170,18 @@ def resolve(context: BuildContext, importer: str, module: str) -> str | None:
 
 
 def resolve_path(context: BuildContext, base: str) -> str | None:
-    if base:
-        for ending in _ENDINGS:
-            path = base + ending
-            if context.exists(path) is True and context.is_dir(path) is False:
-                return path
-        # TypeScript's ES modules name the compiled file.
-        for written, source in ((".js", ".ts"), (".js", ".tsx"), (".mjs", ".mts"), (".cjs", ".cts"), (".jsx", ".tsx")):
-            if base.endswith(written):
-                path = base[: -len(written)] + source
-                if context.exists(path) is True:
-                    return path
-    if not base or context.is_dir(base) is True:
-        manifest = context.json(f"{base}/package.json") if base else Unknown("the root itself")
-        main = manifest.get("main") if isinstance(manifest, dict) else None
-        if isinstance(main, str) and main.strip("./"):
-            found = resolve_path(context, posixpath.normpath(posixpath.join(base, main)))
-            if found is not None:
-                return found
-        for ending in _ENDINGS[1:]:
-            path = posixpath.join(base, "index" + ending)
-            if context.exists(path) is True:
-                return path
-    return None
+    """The same for a path of the context without its ending, or that of a folder."""
+    names = [base + ending for ending in _ENDINGS] if base else []
+    names += [base.removesuffix(written) + source for written, source in _OF_TYPESCRIPT if base.endswith(written)]
+    for path in names:
+        if context.exists(path) is True and context.is_dir(path) is False:
+            return path
+    if base and context.is_dir(base) is not True:
+        return None
+    main = text_of(table(context.json(f"{base}/package.json")).get("main")) if base else None
+    found = resolve_path(context, posixpath.normpath(posixpath.join(base, main))) if main and main.strip("./") else None
+    names = [posixpath.join(base, "index" + ending) for ending in _ENDINGS[1:]]
+    return found or next((path for path in names if context.exists(path) is True), None)
 
 
 class Graph(NamedTuple):
@@ -294,6 +293,6 @@ def packages_of(context: BuildContext, files: Sequence[str]) -> dict[str, str]:
 
 
 __all__ = [
-    "BUILTINS", "COMPILED", "SUFFIXES", "Facts", "Graph", "facts", "facts_of", "graph", "is_test", "is_tool_config",
-    "opens_files", "packages_of", "resolve", "resolve_path", "script_files", "why_reads", "without_comments",
+    "COMPILED", "SUFFIXES", "Facts", "Graph", "facts", "facts_of", "found_in", "graph", "is_test", "is_tool_config",
+    "opens_files", "packages_of", "place_in", "resolve_path", "script_files", "why_reads", "without_comments",
 ]  # fmt: skip

@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from refactor.ecosystems.answers import Instead, SplitPlan
 from refactor.ecosystems.node.builds import FETCHES, build_of
 from refactor.ecosystems.node.case import Case, case_of
-from refactor.ecosystems.node.needs import Started
-from refactor.ecosystems.node.programs import MANAGERS, Programs
+from refactor.ecosystems.node.known import names
+from refactor.ecosystems.node.layout import below
+from refactor.ecosystems.node.programs import MANAGERS
 from refactor.ecosystems.node.projects import Project
-from refactor.ecosystems.node.tables import words
 from refactor.ecosystems.slicing import split as slices
-from refactor.ecosystems.system import build_only
-from refactor.flow.reading import Refused, StageReading, is_within
+from refactor.ecosystems.split import Role
+from refactor.ecosystems.system import MANAGERS as SYSTEM_MANAGERS, SILENT, build_only
+from refactor.flow.reading import Refused, StageReading, Step, is_within, join
+from refactor.shell import Command
 
 if TYPE_CHECKING:
     from refactor.ecosystems.program import Sliced
+    from refactor.ecosystems.system import RunnerPackages
     from refactor.flow.graph import Act
+    from refactor.syntax import Instruction
 
-_BUILDERS = words(
-    """
-    tsc nest next vite react-scripts ng webpack esbuild tsup babel swc rollup nuxt nuxi parcel
-    vue-cli-service astro remix gatsby
-    """
-)
-_OF_OTHERS = words("pip pip3 gem cargo go composer")
-"""Programs that install what the runner would not have, wherever they put it."""
+_BUILDERS = names("builders")
+_OF_OTHERS = names("of-others")
 
 
 def split(language: Sliced, reading: StageReading, wish: str | None) -> SplitPlan | Refused | None:
@@ -44,16 +44,15 @@ def split(language: Sliced, reading: StageReading, wish: str | None) -> SplitPla
             return None
         return Refused(f"the build context is not known: {context.why_unknown}", "name it with --context")
     case = case_of(reading)
+    unknown = next((entry[1] for entry in case.installs if not isinstance(entry, Project)), None)
     if case.installs and not case.projects:
         # The project is not in the context: nothing of what a build makes can be known.
-        return next(entry[1] for entry in case.installs if not isinstance(entry, Project)) if is_building else None
-    if not case.installs and not (is_building and is_node):
+        return unknown if is_building else None
+    if not case.installs and not (is_building and is_node and case.kind.compiles is not None):
         # Some program of npm's, with no project of the context: no Node application.
         return None
-    if case.kind.compiles is None and not case.installs:
-        return None
     if case.kind.compiles is None and not build_only(reading) and not case.natives:
-        return _why_nothing(case.started) or _why_install_builds(case)
+        return _why_nothing(case)
     if not is_node:
         return Refused(
             f"{reading.stage.image} is no official image of Node or Bun, so a small one that runs the same"
@@ -62,75 +61,63 @@ def split(language: Sliced, reading: StageReading, wish: str | None) -> SplitPla
         )
     if case.started is None:
         return Refused("there is no CMD or ENTRYPOINT that says what the container runs", "add a CMD")
-    refusal = _why_not_start(case)
-    if refusal is not None:
-        return refusal
-    for entry in case.installs:
-        if not isinstance(entry, Project):
-            return entry[1]
-    plan = slices(language, reading, wish)
-    return _without_node(case, plan) if isinstance(plan, SplitPlan) and wish == "distroless" else plan
-
-
-def _why_nothing(start: Started | None) -> Refused | None:
-    """Nothing is built; said aloud only where a build at every start takes its place."""
-    server = start.dev_server if start is not None else None
-    if server is None or server[0].program in {"nodemon", "node-dev", "supervisor", "node"}:
-        return None
-    ran, reason = server
-    return Refused(
-        f"the container is started by {ran.shown}: {reason}; there is no build step whose result could be shipped",
-        "build in a RUN and start the result with node",
+    plan = _why_not_start(case) or unknown or slices(language, reading, wish)
+    if not isinstance(plan, SplitPlan) or wish != "distroless":
+        return plan
+    # Distroless starts node by its ENTRYPOINT: CMD has the arguments only.
+    cmd = reading.last("CMD")
+    text = f"CMD {json.dumps(list(cmd.json[1:]))}" if cmd is not None and cmd.json is not None else "CMD []"
+    return plan._replace(
+        runner=tuple(Instead(cmd, text) if cmd is not None and entry is cmd else entry for entry in plan.runner)
     )
 
 
-def _why_install_builds(case: Case) -> Refused | None:
-    """An install script of the project that is its build: said aloud, as the sources are in the way of
-    a cached install."""
+def _why_nothing(case: Case) -> Refused | None:
+    """Nothing is built; said aloud only where a build at every start takes its place, or an install script is the
+    build, as the sources are in the way of a cached install."""
+    server = case.started.dev_server if case.started is not None else None
+    if server is not None and server[0].program not in {"nodemon", "node-dev", "supervisor", "node"}:
+        ran, reason = server
+        return Refused(
+            f"the container is started by {ran.shown}: {reason}; there is no build step whose result could be shipped",
+            "build in a RUN and start the result with node",
+        )
     for project in case.projects:
-        if "--ignore-scripts" in project.call.flags:
-            continue
-        for name, text in project.package.install_scripts.items():
-            for ran in Programs(case.layout, project.step.node).of_text(text, project.folder):
-                built = build_of(case.layout, ran)
-                makes = built is not None and (built.outputs is None or bool(built.outputs))
-                if makes and ran.program not in {"patch-package", "prisma"}:
-                    return Refused(
-                        f"`{name}` of {project.package.path} builds at the end of the install"
-                        f" (`{ran.text[:60]}`), so there is no build step to keep in a builder",
-                        f"install with --ignore-scripts, copy the sources, and call `{project.manager}"
-                        f" run {name}` in a RUN of its own",
-                    )
+        for manifest, name, ran in project.scripts():
+            built = build_of(case.layout, ran) if manifest is project.package else None
+            makes = built is not None and built.outputs != ()
+            if makes and ran.program not in {"patch-package", "prisma"}:
+                return Refused(
+                    f"`{name}` of {manifest.path} builds at the end of the install"
+                    f" (`{ran.text[:60]}`), so there is no build step to keep in a builder",
+                    f"install with --ignore-scripts, copy the sources, and call `{project.manager}"
+                    f" run {name}` in a RUN of its own",
+                )
     return None
 
 
 def _why_not_start(case: Case) -> Refused | None:
     """Why what is started needs what only the builder would have."""
-    start = case.start
+    start, found = case.start, case.start.dev_server
     if start.unknown is not None:
         return Refused(f"what is started cannot be followed: {start.unknown}", "start the program by its name in CMD")
-    found = start.dev_server
     if found is not None:
         ran, reason = found
+        told = f"the container is started by {ran.shown}: {reason}"
         if reason.endswith("a development server"):
             return Refused(
-                f"the container is started by {ran.shown}: {reason}; a front end needs another server for its build",
+                f"{told}; a front end needs another server for its build",
                 "build it in a RUN, and serve the result with nginx; or start the built program with node",
             )
-        unit = case.unit
-        name = unit.package.path if unit is not None else "package.json"
-        return Refused(
-            f"the container is started by {ran.shown}: {reason}, so the sources and the tools of"
-            f" {name} are needed at run time",
-            "start the built program with node",
-        )
+        name = case.unit.package.path if case.unit is not None else "package.json"
+        because = f"{told}, so the sources and the tools of {name} are needed at run time"
+        return Refused(because, "start the built program with node")
     for ran in start.runs:
-        if ran.program.split(" ")[0] in MANAGERS and ran.program.endswith((" install", " ci", " add")):
+        if ran.installs:
             return Refused(f"{ran.shown} installs packages when the container starts", "install them in a RUN")
-        if ran.program in _BUILDERS and "start" not in ran.args:
-            built = build_of(start.layout, ran)
-            if built is not None and built.outputs:
-                return Refused(f"{ran.shown} builds when the container starts", "build in a RUN, and only start in CMD")
+        built = build_of(start.layout, ran) if ran.program in _BUILDERS and "start" not in ran.args else None
+        if built is not None and built.outputs:
+            return Refused(f"{ran.shown} builds when the container starts", "build in a RUN, and only start in CMD")
     comes_from_npm = any("pnpm" in name for _, _, names in case.kind.globals for name in names)
     if case.starts_through("pnpm") and not comes_from_npm:
         return Refused(
@@ -138,16 +125,6 @@ def _why_not_start(case: Case) -> Refused | None:
             'start the program itself, such as CMD ["node", "dist/main.js"]',
         )
     return None
-
-
-def _without_node(case: Case, plan: SplitPlan) -> SplitPlan:
-    """Distroless starts node by its ENTRYPOINT: CMD has the arguments only."""
-    cmd = case.reading.last("CMD")
-    arguments = cmd.json[1:] if cmd is not None and cmd.json is not None else ()
-    text = f"CMD {json.dumps(list(arguments))}"
-    return plan._replace(
-        runner=tuple(Instead(cmd, text) if cmd is not None and entry is cmd else entry for entry in plan.runner)
-    )
 
 
 # What the common splitter asks of Node alone
@@ -168,18 +145,111 @@ def why_not_followed(case: Case, acts: tuple[Act, ...], chosen: tuple[str, ...],
             return Refused(f"what line {line} does is not known: {why}", "write the RUN as a plain list of commands")
     for act in acts:
         name = "" if act.call is None else act.call.name
-        if name not in FETCHES or act.effect.by == "Node":
+        if act.call is None or name not in FETCHES or act.effect.by == "Node":
             continue
         places = [path for path in act.effect.writes if isinstance(path, str)]
         is_inside = not is_whole and any(is_within(path, one) for path in places for one in chosen)
-        words = act.call.operands[:1] if act.call is not None else ()
-        is_told = name == "git" and set(words) <= {"config", "init", "submodule"}
+        is_told = name == "git" and set(act.call.operands[:1]) <= {"config", "init", "submodule"}
         if not is_told and (name in _OF_OTHERS or not places or is_inside):
-            return Refused(
-                f"what `{name}` on line {act.step.line} brings into the image is not known",
-                "copy it from a stage of its own",
-            )
+            because = f"what `{name}` on line {act.step.line} brings into the image is not known"
+            return Refused(because, "copy it from a stage of its own")
     return None
 
 
-__all__ = ["split", "stays_inside", "why_not_followed"]
+def roles(
+    reading: StageReading, roles: dict[Instruction, Role], packages: RunnerPackages
+) -> dict[Instruction, Role] | Refused:
+    """See :meth:`Language.roles`: programs that are installed for the whole image go where they are called."""
+    case = case_of(reading)
+    _drop_runtime_only(case, roles, packages.dropped)
+    for step in case.reading.runs:
+        own = [(command, names) for one, command, names in case.kind.globals if one is step]
+        found = [_global_role(case, names) for _, names in own]
+        is_yarn = case.starts_through("yarn")
+        found += [Role.BOTH if is_yarn and call.action == "enable" else Role.BUILDER
+                  for call in step.calls if call.manager == "corepack"]  # fmt: skip
+        role = Role.DROPPED
+        for one in found:
+            role |= one
+        if role in {Role.DROPPED, Role.BUILDER}:
+            continue
+        line = case.reading.file.line_of(step.node)
+        if not _is_tools_only(step, [command for command, _ in own], packages.shared.get(step.node, step.commands)):
+            because = f"line {line} builds and also prepares what is needed at run time"
+            return Refused(because, "put each into a RUN of its own")
+        if any(re.match(r"[./~$]|.*\.tgz$", name) for _, names in own for name in names):
+            return Refused(f"line {line} installs a program from a file, which the runner would not have")
+        roles[step.node] = role
+    return roles
+
+
+def _global_role(case: Case, names: Sequence[str]) -> Role:
+    """Where packages for the whole image go: to the stages that call their commands."""
+    runs = case.started.all if case.started is not None else ()
+    used = {word for ran in runs for word in (ran.program, ran.program.split(" ")[0])}
+    for step in case.reading.steps:
+        if step.keyword in {"CMD", "ENTRYPOINT", "HEALTHCHECK"}:
+            used |= set(re.findall(r"[\w-]+", step.node.argument))
+    built = [built.ran for _, _, built in case.kind.builds]
+    building = {word for ran in built for via in (ran.program, *ran.via) for word in via.split()[:1]}
+    building |= {project.manager for project in case.projects}
+    for name in names:
+        bare = re.sub(r"(?<=.)@[^/]*$", "", name).rpartition("/")[2]
+        commands = {bare, bare.removesuffix("-cli")} | ({"pm2-runtime", "pm2-docker"} if bare == "pm2" else set())
+        if commands & used and (bare != "npm" or case.starts_through("npm")):
+            return Role.BOTH if commands & building else Role.RUNNER
+    return Role.BUILDER
+
+
+def _is_tools_only(step: Step, own: Sequence[Command], commands: Sequence[Command]) -> bool:
+    known = {id(command) for command in own}
+    known |= {id(call.command) for call in step.calls
+              if call.manager == "corepack" or call.action in {"clean", "config", "set"}}  # fmt: skip
+    return all(id(command) in known or command.name in SILENT | {"cd", "export"} for command in commands)
+
+
+def _drop_runtime_only(case: Case, roles: dict[Instruction, Role], dropped: Sequence[str]) -> None:
+    """A RUN whose packages all are for the program alone is not needed in the builder."""
+    waiting: list[Instruction] = []
+    for step in case.reading.runs:
+        calls = [call for call in step.calls if call.manager in SYSTEM_MANAGERS]
+        if roles.get(step.node) != Role.BUILDER or not calls or len(calls) < len(step.calls):
+            continue
+        waiting.append(step.node)
+        names = {re.split(r"[=:/]", word.literal)[0] for call in calls if call.action == "install"
+                 for word in call.packages}  # fmt: skip
+        # Lists that are fetched before, or removed behind, go with the install.
+        is_last = not names and any(roles.get(one.node) == Role.DROPPED for one in case.reading.runs)
+        if is_last or (names and names.isdisjoint(dropped) and not _is_called_by_build(case, step, names)):
+            roles.update(dict.fromkeys(waiting, Role.DROPPED))
+        waiting = [] if names or is_last else waiting
+
+
+def _is_called_by_build(case: Case, own: Step, packages: set[str]) -> bool:
+    texts = [step.node.argument for step in case.reading.runs if step is not own]
+    text = " ".join([*texts, *(built.ran.text for _, _, built in case.kind.builds)])
+    return any(
+        name == "git" or name.startswith("lib") or re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text)
+        for name in packages
+    )
+
+
+def owner_of(case: Case) -> str:
+    """Who the author gave the application to, as ``--chown`` takes it; "" for root."""
+    reading = case.reading
+    given = [value for copied in reading.copies if (value := copied.node.flag("chown"))]
+    if given:
+        return given[-1]
+    last_copy = max((reading.position(copied.node) for copied in reading.copies), default=-1)
+    for step in reversed([*reading.runs]):
+        for command in step.commands if reading.position(step.node) >= last_copy else ():
+            operands = [arg for arg in command.args if not arg.startswith("-")]
+            is_deep = command.name == "chown" and {"-R", "--recursive"} & set(command.args) and len(operands) == 2
+            if is_deep and below(reading.final_workdir, join(step.workdir, operands[1])) is not None:
+                return operands[0]
+    steps = [step for step, _, _ in case.kind.builds] or list(reading.runs)
+    user = (steps[-1].user if steps else None) or "root"
+    return "" if user.split(":")[0] in {"root", "0"} else "node:node" if user == "node" else user
+
+
+__all__ = ["owner_of", "roles", "split", "stays_inside", "why_not_followed"]

@@ -83,10 +83,9 @@ def evaluate(expression: str, text: str, known: Known, depth: int = 0) -> Value 
     string = _STRING.match(code)
     if string is not None:
         return Value(re.sub(r"\\(.)", r"\1", string["value"]), True)
-    if code in {"__dirname", "import.meta.dirname"}:
-        return Value(known.folder, True) if known.folder is not None else None
-    if code in {"__filename", "import.meta.url", "import.meta.filename"}:
-        return Value(known.folder + "/_", True) if known.folder is not None else None
+    if code in {"__dirname", "import.meta.dirname", "__filename", "import.meta.url", "import.meta.filename"}:
+        file = "" if code.endswith("dirname") else "/_"
+        return Value(known.folder + file, True) if known.folder is not None else None
     if re.fullmatch(r"process\s*\.\s*cwd\(\)", code):
         return Value(known.cwd, True)
     if re.fullmatch(r"(?:os\s*\.\s*)?tmpdir\(\)", code):
@@ -121,14 +120,14 @@ def evaluate(expression: str, text: str, known: Known, depth: int = 0) -> Value 
 
 
 def _template(body: str, text: str, known: Known, depth: int) -> Value | None:
+    # Every other piece is an expression.
     pieces = re.split(r"\$\{((?:[^{}]|\{[^{}]*\})*)\}", body)
-    values: list[Value | None] = []
-    for index, piece in enumerate(pieces):
-        if index % 2:
-            values.append(evaluate(piece, text, known, depth + 1))
-        elif piece:
-            values.append(Value(piece, True))
-    return _concatenated(values)
+    values = (
+        evaluate(piece, text, known, depth + 1) if at % 2 else Value(piece, True)
+        for at, piece in enumerate(pieces)
+        if at % 2 or piece
+    )
+    return _concatenated([*values])
 
 
 def _concatenated(values: list[Value | None]) -> Value | None:
