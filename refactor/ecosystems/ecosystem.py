@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -173,8 +174,13 @@ class Ecosystem:
 def _answered(room: str, question: str) -> Callable[..., Any]:
     """A method that stands as a function in another module."""
 
-    def answer(self: Ecosystem, *given: Any) -> Any:
+    @cache
+    def loaded() -> tuple[Callable[..., Any], bool]:
         function = getattr(import_module(room), question)
-        return function(self, *given) if function.__code__.co_varnames[:1] == ("language",) else function(*given)
+        return function, function.__code__.co_varnames[:1] == ("language",)
+
+    def answer(self: Ecosystem, *given: Any) -> Any:
+        function, is_method = loaded()
+        return function(self, *given) if is_method else function(*given)
 
     return answer

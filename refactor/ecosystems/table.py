@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -149,7 +150,8 @@ class Language(Ecosystem):
         return self.name in reading.remember(_AT_WORK, lambda: _at_work(reading))
 
     def is_at_work(self, reading: StageReading) -> bool:
-        """Whether the stage itself, apart from those that it comes from, is of the language."""
+        """Whether the stage itself, apart from those that it comes from, is of the language; asked where a program or
+        an image of it is seen."""
         if reading.image is not None and reading.image.family in self.families:
             return True
         return not self.programs.isdisjoint(reading.programs)
@@ -327,6 +329,17 @@ class Language(Ecosystem):
         return split(self, reading, wish)
 
 
+@lru_cache(maxsize=1)
+def _named(known: tuple[Ecosystem, ...]) -> dict[str, list[Language]]:
+    """The languages of the table by their programs and families of images."""
+    found: dict[str, list[Language]] = {}
+    for language in known:
+        if isinstance(language, Language):
+            for name in language.programs | language.families:
+                found.setdefault(name, []).append(language)
+    return found
+
+
 _AT_WORK = "languages at work"
 
 
@@ -343,7 +356,9 @@ def _at_work(reading: StageReading) -> set[str]:
         if missing and _AT_WORK not in one.facts:
             waiting += missing
             continue
-        found = {each.name for each in registry.known if isinstance(each, Language) and each.is_at_work(one)}
+        names = {*one.programs, *one.managers, one.image.family if one.image is not None else ""}
+        asked = {each for name in names for each in _named(registry.known).get(name, ())}
+        found = {each.name for each in asked if each.is_at_work(one)}
         for other in before:
             found |= other.facts[_AT_WORK]  # type: ignore[arg-type]
         one.facts[_AT_WORK] = found
