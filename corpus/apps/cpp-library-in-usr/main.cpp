@@ -1,10 +1,11 @@
-#include <jansson.h>
+#include <cjson/cJSON.h>
 
 #include <iostream>
 
 int main() {
-    json_t *depths = json_pack("[i, i, i]", 4, 9, 17);
-    std::cout << json_array_size(depths) << " soundings with jansson " << jansson_version_str() << std::endl;
-    json_decref(depths);
+    const int depths[] = {4, 9, 17};
+    cJSON *soundings = cJSON_CreateIntArray(depths, 3);
+    std::cout << cJSON_GetArraySize(soundings) << " soundings with cJSON " << cJSON_Version() << std::endl;
+    cJSON_Delete(soundings);
     return 0;
 }
