@@ -160,16 +160,21 @@ def _is_known_to_bring_lists(reading: StageReading, path: str) -> bool:
 
 def why_not_posix(file: Dockerfile, node: Instruction) -> str | None:
     """Why the shell in force at ``node`` is no POSIX shell as far as known; None where it is one."""
-    stage = file.stage_of(node)
-    windows = None if stage is None else why_windows(file, stage)
-    if windows is not None:
-        return windows
-    shell = shell_at(file, node)
-    if shell is None:
-        return None
-    words = shell.json or ()
-    program = (words[0] if words else "").replace("\\", "/").rpartition("/")[2].lower()
-    return None if program in _POSIX else f"SHELL {program or shell.argument} is no POSIX shell"
+    return file.remember("other shells", lambda: dict(_other_shells(file))).get(node)
+
+
+def _other_shells(file: Dockerfile) -> Iterator[tuple[Instruction, str]]:
+    for stage in file.stages:
+        windows = why_windows(file, stage)
+        for node in stage.instructions:
+            shell = shell_at(file, node) if windows is None else None
+            if windows is not None:
+                yield node, windows
+            elif shell is not None:
+                words = shell.json or ()
+                program = (words[0] if words else "").replace("\\", "/").rpartition("/")[2].lower()
+                if program not in _POSIX:
+                    yield node, f"SHELL {program or shell.argument} is no POSIX shell"
 
 
 def shell_at(file: Dockerfile, node: Instruction) -> Instruction | None:

@@ -104,6 +104,10 @@ class _Said:
         self.suggested: Sequence[Finding] = ()
 
 
+_SILENT = _Said(-1, -1)
+"""Of a codemod none of whose words is in the file."""
+
+
 class _Loop:
     def __init__(
         self,
@@ -143,6 +147,9 @@ class _Loop:
         for _ in range(MAX_PASSES):
             start = self.edits
             for codemod in self.codemods:
+                if codemod.words and not any(map(self.text.__contains__, codemod.words)):
+                    self.said[codemod] = _SILENT
+                    continue
                 if self._is_settled(codemod):
                     continue
                 try:
@@ -167,8 +174,6 @@ class _Loop:
     def _exhaust(self, codemod: Codemod) -> str | None:
         for _ in range(MAX_ROUNDS):
             said = self.said[codemod] = _Said(self.edits, self.reached[codemod.phase])
-            if codemod.words and not any(map(self.text.__contains__, codemod.words)):
-                return None
             results = list(codemod.find(self.file, self.context))
             if not results:
                 return None

@@ -428,6 +428,8 @@ def _is_there(context: BuildContext, path: str) -> bool:
 
 def _base(path: str) -> str:
     """The part of a path in front of its first wildcard."""
+    if "*" not in path and "?" not in path and "[" not in path:
+        return path
     found = re.search(r"/[^/]*[*?\[]", path)
     return path if found is None else path[: found.start()] or "/"
 

@@ -63,12 +63,15 @@ def _trees(reading: StageReading) -> Iterator[Tree]:
     if reading.parent is not None:
         above = StageReading.of(reading.file, reading.parent, reading.context)
         yield from (tree._replace(position=-1) for tree in trees(above))
-    is_brought = reading.has_heredocs or bool(reading.programs & {"git", *UNPACKS})
+    names = {"git", *UNPACKS}
     for at, step in enumerate(reading.steps):
         line = reading.file.line_of(step.node)
         if step.node.destination and any(copied.is_unpacked for copied in reading.copied_by(step.node)):
             yield Tree(join(step.workdir, step.node.destination), line, at, False)
-        for call, effect in posix_calls(reading, at) if is_brought and step.keyword == "RUN" else ():
+        is_bringing = bool(step.node.heredocs) or any(
+            (one.name or "").rpartition("/")[2] in names for one in step.commands
+        )
+        for call, effect in posix_calls(reading, at) if is_bringing and step.keyword == "RUN" else ():
             made = next(iter(effect.writes), None)
             if not isinstance(made, str):
                 continue
