@@ -716,8 +716,8 @@ def _parse_jsonc(data: bytes) -> object:
         return re.sub(r"[^\n]", " ", text)
 
     text = data.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
-    text = re.sub(r'"(?:[^"\\\n]|\\.)*+"?|//[^\n]*|/\*(?:.*?\*/|.*)', blank, text, flags=re.DOTALL)
-    text = re.sub(r'"(?:[^"\\\n]|\\.)*+"?|,(?=\s*[}\]])', lambda found: found.group().removeprefix(","), text)
+    text = re.sub(r'"(?:[^"\\\n]|\\.)*"?|//[^\n]*|/\*(?:.*?\*/|.*)', blank, text, flags=re.DOTALL)
+    text = re.sub(r'"(?:[^"\\\n]|\\.)*"?|,(?=\s*[}\]])', lambda found: found.group().removeprefix(","), text)
     return _parse_json(text.encode("utf-8", "surrogateescape"))
 
 

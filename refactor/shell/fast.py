@@ -11,15 +11,16 @@ import re
 from refactor.shell.command import Command, Span, conditional_flags, make_command
 from refactor.shell.script import Item, ShellScript
 
+# No group is repeated possessively: Python before 3.11.5 matches such a one wrongly (python/cpython#106052).
 _TOKEN = re.compile(
     r"""[ \t]*(?:
         (?P<word>(?![#]|[0-9]+[<>])(?:
             [^\s\\'"$`&|;<>()\x00-\x1f\x7f]++
           | \\[\x20-\x7e]
           | '[^'\x00-\x08\x0a-\x1f\x7f]*+'
-          | "(?:[^"\\$`\x00-\x08\x0a-\x1f\x7f]|\\[\x20-\x7e]|\$[\w@*\#?!-]|\$\{\w+\})*+"
+          | "(?:[^"\\$`\x00-\x08\x0a-\x1f\x7f]|\\[\x20-\x7e]|\$[\w@*\#?!-]|\$\{\w+\})*"
           | \$(?:[\w@*\#?!-]|\{[a-zA-Z_]\w*(?::?[-+?][\w./:=,%+@^-]*)?\})
-        )++)
+        )+)
       | (?P<operator>&&|\|\||;(?!;)|\|(?!&))
       | (?P<redirect>[0-9]?(?:>[>|&]?|&>>?|<&?)(?![<>&(|]))[ \t]*
     )""",
