@@ -80,6 +80,8 @@ def test_without_a_lockfile_it_may_be_linked_with_all_that_the_image_has_headers
     assert "--no-install-recommends ca-certificates \\" in stages(NAIVE.replace("1.80", "1.80-slim"), files)[1]
     other = NAIVE.replace("COPY", "ENV RUSTFLAGS='-C rpath'\nCOPY", 1)
     assert "it is told where to look for them" in refusal(other, files)
+    linked = {**files, "build.rs": 'fn main() { println!("cargo:rustc-link-lib=odd"); }'}
+    assert "build.rs links a library by name" in refusal(NAIVE, linked)
     kept = {**files, "Cargo.toml": files["Cargo.toml"] + 'sqlx = { version = "0.8", features = ["sqlite"] }\n'}
     assert "USER" not in stages(NAIVE, kept)[1]
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from refactor.ecosystems.split import Role
     from refactor.ecosystems.system import RunnerPackages
     from refactor.flow.effects import Effect, Invocation
-    from refactor.flow.graph import Act, Flow
+    from refactor.flow.graph import Act, Flow, Maker
     from refactor.flow.roots import Root
     from refactor.syntax import Instruction
 
@@ -237,21 +237,26 @@ class Language(Ecosystem):
             elif maker.act is not None and maker.act.effect.by == self.name:
                 return Program(root, place, maker.act, maker.path, reading, flow)
             elif maker.act is not None:
-                # An archive that the build packed: `tar xf build/distributions/app.tar`.
-                packed = (one for path in maker.act.effect.reads if isinstance(path, str)
-                          for one in flow.makers(maker.act.step.reading, path, maker.act))  # fmt: skip
-                own = next((one for one in packed if one.act is not None and one.act.effect.by == self.name), None)
-                folder = next((path for path in maker.act.effect.writes if is_within(place, str(path))), None)
-                if own is not None and isinstance(folder, str) and folder != place:
-                    return Program(root, place, own.act, own.path, reading, flow, folder)
+                packed = self._unpacked(flow, maker.act, place)
+                if packed is not None:
+                    return Program(root, place, packed[0].act, packed[0].path, reading, flow, packed[1])
         if root.name in self.programs:
-            unknown = (why for act in self.acts(reading) if (why := act.effect.why_unknown) is not None)
-            more = "".join(f": {why}" for why in [*unknown][:1])
+            why = next(filter(None, (act.effect.why_unknown for act in self.acts(reading))), None)
+            more = "" if why is None else f": {why}"
             return Refused(
                 f"{root.where} starts {word}, which no command of the Dockerfile is known to make{more}",
                 "build it in a RUN of this Dockerfile",
             )
         return None
+
+    def _unpacked(self, flow: Flow, act: Act, place: str) -> tuple[Maker, str] | None:
+        """What the language packed an archive by that ``act``, no command of its own, unpacks around a place
+        (`tar xf build/distributions/app.tar`), and the folder that it unpacks it to."""
+        read = (path for path in act.effect.reads if isinstance(path, str))
+        makers = (maker for path in read for maker in flow.makers(act.step.reading, path, act))
+        own = next((maker for maker in makers if maker.act is not None and maker.act.effect.by == self.name), None)
+        folder = next((path for path in act.effect.writes if isinstance(path, str) and is_within(place, path)), place)
+        return None if own is None or folder == place else (own, folder)
 
     def program(self, reading: StageReading) -> tuple[str, ...] | Refused:
         programs = self.programs_of(reading)

@@ -65,15 +65,15 @@ def needs_of(program: Program, files: Sequence[str]) -> Needs | Refused:
         return found
     if cargo.why_static is not None:
         return found._replace(is_static=True, evidence=(cargo.why_static,))
+    by_hand = next((path for path, text in texts.items() if re.search(_LINKS_BY_HAND, text)), None)
+    if by_hand is not None:
+        return Refused(f"{by_hand} links a library by name, and its package is not known", "split by hand")
     crates = _crates(program, cargo)
     if isinstance(crates, Unknown):
         if package.dependencies:
             return _with_any_library(program, package, found, crates.reason)
         crates = {}
     mine = closure(crates, package)
-    by_hand = next((path for path, text in texts.items() if re.search(_LINKS_BY_HAND, text)), None)
-    if by_hand is not None:
-        return Refused(f"{by_hand} links a library by name, and its package is not known", "split by hand")
     libraries = _linked_with(program.origin, {crate: crates[crate] for crate in mine})
     if isinstance(libraries, Refused):
         return libraries
