@@ -119,7 +119,7 @@ class Flow:
             for kind, made, place in _made_by(act, path):
                 is_found = True
                 yield Maker(kind, made, act)
-                # What is unpacked to /usr/local/bin need not be all of it, nor a folder that is copied into one.
+                # What is unpacked to a folder need not be all of it, nor a folder that is copied into one.
                 is_shared = (place != path and place in ON_PATH) or (act.call and act.call.name in UNPACKS)
                 is_added = kind == "package" or (kind == "context" and self._is_folder(made))
                 if _covers(place, path) and not is_shared and not is_added:
@@ -428,8 +428,6 @@ def _is_there(context: BuildContext, path: str) -> bool:
 
 def _base(path: str) -> str:
     """The part of a path in front of its first wildcard."""
-    if "*" not in path and "?" not in path and "[" not in path:
-        return path
     found = re.search(r"/[^/]*[*?\[]", path)
     return path if found is None else path[: found.start()] or "/"
 
