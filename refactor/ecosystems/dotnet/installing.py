@@ -8,9 +8,9 @@ import shlex
 from collections.abc import Iterable, Iterator
 
 from refactor.context import Unknown
+from refactor.context.dotnet_manifests import PROJECT, Project, chosen, closure, project
 from refactor.context.tables import table
 from refactor.ecosystems.answers import BuiltStart, Install, ahead
-from refactor.ecosystems.dotnet.projects import PROJECT, Project, chosen, closure, project
 from refactor.ecosystems.dotnet.tools import DotNetCall
 from refactor.ecosystems.own_start import OwnStart, own_start
 from refactor.ecosystems.table import Language

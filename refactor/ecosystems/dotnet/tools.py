@@ -6,8 +6,8 @@ import posixpath
 import re
 
 from refactor.context import Unknown
+from refactor.context.dotnet_manifests import FILES, PROJECT, SOLUTION, Project, chosen, closure, manifests
 from refactor.ecosystems.calls import single_files
-from refactor.ecosystems.dotnet.projects import FILES, PROJECT, SOLUTION, Project, chosen, closure, manifests
 from refactor.ecosystems.tool_call import ToolCall
 from refactor.flow.effects import Effect, Invocation, Path
 from refactor.flow.reading import join
@@ -18,6 +18,14 @@ _PLACES = frozenset(
     AppendRuntimeIdentifierToOutputPath BaseIntermediateOutputPath""".split()
 )
 """Properties that move what is built."""
+_OPTIONS = {
+    "Configuration": ("-c", "--configuration"),
+    "TargetFramework": ("-f", "--framework"),
+    "RuntimeIdentifier": ("-r", "--runtime"),
+    "SelfContained": ("--self-contained", "--sc"),
+}
+"""Properties that have options of their own (learn.microsoft.com, "dotnet publish")."""
+_NETWORK = ("network",)
 
 
 class DotNetCall(ToolCall):
@@ -28,16 +36,14 @@ class DotNetCall(ToolCall):
     @cached_property
     def file(self) -> str | Unknown:
         """The context path of the project or solution file that it works on."""
-        package, reading = self.package, self.call.reading
-        word = next((one.literal for one in package.operands if not re.match(r"[-/]\w+[:=]", one.literal)), None)
-        place = self.call.path(word or package.option("--project") or ".")
+        reading, node = self.call.reading, self.call.step.node
+        place = self.call.path(next((word.literal for word in self.package.operands), "."))
         if isinstance(place, Unknown):
             return place
-        found = reading.in_context(place, self.call.step.node)
+        found = reading.in_context(place, node)
         if found is None:
             # Single project files were copied into the folder.
-            before = reading.copies_before(self.call.step.node)
-            inside = (copied.source for copied in before if posixpath.dirname(copied.target) == place)
+            inside = (one.source for one in reading.copies_before(node) if posixpath.dirname(one.target) == place)
             found = next((posixpath.dirname(one) for one in inside if re.search(FILES, one)), None)
         if found is None:
             return Unknown(f"no project file in {place} is copied from the build context")
@@ -56,26 +62,23 @@ class DotNetCall(ToolCall):
 
     @cached_property
     def given(self) -> dict[str, str]:
-        """Properties that the command line sets: ``-p:Name=value``."""
-        found: dict[str, str] = {}
+        """Properties that the command line sets, as ``-p:Name=value`` or by an option."""
+        named = ((name, options) for name, options in _OPTIONS.items() if self.package.has(*options))
+        found = {name: self.package.option(*options) or "true" for name, options in named}
         for arg in self.call.command.args:
             match = re.match(r"(?:-p|/p|--?property|/property)[:=](.*)", arg)
             for pair in match[1].split(";") if match else ():
                 name, _, value = pair.partition("=")
-                found[name.strip()] = value.strip().strip('"')
+                found.setdefault(name.strip(), value.strip().strip('"'))
         return found
 
     def is_self_contained(self, project: Project) -> bool:
         """Whether the program brings its runtime, as far as somebody says so."""
-        package = self.package
-        own = package.option("--self-contained", "--sc")
-        if own is None and package.has("--no-self-contained"):
+        if self.package.verb != "publish" or self.package.has("--no-self-contained"):
             return False
-        said = own or self.given.get("SelfContained") or self.given.get("PublishSelfContained")
-        if said is not None:
-            return said.lower() == "true"
+        said = self.given.get("SelfContained") or self.given.get("PublishSelfContained")
         named = ("SelfContained", "PublishSelfContained", "PublishAot")
-        return package.has("--self-contained", "--sc") or project.is_set(*named)
+        return project.is_set(*named) if said is None else said.lower() == "true"
 
     @cached_property
     def folders(self) -> tuple[Path, ...]:
@@ -93,25 +96,18 @@ class DotNetCall(ToolCall):
         return tuple(map(self._usual_folder, own))
 
     def _usual_folder(self, own: Project) -> Path:
+        """``bin/Release/net8.0/linux-x64/publish`` of its folder, as far as it has these parts."""
         place = self.call.places((own.path,))
         if not place:
             return Unknown(f"{own.path} is not copied from the build context")
-        package = self.package
-        framework = package.option("-f", "--framework") or own.framework
-        runtime = package.option("-r", "--runtime") or own.properties.get("RuntimeIdentifier") or ""
-        if package.has("--os", "-a", "--arch", "--ucr"):
-            runtime = "*"
-        last = "publish" if package.verb == "publish" else ""
-        parts = ("bin", self._configuration(framework), framework, runtime, last)
-        return join(posixpath.dirname(place[0]), posixpath.join(*filter(None, parts)))
-
-    def _configuration(self, framework: str) -> str:
-        """``Release`` or ``Debug``, as it is named, or as the SDK takes it: to publish, Release since .NET 8."""
-        named = self.package.option("-c", "--configuration") or self.given.get("Configuration")
-        if named is not None:
-            return self.call.expanded(named) or "*"
+        values, is_published = {**own.properties, **self.given}, self.package.verb == "publish"
+        framework = values.get("TargetFramework") or "*"
         version = re.match(r"net(\d+)\.", framework)
-        return "Release" if self.package.verb == "publish" and version and int(version[1]) >= 8 else "Debug"
+        usual = "Release" if is_published and version and int(version[1]) >= 8 else "Debug"
+        configuration = self.call.expanded(self.given.get("Configuration", usual)) or "*"
+        runtime = "*" if self.package.has("--os", "-a", "--arch", "--ucr") else values.get("RuntimeIdentifier", "")
+        parts = ("bin", configuration, framework, runtime, "publish" if is_published else "")
+        return join(posixpath.dirname(place[0]), posixpath.join(*filter(None, parts)))
 
 
 def effect(call: Invocation) -> Effect | None:
@@ -123,28 +119,28 @@ def effect(call: Invocation) -> Effect | None:
     if verb == "restore":
         return _restore(dotnet)
     if verb in {"build", "publish"}:
-        return Effect(_read(dotnet), dotnet.folders, needs=("network",))
+        return Effect(_read(dotnet), dotnet.folders, needs=_NETWORK)
     if verb == "clean":
         return Effect(removes=dotnet.folders)
     if verb == "new":
         return Effect(writes=call.paths(package.option("-o", "--output") or "."))
     if verb == "tool":
         manifest = call.paths(".config/dotnet-tools.json") if "restore" in package.verb else ()
-        return Effect(manifest, call.paths(package.option("--tool-path") or "~/.dotnet/tools"), needs=("network",))
+        return Effect(manifest, call.paths(package.option("--tool-path") or "~/.dotnet/tools"), needs=_NETWORK)
     if verb in {"test", "format", "pack"}:
-        return Effect(call.paths("."), needs=("network",))
+        return Effect(call.paths("."), needs=_NETWORK)
     known = {"nuget": Effect(writes=call.paths("~/.nuget")), "": Effect(), "help": Effect(),
-             "workload": Effect(writes=("/usr/share/dotnet",), needs=("network",))}  # fmt: skip
+             "workload": Effect(writes=("/usr/share/dotnet",), needs=_NETWORK)}  # fmt: skip
     return known.get(verb)
 
 
 def _restore(dotnet: DotNetCall) -> Effect:
     cache, paths = dotnet.call.paths("~/.nuget/packages"), dotnet.manifests
     if isinstance(paths, Unknown):
-        return Effect((paths,), cache, needs=("network",))
+        return Effect((paths,), cache, needs=_NETWORK)
     reads = dotnet.call.places(paths)
     folders = tuple(join(posixpath.dirname(path), "obj") for path in reads if re.search(PROJECT, path))
-    return Effect(reads, (*cache, *folders), needs=("network",))
+    return Effect(reads, (*cache, *folders), needs=_NETWORK)
 
 
 def _read(dotnet: DotNetCall) -> tuple[Path, ...]:
