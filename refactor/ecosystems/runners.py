@@ -20,13 +20,13 @@ _DISTROLESS = {"bullseye": "11", "bookworm": "12", "trixie": "13"}
 def for_program(reading: StageReading, needs: Needs, wish: str | None = None) -> Runner | Refused:
     """The smallest image for a compiled program: without a distribution where it needs no C library, no shell and no
     package."""
-    reasons = [*needs.shell, *(f"{package} is needed" for package in needs.packages if package not in _PRESENT)]
-    reasons += [f"{where} calls {name}" for name, where in needs.programs.items()]
+    reasons = _of_a_system(needs)
     is_alone = needs.is_static or (wish == "distroless" and needs.linked_by != "")
     if not is_alone:
         return small_system(reading, wish, needs)
-    if wish in {"scratch", "distroless"} and reasons:
-        return Refused(f"{wish} has no shell and installs nothing, but {'; '.join(reasons)}", 'use runner = "slim"')
+    refused = why_not_bare(wish, needs) if wish in {"scratch", "distroless"} else None
+    if refused is not None:
+        return refused
     if not needs.is_static:
         return _with_c_library(reading, needs)
     if wish == "scratch":
@@ -50,6 +50,19 @@ def for_program(reading: StageReading, needs: Needs, wish: str | None = None) ->
     if distro == "ubuntu":
         return Runner(_ubuntu(reading, release), evidence=why)
     return Runner(f"debian:{(release if distro == 'debian' else None) or 'bookworm'}-slim", evidence=why)
+
+
+def _of_a_system(needs: Needs) -> list[str]:
+    """Why a program needs a shell, or a package manager that brings what it needs."""
+    reasons = [*needs.shell, *(f"{package} is needed" for package in needs.packages if package not in _PRESENT)]
+    return [*reasons, *(f"{where} calls {name}" for name, where in needs.programs.items())]
+
+
+def why_not_bare(image: str, needs: Needs) -> Refused | None:
+    """Why an image without a distribution cannot carry a program; None where it can."""
+    reasons = _of_a_system(needs)
+    because = f"{image} has no shell and installs nothing, but {'; '.join(reasons)}"
+    return Refused(because, 'use runner = "slim"') if reasons else None
 
 
 def small_system(reading: StageReading, wish: str | None = None, needs: Needs | None = None) -> Runner | Refused:
@@ -143,4 +156,4 @@ def lacking(image: BaseImage, programs: Mapping[str, str]) -> Iterator[tuple[str
             yield program, package, where
 
 
-__all__ = ["STATIC", "for_program", "interpreted", "lacking", "small_system"]
+__all__ = ["STATIC", "for_program", "interpreted", "lacking", "small_system", "why_not_bare"]

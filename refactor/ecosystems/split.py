@@ -175,14 +175,14 @@ def variant_reference(reading: StageReading, variant: str) -> str | Refused:
     if written == expanded:
         return found
     # ${VERSION} in the middle: what follows the last variable, and the repository before the first, are literal.
-    prefix = 0
-    while prefix < min(len(expanded), len(found)) and expanded[prefix] == found[prefix]:
-        prefix += 1
-    tail = expanded[prefix:]
-    if written.endswith(tail) and "$" not in found[prefix:]:
-        kept = written[: len(written) - len(tail)] if tail else written
-        if reading.file.expand(kept + found[prefix:], reading.stage.from_) == found:
-            return kept + found[prefix:]
+    prefix = len(posixpath.commonprefix((expanded, found)))
+    suffix = len(posixpath.commonprefix((expanded[::-1], found[::-1])))
+    head, tail = expanded[: len(expanded) - suffix], expanded[prefix:]
+    kept = [written[: len(written) - len(tail)] + found[prefix:]] if written.endswith(tail) else []
+    kept += [found[: len(found) - suffix] + written[len(head) :]] if written.startswith(head) else []
+    for text in kept:
+        if reading.file.expand(text, reading.stage.from_) == found:
+            return text
     return Refused(f"the {variant} variant of {written} cannot be written with its variables")
 
 

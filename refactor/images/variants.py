@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from refactor.images.history import default_release, is_known, version_of
@@ -223,8 +224,27 @@ def _pypy(image: Image, tag: Tag, lead: str, variant: str) -> str | None:
     return image.parsed.with_tag(_join(first, "slim" if variant == "slim" else None, tag.release))
 
 
+def _dotnet(image: Image, tag: Tag, lead: str, variant: str) -> str | None:
+    """What carries the programs of an SDK: `sdk:8.0.404-jammy` gives `aspnet:8.0-jammy`, as patches of the two are
+    counted apart (dotnet-docker, "Supported tags")."""
+    kind = re.fullmatch(r"(aspnet|runtime|runtime-deps)(-alpine|-chiseled)?", variant)
+    words = re.fullmatch(r"(?:(\d+\.\d+)(?:\.\d+)?|latest)((?:-[\w.]+)*)", image.parsed.tag or "latest")
+    is_alpine = tag.alpine is not None
+    if kind is None or words is None or not image.variant.startswith("sdk"):
+        return None
+    line, rest = words[1] or "latest", words[2].replace("-aot", "")
+    if kind[2] == "-chiseled":
+        if is_alpine or int(line.partition(".")[0].replace("latest", "0")) < 8:
+            return None
+        rest = "-noble-chiseled-extra"
+    elif is_alpine != (kind[2] == "-alpine"):
+        return None
+    return f"{image.parsed.prefix.removesuffix('sdk')}{kind[1]}:{line}{rest}"
+
+
 _NAMES = {
     "bun": _bun,
+    "dotnet": _dotnet,
     "pypy": _pypy,
     "node": _node,
     "python": _python,

@@ -8,24 +8,26 @@ import shlex
 from collections.abc import Iterable, Iterator
 
 from refactor.context import Unknown
-from refactor.context.dotnet_manifests import PROJECT, Project, chosen, closure, project
+from refactor.context.dotnet_manifests import PROJECT, SOLUTION, Project
 from refactor.context.tables import table
 from refactor.ecosystems.answers import BuiltStart, Install, ahead
 from refactor.ecosystems.dotnet.tools import DotNetCall
 from refactor.ecosystems.own_start import OwnStart, own_start
 from refactor.ecosystems.table import Language
-from refactor.flow.reading import Refused, StageReading, Step, join
-from refactor.shell import PackageCall
+from refactor.flow.reading import Refused, StageReading, Step
 
 
 def installed(language: Language, reading: StageReading) -> Iterator[Install | tuple[Step, Refused]]:
     """See :meth:`Language.installed`: the restores that are written, or one in front of the first build."""
-    acts = language.acts(reading)
-    act = next((act for act in acts if act.call is not None and act.call.package is not None), None)
-    for one in Language.installed(language, reading):
-        refused = _left_over(reading, one.manifests) if isinstance(one, Install) and act is not None else None
-        yield (one.step, refused) if isinstance(one, Install) and refused is not None else one
-    dotnet = DotNetCall.of(None if act is None else act.call)
+    for one in (*Language.installed(language, reading), *_restored_ahead(language, reading)):
+        refused = _left_over(reading, one.manifests) if isinstance(one, Install) else None
+        yield one if refused is None or not isinstance(one, Install) else (one.step, refused)
+
+
+def _restored_ahead(language: Language, reading: StageReading) -> Iterator[Install | tuple[Step, Refused]]:
+    """What the first command of dotnet would else restore itself, where it builds."""
+    act = next((act for act in language.acts(reading) if DotNetCall.of(act.call) is not None), None)
+    dotnet = None if act is None else DotNetCall.of(act.call)
     if act is None or dotnet is None or dotnet.package.verb not in {"build", "publish"}:
         return
     projects, paths, folder = dotnet.projects, dotnet.manifests, dotnet.call.folder
@@ -37,18 +39,9 @@ def installed(language: Language, reading: StageReading) -> Iterator[Install | t
         hint = "copy the project files and run `dotnet restore` first, by hand"
         yield act.step.step, Refused(f"what a restore reads is not known: {paths.reason}", hint)
         return
-    refused = _left_over(reading, paths)
-    new = ahead(act, folder, paths, [_restore(dotnet.package)], "restore all packages")
-    yield new if refused is None else (act.step.step, refused)
-
-
-def _restore(package: PackageCall) -> str:
-    """The restore that a build begins with."""
-    words = ["dotnet restore"]
-    words += [word.text for word in package.operands if not re.match(r"[-/]\w+[:=]", word.literal)]
-    for name in ("-r", "--runtime"):
-        words += [f"{name} {shlex.quote(value)}" for value in package.values(name)]
-    return " ".join(words)
+    words = ["dotnet restore", *(word.text for word in dotnet.package.operands)]
+    words += [f"{name} {shlex.quote(value)}" for name in ("-r", "--runtime") for value in dotnet.package.values(name)]
+    yield ahead(act, folder, paths, [" ".join(words)], "restore all packages")
 
 
 def _left_over(reading: StageReading, files: Iterable[str]) -> Refused | None:
@@ -63,78 +56,54 @@ def _left_over(reading: StageReading, files: Iterable[str]) -> Refused | None:
     return None
 
 
+_VALUED = frozenset({"-c", "--configuration", "--project", "-v", "--verbosity"})
+_KNOWN = frozenset({"--no-launch-profile", "--no-restore", "--no-build", *_VALUED})
+
+
 def built_start(reading: StageReading) -> BuiltStart | Refused | None:
     """`dotnet run` as CMD: published once, and started. See :meth:`Ecosystem.built_start`."""
     start = own_start(reading, "dotnet")
     package = None if start is None else start.package
     if start is None or package is None or start.argv[1:2] != ("run",):
         return None
-    own = _started(reading, package)
-    if isinstance(own, Unknown):
-        return start.refused(f"which program it is is not known: {own.reason}", "name it with --project")
-    refused = _why_other(reading, package, own, start)
-    if refused is not None:
-        return refused
-    rest = _arguments(start.argv)
-    if rest is None:
-        return start.refused("which words are for the program is not seen", "write `--` before them")
-    asked = package.option("--project", "-p")
-    configuration = package.option("-c", "--configuration") or "Debug"
-    build = shlex.join(["dotnet", "publish", *([asked] if asked else []), "-c", configuration, "-o", "out"])
-    program = f"out/{own.assembly}.dll"
-    return start.built(build, ("dotnet", program, *rest), program)
-
-
-def _started(reading: StageReading, package: PackageCall) -> Project | Unknown:
-    place = join(reading.final_workdir, package.option("--project", "-p") or ".")
-    found = reading.in_context(place)
-    if found is None:
-        return Unknown(f"{place} is not copied from the build context")
-    path = found if re.search(PROJECT, found) else chosen(reading.context, found)
-    if isinstance(path, Unknown):
-        return path
-    if not re.search(PROJECT, path):
-        return Unknown(f"{path} is a solution")
-    own = closure(reading.context, path)
-    return own if isinstance(own, Unknown) else project(reading.context, path)
-
-
-_VALUED = frozenset("-c --configuration --project -f --framework -r --runtime -v --verbosity --launch-profile".split())
-_KNOWN = frozenset("-c --configuration --project --no-launch-profile -v --verbosity --no-restore --no-build".split())
-
-
-def _arguments(argv: tuple[str, ...]) -> tuple[str, ...] | None:
-    """The words for the program itself; None where one may be for ``dotnet``."""
-    rest = list(argv[2:])
-    if "--" in rest:
-        return tuple(rest[rest.index("--") + 1 :])
-    while rest and rest[0].partition("=")[0] in _KNOWN:
-        del rest[: 2 if rest[0] in _VALUED else 1]
-    return None if rest and rest[0].startswith("-") and not rest[0].startswith("--urls") else tuple(rest)
-
-
-def _why_other(reading: StageReading, package: PackageCall, own: Project, start: OwnStart) -> Refused | None:
-    """What ``dotnet run`` does besides starting the program."""
-    other = next((flag for flag in package.flags if flag.partition("=")[0] not in _KNOWN | {"--", "--urls"}), None)
-    before = "--" not in package.command.args or (other in package.command.args[: package.command.args.index("--")])
-    if other is not None and before:
+    at = 2
+    while at < len(start.argv) and start.argv[at].partition("=")[0] in _KNOWN:
+        at += 2 if start.argv[at] in _VALUED else 1
+    # Words that dotnet does not know are for the program, as all behind `--`.
+    rest = start.argv[at + 1 :] if start.argv[at : at + 1] == ("--",) else start.argv[at:]
+    other = next((word for word in start.argv[at:] if word.startswith("-") and not word.startswith("--urls")), "--")
+    if other != "--":
         return start.refused(f"what {other} means for the program is not known", "publish it in a RUN")
+    asked, configuration = package.option("--project"), package.option("-c", "--configuration") or "Debug"
+    build = shlex.join(["dotnet", "publish", *([asked] if asked else []), "-c", configuration, "-o", "out"])
+    dotnet = DotNetCall.of(start.call(build))
+    assert dotnet is not None
+    projects = dotnet.projects
+    if re.search(SOLUTION, str(dotnet.file)):
+        projects = Unknown(f"{dotnet.file} is a solution")
+    if isinstance(projects, Unknown):
+        return start.refused(f"which program it is is not known: {projects.reason}", "name it with --project")
+    own = projects[0]
+    program = f"out/{own.assembly}.dll"
+    refused = _why_other(reading, start, own, package.has("--no-launch-profile"))
+    return refused or start.built(build, ("dotnet", program, *rest), program)
+
+
+def _why_other(reading: StageReading, start: OwnStart, own: Project, is_plain: bool) -> Refused | None:
+    """What ``dotnet run`` does besides starting the program; ``is_plain`` without a launch profile."""
     if own.assembly == "*" or "UseArtifactsOutput" in own.properties or own.framework == "*":
         # Where it moves its output, `-o` may not hold all.
         return start.refused("how its program is called, or where it lies, only MSBuild knows")
-    launch = posixpath.join(own.folder, "Properties/launchSettings.json")
+    launch, out = (posixpath.join(own.folder, name) for name in ("Properties/launchSettings.json", "out"))
     profiles = table(table(reading.context.jsonc(launch)).get("profiles"))
-    is_used = any(table(one).get("commandName") == "Project" for one in profiles.values())
-    if is_used and not package.has("--no-launch-profile"):
+    if not is_plain and any(table(one).get("commandName") == "Project" for one in profiles.values()):
         return start.refused(
             f"takes its address and environment from {launch}, which is for development",
             "add --no-launch-profile, and say them by ENV (ASPNETCORE_URLS, ASPNETCORE_ENVIRONMENT)",
         )
-    is_web = own.sdk.endswith(".Web")
-    if is_web and reading.in_context(reading.final_workdir) != own.folder:
-        return start.refused(
-            f"it runs in the folder of {own.path}, which is not the working directory", "name it by WORKDIR"
-        )
-    if reading.context.exists(posixpath.join(own.folder, "out")) is not False:
-        return start.refused(f"{posixpath.join(own.folder, 'out')} is in the build context already")
+    if own.sdk.endswith(".Web") and reading.in_context(reading.final_workdir) != own.folder:
+        because = f"it runs in the folder of {own.path}, which is not the working directory"
+        return start.refused(because, "name it by WORKDIR")
+    if reading.context.exists(out) is not False:
+        return start.refused(f"{out} is in the build context already")
     return None

@@ -44,7 +44,8 @@ class DotNetCall(ToolCall):
         if found is None:
             # Single project files were copied into the folder.
             inside = (one.source for one in reading.copies_before(node) if posixpath.dirname(one.target) == place)
-            found = next((posixpath.dirname(one) for one in inside if re.search(FILES, one)), None)
+            own = (one for one in inside if re.search(FILES, one) and reading.context.exists(one) is True)
+            found = next(map(posixpath.dirname, own), None)
         if found is None:
             return Unknown(f"no project file in {place} is copied from the build context")
         return found if re.search(FILES, found) else chosen(reading.context, found)
