@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from refactor.context import Unknown
 from refactor.context.dotnet_manifests import PROJECT, Project
 from refactor.context.literals import line_at
 from refactor.ecosystems.answers import Written
-from refactor.ecosystems.calls import Found, beside, called, first_at, opened, sources
+from refactor.ecosystems.calls import beside, called, first_at, opened, sources
 from refactor.ecosystems.dotnet.tools import DotNetCall
 from refactor.ecosystems.program import Needs, Program
 from refactor.ecosystems.written import BY_HAND, folders_written, named_in, ports_in, written_by
 from refactor.flow.reading import Refused, is_within
+from refactor.images.since import has_come
 
 SUFFIXES = (".cs", ".fs", ".vb", ".cshtml", ".razor", ".csproj", ".fsproj", ".vbproj", ".sln", ".slnx", ".props")
 _BESIDE = r"(?!\s*\([^;]*\b(?:BaseDirectory|GetExecutingAssembly|GetEntryAssembly|GetTempPath|GetTempFileName)\b)"
@@ -40,8 +41,8 @@ _WRITES_BESIDE = (
     r"\b(?:BaseDirectory|GetExecutingAssembly|GetEntryAssembly)\b"
 )
 _STARTS: Mapping[str, int] = {r"(?:\w+\.)*Process\.Start": 0, r"new\s+(?:System\.Diagnostics\.)?ProcessStartInfo": 0}
-_LOADS = r"\b(?:DllImport|LibraryImport)(?:Attribute)?\s*\(\s*\"([^\"]+)\""
-_OF_SYSTEM = r"(?i)(?:lib)?(?:c|m|dl|pthread|System\.Native|kernel32|user32|advapi32|ntdll|shell32|ole32|gdi32|psapi)"
+_LOADS = r"\b(?:DllImport|LibraryImport)(?:Attribute)?\s*\(\s*\"((?:lib)?([^\"]+?)(?:\.so[\d.]*|\.dll)?)\""
+_OF_SYSTEM = r"(?i)(?:c|m|dl|pthread|System\.Native|kernel32|user32|advapi32|ntdll|shell32|ole32|gdi32|psapi)"
 _DATA_SOURCE = r"(?i)\b(?:data source|datasource|filename)\s*=\s*([^;\"'\s]+)"
 _LOG_PATH = r"\"(?:path|fileName)\"\s*:\s*\"([^\"]+\.(?:log|txt|json))\""
 _RUNS = (".Web", ".Worker", ".BlazorWebAssembly")
@@ -99,9 +100,8 @@ def needs_of(program: Program, files: Sequence[str]) -> Needs | Refused:
 def _folder(program: Program, projects: Sequence[Project]) -> str | Refused:
     """The folder that holds the program with its libraries."""
     folder = posixpath.dirname(program.path)
-    origin = program.origin
-    sources_at = [posixpath.dirname(path) for one in projects for path in origin.in_image(one.path)[-1:]]
-    mixed = origin is program.reading and any(is_within(path, folder) for path in sources_at)
+    own = () if program.call is None else program.call.places(one.path for one in projects)
+    mixed = program.origin is program.reading and any(is_within(path, folder) for path in own)
     if folder in _SYSTEM_FOLDERS or mixed:
         other = "among the sources" if mixed else "into a folder of the system"
         return Refused(
@@ -125,15 +125,12 @@ def _programs(texts: Mapping[str, str]) -> dict[str, str] | Refused:
 
 def _why_native(program: Program, texts: Mapping[str, str]) -> Refused | None:
     """A library of the system that the sources load by name."""
-    context = program.reading.context
+    files = program.reading.context.files()
+    names = "" if isinstance(files, Unknown) else "\n".join(files)
     for path, text in texts.items():
         for found in re.finditer(_LOADS, text):
-            name = re.sub(r"(?:\.so[\d.]*|\.dll)\Z", "", found[1])
-            if re.fullmatch(_OF_SYSTEM, name):
-                continue
-            files = context.files()
-            shared = rf"(?:^|/)(?:lib)?{re.escape(name.removeprefix('lib'))}\.(?:so|dll)"
-            if isinstance(files, Unknown) or not any(re.search(shared, one) for one in files):
+            own = rf"(?m)(?:^|/)(?:lib)?{re.escape(found[2])}\.(?:so|dll)"
+            if not re.fullmatch(_OF_SYSTEM, found[2]) and not re.search(own, names):
                 where = line_at(path, text, found.start())
                 return Refused(f"{where} loads {found[1]}, and which package brings that is not known", "split by hand")
     return None
@@ -143,6 +140,7 @@ _ADDRESS = (
     r"\bUseUrls\b|\bUseKestrel\s*\(\s*\w|\bConfigureKestrel\b|\bListen(?:AnyIP|Localhost)?\s*\(|\.Urls\.Add\b"
     r"|\.Run(?:Async)?\s*\(\s*[\"$]|ASPNETCORE_URLS"
 )
+_LISTENS = r"(?i)\"Kestrel\"|\"urls\"\s*:"
 _VARIABLES = frozenset("ASPNETCORE_URLS ASPNETCORE_HTTP_PORTS ASPNETCORE_HTTPS_PORTS DOTNET_URLS URLS".split())
 
 
@@ -150,19 +148,14 @@ def _why_address(program: Program, own: Project, texts: Mapping[str, str]) -> Re
     """A web program that is told nowhere where to listen: the SDK's image has localhost:5000, that of ASP.NET a port
     on all addresses."""
     reading = program.reading
-    if not own.sdk.endswith(".Web") or reading.image is None or not reading.image.reference.count("/sdk"):
+    if not own.sdk.endswith(".Web") or reading.image is None or not reading.image.variant.startswith("sdk"):
         return None
-    environment = reading.environment
-    if _VARIABLES & set(environment) or any("--urls" in word for word in program.root.words):
+    if _VARIABLES & set(reading.environment) or any("--urls" in word for word in program.root.words):
         return None
-    if any(re.search(_ADDRESS, text) for text in texts.values()):
-        return None
-    if any(re.search(r"(?i)\"Kestrel\"|\"urls\"\s*:", reading.context.text(path)) for path in _settings(program)):
-        return None
-    port = "8080" if _major(reading.image.version) >= 8 else "80"
-    exposed = {word.partition("/")[0] for step in reading.steps if step.keyword == "EXPOSE"
-               for word in step.node.argument.split()}  # fmt: skip
-    if port in exposed:
+    named = (first_at(texts, _ADDRESS), first_at(_settings(program), _LISTENS))
+    port = "8080" if has_come("dotnet user", reading.image.version) else "80"
+    exposed = {word.partition("/")[0] for one in reading.steps if one.keyword == "EXPOSE" for word in one.node.words}
+    if any(named) or port in exposed:
         return None
     return Refused(
         f"nothing says where {own.path} listens: with the SDK's image it is localhost:5000, with the ASP.NET image"
@@ -171,37 +164,24 @@ def _why_address(program: Program, own: Project, texts: Mapping[str, str]) -> Re
     )
 
 
-def _major(version: str | None) -> int:
-    found = re.match(r"\d+", version or "")
-    return int(found[0]) if found else 10
-
-
-def _settings(program: Program) -> Iterator[str]:
-    for folder in program.folders:
-        names = program.reading.context.names(folder)
-        yield from (posixpath.join(folder, name) for name in names if re.fullmatch(r"appsettings[\w.-]*\.json", name))
+def _settings(program: Program) -> dict[str, str]:
+    """Context paths and texts of appsettings.json and its kind."""
+    context = program.reading.context
+    paths = (posixpath.join(folder, name) for folder in program.folders for name in context.names(folder))
+    return {path: context.text(path) for path in paths if re.search(r"(?:\A|/)appsettings[\w.-]*\.json\Z", path)}
 
 
 def writes(program: Program, files: Sequence[str]) -> Written | Refused:
     """See :meth:`Language.writes`."""
-    context = program.reading.context
-    texts = dict(sources(context, files))
-    where = first_at(texts, _WRITES_BESIDE)
+    texts, settings = dict(sources(program.reading.context, files)), _settings(program)
+    where, own = first_at(texts, _WRITES_BESIDE), project_of(program)
     if where is not None:
         return Refused(f"{where} writes beside the program", BY_HAND)
-    found = written_by(texts, _WRITES, _MAKES)
-    settings = {path: context.text(path) for path in _settings(program)}
-    own = project_of(program)
-    packages = frozenset[str]() if isinstance(own, Refused) else frozenset(
-        package for one in own[1] for package in one.packages
-    )  # fmt: skip
-    sqlite = next((name for name in sorted(packages) if "sqlite" in name.lower()), None)
-    named = [(path, one[1]) for path, text in (*settings.items(), *texts.items())
-             for one in re.finditer(_DATA_SOURCE, text) if sqlite is not None]  # fmt: skip
-    if sqlite is not None and not named:
+    packages = (name for one in (() if isinstance(own, Refused) else own[1]) for name in one.packages)
+    sqlite = min((name for name in packages if "sqlite" in name.lower()), default="")
+    kept = named_in({**settings, **texts}, _DATA_SOURCE, r"[{$|]", sqlite) if sqlite else []
+    if sqlite and not kept:
         return Refused(f"{sqlite} keeps its database in files whose place the sources do not name", BY_HAND)
-    found += [(Found(str(sqlite), None if re.search(r"[{$|]", value) else value, path), False)
-              for path, value in named if value.lower() != ":memory:"]  # fmt: skip
-    found += named_in(settings, _LOG_PATH)
+    found = [*written_by(texts, _WRITES, _MAKES), *(one for one in kept if one[0].value != ":memory:")]
     ports = ports_in((*texts.values(), *settings.values()), r"(?:https?://[^:/\"\s]+:|ListenAnyIP\()(\d+)")
-    return folders_written(program, files, found, ports)
+    return folders_written(program, files, [*found, *named_in(settings, _LOG_PATH)], ports)
