@@ -78,9 +78,19 @@ def test_the_runner_is_of_the_sdks_version_and_distribution(image: str, manifest
     assert final.startswith(f"FROM mcr.microsoft.com/dotnet/{runner} AS runner\n")
 
 
-def test_the_version_may_be_an_argument() -> None:
-    text = "ARG V=8.0\n" + NAIVE.strip().replace("sdk:8.0", "sdk:${V}")
-    assert "FROM mcr.microsoft.com/dotnet/runtime:${V} AS runner" in run(text, CONSOLE).after.decode()
+@pytest.mark.parametrize(
+    ("arguments", "written"),
+    [
+        ("ARG V=8.0", "mcr.microsoft.com/dotnet/sdk:${V}"),
+        ("ARG V=8.0", "mcr.microsoft.com/dotnet/sdk:${V}-jammy"),
+        ("ARG R=mcr.microsoft.com\nARG V=8.0", "${R}/dotnet/sdk:$V"),
+    ],
+)
+def test_registry_and_version_may_be_arguments(arguments: str, written: str) -> None:
+    text = f"{arguments}\n" + NAIVE.strip().replace("mcr.microsoft.com/dotnet/sdk:8.0", written)
+    after = run(text, CONSOLE).after.decode()
+    assert f"FROM {written} AS builder" in after
+    assert f"FROM {written.replace('sdk', 'runtime')} AS runner" in after
 
 
 def test_chiseled_is_for_those_who_ask() -> None:
@@ -96,8 +106,15 @@ def test_a_program_with_its_runtime_needs_the_libraries_alone() -> None:
     )
     _, runner = stages(text, CONSOLE)
     assert runner.startswith("FROM mcr.microsoft.com/dotnet/runtime-deps:8.0 AS runner\n")
-    _, runner = stages(text.replace("--self-contained true", ""), CONSOLE)
-    assert runner.startswith("FROM mcr.microsoft.com/dotnet/runtime:8.0 AS runner\n")
+    for other in ("", "--self-contained=false", "--no-self-contained"):
+        _, runner = stages(text.replace("--self-contained true", other), CONSOLE)
+        assert runner.startswith("FROM mcr.microsoft.com/dotnet/runtime:8.0 AS runner\n")
+
+
+def test_only_what_is_published_is_compiled_ahead_of_time() -> None:
+    text, files = NAIVE.replace('"dotnet", "Shop.dll"', '"./Shop"'), project(console("<PublishAot>true</PublishAot>"))
+    assert "/runtime-deps:8.0 AS" in stages(text, files)[1]
+    assert "/runtime:8.0 AS" in stages(text.replace("publish", "build"), files)[1]
 
 
 def test_packages_are_restored_in_a_layer_of_their_own() -> None:
@@ -160,6 +177,10 @@ def test_without_an_option_the_output_has_its_usual_place() -> None:
     )
     _, runner = stages(text, CONSOLE)
     assert "COPY --from=builder /src/bin/Release/net8.0/publish ./bin/Release/net8.0/publish\n" in runner
+    for named in ("publish -p:Configuration=Release", "publish", "publish --configuration Release -f net8.0"):
+        assert "/src/bin/Release/net8.0/publish " in stages(text.replace("publish -c Release", named), CONSOLE)[1]
+    ported = text.replace("-c Release", "-p:RuntimeIdentifier=linux-x64").replace("net8.0/", "net8.0/linux-x64/")
+    assert "/src/bin/Release/net8.0/linux-x64/publish " in stages(ported, CONSOLE)[1]
     built = text.replace("publish -c Release", "build").replace("Release/net8.0/publish", "Debug/net8.0")
     assert "COPY --from=builder /src/bin/Debug/net8.0 ./bin/Debug/net8.0\n" in stages(built, CONSOLE)[1]
 
@@ -190,6 +211,22 @@ def test_dotnet_run_is_built_once() -> None:
     builder, runner = stages(text, CONSOLE)
     assert builder.endswith("COPY . .\nRUN dotnet publish -c Debug -o out")
     assert runner.endswith('CMD ["dotnet", "out/Shop.dll", "a"]\n')
+
+
+@pytest.mark.parametrize(
+    ("words", "build", "started"),
+    [
+        ('"-c", "Release", "--no-build"', "-c Release -o out", ""),
+        ('"--project", "Shop.csproj", "a", "b"', "Shop.csproj -c Debug -o out", ', "a", "b"'),
+        ('"--urls", "http://+:5000"', "-c Debug -o out", ', "--urls", "http://+:5000"'),
+        ('"--", "-x"', "-c Debug -o out", ', "-x"'),
+    ],
+)
+def test_words_for_dotnet_and_for_the_program_are_told_apart(words: str, build: str, started: str) -> None:
+    text = RUN.replace('"run"', f'"run", {words}').replace("COPY . .", "COPY Shop.csproj Program.cs ./")
+    builder, runner = stages(text, CONSOLE)
+    assert builder.endswith(f"RUN dotnet publish {build}")
+    assert runner.endswith(f'CMD ["dotnet", "out/Shop.dll"{started}]\n')
 
 
 def test_a_program_of_its_own_name() -> None:
@@ -244,6 +281,9 @@ def test_the_c_library_stays(wish: str) -> None:
     [
         ("build-before-start", RUN, project(console(), "", **LAUNCH), "takes its address and environment from"),
         ("build-before-start", RUN.replace('run"', 'run", "-x"'), CONSOLE, "what -x means for the program"),
+        ("build-before-start", RUN.replace('run"', 'run", "a", "--", "b"'), CONSOLE, "what -- means for the program"),
+        ("build-before-start", RUN, SOLUTION, "Shop.sln is a solution"),
+        ("build-before-start", RUN, project(console(), "", **{"out/a": ""}), "out is in the build context already"),
         ("copy-manifests-first", NAIVE, project(console(), "", **{"obj/project.assets.json": "{}"}), "obj is in the"),
         ("copy-manifests-first", NAIVE, project(console(), "", **{"paket.references": ""}), "Paket restores"),
         ("copy-manifests-first", NAIVE, project(console() + "<!--"), "Shop.csproj"),

@@ -167,19 +167,19 @@ def variant_reference(reading: StageReading, variant: str) -> str | Refused:
     image = lookup(expanded)
     if image is None:
         return Refused(f"the base image {expanded} is not in the catalogue", "name an official image")
-    if "@" in expanded:
-        return Refused(f"the base image is pinned by digest, and the digest of its {variant} variant is not known here")
     found = image.with_variant(variant)
+    if found is None and "@" in expanded:
+        return Refused(f"the base image is pinned by digest, and the digest of its {variant} variant is not known here")
     if found is None:
         return Refused(f"{expanded} has no {variant} variant")
     if written == expanded:
         return found
-    # ${VERSION} in the middle: what follows the last variable, and the repository before the first, are literal.
+    # ${VERSION} at the end of what stays, or the repository in front of it: what changes is literal text.
     prefix = len(posixpath.commonprefix((expanded, found)))
     suffix = len(posixpath.commonprefix((expanded[::-1], found[::-1])))
-    head, tail = expanded[: len(expanded) - suffix], expanded[prefix:]
+    tail, changed = expanded[prefix:], expanded[prefix : len(expanded) - suffix]
     kept = [written[: len(written) - len(tail)] + found[prefix:]] if written.endswith(tail) else []
-    kept += [found[: len(found) - suffix] + written[len(head) :]] if written.startswith(head) else []
+    kept += [written.replace(changed, found[prefix : len(found) - suffix])] if changed else []
     for text in kept:
         if reading.file.expand(text, reading.stage.from_) == found:
             return text

@@ -79,8 +79,9 @@ class BaseImage(NamedTuple):
         version and release.
 
         None where there is none, and where this one is pinned by digest (the other's digest is not
-        known offline). `node:20-bullseye` gives `node:20-bullseye-slim`, `python:3.11-buster` gives
-        `python:3.11-slim-buster`.
+        known offline), unless the other has a repository of its own. `node:20-bullseye` gives
+        `node:20-bullseye-slim`, `python:3.11-buster` gives `python:3.11-slim-buster`,
+        `mcr.microsoft.com/dotnet/sdk:8.0.404` gives `mcr.microsoft.com/dotnet/aspnet:8.0`.
         """
         from refactor.images import variants
 

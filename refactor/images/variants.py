@@ -41,10 +41,14 @@ _DISTROLESS_NUMBER = {"bullseye": "11", "bookworm": "12", "trixie": "13"}
 _DISTROLESS_PYTHON = {"3.9": "bullseye", "3.11": "bookworm", "3.13": "trixie"}
 
 
+_ELSEWHERE = frozenset({"dotnet"})
+"""Families with a repository for each variant: the other is another image, named by its tag as any other."""
+
+
 def with_variant(image: Image, variant: str) -> str | None:
     """See `BaseImage.with_variant`."""
     parsed = image.parsed
-    if parsed.digest:
+    if parsed.digest and image.family not in _ELSEWHERE:
         return None
     if variant == image.variant:
         return image.reference

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from refactor.context import Unknown
 from refactor.context.dotnet_manifests import PROJECT, SOLUTION, Project
@@ -20,8 +20,7 @@ from refactor.flow.reading import Refused, StageReading, Step
 def installed(language: Language, reading: StageReading) -> Iterator[Install | tuple[Step, Refused]]:
     """See :meth:`Language.installed`: the restores that are written, or one in front of the first build."""
     for one in (*Language.installed(language, reading), *_restored_ahead(language, reading)):
-        refused = _left_over(reading, one.manifests) if isinstance(one, Install) else None
-        yield one if refused is None or not isinstance(one, Install) else (one.step, refused)
+        yield _unless_left_over(reading, one) if isinstance(one, Install) else one
 
 
 def _restored_ahead(language: Language, reading: StageReading) -> Iterator[Install | tuple[Step, Refused]]:
@@ -44,16 +43,14 @@ def _restored_ahead(language: Language, reading: StageReading) -> Iterator[Insta
     yield ahead(act, folder, paths, [" ".join(words)], "restore all packages")
 
 
-def _left_over(reading: StageReading, files: Iterable[str]) -> Refused | None:
+def _unless_left_over(reading: StageReading, install: Install) -> Install | tuple[Step, Refused]:
     """What a restore of another machine left in the context would overwrite the one in the image."""
-    for path in files:
+    for path in install.manifests:
         folder = posixpath.join(posixpath.dirname(path), "obj")
         if re.search(PROJECT, path) and reading.context.exists(posixpath.join(folder, "project.assets.json")) is True:
-            return Refused(
-                f"{folder} is in the build context, and would be copied over what the restore writes there",
-                "add **/bin and **/obj to .dockerignore",
-            )
-    return None
+            because = f"{folder} is in the build context, and would be copied over what the restore writes there"
+            return install.step, Refused(because, "add **/bin and **/obj to .dockerignore")
+    return install
 
 
 _VALUED = frozenset({"-c", "--configuration", "--project", "-v", "--verbosity"})
@@ -70,9 +67,10 @@ def built_start(reading: StageReading) -> BuiltStart | Refused | None:
     while at < len(start.argv) and start.argv[at].partition("=")[0] in _KNOWN:
         at += 2 if start.argv[at] in _VALUED else 1
     # Words that dotnet does not know are for the program, as all behind `--`.
-    rest = start.argv[at + 1 :] if start.argv[at : at + 1] == ("--",) else start.argv[at:]
-    other = next((word for word in start.argv[at:] if word.startswith("-") and not word.startswith("--urls")), "--")
-    if other != "--":
+    is_parted = start.argv[at : at + 1] == ("--",)
+    rest = start.argv[at + is_parted :]
+    other = next((word for word in rest if word.startswith("-") and not word.startswith("--urls")), None)
+    if other is not None and not is_parted:
         return start.refused(f"what {other} means for the program is not known", "publish it in a RUN")
     asked, configuration = package.option("--project"), package.option("-c", "--configuration") or "Debug"
     build = shlex.join(["dotnet", "publish", *([asked] if asked else []), "-c", configuration, "-o", "out"])
