@@ -73,7 +73,7 @@ def project(context: BuildContext, path: str) -> Project | Unknown:
     if isinstance(root, Unknown):
         return root
     properties = {"MSBuildProjectName": posixpath.splitext(posixpath.basename(path))[0]}
-    shared = (one for one in above(context, posixpath.dirname(path)) if one.endswith("Directory.Build.props"))
+    shared = (one for one in _above(context, posixpath.dirname(path)) if one.endswith("Directory.Build.props"))
     for element in (*(read_xml(context, one) for one in shared), root):
         if not isinstance(element, Unknown):
             _read_properties(element, properties)
@@ -132,7 +132,7 @@ def _beside(path: str, word: str) -> str:
     return posixpath.normpath(posixpath.join(posixpath.dirname(path), word.replace("\\", "/")))
 
 
-def above(context: BuildContext, folder: str) -> Iterator[str]:
+def _above(context: BuildContext, folder: str) -> Iterator[str]:
     """Context paths of what all builds of a folder read, from the context's root down to the folder."""
     for one in reversed([*upwards(folder)]):
         yield from (posixpath.join(one, name) for name in context.names(one) if re.match(_SHARED, name))
@@ -153,7 +153,7 @@ def solution(context: BuildContext, path: str) -> tuple[str, ...] | Unknown:
     return found or Unknown(f"{path} names no project that is in the build context")
 
 
-def chosen(context: BuildContext, folder: str) -> str | Unknown:
+def project_file(context: BuildContext, folder: str) -> str | Unknown:
     """The solution or project file that ``dotnet`` takes in a folder of the context."""
     names = context.children(folder)
     if isinstance(names, Unknown):
@@ -168,7 +168,7 @@ def chosen(context: BuildContext, folder: str) -> str | Unknown:
 
 
 @remembered
-def closure(context: BuildContext, path: str) -> tuple[Project, ...] | Unknown:
+def projects_of(context: BuildContext, path: str) -> tuple[Project, ...] | Unknown:
     """The projects that a build of a project or solution file takes in, those that it names first."""
     starts = solution(context, path) if re.search(SOLUTION, path) else (path,)
     if isinstance(starts, Unknown):
@@ -190,9 +190,9 @@ def closure(context: BuildContext, path: str) -> tuple[Project, ...] | Unknown:
     return tuple(found.values())
 
 
-def manifests(context: BuildContext, path: str) -> tuple[str, ...] | Unknown:
+def read_by_restore(context: BuildContext, path: str) -> tuple[str, ...] | Unknown:
     """Context paths of all that a restore of a project or solution file reads."""
-    own = closure(context, path)
+    own = projects_of(context, path)
     if isinstance(own, Unknown):
         return own
     found = [path]
@@ -201,7 +201,7 @@ def manifests(context: BuildContext, path: str) -> tuple[str, ...] | Unknown:
         found += [] if isinstance(listed, Unknown) else listed
     for one in own:
         beside = context.names(one.folder)
-        found += [*above(context, one.folder), one.path, *one.imports]
+        found += [*_above(context, one.folder), one.path, *one.imports]
         found += [posixpath.join(one.folder, name) for name in beside if re.match(r"packages\..*lock\.json\Z", name)]
         paket = next((name for name in beside if name.startswith("paket.")), None)
         if paket is not None:

@@ -6,7 +6,15 @@ import posixpath
 import re
 
 from refactor.context import Unknown
-from refactor.context.dotnet_manifests import FILES, PROJECT, SOLUTION, Project, chosen, closure, manifests
+from refactor.context.dotnet_manifests import (
+    FILES,
+    PROJECT,
+    SOLUTION,
+    Project,
+    project_file,
+    projects_of,
+    read_by_restore,
+)
 from refactor.ecosystems.calls import single_files
 from refactor.ecosystems.tool_call import ToolCall
 from refactor.flow.effects import Effect, Invocation, Path
@@ -48,18 +56,18 @@ class DotNetCall(ToolCall):
             found = next(map(posixpath.dirname, own), None)
         if found is None:
             return Unknown(f"no project file in {place} is copied from the build context")
-        return found if re.search(FILES, found) else chosen(reading.context, found)
+        return found if re.search(FILES, found) else project_file(reading.context, found)
 
     @cached_property
     def projects(self) -> tuple[Project, ...] | Unknown:
         """Those that it builds: the named ones first, then what they refer to."""
-        own = self.file if isinstance(self.file, Unknown) else closure(self.call.reading.context, self.file)
+        own = self.file if isinstance(self.file, Unknown) else projects_of(self.call.reading.context, self.file)
         return Unknown(f"{self.file} has no project in C#, F# or Visual Basic") if own == () else own
 
     @cached_property
     def manifests(self) -> tuple[str, ...] | Unknown:
         """Context paths of what a restore reads."""
-        return self.file if isinstance(self.file, Unknown) else manifests(self.call.reading.context, self.file)
+        return self.file if isinstance(self.file, Unknown) else read_by_restore(self.call.reading.context, self.file)
 
     @cached_property
     def given(self) -> dict[str, str]:
