@@ -11,10 +11,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, TypeAlias
 
 from refactor.context import BuildContext, Unknown
-from refactor.context.paths import upwards
 from refactor.context.tables import at, table, words
 from refactor.ecosystems.ranges import Interval, following, intervals, only_line, padded
-from refactor.flow.reading import Copied, Refused, StageReading
+from refactor.flow.reading import Copied, Refused, StageReading, upwards
 
 
 class Stated(NamedTuple):

@@ -136,6 +136,14 @@ def join(folder: str, path: str) -> str:
     return "/" + joined.lstrip("/")
 
 
+def upwards(folder: str) -> Iterator[str]:
+    """A folder of the context and all that it lies in, up to the context itself."""
+    while folder:
+        yield folder
+        folder = posixpath.dirname(folder)
+    yield ""
+
+
 def _folders_above(path: str) -> list[str]:
     """The folders that a path lies in, from the outermost: "" and "/a" of ``/a/b``, "a" of ``a/b``."""
     return [path[:at] for at, char in enumerate(path) if char == "/"]
@@ -478,4 +486,5 @@ __all__ = [
     "is_within",
     "join",
     "package_call",
+    "upwards",
 ]

@@ -8,9 +8,9 @@ import shlex
 from collections.abc import Iterator
 
 from refactor.context import Unknown
-from refactor.context.dotnet_manifests import PROJECT, SOLUTION, Project
 from refactor.context.tables import table
 from refactor.ecosystems.answers import BuiltStart, Install, ahead
+from refactor.ecosystems.dotnet.projects import PROJECT, SOLUTION, Project
 from refactor.ecosystems.dotnet.tools import DotNetCall
 from refactor.ecosystems.own_start import OwnStart, own_start
 from refactor.ecosystems.table import Language

@@ -11,10 +11,10 @@ import re
 from collections.abc import Mapping, Sequence
 
 from refactor.context import Unknown
-from refactor.context.dotnet_manifests import PROJECT, Project
 from refactor.context.literals import line_at
 from refactor.ecosystems.answers import Written
 from refactor.ecosystems.calls import beside, called, first_at, opened, sources
+from refactor.ecosystems.dotnet.projects import PROJECT, Project
 from refactor.ecosystems.dotnet.tools import DotNetCall
 from refactor.ecosystems.program import Needs, Program
 from refactor.ecosystems.written import BY_HAND, folders_written, named_in, ports_in, written_by

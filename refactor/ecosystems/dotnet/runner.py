@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from refactor.context.dotnet_manifests import Project
 from refactor.ecosystems.dotnet.needs import project_of
+from refactor.ecosystems.dotnet.projects import Project
 from refactor.ecosystems.dotnet.tools import DotNetCall
 from refactor.ecosystems.program import Needs, Program, Runner
 from refactor.ecosystems.runners import why_not_bare

@@ -6,7 +6,8 @@ import posixpath
 import re
 
 from refactor.context import Unknown
-from refactor.context.dotnet_manifests import (
+from refactor.ecosystems.calls import single_files
+from refactor.ecosystems.dotnet.projects import (
     FILES,
     PROJECT,
     SOLUTION,
@@ -15,7 +16,6 @@ from refactor.context.dotnet_manifests import (
     projects_of,
     read_by_restore,
 )
-from refactor.ecosystems.calls import single_files
 from refactor.ecosystems.tool_call import ToolCall
 from refactor.flow.effects import Effect, Invocation, Path
 from refactor.flow.reading import join

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from refactor.context import Unknown
 from refactor.context.go_manifests import GoMod, read_go_mod, read_go_work
-from refactor.context.paths import upwards
 from refactor.ecosystems.tool_call import ToolCall
 from refactor.flow.effects import Invocation
-from refactor.flow.reading import Copied, Refused, StageReading, is_within, join
+from refactor.flow.reading import Copied, Refused, StageReading, is_within, join, upwards
 from refactor.shell import PackageCall
 
 if TYPE_CHECKING:

@@ -11,9 +11,8 @@ from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
 from refactor.context.build_context import remembered
-from refactor.context.paths import upwards
 from refactor.context.tables import at, closed, items, table, text, words
-from refactor.flow.reading import Refused
+from refactor.flow.reading import Refused, upwards
 
 _DEPENDENCIES = ("dependencies", "build-dependencies")
 

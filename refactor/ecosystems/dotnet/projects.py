@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from refactor.context.build_context import BuildContext, remembered
-from refactor.context.facts import Unknown
-from refactor.context.paths import upwards
+from refactor.context import BuildContext, Unknown
+from refactor.context.build_context import remembered
 from refactor.context.xml import filled, read_xml
+from refactor.flow.reading import upwards
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
