@@ -1,4 +1,4 @@
-"""The libcst side of :mod:`refactor.context.python_source`, apart because importing libcst costs 150 ms."""
+"""The libcst side of :mod:`refactor.ecosystems.python.sources`, apart because importing libcst costs 150 ms."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from libcst.metadata import (
     ScopeProvider,
 )
 
+from refactor.context import Unknown
 from refactor.context.dockerignore import clean
-from refactor.context.facts import Unknown
-from refactor.context.python_options import is_given, is_writer
-from refactor.context.python_use import Use, why_not_readable
+from refactor.ecosystems.python.options import is_given, is_writer
+from refactor.ecosystems.python.use import Use, why_not_readable
 
 _ANCHOR = "\0"
 """Begins the value of a path that is formed from ``__file__``; the rest is a path in the context."""

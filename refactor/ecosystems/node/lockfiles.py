@@ -1,83 +1,18 @@
-"""Manifests and lockfiles of Node projects.
-
-Formats: npm's ``package.json`` and ``package-lock.json`` (docs.npmjs.com, versions 1 to 3), Yarn's own text
-format (v1) and the YAML of Yarn 2 and later, pnpm's ``pnpm-lock.yaml`` (5, 6 and 9).
+"""Lockfiles of Node projects: npm's ``package-lock.json`` (versions 1 to 3), Yarn's own text format (v1) and the YAML
+of Yarn 2 and later, pnpm's ``pnpm-lock.yaml`` (5, 6 and 9). Bun's is in :mod:`refactor.ecosystems.node.bun_lock`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from refactor.context.build_context import BuildContext, remembered
-from refactor.context.dockerignore import clean
-from refactor.context.facts import Unknown
-from refactor.context.literals import NOT_SOURCES
+from refactor.context import BuildContext, Unknown
+from refactor.context.build_context import remembered
 from refactor.context.tables import number, table, text, texts, words
-
-INSTALL_SCRIPTS = (
-    "preinstall", "install", "postinstall", "prepublish", "preprepare", "prepare", "postprepare",
-)  # fmt: skip
-"""Scripts of the project that ``npm ci`` and ``npm install`` run (docs.npmjs.com, scripts, life cycle)."""
-
-_LOCAL = ("file:", "link:", "portal:", "./", "../", "~/", "/")
-
-
-@dataclass(frozen=True, slots=True)
-class PackageJson:
-    """A ``package.json``. What has the wrong type is left out."""
-
-    path: str
-    name: str | None
-    is_module: bool
-    """``"type": "module"``: .js files are ES modules."""
-    main: str | None
-    scripts: Mapping[str, str]
-    dependencies: Mapping[str, str]
-    """name -> range; without those that are optional too, as npm reads it."""
-    dev_dependencies: Mapping[str, str]
-    optional_dependencies: Mapping[str, str]
-    peer_dependencies: Mapping[str, str]
-    package_manager: str | None
-    """As written, such as ``pnpm@8.6.0+sha256.abc``."""
-    workspaces: tuple[str, ...]
-    """Patterns of the members' folders, relative to this file."""
-    patches: tuple[str, ...]
-    """Files under ``pnpm.patchedDependencies``, read at install."""
-    resolutions: frozenset[str]
-    """Packages whose ranges are overridden (``resolutions``, ``overrides``, ``pnpm.overrides``)."""
-    data: Mapping[str, object] = field(repr=False, compare=False)
-    """The whole document."""
-
-    @property
-    def folder(self) -> str:
-        """Its folder, "" for the root of the context."""
-        return self.path.rpartition("/")[0]
-
-    @property
-    def install_scripts(self) -> Mapping[str, str]:
-        """The project's own scripts that an install runs; they may read sources."""
-        return {name: self.scripts[name] for name in INSTALL_SCRIPTS if name in self.scripts}
-
-    @property
-    def wanted(self) -> Mapping[str, str]:
-        """Everything an install of this project asks for: dependencies, optional and development ones."""
-        return {**self.dev_dependencies, **self.optional_dependencies, **self.dependencies}
-
-    @property
-    def local_dependencies(self) -> Mapping[str, str]:
-        """name -> path, for dependencies that are folders or archives (``file:``, ``link:``)."""
-        found = {}
-        for name, wanted in self.wanted.items():
-            if wanted.startswith(_LOCAL):
-                found[name] = re.sub(r"^(?:file|link|portal):(?://)?", "", wanted)
-        return found
-
-    def is_production(self, name: str) -> bool:
-        """Whether an install without development dependencies has this package."""
-        return name in self.dependencies or name in self.optional_dependencies
+from refactor.ecosystems.node.package_json import override_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,102 +112,6 @@ class NodeLock:
         for name in self.missing:
             return f"{self.path} lacks {name}, which it refers to"
         return None
-
-
-@remembered
-def read_package_json(context: BuildContext, path: str = "package.json") -> PackageJson | Unknown:
-    """The manifest of a project, or why it cannot be known."""
-    data = context.json(path)
-    if isinstance(data, Unknown):
-        return data
-    if not isinstance(data, dict):
-        return context.report_broken(path, "is not a JSON object")
-    root = table(data)
-    optional = texts(root.get("optionalDependencies"))
-    workspaces = root.get("workspaces")
-    pnpm = table(root.get("pnpm"))
-    resolutions = {
-        _override_name(key)
-        for section in (root.get("resolutions"), root.get("overrides"), pnpm.get("overrides"))
-        for key in table(section)
-    }
-    return PackageJson(
-        path=path,
-        name=text(root.get("name")),
-        is_module=root.get("type") == "module",
-        main=text(root.get("main")),
-        scripts=texts(root.get("scripts")),
-        dependencies={k: v for k, v in texts(root.get("dependencies")).items() if k not in optional},
-        dev_dependencies=texts(root.get("devDependencies")),
-        optional_dependencies=optional,
-        peer_dependencies=texts(root.get("peerDependencies")),
-        package_manager=text(root.get("packageManager")),
-        workspaces=words(table(workspaces).get("packages") if isinstance(workspaces, dict) else workspaces),
-        patches=tuple(texts(pnpm.get("patchedDependencies")).values()),
-        resolutions=frozenset(resolutions),
-        data=root,
-    )
-
-
-def _override_name(key: str) -> str:
-    """The package of an override key: ``foo``, ``foo@^1``, ``a>foo@2``, ``**/foo``."""
-    key = re.split(r"[>]", key)[-1].strip()
-    scoped = re.search(r"(@[^/@]+/[^/@]+)(?:@[^/]*)?$", key)
-    return scoped.group(1) if scoped else key.rpartition("/")[2].split("@")[0]
-
-
-def workspace_patterns(context: BuildContext, package: PackageJson) -> tuple[str, ...] | Unknown:
-    """Patterns of the members' folders, from ``pnpm-workspace.yaml`` beside it or from ``workspaces``."""
-    path = _beside(package.path, "pnpm-workspace.yaml")
-    there = context.exists(path)
-    if isinstance(there, Unknown):
-        return there
-    if not there:
-        return package.workspaces
-    data = context.yaml(path)
-    return data if isinstance(data, Unknown) else words(table(data).get("packages"))
-
-
-def workspace_members(context: BuildContext, package: PackageJson) -> tuple[str, ...] | Unknown:
-    """Paths of the members' ``package.json`` in the context, sorted, without the root's own."""
-    patterns = workspace_patterns(context, package)
-    if isinstance(patterns, Unknown) or not patterns:
-        return patterns
-    files = context.files(package.folder, without=NOT_SOURCES)
-    if isinstance(files, Unknown):
-        return files
-    prefix = package.folder + "/" if package.folder else ""
-    rules = [(pattern.startswith("!"), _folder_rule(pattern.removeprefix("!"))) for pattern in patterns]
-    found = []
-    for path in files:
-        folder = path[len(prefix) :].removesuffix("package.json")
-        if not path.endswith("/package.json") or not folder:
-            continue
-        is_member = False
-        for is_exception, rule in rules:
-            if rule.match(folder.rstrip("/")):
-                is_member = not is_exception
-        if is_member:
-            found.append(path)
-    return tuple(found)
-
-
-def _folder_rule(pattern: str) -> re.Pattern[str]:
-    """A workspace pattern compiled: ``*`` stops at a slash, ``**`` does not, ``{a,b}`` is a choice."""
-    pattern = pattern.removeprefix("./").strip("/")
-    parts = []
-    for piece in re.findall(r"\*\*+/?|\*|\?|\{[^{}]*\}|[^*?{]+|.", pattern):
-        if piece.startswith("**"):
-            parts.append("(?:[^/]+/)*" if piece.endswith("/") else ".*")
-        elif piece == "*":
-            parts.append("[^/]*")
-        elif piece == "?":
-            parts.append("[^/]")
-        elif piece.startswith("{") and piece.endswith("}"):
-            parts.append("(?:" + "|".join(re.escape(choice) for choice in piece[1:-1].split(",")) + ")")
-        else:
-            parts.append(re.escape(piece))
-    return re.compile("".join(parts) + r"\Z")
 
 
 @remembered
@@ -400,8 +239,8 @@ def _read_yarn_v1(context: BuildContext, path: str, content: str) -> NodeLock | 
 
     def close() -> None:
         specs.update(keys)
-        is_link = _spec_range(keys[0]).startswith("link:")
-        packages.append(LockedPackage(keys[0], _spec_name(keys[0]), version, resolved, is_link=is_link))
+        is_link = spec_range(keys[0]).startswith("link:")
+        packages.append(LockedPackage(keys[0], spec_name(keys[0]), version, resolved, is_link=is_link))
 
     for at, line in enumerate(content.removeprefix("\ufeff").splitlines(), 1):
         line = line.rstrip()
@@ -487,10 +326,10 @@ def _read_berry_lock(context: BuildContext, path: str, content: str) -> NodeLock
             return context.report_broken(path, f"the entry of {key} has no resolution: it was cut")
         keys = [part.strip() for part in key.split(", ")]
         specs.update(keys)
-        name = _spec_name(resolution)
-        names.update((name, *(_spec_name(part) for part in keys)))
+        name = spec_name(resolution)
+        names.update((name, *(spec_name(part) for part in keys)))
         needs = {dependency: number(spec) for dependency, spec in table(entry.get("dependencies")).items()}
-        where = _spec_range(resolution)
+        where = spec_range(resolution)
         if where.startswith("workspace:"):
             folder = where.removeprefix("workspace:")
             declared["" if folder == "." else folder] = {n: s.removeprefix("npm:") for n, s in needs.items()}
@@ -519,13 +358,13 @@ def _read_berry_lock(context: BuildContext, path: str, content: str) -> NodeLock
     return NodeLock(path, "yarn", version, tuple(packages), declared, frozenset(specs))
 
 
-def _spec_name(spec: str) -> str:
+def spec_name(spec: str) -> str:
     """``@scope/name`` of ``@scope/name@range``."""
     at = spec.find("@", 1)
     return spec if at < 0 else spec[:at]
 
 
-def _spec_range(spec: str) -> str:
+def spec_range(spec: str) -> str:
     at = spec.find("@", 1)
     return "" if at < 0 else spec[at + 1 :]
 
@@ -597,7 +436,7 @@ def read_pnpm_lock(context: BuildContext, path: str = "pnpm-lock.yaml") -> NodeL
                 libc=words(entry.get("libc")),
             )
         )
-    overrides = frozenset(_override_name(key) for key in table(root.get("overrides")))
+    overrides = frozenset(override_name(key) for key in table(root.get("overrides")))
     return NodeLock(path, "pnpm", version, tuple(packages), declared, overrides=overrides)
 
 
@@ -620,183 +459,4 @@ def _pnpm_name(key: str, major: int) -> tuple[str, str | None]:
         name, _, version = key[1:].rpartition("/")
         return name, version.split("_")[0] or None
     key = key.removeprefix("/")
-    return _spec_name(key), _spec_range(key) or None
-
-
-def lock_matches(package: PackageJson, lock: NodeLock, members: Iterable[PackageJson] = ()) -> bool | Unknown:
-    """Whether an install that may not change the lockfile accepts it for this manifest.
-
-    ``npm ci``, ``yarn install --frozen-lockfile`` (or ``--immutable``), ``pnpm install --frozen-lockfile`` and
-    ``bun install --frozen-lockfile`` fail where this is False. ``members`` are the workspace's other manifests.
-    """
-    manifests = (package, *members)
-    if lock.manager == "npm":
-        checks = [_npm_matches(manifest, package.folder, lock) for manifest in manifests]
-    elif lock.manager in {"pnpm", "bun"} or lock.is_berry:
-        checks = [_declared_matches(manifest, package.folder, lock) for manifest in manifests]
-    else:
-        local = {manifest.name for manifest in manifests}
-        checks = [_yarn_matches(manifest, lock, local) for manifest in manifests]
-    if any(check is False for check in checks):
-        return False
-    return next((check for check in checks if isinstance(check, Unknown)), True)
-
-
-def _relative(manifest: PackageJson, root: str) -> str:
-    return manifest.folder.removeprefix(root).strip("/")
-
-
-def _npm_matches(manifest: PackageJson, root: str, lock: NodeLock) -> bool | Unknown:
-    """npm compares each dependency's locked version with the range that is asked for now."""
-    folder = _relative(manifest, root)
-    if lock.version != "1":
-        declared = lock.declared.get(folder)
-        if declared is None:
-            return False
-        if declared == manifest.wanted:
-            return True
-    else:
-        declared = {}
-    installed = {package.location: package for package in lock.packages}
-    doubt: Unknown | None = None
-    for name, wanted in manifest.wanted.items():
-        if declared.get(name) == wanted:
-            continue
-        package = installed.get(f"{folder}/node_modules/{name}") or installed.get(f"node_modules/{name}")
-        if package is None:
-            if name in manifest.optional_dependencies:
-                continue
-            return False
-        if package.is_link or wanted.startswith(_LOCAL):
-            continue
-        fits = satisfies(package.version or "", wanted)
-        if fits is False:
-            return False
-        if fits is None:
-            doubt = Unknown(f"{lock.path} was written for another range of {name} than {wanted}")
-    return True if doubt is None else doubt
-
-
-def _declared_matches(manifest: PackageJson, root: str, lock: NodeLock) -> bool | Unknown:
-    declared = lock.declared.get(_relative(manifest, root))
-    if declared is None:
-        return False
-    overridden = manifest.resolutions | lock.overrides
-    wanted = {n: s.removeprefix("npm:") for n, s in manifest.wanted.items() if n not in overridden}
-    recorded = {n: s.removeprefix("npm:") for n, s in declared.items() if n not in overridden}
-    if wanted == recorded:
-        return True
-    if lock.is_berry and set(wanted) == set(recorded):
-        changed = next(n for n in wanted if wanted[n] != recorded[n])
-        if ":" in wanted[changed] or ":" in recorded[changed]:
-            # Patches and other protocols are rewritten when they are recorded.
-            return Unknown(f"{lock.path} records {changed} in another form")
-    return False
-
-
-def _yarn_matches(manifest: PackageJson, lock: NodeLock, local: set[str | None]) -> bool | Unknown:
-    for name, wanted in manifest.wanted.items():
-        if f"{name}@{wanted}" in lock.specs or name in local or wanted.startswith("link:"):
-            continue
-        if name in manifest.resolutions and any(_spec_name(spec) == name for spec in lock.specs):
-            return Unknown(f"the version of {name} is overridden by resolutions")
-        return False
-    return True
-
-
-_SEMVER = r"[v=]*\s*(\d+)(?:\.(\d+|[xX*]))?(?:\.(\d+|[xX*]))?(-[0-9A-Za-z.-]+)?(?:\+\S*)?\Z"
-
-
-def satisfies(version: str, wanted: str) -> bool | None:
-    """Whether a version lies in an npm range; None for tags, URLs and pre-releases."""
-    version, wanted = _without_alias(version), _without_alias(wanted)
-    found = re.match(r"(\d+)\.(\d+)\.(\d+)(-\S+)?(?:\+\S*)?\Z", version)
-    if found is None or found.group(4):
-        return True if version == wanted else None
-    have = (int(found.group(1)), int(found.group(2)), int(found.group(3)))
-    results = [_in_range(have, part.strip()) for part in wanted.split("||")]
-    if any(results):
-        return True
-    return None if None in results else False
-
-
-def _without_alias(spec: str) -> str:
-    """``^1.0.0`` of ``npm:other@^1.0.0``."""
-    return _spec_range(spec.removeprefix("npm:")) if spec.startswith("npm:") else spec
-
-
-def _in_range(have: tuple[int, int, int], wanted: str) -> bool | None:
-    if wanted in ("", "*", "x", "X", "latest"):
-        return None if wanted == "latest" else True
-    hyphen = re.match(r"(\S+)\s+-\s+(\S+)\Z", wanted)
-    if hyphen:
-        wanted = f">={hyphen.group(1)} <={hyphen.group(2)}"
-    for part in re.sub(r"([<>=~^]+)\s+", r"\1", wanted).split():
-        operator = re.match(r"[<>=~^]*", part)
-        sign = operator.group() if operator else ""
-        found = re.match(_SEMVER, part[len(sign) :])
-        if found is None or found.group(4):
-            return None
-        numbers = [int(g) for g in found.groups()[:3] if g is not None and g.isdigit()]
-        low = (*numbers, 0, 0)[:3]
-        if sign.startswith("^"):
-            # The first number that is not zero may not change; unless it is not given at all.
-            keep = next((at for at, number_ in enumerate(numbers) if number_), len(numbers) - 1)
-            high = _next(numbers, keep)
-        elif sign.startswith("~"):
-            high = _next(numbers, min(1, len(numbers) - 1))
-        elif sign in ("", "="):
-            high = _next(numbers, len(numbers) - 1)
-        elif sign == ">=":
-            high = (1 << 62, 0, 0)
-        elif sign == "<":
-            low, high = (0, 0, 0), (low[0], low[1], low[2])
-        elif sign == "<=":
-            low, high = (0, 0, 0), _next(numbers, len(numbers) - 1)
-        elif sign == ">":
-            low, high = _next(numbers, len(numbers) - 1), (1 << 62, 0, 0)
-        else:
-            return None
-        if not low <= have < high:
-            return False
-    return True
-
-
-def _next(numbers: list[int], at: int) -> tuple[int, int, int]:
-    """The first version whose number at this place is larger."""
-    up = [*numbers[:at], numbers[at] + 1, 0, 0]
-    return up[0], up[1], up[2]
-
-
-def _beside(path: str, name: str) -> str:
-    folder = path.rpartition("/")[0]
-    return f"{folder}/{name}" if folder else name
-
-
-def tsconfig_option(context: BuildContext, path: str, name: str) -> tuple[object, str] | Unknown | None:
-    """A compiler option of a tsconfig and the folder of the file that sets it, through ``extends``; None without it."""
-    seen: set[str] = set()
-    while path not in seen and len(seen) < 10:
-        seen.add(path)
-        data = context.jsonc(path)
-        if isinstance(data, Unknown):
-            return data
-        root, folder = table(data), path.rpartition("/")[0]
-        options, parents = table(root.get("compilerOptions")), words(root.get("extends"))
-        if name in options:
-            return options[name], folder
-        local = [word for word in parents if word.startswith(".")]
-        if not local:
-            return Unknown(f"{path} extends {parents[-1]}, a package") if parents else None
-        path = clean(f"{folder}/{local[-1]}" if folder else local[-1])
-        path = path if path.endswith(".json") else f"{path}.json"
-    return Unknown(f"{path} extends itself")
-
-
-def tsconfig_out_dir(context: BuildContext, path: str = "tsconfig.json") -> str | Unknown | None:
-    """``compilerOptions.outDir`` as a path in the context; None without one."""
-    found = tsconfig_option(context, path, "outDir")
-    if found is None or isinstance(found, Unknown):
-        return found
-    out = clean("/".join(filter(None, (found[1], text(found[0]) or "."))))
-    return Unknown(f"{path}: outDir {found[0]} leaves the build context") if out.startswith("..") else out
+    return spec_name(key), spec_range(key) or None
