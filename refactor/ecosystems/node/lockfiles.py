@@ -131,6 +131,11 @@ def read_npm_lock(context: BuildContext, path: str = "package-lock.json") -> Nod
     return NodeLock(path, "npm", "1", tuple(_npm_packages(root.get("dependencies"), "")), {})
 
 
+def _platforms(entry: Mapping[str, object]) -> tuple[tuple[str, ...], ...]:
+    """The last fields of a package: ``os``, ``cpu`` and ``libc``."""
+    return tuple(words(entry.get(name)) for name in ("os", "cpu", "libc"))
+
+
 def _npm_lock(path: str, version: str, entries: Mapping[str, object]) -> NodeLock:
     packages = []
     declared: dict[str, Mapping[str, str]] = {}
@@ -153,17 +158,15 @@ def _npm_lock(path: str, version: str, entries: Mapping[str, object]) -> NodeLoc
         is_dev = entry.get("dev") is True or entry.get("devOptional") is True
         packages.append(
             LockedPackage(
-                location=location,
-                name=text(entry.get("name")) or installed,
-                version=text(entry.get("version")),
-                resolved=text(entry.get("resolved")),
-                is_dev=is_dev,
-                is_optional=entry.get("optional") is True or entry.get("devOptional") is True,
-                is_link=entry.get("link") is True,
-                has_install_script=entry.get("hasInstallScript") is True,
-                os=words(entry.get("os")),
-                cpu=words(entry.get("cpu")),
-                libc=words(entry.get("libc")),
+                location,
+                text(entry.get("name")) or installed,
+                text(entry.get("version")),
+                text(entry.get("resolved")),
+                is_dev,
+                entry.get("optional") is True or entry.get("devOptional") is True,
+                entry.get("link") is True,
+                entry.get("hasInstallScript") is True,
+                *_platforms(entry),
             )
         )
     missing = tuple(sorted(offered - names))
@@ -226,6 +229,17 @@ def _yarn_keys(line: str) -> list[str] | None:
     return keys
 
 
+def _yarn_field(line: str) -> tuple[str, str] | None:
+    """Name and value of a line such as ``version "1.0.0"``, None where it is none."""
+    key, _, value = line.partition(" ")
+    if value[:1] == '"' and value[-1:] == '"' and value.count('"') == 2 and key[0] != '"':
+        return key, value[1:-1]
+    if '"' in line:
+        pair = re.match(_YARN_FIELD, line)
+        return None if pair is None else (_unquote(pair.group(1)), _unquote(pair.group(2)))
+    return (key, value) if value and " " not in value else None
+
+
 def _read_yarn_v1(context: BuildContext, path: str, content: str) -> NodeLock | Unknown:
     """Yarn 1 writes two-space indentation, ``key value`` lines and ``key:`` blocks; there is no end mark."""
     packages: list[LockedPackage] = []
@@ -263,16 +277,10 @@ def _read_yarn_v1(context: BuildContext, path: str, content: str) -> NodeLock | 
         if depth == 2 and entry.endswith(":"):
             block = entry[:-1]
             continue
-        key, _, value = entry.partition(" ")
-        if value[:1] == '"' and value[-1:] == '"' and value.count('"') == 2 and key[0] != '"':
-            value = value[1:-1]
-        elif '"' in entry:
-            pair = re.match(_YARN_FIELD, entry)
-            if pair is None:
-                return context.report_broken(path, f"line {at} is no entry")
-            key, value = _unquote(pair.group(1)), _unquote(pair.group(2))
-        elif not value or " " in value:
+        pair = _yarn_field(entry)
+        if pair is None:
             return context.report_broken(path, f"line {at} is no entry")
+        key, value = pair
         if depth == 2:
             block = ""
             if key == "version":
@@ -386,25 +394,11 @@ def read_pnpm_lock(context: BuildContext, path: str = "pnpm-lock.yaml") -> NodeL
     if not version:
         return context.report_broken(path, "has no lockfileVersion")
     major = int(version.split(".")[0]) if version.split(".")[0].isdigit() else 0
-    entries = table(root.get("packages"))
-    projects = table(root.get("importers")) if "importers" in root else {".": root}
-    declared: dict[str, Mapping[str, str]] = {}
-    referred: list[tuple[str, str]] = []
-    for folder, value in projects.items():
-        project = table(value)
-        specifiers = {name: number(spec) for name, spec in table(project.get("specifiers")).items()}
-        for section in ("dependencies", "devDependencies", "optionalDependencies"):
-            for name, resolved in table(project.get(section)).items():
-                found = table(resolved)
-                if found:
-                    specifiers[name] = number(found.get("specifier"))
-                if section != "optionalDependencies":
-                    referred.append((name, number(found.get("version")) if found else number(resolved)))
-        declared["" if folder == "." else folder] = specifiers
-    snapshots = table(root.get("snapshots"))
-    known = {*entries, *snapshots}
+    entries, snapshots = table(root.get("packages")), table(root.get("snapshots"))
+    declared, referred = _pnpm_projects(root)
     for value in (snapshots or entries).values():
-        referred.extend((name, number(spec)) for name, spec in table(table(value).get("dependencies")).items())
+        referred += ((name, number(spec)) for name, spec in table(table(value).get("dependencies")).items())
+    known = {*entries, *snapshots}
     for name, resolved in referred:
         if resolved.startswith(("link:", "file:", "workspace:")) or not resolved:
             continue
@@ -423,21 +417,38 @@ def read_pnpm_lock(context: BuildContext, path: str = "pnpm-lock.yaml") -> NodeL
         name, found_version = _pnpm_name(key, major)
         packages.append(
             LockedPackage(
-                location=key,
-                name=text(entry.get("name")) or name,
-                version=number(entry.get("version")) or found_version,
-                resolved=text(table(entry.get("resolution")).get("tarball")),
-                is_dev=entry.get("dev") is True,
-                is_optional=entry.get("optional") is True,
-                is_link=table(entry.get("resolution")).get("type") == "directory",
-                has_install_script=entry.get("requiresBuild") is True if major < 9 else None,
-                os=words(entry.get("os")),
-                cpu=words(entry.get("cpu")),
-                libc=words(entry.get("libc")),
+                key,
+                text(entry.get("name")) or name,
+                number(entry.get("version")) or found_version,
+                text(table(entry.get("resolution")).get("tarball")),
+                entry.get("dev") is True,
+                entry.get("optional") is True,
+                table(entry.get("resolution")).get("type") == "directory",
+                entry.get("requiresBuild") is True if major < 9 else None,
+                *_platforms(entry),
             )
         )
     overrides = frozenset(override_name(key) for key in table(root.get("overrides")))
     return NodeLock(path, "pnpm", version, tuple(packages), declared, overrides=overrides)
+
+
+def _pnpm_projects(root: Mapping[str, object]) -> tuple[dict[str, Mapping[str, str]], list[tuple[str, str]]]:
+    """What each project asks for, by its folder; and the packages, with their versions, that this stands for."""
+    declared: dict[str, Mapping[str, str]] = {}
+    referred: list[tuple[str, str]] = []
+    projects = table(root.get("importers")) if "importers" in root else {".": root}
+    for folder, value in projects.items():
+        project = table(value)
+        specifiers = {name: number(spec) for name, spec in table(project.get("specifiers")).items()}
+        for section in ("dependencies", "devDependencies", "optionalDependencies"):
+            for name, resolved in table(project.get(section)).items():
+                found = table(resolved)
+                if found:
+                    specifiers[name] = number(found.get("specifier"))
+                if section != "optionalDependencies":
+                    referred.append((name, number(found.get("version")) if found else number(resolved)))
+        declared["" if folder == "." else folder] = specifiers
+    return declared, referred
 
 
 def _pnpm_keys(name: str, resolved: str) -> tuple[str, ...]:

@@ -73,23 +73,12 @@ def read_pyproject(context: BuildContext, path: str = "pyproject.toml") -> Pypro
     optional = {
         extra: _requirements(words(needs), path) for extra, needs in table(project.get("optional-dependencies")).items()
     }
-    groups = {
-        group: _requirements(tuple(_group_lines(table(root.get("dependency-groups")), group, 0)), path)
-        for group in table(root.get("dependency-groups"))
-    }
+    groups = _groups(root, tools, path)
     poetry_needs = table(poetry.get("dependencies"))
     if poetry_needs and "dependencies" not in project:
         dependencies = tuple(_poetry_requirements(poetry_needs, path, optional=False))
         extras = table(poetry.get("extras"))
         optional.update({extra: _requirements(words(needs), path) for extra, needs in extras.items()})
-    for group, needs in table(poetry.get("group")).items():
-        groups[group] = tuple(_poetry_requirements(table(table(needs).get("dependencies")), path, optional=None))
-    if "dev-dependencies" in poetry:
-        groups["dev"] = tuple(_poetry_requirements(table(poetry["dev-dependencies"]), path, optional=None))
-    if words(table(tools.get("uv")).get("dev-dependencies")):
-        groups["dev"] = _requirements(words(table(tools.get("uv")).get("dev-dependencies")), path)
-    for group, needs in table(table(tools.get("pdm")).get("dev-dependencies")).items():
-        groups[group] = _requirements(words(needs), path)
     for need in (*dependencies, *(n for group in (*optional.values(), *groups.values()) for n in group)):
         if need.path is not None:
             local.append(need.path)
@@ -125,6 +114,24 @@ def read_pyproject(context: BuildContext, path: str = "pyproject.toml") -> Pypro
 def _requirements(lines: Iterable[str], path: str) -> tuple[Requirement, ...]:
     found = (parse_requirement(line, path) for line in lines)
     return tuple(need for need in found if need is not None)
+
+
+def _groups(root: Mapping[str, object], tools: Mapping[str, object], path: str) -> dict[str, tuple[Requirement, ...]]:
+    """Groups of PEP 735, and those that Poetry, uv and PDM had before it."""
+    poetry = table(tools.get("poetry"))
+    groups = {
+        group: _requirements(tuple(_group_lines(table(root.get("dependency-groups")), group, 0)), path)
+        for group in table(root.get("dependency-groups"))
+    }
+    for group, needs in table(poetry.get("group")).items():
+        groups[group] = tuple(_poetry_requirements(table(table(needs).get("dependencies")), path, optional=None))
+    if "dev-dependencies" in poetry:
+        groups["dev"] = tuple(_poetry_requirements(table(poetry["dev-dependencies"]), path, optional=None))
+    if words(table(tools.get("uv")).get("dev-dependencies")):
+        groups["dev"] = _requirements(words(table(tools.get("uv")).get("dev-dependencies")), path)
+    for group, needs in table(table(tools.get("pdm")).get("dev-dependencies")).items():
+        groups[group] = _requirements(words(needs), path)
+    return groups
 
 
 def _group_lines(groups: Mapping[str, object], name: str, depth: int) -> Iterator[str]:
