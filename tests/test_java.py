@@ -199,8 +199,20 @@ RUN javac Main.java
 CMD ["java", "-Xmx64m", "--add-opens", "java.base/java.lang=ALL-UNNAMED", "Main", "8080"]
 """
     _, runner = stages(text, {"Main.java": MAIN % ""})
-    assert "COPY --from=builder /app/Main.class ./Main.class" in runner
+    assert "COPY --from=builder /app/*.class ./\n" in runner
     assert "compiles Main.java at every start" in refusal(text.replace('Main"', 'Main.java"'), {"Main.java": MAIN % ""})
+
+
+def test_classes_of_sources_that_another_one_names_come_along() -> None:
+    """javac compiles them as well, and a source has more classes than the one of its name."""
+    text = NAIVE.replace("maven:3.9-", "").replace("-21", ":21-jdk").replace("mvn -B package", "javac Main.java")
+    text = text.replace('"-jar", "target/shop-1.0.jar"', '"Main"')
+    files = {"Main.java": MAIN % "new Helper();"}
+    _, runner = stages(text, {**files, "Helper.java": "class Helper { Runnable it = new Runnable() { }; }"})
+    assert runner.count("COPY") == runner.count("COPY --from=builder /app/*.class ./\n") == 1
+    assert "may compile a/Helper.java as well" in refusal(
+        text, {**files, "a/Helper.java": "package a; class Helper {}"}
+    )
 
 
 def test_the_plain_jar_is_refused() -> None:

@@ -6,6 +6,7 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from refactor.context import BuildContext, Unknown
 from refactor.context.literals import is_test
@@ -18,6 +19,9 @@ from refactor.ecosystems.written import BY_HAND, folders_written, named_in, port
 from refactor.flow.reading import Refused, StageReading, join
 from refactor.flow.roots import Root
 from refactor.images.temurin import java_of, jre_of
+
+if TYPE_CHECKING:
+    from refactor.flow.graph import Act
 
 SUFFIXES = (".java", ".kt", ".scala", ".groovy")
 _READS: Mapping[str, int] = {
@@ -83,7 +87,7 @@ def needs_of(program: Program, files: Sequence[str]) -> Needs | Refused:
     compiling = next((path for path, text in texts.items() if re.search(_COMPILES, text)), None)
     if compiling is not None:
         return Refused(f"{compiling} calls the compiler, which a JRE does not have", "keep the JDK, or split by hand")
-    libraries = _why_other_java(program) or _libraries(program)
+    libraries = _why_other_java(program) or _libraries(program, files)
     if isinstance(libraries, Refused):
         return libraries
     programs = called(texts, {r"new\s+ProcessBuilder": 0, r"(?:\w+\.)*getRuntime\(\)\.exec": 0})
@@ -106,7 +110,7 @@ def _why_other_java(program: Program) -> Refused | None:
     return None
 
 
-def _libraries(program: Program) -> tuple[dict[str, str], str] | Refused:
+def _libraries(program: Program, files: Sequence[str]) -> tuple[dict[str, str], str] | Refused:
     """What must lie beside the program, and why that is all."""
     root, project = program.root, project_of(program)
     if program.act is None or program.call is None:
@@ -120,9 +124,20 @@ def _libraries(program: Program) -> tuple[dict[str, str], str] | Refused:
         return _packed_with(program.made, project)
     if program.call.name != "javac":
         return Refused(f"which project packs {program.made} is not known", "name the jar in CMD as the build names it")
-    classes = [path for path in program.act.effect.writes if isinstance(path, str)]
-    why = "javac writes classes, which need nothing else"
-    return dict.fromkeys(classes, f"`{program.act.text}` writes it"), why
+    return _of_javac(program, program.act, files)
+
+
+def _of_javac(program: Program, act: Act, files: Sequence[str]) -> tuple[dict[str, str], str] | Refused:
+    """The classes that javac writes. Beside a source lies more than the class of its name: ``Main$1.class``, and what
+    the compiler finds there of what the source refers to."""
+    made = [path for path in act.effect.writes if isinstance(path, str)]
+    folders = dict.fromkeys(posixpath.dirname(path) for path in made if path.endswith(".class"))
+    for file in files if folders else ():
+        if folders.keys().isdisjoint(map(posixpath.dirname, program.origin.in_image(file))):
+            because = f"`{act.text}` may compile {file} as well, and leave its classes beside it"
+            return Refused(because, "compile into a folder of its own (javac -d), and start from there (java -cp)")
+    classes = [join(folder, "*.class") for folder in folders] or made
+    return dict.fromkeys(classes, f"`{act.text}` writes it"), "javac writes classes, which need nothing else"
 
 
 def _packed_with(made: str, project: Project) -> tuple[dict[str, str], str] | Refused:
