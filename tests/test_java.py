@@ -203,6 +203,12 @@ CMD ["java", "-Xmx64m", "--add-opens", "java.base/java.lang=ALL-UNNAMED", "Main"
     assert "compiles Main.java at every start" in refusal(text.replace('Main"', 'Main.java"'), {"Main.java": MAIN % ""})
 
 
+@pytest.mark.parametrize("start", ["$JAVA_OPTS -jar target/shop-1.0.jar", "$JAVA_OPTS -cp target/classes Main"])
+def test_a_variable_stands_for_options(start: str) -> None:
+    _, runner = stages(NAIVE.replace('["java", "-jar", "target/shop-1.0.jar"]', f"java {start}"), ALONE)
+    assert "COPY --from=builder /app/target/" in runner
+
+
 def test_classes_of_sources_that_another_one_names_come_along() -> None:
     """javac compiles them as well, and a source has more classes than the one of its name."""
     text = NAIVE.replace("maven:3.9-", "").replace("-21", ":21-jdk").replace("mvn -B package", "javac Main.java")

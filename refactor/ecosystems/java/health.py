@@ -6,12 +6,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from refactor.ecosystems.java.needs import settings
-from refactor.ecosystems.java.tools import java_call
+from refactor.ecosystems.java.needs import SETTINGS, texts_below
 from refactor.ecosystems.serving import BY_HAND, Port, Serving, only_port, served
 from refactor.ecosystems.table import Language
 from refactor.flow.reading import Refused, StageReading
 
+_MANIFEST = r"(?:^|/)(?:pom\.xml|build\.gradle(?:\.kts)?|libs\.versions\.toml)$"
 _MOVED = r"context-path|base-path|path-mapping|server\.ssl|\bssl\s*:|management\.server|exposure\.exclude|key-store"
 """Settings after which the route, its port or its protocol is another one; as properties and as YAML has them."""
 _ANY_PORT = r"(?m)^(?:server\.port\s*[=:]|server:\s*\n(?:[ \t]+[^\n]*\n)*?[ \t]+port:)"
@@ -25,9 +25,8 @@ def serving(language: Language, reading: StageReading) -> Serving | Refused | No
         return programs
     if not programs:
         return None
-    context = reading.context
-    calls = filter(None, (java_call(program.call) for program in programs))
-    texts = {path: context.text(path) for call in calls for path in call.manifests}
+    folders = dict.fromkeys(folder for program in programs for folder in program.folders)
+    texts = texts_below(reading.context, _MANIFEST, folders)
     manifest = next((path for path, text in texts.items() if "spring-boot-starter-actuator" in text), None)
     if manifest is None:
         return Refused("no manifest of the program has spring-boot-starter-actuator", f"add it, or {BY_HAND}")
@@ -35,11 +34,10 @@ def serving(language: Language, reading: StageReading) -> Serving | Refused | No
         return Refused(f"{manifest} has no web server: spring-boot-starter-web is missing", BY_HAND)
     if any(re.search(r"spring-boot-starter-(?:security|oauth2)", text) for text in texts.values()):
         return Refused("Spring Security may ask for a login at /actuator/health", BY_HAND)
-    folders = dict.fromkeys(folder for program in programs for folder in program.folders)
-    set_up = {path: text for folder in folders for path, text in settings(context, folder).items()}
+    settings = texts_below(reading.context, SETTINGS, folders)
     default = Port(8080, "SERVER_PORT", f"Spring Boot, as no setting of {manifest} names a port,")
-    port = only_port(_ports(set_up)) or default
-    return served(reading, set_up, _MOVED, ("/actuator/health", f"the actuator of {manifest}"), port)
+    port = only_port(_ports(settings)) or default
+    return served(reading, settings, _MOVED, ("/actuator/health", f"the actuator of {manifest}"), port)
 
 
 def _ports(texts: Mapping[str, str]) -> Iterator[Port]:

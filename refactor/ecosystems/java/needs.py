@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -36,7 +36,7 @@ _WRITES: Mapping[str, int] = {
 }  # fmt: skip
 _MAKES: Mapping[str, int] = {r"(?:\w+\.)*Files\.createDirector(?:y|ies)": 0}
 _COMPILES = r"javax\.tools\b|ToolProvider\.getSystemJavaCompiler|com\.sun\.tools\.|jdk\.jshell\b"
-_SETTINGS = r"(?:^|/)(?:application|bootstrap)[\w-]*\.(?:properties|ya?ml)\Z|(?:^|/)log(?:back|4j2?)[\w-]*\.xml\Z"
+SETTINGS = r"(?:^|/)(?:application|bootstrap)[\w-]*\.(?:properties|ya?ml)\Z|(?:^|/)log(?:back|4j2?)[\w-]*\.xml\Z"
 _LOGS = (
     r"(?m)logging\.file(?:\.name|\.path)?\s*[:=]\s*(\S+)|^logging:(?:\n[ \t]+[^\n]*)*?\n[ \t]+(?:name|path):\s*(\S+)"
     r"|<[fF]ile>\s*([^<]+)<|fileName=\"([^\"]+)\""
@@ -64,13 +64,16 @@ def entry(language: Language, root: Root) -> str | Refused | None:
     words, refused = root.words, language.why_compiles(root)
     if refused is not None or root.name != "java":
         return refused or (words[0] if "/" in words[0] else None)
-    named = language.script(root, words, "", _VALUED)
-    if not isinstance(named, str) or words[words.index(named) - 1] == "-jar":
-        return named
-    if named.endswith(".java"):
+    if "-jar" in words[:-1]:
+        return words[words.index("-jar") + 1]
+    # A variable stands for options: java $JAVA_OPTS Main.
+    named = language.script(root, [f"-{word}" if word[:1] == "$" else word for word in words], "", _VALUED)
+    if isinstance(named, str) and named.endswith(".java"):
         return Refused(f"{root.where} compiles {named} at every start", "compile it in a RUN with javac")
     first = next(_class_path(root), None)
-    return f"{named.replace('.', '/')}.class" if first is None else first.removesuffix("/*")
+    if first is not None:
+        return first.removesuffix("/*")
+    return f"{named.replace('.', '/')}.class" if isinstance(named, str) else named
 
 
 def _class_path(root: Root) -> Iterator[str]:
@@ -183,11 +186,11 @@ def runner(language: Language, reading: StageReading, needs: Needs, wish: str | 
     return Runner(found, evidence=(f"the program needs Java {major}, not its compiler",))
 
 
-def settings(context: BuildContext, folder: str = "") -> dict[str, str]:
-    """Context path and text of what sets Spring and the loggers up below a folder, tests aside."""
-    files = context.files(folder)
-    found = () if isinstance(files, Unknown) else files
-    return {path: context.text(path) for path in found if re.search(_SETTINGS, path) and not is_test(path)}
+def texts_below(context: BuildContext, pattern: str, folders: Iterable[str] = ("",)) -> dict[str, str]:
+    """Context path and text of the files below some folders whose paths match, tests aside."""
+    found = (files for folder in folders if not isinstance(files := context.files(folder), Unknown))
+    return {path: context.text(path) for files in found for path in files
+            if re.search(pattern, path) and not is_test(path)}  # fmt: skip
 
 
 def writes(program: Program, files: Sequence[str]) -> Written | Refused:
@@ -197,7 +200,7 @@ def writes(program: Program, files: Sequence[str]) -> Written | Refused:
     made = first_at(texts, r"\.mkdirs?\(\)|\bcreateNewFile\(\)")
     if made is not None:
         return Refused(f"{made} makes a folder that only the running program knows", BY_HAND)
-    found = [*written_by(texts, _WRITES, _MAKES), *named_in(settings(context), _LOGS)]
+    found = [*written_by(texts, _WRITES, _MAKES), *named_in(texts_below(context, SETTINGS), _LOGS)]
     project = None if found else project_of(program)
     keeper = None if project is None else re.search(_KEEPERS, project.text)
     if keeper is not None:
