@@ -65,14 +65,14 @@ class JavaCall(ToolCall):
         """Paths of what it makes, as the call would name them, each with the project that it is made of."""
         source = self.source or "."
         for one in () if self.source is None else self.reader.projects(self.call.reading.context, self.source):
-            folder = posixpath.join(self.place, posixpath.relpath(one.folder or ".", source))
+            folder = posixpath.join(self.where, posixpath.relpath(one.folder or ".", source))
             yield from ((posixpath.normpath(posixpath.join(folder, path)), one) for path in one.outputs(self.goals))
 
     def effect(self) -> Effect | None:
         """See :meth:`Language.effect`."""
         call, kind = self.call, self.kind
-        where, cache = call.paths(self.place), call.paths(self.cache)
-        output = call.paths(posixpath.join(self.place, self.output))
+        where, cache = call.paths(self.where), call.paths(self.cache)
+        output = call.paths(posixpath.join(self.where, self.output))
         if kind in {"clean", "run"}:
             return Effect(removes=output) if kind == "clean" else None
         if kind == "wrapper":
