@@ -1,4 +1,4 @@
-"""Manifests and lockfiles of Node, Python and Go, as their own tools read them."""
+"""Manifests and lockfiles of Node, Python, Go and Java, as their own tools read them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from refactor.ecosystems.go.manifests import (
     read_go_sum,
     read_go_work,
 )
+from refactor.ecosystems.java.gradle import left_out, projects as gradle_projects
+from refactor.ecosystems.java.maven import manifests as read_by_maven, maven_project
 from refactor.ecosystems.node.frozen import lock_matches, satisfies
 from refactor.ecosystems.node.lockfiles import NodeLock, read_npm_lock, read_pnpm_lock, read_yarn_lock
 from refactor.ecosystems.node.package_json import PackageJson, read_package_json, tsconfig_out_dir, workspace_members
@@ -1169,3 +1171,54 @@ def test_go_sum() -> None:
     )
     assert read_go_sum(context) == {("a", "v1.0.0")}
     assert isinstance(read_go_sum(context, "cut.sum"), Unknown)
+
+
+def test_a_module_inherits_from_the_poms_above_it() -> None:
+    plugin = "<plugin><artifactId>maven-shade-plugin</artifactId></plugin>"
+    above = (
+        "<project><artifactId>all</artifactId><version>2.0</version><packaging>pom</packaging>"
+        "<properties><java.version>1.8</java.version><end>${project.version}-app</end></properties>"
+        f"<modules><module>web</module></modules><build><plugins>{plugin}</plugins></build></project>"
+    )
+    web = (
+        "<project><parent><artifactId>all</artifactId><version>2.0</version></parent><artifactId>web</artifactId>"
+        "<dependencies><dependency><artifactId>gson</artifactId></dependency>"
+        "<dependency><artifactId>junit</artifactId><scope>test</scope></dependency></dependencies>"
+        "<build><finalName>${artifactId}-${end}</finalName></build></project>"
+    )
+    context = BuildContext.of({"pom.xml": above, "web/pom.xml": web, "mvnw": ""})
+    found = maven_project(context, "web")
+    assert not isinstance(found, Unknown)
+    assert (found.packer, found.needed, found.release) == ("maven-shade-plugin", "gson and others", "1.8")
+    assert [*found.outputs(["package"])] == ["target/classes", "target/web-2.0-app.jar"]
+    assert [*found.outputs(["compile"])] == ["target/classes"]
+    assert read_by_maven(context, "") == ("pom.xml", "web/pom.xml", "mvnw")
+    assert isinstance(maven_project(context, "other"), Unknown)
+
+
+def test_projects_of_a_gradle_build() -> None:
+    root = "allprojects {\n  version = '3'\n}\n"
+    web = (
+        "plugins { id 'application' }\nsourceCompatibility = JavaVersion.VERSION_1_8\nbase.archivesBaseName = 'shop'\n"
+    )
+    settings = "rootProject.name = 'all'\ninclude ':apps:web', 'lib'\n"
+    files = {
+        "settings.gradle": settings,
+        "build.gradle": root,
+        "apps/web/build.gradle": web,
+        "lib/build.gradle.kts": "",
+    }
+    context = BuildContext.of(files)
+    found = gradle_projects(context, "")
+    assert [(one.at, one.name, one.path) for one in found] == [
+        ("", "all", "build.gradle"),
+        ("apps:web", "web", "apps/web/build.gradle"),
+        ("lib", "lib", "lib/build.gradle.kts"),
+    ]
+    assert (found[1].release, found[1].packer, found[1].needed) == ("1.8", None, "")
+    assert [*found[1].outputs(["build"])] == ["build/libs/shop-3.jar", "build/distributions"]
+    assert [*found[1].outputs([":apps:web:installDist", "lib:jar"])] == ["build/install/web"]
+    assert left_out(context, "", ["apps:web:build", "test"]) is None
+    assert left_out(context, "", ["api:build"]) == Unknown(
+        "the build fails as it is: settings.gradle does not include api"
+    )

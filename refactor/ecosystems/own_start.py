@@ -6,8 +6,9 @@ import shlex
 from typing import NamedTuple
 
 from refactor.ecosystems.answers import BuiltStart
+from refactor.flow.effects import Invocation
 from refactor.flow.reading import Refused, StageReading
-from refactor.shell import PackageCall, package_call, read
+from refactor.shell import PackageCall, read
 from refactor.syntax import Instruction
 
 
@@ -18,16 +19,25 @@ class OwnStart(NamedTuple):
     argv: tuple[str, ...]
     what: str
     """What is bad about it: ``compiles at every start``."""
+    reading: StageReading
 
     @property
     def shown(self) -> str:
         return f"`{' '.join(self.argv)}` {self.what}"
 
+    def call(self, text: str = "") -> Invocation | None:
+        """What it starts, or another command in its place, where the container starts it; None where that is not one
+        command alone."""
+        commands, last = read(text or shlex.join(self.argv)).commands, self.reading.steps[-1]
+        if len(commands) != 1:
+            return None
+        return Invocation(commands[0], self.reading, last, self.reading.final_workdir, {})
+
     @property
     def package(self) -> PackageCall | None:
         """What it starts, where that is a package manager or a build tool."""
-        commands = read(shlex.join(self.argv)).commands
-        return package_call(commands[0]) if len(commands) == 1 else None
+        call = self.call()
+        return None if call is None else call.package
 
     def refused(self, because: str, hint: str = "") -> Refused:
         return Refused(f"{self.shown}, and {because}", hint)
@@ -44,7 +54,7 @@ def own_start(reading: StageReading, program: str = "", what: str = "compiles at
         return None
     if reading.context.deployment.has_own_command or program not in {"", start.argv[0]}:
         return None
-    return OwnStart(cmd, start.argv, what)
+    return OwnStart(cmd, start.argv, what, reading)
 
 
 __all__ = ["OwnStart", "own_start"]

@@ -22,6 +22,15 @@ def written_by(
     return [*((call, False) for call in calls(texts, files)), *((call, True) for call in calls(texts, folders))]
 
 
+def named_in(settings: Mapping[str, str], pattern: str, computed: str = r"[$~]") -> list[tuple[Found, bool]]:
+    """Files that settings name, as :func:`folders_written` takes them: the group of the pattern that is found. One in
+    which ``computed`` is found only the running program knows."""
+    found = ((path, next(filter(None, match.groups()), "")) for path, text in settings.items()
+             for match in re.finditer(pattern, text))  # fmt: skip
+    return [(Found("its settings", None if re.search(computed, value) else value.strip("'\""), path), False)
+            for path, value in found]  # fmt: skip
+
+
 def ports_in(texts: Iterable[str], pattern: str) -> tuple[int, ...]:
     """Ports that sources spell out: the group of the pattern that is found."""
     found = (match for text in texts for match in re.finditer(pattern, text))
@@ -49,4 +58,4 @@ def folders_written(
     return Written(tuple(folders), (*folders.values(), rest), ports=ports)
 
 
-__all__ = ["BY_HAND", "folders_written", "ports_in", "written_by"]
+__all__ = ["BY_HAND", "folders_written", "named_in", "ports_in", "written_by"]

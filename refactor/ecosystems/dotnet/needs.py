@@ -17,7 +17,7 @@ from refactor.ecosystems.calls import Found, beside, called, first_at, opened, s
 from refactor.ecosystems.dotnet.projects import PROJECT, Project
 from refactor.ecosystems.dotnet.tools import DotNetCall
 from refactor.ecosystems.program import Needs, Program
-from refactor.ecosystems.written import BY_HAND, folders_written, ports_in, written_by
+from refactor.ecosystems.written import BY_HAND, folders_written, named_in, ports_in, written_by
 from refactor.flow.reading import Refused, is_within
 
 SUFFIXES = (".cs", ".fs", ".vb", ".cshtml", ".razor", ".csproj", ".fsproj", ".vbproj", ".sln", ".slnx", ".props")
@@ -202,7 +202,6 @@ def writes(program: Program, files: Sequence[str]) -> Written | Refused:
         return Refused(f"{sqlite} keeps its database in files whose place the sources do not name", BY_HAND)
     found += [(Found(str(sqlite), None if re.search(r"[{$|]", value) else value, path), False)
               for path, value in named if value.lower() != ":memory:"]  # fmt: skip
-    found += [(Found("its settings", value, path), False) for path, text in settings.items()
-              for value in re.findall(_LOG_PATH, text)]  # fmt: skip
+    found += named_in(settings, _LOG_PATH)
     ports = ports_in((*texts.values(), *settings.values()), r"(?:https?://[^:/\"\s]+:|ListenAnyIP\()(\d+)")
     return folders_written(program, files, found, ports)

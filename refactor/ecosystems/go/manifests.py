@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from refactor.context import Unknown
-from refactor.context.build_context import BuildContext, remembered
+from refactor.context import BuildContext, Unknown
+from refactor.context.build_context import remembered
 from refactor.context.dockerignore import clean
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from refactor.context import Unknown
-from refactor.context.build_context import BuildContext, remembered
+from refactor.context import BuildContext, Unknown
+from refactor.context.build_context import remembered
 from refactor.context.tables import items, number, table, text, texts, words
 from refactor.ecosystems.node.lockfiles import LockedPackage, NodeLock
 

@@ -25,21 +25,15 @@ class CargoCall(ToolCall):
     """A call of cargo where it stands."""
 
     manager = "cargo"
-
-    @cached_property
-    def folder(self) -> str | None:
-        """The context path of the folder whose manifest it reads; None where that is not known."""
-        where = self.package.option("--manifest-path", "--path") or "."
-        folder = posixpath.dirname(where) if where.endswith(".toml") else where
-        found = self.call.source(posixpath.join(folder, "Cargo.toml"))
-        return None if found is None else posixpath.dirname(found)
+    manifest_names = ("Cargo.toml",)
+    named_by = ("--manifest-path", "--path")
 
     @cached_property
     def space(self) -> Workspace | Refused:
         """The workspace that it works in."""
-        if self.folder is None:
+        if self.source is None:
             return Refused("the Cargo.toml that it builds is not copied from the build context")
-        return workspace(self.call.reading.context, self.folder)
+        return workspace(self.call.reading.context, self.source)
 
     @cached_property
     def packages(self) -> tuple[Package, ...] | Refused:
@@ -52,7 +46,7 @@ class CargoCall(ToolCall):
         if missing:
             return Refused(f"the workspace has no package {', '.join(sorted(missing))}")
         if not wanted and self.package.action == "install":
-            return tuple(one for one in space.packages if one.folder == self.folder)
+            return tuple(one for one in space.packages if one.folder == self.source)
         return tuple(one for one in space.packages if one.name in (wanted or space.default))
 
     def programs(self, packages: tuple[Package, ...]) -> tuple[str, ...]:
@@ -68,7 +62,7 @@ class CargoCall(ToolCall):
 
     def configured(self, *keys: str, folder: str | None = None) -> object:
         """A setting of ``.cargo/config.toml``."""
-        return at(configured(self.call.reading.context, (self.folder or "") if folder is None else folder), *keys)
+        return at(configured(self.call.reading.context, (self.source or "") if folder is None else folder), *keys)
 
     @cached_property
     def triple(self) -> str | None:
