@@ -9,8 +9,9 @@ import pytest
 
 from refactor import BuildContext
 from refactor.context import Unknown
-from refactor.context.bun_lock import read_bun_lock
-from refactor.context.node_manifests import lock_matches, read_package_json
+from refactor.ecosystems.node.bun_lock import read_bun_lock
+from refactor.ecosystems.node.frozen import lock_matches
+from refactor.ecosystems.node.package_json import read_package_json
 from tests.test_node import dockerfile, fix, package, reading, refuses, splits
 
 SERVER = "import { Elysia } from 'elysia'\nnew Elysia().get('/', () => 'hi').listen(3000)\n"

@@ -482,7 +482,7 @@ def test_importing_the_room_stays_cheap() -> None:
     program = (
         "import sys; import refactor.context; "
         "heavy = {'libcst', 'yaml', 'tomllib', 'json', 'tree_sitter', 'configparser', 'subprocess', "
-        "'tempfile', 'refactor.context.node_manifests', 'refactor.context.python_source'}; "
+        "'tempfile', 'refactor.ecosystems.node.package_json', 'refactor.ecosystems.python.sources'}; "
         "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -177,6 +177,50 @@ def test_a_project_that_the_settings_leave_out_is_named() -> None:
     assert "the build fails as it is: settings.gradle does not include shop" in refusal(text, files)
 
 
+def test_ktor_packs_by_its_plugin() -> None:
+    script = BOOT_GRADLE.replace("org.springframework.boot", "io.ktor.plugin")
+    text = GRADLED.replace("bootJar", "buildFatJar").replace("shop-1.0", "shop-1.0-all")
+    _, runner = stages(text, {**GRADLE, "build.gradle": script})
+    assert "COPY --from=builder /app/build/libs/shop-1.0-all.jar ./build/libs/shop-1.0-all.jar" in runner
+
+
+def test_quarkus_starts_from_what_lies_beside_it() -> None:
+    files = {**ALONE, "pom.xml": pom(LIBRARY, "quarkus-maven-plugin")}
+    _, runner = stages(NAIVE.replace("target/shop-1.0", "target/quarkus-app/quarkus-run"), files)
+    assert "COPY --from=builder /app/target/quarkus-app ./target/quarkus-app" in runner
+
+
+def test_the_word_behind_the_class_is_for_the_program() -> None:
+    text = """
+FROM eclipse-temurin:21-jdk
+WORKDIR /app
+COPY . .
+RUN javac Main.java
+CMD ["java", "-Xmx64m", "--add-opens", "java.base/java.lang=ALL-UNNAMED", "Main", "8080"]
+"""
+    _, runner = stages(text, {"Main.java": MAIN % ""})
+    assert "COPY --from=builder /app/*.class ./\n" in runner
+    assert "compiles Main.java at every start" in refusal(text.replace('Main"', 'Main.java"'), {"Main.java": MAIN % ""})
+
+
+@pytest.mark.parametrize("start", ["$JAVA_OPTS -jar target/shop-1.0.jar", "$JAVA_OPTS -cp target/classes Main"])
+def test_a_variable_stands_for_options(start: str) -> None:
+    _, runner = stages(NAIVE.replace('["java", "-jar", "target/shop-1.0.jar"]', f"java {start}"), ALONE)
+    assert "COPY --from=builder /app/target/" in runner
+
+
+def test_classes_of_sources_that_another_one_names_come_along() -> None:
+    """javac compiles them as well, and a source has more classes than the one of its name."""
+    text = NAIVE.replace("maven:3.9-", "").replace("-21", ":21-jdk").replace("mvn -B package", "javac Main.java")
+    text = text.replace('"-jar", "target/shop-1.0.jar"', '"Main"')
+    files = {"Main.java": MAIN % "new Helper();"}
+    _, runner = stages(text, {**files, "Helper.java": "class Helper { Runnable it = new Runnable() { }; }"})
+    assert runner.count("COPY") == runner.count("COPY --from=builder /app/*.class ./\n") == 1
+    assert "may compile a/Helper.java as well" in refusal(
+        text, {**files, "a/Helper.java": "package a; class Helper {}"}
+    )
+
+
 def test_the_plain_jar_is_refused() -> None:
     text = GRADLED.replace("bootJar", "build").replace("shop-1.0.jar", "shop-1.0-plain.jar")
     assert "without what the program needs" in refusal(text, GRADLE)
@@ -199,6 +243,19 @@ def test_spring_boot_run_is_built_once() -> None:
     builder, runner = stages(text, files)
     assert builder.endswith("RUN mvn package -DskipTests")
     assert runner.endswith('CMD ["java", "-jar", "target/shop-1.0.jar"]\n')
+    # The parent alone only sets the plugin's version: nothing packs the libraries into the jar.
+    parent = "<parent><artifactId>spring-boot-starter-parent</artifactId><version>3</version></parent>"
+    assert "compiles at every start" in refusal(text, {**files, "pom.xml": pom(LIBRARY, parent=parent)})
+
+
+def test_boot_run_is_built_once_where_the_build_names_its_jar() -> None:
+    text = GRADLED.replace("RUN gradle bootJar\n", "").replace(
+        '"java", "-jar", "build/libs/shop-1.0.jar"', '"gradle", "--no-daemon", "bootRun"'
+    )
+    builder, runner = stages(text, GRADLE)
+    assert builder.endswith("RUN gradle --no-daemon bootJar")
+    assert runner.endswith('CMD ["java", "-jar", "build/libs/shop-1.0.jar"]\n')
+    assert "compiles at every start" in refusal(text, {**GRADLE, "settings.gradle": ""})
 
 
 def test_files_that_it_opens_come_along() -> None:

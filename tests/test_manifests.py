@@ -1,14 +1,13 @@
-"""Manifests and lockfiles of Node, Python and Go, as their own tools read them."""
+"""Manifests and lockfiles of Node, Python, Go and Java, as their own tools read them."""
 
 from __future__ import annotations
 
 import json
-from hashlib import sha256
 
 import pytest
 
 from refactor.context import BuildContext, Unknown
-from refactor.context.go_manifests import (
+from refactor.ecosystems.go.manifests import (
     GoMod,
     GoRequire,
     GoWork,
@@ -16,35 +15,20 @@ from refactor.context.go_manifests import (
     read_go_sum,
     read_go_work,
 )
-from refactor.context.node_manifests import (
-    NodeLock,
-    PackageJson,
-    lock_matches,
-    read_npm_lock,
-    read_package_json,
-    read_pnpm_lock,
-    read_yarn_lock,
-    satisfies,
-    tsconfig_out_dir,
-    workspace_members,
-)
-from refactor.context.python_manifests import (
-    Pyproject,
+from refactor.ecosystems.java.gradle import left_out, projects as gradle_projects
+from refactor.ecosystems.java.maven import manifests as read_by_maven, maven_project
+from refactor.ecosystems.node.frozen import lock_matches, satisfies
+from refactor.ecosystems.node.lockfiles import NodeLock, read_npm_lock, read_pnpm_lock, read_yarn_lock
+from refactor.ecosystems.node.package_json import PackageJson, read_package_json, tsconfig_out_dir, workspace_members
+from refactor.ecosystems.python.lockfiles import (
     PythonLock,
-    Requirement,
-    RequirementsFile,
-    SetupCfg,
-    parse_requirement,
-    poetry_lock_matches,
     read_pdm_lock,
     read_poetry_lock,
-    read_pyproject,
-    read_requirements,
-    read_setup_cfg,
     read_uv_lock,
-    read_version_file,
-    uv_lock_matches,
 )
+from refactor.ecosystems.python.pyproject import Pyproject, SetupCfg, read_pyproject, read_setup_cfg
+from refactor.ecosystems.python.requirements import Requirement, RequirementsFile, parse_requirement, read_requirements
+from refactor.ecosystems.versions import first_line
 
 
 def package(data: object, path: str = "package.json") -> PackageJson:
@@ -742,23 +726,17 @@ def test_requirements_file() -> None:
     by_name = {need.name: need for need in found.requirements}
     assert by_name["django"].specifier == ">=2.1,<3"
     assert by_name["psycopg2-binary"].marker == "python_version < '3.9'"
-    assert by_name["psycopg2-binary"].is_pinned
+    assert by_name["urllib3"].specifier == "==1.26.5"
     assert by_name["requests"].extras == ("socks", "security")
-    assert not by_name["requests"].is_pinned
-    assert by_name["urllib3"].hashes == ("sha256:aaa", "sha256:bbb")
-    assert by_name["urllib3"].line == 5
     assert by_name["y"].url == "git+https://example.org/y.git@v1#egg=y"
     assert by_name["y"].needs_git
     assert by_name["z"].url == "https://example.org/z-1.0.tar.gz"
     assert by_name["z"].marker == "sys_platform == 'linux'"
-    assert found.local_paths == (".", "./libs/a", "./vendor/x-1.0-py3-none-any.whl")
-    assert [need.is_editable for need in found.requirements if need.path] == [True, True, False]
+    assert [(need.path, need.is_editable) for need in found.requirements if need.path] == [
+        (".", True), ("./libs/a", True), ("./vendor/x-1.0-py3-none-any.whl", False),
+    ]  # fmt: skip
     assert found.included == ("requirements/dev.txt", "base.txt", "constraints.txt")
     assert found.missing == ("missing.txt",)
-    assert found.variables == ("USER", "TOKEN")
-    assert found.options == ("--index-url https://${USER}:${TOKEN}@example.org/simple",)
-    assert [need.name for need in found.constraints] == ["flask"]
-    assert found.problems == ()
 
 
 @pytest.mark.parametrize(
@@ -791,7 +769,6 @@ def test_requirements_that_include_each_other() -> None:
 def test_requirements_that_leave_the_context() -> None:
     found = requirements({"a/requirements.txt": "-r ../../x.txt\n-c https://example.org/c.txt\n"}, "a/requirements.txt")
     assert found.missing == ("../../x.txt",)
-    assert found.options == ("-c https://example.org/c.txt",)
 
 
 @pytest.mark.parametrize(
@@ -800,13 +777,8 @@ def test_requirements_that_leave_the_context() -> None:
 )
 def test_lines_that_pip_refuses(line: str) -> None:
     found = requirements({"requirements.txt": f"good\n{line}\n"})
-    if line == "a;;b>":
-        # pip splits at the first `;`: what follows is a marker
-        assert found.problems == ()
-        return
-    assert len(found.problems) == 1
-    assert found.problems[0].startswith("requirements.txt:2: ")
-    assert found.names == {"good"}
+    # pip splits at the first `;`: what follows is a marker.
+    assert [need.name for need in found.requirements] == ["good", *("a" for _ in (line,) if line == "a;;b>")]
 
 
 def test_missing_and_binary_requirements() -> None:
@@ -878,8 +850,6 @@ many = [{path = "x"}, {git = "https://example.org"}]
     )
     assert found.name == "My_App"
     assert found.names == {"flask", "lib"}
-    assert found.requires_python == ">=3.9"
-    assert found.optional["pg"][0].name == "psycopg2"
     assert [need.name for need in found.groups["test"]] == ["pytest", "ruff"]
     assert found.groups["loop"] == ()
     assert found.scripts == {"app": "my_app:main"}
@@ -887,7 +857,6 @@ many = [{path = "x"}, {git = "https://example.org"}]
     assert found.reads == ("app/docs/README.md", "app/LICENSE")
     assert found.needs_git
     assert found.is_package
-    assert found.manager == "uv"
     assert found.local_paths == ("./lib", "../other", "x")
 
 
@@ -931,13 +900,10 @@ pytest = "*"
 
 def test_pyproject_of_poetry() -> None:
     found = pyproject(POETRY)
-    assert found.manager == "poetry"
-    assert found.requires_python == "^3.9"
     assert [need.name for need in found.dependencies] == ["flask", "lib", "dep", "multi", "multi"]
     assert found.dependencies[2].needs_git
     assert found.groups["dev"][0].name == "pytest"
     assert found.local_paths == ("../lib",)
-    assert found.packages == ("src/a",)
     assert found.reads == ("README.md", "CHANGES.md")
     assert found.is_package
     assert not pyproject(POETRY.replace('name = "a"', "package-mode = false")).is_package
@@ -947,7 +913,6 @@ def test_pyproject_that_only_holds_settings() -> None:
     found = pyproject("[tool.black]\nline-length = 100\n")
     assert found.name is None
     assert not found.is_package
-    assert found.manager is None
     assert found.dependencies == ()
 
 
@@ -990,13 +955,8 @@ max-line-length = 100%
 """
     found = read_setup_cfg(BuildContext.of({"setup.cfg": text}))
     assert isinstance(found, SetupCfg)
-    assert found.name == "a"
-    assert found.version_module == "a.version"
     assert found.reads == ("README.md", "CHANGES.md", "LICENSE")
     assert [need.name for need in found.requires] == ["flask", "requests"]
-    assert found.extras["dev"][0].name == "pytest"
-    assert found.requires_python == ">=3.8"
-    assert found.has_metadata
 
 
 @pytest.mark.parametrize("text", ["no section\n", "[a]\n[a]\n", "[a]\nx=1\nx=2\n"])
@@ -1038,9 +998,7 @@ def test_poetry_lock() -> None:
     flask, psycopg2, lib = found.distributions
     assert (flask.name, flask.is_pure, flask.is_source_only) == ("flask", True, False)
     assert psycopg2.is_source_only
-    assert not psycopg2.has_musl_wheel
     assert (lib.source, lib.path) == ("path", "../lib")
-    assert found.requires_python == "^3.9"
 
 
 @pytest.mark.parametrize("end", ["[metadata]\n", "[[package]]\n", 'name = "psycopg2"\n', "sha256:1"])
@@ -1050,28 +1008,6 @@ def test_cut_poetry_lock_is_broken(end: str) -> None:
     found = read_poetry_lock(context)
     assert isinstance(found, Unknown)
     assert len(context.broken) == 1
-
-
-def test_poetry_lock_matches_by_its_hash() -> None:
-    manifest = pyproject('[tool.poetry.dependencies]\nflask = "^2"\n[tool.poetry.group.dev.dependencies]\nlib = "*"\n')
-    content = {
-        "dependencies": {"flask": "^2"},
-        "group": {"dev": {"dependencies": {"lib": "*"}}},
-        "source": None,
-        "extras": None,
-        "dev-dependencies": None,
-    }
-    digest = sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-    def lock(text: str) -> PythonLock:
-        found = read_poetry_lock(BuildContext.of({"poetry.lock": POETRY_LOCK.replace("HASH", text)}))
-        assert isinstance(found, PythonLock)
-        return found
-
-    assert poetry_lock_matches(manifest, lock(digest)) is True
-    assert isinstance(poetry_lock_matches(manifest, lock("0" * 64)), Unknown)
-    other = pyproject('[tool.poetry.dependencies]\nnew = "^2"\n')
-    assert poetry_lock_matches(other, lock(digest)) is False
 
 
 UV_LOCK = """
@@ -1099,14 +1035,7 @@ def test_uv_lock() -> None:
     app, flask = found.distributions
     assert (app.source, app.path) == ("project", ".")
     assert flask.files == ("flask-3.0.0-cp39-cp39-musllinux_1_1_x86_64.whl", "flask-3.0.0.tar.gz")
-    assert flask.has_musl_wheel
     assert not flask.is_pure
-    assert uv_lock_matches(pyproject("[project]\nname='App'\ndependencies=['Flask <4, >=2']"), found) is True
-    assert uv_lock_matches(pyproject("[project]\nname='app'\ndependencies=['flask']\n"), found) == Unknown(
-        "uv.lock records other versions than pyproject.toml asks for"
-    )
-    assert uv_lock_matches(pyproject("[project]\nname='app'\ndependencies=['flask', 'new']"), found) is False
-    assert uv_lock_matches(pyproject("[project]\nname='other'"), found) is False
 
 
 @pytest.mark.parametrize(
@@ -1140,10 +1069,10 @@ def test_version_files() -> None:
     context = BuildContext.of(
         {".nvmrc": "\n# node\n v18.17.0 # lts\n", ".python-version": "3.11\n", "runtime.txt": "\n"}
     )
-    assert read_version_file(context, ".nvmrc") == "v18.17.0"
-    assert read_version_file(context, ".python-version") == "3.11"
-    assert isinstance(read_version_file(context, "runtime.txt"), Unknown)
-    assert isinstance(read_version_file(context, ".node-version"), Unknown)
+    assert first_line(context, ".nvmrc") == "v18.17.0"
+    assert first_line(context, ".python-version") == "3.11"
+    assert first_line(context, "runtime.txt") is None
+    assert first_line(context, ".node-version") is None
 
 
 # Go
@@ -1242,3 +1171,54 @@ def test_go_sum() -> None:
     )
     assert read_go_sum(context) == {("a", "v1.0.0")}
     assert isinstance(read_go_sum(context, "cut.sum"), Unknown)
+
+
+def test_a_module_inherits_from_the_poms_above_it() -> None:
+    plugin = "<plugin><artifactId>maven-shade-plugin</artifactId></plugin>"
+    above = (
+        "<project><artifactId>all</artifactId><version>2.0</version><packaging>pom</packaging>"
+        "<properties><java.version>1.8</java.version><end>${project.version}-app</end></properties>"
+        f"<modules><module>web</module></modules><build><plugins>{plugin}</plugins></build></project>"
+    )
+    web = (
+        "<project><parent><artifactId>all</artifactId><version>2.0</version></parent><artifactId>web</artifactId>"
+        "<dependencies><dependency><artifactId>gson</artifactId></dependency>"
+        "<dependency><artifactId>junit</artifactId><scope>test</scope></dependency></dependencies>"
+        "<build><finalName>${artifactId}-${end}</finalName></build></project>"
+    )
+    context = BuildContext.of({"pom.xml": above, "web/pom.xml": web, "mvnw": ""})
+    found = maven_project(context, "web")
+    assert not isinstance(found, Unknown)
+    assert (found.packer, found.needed, found.release) == ("maven-shade-plugin", "gson and others", "1.8")
+    assert [*found.outputs(["package"])] == ["target/classes", "target/web-2.0-app.jar"]
+    assert [*found.outputs(["compile"])] == ["target/classes"]
+    assert read_by_maven(context, "") == ("pom.xml", "web/pom.xml", "mvnw")
+    assert isinstance(maven_project(context, "other"), Unknown)
+
+
+def test_projects_of_a_gradle_build() -> None:
+    root = "allprojects {\n  version = '3'\n}\n"
+    web = (
+        "plugins { id 'application' }\nsourceCompatibility = JavaVersion.VERSION_1_8\nbase.archivesBaseName = 'shop'\n"
+    )
+    settings = "rootProject.name = 'all'\ninclude ':apps:web', 'lib'\n"
+    files = {
+        "settings.gradle": settings,
+        "build.gradle": root,
+        "apps/web/build.gradle": web,
+        "lib/build.gradle.kts": "",
+    }
+    context = BuildContext.of(files)
+    found = gradle_projects(context, "")
+    assert [(one.at, one.name, one.path) for one in found] == [
+        ("", "all", "build.gradle"),
+        ("apps:web", "web", "apps/web/build.gradle"),
+        ("lib", "lib", "lib/build.gradle.kts"),
+    ]
+    assert (found[1].release, found[1].packer, found[1].needed) == ("1.8", None, "")
+    assert [*found[1].outputs(["build"])] == ["build/libs/shop-3.jar", "build/distributions"]
+    assert [*found[1].outputs([":apps:web:installDist", "lib:jar"])] == ["build/install/web"]
+    assert left_out(context, "", ["apps:web:build", "test"]) is None
+    assert left_out(context, "", ["api:build"]) == Unknown(
+        "the build fails as it is: settings.gradle does not include api"
+    )

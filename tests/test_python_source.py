@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from refactor.context import BuildContext, Unknown
-from refactor.context.python_source import PythonFacts, facts, program_facts, setup_reads
+from refactor.ecosystems.python.sources import PythonFacts, facts, setup_reads
 
 
 def of(source: str, path: str = "app/main.py") -> PythonFacts:
@@ -112,7 +112,6 @@ def test_opened(source: str, expected: list[tuple[str | None, bool]]) -> None:
 )
 def test_written(source: str, expected: list[str | None]) -> None:
     assert written(source) == expected
-    assert of(source).has_computed_writes is (None in expected)
 
 
 @pytest.mark.parametrize(
@@ -210,28 +209,11 @@ def test_missing_source() -> None:
     assert facts(BuildContext.of({}), "a.py") == Unknown("a.py does not exist")
 
 
-def test_program_facts_leave_out_tests_and_other_peoples_code() -> None:
-    context = BuildContext.of(
-        {
-            "app/main.py": "open('a', 'w')",
-            "app/plain.py": "x = 1",
-            "tests/test_main.py": "open('b', 'w')",
-            "app/test_x.py": "open('b', 'w')",
-            ".venv/lib/x.py": "open('c', 'w')",
-            "setup.py": "open('README.md')",
-        }
-    )
-    found = program_facts(context)
-    assert not isinstance(found, Unknown)
-    assert [one.path for one in found] == ["app/main.py"]
-    assert isinstance(program_facts(BuildContext.of({"a.py": "open('a'"})), Unknown)
-
-
 def test_libcst_is_not_imported_for_sources_that_do_not_matter() -> None:
     program = (
         "import sys\n"
         "from refactor.context import BuildContext\n"
-        "from refactor.context.python_source import facts\n"
+        "from refactor.ecosystems.python.sources import facts\n"
         "facts(BuildContext.of({'a.py': 'import flask\\ndef run(x): ...\\nd.copy()\\n'}), 'a.py')\n"
         "print('libcst' in sys.modules)"
     )

@@ -20,10 +20,10 @@ ROOT = Path(__file__).parents[1]
 ROOMS = {
     "syntax": set(),
     "shell": {"tree_sitter", "tree_sitter_bash"},
-    "context": {"syntax", "shell", "libcst", "yaml", "defusedxml"},
+    "context": {"syntax", "shell", "yaml", "defusedxml"},
     "images": {"syntax", "shell", "httpx"},
     "flow": {"syntax", "shell", "context", "images"},
-    "ecosystems": {"syntax", "shell", "context", "images", "flow"},
+    "ecosystems": {"syntax", "shell", "context", "images", "flow", "libcst"},
     # Aspect, the vocabulary in which codemods declare and gates judge, lives with the model.
     "model": {"shell", "dockerfile_parse"},
     "codemod": {"syntax", "shell", "context", "flow", "ecosystems", "images", "model.aspects"},

@@ -1,8 +1,7 @@
 """Read-only view of the files a build sees. Each fact is known, or unknown with a reason.
 
-Manifests and Python sources are read by ``go_manifests``, ``node_manifests``, ``python_manifests`` and
-``python_source``; they are not imported here, nor are ``deployment`` and ``history``: most files need none
-of them.
+``deployment`` and ``history`` are not imported here: most files need none of them. What the files of a language say
+is read in :mod:`refactor.ecosystems`.
 """
 
 from __future__ import annotations

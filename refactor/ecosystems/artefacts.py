@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from refactor.ecosystems.answers import Instead
@@ -99,10 +100,14 @@ def edited(entries: Sequence[Instruction | str | Instead], wanted: Needs) -> tup
 
 
 def tops(paths: Mapping[str, str]) -> dict[str, str]:
-    """Without paths that lie in another one of them."""
-    return {
-        path: why for path, why in paths.items() if not any(path != other and is_within(path, other) for other in paths)
-    }
+    """Without paths that lie in another one of them, or that a pattern among them names."""
+
+    def holds(other: str, path: str) -> bool:
+        # As COPY takes a pattern: its `*` stops at a slash.
+        (folder, name), (own, pattern) = posixpath.split(path), posixpath.split(other)
+        return is_within(path, other) or (folder == own and fnmatchcase(name, pattern))
+
+    return {path: why for path, why in paths.items() if not any(path != one and holds(one, path) for one in paths)}
 
 
 __all__ = ["Owned", "artefacts", "edited", "from_builder", "own_workdir", "tops"]

@@ -147,7 +147,8 @@ class Language(Ecosystem):
         return next(named, None)
 
     def recognises(self, reading: StageReading) -> bool:
-        return self.name in reading.remember(_AT_WORK, lambda: _at_work(reading))
+        found = reading.facts.get(_AT_WORK)
+        return self.name in (_at_work(reading) if found is None else found)  # type: ignore[operator]
 
     def is_at_work(self, reading: StageReading) -> bool:
         """Whether the stage itself, apart from those that it comes from, is of the language; asked where a program or

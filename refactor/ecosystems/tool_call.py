@@ -31,7 +31,7 @@ class ToolCall:
         return None if call is None or package is None or package.manager != cls.manager else cls(call, package)
 
     @cached_property
-    def place(self) -> str:
+    def where(self) -> str:
         """The folder that it works on, as it is written."""
         named = self.package.option(*self.named_by) or "."
         endings = tuple(posixpath.splitext(name)[1] or name for name in self.manifest_names)
@@ -40,7 +40,7 @@ class ToolCall:
     @cached_property
     def source(self) -> str | None:
         """The context path of that folder, whose manifest it reads; None where that is not known."""
-        found = (self.call.source(posixpath.join(self.place, name)) for name in self.manifest_names)
+        found = (self.call.source(posixpath.join(self.where, name)) for name in self.manifest_names)
         return next((posixpath.dirname(path) for path in found if path is not None), None)
 
 

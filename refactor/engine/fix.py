@@ -147,10 +147,10 @@ class _Loop:
         for _ in range(MAX_PASSES):
             start = self.edits
             for codemod in self.codemods:
+                if self._is_settled(codemod):
+                    continue
                 if codemod.words and not any(map(self.text.__contains__, codemod.words)):
                     self.said[codemod] = _SILENT
-                    continue
-                if self._is_settled(codemod):
                     continue
                 try:
                     failure = self._exhaust(codemod)

@@ -79,13 +79,15 @@ class Step:
 
     @property
     def commands(self) -> tuple[Command, ...]:
-        return self.script.commands if self.script is not None else ()
+        script = self.script
+        return script.commands if script is not None else ()
 
     @property
     def calls(self) -> tuple[PackageCall, ...]:
         """The package manager calls of a RUN, in order."""
         if self._calls is None:
-            self._calls = () if self.script is None else package_calls(self.script)
+            script = self.script
+            self._calls = () if script is None else package_calls(script)
         return self._calls
 
     def folder_of(self, command: Command) -> str | None:

@@ -1,7 +1,10 @@
-"""Eclipse Temurin's image in the place of an `openjdk` or `java` one: the same major version, kind and C library."""
+"""Eclipse Temurin's images in the place of others with the same Java: of `openjdk` or `java`, and those with a JRE."""
 
 from __future__ import annotations
 
+import re
+
+from refactor.images.base_image import BaseImage
 from refactor.images.history import version_of
 from refactor.images.published import is_published
 from refactor.images.reference import parse_reference
@@ -26,3 +29,24 @@ def temurin_of(reference: str) -> str | None:
     alpine = "" if tag.alpine is None else "alpine"
     prefix = parsed.prefix[: len(parsed.prefix) - len(parsed.name)] + "eclipse-temurin"
     return f"{prefix}:{'-'.join(part for part in (str(number[0]), *kinds, alpine) if part)}"
+
+
+_PLAIN = frozenset({"eclipse-temurin", "openjdk", "amazoncorretto", "ibm-semeru-runtimes"})
+"""Families whose tags begin with the version of Java."""
+
+
+def java_of(image: BaseImage) -> str | None:
+    """The major version of Java that an image has, as its tag says it: 21 of ``maven:3.9-eclipse-temurin-21``."""
+    pattern = r"\A(\d+)" if image.family in _PLAIN else r"(?:temurin|openjdk|jdk|jre|corretto|semeru|java)-?(\d+)"
+    found = re.search(pattern, image.parsed.tag or "")
+    return None if found is None else found[1]
+
+
+def jre_of(image: BaseImage, major: str, is_alpine: bool) -> str | None:
+    """Temurin's image with the JRE alone, of a major version: of an image of Temurin itself the same version and
+    release. None where there is none."""
+    from refactor.images.catalogue import lookup
+
+    is_same = image.family == "eclipse-temurin" and not is_alpine
+    known = image if is_same else lookup(f"eclipse-temurin:{major}-jdk")
+    return None if known is None else known.with_variant("jre-alpine" if is_alpine else "jre")

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
-from refactor.context.go_manifests import GoMod
 from refactor.ecosystems.go.commands import GoCall, Module, workspace
+from refactor.ecosystems.go.manifests import GoMod
 from refactor.ecosystems.go.packages import folder_of_import
 from refactor.ecosystems.go.source import GoSource, is_built, may_be_built, read_source
 from refactor.flow.closure import named

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from refactor.context import Unknown
-from refactor.context.go_manifests import GoMod, read_go_mod, read_go_work
+from refactor.ecosystems.go.manifests import GoMod, read_go_mod, read_go_work
 from refactor.ecosystems.tool_call import ToolCall
 from refactor.flow.effects import Invocation
 from refactor.flow.reading import Copied, Refused, StageReading, is_within, join, upwards

@@ -6,10 +6,10 @@ import posixpath
 from collections.abc import Iterator
 
 from refactor.context import Unknown
-from refactor.context.go_manifests import GoMod, GoReplace, read_go_mod, read_go_work
 from refactor.ecosystems.answers import Install
 from refactor.ecosystems.go.cgo import vendor_folder
 from refactor.ecosystems.go.commands import GoCall, Module, go_calls, work_above, workspace
+from refactor.ecosystems.go.manifests import GoMod, GoReplace, read_go_mod, read_go_work
 from refactor.flow.reading import Refused, StageReading, Step
 
 _NEEDS_MODULES = frozenset(

@@ -18,6 +18,8 @@ class Java(Language):
     versioned = frozenset({"eclipse-temurin", "amazoncorretto", "openjdk"})
     compilers = frozenset({"maven", "gradle"})
     programs = frozenset({"mvn", "mvnw", "gradle", "gradlew", "java", "javac", "kotlinc", "jar"})
+    compiles = r"(?:mvnw?|gradlew?)(?: |\Z)"
+    build_once = "build the jar in a RUN, and start it: java -jar"
     sources = r"\.(?:java|kt|scala|groovy)\Z"
     build_variables = r"MAVEN_\w+|GRADLE_\w+|MVNW_\w+"
     build_packages = frozenset(

@@ -4,22 +4,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
-from refactor.context import Unknown
-from refactor.ecosystems.program import Program
+from refactor.ecosystems.java.needs import SETTINGS, texts_below
 from refactor.ecosystems.serving import BY_HAND, Port, Serving, only_port, served
 from refactor.ecosystems.table import Language
 from refactor.flow.reading import Refused, StageReading
 
 _MANIFEST = r"(?:^|/)(?:pom\.xml|build\.gradle(?:\.kts)?|libs\.versions\.toml)$"
-_SETTINGS = r"(?:^|/)src/main/resources/(?:config/)?application(?:-[\w-]+)?\.(?:properties|ya?ml)$"
 _MOVED = r"context-path|base-path|path-mapping|server\.ssl|\bssl\s*:|management\.server|exposure\.exclude|key-store"
 """Settings after which the route, its port or its protocol is another one; as properties and as YAML has them."""
-_PORT = (
-    r"(?m)^(?:server\.port\s*[=:]|server:\s*\n(?:[ \t]+[^\n]*\n)*?[ \t]+port:)[ \t]*[\"']?(?:\$\{(\w+):(\d+)\}|(\d+))"
-)
 _ANY_PORT = r"(?m)^(?:server\.port\s*[=:]|server:\s*\n(?:[ \t]+[^\n]*\n)*?[ \t]+port:)"
+_PORT = rf"{_ANY_PORT}[ \t]*[\"']?(?:\$\{{(\w+):(\d+)\}}|(\d+))"
 
 
 def serving(language: Language, reading: StageReading) -> Serving | Refused | None:
@@ -29,31 +25,23 @@ def serving(language: Language, reading: StageReading) -> Serving | Refused | No
         return programs
     if not programs:
         return None
-    texts = dict(_texts(reading, programs))
+    folders = dict.fromkeys(folder for program in programs for folder in program.folders)
+    texts = texts_below(reading.context, _MANIFEST, folders)
     manifest = next((path for path, text in texts.items() if "spring-boot-starter-actuator" in text), None)
-    if manifest is None or not re.search(_MANIFEST, manifest):
+    if manifest is None:
         return Refused("no manifest of the program has spring-boot-starter-actuator", f"add it, or {BY_HAND}")
     if not any(re.search(r"spring-boot-starter-web(?:flux|mvc)?\b", text) for text in texts.values()):
         return Refused(f"{manifest} has no web server: spring-boot-starter-web is missing", BY_HAND)
     if any(re.search(r"spring-boot-starter-(?:security|oauth2)", text) for text in texts.values()):
         return Refused("Spring Security may ask for a login at /actuator/health", BY_HAND)
-    settings = {path: text for path, text in texts.items() if re.search(_SETTINGS, path)}
+    settings = texts_below(reading.context, SETTINGS, folders)
     default = Port(8080, "SERVER_PORT", f"Spring Boot, as no setting of {manifest} names a port,")
     port = only_port(_ports(settings)) or default
     return served(reading, settings, _MOVED, ("/actuator/health", f"the actuator of {manifest}"), port)
 
 
-def _texts(reading: StageReading, programs: Sequence[Program]) -> Iterator[tuple[str, str]]:
-    context = reading.context
-    for folder in dict.fromkeys(folder for program in programs for folder in program.folders):
-        files = context.files(folder) if context.is_dir(folder) is not False else (folder,)
-        for path in files if not isinstance(files, Unknown) else ():
-            if re.search(f"{_MANIFEST}|{_SETTINGS}", path):
-                yield path, context.text(path)
-
-
-def _ports(settings: Mapping[str, str]) -> Iterator[Port]:
-    for path, text in settings.items():
+def _ports(texts: Mapping[str, str]) -> Iterator[Port]:
+    for path, text in texts.items():
         found = re.search(_PORT, text)
         if found is not None:
             yield Port(int(found[2] or found[3]), found[1] or "SERVER_PORT", path)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from refactor.context import BuildContext, Unknown
@@ -18,19 +18,30 @@ from refactor.context.xml import filled, read_xml, text_of
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-_DEPTH = 8
-_REFERENCE = r"\$\{([^}]+)\}"
-_FINAL_NAME = r"<artifactId>maven-(?:shade|assembly)-plugin</artifactId>.*?<finalName>([^<]+)<"
+WRAPPER = (
+    "mvnw", ".mvn/wrapper/maven-wrapper.properties", ".mvn/wrapper/maven-wrapper.jar", ".mvn/jvm.config",
+    ".mvn/maven.config", ".mvn/extensions.xml", ".mvn/settings.xml", "settings.xml",
+)  # fmt: skip
+"""What a wrapper, or Maven itself, reads besides the poms."""
 RELEASES = ("maven.compiler.release", "java.version", "maven.compiler.target")
 """Properties that name the version of Java."""
+_DEPTH = 8
+_REFERENCE = r"\$\{([^}]+)\}"
+_TARGET = r"\$\{project\.build\.directory\}/"
+_FINAL_NAME = r"<artifactId>maven-(?:shade|assembly)-plugin</artifactId>.*?<finalName>([^<]+)<"
+_PACKS = frozenset({"package", "install", "verify", "deploy", "integration-test"})
+_FAT = frozenset(
+    """spring-boot-maven-plugin maven-shade-plugin quarkus-maven-plugin onejar-maven-plugin
+    micronaut-maven-plugin""".split()
+)
+"""Plugins that pack a jar with all that it needs."""
 
 
-class Module(NamedTuple):
+class MavenProject(NamedTuple):
     """One pom.xml."""
 
     folder: str
     """Its context path; "" for the context itself."""
-    artifact: str
     packaging: str
     jar: str
     """Name of the file that it is packed into, wildcards for what the pom does not spell out."""
@@ -47,13 +58,47 @@ class Module(NamedTuple):
     """Artifact id of the parent that comes from a repository: what its plugins do is not seen."""
 
     @property
+    def path(self) -> str:
+        return posixpath.join(self.folder, "pom.xml")
+
+    @property
     def release(self) -> str | None:
         """The version of Java that it is compiled for."""
         values = (self.properties.get(name, "") for name in (*RELEASES, "jdk.version"))
         return next((value for value in values if re.fullmatch(r"(?:1\.)?\d+", value)), None)
 
     @property
-    def beside(self) -> Iterator[str]:
+    def packer(self) -> str | None:
+        """What puts all that the program needs into its jar; None where nothing is seen to."""
+        is_assembled = "maven-assembly-plugin" in self.plugins and "jar-with-dependencies" in self.text
+        return min(_FAT & self.plugins, default="maven-assembly-plugin" if is_assembled else None)
+
+    @property
+    def lib(self) -> str | None:
+        """The folder beside its jar that has the libraries which the jar's manifest names; None where there is none."""
+        if "maven-dependency-plugin" not in self.plugins or "<addClasspath>true" not in self.text:
+            return None
+        prefix = re.search(r"<classpathPrefix>([^<]*)<", self.text)
+        return (prefix[1] if prefix else "lib").strip("/") or "."
+
+    @property
+    def needed(self) -> str:
+        """What it needs at run time, in words; "" for nothing."""
+        return f"{min(self.libraries)} and others" if self.libraries else ""
+
+    def outputs(self, goals: Collection[str]) -> Iterator[str]:
+        """What a build by some goals makes, below its folder."""
+        yield "target/classes"
+        if not _PACKS.isdisjoint(goals) and self.packaging != "pom":
+            yield from (f"target/{name}" for name in (self.jar, *self._beside()))
+            if self.parent and not self.parent.startswith("spring-boot"):
+                # Maven and its plugins write below target/ alone (maven.apache.org, "Standard Directory Layout").
+                yield "target"
+        if "maven-dependency-plugin" in self.plugins or any(goal.startswith("dependency:copy") for goal in goals):
+            folder = re.search(rf"<outputDirectory>\s*{_TARGET}([\w./-]+)", self.text)
+            yield f"target/{folder[1] if folder else 'dependency'}"
+
+    def _beside(self) -> Iterator[str]:
         """What its plugins pack into target/ besides."""
         stem = self.jar.rpartition(".")[0]
         if "quarkus-maven-plugin" in self.plugins:
@@ -62,18 +107,15 @@ class Module(NamedTuple):
             yield f"{stem}-jar-with-dependencies.jar"
         named = re.search(_FINAL_NAME, self.text, re.DOTALL)
         if named is not None:
-            yield f"{self._spelled(named[1])}*.jar"
-        for file in re.findall(r"<outputFile>\s*\$\{project\.build\.directory\}/([^<\s]+)", self.text):
-            yield self._spelled(file)
+            yield f"{filled(named[1], self.properties, _REFERENCE)}*.jar"
+        for file in re.findall(rf"<outputFile>\s*{_TARGET}([^<\s]+)", self.text):
+            yield filled(file, self.properties, _REFERENCE)
         for classifier in re.findall(r"<(?:shadedClassifierName|classifier)>([\w-]+)<", self.text):
             yield f"{stem}-{classifier}.jar"
 
-    def _spelled(self, text: str) -> str:
-        return filled(text, self.properties, _REFERENCE)
-
 
 @remembered
-def module(context: BuildContext, folder: str) -> Module | Unknown:
+def maven_project(context: BuildContext, folder: str) -> MavenProject | Unknown:
     """The pom.xml of a folder, with what it inherits from poms of the context."""
     chain = dict(_chain(context, folder))
     if not chain:
@@ -82,20 +124,19 @@ def module(context: BuildContext, folder: str) -> Module | Unknown:
     properties: dict[str, str] = {}
     for pom in reversed(chain.values()):
         properties.update({str(one.tag): (one.text or "").strip() for one in pom.iterfind("properties/*")})
-    artifact, packaging = text_of(own, "artifactId") or "*", text_of(own, "packaging") or "jar"
 
     def inherited(*paths: str) -> str | None:
         return next((found for pom in chain.values() for path in paths if (found := text_of(pom, path))), None)
 
+    artifact, packaging = text_of(own, "artifactId") or "*", text_of(own, "packaging") or "jar"
     version = inherited("version", "parent/version") or "*"
     names = {**properties, "project.artifactId": artifact, "artifactId": artifact, "project.version": version,
              "version": version, "pom.version": version, "project.name": text_of(own, "name") or artifact}  # fmt: skip
     names = {key: filled(value, names, _REFERENCE) for key, value in names.items()}
     final = filled(inherited("build/finalName") or "${artifactId}-${version}", names, _REFERENCE)
     submodules = (*own.iterfind("modules/module"), *own.iterfind("profiles/profile/modules/module"))
-    return Module(
+    return MavenProject(
         folder,
-        artifact,
         packaging,
         f"{final}.{packaging if packaging in {'war', 'ear'} else 'jar'}",
         frozenset(name for pom in chain.values() for name in _plugins(pom)),
@@ -107,20 +148,21 @@ def module(context: BuildContext, folder: str) -> Module | Unknown:
     )
 
 
-def modules(context: BuildContext, folder: str, depth: int = 0) -> Iterator[Module]:
+def projects(context: BuildContext, folder: str, depth: int = 0) -> Iterator[MavenProject]:
     """A module and all that it builds."""
-    own = module(context, folder)
+    own = maven_project(context, folder)
     if isinstance(own, Unknown):
         return
     yield own
     for path in own.submodules if depth < _DEPTH else ():
-        yield from modules(context, path.removesuffix("/pom.xml"), depth + 1)
+        yield from projects(context, path.removesuffix("/pom.xml"), depth + 1)
 
 
-def poms(context: BuildContext, folder: str) -> tuple[str, ...]:
-    """Context paths of the poms that a build from a folder reads: its modules' and its parents'."""
-    folders = (*(one.folder for one in modules(context, folder)), *dict(_chain(context, folder)))
-    return tuple(dict.fromkeys(posixpath.join(one, "pom.xml") for one in folders))
+def manifests(context: BuildContext, folder: str) -> tuple[str, ...]:
+    """Context paths of what decides on the dependencies of a build: the poms of its modules and of their parents."""
+    folders = (*(one.folder for one in projects(context, folder)), *dict(_chain(context, folder)))
+    beside = (path for name in WRAPPER if context.exists(path := posixpath.join(folder, name)) is True)
+    return tuple(dict.fromkeys((*(posixpath.join(one, "pom.xml") for one in folders), *beside)))
 
 
 def _chain(context: BuildContext, folder: str) -> Iterator[tuple[str, Element]]:
@@ -141,18 +183,13 @@ def _chain(context: BuildContext, folder: str) -> Iterator[tuple[str, Element]]:
 
 
 def _plugins(pom: Element) -> Iterator[str]:
-    if text_of(pom, "parent/artifactId") == "spring-boot-starter-parent":
-        yield "spring-boot-starter-parent"
     for path in ("build/plugins/plugin", "profiles/profile/build/plugins/plugin"):
-        for plugin in pom.findall(path):
-            name = text_of(plugin, "artifactId")
-            if name is not None:
-                yield name
+        yield from filter(None, (text_of(plugin, "artifactId") for plugin in pom.iterfind(path)))
 
 
 def _libraries(pom: Element) -> Iterator[str]:
-    for dependency in pom.findall("dependencies/dependency"):
-        scope = text_of(dependency, "scope") or "compile"
+    for dependency in pom.iterfind("dependencies/dependency"):
         name = text_of(dependency, "artifactId")
-        if name is not None and scope in {"compile", "runtime"} and text_of(dependency, "optional") != "true":
+        is_run = (text_of(dependency, "scope") or "compile") in {"compile", "runtime"}
+        if name is not None and is_run and text_of(dependency, "optional") != "true":
             yield name

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-from refactor.context import Unknown
+from refactor.context import BuildContext, Unknown
+from refactor.context.literals import is_test
 from refactor.ecosystems.answers import Written
-from refactor.ecosystems.calls import Found, beside, called, first_at, opened, sources
-from refactor.ecosystems.java.gradle import Project
-from refactor.ecosystems.java.maven import Module
-from refactor.ecosystems.java.tools import built_by
+from refactor.ecosystems.calls import beside, called, first_at, opened, sources
+from refactor.ecosystems.java.tools import Project, project_of
 from refactor.ecosystems.program import Needs, Program, Runner
 from refactor.ecosystems.table import Language
-from refactor.ecosystems.written import BY_HAND, folders_written, ports_in, written_by
+from refactor.ecosystems.written import BY_HAND, folders_written, named_in, ports_in, written_by
 from refactor.flow.reading import Refused, StageReading, join
 from refactor.flow.roots import Root
-from refactor.images import lookup
+from refactor.images.temurin import java_of, jre_of
+
+if TYPE_CHECKING:
+    from refactor.flow.graph import Act
 
 SUFFIXES = (".java", ".kt", ".scala", ".groovy")
-_FAT = frozenset(
-    """spring-boot-maven-plugin maven-shade-plugin quarkus-maven-plugin onejar-maven-plugin
-    micronaut-maven-plugin""".split()
-)
 _READS: Mapping[str, int] = {
     r"new\s+FileInputStream": 0, r"new\s+FileReader": 0, r"new\s+Scanner": 0, r"(?:\w+\.)*Files\.(?:read\w*|lines|"
     r"list|walk|newBufferedReader|newInputStream|exists|size)": 0, r"new\s+(?:java\.io\.)?File": 0, r"\bFile": 0,
@@ -37,9 +36,9 @@ _WRITES: Mapping[str, int] = {
 }  # fmt: skip
 _MAKES: Mapping[str, int] = {r"(?:\w+\.)*Files\.createDirector(?:y|ies)": 0}
 _COMPILES = r"javax\.tools\b|ToolProvider\.getSystemJavaCompiler|com\.sun\.tools\.|jdk\.jshell\b"
-_SETTINGS = r"(?:^|/)(?:application|bootstrap)[\w-]*\.(?:properties|ya?ml)\Z|(?:^|/)log(?:back|4j2?)[\w-]*\.xml\Z"
+SETTINGS = r"(?:^|/)(?:application|bootstrap)[\w-]*\.(?:properties|ya?ml)\Z|(?:^|/)log(?:back|4j2?)[\w-]*\.xml\Z"
 _LOGS = (
-    r"logging\.file(?:\.name|\.path)?\s*[:=]\s*(\S+)|^logging:(?:\n[ \t]+[^\n]*)*?\n[ \t]+(?:name|path):\s*(\S+)"
+    r"(?m)logging\.file(?:\.name|\.path)?\s*[:=]\s*(\S+)|^logging:(?:\n[ \t]+[^\n]*)*?\n[ \t]+(?:name|path):\s*(\S+)"
     r"|<[fF]ile>\s*([^<]+)<|fileName=\"([^\"]+)\""
     r"|jdbc:(?:h2:(?:file:)?|sqlite:|hsqldb:file:)((?!mem:|tcp:)[\w./~-]+)"
 )
@@ -55,33 +54,32 @@ _BESIDE = (
     r"|(?:conf|config|public|static|templates|views|webapp|webapps)/?"
 )
 """Spring: config/; Jooby and Play: conf/, public/, views/; embedded servers: webapp/."""
-_RUNS = r"spring-boot:run|quarkus:dev|exec:java|jetty:run|tomcat7:run|micronaut:run|mn:run|bootRun|run|:run|quarkusDev"
+_CLASS_PATH = frozenset({"-cp", "-classpath", "--class-path"})
+_VALUED = _CLASS_PATH | set("-p --module-path --add-modules --add-opens --add-exports --add-reads".split())
+"""Options of java whose value is the next word."""
 
 
-def entry(root: Root) -> str | Refused | None:
+def entry(language: Language, root: Root) -> str | Refused | None:
     """See :meth:`Language.entry`."""
-    words = root.words
-    if root.name in {"mvn", "mvnw", "gradle", "gradlew"}:
-        goal = next((word for word in words[1:] if re.fullmatch(rf"(?:[\w.-]*:)?(?:{_RUNS})", word)), None)
-        what = f"`{' '.join(words)}`, which compiles at every start" if goal else f"`{' '.join(words)}`"
-        return Refused(f"{root.where} starts {what}", "build the jar in a RUN, and start it: java -jar")
-    if root.name != "java":
-        return words[0] if "/" in words[0] else None
+    words, refused = root.words, language.why_compiles(root)
+    if refused is not None or root.name != "java":
+        return refused or (words[0] if "/" in words[0] else None)
     if "-jar" in words[:-1]:
         return words[words.index("-jar") + 1]
+    # A variable stands for options: java $JAVA_OPTS Main.
+    named = language.script(root, [f"-{word}" if word[:1] == "$" else word for word in words], "", _VALUED)
+    if isinstance(named, str) and named.endswith(".java"):
+        return Refused(f"{root.where} compiles {named} at every start", "compile it in a RUN with javac")
     first = next(_class_path(root), None)
     if first is not None:
         return first.removesuffix("/*")
-    named = [word for word in words[1:] if not word.startswith("-")]
-    if named and named[0].endswith(".java"):
-        return Refused(f"{root.where} compiles {named[0]} at every start", "compile it in a RUN with javac")
-    return f"{named[-1].replace('.', '/')}.class" if named else None
+    return f"{named.replace('.', '/')}.class" if isinstance(named, str) else named
 
 
 def _class_path(root: Root) -> Iterator[str]:
     """The parts of the class path that the start command names, the working directory left out."""
     for option, value in pairwise(root.words):
-        if option in {"-cp", "-classpath", "--class-path"}:
+        if option in _CLASS_PATH:
             yield from (part for part in value.split(":") if part not in {"", "."})
             return
 
@@ -92,7 +90,7 @@ def needs_of(program: Program, files: Sequence[str]) -> Needs | Refused:
     compiling = next((path for path, text in texts.items() if re.search(_COMPILES, text)), None)
     if compiling is not None:
         return Refused(f"{compiling} calls the compiler, which a JRE does not have", "keep the JDK, or split by hand")
-    libraries = _why_other_java(program) or _libraries(program)
+    libraries = _why_other_java(program) or _libraries(program, files)
     if isinstance(libraries, Refused):
         return libraries
     programs = called(texts, {r"new\s+ProcessBuilder": 0, r"(?:\w+\.)*getRuntime\(\)\.exec": 0})
@@ -115,9 +113,9 @@ def _why_other_java(program: Program) -> Refused | None:
     return None
 
 
-def _libraries(program: Program) -> tuple[dict[str, str], str] | Refused:
+def _libraries(program: Program, files: Sequence[str]) -> tuple[dict[str, str], str] | Refused:
     """What must lie beside the program, and why that is all."""
-    root = program.root
+    root, project = program.root, project_of(program)
     if program.act is None or program.call is None:
         return Refused(f"{program.made} is in the build context as it is: nothing of it is built here")
     if program.unpacked:
@@ -125,97 +123,74 @@ def _libraries(program: Program) -> tuple[dict[str, str], str] | Refused:
     places = [join(root.folder, part.removesuffix("/*").rstrip("/")) for part in _class_path(root)]
     if places:
         return dict.fromkeys(places, f"{root.where} has it in its class path"), f"{root.where} names its class path"
-    built = built_by(program.call, program.made)
-    if built is not None:
-        return _of_maven(program, built) if isinstance(built, Module) else _of_gradle(program, built)
+    if project is not None:
+        return _packed_with(program.made, project)
     if program.call.name != "javac":
         return Refused(f"which project packs {program.made} is not known", "name the jar in CMD as the build names it")
-    classes = [path for path in program.act.effect.writes if isinstance(path, str)]
-    why = "javac writes classes, which need nothing else"
-    return dict.fromkeys(classes, f"`{program.act.text}` writes it"), why
+    return _of_javac(program, program.act, files)
 
 
-def _of_maven(program: Program, module: Module) -> tuple[dict[str, str], str] | Refused:
-    made, folder = program.made, posixpath.dirname(program.made)
-    pom = posixpath.join(module.folder, "pom.xml")
-    if "/quarkus-app" in made:
-        return {folder: f"{made} starts from what lies beside it"}, f"{pom} packs by quarkus-maven-plugin"
-    fat = sorted(_FAT & module.plugins)
-    if "maven-assembly-plugin" in module.plugins and "jar-with-dependencies" in module.text:
-        fat.append("maven-assembly-plugin")
-    if fat:
-        return {}, f"{pom} packs the program with all that it needs ({fat[0]})"
-    if "maven-dependency-plugin" in module.plugins and "<addClasspath>true" in module.text:
-        prefix = re.search(r"<classpathPrefix>([^<]*)<", module.text)
-        place = join(folder, (prefix[1] if prefix else "lib").strip("/") or ".")
-        return {place: f"the manifest of {made} names the libraries in it"}, f"{pom} copies libraries beside the jar"
-    if not module.libraries:
-        return {}, f"{pom} has no dependencies at run time"
-    return Refused(
-        f"{made} needs {sorted(module.libraries)[0]} and others of {pom}, and nothing says that it holds them",
-        "pack them with it (spring-boot-maven-plugin, maven-shade-plugin)",
-    )
+def _of_javac(program: Program, act: Act, files: Sequence[str]) -> tuple[dict[str, str], str] | Refused:
+    """The classes that javac writes. Beside a source lies more than the class of its name: ``Main$1.class``, and what
+    the compiler finds there of what the source refers to."""
+    made = [path for path in act.effect.writes if isinstance(path, str)]
+    folders = dict.fromkeys(posixpath.dirname(path) for path in made if path.endswith(".class"))
+    for file in files if folders else ():
+        if folders.keys().isdisjoint(map(posixpath.dirname, program.origin.in_image(file))):
+            because = f"`{act.text}` may compile {file} as well, and leave its classes beside it"
+            return Refused(because, "compile into a folder of its own (javac -d), and start from there (java -cp)")
+    classes = [join(folder, "*.class") for folder in folders] or made
+    return dict.fromkeys(classes, f"`{act.text}` writes it"), "javac writes classes, which need nothing else"
 
 
-def _of_gradle(program: Program, project: Project) -> tuple[dict[str, str], str] | Refused:
-    made, script = program.made, project.script
-    installed = re.match(r".*?/build/install/[^/]+", made)
-    if installed is not None:
-        return {installed[0]: f"{made} starts from what lies beside it"}, f"{project.task} puts all that it needs there"
+def _packed_with(made: str, project: Project) -> tuple[dict[str, str], str] | Refused:
+    """What must lie beside the file that a project is packed into."""
+    manifest, whole = project.path, re.match(r".*?/(?:quarkus-app|build/install/[^/]+)(?=/|\Z)", made)
+    if whole is not None:
+        return {whole[0]: f"{made} starts from what lies beside it"}, f"{manifest} puts all that it needs there"
     if made.endswith("-plain.jar"):
         return Refused(f"{made} is the jar without what the program needs", "start the other one, without -plain")
     if project.packer is not None:
-        return {}, f"{script} packs the program with all that it needs ({project.packer})"
-    if not project.has_dependencies:
-        return {}, f"{script} has no dependencies at run time"
+        return {}, f"{manifest} packs the program with all that it needs ({project.packer})"
+    if project.lib is not None:
+        place = join(posixpath.dirname(made), project.lib)
+        return {place: f"the manifest of {made} names the libraries in it"}, f"{manifest} copies libraries beside it"
+    if not project.needed:
+        return {}, f"{manifest} has no dependencies at run time"
     return Refused(
-        f"{made} needs the dependencies of {script}, and nothing says that it holds them",
-        "pack them with it (bootJar, shadowJar), or start what installDist makes",
+        f"{made} needs {project.needed} of {manifest}, and nothing says that it holds them",
+        "pack them with it (spring-boot-maven-plugin, maven-shade-plugin; bootJar, shadowJar), or start what"
+        " installDist makes",
     )
-
-
-def _jdk_of(reading: StageReading, release: str | None) -> str | Refused:
-    """The major version of Java: by the image's tag, else the release that the project compiles for."""
-    image = reading.image
-    assert image is not None
-    is_plain = image.family in {"eclipse-temurin", "openjdk", "amazoncorretto", "ibm-semeru-runtimes"}
-    tagged = r"\A(\d+)" if is_plain else r"(?:temurin|openjdk|jdk|jre|corretto|semeru|java)-?(\d+)"
-    packages = (word.literal for _, call in reading.calls for word in call.packages)
-    asked = [(tagged, image.parsed.tag or ""), *((r"(?:openjdk-?|java-)(\d+)", name) for name in packages)]
-    found = next((match[1] for pattern, text in asked if (match := re.search(pattern, text))), None)
-    if found is None and release is not None:
-        found = release.removeprefix("1.")
-    return found or Refused(
-        f"which Java {reading.image_reference or reading.stage.image} has is not known",
-        "name it in the tag, as in -jdk21",
-    )
-
-
-def _project(program: Program) -> Module | Project | None:
-    return None if program.call is None else built_by(program.call, program.made)
 
 
 def runner(language: Language, reading: StageReading, needs: Needs, wish: str | None) -> Runner | Refused:
     """The JRE of the same version and C library."""
     image, programs = reading.image, language.programs_of(reading)
     assert image is not None
-    first = _project(programs[0]) if not isinstance(programs, Refused) and programs else None
-    major = _jdk_of(reading, None if first is None else first.release)
-    if isinstance(major, Refused):
-        return major
+    project = project_of(programs[0]) if not isinstance(programs, Refused) and programs else None
+    packages = (word.literal for _, call in reading.calls for word in call.packages)
+    named = (match[1] for name in packages if (match := re.search(r"(?:openjdk-?|java-)(\d+)", name)))
+    release = None if project is None or project.release is None else project.release.removeprefix("1.")
+    major = java_of(image) or next(named, None) or release
+    if major is None:
+        because = f"which Java {reading.image_reference or reading.stage.image} has is not known"
+        return Refused(because, "name it in the tag, as in -jdk21")
     if wish in {"scratch", "distroless"}:
         return Refused(f"there is no {wish} image with Java {major} here", 'use runner = "slim" or "alpine"')
-    is_alpine = image.distro == "alpine" if wish is None else wish == "alpine"
-    base = f"eclipse-temurin:{major}-jdk"
-    if image.family == "eclipse-temurin" and not is_alpine:
-        base = image.reference
-    known = lookup(base)
-    found = None if known is None else known.with_variant("jre-alpine" if is_alpine else "jre")
+    found = jre_of(image, major, image.distro == "alpine" if wish is None else wish == "alpine")
     if found is None:
         return Refused(f"there is no image with a JRE of Java {major}", "name a version that has one: 8, 11, 17, 21")
     if image.family == "openjdk":
         return Runner(found, evidence=(f"{image.reference} is retired, and has no JRE: Eclipse Temurin has the same",))
     return Runner(found, evidence=(f"the program needs Java {major}, not its compiler",))
+
+
+def texts_below(context: BuildContext, pattern: str, folders: Iterable[str] = ("",)) -> dict[str, str]:
+    """Context path and text of the files below some folders whose paths match, tests aside."""
+    found = (files for folder in folders if not isinstance(files := context.files(folder), Unknown))
+    return {path: context.text(path) for files in found for path in files
+            if re.search(pattern, path) and not is_test(path)}  # fmt: skip
 
 
 def writes(program: Program, files: Sequence[str]) -> Written | Refused:
@@ -225,15 +200,8 @@ def writes(program: Program, files: Sequence[str]) -> Written | Refused:
     made = first_at(texts, r"\.mkdirs?\(\)|\bcreateNewFile\(\)")
     if made is not None:
         return Refused(f"{made} makes a folder that only the running program knows", BY_HAND)
-    found = written_by(texts, _WRITES, _MAKES)
-    everything = context.files()
-    for path in everything if not isinstance(everything, Unknown) else ():
-        read = context.text(path) if re.search(_SETTINGS, path) and "/test/" not in path else ""
-        for match in re.finditer(_LOGS, read, re.MULTILINE):
-            named = next(one for one in match.groups() if one)
-            value = None if "$" in named or "~" in named else named.strip("'\"")
-            found.append((Found("its settings", value, path), False))
-    project = None if found else _project(program)
+    found = [*written_by(texts, _WRITES, _MAKES), *named_in(texts_below(context, SETTINGS), _LOGS)]
+    project = None if found else project_of(program)
     keeper = None if project is None else re.search(_KEEPERS, project.text)
     if keeper is not None:
         return Refused(f"{keeper[0]} keeps files whose place the sources do not name", BY_HAND)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
 
 from refactor.ecosystems.answers import Slim
 from refactor.ecosystems.system import programs_started
@@ -22,37 +21,26 @@ _OF_THE_JDK = frozenset(
 def slim(language: Language, reading: StageReading) -> Slim | Refused | None:
     """What the programs of a stage on a JDK need from the JRE of the same image: nothing more, or why not."""
     image = reading.image
-    if image is None or not image.variant.startswith("jdk"):
-        return None
-    programs = language.programs_of(reading)
+    programs = language.programs_of(reading) if image is not None and image.variant.startswith("jdk") else ()
     if isinstance(programs, Refused):
         return programs
     if not programs:
         return None
-    called = next(_tools(reading), None)
-    if called is not None:
-        return Refused(f"{called}, which only the JDK has", "build in a stage of its own")
+    called: list[tuple[str, str]] = []
+    for step in reading.runs:
+        line = f"line {reading.file.line_of(step.node)}"
+        if step.script is None or step.script.opaque is not None:
+            return Refused(f"{line} may call anything, which only the JDK has", "build in a stage of its own")
+        called += ((command.name or "", line) for command in step.commands)
+    called += programs_started(reading).items()
     evidence = []
     for program in programs:
         found = language.needs(program)
         if isinstance(found, Refused):
             return found
-        if found.packages or any(_is_of_the_jdk(name) for name in found.programs):
-            return Refused(f"{program.made} calls tools of the JDK")
+        called += found.programs.items()
         evidence.append(f"{program.root.where} runs {program.made}, and no step or check calls a tool of the JDK")
+    tool = next((one for one in called if posixpath.basename(one[0]) in _OF_THE_JDK), None)
+    if tool is not None:
+        return Refused(f"{tool[1]} calls {tool[0]}, which only the JDK has", "build in a stage of its own")
     return Slim((), tuple(dict.fromkeys(evidence)))
-
-
-def _tools(reading: StageReading) -> Iterator[str]:
-    for step in reading.runs:
-        line = reading.file.line_of(step.node)
-        if step.script is None or step.script.opaque is not None:
-            yield f"line {line} may call anything"
-        yield from (f"line {line} calls {command.name}" for command in step.commands if _is_of_the_jdk(command.name))
-    for name, where in programs_started(reading).items():
-        if _is_of_the_jdk(name):
-            yield f"{where} calls {name}"
-
-
-def _is_of_the_jdk(name: str | None) -> bool:
-    return posixpath.basename(name or "") in _OF_THE_JDK

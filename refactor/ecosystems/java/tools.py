@@ -4,179 +4,144 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Protocol
 
 from refactor.context import BuildContext, Unknown
 from refactor.ecosystems.java import gradle, maven
+from refactor.ecosystems.program import Program
+from refactor.ecosystems.tool_call import ToolCall
 from refactor.flow.effects import Effect, Invocation
-from refactor.flow.reading import join
-from refactor.shell import PackageCall
+from refactor.flow.reading import is_within
+from refactor.once import cached_property
 
-_PACKS = frozenset({"package", "install", "verify", "deploy", "integration-test"})
-_TASKS = frozenset(
-    "build assemble jar war bootJar bootWar shadowJar buildFatJar installDist installShadowDist distTar distZip".split()
-)
-Packed = Iterator[tuple[str, maven.Module | gradle.Project]]
-"""Paths from the folder of the build, each with the project that a task packs it of."""
+Project = maven.MavenProject | gradle.GradleProject
+_IDLE = frozenset({"wrapper", "help", "tasks"})
+_RUNS = r"(?:[\w.-]*:)?(?:run|dev|bootRun|quarkusDev)|exec:.*"
+_NETWORK = ("network",)
 
 
-class _Tool(NamedTuple):
-    """A tool that builds whole projects."""
+class _Reader(Protocol):
+    """The module that reads the manifests of a tool."""
 
-    scripts: tuple[str, ...]
-    """Names of the files, one of which the root of a build has."""
-    cache: str
-    output: str
+    def projects(self, context: BuildContext, folder: str) -> Iterable[Project]: ...
+    def manifests(self, context: BuildContext, folder: str) -> tuple[str, ...]: ...
+
+
+class JavaCall(ToolCall):
+    """A call of a tool that builds whole projects."""
+
+    reader: _Reader
+    cache = ""
+    output = ""
     """The folder of what it builds."""
-    wrapper: tuple[str, ...]
+    wrapper: tuple[str, ...] = ()
     """Files that its wrapper reads."""
-    kind: Callable[[PackageCall], str]
-    """What a call does: "wrapper" (only fetches the tool), "clean", "run", "download" or "build"."""
-    manifests: Callable[[BuildContext, str], tuple[str, ...]]
-    packed: Callable[[BuildContext, PackageCall, str], Packed]
 
+    @cached_property
+    def goals(self) -> tuple[str, ...]:
+        """Goals of Maven, tasks of Gradle."""
+        return tuple(word.literal for word in self.package.operands)
 
-def effect(call: Invocation) -> Effect | None:
-    """See :meth:`Language.effect`."""
-    package = call.package
-    if call.name in {"javac", "kotlinc"}:
-        return _javac(call)
-    if call.name == "jar":
-        return Effect(call.paths("."), call.paths(call.option("-f", "--file") or next(iter(call.operands[1:]), ".")))
-    return None if package is None or package.manager not in _TOOLS else _built(call, package)
+    @property
+    def kind(self) -> str:
+        """What it does: "wrapper" (only fetches the tool), "clean", "run", "download" or "build"."""
+        if {goal.strip(":") for goal in self.goals} <= _IDLE:
+            return "wrapper"
+        if any(re.fullmatch(_RUNS, goal) for goal in self.goals):
+            return "run"
+        return self.package.action if self.package.action in {"clean", "download"} else "build"
 
+    @property
+    def manifests(self) -> tuple[str, ...]:
+        """Context paths of what decides on the dependencies of a build, as far as they are known."""
+        return () if self.source is None else self.reader.manifests(self.call.reading.context, self.source)
 
-def _built(call: Invocation, package: PackageCall) -> Effect | None:
-    tool, folder = _TOOLS[package.manager], _folder(package)
-    kind, where, root = tool.kind(package), call.path(folder), _root_of(call, package)
-    cache, output = call.paths(tool.cache), call.paths(posixpath.join(folder, tool.output))
-    if kind == "wrapper":
-        return Effect(call.paths(*_there(call, tool.wrapper)), cache, needs=("network",))
-    if kind in {"clean", "run"}:
-        return Effect(removes=output) if kind == "clean" else None
-    if isinstance(where, Unknown) or root is None:
-        missing = Unknown(f"its {tool.scripts[-1]} is not copied from the build context")
-        return (
-            Effect((missing,), needs=("network",))
-            if kind == "download"
-            else Effect((where,), output, needs=("network",))
-        )
-    if kind == "download":
-        paths = tool.manifests(call.reading.context, root)
-        if package.manager == "mvn":
-            paths = (*paths, *(posixpath.join(root, name) for name in _there(call, tool.wrapper)))
-        return Effect(call.places(paths), cache, needs=("network",))
-    fails = gradle.left_out(call.reading.context, root, package.operands) if package.manager == "gradle" else None
-    if fails is not None:
-        return Effect((where,), (fails,), needs=("network",))
-    writes = (join(where, path) for path, _ in tool.packed(call.reading.context, package, root))
-    return Effect((where,), tuple(dict.fromkeys(writes)), needs=("network",))
-
-
-def built_by(call: Invocation, made: str) -> maven.Module | gradle.Project | None:
-    """The project that the file which a build makes at an absolute path is packed of."""
-    package = call.package
-    where = None if package is None else call.path(_folder(package))
-    root = None if package is None else _root_of(call, package)
-    if package is None or root is None or not isinstance(where, str):
+    @property
+    def why_fails(self) -> Unknown | None:
+        """Why the tool refuses the call; None where it is not seen to."""
         return None
-    for path, project in _TOOLS[package.manager].packed(call.reading.context, package, root):
-        place = join(where, path)
-        if made == place or made.startswith(place + "/") or posixpath.dirname(made) == posixpath.dirname(place):
+
+    def packed(self) -> Iterator[tuple[str, Project]]:
+        """Paths of what it makes, as the call would name them, each with the project that it is made of."""
+        source = self.source or "."
+        for one in () if self.source is None else self.reader.projects(self.call.reading.context, self.source):
+            folder = posixpath.join(self.where, posixpath.relpath(one.folder or ".", source))
+            yield from ((posixpath.normpath(posixpath.join(folder, path)), one) for path in one.outputs(self.goals))
+
+    def effect(self) -> Effect | None:
+        """See :meth:`Language.effect`."""
+        call, kind = self.call, self.kind
+        where, cache = call.paths(self.where), call.paths(self.cache)
+        output = call.paths(posixpath.join(self.where, self.output))
+        if kind in {"clean", "run"}:
+            return Effect(removes=output) if kind == "clean" else None
+        if kind == "wrapper":
+            there = (name for name in self.wrapper if call.source(name) is not None)
+            return Effect(call.paths(*there), cache, needs=_NETWORK)
+        if kind == "download":
+            missing = Unknown(f"its {self.manifest_names[-1]} is not copied from the build context")
+            reads = (missing,) if self.source is None else call.places(self.manifests)
+            return Effect(reads, cache, needs=_NETWORK)
+        if self.source is None or self.why_fails is not None:
+            return Effect(where, output if self.why_fails is None else (self.why_fails,), needs=_NETWORK)
+        return Effect(where, call.paths(*dict.fromkeys(path for path, _ in self.packed())), needs=_NETWORK)
+
+
+class MavenCall(JavaCall):
+    """A call of mvn or mvnw."""
+
+    manager = "mvn"
+    manifest_names = ("pom.xml",)
+    named_by = ("-f", "--file")
+    reader = maven
+    cache = "~/.m2"
+    output = "target"
+    wrapper = maven.WRAPPER
+
+
+class GradleCall(JavaCall):
+    """A call of gradle or gradlew."""
+
+    manager = "gradle"
+    manifest_names = gradle.SCRIPTS
+    named_by = ("-p", "--project-dir")
+    reader = gradle
+    cache = "~/.gradle"
+    output = "build"
+    wrapper = gradle.WRAPPER
+
+    @property
+    def why_fails(self) -> Unknown | None:
+        context = self.call.reading.context
+        return None if self.source is None else gradle.left_out(context, self.source, self.goals)
+
+
+def java_call(call: Invocation | None) -> JavaCall | None:
+    """The call as one of Maven or Gradle; None where it is none."""
+    return MavenCall.of(call) or GradleCall.of(call)
+
+
+def project_of(program: Program) -> Project | None:
+    """The project that a program is packed of."""
+    build, made = java_call(program.call), program.made
+    for path, project in () if build is None else build.packed():
+        place = program.call.path(path) if program.call is not None else None
+        if isinstance(place, str) and (is_within(made, place) or posixpath.dirname(made) == posixpath.dirname(place)):
             return project
     return None
 
 
-def _folder(package: PackageCall) -> str:
-    named = package.option(*(("-f", "--file") if package.manager == "mvn" else ("-p", "--project-dir"))) or "."
-    return posixpath.dirname(named) or "." if named.endswith(".xml") else named
-
-
-def _root_of(call: Invocation, package: PackageCall) -> str | None:
-    """The context path of the folder that a call builds; None where that is not known."""
-    found = (call.source(posixpath.join(_folder(package), name)) for name in _TOOLS[package.manager].scripts)
-    return next((posixpath.dirname(path) for path in found if path is not None), None)
-
-
-def _there(call: Invocation, names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(name for name in names if call.source(name) is not None)
-
-
-def _words(package: PackageCall) -> set[str]:
-    return {word.literal for word in package.operands}
-
-
-def _kind_of_maven(package: PackageCall) -> str:
-    goals = _words(package)
-    if package.action == "download" and not goals & _PACKS:
-        return "download"
-    if package.action in {"run", "", "--version"} and not goals:
-        return "wrapper"
-    is_run = package.action == "run" or any(goal.startswith(("spring-boot:run", "exec:")) for goal in goals)
-    return "clean" if package.action == "clean" else "run" if is_run else "build"
-
-
-def _packed_by_maven(context: BuildContext, package: PackageCall, root: str) -> Packed:
-    goals = _words(package)
-    for one in maven.modules(context, root):
-        target = posixpath.join(posixpath.relpath(one.folder or ".", root or "."), "target")
-        names = ["classes"]
-        if goals & _PACKS and one.packaging != "pom":
-            names += [one.jar, *one.beside]
-            # Maven and its plugins write below target/ alone (maven.apache.org, "Standard Directory Layout").
-            names += ["."] if one.parent and not one.parent.startswith("spring-boot") else []
-        if "maven-dependency-plugin" in one.plugins or any(goal.startswith("dependency:copy") for goal in goals):
-            folder = re.search(r"<outputDirectory>\s*\$\{project\.build\.directory\}/([\w./-]+)", one.text)
-            names.append(folder[1] if folder else "dependency")
-        yield from ((posixpath.join(target, name), one) for name in names)
-
-
-def _kind_of_gradle(package: PackageCall) -> str:
-    names = {task for _, task in gradle.tasks_of(package.operands)} - set(package.values("-x", "--exclude-task"))
-    if not names or names <= {"wrapper", "--version", "help", "tasks"}:
-        return "wrapper"
-    is_run = package.action == "run" or names & {"run", "bootRun"}
-    return (
-        "clean" if names <= {"clean"} else "run" if is_run else "download" if package.action == "download" else "build"
-    )
-
-
-def _packed_by_gradle(context: BuildContext, package: PackageCall, root: str) -> Packed:
-    found = gradle.projects(context, root)
-    for path, task in gradle.tasks_of(package.operands):
-        for one in found if not isinstance(found, Unknown) and task in _TASKS else ():
-            relative = posixpath.relpath(one.folder or ".", root or ".")
-            if path is None or relative == path.replace(":", "/"):
-                made = one._replace(task=task)
-                yield from ((posixpath.join(relative, "build", name), made) for name in one.outputs(task))
-
-
-_TOOLS = {
-    "mvn": _Tool(
-        ("pom.xml",),
-        "~/.m2",
-        "target",
-        ("mvnw", ".mvn/wrapper/maven-wrapper.properties", ".mvn/wrapper/maven-wrapper.jar", ".mvn/jvm.config",
-         ".mvn/maven.config", ".mvn/extensions.xml", ".mvn/settings.xml", "settings.xml"),
-        _kind_of_maven,
-        maven.poms,
-        _packed_by_maven,
-    ),
-    "gradle": _Tool(
-        gradle.SCRIPTS,
-        "~/.gradle",
-        "build",
-        ("gradlew", "gradle/wrapper/gradle-wrapper.jar", "gradle/wrapper/gradle-wrapper.properties"),
-        _kind_of_gradle,
-        gradle.manifests,
-        _packed_by_gradle,
-    ),
-}  # fmt: skip
-
-
-def _javac(call: Invocation) -> Effect:
-    sources = [word for word in call.operands if re.search(r"\.(?:java|kt)$", word)]
+def effect(call: Invocation) -> Effect | None:
+    """See :meth:`Language.effect`."""
+    build = java_call(call)
+    if build is not None:
+        return build.effect()
+    if call.name == "jar":
+        return Effect(call.paths("."), call.paths(call.option("-f", "--file") or next(iter(call.operands[1:]), ".")))
+    if call.name not in {"javac", "kotlinc"}:
+        return None
+    sources = (word for word in call.operands if word.endswith((".java", ".kt")))
     folder = call.option("-d")
     classes = (f"{posixpath.splitext(word)[0]}.class" for word in sources)
     return Effect(call.paths("."), call.paths(*([folder] if folder is not None else classes)))

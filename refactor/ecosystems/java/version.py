@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from refactor.context import BuildContext, Unknown
-from refactor.ecosystems.java.maven import RELEASES, module
+from refactor.ecosystems.java.maven import RELEASES, maven_project
 from refactor.ecosystems.versions import Naming, Place, Stated, stated
 
 _TOOLCHAIN = r"JavaLanguageVersion\.of\(\s*[\"']?(\d+)[\"']?\s*\)|\bjvmToolchain\(\s*(\d+)\s*\)"
@@ -21,7 +21,7 @@ def _number(text: str) -> str:
 
 def _maven(context: BuildContext, folder: str) -> Iterator[Stated]:
     """What Maven compiles for, where the JDK of that version can."""
-    found = module(context, folder)
+    found = maven_project(context, folder)
     values = {} if isinstance(found, Unknown) else found.properties
     path = posixpath.join(folder, "pom.xml")
     for key in RELEASES:
@@ -43,8 +43,7 @@ NAMING = Naming(
         Place(".java-version", plain=_number),
         Place(".sdkmanrc", pattern=r"(?m)^java\s*=\s*(\d+)"),
         _maven,
-        Place("build.gradle", pattern=_TOOLCHAIN, said="toolchain"),
-        Place("build.gradle.kts", pattern=_TOOLCHAIN, said="toolchain"),
+        Place("build.gradle*", pattern=_TOOLCHAIN, said="toolchain"),
     ),
     ("java",),
     depth=1,

@@ -8,8 +8,8 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from refactor.context import Unknown
-from refactor.context.node_manifests import PackageJson, read_package_json
 from refactor.ecosystems import registry
+from refactor.ecosystems.node.package_json import PackageJson, read_package_json
 from refactor.flow.places import all_copies, source_of
 from refactor.flow.reading import StageReading, join
 from refactor.once import cached_property

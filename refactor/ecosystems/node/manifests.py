@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from refactor.context import BuildContext
-from refactor.context.node_manifests import PackageJson
 from refactor.ecosystems.answers import Rewrite
 from refactor.ecosystems.node.known import names
+from refactor.ecosystems.node.package_json import PackageJson
 from refactor.ecosystems.node.programs import Ran, node_entry, owner
 from refactor.ecosystems.node.projects import MANAGER, Project, project_installs
 from refactor.ecosystems.node.sources import facts, opens_files, script_files, why_reads

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from refactor.context import BuildContext
-from refactor.context.node_manifests import NodeLock, PackageJson
 from refactor.context.tables import table
 from refactor.ecosystems.node.known import date, names, packages, pairs
+from refactor.ecosystems.node.lockfiles import NodeLock
+from refactor.ecosystems.node.package_json import PackageJson
 from refactor.ecosystems.node.sources import facts
 
 _CALLED = names("on-full-image")

@@ -7,10 +7,11 @@ import re
 from typing import NamedTuple
 
 from refactor.context import Unknown
-from refactor.context.node_manifests import NodeLock, PackageJson
 from refactor.ecosystems.node.bun import starts_itself
 from refactor.ecosystems.node.known import grouped, names
 from refactor.ecosystems.node.layout import SKIPPED, Layout, Unit
+from refactor.ecosystems.node.lockfiles import NodeLock
+from refactor.ecosystems.node.package_json import PackageJson
 from refactor.ecosystems.node.programs import MANAGERS, RUNTIMES, Programs, Ran, node_entry, owner
 from refactor.ecosystems.node.sources import (
     MAX_CHARACTERS,

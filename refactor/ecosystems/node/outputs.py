@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
-from refactor.context.node_manifests import tsconfig_option, tsconfig_out_dir
 from refactor.context.tables import items, table, text
 from refactor.ecosystems.node.known import names
 from refactor.ecosystems.node.layout import Layout, Unit
+from refactor.ecosystems.node.package_json import tsconfig_option, tsconfig_out_dir
 from refactor.ecosystems.node.programs import BUN_FILE, Ran
 from refactor.ecosystems.node.sources import without_comments
 from refactor.ecosystems.node.values import Known, argument_of, evaluate

@@ -9,9 +9,9 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from refactor.context import Unknown
-from refactor.context.node_manifests import PackageJson, workspace_members
 from refactor.ecosystems.node.known import names, pairs
 from refactor.ecosystems.node.layout import Layout, Unit
+from refactor.ecosystems.node.package_json import PackageJson, workspace_members
 from refactor.flow.reading import Refused, Start, Step, join
 from refactor.flow.roots import SHELLS, Root, roots_in, shell_file
 from refactor.shell import Command, PackageCall, package_call, read

@@ -8,19 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
-from refactor.context.bun_lock import read_bun_lock
-from refactor.context.node_manifests import (
-    NodeLock,
-    PackageJson,
-    lock_matches,
-    read_npm_lock,
-    read_package_json,
-    read_pnpm_lock,
-    read_yarn_lock,
-    workspace_members,
-)
 from refactor.context.tables import table
+from refactor.ecosystems.node.bun_lock import read_bun_lock
+from refactor.ecosystems.node.frozen import lock_matches
 from refactor.ecosystems.node.layout import Layout, Unit
+from refactor.ecosystems.node.lockfiles import NodeLock, read_npm_lock, read_pnpm_lock, read_yarn_lock
+from refactor.ecosystems.node.package_json import PackageJson, read_package_json, workspace_members
 from refactor.ecosystems.node.programs import INSTALLING, MANAGERS, Programs, Ran, folder_of_call
 from refactor.flow.reading import Refused, StageReading, Step, join
 from refactor.images import BaseImage

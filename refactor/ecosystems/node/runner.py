@@ -7,16 +7,17 @@ import re
 from typing import NamedTuple
 
 from refactor.context import Unknown
-from refactor.context.node_manifests import NodeLock, PackageJson
 from refactor.context.tables import table
 from refactor.ecosystems.node.bun import compiled
 from refactor.ecosystems.node.case import Case, case_of
 from refactor.ecosystems.node.keeping import Keep, keep
 from refactor.ecosystems.node.known import names, packages
 from refactor.ecosystems.node.layout import Unit, below
+from refactor.ecosystems.node.lockfiles import NodeLock
 from refactor.ecosystems.node.native import called_programs, judge, libraries, needed_packages
 from refactor.ecosystems.node.needs import Server, program, why_dev_needed
 from refactor.ecosystems.node.outputs import option_value
+from refactor.ecosystems.node.package_json import PackageJson
 from refactor.ecosystems.node.programs import RUNTIMES
 from refactor.ecosystems.node.projects import Project
 from refactor.ecosystems.node.pruning import WHOLE, Pruning, prune, why_plug_and_play

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from refactor.context.python_manifests import LockedDistribution, Requirement
 from refactor.ecosystems.python.installs import ReadInstall
+from refactor.ecosystems.python.lockfiles import LockedDistribution
+from refactor.ecosystems.python.requirements import Requirement
 from refactor.images import pypi
 from refactor.images.wheels import State, key_fits, read_name, row_of, state_of, table
 
@@ -76,8 +77,8 @@ def _from_source(install: ReadInstall) -> Iterator[tuple[str, str]]:
             yield name, f"{name} has no Linux wheel on PyPI"
         elif name == "psycopg" and "c" in need.extras:
             yield name, "psycopg[c] is compiled"
-        elif need.url is not None and need.url.startswith(("git+", "git://")):
-            yield name or need.url, f"{name or need.url} is fetched with git"
+        elif need.needs_git:
+            yield name or need.text, f"{name or need.url} is fetched with git"
     lock = next((path for path in install.manifests if path.endswith(".lock")), "")
     for locked in install.locked:
         if locked.source == "git":

@@ -6,11 +6,11 @@ import posixpath
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from refactor.context import Unknown
 from refactor.ecosystems.python.effects import makes_environment
 from refactor.ecosystems.python.installs import ReadInstall
 from refactor.ecosystems.python.stage import PythonStage
 from refactor.ecosystems.python.tools import Action
+from refactor.ecosystems.versions import first_line
 from refactor.flow.reading import Refused, join
 from refactor.images import BaseImage
 
@@ -131,15 +131,14 @@ def _why_not_used(
 
 def _why_not_own_python(stage: PythonStage, install: ReadInstall, image: BaseImage) -> Refused | None:
     """uv fetches another interpreter where the image's does not fit; it would be missing in the runner."""
-    from refactor.context.python_manifests import read_version_file
 
     is_uv = install.call is not None and install.call.manager == "uv"
     pinned = next((path for path in install.manifests if is_uv and path.endswith(".python-version")), None)
     if pinned is None:
         return None
-    version, have = read_version_file(stage.reading.context, pinned), image.version
-    if isinstance(version, Unknown):
-        return Refused(version.reason)
+    version, have = first_line(stage.reading.context, pinned), image.version
+    if version is None:
+        return Refused(f"which Python {pinned} asks for is not known")
     if not have or (version + ".").startswith(have + ".") or (have + ".").startswith(version + "."):
         return None
     because = f"{pinned} asks for Python {version}, which uv downloads: the base image has {have}"

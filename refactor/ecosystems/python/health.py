@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from refactor.context import BuildContext, Unknown
 from refactor.context.literals import line_at
-from refactor.context.python_web import routes
 from refactor.ecosystems.python.program import SERVERS, entries, program
+from refactor.ecosystems.python.web import routes
 from refactor.ecosystems.serving import (
     BY_HAND,
     ROUTE,
@@ -115,7 +115,7 @@ def _port(reading: StageReading, texts: dict[str, str]) -> Port | Refused | None
 
 
 def _listened(context: BuildContext, files: Sequence[str]) -> Iterator[Port]:
-    from refactor.context.python_source import facts
+    from refactor.ecosystems.python.sources import facts
 
     for path in files:
         one = facts(context, path)

@@ -84,7 +84,7 @@ def _without_project(stage: PythonStage, read: ReadInstall, option: str) -> Inst
 def _dependencies_first(stage: PythonStage, read: ReadInstall) -> Install | tuple[Step, Refused] | None:
     """For ``pip install .`` and ``pip install -e .``: the same from the project's metadata alone, which can come before
     the sources; why not; for poetry, uv and pdm without the project; None for other tools."""
-    from refactor.context.python_project import metadata
+    from refactor.ecosystems.python.project import metadata
 
     act, command, reading = read.act, read.act.command, stage.reading
     option = _WITHOUT_PROJECT.get(read.call.manager) if read.call is not None else None

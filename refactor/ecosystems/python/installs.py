@@ -18,7 +18,9 @@ from refactor.flow.reading import Refused, StageReading, is_within, join
 from refactor.shell import PackageCall
 
 if TYPE_CHECKING:
-    from refactor.context.python_manifests import LockedDistribution, Pyproject, Requirement
+    from refactor.ecosystems.python.lockfiles import LockedDistribution
+    from refactor.ecosystems.python.pyproject import Pyproject
+    from refactor.ecosystems.python.requirements import Requirement
 
 _MARKER = re.compile(
     r"(?:implementation_name|platform_python_implementation)\s*(==|!=)\s*[\"'](cpython|pypy)[\"']", re.IGNORECASE
@@ -158,7 +160,8 @@ class _Pip:
         return refused or self.made._replace(manifests=tuple(self.manifests), requirements=tuple(self.needs))
 
     def _file(self, path: str, *, is_pins: bool = False) -> Refused | None:
-        from refactor.context.python_manifests import read_pyproject, read_requirements
+        from refactor.ecosystems.python.pyproject import read_pyproject
+        from refactor.ecosystems.python.requirements import read_requirements
 
         found = _find(self.reading, self.act, self.folder, path)
         if isinstance(found, Refused):
@@ -180,7 +183,7 @@ class _Pip:
         return Refused(because) if read.missing else None
 
     def _word(self, word: str) -> Refused | None:
-        from refactor.context.python_manifests import parse_requirement
+        from refactor.ecosystems.python.requirements import parse_requirement
 
         written = expanded(self.reading, self.act.step, word)
         if "$(" in written or "`" in written:
@@ -195,7 +198,7 @@ class _Pip:
         return None
 
     def _editable(self, written: str) -> Refused | None:
-        from refactor.context.python_manifests import parse_requirement
+        from refactor.ecosystems.python.requirements import parse_requirement
 
         need = parse_requirement(expanded(self.reading, self.act.step, written))
         if need is not None and need.url is not None:
@@ -227,8 +230,8 @@ class _Pip:
 
 def _from_sources(context: BuildContext, folder: str, made: ReadInstall, told: str) -> ReadInstall | Refused:
     """With what the project in a folder of the context asks for, and reads when it is built."""
-    from refactor.context.python_manifests import read_pyproject
-    from refactor.context.python_project import compiles, requires, what_it_reads
+    from refactor.ecosystems.python.project import compiles, requires, what_it_reads
+    from refactor.ecosystems.python.pyproject import read_pyproject
 
     project = read_pyproject(context, posixpath.join(folder, "pyproject.toml"))
     # A pyproject.toml may have nothing but [build-system]: then setup.py, or setup.cfg, asks for packages.
@@ -273,7 +276,7 @@ def _script(reading: StageReading, act: Act, folder: str) -> ReadInstall | Refus
 
 
 def _pipenv(reading: StageReading, act: Act, call: PackageCall, folder: str) -> ReadInstall | Refused:
-    from refactor.context.python_manifests import parse_requirement
+    from refactor.ecosystems.python.requirements import parse_requirement
 
     if call.packages:
         needs = [parse_requirement(expanded(reading, act.step, word.literal)) for word in call.packages]
@@ -296,8 +299,10 @@ def _pipenv(reading: StageReading, act: Act, call: PackageCall, folder: str) -> 
 
 
 def _locked_project(reading: StageReading, act: Act, call: PackageCall, folder: str) -> ReadInstall | Refused:
-    from refactor.context import python_manifests as of
-    from refactor.context.python_project import compiles
+    from refactor.ecosystems.python.lockfiles import read_pdm_lock, read_poetry_lock, read_uv_lock
+    from refactor.ecosystems.python.project import compiles
+    from refactor.ecosystems.python.pyproject import read_pyproject
+    from refactor.ecosystems.python.requirements import parse_requirement
 
     where = call.option("-C", "--directory", "-P", "--project", "-p")
     folder = folder if where is None else join(folder, expanded(reading, act.step, where))
@@ -305,19 +310,19 @@ def _locked_project(reading: StageReading, act: Act, call: PackageCall, folder: 
     if isinstance(manifest, Refused):
         return manifest
     context = reading.context
-    project = of.read_pyproject(context, manifest)
+    project = read_pyproject(context, manifest)
     if isinstance(project, Unknown):
         return Refused(project.reason)
     name, more, skips = _LOCKS[call.manager]
     locks = _existing(reading, act, folder, (name,))
     locked: tuple[LockedDistribution, ...] = ()
     if locks:
-        read = {"poetry": of.read_poetry_lock, "uv": of.read_uv_lock, "pdm": of.read_pdm_lock}[call.manager]
+        read = {"poetry": read_poetry_lock, "uv": read_uv_lock, "pdm": read_pdm_lock}[call.manager]
         lock = read(context, locks[0])
         if isinstance(lock, Unknown):
             return Refused(lock.reason)
         locked = lock.distributions
-    added = (of.parse_requirement(expanded(reading, act.step, word.literal)) for word in call.packages)
+    added = (parse_requirement(expanded(reading, act.step, word.literal)) for word in call.packages)
     needs = (*project.dependencies, *(need for need in added if need is not None))
     sources: str | None = None
     local = (*project.local_paths, *(need.path for need in locked if need.source == "path" and need.path is not None))

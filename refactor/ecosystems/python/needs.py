@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from refactor.context import BuildContext, Unknown
-from refactor.context.python_source import in_sources
 from refactor.ecosystems import system
 from refactor.ecosystems.python.compiled import Building
 from refactor.ecosystems.python.installs import ReadInstall
+from refactor.ecosystems.python.sources import in_sources
 from refactor.flow.reading import Refused
 from refactor.images import pypi
 

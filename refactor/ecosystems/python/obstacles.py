@@ -155,7 +155,7 @@ def _on_pypy(installs: Sequence[ReadInstall], image: BaseImage) -> Iterator[Refu
         for need in install.requirements:
             if need.name == "uwsgi":
                 yield Refused("uwsgi has PyPy by a plugin, and what that is linked with is not known", "use gunicorn")
-            if need.url is not None and not need.url.startswith(("git+", "git://")):
+            if need.url is not None and not need.needs_git:
                 name = need.name or need.url
                 yield Refused(
                     f"what {name} is linked with is not known: it comes from {need.url}",

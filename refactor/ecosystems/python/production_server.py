@@ -7,12 +7,12 @@ import re
 from typing import NamedTuple
 
 from refactor.context import Unknown
-from refactor.context.python_use import parsed
-from refactor.context.python_web import application, run_call
 from refactor.ecosystems.answers import DirectStart
 from refactor.ecosystems.python.installs import ReadInstall, read_installs
 from refactor.ecosystems.python.program import entries, program
 from refactor.ecosystems.python.stage import PythonStage
+from refactor.ecosystems.python.use import parsed
+from refactor.ecosystems.python.web import application, run_call
 from refactor.flow.reading import Refused, StageReading, Start, join
 from refactor.flow.roots import Root, roots_of
 from refactor.syntax import Instruction

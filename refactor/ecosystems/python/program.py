@@ -49,7 +49,7 @@ def program(reading: StageReading) -> tuple[str, ...] | Refused:
 
 
 def _program(reading: StageReading) -> tuple[str, ...] | Refused:
-    from refactor.context.python_source import facts
+    from refactor.ecosystems.python.sources import facts
 
     started = entries(reading)
     if isinstance(started, Refused) or not started:

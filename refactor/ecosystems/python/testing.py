@@ -46,7 +46,7 @@ def _run(reading: StageReading, builder: str) -> tuple[str, ...] | Refused:
 
 def has_pytest(context: BuildContext) -> bool:
     """It is installed for development without being asked for: by the group ``dev``, or a group of Poetry's."""
-    from refactor.context.python_manifests import read_pyproject
+    from refactor.ecosystems.python.pyproject import read_pyproject
 
     project = read_pyproject(context)
     if isinstance(project, Unknown):

@@ -9,13 +9,13 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from refactor.context import Unknown
-from refactor.context.python_source import facts as python_facts
 from refactor.ecosystems import system
 from refactor.ecosystems.answers import Written
 from refactor.ecosystems.calls import Found
 from refactor.ecosystems.program import Program
 from refactor.ecosystems.python.installs import all_installs
 from refactor.ecosystems.python.program import SERVERS, is_started, source_folders
+from refactor.ecosystems.python.sources import facts as python_facts
 from refactor.ecosystems.python.stage import PythonStage
 from refactor.ecosystems.python.tools import Action
 from refactor.ecosystems.written import folders_written
@@ -27,7 +27,7 @@ from refactor.images import pypi
 from refactor.syntax import Instruction
 
 if TYPE_CHECKING:
-    from refactor.context.python_use import Use
+    from refactor.ecosystems.python.use import Use
 
 _PATH_OPTIONS = (
     "--access-logfile", "--error-logfile", "--log-file", "--access-log", "--pid", "--pidfile", "--logto", "--logfile",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 
-from refactor.context.facts import Unknown
-from refactor.context.python_use import parsed
+from refactor.context import Unknown
+from refactor.ecosystems.python.use import parsed
 
 _APPS = frozenset({"Flask", "FastAPI", "Quart", "Starlette", "Sanic", "Litestar", "Bottle", "Robyn"})
 _GETS = frozenset({"get", "route", "api_route"})

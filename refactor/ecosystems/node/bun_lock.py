@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from refactor.context.build_context import BuildContext, remembered
-from refactor.context.facts import Unknown
-from refactor.context.node_manifests import LockedPackage, NodeLock
+from refactor.context import BuildContext, Unknown
+from refactor.context.build_context import remembered
 from refactor.context.tables import items, number, table, text, texts, words
+from refactor.ecosystems.node.lockfiles import LockedPackage, NodeLock
 
 _SECTIONS = ("devDependencies", "optionalDependencies", "dependencies")
 

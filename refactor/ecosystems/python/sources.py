@@ -11,15 +11,13 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from refactor.context.build_context import BuildContext
+from refactor.context import BuildContext, Unknown
 from refactor.context.dockerignore import clean
-from refactor.context.facts import Unknown
 from refactor.context.literals import NOT_SOURCES, is_test
-from refactor.context.python_manifests import read_requirements
-from refactor.context.python_use import Use, parsed, why_not_python
+from refactor.ecosystems.python.requirements import read_requirements
+from refactor.ecosystems.python.use import Use, parsed, why_not_python
 
 _MAX_BYTES = 128 * 1024
-_MAX_SOURCES = 300
 _MAX_MODULES = 60
 _MOST = 2_000
 """Sources that are searched for a pattern."""
@@ -41,11 +39,6 @@ class PythonFacts:
     modules: tuple[str, ...] = ()
     """Modules it starts as programs (``python -m`` in a child process, ``runpy``)."""
 
-    @property
-    def has_computed_writes(self) -> bool:
-        """Writes somewhere that only the running program knows."""
-        return any(use.path is None for use in self.written)
-
 
 _TRIGGERS = re.compile(
     # Words that also mean other things count as calls, or where they get another name.
@@ -64,7 +57,7 @@ _OPTIONS = re.compile(
     r"\b(?:parse_(?:known_)?args|FLAGS|argv|environ|getenv|click|typer|docopt)\b|\*\*options\b|\boptions\["
 )
 _WRITERS = re.compile(r"\b_*(?:[Ww]rite\w+|[Ss]ave\w*|[Dd]ump(?!s\b)\w*|[Ee]xport\w*|to_\w+)\(")
-"""Or both of these: options, and a call that writes by its name (see :mod:`refactor.context.python_options`)."""
+"""Or both of these: options, and a call that writes by its name (see :mod:`refactor.ecosystems.python.options`)."""
 
 
 def facts(context: BuildContext, path: str) -> PythonFacts | Unknown:
@@ -79,7 +72,7 @@ def _facts(context: BuildContext, path: str) -> PythonFacts | Unknown:
     if not _TRIGGERS.search(source) and not (_WRITERS.search(source) and _OPTIONS.search(source)):
         broken = why_not_python(source)
         return PythonFacts(clean(path)) if broken is None else Unknown(f"{clean(path)}: {broken}")
-    from refactor.context.python_visitor import visit
+    from refactor.ecosystems.python.visitor import visit
 
     seen = visit(source, clean(path))
     if isinstance(seen, Unknown):
@@ -92,30 +85,6 @@ def _facts(context: BuildContext, path: str) -> PythonFacts | Unknown:
         tuple(seen.computed_ports),
         tuple(dict.fromkeys(seen.modules)),
     )
-
-
-def program_facts(context: BuildContext, under: str = "") -> tuple[PythonFacts, ...] | Unknown:
-    """Facts of all sources below a folder, without tests, virtual environments and other people's code.
-
-    Unknown when a source that may matter cannot be read, or when there are more than 300 of those.
-    """
-    files = context.files(under, without=NOT_SOURCES)
-    if isinstance(files, Unknown):
-        return files
-    found = []
-    parsed = 0
-    for path in files:
-        if not path.endswith(".py") or is_test(path) or path.endswith("setup.py"):
-            continue
-        one = facts(context, path)
-        if isinstance(one, Unknown):
-            return one
-        if one != PythonFacts(path):
-            parsed += 1
-            if parsed > _MAX_SOURCES:
-                return Unknown(f"more than {_MAX_SOURCES} Python sources open files or ports")
-            found.append(one)
-    return tuple(found)
 
 
 def in_sources(context: BuildContext, pattern: re.Pattern[str]) -> list[tuple[str, str]] | Unknown:
@@ -186,7 +155,7 @@ def _setup_reads(context: BuildContext, path: str) -> tuple[str, ...] | Unknown:
         source = _source(context, module)
         if isinstance(source, Unknown):
             return source
-        from refactor.context.python_visitor import visit
+        from refactor.ecosystems.python.visitor import visit
 
         if module == path:
             names = frozenset(re.findall(r"\w+", source))

@@ -11,16 +11,10 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from refactor.context.build_context import BuildContext
-from refactor.context.facts import Unknown
-from refactor.context.python_manifests import (
-    Requirement,
-    parse_requirement,
-    read_pyproject,
-    read_requirements,
-    read_setup_cfg,
-)
-from refactor.context.python_source import setup_reads, setup_requires
+from refactor.context import BuildContext, Unknown
+from refactor.ecosystems.python.pyproject import read_pyproject, read_setup_cfg
+from refactor.ecosystems.python.requirements import Requirement, parse_requirement, read_requirements
+from refactor.ecosystems.python.sources import setup_reads, setup_requires
 
 _EXTENSIONS = re.compile(
     r"\b(?:ext_modules|Extension\(|cythonize|CMakeExtension|rust_extensions|RustExtension|cffi_modules)"

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from refactor.context.build_context import BuildContext, remembered
+from refactor.context import BuildContext, Unknown
+from refactor.context.build_context import remembered
 from refactor.context.dockerignore import clean
-from refactor.context.facts import Unknown
 
 
 @dataclass(frozen=True, slots=True)

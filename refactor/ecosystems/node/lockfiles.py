@@ -1,0 +1,473 @@
+"""Lockfiles of Node projects: npm's ``package-lock.json`` (versions 1 to 3), Yarn's own text format (v1) and the YAML
+of Yarn 2 and later, pnpm's ``pnpm-lock.yaml`` (5, 6 and 9). Bun's is in :mod:`refactor.ecosystems.node.bun_lock`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from refactor.context import BuildContext, Unknown
+from refactor.context.build_context import remembered
+from refactor.context.tables import number, table, text, texts, words
+from refactor.ecosystems.node.package_json import override_name
+
+
+@dataclass(frozen=True, slots=True)
+class LockedPackage:
+    """One package of a lockfile."""
+
+    location: str
+    """npm: its folder, such as ``node_modules/a/node_modules/b``; others: the key of the lockfile."""
+    name: str
+    version: str | None
+    resolved: str | None = None
+    """Where it comes from, None if that is the default registry or is not recorded."""
+    is_dev: bool = False
+    """Only development dependencies need it; False where the format does not record it (yarn, pnpm 9)."""
+    is_optional: bool = False
+    is_link: bool = False
+    """A member of the workspace or a local folder."""
+    has_install_script: bool | None = None
+    """None: the format does not record it."""
+    os: tuple[str, ...] = ()
+    cpu: tuple[str, ...] = ()
+    libc: tuple[str, ...] = ()
+
+    @property
+    def is_for_platform(self) -> bool:
+        """Holds compiled code for some platforms only."""
+        return bool(self.os or self.cpu or self.libc)
+
+    @property
+    def is_for_linux(self) -> bool:
+        """Is installed on Linux at all (``os`` lists names, or ``!`` names that are excluded)."""
+        if not self.os or "linux" in self.os:
+            return True
+        return "!linux" not in self.os and all(name.startswith("!") for name in self.os)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeLock:
+    """A lockfile that could be read whole."""
+
+    path: str
+    manager: Literal["npm", "yarn", "pnpm", "bun"]
+    version: str
+    """npm "1" to "3"; yarn "1" for its own format, else the metadata's version; pnpm such as "6.0"; bun "0" or "1"."""
+    packages: tuple[LockedPackage, ...] = field(repr=False)
+    declared: Mapping[str, Mapping[str, str]] = field(repr=False)
+    """Project folder ("" for the root) -> name -> range, as it stood when the lockfile was written.
+
+    {} for npm 1 and yarn 1, which do not record it.
+    """
+    specs: frozenset[str] = field(default=frozenset(), repr=False)
+    """yarn: every ``name@range`` that has an entry."""
+    missing: tuple[str, ...] = ()
+    """What an entry asks for without an entry of its own. npm drops optional packages for other platforms
+    from lockfiles written next to an existing node_modules (npm/cli#4828); they are here too."""
+    overrides: frozenset[str] = frozenset()
+    """pnpm: names under ``overrides``."""
+
+    @property
+    def is_berry(self) -> bool:
+        """Written by Yarn 2 or later."""
+        return self.manager == "yarn" and self.version != "1"
+
+    @property
+    def records_install_scripts(self) -> bool:
+        """Whether the format says which packages run scripts when they are installed."""
+        return any(package.has_install_script is not None for package in self.packages) or not self.packages
+
+    def named(self, name: str) -> tuple[LockedPackage, ...]:
+        """All versions of a package."""
+        return tuple(package for package in self.packages if package.name == name)
+
+    def with_install_scripts(self, *, production: bool = False) -> tuple[LockedPackage, ...]:
+        """Packages that are known to run a script when they are installed on Linux."""
+        return tuple(
+            package
+            for package in self.packages
+            if package.has_install_script and package.is_for_linux and not (production and package.is_dev)
+        )
+
+    def for_platforms(self, *, production: bool = False) -> tuple[LockedPackage, ...]:
+        """Packages for Linux, but for some processors or C libraries only."""
+        return tuple(
+            package
+            for package in self.packages
+            if package.is_for_platform and package.is_for_linux and not (production and package.is_dev)
+        )
+
+    def why_not_pure(self, *, production: bool = False) -> str | None:
+        """Why what is installed may be bound to one platform or C library; None if it is known not to be."""
+        if not self.records_install_scripts:
+            return f"{self.path} does not record which packages run install scripts"
+        for package in self.with_install_scripts(production=production):
+            return f"{package.name} runs an install script"
+        for package in self.for_platforms(production=production):
+            return f"{package.name} is built for one platform"
+        for name in self.missing:
+            return f"{self.path} lacks {name}, which it refers to"
+        return None
+
+
+@remembered
+def read_npm_lock(context: BuildContext, path: str = "package-lock.json") -> NodeLock | Unknown:
+    """``package-lock.json`` or ``npm-shrinkwrap.json``, versions 1 to 3; Unknown when it was cut."""
+    data = context.json(path)
+    if isinstance(data, Unknown):
+        return data
+    if not isinstance(data, dict):
+        return context.report_broken(path, "is not a JSON object")
+    root = table(data)
+    version = number(root.get("lockfileVersion"))
+    if isinstance(root.get("packages"), dict):
+        return _npm_lock(path, version or "2", table(root["packages"]))
+    if "dependencies" not in root and version not in ("", "1"):
+        return context.report_broken(path, "has neither packages nor dependencies")
+    return NodeLock(path, "npm", "1", tuple(_npm_packages(root.get("dependencies"), "")), {})
+
+
+def _platforms(entry: Mapping[str, object]) -> tuple[tuple[str, ...], ...]:
+    """The last fields of a package: ``os``, ``cpu`` and ``libc``."""
+    return tuple(words(entry.get(name)) for name in ("os", "cpu", "libc"))
+
+
+def _npm_lock(path: str, version: str, entries: Mapping[str, object]) -> NodeLock:
+    packages = []
+    declared: dict[str, Mapping[str, str]] = {}
+    names = set()
+    offered: set[str] = set()
+    for location, value in entries.items():
+        entry = table(value)
+        inside = location.rfind("node_modules/")
+        if inside < 0:
+            # The root, a member of the workspace or a local folder: what was asked for, not a package.
+            optional = texts(entry.get("optionalDependencies"))
+            wanted = {**texts(entry.get("devDependencies")), **texts(entry.get("dependencies")), **optional}
+            declared[location] = wanted
+            if location:
+                names.add(text(entry.get("name")) or location.rpartition("/")[2])
+            continue
+        installed = location[inside + len("node_modules/") :]
+        names.add(installed)
+        offered.update(texts(entry.get("optionalDependencies")))
+        is_dev = entry.get("dev") is True or entry.get("devOptional") is True
+        packages.append(
+            LockedPackage(
+                location,
+                text(entry.get("name")) or installed,
+                text(entry.get("version")),
+                text(entry.get("resolved")),
+                is_dev,
+                entry.get("optional") is True or entry.get("devOptional") is True,
+                entry.get("link") is True,
+                entry.get("hasInstallScript") is True,
+                *_platforms(entry),
+            )
+        )
+    missing = tuple(sorted(offered - names))
+    return NodeLock(path, "npm", version, tuple(packages), declared, missing=missing)
+
+
+def _npm_packages(value: object, parent: str) -> Iterator[LockedPackage]:
+    """Version 1 nests what lies in a package's own ``node_modules``."""
+    waiting: list[tuple[str, object]] = [(parent, value)]
+    while waiting:
+        above, entries = waiting.pop()
+        for name, found in table(entries).items():
+            entry = table(found)
+            location = f"{above}node_modules/{name}"
+            version = text(entry.get("version"))
+            yield LockedPackage(
+                location=location,
+                name=name,
+                version=version,
+                resolved=text(entry.get("resolved")),
+                is_dev=entry.get("dev") is True,
+                is_optional=entry.get("optional") is True,
+                is_link=bool(version and version.startswith("file:") and not version.endswith((".tgz", ".tar.gz"))),
+            )
+            if "dependencies" in entry:
+                waiting.append((location + "/", entry["dependencies"]))
+
+
+@remembered
+def read_yarn_lock(context: BuildContext, path: str = "yarn.lock") -> NodeLock | Unknown:
+    """``yarn.lock`` of any Yarn. One that was cut in the middle is Unknown where that can be told."""
+    content = context.read(path)
+    if isinstance(content, Unknown):
+        return content
+    if re.search(r"(?m)^__metadata:", content):
+        return _read_berry_lock(context, path, content)
+    return _read_yarn_v1(context, path, content)
+
+
+_YARN_PARTS = r'("(?:[^"\\]|\\.)*"|[^\s",][^",]*)(, |\Z)'
+_YARN_FIELD = r'("(?:[^"\\]|\\.)*"|[^\s":]+) ("(?:[^"\\]|\\.)*"|[^\s"]+)\Z'
+
+
+def _yarn_keys(line: str) -> list[str] | None:
+    """The ``name@range`` patterns of an entry's first line, None if it is none."""
+    if not line.endswith(":"):
+        return None
+    line = line[:-1]
+    if '"' not in line:
+        return line.split(", ")
+    keys = []
+    parts = re.compile(_YARN_PARTS)
+    at = 0
+    while at < len(line):
+        found = parts.match(line, at)
+        if found is None:
+            return None
+        keys.append(_unquote(found.group(1)))
+        at = found.end()
+    return keys
+
+
+def _yarn_field(line: str) -> tuple[str, str] | None:
+    """Name and value of a line such as ``version "1.0.0"``, None where it is none."""
+    key, _, value = line.partition(" ")
+    if value[:1] == '"' and value[-1:] == '"' and value.count('"') == 2 and key[0] != '"':
+        return key, value[1:-1]
+    if '"' in line:
+        pair = re.match(_YARN_FIELD, line)
+        return None if pair is None else (_unquote(pair.group(1)), _unquote(pair.group(2)))
+    return (key, value) if value and " " not in value else None
+
+
+def _read_yarn_v1(context: BuildContext, path: str, content: str) -> NodeLock | Unknown:
+    """Yarn 1 writes two-space indentation, ``key value`` lines and ``key:`` blocks; there is no end mark."""
+    packages: list[LockedPackage] = []
+    specs: set[str] = set()
+    wanted: list[tuple[str, str]] = []
+    offered: list[tuple[str, str]] = []
+    keys: list[str] = []
+    version: str | None = None
+    resolved: str | None = None
+    block = ""
+
+    def close() -> None:
+        specs.update(keys)
+        is_link = spec_range(keys[0]).startswith("link:")
+        packages.append(LockedPackage(keys[0], spec_name(keys[0]), version, resolved, is_link=is_link))
+
+    for at, line in enumerate(content.removeprefix("\ufeff").splitlines(), 1):
+        line = line.rstrip()
+        if not line or line.startswith("#"):
+            continue
+        entry = line.lstrip(" ")
+        depth = len(line) - len(entry)
+        if not depth:
+            if keys and version is None:
+                break
+            if keys:
+                close()
+            found = _yarn_keys(entry)
+            if not found:
+                return context.report_broken(path, f"line {at} is no entry")
+            keys, version, resolved, block = found, None, None, ""
+            continue
+        if not keys:
+            return context.report_broken(path, f"line {at} is no entry")
+        if depth == 2 and entry.endswith(":"):
+            block = entry[:-1]
+            continue
+        pair = _yarn_field(entry)
+        if pair is None:
+            return context.report_broken(path, f"line {at} is no entry")
+        key, value = pair
+        if depth == 2:
+            block = ""
+            if key == "version":
+                version = value
+            elif key == "resolved":
+                resolved = value
+        elif block == "dependencies":
+            wanted.append((key, value))
+        elif block == "optionalDependencies":
+            offered.append((key, value))
+    if keys and version is None:
+        return context.report_broken(path, f"the entry of {keys[0]} has no version")
+    if keys:
+        close()
+    names = {package.name for package in packages}
+    lost = sorted({name for name, _ in wanted if name not in names})
+    if lost:
+        # Entries are sorted: a file cut between two of them lacks the names at the end.
+        return context.report_broken(path, f"has no entry for {lost[0]}, which another entry needs: it was cut")
+    needs = {f"{name}@{spec}" for name, spec in (*wanted, *offered)}
+    if not content.endswith("\n") and not _is_whole_line(content.rpartition("\n")[2], needs.issubset(specs)):
+        return context.report_broken(path, "ends in the middle of a line: it was cut")
+    return NodeLock(path, "yarn", "1", tuple(packages), {}, frozenset(specs), tuple(sorted(needs.difference(specs))))
+
+
+def _is_whole_line(line: str, is_closed: bool) -> bool:
+    """Whether a last line without a newline may be all there was: an editor may have dropped it."""
+    key, _, value = line.strip().partition(" ")
+    if key == "integrity":
+        sizes = {"sha1": 28, "sha256": 44, "sha384": 64, "sha512": 88}
+        algorithm, _, digest = value.split(" ")[-1].partition("-")
+        return len(digest) == sizes.get(algorithm, len(digest))
+    return is_closed
+
+
+def _read_berry_lock(context: BuildContext, path: str, content: str) -> NodeLock | Unknown:
+    data = context.yaml(path)
+    if isinstance(data, Unknown):
+        return data
+    packages = []
+    declared: dict[str, Mapping[str, str]] = {}
+    specs: set[str] = set()
+    wanted: set[str] = set()
+    names: set[str] = set()
+    for key, value in table(data).items():
+        if key == "__metadata":
+            continue
+        entry = table(value)
+        resolution = text(entry.get("resolution"))
+        if resolution is None:
+            return context.report_broken(path, f"the entry of {key} has no resolution: it was cut")
+        keys = [part.strip() for part in key.split(", ")]
+        specs.update(keys)
+        name = spec_name(resolution)
+        names.update((name, *(spec_name(part) for part in keys)))
+        needs = {dependency: number(spec) for dependency, spec in table(entry.get("dependencies")).items()}
+        where = spec_range(resolution)
+        if where.startswith("workspace:"):
+            folder = where.removeprefix("workspace:")
+            declared["" if folder == "." else folder] = {n: s.removeprefix("npm:") for n, s in needs.items()}
+        optional = {n for n, meta in table(entry.get("dependenciesMeta")).items() if table(meta).get("optional")}
+        wanted.update(n for n in needs if n not in optional)
+        limits: dict[str, list[str]] = {"os": [], "cpu": [], "libc": []}
+        for kind, limit in re.findall(r"\b(os|cpu|libc)=([\w.-]+)", text(entry.get("conditions")) or ""):
+            limits[kind].append(limit)
+        packages.append(
+            LockedPackage(
+                location=key,
+                name=name,
+                version=number(entry.get("version")) or None,
+                is_link=entry.get("linkType") == "soft",
+                os=tuple(limits["os"]),
+                cpu=tuple(limits["cpu"]),
+                libc=tuple(limits["libc"]),
+            )
+        )
+    lost = sorted(wanted - names)
+    if lost:
+        return context.report_broken(path, f"has no entry for {lost[0]}, which another entry needs: it was cut")
+    version = number(table(table(data).get("__metadata")).get("version")) or "berry"
+    # Version 1 of the metadata never existed in a release; "1" means Yarn's own format here.
+    version = "berry" if version == "1" else version
+    return NodeLock(path, "yarn", version, tuple(packages), declared, frozenset(specs))
+
+
+def spec_name(spec: str) -> str:
+    """``@scope/name`` of ``@scope/name@range``."""
+    at = spec.find("@", 1)
+    return spec if at < 0 else spec[:at]
+
+
+def spec_range(spec: str) -> str:
+    at = spec.find("@", 1)
+    return "" if at < 0 else spec[at + 1 :]
+
+
+def _unquote(value: str) -> str:
+    if not value.startswith('"'):
+        return value.strip()
+    return re.sub(r"\\(.)", r"\1", value[1:-1]) if "\\" in value else value[1:-1]
+
+
+@remembered
+def read_pnpm_lock(context: BuildContext, path: str = "pnpm-lock.yaml") -> NodeLock | Unknown:
+    """``pnpm-lock.yaml``, versions 5 to 9. One that was cut names packages it does not hold: Unknown."""
+    data = context.yaml(path)
+    if isinstance(data, Unknown):
+        return data
+    root = table(data)
+    version = number(root.get("lockfileVersion")).split("-")[0]
+    if not version:
+        return context.report_broken(path, "has no lockfileVersion")
+    major = int(version.split(".")[0]) if version.split(".")[0].isdigit() else 0
+    entries, snapshots = table(root.get("packages")), table(root.get("snapshots"))
+    declared, referred = _pnpm_projects(root)
+    for value in (snapshots or entries).values():
+        referred += ((name, number(spec)) for name, spec in table(table(value).get("dependencies")).items())
+    known = {*entries, *snapshots}
+    for name, resolved in referred:
+        if resolved.startswith(("link:", "file:", "workspace:")) or not resolved:
+            continue
+        if known.isdisjoint(_pnpm_keys(name, resolved)):
+            return context.report_broken(path, f"has no entry for {name} {resolved}: it was cut")
+    if major >= 9:
+        bare = {key.split("(")[0] for key in snapshots}
+        for key in entries:
+            if key not in bare:
+                return context.report_broken(path, f"has no snapshot of {key}: it was cut")
+    packages = []
+    for key, value in entries.items():
+        entry = table(value)
+        if not entry:
+            return context.report_broken(path, f"the entry of {key} is empty: it was cut")
+        name, found_version = _pnpm_name(key, major)
+        packages.append(
+            LockedPackage(
+                key,
+                text(entry.get("name")) or name,
+                number(entry.get("version")) or found_version,
+                text(table(entry.get("resolution")).get("tarball")),
+                entry.get("dev") is True,
+                entry.get("optional") is True,
+                table(entry.get("resolution")).get("type") == "directory",
+                entry.get("requiresBuild") is True if major < 9 else None,
+                *_platforms(entry),
+            )
+        )
+    overrides = frozenset(override_name(key) for key in table(root.get("overrides")))
+    return NodeLock(path, "pnpm", version, tuple(packages), declared, overrides=overrides)
+
+
+def _pnpm_projects(root: Mapping[str, object]) -> tuple[dict[str, Mapping[str, str]], list[tuple[str, str]]]:
+    """What each project asks for, by its folder; and the packages, with their versions, that this stands for."""
+    declared: dict[str, Mapping[str, str]] = {}
+    referred: list[tuple[str, str]] = []
+    projects = table(root.get("importers")) if "importers" in root else {".": root}
+    for folder, value in projects.items():
+        project = table(value)
+        specifiers = {name: number(spec) for name, spec in table(project.get("specifiers")).items()}
+        for section in ("dependencies", "devDependencies", "optionalDependencies"):
+            for name, resolved in table(project.get(section)).items():
+                found = table(resolved)
+                if found:
+                    specifiers[name] = number(found.get("specifier"))
+                if section != "optionalDependencies":
+                    referred.append((name, number(found.get("version")) if found else number(resolved)))
+        declared["" if folder == "." else folder] = specifiers
+    return declared, referred
+
+
+def _pnpm_keys(name: str, resolved: str) -> tuple[str, ...]:
+    """Under which keys a dependency may be found, in every version of the format."""
+    return (
+        resolved,
+        f"/{name}/{resolved}",
+        f"/{name}@{resolved}",
+        f"{name}@{resolved}",
+        f"/{resolved}",
+        resolved.split("(")[0],
+    )
+
+
+def _pnpm_name(key: str, major: int) -> tuple[str, str | None]:
+    """Name and version: ``/@a/b/1.0.0_peer`` (5), ``/@a/b@1.0.0(peer@1)`` (6), ``@a/b@1.0.0`` (9)."""
+    key = key.split("(")[0]
+    if major < 6 and key.startswith("/"):
+        name, _, version = key[1:].rpartition("/")
+        return name, version.split("_")[0] or None
+    key = key.removeprefix("/")
+    return spec_name(key), spec_range(key) or None

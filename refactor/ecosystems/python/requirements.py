@@ -1,0 +1,196 @@
+"""Requirements as pip takes them: one on a line, and files of them.
+
+Sources: pip's "Requirements File Format" (and ``pip/_internal/req/req_file.py`` for the order in which lines
+are joined and comments dropped), PEP 508.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from refactor.context import BuildContext, Unknown
+from refactor.context.build_context import remembered
+from refactor.context.dockerignore import clean
+from refactor.shell import normalise
+
+_MAX_INCLUDED = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One thing to install."""
+
+    text: str
+    """The logical line, without comment and per-requirement options."""
+    name: str | None
+    """Normalised as in PEP 503 (``psycopg2-binary``); None for a path or URL that does not tell."""
+    extras: tuple[str, ...] = ()
+    specifier: str = ""
+    """Such as ``>=1.0,<2``."""
+    marker: str = ""
+    """Environment marker, such as ``python_version < "3.9"``."""
+    url: str | None = None
+    """Direct or version-control reference, such as ``git+https://host/repo@tag``."""
+    path: str | None = None
+    """Local folder or archive as written; relative to the folder pip is started in, not to the file."""
+    is_editable: bool = False
+    file: str = ""
+
+    @property
+    def needs_git(self) -> bool:
+        """Fetched with git, which must be installed where pip runs."""
+        return self.url is not None and self.url.startswith(("git+", "git://"))
+
+
+@dataclass(frozen=True, slots=True)
+class RequirementsFile:
+    """A requirements file with all it includes."""
+
+    requirements: tuple[Requirement, ...]
+    """In order, those of ``-r`` files where they are included; without what ``-c`` files say."""
+    included: tuple[str, ...]
+    """Files that ``-r`` and ``-c`` name, directly or not, as paths in the context; not the file itself."""
+    missing: tuple[str, ...]
+    """Included files that the build does not see, as written."""
+
+
+_COMMENT = re.compile(r"(?:^|(?<=\s))#.*")
+_PEP508 = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[([^\]]*)\])?\s*(.*)\Z", re.DOTALL)
+_CLAUSE = r"(?:===|==|~=|!=|<=|>=|<|>) ?[^\s,;()<>=!~]+"
+_SPECIFIER = re.compile(rf"\(? ?(?:{_CLAUSE}(?: ?, ?{_CLAUSE})* ?,?)? ?\)?\Z")
+_ARCHIVE = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_PER_REQUIREMENT = re.compile(
+    r"\s(--hash|--config-settings?|-C|--global-option|--install-option|--build-option)(?:[= ]\s*|\b)"
+)
+
+
+def parse_requirement(line: str, file: str = "") -> Requirement | None:
+    """One requirement as pip takes it on a line of its own; None for what is none."""
+    line = " ".join(line.split())
+    options = _PER_REQUIREMENT.search(line)
+    line = line if options is None else line[: options.start()]
+    is_direct = bool(_SCHEME.match(line)) or line.startswith((".", "/")) or " @ " in line
+    # In a URL `;` begins a marker only after a blank (PEP 508).
+    parts = re.split(r" ; ?" if is_direct else r" ?; ?", line, maxsplit=1)
+    if len(parts) == 2:
+        line = parts[0].strip()
+    if not line:
+        return None
+    found = Requirement(line, None, marker=parts[1].strip() if len(parts) == 2 else "", file=file)
+    named = _PEP508.match(line)
+    extras = tuple(part.strip() for part in (named[2] or "").split(",") if part.strip()) if named else ()
+    if named and named[3].startswith("@"):
+        path, url = _where(named[3][1:].strip())
+        return replace(found, name=normalise(named[1]), extras=extras, path=path, url=url)
+    if _SCHEME.match(line) and not re.match(r"[A-Za-z]:\\", line):
+        egg = re.search(r"[#&]egg=([A-Za-z0-9._-]+)", line)
+        name = normalise(egg[1]) if egg else _archive_name(line.split("#")[0])
+        path, url = _where(line)
+        return replace(found, name=name, path=path, url=url)
+    bare = re.sub(r"\[[^\]]*\]\Z", "", line)
+    if bare.startswith((".", "/")) or "/" in bare or bare.endswith(_ARCHIVE):
+        return replace(found, name=_archive_name(bare), path=bare)
+    if not named or not _SPECIFIER.match(named[3]):
+        return None
+    specifier = re.sub(r"\s+", "", named[3]).strip("()")
+    return replace(found, name=normalise(named[1]), extras=extras, specifier=specifier)
+
+
+def _where(target: str) -> tuple[str | None, str | None]:
+    """The path of a ``file:`` URL or of a plain path; or the URL."""
+    if target.startswith("file:"):
+        return target.removeprefix("file:").removeprefix("//").split("#")[0] or ".", None
+    return (None, target) if _SCHEME.match(target) else (target, None)
+
+
+def _archive_name(target: str) -> str | None:
+    """The distribution of a wheel's or an archive's file name."""
+    name = target.rpartition("/")[2]
+    found = re.match(r"([^-]+).*\.whl\Z|(.+?)-\d[^/]*?(?:\.zip|\.tgz|\.tar(?:\.\w+)?)\Z", name)
+    return normalise(found[1] or found[2]) if found else None
+
+
+def _decode(data: bytes) -> str:
+    """As pip does: byte order marks (PowerShell writes UTF-16), else UTF-8."""
+    for mark, encoding in (
+        (b"\xef\xbb\xbf", "utf-8"),
+        (b"\xff\xfe", "utf-16-le"),
+        (b"\xfe\xff", "utf-16-be"),
+    ):
+        if data.startswith(mark):
+            return data[len(mark) :].decode(encoding, "replace")
+    return data.decode("utf-8", "surrogateescape")
+
+
+def _logical_lines(content: str) -> Iterator[str]:
+    """Lines with continuations joined and comments dropped, in pip's order: a comment ends a continuation."""
+    pieces: list[str] = []
+    for line in content.splitlines():
+        is_comment = line.lstrip().startswith("#")
+        if line.endswith("\\") and not is_comment:
+            pieces.append(line[:-1])
+            continue
+        joined = "".join((*pieces, " " + line if is_comment else line))
+        yield _COMMENT.sub("", joined).strip()
+        pieces = []
+    if pieces:
+        yield _COMMENT.sub("", "".join(pieces)).strip()
+
+
+_INCLUDE = re.compile(r"(-r|--requirement|-c|--constraint)(?:=|\s+|(?<=-[rc]))\s*(.+)\Z")
+_EDITABLE = re.compile(r"(?:-e|--editable)(?:=|\s+|(?<=-e))\s*(.+)\Z")
+
+
+@remembered
+def read_requirements(context: BuildContext, path: str = "requirements.txt") -> RequirementsFile | Unknown:
+    """A requirements file, with the files that it includes; Unknown if it cannot be read itself."""
+    where = clean(path)
+    found: list[Requirement] = []
+    included: dict[str, None] = {}
+    missing: dict[str, None] = {}
+    problem = _read(context, where, found, included, missing)
+    if problem is not None:
+        return problem
+    included.pop(where, None)
+    return RequirementsFile(tuple(found), tuple(included), tuple(missing))
+
+
+def _read(
+    context: BuildContext,
+    path: str,
+    found: list[Requirement] | None,
+    included: dict[str, None],
+    missing: dict[str, None],
+) -> Unknown | None:
+    """One file; ``found`` is None for constraints, which install nothing."""
+    data = context.read_bytes(path)
+    if isinstance(data, Unknown):
+        return data
+    included[path] = None
+    if b"\0" in data and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return context.report_broken(path, "is not a text file")
+    folder = path.rpartition("/")[0]
+    for line in _logical_lines(_decode(data)):
+        include = _INCLUDE.match(line)
+        editable = _EDITABLE.match(line)
+        if include:
+            target = include[2].strip("\"'")
+            inside = clean(f"{folder}/{target}" if folder and not target.startswith("/") else target)
+            if "://" in target or inside in included:
+                continue
+            if len(included) > _MAX_INCLUDED:
+                return Unknown(f"{path} includes more than {_MAX_INCLUDED} files")
+            needs = None if include[1] in {"-c", "--constraint"} else found
+            if isinstance(_read(context, inside, needs, included, missing), Unknown):
+                missing[target] = None
+        elif found is not None and (editable or not line.startswith("-")):
+            need = parse_requirement(editable[1] if editable else line, path)
+            if need is not None and editable:
+                is_folder = need.path is None and need.url is None
+                need = replace(need, is_editable=True, path=need.text if is_folder else need.path)
+                need = replace(need, name=None) if is_folder else need
+            found += [] if need is None else [need]
+    return None
