@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import posixpath
-import re
 import shlex
 from collections.abc import Iterator
 
 from refactor.context import Unknown
 from refactor.context.tables import table
 from refactor.ecosystems.answers import BuiltStart, Install, ahead
-from refactor.ecosystems.dotnet.projects import PROJECT, SOLUTION, Project
+from refactor.ecosystems.dotnet.projects import Project
 from refactor.ecosystems.dotnet.tools import DotNetCall
 from refactor.ecosystems.own_start import OwnStart, own_start
 from refactor.ecosystems.table import Language
@@ -29,25 +28,25 @@ def _restored_ahead(language: Language, reading: StageReading) -> Iterator[Insta
     dotnet = None if act is None else DotNetCall.of(act.call)
     if act is None or dotnet is None or dotnet.package.verb not in {"build", "publish"}:
         return
-    projects, paths, folder = dotnet.projects, dotnet.manifests, dotnet.call.folder
+    build, folder = dotnet.build, dotnet.call.folder
     if folder is None or dotnet.package.has("--no-restore"):
         return
-    if isinstance(projects, Unknown) or not any(one.packages for one in projects):
+    if isinstance(build, Unknown) or not any(one.packages for one in build.projects):
         return
-    if isinstance(paths, Unknown):
+    if isinstance(build.manifests, Unknown):
         hint = "copy the project files and run `dotnet restore` first, by hand"
-        yield act.step.step, Refused(f"what a restore reads is not known: {paths.reason}", hint)
+        yield act.step.step, Refused(f"what a restore reads is not known: {build.manifests.reason}", hint)
         return
     words = ["dotnet restore", *(word.text for word in dotnet.package.operands)]
     words += [f"{name} {shlex.quote(value)}" for name in ("-r", "--runtime") for value in dotnet.package.values(name)]
-    yield ahead(act, folder, paths, [" ".join(words)], "restore all packages")
+    yield ahead(act, folder, build.manifests, [" ".join(words)], "restore all packages")
 
 
 def _unless_left_over(reading: StageReading, install: Install) -> Install | tuple[Step, Refused]:
     """What a restore of another machine left in the context would overwrite the one in the image."""
     for path in install.manifests:
         folder = posixpath.join(posixpath.dirname(path), "obj")
-        if re.search(PROJECT, path) and reading.context.exists(posixpath.join(folder, "project.assets.json")) is True:
+        if path.endswith("proj") and reading.context.exists(posixpath.join(folder, "project.assets.json")) is True:
             because = f"{folder} is in the build context, and would be copied over what the restore writes there"
             return install.step, Refused(because, "add **/bin and **/obj to .dockerignore")
     return install
@@ -76,12 +75,11 @@ def built_start(reading: StageReading) -> BuiltStart | Refused | None:
     build = shlex.join(["dotnet", "publish", *([asked] if asked else []), "-c", configuration, "-o", "out"])
     dotnet = DotNetCall.of(start.call(build))
     assert dotnet is not None
-    projects = dotnet.projects
-    if re.search(SOLUTION, str(dotnet.file)):
-        projects = Unknown(f"{dotnet.file} is a solution")
-    if isinstance(projects, Unknown):
-        return start.refused(f"which program it is is not known: {projects.reason}", "name it with --project")
-    own = projects[0]
+    made = dotnet.build
+    if isinstance(made, Unknown) or made.is_solution:
+        why = made.reason if isinstance(made, Unknown) else f"{made.file} is a solution"
+        return start.refused(f"which program it is is not known: {why}", "name it with --project")
+    own = made.projects[0]
     program = f"out/{own.assembly}.dll"
     refused = _why_other(reading, start, own, package.has("--no-launch-profile"))
     return refused or start.built(build, ("dotnet", program, *rest), program)

@@ -14,11 +14,12 @@ from refactor.context import Unknown
 from refactor.context.literals import line_at
 from refactor.ecosystems.answers import Written
 from refactor.ecosystems.calls import beside, called, first_at, opened, sources
-from refactor.ecosystems.dotnet.projects import PROJECT, Project
+from refactor.ecosystems.dotnet.projects import Project
 from refactor.ecosystems.dotnet.tools import DotNetCall
 from refactor.ecosystems.program import Needs, Program
 from refactor.ecosystems.written import BY_HAND, folders_written, named_in, ports_in, written_by
 from refactor.flow.reading import Refused, is_within
+from refactor.images.nuget import OF_SYSTEM
 from refactor.images.since import has_come
 
 SUFFIXES = (".cs", ".fs", ".vb", ".cshtml", ".razor", ".csproj", ".fsproj", ".vbproj", ".sln", ".slnx", ".props")
@@ -42,7 +43,6 @@ _WRITES_BESIDE = (
 )
 _STARTS: Mapping[str, int] = {r"(?:\w+\.)*Process\.Start": 0, r"new\s+(?:System\.Diagnostics\.)?ProcessStartInfo": 0}
 _LOADS = r"\b(?:DllImport|LibraryImport)(?:Attribute)?\s*\(\s*\"((?:lib)?([^\"]+?)(?:\.so[\d.]*|\.dll)?)\""
-_OF_SYSTEM = r"(?i)(?:c|m|dl|pthread|System\.Native|kernel32|user32|advapi32|ntdll|shell32|ole32|gdi32|psapi)"
 _DATA_SOURCE = r"(?i)\b(?:data source|datasource|filename)\s*=\s*([^;\"'\s]+)"
 _LOG_PATH = r"\"(?:path|fileName)\"\s*:\s*\"([^\"]+\.(?:log|txt|json))\""
 _RUNS = (".Web", ".Worker", ".BlazorWebAssembly")
@@ -55,24 +55,21 @@ def project_of(program: Program) -> tuple[Project, tuple[Project, ...]] | Refuse
     dotnet = DotNetCall.of(program.call)
     if dotnet is None:
         return Refused(f"{program.made} is in the build context as it is: nothing of it is built here")
-    file, projects = str(dotnet.file), dotnet.projects
-    if isinstance(projects, Unknown):
-        return Refused(f"what `dotnet {dotnet.package.verb}` builds is not known: {projects.reason}")
+    build = dotnet.build
+    if isinstance(build, Unknown):
+        return Refused(f"what `dotnet {dotnet.package.verb}` builds is not known: {build.reason}")
     stem = re.sub(r"\.(?:dll|exe)\Z", "", posixpath.basename(program.made))
-    is_one = re.search(PROJECT, file) is not None
-    named = [one for one in (projects[:1] if is_one else projects) if one.assembly in {stem, "*" if is_one else stem}]
+    named = [one for one in build.named if one.assembly in {stem, stem if build.is_solution else "*"}]
     if len(named) != 1:
-        names = ", ".join(sorted({one.assembly for one in projects}))
-        return Refused(
-            f"{file} builds {names}, and {program.root.where} starts {stem}", "name the program that is built"
-        )
+        names = ", ".join(sorted({one.assembly for one in build.projects}))
+        because = f"{build.file} builds {names}, and {program.root.where} starts {stem}"
+        return Refused(because, "name the program that is built")
     own = named[0]
     if not own.sdk:
-        return Refused(
-            f"{own.path} is a project of the .NET Framework, which runs on Windows", "move it to an SDK project"
-        )
+        because = f"{own.path} is a project of the .NET Framework, which runs on Windows"
+        return Refused(because, "move it to an SDK project")
     if own.sdk.endswith(_RUNS) or own.properties.get("OutputType", "").lower() in {"exe", "winexe", "*"}:
-        return own, projects
+        return own, build.projects
     return Refused(f"{own.path} builds a library, no program", "start the program that uses it")
 
 
@@ -130,7 +127,7 @@ def _why_native(program: Program, texts: Mapping[str, str]) -> Refused | None:
     for path, text in texts.items():
         for found in re.finditer(_LOADS, text):
             own = rf"(?m)(?:^|/)(?:lib)?{re.escape(found[2])}\.(?:so|dll)"
-            if not re.fullmatch(_OF_SYSTEM, found[2]) and not re.search(own, names):
+            if not re.fullmatch(OF_SYSTEM, found[2]) and not re.search(own, names):
                 where = line_at(path, text, found.start())
                 return Refused(f"{where} loads {found[1]}, and which package brings that is not known", "split by hand")
     return None

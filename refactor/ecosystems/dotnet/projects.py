@@ -19,14 +19,12 @@ from refactor.flow.reading import upwards
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-PROJECT = r"\.(?:cs|fs|vb)proj\Z"
-SOLUTION = r"\.slnx?\Z"
-FILES = rf"{PROJECT}|{SOLUTION}"
+_PROJECT, _SOLUTION = r"\.(?:cs|fs|vb)proj\Z", r"\.slnx?\Z"
+FILES = rf"{_PROJECT}|{_SOLUTION}"
 _SHARED = (
     r"Directory\.(?:Build\.(?:props|targets|rsp)|Packages\.props|Solution\.props)|(?i:nuget\.config)|global\.json\Z"
 )
 """Files of a project's folder, and of all above it, that every build reads."""
-_MAX_PROJECTS = 500
 
 
 class Project(NamedTuple):
@@ -45,8 +43,6 @@ class Project(NamedTuple):
     """``Microsoft.AspNetCore.App``, as far as they are named."""
     imports: tuple[str, ...]
     """Context paths of further files that it imports."""
-    why_open: str | None = None
-    """What of it is only known to MSBuild."""
 
     @property
     def folder(self) -> str:
@@ -66,8 +62,77 @@ class Project(NamedTuple):
         return any(self.properties.get(name, "").lower() == "true" for name in names)
 
 
+class Build(NamedTuple):
+    """What ``dotnet`` works on."""
+
+    file: str
+    """Context path of the project or solution file."""
+    projects: tuple[Project, ...]
+    """Those that it builds: the named ones first, then what they refer to."""
+    manifests: tuple[str, ...] | Unknown
+    """Context paths of all that a restore reads."""
+
+    @property
+    def is_solution(self) -> bool:
+        return re.search(_SOLUTION, self.file) is not None
+
+    @property
+    def named(self) -> tuple[Project, ...]:
+        """Those whose output is put where the call says."""
+        return self.projects if self.is_solution else self.projects[:1]
+
+
 @remembered
-def project(context: BuildContext, path: str) -> Project | Unknown:
+def build_of(context: BuildContext, path: str) -> Build | Unknown:
+    """The build of a project or solution file of the context, or of the one that ``dotnet`` takes in a folder."""
+    file = path if re.search(FILES, path) else _chosen(context, path)
+    if isinstance(file, Unknown):
+        return file
+    starts = _listed(context, file)
+    if isinstance(starts, Unknown):
+        return starts
+    waiting, found = [one for one in starts if re.search(_PROJECT, one)], dict[str, Project]()
+    while waiting:
+        place = waiting.pop(0)
+        if place not in found:
+            one = _project(context, place)
+            if isinstance(one, Unknown):
+                return one
+            found[place] = one
+            waiting += one.references
+    if not found:
+        return Unknown(f"{file} has no project in C#, F# or Visual Basic")
+    return Build(file, tuple(found.values()), _manifests(context, (file, *starts), found.values()))
+
+
+def _chosen(context: BuildContext, folder: str) -> str | Unknown:
+    names = context.children(folder)
+    if isinstance(names, Unknown):
+        return names
+    for pattern in (_SOLUTION, _PROJECT):
+        found = [name for name in names if re.search(pattern, name)]
+        if len(found) == 1:
+            return posixpath.join(folder, found[0])
+        if found:
+            return Unknown(f"{', '.join(found)} are all in {folder or 'the context'}, and none is named")
+    return Unknown(f"no project or solution file is in {folder or 'the root'} of the build context")
+
+
+def _listed(context: BuildContext, file: str) -> tuple[str, ...] | Unknown:
+    """Context paths of the projects that a solution file lists and that are there; a project alone."""
+    if re.search(_PROJECT, file):
+        return (file,)
+    text = context.read(file)
+    if isinstance(text, Unknown):
+        return text
+    root = read_xml(context, file) if file.endswith(".slnx") else Unknown("")
+    words = re.findall(r'(?m)^\s*Project\("[^"]*"\)\s*=\s*"[^"]*",\s*"([^"]+proj)"', text)
+    words = words if isinstance(root, Unknown) else [one.get("Path", "") for one in root.iter("Project")]
+    found = tuple(place for word in words if context.exists(place := _beside(file, word)) is True)
+    return found or Unknown(f"{file} names no project that is in the build context")
+
+
+def _project(context: BuildContext, path: str) -> Project | Unknown:
     """A project file of the context, with what it inherits from Directory.Build.props."""
     root = read_xml(context, path)
     if isinstance(root, Unknown):
@@ -78,53 +143,59 @@ def project(context: BuildContext, path: str) -> Project | Unknown:
         if not isinstance(element, Unknown):
             _read_properties(element, properties)
     values = {name: filled(value, properties, r"\$\(([^()]*)\)") for name, value in properties.items()}
-    values = {name: "*" if "*" in value else value for name, value in values.items()}
-    included = (word for one in root.iter("ProjectReference") for word in one.get("Include", "").split(";"))
-    references = [*_named(context, path, "refers to", included)]
-    imports = [*_named(context, path, "imports", _imports(root))]
-    sdk = root.get("Sdk") or next((one.get("Name", "") for one in root.findall("Sdk")), "")
+    references = _files(context, path, "refers to", _included(root, "ProjectReference"))
+    if isinstance(references, Unknown):
+        return references
+    imports = _files(context, path, "imports", _imports(root))
+    if isinstance(imports, Unknown):
+        return imports
     return Project(
         path,
-        sdk.partition("/")[0],
-        values,
-        tuple(one for one in references if isinstance(one, str)),
-        frozenset(one.get("Include", "") for one in root.iter("PackageReference")) - {""},
-        frozenset(one.get("Include", "") for one in root.iter("FrameworkReference")) - {""},
-        tuple(one for one in imports if isinstance(one, str)),
-        next((one.reason for one in (*references, *imports) if isinstance(one, Unknown)), None),
+        (root.get("Sdk") or next((one.get("Name", "") for one in root.findall("Sdk")), "")).partition("/")[0],
+        {name: "*" if "*" in value else value for name, value in values.items()},
+        references,
+        frozenset(_included(root, "PackageReference")),
+        frozenset(_included(root, "FrameworkReference")),
+        imports,
     )
 
 
 def _read_properties(root: Element, found: dict[str, str]) -> None:
     for group in root.iter("PropertyGroup"):
         for one in group:
-            value = (one.text or "").strip()
+            value, tag = (one.text or "").strip(), str(one.tag)
             condition = group.get("Condition") or one.get("Condition")
-            is_default = condition is not None and re.fullmatch(rf"\s*'\$\({one.tag}\)'\s*==\s*''\s*", condition)
-            if condition is not None and not is_default and found.get(str(one.tag)) != value:
-                found[str(one.tag)] = "*"
-            elif not is_default or str(one.tag) not in found:
-                found[str(one.tag)] = value
+            if condition is not None and re.fullmatch(rf"\s*'\$\({tag}\)'\s*==\s*''\s*", condition):
+                found.setdefault(tag, value)
+            else:
+                found[tag] = value if condition is None or found.get(tag) == value else "*"
+
+
+def _included(root: Element, tag: str) -> Iterator[str]:
+    words = (word.strip() for one in root.iter(tag) for word in one.get("Include", "").split(";"))
+    return filter(None, words)
 
 
 def _imports(root: Element) -> Iterator[str]:
     """Without those of the SDK, and Directory.Build.props, which is read anyway."""
     for one in root.iter("Import"):
         word = re.sub(r"\$\(MSBuild(?:ThisFile|Project)Directory\)[\\/]?", "", one.get("Project", ""))
-        if not one.get("Sdk") and "GetPathOfFileAbove" not in word and "$(MSBuildToolsPath)" not in word:
+        if word and not one.get("Sdk") and "GetPathOfFileAbove" not in word and "$(MSBuildToolsPath)" not in word:
             yield word
 
 
-def _named(context: BuildContext, path: str, names: str, words: Iterable[str]) -> Iterator[str | Unknown]:
-    """The context paths of files that a project names; unknown those that only a build knows."""
-    for word in filter(None, map(str.strip, words)):
+def _files(context: BuildContext, path: str, names: str, words: Iterable[str]) -> tuple[str, ...] | Unknown:
+    """The context paths of files that a project names; unknown where only a build knows one."""
+    found: list[str] = []
+    for word in words:
         place = _beside(path, word)
         if "$(" in word or "*" in word:
-            yield Unknown(f"{path} {names} {word}, which only MSBuild knows")
-        elif context.exists(place) is True:
-            yield place
+            return Unknown(f"{path} {names} {word}, which only MSBuild knows")
+        if context.exists(place) is True:
+            found.append(place)
         elif names == "refers to":
-            yield Unknown(f"{path} refers to {place}, which is not in the build context")
+            return Unknown(f"{path} refers to {place}, which is not in the build context")
+    return tuple(found)
 
 
 def _beside(path: str, word: str) -> str:
@@ -138,85 +209,21 @@ def _above(context: BuildContext, folder: str) -> Iterator[str]:
         yield from (posixpath.join(one, name) for name in context.names(one) if re.match(_SHARED, name))
 
 
-@remembered
-def solution(context: BuildContext, path: str) -> tuple[str, ...] | Unknown:
-    """Context paths of the projects that a solution file lists and that are there."""
-    text = context.read(path)
-    if isinstance(text, Unknown):
-        return text
-    if path.endswith(".slnx"):
-        root = read_xml(context, path)
-        words = [] if isinstance(root, Unknown) else [one.get("Path", "") for one in root.iter("Project")]
-    else:
-        words = re.findall(r'(?m)^\s*Project\("[^"]*"\)\s*=\s*"[^"]*",\s*"([^"]+proj)"', text)
-    found = tuple(place for word in words if context.exists(place := _beside(path, word)) is True)
-    return found or Unknown(f"{path} names no project that is in the build context")
-
-
-def project_file(context: BuildContext, folder: str) -> str | Unknown:
-    """The solution or project file that ``dotnet`` takes in a folder of the context."""
-    names = context.children(folder)
-    if isinstance(names, Unknown):
-        return names
-    for pattern in (SOLUTION, PROJECT):
-        found = [name for name in names if re.search(pattern, name)]
-        if len(found) == 1:
-            return posixpath.join(folder, found[0])
-        if found:
-            return Unknown(f"{', '.join(found)} are all in {folder or 'the context'}, and none is named")
-    return Unknown(f"no project or solution file is in {folder or 'the root'} of the build context")
-
-
-@remembered
-def projects_of(context: BuildContext, path: str) -> tuple[Project, ...] | Unknown:
-    """The projects that a build of a project or solution file takes in, those that it names first."""
-    starts = solution(context, path) if re.search(SOLUTION, path) else (path,)
-    if isinstance(starts, Unknown):
-        return starts
-    waiting, found = [one for one in starts if re.search(PROJECT, one)], dict[str, Project]()
-    while waiting:
-        place = waiting.pop(0)
-        if place in found:
-            continue
-        one = project(context, place)
-        if isinstance(one, Unknown):
-            return one
-        if one.why_open is not None:
-            return Unknown(one.why_open)
-        if len(found) >= _MAX_PROJECTS:
-            return Unknown(f"{path} has more than {_MAX_PROJECTS} projects")
-        found[place] = one
-        waiting += one.references
-    return tuple(found.values())
-
-
-def read_by_restore(context: BuildContext, path: str) -> tuple[str, ...] | Unknown:
-    """Context paths of all that a restore of a project or solution file reads."""
-    own = projects_of(context, path)
-    if isinstance(own, Unknown):
-        return own
-    found = [path]
-    if re.search(SOLUTION, path):
-        listed = solution(context, path)
-        found += [] if isinstance(listed, Unknown) else listed
-    for one in own:
-        beside = context.names(one.folder)
-        found += [*_above(context, one.folder), one.path, *one.imports]
-        found += [posixpath.join(one.folder, name) for name in beside if re.match(r"packages\..*lock\.json\Z", name)]
-        paket = next((name for name in beside if name.startswith("paket.")), None)
+def _manifests(context: BuildContext, named: Iterable[str], projects: Iterable[Project]) -> tuple[str, ...] | Unknown:
+    """See :attr:`Build.manifests`; unknown also where a restore reads more than files of these kinds."""
+    found = dict.fromkeys(named)
+    for one in projects:
+        beside = {name: posixpath.join(one.folder, name) for name in context.names(one.folder)}
+        paket = next((path for name, path in beside.items() if name.startswith("paket.")), None)
         if paket is not None:
-            return Unknown(f"{posixpath.join(one.folder, paket)}: Paket restores by scripts of its own")
-    for config in found:
-        feed = _local_feed(context, config)
+            return Unknown(f"{paket}: Paket restores by scripts of its own")
+        locks = (path for name, path in beside.items() if re.match(r"packages\..*lock\.json\Z", name))
+        found.update(dict.fromkeys((*_above(context, one.folder), one.path, *one.imports, *locks)))
+    for path in (one for one in found if one.lower().endswith("nuget.config")):
+        root = read_xml(context, path)
+        sources = () if isinstance(root, Unknown) else root.iterfind(".//packageSources/add")
+        values = (one.get("value", "") for one in sources)
+        feed = next((value for value in values if value and not re.match(r"https?://", value)), None)
         if feed is not None:
-            return Unknown(f"{config} takes packages from {feed}, a folder of the project")
-    return tuple(dict.fromkeys(found))
-
-
-def _local_feed(context: BuildContext, path: str) -> str | None:
-    """A package source of a nuget.config that is a folder."""
-    root = read_xml(context, path) if posixpath.basename(path).lower() == "nuget.config" else Unknown("")
-    if isinstance(root, Unknown):
-        return None
-    sources = [one.get("value", "") for group in root.iter("packageSources") for one in group if one.tag == "add"]
-    return next((one for one in sources if one and not re.match(r"https?://", one)), None)
+            return Unknown(f"{path} takes packages from {feed}, a folder of the project")
+    return tuple(found)

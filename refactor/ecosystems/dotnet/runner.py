@@ -16,14 +16,8 @@ from refactor.ecosystems.runners import why_not_bare
 from refactor.ecosystems.split import variant_reference
 from refactor.ecosystems.table import Language
 from refactor.flow.reading import Refused, StageReading
+from refactor.images.nuget import PLAIN
 
-_PLAIN = (
-    r"System\..*|Newtonsoft\.Json|Dapper|Npgsql|Humanizer.*|CommandLineParser|Spectre\.Console.*|Serilog|"
-    r"Serilog\.Sinks\.(?:Console|File)|CsvHelper|Polly(?:\.Core)?|FSharp\.Core|YamlDotNet|MQTTnet|RabbitMQ\.Client|"
-    r"StackExchange\.Redis|Confluent\.Kafka|"
-    r"Microsoft\.Extensions\.(?:Hosting|Logging|Configuration|DependencyInjection|Options|Http|Caching)(?:\.\w+)*"
-)
-"""Packages that do without ASP.NET (no frameworkReferences in their nuspec)."""
 _KINDS = ("aspnet", "runtime", "runtime-deps")
 _OR_SLIM = ', or use runner = "slim"'
 _INVARIANT = "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT"
@@ -75,7 +69,7 @@ def _framework(own: Project, projects: Sequence[Project]) -> tuple[str, str]:
         if one.sdk.endswith((".Web", ".Razor")) or any("AspNetCore" in name for name in one.frameworks):
             return "aspnet", f"{one.path} uses ASP.NET Core ({one.sdk if '.Web' in one.sdk else 'by reference'})"
     packages = sorted(package for one in projects for package in one.packages)
-    other = next((package for package in packages if not re.fullmatch(_PLAIN, package)), None)
+    other = next((package for package in packages if not re.fullmatch(PLAIN, package)), None)
     if other is not None:
         return "aspnet", f"{own.path} needs {other}, which may use ASP.NET Core"
     return "runtime", f"{own.path} uses nothing of ASP.NET Core"

@@ -7,15 +7,7 @@ import re
 
 from refactor.context import Unknown
 from refactor.ecosystems.calls import single_files
-from refactor.ecosystems.dotnet.projects import (
-    FILES,
-    PROJECT,
-    SOLUTION,
-    Project,
-    project_file,
-    projects_of,
-    read_by_restore,
-)
+from refactor.ecosystems.dotnet.projects import FILES, Build, Project, build_of
 from refactor.ecosystems.tool_call import ToolCall
 from refactor.flow.effects import Effect, Invocation, Path
 from refactor.flow.reading import join
@@ -42,8 +34,8 @@ class DotNetCall(ToolCall):
     manager = "dotnet"
 
     @cached_property
-    def file(self) -> str | Unknown:
-        """The context path of the project or solution file that it works on."""
+    def build(self) -> Build | Unknown:
+        """The project or solution that it works on."""
         reading, node = self.call.reading, self.call.step.node
         place = self.call.path(next((word.literal for word in self.package.operands), "."))
         if isinstance(place, Unknown):
@@ -56,18 +48,7 @@ class DotNetCall(ToolCall):
             found = next(map(posixpath.dirname, own), None)
         if found is None:
             return Unknown(f"no project file in {place} is copied from the build context")
-        return found if re.search(FILES, found) else project_file(reading.context, found)
-
-    @cached_property
-    def projects(self) -> tuple[Project, ...] | Unknown:
-        """Those that it builds: the named ones first, then what they refer to."""
-        own = self.file if isinstance(self.file, Unknown) else projects_of(self.call.reading.context, self.file)
-        return Unknown(f"{self.file} has no project in C#, F# or Visual Basic") if own == () else own
-
-    @cached_property
-    def manifests(self) -> tuple[str, ...] | Unknown:
-        """Context paths of what a restore reads."""
-        return self.file if isinstance(self.file, Unknown) else read_by_restore(self.call.reading.context, self.file)
+        return build_of(reading.context, found)
 
     @cached_property
     def given(self) -> dict[str, str]:
@@ -95,14 +76,13 @@ class DotNetCall(ToolCall):
         asked = self.package.option("-o", "--output")
         if asked is not None:
             return (self.call.path(asked),)
-        if isinstance(self.projects, Unknown):
-            return (self.projects,)
-        names = (*self.given, *(name for one in self.projects for name in one.properties))
+        if isinstance(self.build, Unknown):
+            return (self.build,)
+        names = (*self.given, *(name for one in self.build.projects for name in one.properties))
         moved = next((name for name in names if name in _PLACES), None)
         if moved is not None:
-            return (Unknown(f"{moved} moves what {self.file} builds; name the folder with -o"),)
-        own = self.projects if re.search(SOLUTION, str(self.file)) else self.projects[:1]
-        return tuple(map(self._usual_folder, own))
+            return (Unknown(f"{moved} moves what {self.build.file} builds; name the folder with -o"),)
+        return tuple(map(self._usual_folder, self.build.named))
 
     def _usual_folder(self, own: Project) -> Path:
         """``bin/Release/net8.0/linux-x64/publish`` of its folder, as far as it has these parts."""
@@ -144,21 +124,22 @@ def effect(call: Invocation) -> Effect | None:
 
 
 def _restore(dotnet: DotNetCall) -> Effect:
-    cache, paths = dotnet.call.paths("~/.nuget/packages"), dotnet.manifests
+    call, build = dotnet.call, dotnet.build
+    cache = call.paths("~/.nuget/packages")
+    projects, paths = ((), build) if isinstance(build, Unknown) else (build.projects, build.manifests)
     if isinstance(paths, Unknown):
         return Effect((paths,), cache, needs=_NETWORK)
-    reads = dotnet.call.places(paths)
-    folders = tuple(join(posixpath.dirname(path), "obj") for path in reads if re.search(PROJECT, path))
-    return Effect(reads, (*cache, *folders), needs=_NETWORK)
+    folders = (join(posixpath.dirname(path), "obj") for path in call.places(one.path for one in projects))
+    return Effect(call.places(paths), (*cache, *folders), needs=_NETWORK)
 
 
 def _read(dotnet: DotNetCall) -> tuple[Path, ...]:
     """What a build reads."""
-    call, projects, paths = dotnet.call, dotnet.projects, dotnet.manifests
-    if isinstance(projects, Unknown):
+    call, build = dotnet.call, dotnet.build
+    if isinstance(build, Unknown):
         return call.paths(".")
-    reads = {posixpath.dirname(one) for one in call.places(project.path for project in projects)}
-    reads |= set(() if isinstance(paths, Unknown) else call.places(paths))
+    reads = {posixpath.dirname(one) for one in call.places(project.path for project in build.projects)}
+    reads |= set(() if isinstance(build.manifests, Unknown) else call.places(build.manifests))
     reads -= {one for one in reads if posixpath.dirname(one) in reads}
     known = tuple(sorted(reads)) or call.paths(".")
     return (*known, *single_files(call, known))
