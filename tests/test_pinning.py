@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from refactor import BuildContext, Change, fix
-from refactor.ecosystems.ranges import intervals, only_line
+from refactor.context.ranges import intervals, only_line
 from refactor.engine.record import Record
 from refactor.engine.run import Options, Worker
 from refactor.images import is_known_tag

@@ -1,8 +1,8 @@
 """Read-only view of the files a build sees. Each fact is known, or unknown with a reason.
 
-Manifests and Python sources are read by ``go_manifests``, ``node_manifests``, ``python_manifests`` and
-``python_source``; they are not imported here, nor are ``deployment`` and ``history``: most files need none
-of them.
+Manifests and Python sources are read by ``go_manifests``, ``mix_manifests``, ``node_manifests``,
+``python_manifests`` and ``python_source``; they are not imported here, nor are ``deployment`` and ``history``: most
+files need none of them.
 """
 
 from __future__ import annotations

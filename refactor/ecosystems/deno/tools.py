@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from refactor.context import Unknown
-from refactor.ecosystems.answers import Install, SplitPlan, ahead
+from refactor.ecosystems.answers import Install, SplitPlan, ahead, why_not_ahead
 from refactor.ecosystems.deno.modules import REMOTE, Config, Modules, config_of, modules_of, why_lock_moves
 from refactor.ecosystems.table import Language
 from refactor.flow.effects import Effect, Invocation, Path
@@ -244,13 +244,9 @@ def installed(language: Language, reading: StageReading) -> Iterator[Install | t
         asked = {**modules.remote, **{to: "" for to in config.imports.values() if re.match(r"npm:|jsr:", to)}}
         moves = why_lock_moves(reading.context, config, asked if not one.operands else modules.remote)
         packages = posixpath.join(posixpath.dirname(config.path or ""), "node_modules")
-        if moves is not None:
-            because = f"{moves}: it is written anew, and a later copy puts the old one back"
-            yield act.step.step, Refused(because, "run `deno install`, and commit deno.lock")
-            return
-        if reading.context.is_dir(packages) is True:
-            because = f"{packages} of the build context would be copied over what was installed"
-            yield act.step.step, Refused(because, "add it to .dockerignore")
+        refused = why_not_ahead(reading.context, (packages,), moves, "deno install", config.lock or "")
+        if refused is not None:
+            yield act.step.step, refused
             return
         if one.operands and not _is_list(modules):
             yield from _ahead(reading, acts, act, modules, config)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from refactor.context import BuildContext, Unknown
-from refactor.ecosystems.ranges import intervals
+from refactor.context.ranges import intervals
 from refactor.ecosystems.versions import Naming, Stated, stated
 
 _SAYS_WHICH = (1, 21)

@@ -59,7 +59,7 @@ def needs_of(program: Program, files: Sequence[str]) -> Needs | Refused:
         return package
     if isinstance(programs, Refused):
         return programs
-    found = Needs(opened(program, files, _READS, (".rs",)), programs)
+    found = Needs(opened(program, texts, _READS, (".rs",)), programs)
     if cargo is None or package is None:
         # A program of `rustc main.rs`: no crates.
         return found
