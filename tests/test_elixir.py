@@ -268,6 +268,7 @@ def test_what_is_not_known_is_refused_by_name(change: dict[str, str], files: dic
         ("Enum.each(path, &File.rm/1)", None),
         ('File.write! "data/orders.csv", path', "/app/data"),
         ("File.write! path, 1", None),
+        ('File.write!(System.get_env("EXPORT"), path)', None),
         ('path |> File.cp!("uploads/last")', "/app/uploads"),
         ('File.write!("#{path}.csv", "x")', None),
         (":mnesia.create_schema([node()])", None),

@@ -217,8 +217,9 @@ def test_files_that_it_opens_come_along() -> None:
     assert "pages" not in runner
 
 
-def test_a_path_that_only_the_running_program_knows_keeps_all_data() -> None:
-    _, runner = stages(NAIVE, main("std::fs::read(path);"))
+@pytest.mark.parametrize("path", ["path", 'env::var("DATA").unwrap()', 'config.get_string("place")'])
+def test_a_path_that_only_the_running_program_knows_keeps_all_data(path: str) -> None:
+    _, runner = stages(NAIVE, main(f"std::fs::read({path});"))
     assert "/app/data/a.json" in runner
     assert "/app/pages/b.html" in runner
     assert ".rs" not in runner

@@ -56,11 +56,6 @@ class Package(NamedTuple):
         return text(at(self.manifest, "package", "default-run")) or ""
 
     @property
-    def is_macro(self) -> bool:
-        """Its library runs in the compiler."""
-        return at(self.manifest, "lib", "proc-macro") is True
-
-    @property
     def sources(self) -> Mapping[str, bool]:
         """Context paths of the sources that cargo looks for -> whether each has a ``main``."""
         found = dict.fromkeys(self.programs.values(), True)

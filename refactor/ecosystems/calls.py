@@ -20,13 +20,12 @@ if TYPE_CHECKING:
 
 _ONE_STRING = rf"(?s)[&\s]*(?:[\w:.<>]+\s*\(\s*&?)*({STRING})\s*\)*\s*(?:\.\w+\(\)\s*)*"
 """``"a"``, ``Path::new("a")``, ``new File("a")`` without its ``new``, ``"a".to_string()``."""
+_LOOKS_UP = r"(?i)(?:env|var|propert(?:y|ies)|config|setting|option|get_?string|get_?parameter)\w*\s*\("
+"""Functions whose string is the name of a value that only the running program has: ``env::var("DATA")``."""
 SLASHES = r"//[^\n]*|/\*(?s:.*?)(?:\*/|\Z)"
 """Comments of most languages."""
-_CONSTANT = (
-    rf"\b(?:const|static|final|let|val|private|public)\b[^=;(){{}}]*?\b(\w+)\s*(?::[^=;]*)?=\s*({STRING})\s*;?"
-    rf"|(?m:^[ \t]*(@\w+)[ \t]+({STRING})[ \t]*$)"
-)
-"""``const A: &str = "a";``; an attribute of a module, which holds in its file: ``@a "a"``."""
+_CONSTANT = rf"\b(?:const|static|final|let|val|private|public)\b[^=;(){{}}]*?\b(\w+)\s*(?::[^=;]*)?=\s*({STRING})\s*;?"
+_ATTRIBUTE = rf"(?m)^[ \t]*(@\w+)[ \t]+({STRING})[ \t]*$"
 _NOT_DATA = (
     r"(?i)(?:^|/)(?:\.git|\.github|\.gitlab|\.idea|\.vscode|node_modules|target|build|tests?|benches|examples)/"
     r"|(?:^|/)(?:readme|licen[cs]e|changelog|contributing|notice|authors|codeowners|todo|security)[^/]*$"
@@ -62,20 +61,20 @@ def without_comments(text: str) -> str:
 
 def calls(texts: Mapping[str, str], names: Mapping[str, int], is_bare: bool = False) -> Iterator[Found]:
     """Calls of functions: pattern of the name -> index of the argument that names a file (negative: from the end).
-    ``is_bare``: of a language that calls without parentheses, too, and pipes the first argument in (``a |> f``)."""
-    known = {path: {found[1] or found[3]: found[2] or found[4] for found in re.finditer(_CONSTANT, text)}
-             for path, text in texts.items()}  # fmt: skip
-    everywhere = {name: value for own in known.values() for name, value in own.items() if name[0] != "@"}
+    ``is_bare``: of a language that calls without parentheses, too, pipes the first argument in (``a |> f``), and has
+    constants as attributes of the file's module (``@a "a"``)."""
+    known = {} if is_bare else dict(pair for text in texts.values() for pair in re.findall(_CONSTANT, text))
     pattern = "|".join(f"(?P<n{at}>{name})" for at, name in enumerate(names))
     opening = r"(?:\s*\(|(?![\w!?]))" if is_bare else r"\s*\("
     indices = list(names.values())
     for path, text in texts.items():
+        constants = dict(re.findall(_ATTRIBUTE, text)) if is_bare else known
         for found in re.finditer(rf"(?<![\w.:])(?:{pattern}){opening}", text):
             kind = next(at for at in range(len(indices)) if found[f"n{at}"] is not None)
             arguments = _arguments(text, found, is_bare)
             at = indices[kind] if indices[kind] >= 0 else len(arguments) + indices[kind]
             raw = arguments[at].strip() if 0 <= at < len(arguments) else ""
-            value = _value(raw, {**everywhere, **known[path]})
+            value = _value(raw, constants)
             yield Found(found[0].rstrip("( \n"), value, line_at(path, text, found.start()))
 
 
@@ -96,7 +95,7 @@ def _value(raw: str, constants: Mapping[str, str]) -> str | None:
     if named is not None and named[1] in constants:
         raw = constants[named[1]]
     found = re.fullmatch(_ONE_STRING, raw)
-    if found is None:
+    if found is None or re.search(_LOOKS_UP, raw[: found.start(1)]):
         return None
     text = found[1][1:-1]
     return None if "\\" in text or "{" in text else text

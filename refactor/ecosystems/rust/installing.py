@@ -14,6 +14,7 @@ from itertools import takewhile
 
 from refactor.context import Unknown
 from refactor.context.cargo_manifests import Workspace
+from refactor.context.tables import at
 from refactor.ecosystems.answers import BuiltStart, Install, ahead
 from refactor.ecosystems.own_start import own_start
 from refactor.ecosystems.rust.tools import CargoCall
@@ -62,7 +63,7 @@ def _ahead_of(act: Act, cargo: CargoCall) -> Install | Refused | None:
         return Refused(f"{outside} names a package outside of the workspace, whose sources the build reads", _BY_HAND)
     if package.values("--bin", "--example", "--test", "--bench") and not cargo.programs(space.packages):
         return None
-    macro = next((one.name for one in space.packages if one.library is not None and one.is_macro), None)
+    macro = next((one.name for one in space.packages if at(one.manifest, "lib", "proc-macro") is True), None)
     if macro is not None:
         return Refused(f"{macro} is a procedural macro, which must be there to build the others", _BY_HAND)
     files = {path: has_main for one in space.packages for path, has_main in one.sources.items()}
