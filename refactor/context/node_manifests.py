@@ -15,6 +15,7 @@ from refactor.context.build_context import BuildContext, remembered
 from refactor.context.dockerignore import clean
 from refactor.context.facts import Unknown
 from refactor.context.literals import NOT_SOURCES
+from refactor.context.ranges import intervals, meets
 from refactor.context.tables import number, table, text, texts, words
 
 INSTALL_SCRIPTS = (
@@ -704,18 +705,13 @@ def _yarn_matches(manifest: PackageJson, lock: NodeLock, local: set[str | None])
     return True
 
 
-_SEMVER = r"[v=]*\s*(\d+)(?:\.(\d+|[xX*]))?(?:\.(\d+|[xX*]))?(-[0-9A-Za-z.-]+)?(?:\+\S*)?\Z"
-
-
 def satisfies(version: str, wanted: str) -> bool | None:
     """Whether a version lies in an npm range; None for tags, URLs and pre-releases."""
     version, wanted = _without_alias(version), _without_alias(wanted)
-    found = re.match(r"(\d+)\.(\d+)\.(\d+)(-\S+)?(?:\+\S*)?\Z", version)
-    if found is None or found.group(4):
+    if not re.fullmatch(r"\d+\.\d+\.\d+(?:\+\S*)?", version):
         return True if version == wanted else None
-    have = (int(found.group(1)), int(found.group(2)), int(found.group(3)))
-    results = [_in_range(have, part.strip()) for part in wanted.split("||")]
-    if any(results):
+    results = [intervals(part.strip() or "*") for part in wanted.split("||")]
+    if any(one is not None and meets(version.partition("+")[0], one) for one in results):
         return True
     return None if None in results else False
 
@@ -723,49 +719,6 @@ def satisfies(version: str, wanted: str) -> bool | None:
 def _without_alias(spec: str) -> str:
     """``^1.0.0`` of ``npm:other@^1.0.0``."""
     return _spec_range(spec.removeprefix("npm:")) if spec.startswith("npm:") else spec
-
-
-def _in_range(have: tuple[int, int, int], wanted: str) -> bool | None:
-    if wanted in ("", "*", "x", "X", "latest"):
-        return None if wanted == "latest" else True
-    hyphen = re.match(r"(\S+)\s+-\s+(\S+)\Z", wanted)
-    if hyphen:
-        wanted = f">={hyphen.group(1)} <={hyphen.group(2)}"
-    for part in re.sub(r"([<>=~^]+)\s+", r"\1", wanted).split():
-        operator = re.match(r"[<>=~^]*", part)
-        sign = operator.group() if operator else ""
-        found = re.match(_SEMVER, part[len(sign) :])
-        if found is None or found.group(4):
-            return None
-        numbers = [int(g) for g in found.groups()[:3] if g is not None and g.isdigit()]
-        low = (*numbers, 0, 0)[:3]
-        if sign.startswith("^"):
-            # The first number that is not zero may not change; unless it is not given at all.
-            keep = next((at for at, number_ in enumerate(numbers) if number_), len(numbers) - 1)
-            high = _next(numbers, keep)
-        elif sign.startswith("~"):
-            high = _next(numbers, min(1, len(numbers) - 1))
-        elif sign in ("", "="):
-            high = _next(numbers, len(numbers) - 1)
-        elif sign == ">=":
-            high = (1 << 62, 0, 0)
-        elif sign == "<":
-            low, high = (0, 0, 0), (low[0], low[1], low[2])
-        elif sign == "<=":
-            low, high = (0, 0, 0), _next(numbers, len(numbers) - 1)
-        elif sign == ">":
-            low, high = _next(numbers, len(numbers) - 1), (1 << 62, 0, 0)
-        else:
-            return None
-        if not low <= have < high:
-            return False
-    return True
-
-
-def _next(numbers: list[int], at: int) -> tuple[int, int, int]:
-    """The first version whose number at this place is larger."""
-    up = [*numbers[:at], numbers[at] + 1, 0, 0]
-    return up[0], up[1], up[2]
 
 
 def _beside(path: str, name: str) -> str:

@@ -59,7 +59,7 @@ def _one(sign: str, version: str, is_pessimistic: bool) -> Interval:
     if sign == "~":
         return low, following(numbers[:2])
     if sign in {">=", ">"}:
-        return low, None
+        return low if sign == ">=" else following(numbers), None
     return (0, 0, 0), low if sign == "<" else following(numbers)
 
 
