@@ -136,12 +136,12 @@ def effect(call: Invocation, depth: int = 0) -> Effect | None:
     if one.verb == "install" and is_global(call, one):
         return Effect(writes=(join(call.variable("DENO_INSTALL_ROOT") or "/root/.deno", "bin"),), needs=("network",))
     if one.verb in {"install", "ci", "cache"}:
-        reads = tuple(_in_image(call, path) for path in config.manifests)
+        reads = call.places(config.manifests)
         for entry in one.operands:
             found = entry_modules(call, config, entry)
             if isinstance(found, Refused) or not _is_list(found):
                 return Effect(call.paths("."), _caches(call), needs=("network",))
-            reads += tuple(_in_image(call, path) for path in found.files)
+            reads += call.places(found.files)
         return Effect(reads, _caches(call), needs=("network",))
     if one.verb == "compile":
         return Effect(call.paths("."), (_compiled(call, one),), needs=("network",))
@@ -207,11 +207,6 @@ def _compiled(call: Invocation, one: Call) -> Path:
     return Unknown("how `deno compile` calls its program is not said: name it with --output") if stem in {
         "", "main", "mod", "index", "cli"
     } else call.path(stem)  # fmt: skip
-
-
-def _in_image(call: Invocation, path: str) -> Path:
-    found = call.reading.in_image(path, call.step.node)
-    return found[-1] if found else join(call.folder or "/", posixpath.basename(path))
 
 
 def split(language: Language, reading: StageReading, wish: str | None) -> SplitPlan | Refused | None:
