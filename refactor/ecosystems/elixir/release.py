@@ -25,10 +25,10 @@ from refactor.images import lookup
 from refactor.images.hex import CALLS, LINKS, NATIVE, PLAIN, TLS
 from refactor.shell import read
 
-INSIDE = r"[\s(]*(?:Path\.\w+\(\s*\[?\s*)?(?:Application\.app_dir|:code\.(?:priv_dir|lib_dir)|System\.tmp_dir)"
+_INSIDE = r"[\s(]*(?:Path\.\w+\(\s*\[?\s*)?(?:Application\.app_dir|:code\.(?:priv_dir|lib_dir)|System\.tmp_dir)"
 """An argument that names a place of the release itself, or of the system's."""
 _READS: Mapping[str, int] = {
-    rf"(?:File\.(?:read|stream|open|ls|stat|exists\?|dir\?|regular\?)!?|Path\.wildcard)(?!{INSIDE})": 0,
+    rf"(?:File\.(?:read|stream|open|ls|stat|exists\?|dir\?|regular\?)!?|Path\.wildcard)(?!{_INSIDE})": 0,
     r"YamlElixir\.read_\w+!?": 0, r"EEx\.eval_file": 0, r"Code\.eval_file": 0,
 }  # fmt: skip
 _STARTS: Mapping[str, int] = {
