@@ -201,6 +201,13 @@ def test_what_a_mix_do_fetches_comes_first(call: str, commands: str) -> None:
     assert commands + "COPY . .\n" in builder
 
 
+@pytest.mark.parametrize("call", ["mix do deps.compile, compile", "mix do deps.get --only prod, compile"])
+def test_what_a_mix_do_fetches_does_not_come_before_what_is_fetched_already(call: str) -> None:
+    """`mix deps.compile` fails without the packages that `mix deps.get` brings."""
+    builder, _ = stages(SHOP.replace("RUN mix deps.compile\n", f"RUN {call}\n"), FILES)
+    assert f"COPY mix.exs mix.lock ./\nRUN mix deps.get --only prod\nCOPY . .\nRUN {call}\n" in builder
+
+
 @pytest.mark.parametrize(
     ("files", "reason"),
     [
@@ -226,12 +233,16 @@ def test_manifests_that_do_not_decide(files: dict[str, str], reason: str) -> Non
         ({}, mix("deps: deps()", "deps: deps() ++ more()"), "the dependencies of mix.exs are no plain list"),
         ({}, mix("aliases: aliases()", "aliases: fn -> [] end"), "has an alias"),
         ({}, mix("{:plug, ", '{:distillery, "~> 2.0"}, {:plug, '), "Distillery makes the release"),
+        ({"ENV MIX_ENV=prod\n": ""}, mix("app: :shop,", "app: :shop, preferred_cli_env: [release: :prod],"),
+         "chooses the environment by task, and MIX_ENV is not set"),
+        ({}, mix("app: :shop,", "app: :shop, build_path: System.get_env(:out),"), "names build_path by more than text"),
         ({"mix release": "mix release --path $OUT"}, FILES, "depends on a variable"),
         ({"mix compile": "mix ecto.setup && mix compile"}, FILES, "what the task `ecto.setup`"),
         ({"ENV MIX_ENV=prod": "ENV MIX_ENV=prod MIX_TARGET=rpi"}, FILES, "MIX_TARGET moves where mix works"),
         ({HEXPM: "elixir:1.17"}, {**FILES, "mix.lock": LOCK + package("nif", "1.0.0", by=":make")},
          "whether nif links libraries of the full image is not known"),
         ({}, shop("System.cmd(path, [])"), "may start a program whose name is only known when it runs"),
+        ({}, shop("System.cmd path, []"), "may start a program whose name is only known when it runs"),
     ],
 )  # fmt: skip
 def test_what_is_not_known_is_refused_by_name(change: dict[str, str], files: dict[str, str], reason: str) -> None:
@@ -252,7 +263,13 @@ def test_what_is_not_known_is_refused_by_name(change: dict[str, str], files: dic
         ('File.open("notes.txt")', ""),
         ("File.write!(path, 1)", None),
         ('path |> File.write!("x")', None),
-        ('Enum.each(path, &File.write("x", &1))', None),
+        ('Enum.each(path, &File.write("data/last", &1))', "/app/data"),
+        ('Enum.each(path, &File.write(&1, "x"))', None),
+        ("Enum.each(path, &File.rm/1)", None),
+        ('File.write! "data/orders.csv", path', "/app/data"),
+        ("File.write! path, 1", None),
+        ('File.write!(System.get_env("EXPORT"), path)', None),
+        ('path |> File.cp!("uploads/last")', "/app/uploads"),
         ('File.write!("#{path}.csv", "x")', None),
         (":mnesia.create_schema([node()])", None),
         ('File.write!(Path.join(System.tmp_dir!(), path), "x")', ""),
@@ -294,7 +311,8 @@ def test_where_its_packages_and_its_configuration_write(
 def test_places_of_the_release_bring_no_files_of_the_sources_along() -> None:
     files = {**shop('File.read!(Application.app_dir(:shop, "priv/a.txt"))'), "notes/a.txt": "", "priv/a.txt": ""}
     assert "notes" not in stages(SHOP, files)[1]
-    assert "COPY --from=builder /app/notes/a.txt" in stages(SHOP, {**files, **shop("File.read!(path)")})[1]
+    for code in ("File.read!(path)", "File.read! path", "Enum.map(path, &File.read!/1)"):
+        assert "COPY --from=builder /app/notes/a.txt" in stages(SHOP, {**files, **shop(code)})[1]
 
 
 def test_programs_and_files_that_sources_name_come_along() -> None:
@@ -372,7 +390,7 @@ def test_mix_exs_is_read_as_text() -> None:
     assert not isinstance(lock, Unknown)
     assert lock["bcrypt_elixir"].may_compile
     assert not lock["plug"].may_compile
-    assert why_lock_moves(project, lock) is None
+    assert why_lock_moves(BuildContext.of(FILES), project) is None
 
 
 GENERATED = """defmodule Hello.MixProject do

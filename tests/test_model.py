@@ -449,6 +449,7 @@ BUILD = "FROM node:20 AS b\nWORKDIR /app\nCOPY package*.json ./\nRUN npm ci\n"
         (BUILD + "COPY . .\n", "/app/anything/at/all"),
         (BUILD + "COPY src ./src\n", "/app/src/x"),
         (BUILD, "/usr/local/bin/node"),
+        ("FROM rust:1\nENV CARGO_TARGET_DIR=/out\nRUN cargo build\n", "/out/debug/shop"),
         ("FROM golang:1.22\nWORKDIR /src\nRUN go build -o /out/app ./cmd\n", "/out/app"),
         ("FROM golang:1.22\nWORKDIR /src\nRUN go build -o ../bin/ ./...\n", "/bin/app"),
         ("FROM golang:1.22\nRUN go build -o $OUT .\n", "/anywhere"),

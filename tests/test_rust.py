@@ -175,6 +175,29 @@ def test_cargo_run_with_options_is_built_once() -> None:
     assert runner.endswith('CMD ["./target/release/shop"]\n')
 
 
+RUN_ONCE = NAIVE.replace("RUN cargo build --release\n", "").replace('"./target/release/shop"', '"cargo", "run"')
+
+
+@pytest.mark.parametrize(
+    ("text", "files", "program"),
+    [
+        (RUN_ONCE, ALONE, "./target/debug/shop"),
+        (RUN_ONCE.replace("COPY", "ENV CARGO_TARGET_DIR=/out\nCOPY"), ALONE, "../out/debug/shop"),
+        (RUN_ONCE.replace('"run"', '"run", "--profile", "dev"'), ALONE, "./target/debug/shop"),
+        (RUN_ONCE.replace('"run"', '"run", "-p", "shop"'),
+         {**WORKSPACE, "crates/shop/Cargo.toml": MANIFEST + 'default-run = "tool"\n'}, "./target/debug/tool"),
+        (RUN_ONCE.replace('"run"', '"run", "-p", "shop"'), WORKSPACE, None),
+        (RUN_ONCE.replace('"run"', '"run", "--example", "demo"'), ALONE, None),
+        (RUN_ONCE.replace('"run"', '"run", "--port", "1", "80"'), ALONE, None),
+    ],
+)  # fmt: skip
+def test_cargo_run_starts_what_a_build_makes(text: str, files: Mapping[str, str], program: str | None) -> None:
+    if program is None:
+        assert "compiles at every start" in refusal(text, files, codemod="build-before-start")
+    else:
+        assert f'CMD ["{program}"]' in stages(text, files)[1]
+
+
 def test_a_key_ring_is_no_reason_to_copy_the_system() -> None:
     key = "RUN gpg --batch --recv-keys ABCDEF\nCOPY"
     _, runner = stages(NAIVE.replace("COPY", key, 1), ALONE)
@@ -194,8 +217,9 @@ def test_files_that_it_opens_come_along() -> None:
     assert "pages" not in runner
 
 
-def test_a_path_that_only_the_running_program_knows_keeps_all_data() -> None:
-    _, runner = stages(NAIVE, main("std::fs::read(path);"))
+@pytest.mark.parametrize("path", ["path", 'env::var("DATA").unwrap()', 'config.get_string("place")'])
+def test_a_path_that_only_the_running_program_knows_keeps_all_data(path: str) -> None:
+    _, runner = stages(NAIVE, main(f"std::fs::read({path});"))
     assert "/app/data/a.json" in runner
     assert "/app/pages/b.html" in runner
     assert ".rs" not in runner

@@ -9,8 +9,9 @@ runs on Linux, where ``Package.json`` is not ``package.json``.
 from __future__ import annotations
 
 import os
+import posixpath
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import wraps
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
@@ -671,6 +672,14 @@ class BuildContext:
             found = [under + path[len(real) :] if real else _join(under, path) for path in found]
         found.sort()
         return tuple(found)
+
+
+def upwards(folder: str) -> Iterator[str]:
+    """A folder of the context and all that it lies in, up to the context itself."""
+    while folder:
+        yield folder
+        folder = posixpath.dirname(folder)
+    yield ""
 
 
 def _join(folder: str, name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from refactor.context.build_context import BuildContext, remembered
 from refactor.context.dockerignore import clean
@@ -16,6 +16,8 @@ NOT_SOURCES = (
 )  # fmt: skip
 """Folders of tools and of other people's code; their literals say nothing about this program."""
 
+STRING = r'"(?:[^"\\\n]|\\.)*"'
+"""Of most languages."""
 _MAX_SOURCES = 2_000
 _MAX_SOURCE_BYTES = 512 * 1024
 _MAX_TOTAL_BYTES = 16 * 1024 * 1024
@@ -87,6 +89,31 @@ def line_at(path: str, text: str, offset: int) -> str:
 def is_test(path: str) -> bool:
     """Whether a source is a test by the conventions of its language."""
     return re.search(_TEST, path) is not None
+
+
+def blanked(text: str, comments: str, strings: str) -> str:
+    """The same text with blanks in place of what one pattern finds; it is not looked for in what the other finds."""
+
+    def blank(found: re.Match[str]) -> str:
+        return found[0] if found["kept"] is not None else re.sub(r"[^\n]", " ", found[0])
+
+    return re.sub(rf"(?P<kept>{strings})|{comments}", blank, text)
+
+
+def parts(text: str, start: int, end: int, strings: str = STRING) -> Iterator[str]:
+    """The arguments of a call, or the items of a list, that opens just before ``start`` and is closed before
+    ``end``."""
+    depth, begin = 0, start
+    for piece in re.finditer(rf"{strings}|[()\[\]{{}},]", text[start:end]):
+        sign, at = piece[0], start + piece.start()
+        depth += (sign in {"(", "[", "{"}) - (sign in {")", "]", "}"})
+        if depth < 0:
+            if text[begin:at].strip():
+                yield text[begin:at]
+            return
+        if sign == "," and depth == 0:
+            yield text[begin:at]
+            begin = at + 1
 
 
 def _candidate(value: str) -> str | None:

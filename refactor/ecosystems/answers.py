@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+from refactor.context import BuildContext
 from refactor.flow.reading import Refused, StageReading, Step
 from refactor.shell import Command
 from refactor.syntax import Instruction
@@ -36,6 +37,22 @@ def ahead(act: Act, folder: str, manifests: tuple[str, ...], commands: Iterable[
     packages``."""
     said = f"`{act.text}` on line {act.step.line} would {what} again after every edit"
     return Install(act.step.step, (), folder, manifests, (said,), " \\\n    && ".join(commands))
+
+
+def why_not_ahead(
+    context: BuildContext, folders: Iterable[str], moves: str | None, fetch: str, lock: str
+) -> Refused | None:
+    """Why packages that are fetched in front of the copy of the sources may not be those of the image in the end: one
+    of the ``folders`` that they are put into is copied as well; or another ``lock`` is written, as ``moves`` says,
+    than the one that ``fetch`` would have left in the build context."""
+    own = next((path for path in folders if context.exists(path) is True), None)
+    if own is not None:
+        because = f"{own} lies in the build context, and a later copy would put it over the packages of the image"
+        return Refused(because, f"add {own} to .dockerignore")
+    if moves is not None:
+        because = f"{moves}: it is written anew, and a later copy puts the old one back"
+        return Refused(because, f"run `{fetch}`, and commit {lock}")
+    return None
 
 
 def installs_by_command(

@@ -1,4 +1,4 @@
-"""Calls in sources that name files: for languages that write strings in double quotes and comments with ``//``.
+"""Calls in sources that name files: for languages that write strings in double quotes.
 
 A call whose argument is a string, or a constant that is one, names its file; any other only the running program knows.
 """
@@ -11,19 +11,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from refactor.context import BuildContext, Unknown
-from refactor.context.literals import is_test, line_at, paths_named
+from refactor.context.literals import STRING, blanked, is_test, line_at, parts, paths_named
 from refactor.ecosystems.program import Program
 from refactor.flow.reading import Refused, is_within, join
 
 if TYPE_CHECKING:
     from refactor.flow.effects import Invocation
 
-_STRING = r'"(?:[^"\\\n]|\\.)*"'
-_ONE_STRING = rf"(?s)[&\s]*(?:[\w:.<>]+\s*\(\s*&?)*({_STRING})\s*\)*\s*(?:\.\w+\(\)\s*)*"
+_ONE_STRING = rf"(?s)[&\s]*(?:[\w:.<>]+\s*\(\s*&?)*({STRING})\s*\)*\s*(?:\.\w+\(\)\s*)*"
 """``"a"``, ``Path::new("a")``, ``new File("a")`` without its ``new``, ``"a".to_string()``."""
+_LOOKS_UP = r"(?i)(?:env|var|propert(?:y|ies)|config|setting|option|get_?string|get_?parameter)\w*\s*\("
+"""Functions whose string is the name of a value that only the running program has: ``env::var("DATA")``."""
 SLASHES = r"//[^\n]*|/\*(?s:.*?)(?:\*/|\Z)"
 """Comments of most languages."""
-_CONSTANT = rf"\b(?:const|static|final|let|val|private|public)\b[^=;(){{}}]*?\b(\w+)\s*(?::[^=;]*)?=\s*({_STRING})\s*;?"
+_CONSTANT = rf"\b(?:const|static|final|let|val|private|public)\b[^=;(){{}}]*?\b(\w+)\s*(?::[^=;]*)?=\s*({STRING})\s*;?"
+_ATTRIBUTE = rf"(?m)^[ \t]*(@\w+)[ \t]+({STRING})[ \t]*$"
 _NOT_DATA = (
     r"(?i)(?:^|/)(?:\.git|\.github|\.gitlab|\.idea|\.vscode|node_modules|target|build|tests?|benches|examples)/"
     r"|(?:^|/)(?:readme|licen[cs]e|changelog|contributing|notice|authors|codeowners|todo|security)[^/]*$"
@@ -54,75 +56,69 @@ def sources(context: BuildContext, files: Sequence[str], comments: str = "") -> 
 
 def without_comments(text: str) -> str:
     """The same text with blanks in place of ``//`` and ``/* */`` comments; strings and lines stay where they are."""
-    return blanked(text, SLASHES, rf"{_STRING}|'(?:[^'\\\n]|\\.)'")
+    return blanked(text, SLASHES, rf"{STRING}|'(?:[^'\\\n]|\\.)'")
 
 
-def blanked(text: str, comments: str, strings: str) -> str:
-    """The same text with blanks in place of what one pattern finds; it is not looked for in what the other finds."""
-
-    def blank(found: re.Match[str]) -> str:
-        return found[0] if found["kept"] is not None else re.sub(r"[^\n]", " ", found[0])
-
-    return re.sub(rf"(?P<kept>{strings})|{comments}", blank, text)
-
-
-def calls(texts: Mapping[str, str], names: Mapping[str, int]) -> Iterator[Found]:
-    """Calls of functions: pattern of the name -> index of the argument that names a file (negative: from the end)."""
-    constants = {found[1]: found[2] for text in texts.values() for found in re.finditer(_CONSTANT, text)}
+def calls(texts: Mapping[str, str], names: Mapping[str, int], is_bare: bool = False) -> Iterator[Found]:
+    """Calls of functions: pattern of the name -> index of the argument that names a file (negative: from the end).
+    ``is_bare``: of a language that calls without parentheses, too, pipes the first argument in (``a |> f``), and has
+    constants as attributes of the file's module (``@a "a"``)."""
+    known = {} if is_bare else dict(pair for text in texts.values() for pair in re.findall(_CONSTANT, text))
     pattern = "|".join(f"(?P<n{at}>{name})" for at, name in enumerate(names))
+    opening = r"(?:\s*\(|(?![\w!?]))" if is_bare else r"\s*\("
     indices = list(names.values())
     for path, text in texts.items():
-        for found in re.finditer(rf"(?<![\w.:])(?:{pattern})\s*\(", text):
+        constants = dict(re.findall(_ATTRIBUTE, text)) if is_bare else known
+        for found in re.finditer(rf"(?<![\w.:])(?:{pattern}){opening}", text):
             kind = next(at for at in range(len(indices)) if found[f"n{at}"] is not None)
-            arguments = list(parts(text, found.end(), found.end() + 4_000))
+            arguments = _arguments(text, found, is_bare)
             at = indices[kind] if indices[kind] >= 0 else len(arguments) + indices[kind]
             raw = arguments[at].strip() if 0 <= at < len(arguments) else ""
             value = _value(raw, constants)
             yield Found(found[0].rstrip("( \n"), value, line_at(path, text, found.start()))
 
 
+def _arguments(text: str, call: re.Match[str], is_bare: bool) -> list[str]:
+    before = re.search(r"\|>\s*\Z", text[max(0, call.start() - 200) : call.start()]) if is_bare else None
+    if call[0].endswith("("):
+        given = parts(text, call.end(), call.end() + 4_000)
+    else:
+        # They end with the line.
+        line = text[call.end() :].partition("\n")[0]
+        given = parts(f"{line})", 0, len(line) + 1)
+    return [*([""] if before else []), *given]
+
+
 def _value(raw: str, constants: Mapping[str, str]) -> str | None:
     raw = re.sub(r"^new\s+", "", raw.lstrip("&"))
-    named = re.fullmatch(r"(?:[\w:]+[.:])?(\w+)(?:\.\w+\(\))*", raw)
+    named = re.fullmatch(r"(?:[\w:]+[.:])?(@?\w+)(?:\.\w+\(\))*", raw)
     if named is not None and named[1] in constants:
         raw = constants[named[1]]
     found = re.fullmatch(_ONE_STRING, raw)
-    if found is None:
+    if found is None or re.search(_LOOKS_UP, raw[: found.start(1)]):
         return None
     text = found[1][1:-1]
     return None if "\\" in text or "{" in text else text
 
 
-def parts(text: str, start: int, end: int, strings: str = _STRING) -> Iterator[str]:
-    """The arguments of a call, or the items of a list, that opens just before ``start`` and is closed before
-    ``end``."""
-    depth, begin = 0, start
-    for piece in re.finditer(rf"{strings}|[()\[\]{{}},]", text[start:end]):
-        sign, at = piece[0], start + piece.start()
-        depth += (sign in {"(", "[", "{"}) - (sign in {")", "]", "}"})
-        if depth < 0:
-            if text[begin:at].strip():
-                yield text[begin:at]
-            return
-        if sign == "," and depth == 0:
-            yield text[begin:at]
-            begin = at + 1
-
-
 def opened(
-    program: Program, files: Sequence[str], readers: Mapping[str, int], suffixes: tuple[str, ...], packed: str = r"(?!)"
+    program: Program,
+    texts: Mapping[str, str],
+    readers: Mapping[str, int],
+    suffixes: tuple[str, ...],
+    packed: str = r"(?!)",
+    is_bare: bool = False,
 ) -> dict[str, str]:
-    """Absolute paths of what a program opens by path, each there in its image -> why.
+    """Absolute paths of what a program with these :func:`sources` opens by path, each there in its image -> why.
 
     Named by a call of ``readers``, or by any string of its sources that is the path of a file of the context. Where a
     call's argument is only known when it runs, all files beside the sources that are none are kept. Context paths that
     match ``packed`` are in the program itself.
     """
     reading, context, flow = program.reading, program.reading.context, program.flow
-    texts = dict(sources(context, files))
     found: dict[str, str] = {}
     wide: str | None = None
-    for call in calls(texts, readers):
+    for call in calls(texts, readers, is_bare):
         if call.value is None:
             wide = wide or f"{call.where} ({call.name}) opens what only the running program knows"
             continue
@@ -170,10 +166,10 @@ def first_at(texts: Mapping[str, str], pattern: str) -> str | None:
     return None
 
 
-def called(texts: Mapping[str, str], names: Mapping[str, int]) -> dict[str, str] | Refused:
+def called(texts: Mapping[str, str], names: Mapping[str, int], is_bare: bool = False) -> dict[str, str] | Refused:
     """The programs that sources start by name -> where; refused where only the running program knows one."""
     found: dict[str, str] = {}
-    for call in calls(texts, names):
+    for call in calls(texts, names, is_bare):
         words = (call.value or "").split()
         if not words:
             return Refused(
@@ -217,13 +213,11 @@ __all__ = [
     "SLASHES",
     "Found",
     "beside",
-    "blanked",
     "called",
     "calls",
     "data",
     "first_at",
     "opened",
-    "parts",
     "single_files",
     "sources",
     "without_comments",

@@ -1,4 +1,4 @@
-"""Version ranges as the package managers write them: npm, PEP 440, Poetry, Bundler and Composer."""
+"""Version ranges as the package managers write them: npm, PEP 440, Poetry, Bundler, Composer and Hex."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def intervals(text: str, is_pessimistic: bool = False) -> tuple[Interval, ...] |
 
     ``is_pessimistic``: Composer's ``~1.2``, which allows 1.9; npm's and Poetry's ``~1.2`` does not.
     """
-    found = [_all_of(part, is_pessimistic) for part in re.split(r"\s*\|\|?\s*", text.strip())]
+    found = [_all_of(part, is_pessimistic) for part in re.split(r"\s*\|\|?\s*|\s+or\s+", text.strip())]
     return None if not found or None in found else tuple(each for each in found if each is not None)
 
 
@@ -35,7 +35,7 @@ def _all_of(text: str, is_pessimistic: bool) -> Interval | None:
     hyphen = re.fullmatch(r"v?(\d[\d.]*)\s+-\s+v?(\d[\d.]*)", text)
     if hyphen:
         text = f">={hyphen[1]} <={hyphen[2]}"
-    if not text or re.sub(_PART, "", text).strip(" ,"):
+    if not text or re.sub(rf"{_PART}|\band\b", "", text).strip(" ,"):
         return None
     low, high = _EVERYTHING
     for sign, version in re.findall(_PART, text):
@@ -59,8 +59,15 @@ def _one(sign: str, version: str, is_pessimistic: bool) -> Interval:
     if sign == "~":
         return low, following(numbers[:2])
     if sign in {">=", ">"}:
-        return low, None
+        return low if sign == ">=" else following(numbers), None
     return (0, 0, 0), low if sign == "<" else following(numbers)
+
+
+def meets(version: str, allowed: tuple[Interval, ...]) -> bool:
+    """Whether ranges allow a version, or one of those that begin with it: its numbers with dots between."""
+    numbers = tuple(map(int, version.split(".")[:3]))
+    low, high = padded(numbers), following(numbers)
+    return any(lower < high and (upper is None or low < upper) for lower, upper in allowed)
 
 
 def only_line(allowed: tuple[Interval, ...], depth: int) -> Numbers | None:

@@ -20,6 +20,8 @@ from refactor.syntax import Instruction
 
 _RUNNER_ONLY = frozenset({"LABEL", "EXPOSE", "VOLUME", "STOPSIGNAL", "HEALTHCHECK", "CMD", "ENTRYPOINT", "MAINTAINER"})
 _BOTH = frozenset({"ENV", "WORKDIR", "SHELL"})
+_WORKS = frozenset({"RUN", "COPY", "ADD"})
+_ENDS = frozenset({"USER", "CMD", "ENTRYPOINT", "HEALTHCHECK"})
 _SEEN_BY_RUN = frozenset({"ENV", "ARG", "USER", "SHELL", "RUN"})
 _VARIABLE = r"\$\{?([A-Za-z_][A-Za-z0-9_]*)"
 _APT_SETTINGS = "/etc/apt/apt.conf.d"
@@ -60,33 +62,11 @@ def assemble(
     RUNs of ``reads_no_artefact`` (tools installed by name) come before the artefacts, which change more often.
     An instruction without a role that is not plain configuration refuses the plan by name.
     """
-    steps = reading.steps
-    placed: list[tuple[Step, Role]] = []
-    last_built = -1
-    for index, step in enumerate(steps):
-        role = roles.get(step.node)
-        if role is not None and Role.BUILDER in role and step.keyword in {"RUN", "COPY", "ADD"}:
-            last_built = index
-    for index, step in enumerate(steps):
-        role = roles.get(step.node)
-        if role is None:
-            role = _configuration_role(step, index <= last_built)
-        if role is None:
-            line = reading.file.line_of(step.node)
-            what = step.node.argument.split("\n")[0][:60]
-            return Refused(
-                f"what line {line} is for is not known: {step.keyword} {what}",
-                "say in the Dockerfile's own stage what is needed at run time, or move that step apart",
-            )
-        placed.append((step, role))
-    used = {name for step, role in placed if Role.RUNNER in role for name in re.findall(_VARIABLE, step.node.argument)}
+    placed = _placed(reading, roles)
+    if isinstance(placed, Refused):
+        return placed
     builder: list[Instruction | str | Instead] = list(builder_head)
-    runner: list[Instruction | str | Instead] = list(runner_head)
-    waiting = list(artefacts)
-    settings = 0
-    """Where settings of apt go in the runner: in front of what is installed there."""
-    cached_until: int | None = None
-    """Where the artefacts begin in the runner, as long as nothing behind that changes what a RUN sees."""
+    runner = _Runner(placed, runner_head, artefacts, is_artefact_absolute)
     for step, role in placed:
         node = step.node
         if Role.BUILDER in role:
@@ -97,40 +77,89 @@ def assemble(
             else:
                 first, *more = (texts,) if isinstance(texts, str) else texts
                 builder += [Instead(node, first), *more]
-            is_built = step.keyword in {"RUN", "COPY", "ADD"} and Role.RUNNER not in role
-            if is_built and waiting and (is_artefact_absolute or _is_home_set(placed, step)):
-                cached_until = len(runner)
-                runner += waiting
-                waiting = []
-        if step.keyword == "ARG" and any(name in used for name, _ in node.pairs):
-            role |= Role.RUNNER
-        if Role.RUNNER in role:
-            # What is copied rarely comes before what is copied from the sources: it stays cached when they change.
-            is_copied = is_artefact_absolute and node.keyword in {"COPY", "ADD"}
-            # USER, HEALTHCHECK and the like may stand above WORKDIR, from which the artefacts' places are seen.
-            is_end = node.keyword in {"USER", "CMD", "ENTRYPOINT", "HEALTHCHECK"} and (
-                is_artefact_absolute or _is_home_set(placed, step)
-            )
-            if waiting and (is_copied or is_end):
-                cached_until = len(runner)
-                runner += waiting
-                waiting = []
-            if cached_until is not None and node in reads_no_artefact:
-                runner.insert(cached_until, node)
-                cached_until += 1
-                continue
-            if sets_up_apt(step):
-                runner.insert(settings, node)
-                settings += 1
-                cached_until = None if cached_until is None else cached_until + 1
-                continue
-            if node.keyword in _SEEN_BY_RUN:
-                cached_until = None
+            runner.follow_builder(step, role)
+        if runner.takes(step, role):
             changed = (instead_in_runner or {}).get(node)
-            runner.append(node if changed is None else Instead(node, changed))
-    runner += waiting
-    builder += builder_tail
-    return SplitPlan(tuple(builder), runner_image, tuple(runner), tuple(evidence))
+            runner.add(step, node if changed is None else Instead(node, changed), node in reads_no_artefact)
+    return SplitPlan((*builder, *builder_tail), runner_image, (*runner.lines, *runner.waiting), tuple(evidence))
+
+
+def _placed(reading: StageReading, roles: Mapping[Instruction, Role]) -> list[tuple[Step, Role]] | Refused:
+    """Each step with its role: the given one, or that of plain configuration."""
+    built = (index for index, step in enumerate(reading.steps)
+             if Role.BUILDER in roles.get(step.node, Role.DROPPED) and step.keyword in _WORKS)  # fmt: skip
+    last_built = max(built, default=-1)
+    placed: list[tuple[Step, Role]] = []
+    for index, step in enumerate(reading.steps):
+        role = roles.get(step.node)
+        role = _configuration_role(step, index <= last_built) if role is None else role
+        if role is None:
+            line = reading.file.line_of(step.node)
+            what = step.node.argument.split("\n")[0][:60]
+            return Refused(
+                f"what line {line} is for is not known: {step.keyword} {what}",
+                "say in the Dockerfile's own stage what is needed at run time, or move that step apart",
+            )
+        placed.append((step, role))
+    return placed
+
+
+class _Runner:
+    """The lines of the runner, as the steps of the stage are gone through."""
+
+    def __init__(
+        self, placed: Sequence[tuple[Step, Role]], head: Sequence[str], artefacts: Sequence[str], is_absolute: bool
+    ) -> None:
+        self.placed = placed
+        self.lines: list[Instruction | str | Instead] = list(head)
+        self.waiting = list(artefacts)
+        """Artefacts that have no place yet."""
+        self.is_absolute = is_absolute
+        self.used = {name for step, role in placed if Role.RUNNER in role
+                     for name in re.findall(_VARIABLE, step.node.argument)}  # fmt: skip
+        self.settings = 0
+        """Where settings of apt go: in front of what is installed there."""
+        self.cached_until: int | None = None
+        """Where the artefacts begin, as long as nothing behind that changes what a RUN sees."""
+
+    def takes(self, step: Step, role: Role) -> bool:
+        """The runner has the step, or an ARG that it reads."""
+        is_read = step.keyword == "ARG" and any(name in self.used for name, _ in step.node.pairs)
+        return is_read or Role.RUNNER in role
+
+    def follow_builder(self, step: Step, role: Role) -> None:
+        """What the builder alone does is what the artefacts stand for."""
+        if step.keyword in _WORKS and Role.RUNNER not in role and (self.is_absolute or self._is_home_set(step)):
+            self._place_artefacts()
+
+    def add(self, step: Step, line: Instruction | Instead, reads_no_artefact: bool) -> None:
+        # What is copied rarely comes before what is copied from the sources: it stays cached when they change.
+        is_copied = self.is_absolute and step.keyword in {"COPY", "ADD"}
+        # USER, HEALTHCHECK and the like may stand above WORKDIR, from which the artefacts' places are seen.
+        is_end = step.keyword in _ENDS and (self.is_absolute or self._is_home_set(step))
+        if is_copied or is_end:
+            self._place_artefacts()
+        if self.cached_until is not None and reads_no_artefact:
+            self.lines.insert(self.cached_until, step.node)
+            self.cached_until += 1
+        elif sets_up_apt(step):
+            self.lines.insert(self.settings, step.node)
+            self.settings += 1
+            self.cached_until = None if self.cached_until is None else self.cached_until + 1
+        else:
+            self.cached_until = None if step.keyword in _SEEN_BY_RUN else self.cached_until
+            self.lines.append(line)
+
+    def _place_artefacts(self) -> None:
+        if self.waiting:
+            self.cached_until = len(self.lines)
+            self.lines += self.waiting
+            self.waiting = []
+
+    def _is_home_set(self, here: Step) -> bool:
+        """No WORKDIR follows: artefacts placed now are seen from the folder that the program starts in."""
+        index = next(at for at, (step, _) in enumerate(self.placed) if step is here)
+        return all(step.keyword != "WORKDIR" for step, _ in self.placed[index:])
 
 
 def sets_up_apt(step: Step) -> bool:
@@ -139,12 +168,6 @@ def sets_up_apt(step: Step) -> bool:
         return False
     made = files_of(step.script, step.workdir).made
     return bool(made) and all(is_within(path, _APT_SETTINGS) for path in made)
-
-
-def _is_home_set(placed: Sequence[tuple[Step, Role]], here: Step) -> bool:
-    """No WORKDIR follows: artefacts placed now are seen from the folder that the program starts in."""
-    index = next(i for i, (step, _) in enumerate(placed) if step is here)
-    return all(step.keyword != "WORKDIR" for step, _ in placed[index:])
 
 
 def _configuration_role(step: Step, is_before_build: bool) -> Role | None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from refactor.ecosystems.program import Needs, Program, Runner
     from refactor.ecosystems.split import Role
     from refactor.ecosystems.system import RunnerPackages
-    from refactor.flow.effects import Effect, Invocation
+    from refactor.flow.effects import Effect, Invocation, Path
     from refactor.flow.graph import Act, Flow, Maker
     from refactor.flow.roots import Root
     from refactor.syntax import Instruction
@@ -184,19 +184,23 @@ class Language(Ecosystem):
             first = next((at for at, act in enumerate(own) if "network" in act.effect.needs and act.effect.reads), None)
             if first is None or any(self._is_build(flow, act) for act in own[: first + 1]):
                 continue
-            acts = [own[first]]
-            unknown = next((path for act in acts for path in act.effect.reads if isinstance(path, Unknown)), None)
-            if unknown is not None:
-                hint = "name the files as text"
-                yield step.step, Refused(f"what line {step.line} reads is not known: {unknown.reason}", hint)
-                continue
+            manifests = self.manifests_of(own[first], own[first].effect.reads)
             # Settings of the tool (`bundle config`) that stand in front belong to the install.
             calls = [act.call for act in own[: first + 1] if act.call is not None]
-            manifests = tuple(dict.fromkeys(path for act in acts for path in flow.sources(act)))
-            if manifests:
+            if isinstance(manifests, Refused):
+                yield step.step, manifests
+            elif manifests:
                 commands = tuple(call.command for call in calls)
                 read = f"`{own[first].text}` on line {step.line} reads {', '.join(manifests)}"
                 yield Install(step.step, commands, calls[-1].folder or "/", manifests, (read,))
+
+    def manifests_of(self, act: Act, reads: Sequence[Path]) -> tuple[str, ...] | Refused:
+        """The context paths of ``reads``, which a command or a part of it reads by name."""
+        unknown = next((path for path in reads if isinstance(path, Unknown)), None)
+        if unknown is not None:
+            because = f"what line {act.step.line} reads is not known: {unknown.reason}"
+            return Refused(because, "name the files as text")
+        return self.flow(act.step.reading).sources(act, reads)
 
     def _is_build(self, flow: Flow, act: Act) -> bool:
         return any(flow.context.is_dir(path) is True or path == "" for path in flow.sources(act))

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 
 from refactor.context import BuildContext, Unknown
 from refactor.context.tables import at, table, words
-from refactor.ecosystems.ranges import Interval, following, intervals, only_line, padded
+from refactor.ecosystems.ranges import Interval, intervals, meets, only_line
 from refactor.flow.reading import Copied, Refused, StageReading, upwards
 
 
@@ -180,15 +180,9 @@ def decide(naming: Naming, reading: StageReading) -> Named | Refused:
         return Refused(f"{first.place} names {first.what} ({first.text}), which is no version to build with", add)
     best = max(naming_ones, key=lambda each: len(each.version.split(".")))
     for other in found:
-        if other.allowed and not _meets(best.version, other.allowed):
+        if other.allowed and not meets(best.version, other.allowed):
             return Refused(
                 f"{best.place} names {best.text} and {other.place} names {other.text}, which contradict each other",
                 "make them agree",
             )
     return Named(best.version, tuple(f"{each.place} names {each.text}" for each in naming_ones))
-
-
-def _meets(version: str, allowed: tuple[Interval, ...]) -> bool:
-    numbers = tuple(map(int, version.split(".")))
-    low, high = padded(numbers), following(numbers)
-    return any(lower < high and (upper is None or low < upper) for lower, upper in allowed)

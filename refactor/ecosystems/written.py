@@ -16,10 +16,11 @@ from refactor.flow.user import BY_HAND
 
 
 def written_by(
-    texts: Mapping[str, str], files: Mapping[str, int], folders: Mapping[str, int]
+    texts: Mapping[str, str], files: Mapping[str, int], folders: Mapping[str, int], is_bare: bool = False
 ) -> list[tuple[Found, bool]]:
     """Calls that write files, and those that make folders, as :func:`folders_written` takes them."""
-    return [*((call, False) for call in calls(texts, files)), *((call, True) for call in calls(texts, folders))]
+    kinds = ((files, False), (folders, True))
+    return [(call, is_folder) for names, is_folder in kinds for call in calls(texts, names, is_bare)]
 
 
 def named_in(

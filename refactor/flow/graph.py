@@ -203,10 +203,11 @@ class Flow:
             return None
         return origin_of(step.reading, step.step.node.flag("from"))
 
-    def sources(self, act: Act) -> tuple[str, ...]:
-        """Context paths that an act reads, as they are there when it runs; folders where it reads all of one."""
+    def sources(self, act: Act, reads: Sequence[str | Unknown] | None = None) -> tuple[str, ...]:
+        """Context paths that an act reads, or of ``reads`` alone, as they are there when it runs; folders where it
+        reads all of one."""
         found: dict[str, None] = {}
-        for path in _known(act.effect.reads):
+        for path in _known(act.effect.reads if reads is None else reads):
             for maker in self.makers(where_of(act), path, act):
                 if maker.kind == "context":
                     found[maker.path] = None

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
 from refactor.context import BuildContext, Unknown
+from refactor.context.build_context import upwards
 from refactor.images import BaseImage, lookup
 from refactor.once import cached_property
 from refactor.shell import Command, PackageCall, ShellScript, package_call, package_calls, read
@@ -136,14 +137,6 @@ def join(folder: str, path: str) -> str:
     """``path`` as seen from ``folder`` (absolute), normalised the way WORKDIR and COPY do."""
     joined = posixpath.normpath(posixpath.join(folder, path))
     return "/" + joined.lstrip("/")
-
-
-def upwards(folder: str) -> Iterator[str]:
-    """A folder of the context and all that it lies in, up to the context itself."""
-    while folder:
-        yield folder
-        folder = posixpath.dirname(folder)
-    yield ""
 
 
 def _folders_above(path: str) -> list[str]:

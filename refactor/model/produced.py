@@ -62,6 +62,10 @@ _IN_PLACE = _set(
 """Build tools: they write under the first folder of the working directory, or where an argument says."""
 
 
+_MOVES = r"\w+_(?:TARGET_DIR|BUILD_PATH|BUILD_ROOT|INSTALL_ROOT)"
+"""Variables of the environment that say where one writes: CARGO_TARGET_DIR, MIX_BUILD_PATH."""
+
+
 class _Makes(NamedTuple):
     """What one RUN step may make."""
 
@@ -118,6 +122,9 @@ def why_not_produced(model: BuildModel, stage: StageModel, path: str) -> str | N
         if any(command.workdir and _is_under(command.workdir, literal) for command in each.commands):
             return None
         if any("$" in (command.workdir or "") for command in each.commands):
+            return None
+        moved = (value for name, value in each.config.env.items() if re.fullmatch(_MOVES, name))
+        if any(_is_under(literal, value) for value in moved):
             return None
     root = model.root_image(stage)
     if root != "scratch" and (not _PLAIN_BASE.match(root) or _is_system(literal)):

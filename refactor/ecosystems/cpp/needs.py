@@ -85,7 +85,7 @@ def needs(language: Language, program: Program) -> Needs | Refused:
     libraries_built = _libraries_built(program, build)
     if isinstance(libraries_built, Refused):
         return libraries_built
-    found = opened(program, files, _READS, SUFFIXES, packed=_PACKED)
+    found = opened(program, texts, _READS, SUFFIXES, packed=_PACKED)
     more = own.needs._replace(paths={**found, **beside, **libraries_built, **own.needs.paths}, programs=started)
     static = is_static(build)
     asks = next((path for path, text in texts.items() if re.search(_NAMES_OF_SYSTEM, text)), None)

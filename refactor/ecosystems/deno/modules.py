@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
+from refactor.context.literals import blanked
 from refactor.context.tables import table, text, texts
-from refactor.ecosystems.calls import SLASHES, blanked
+from refactor.ecosystems.calls import SLASHES
 from refactor.flow.reading import Refused
 
 CODE = r"\.[cm]?[jt]sx?\Z"

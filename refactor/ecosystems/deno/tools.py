@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from refactor.context import Unknown
-from refactor.ecosystems.answers import Install, SplitPlan, ahead
+from refactor.ecosystems.answers import Install, SplitPlan, ahead, why_not_ahead
 from refactor.ecosystems.deno.modules import REMOTE, Config, Modules, config_of, modules_of, why_lock_moves
 from refactor.ecosystems.table import Language
 from refactor.flow.effects import Effect, Invocation, Path
@@ -136,12 +136,12 @@ def effect(call: Invocation, depth: int = 0) -> Effect | None:
     if one.verb == "install" and is_global(call, one):
         return Effect(writes=(join(call.variable("DENO_INSTALL_ROOT") or "/root/.deno", "bin"),), needs=("network",))
     if one.verb in {"install", "ci", "cache"}:
-        reads = tuple(_in_image(call, path) for path in config.manifests)
+        reads = call.places(config.manifests)
         for entry in one.operands:
             found = entry_modules(call, config, entry)
             if isinstance(found, Refused) or not _is_list(found):
                 return Effect(call.paths("."), _caches(call), needs=("network",))
-            reads += tuple(_in_image(call, path) for path in found.files)
+            reads += call.places(found.files)
         return Effect(reads, _caches(call), needs=("network",))
     if one.verb == "compile":
         return Effect(call.paths("."), (_compiled(call, one),), needs=("network",))
@@ -209,11 +209,6 @@ def _compiled(call: Invocation, one: Call) -> Path:
     } else call.path(stem)  # fmt: skip
 
 
-def _in_image(call: Invocation, path: str) -> Path:
-    found = call.reading.in_image(path, call.step.node)
-    return found[-1] if found else join(call.folder or "/", posixpath.basename(path))
-
-
 def split(language: Language, reading: StageReading, wish: str | None) -> SplitPlan | Refused | None:
     """Only what is compiled leaves something behind: sources, modules and Deno are what runs them otherwise."""
     calls = [act.call for act in language.acts(reading) if act.call is not None]
@@ -244,13 +239,9 @@ def installed(language: Language, reading: StageReading) -> Iterator[Install | t
         asked = {**modules.remote, **{to: "" for to in config.imports.values() if re.match(r"npm:|jsr:", to)}}
         moves = why_lock_moves(reading.context, config, asked if not one.operands else modules.remote)
         packages = posixpath.join(posixpath.dirname(config.path or ""), "node_modules")
-        if moves is not None:
-            because = f"{moves}: it is written anew, and a later copy puts the old one back"
-            yield act.step.step, Refused(because, "run `deno install`, and commit deno.lock")
-            return
-        if reading.context.is_dir(packages) is True:
-            because = f"{packages} of the build context would be copied over what was installed"
-            yield act.step.step, Refused(because, "add it to .dockerignore")
+        refused = why_not_ahead(reading.context, (packages,), moves, "deno install", config.lock or "")
+        if refused is not None:
+            yield act.step.step, refused
             return
         if one.operands and not _is_list(modules):
             yield from _ahead(reading, acts, act, modules, config)

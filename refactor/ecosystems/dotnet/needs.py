@@ -89,7 +89,7 @@ def needs_of(program: Program, files: Sequence[str]) -> Needs | Refused:
     assert program.act is not None
     pages = r"|wwwroot/" if own.sdk.endswith(".Web") else ""
     paths = beside(program, rf"(?:appsettings|hostsettings)[\w.-]*\.json{pages}")
-    paths = {path: why for path, why in {**paths, **opened(program, files, _READS, SUFFIXES)}.items()
+    paths = {path: why for path, why in {**paths, **opened(program, texts, _READS, SUFFIXES)}.items()
              if not is_within(path, folder)}  # fmt: skip
     return Needs({**paths, folder: f"`{program.act.text}` puts all that the program needs there"}, started)
 

@@ -16,7 +16,7 @@ class Elixir(Language):
     rooms = {
         "tools": "effect installed",
         "starting": "built_start",
-        "release": "needs_of runner split",
+        "release": "needs_of runner",
         "writing": "writes",
     }
     families = frozenset({"elixir"})

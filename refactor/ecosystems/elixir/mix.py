@@ -1,25 +1,101 @@
-"""mix.exs, mix.lock and config/*.exs, as far as they are plain text: mix.exs is a program, and what it says in literals
-is known. Sources: hexdocs.pm/mix (Mix.Project, mix deps, mix release), Mix.SCM's format of mix.lock.
+"""Manifests of Elixir projects: mix.exs, mix.lock and config/*.exs, as far as they are literals.
+
+mix.exs is a program: what it says in text, atoms, lists and tuples is known, and nothing else. Sources: hexdocs.pm/mix
+(Mix.Project, mix deps, mix release), Mix.SCM's format of mix.lock.
 """
 
 from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
-from refactor.ecosystems.calls import blanked, parts
-from refactor.ecosystems.ranges import intervals, padded
+from refactor.context.build_context import remembered
+from refactor.context.literals import STRING, blanked, parts
+from refactor.context.tables import items, table
+from refactor.ecosystems.ranges import intervals, meets
 
-STRING = r'"(?:[^"\\\n]|\\.)*"'
 _HEREDOC = r'"""(?s:.*?)"""'
 _TOKEN = rf"{_HEREDOC}|\?\\?[\"'#]|{STRING}|'(?:[^'\\\n]|\\.)*'|~[a-zA-Z](?:/(?:[^/\\\n]|\\.)*/|\|[^|\n]*\|)"
 _READS = r"\b(File\.\w+[!?]?|Code\.(?:require|eval|load|compile)\w*[!?]?|Path\.wildcard|System\.(?:cmd|shell)|:os\.cmd)"
+_DEPTH = 8
+
+
+def without_comments(text: str) -> str:
+    """The same text with blanks in place of comments and documentation; strings and lines stay where they are."""
+    text = blanked(text, rf"@(?:module|type)?doc\s+(?:~[sS])?{_HEREDOC}", r"(?!)")
+    return blanked(text, r"#[^\n]*", _TOKEN)
+
+
+# Literals
+
+
+class Atom(str):
+    """``:shop``, and ``true``, which is one."""
+
+    __slots__ = ()
+
+
+def term(written: str, code: str = "", depth: int = 0) -> object:
+    """What a literal stands for: text, an :class:`Atom`, a list, a tuple, or a mapping for a list of keywords, which
+    comes last where it is the end of another list or tuple; Unknown, with the text, for all else. An attribute, or a
+    function without arguments, is what ``code`` says that it is."""
+    text = written.strip()
+    plain = re.fullmatch(r'"([^"\\#]*)"|:(\w+)|(true|false|nil)', text)
+    if plain is not None:
+        return plain[1] if plain[1] is not None else Atom(plain[2] or plain[3])
+    meant = _meaning(text, code) if depth < _DEPTH else None
+    if meant is not None:
+        return term(meant, code, depth + 1)
+    inside = _inside(text) if depth < _DEPTH else None
+    if inside is None:
+        return Unknown(text)
+    found: list[object] = []
+    keywords: dict[str, object] = {}
+    for part in parts(f"{inside})", 0, len(inside) + 1, _TOKEN):
+        pair = re.fullmatch(r'(?s)\s*(?:(\w+[?!]?)|"([^"#]+)"):\s+(.*)', part)
+        if pair is None:
+            found.append(term(part, code, depth + 1))
+        else:
+            # Of two with one name Elixir takes the first.
+            keywords.setdefault(pair[1] or pair[2], term(pair[3], code, depth + 1))
+    if keywords and not found and text[0] == "[":
+        return keywords
+    found += [keywords] if keywords else []
+    return found if text[0] == "[" else tuple(found)
+
+
+def _meaning(text: str, code: str) -> str | None:
+    """What the module says that a function without arguments, or an attribute of it, is."""
+    named = re.fullmatch(r"@(\w+)|(\w+)(?:\(\s*\))?", text)
+    if named is None:
+        return None
+    if named[1]:
+        found = re.search(rf"(?m)^\s*@{named[1]}\s+(.+?)\s*$", code)
+    else:
+        body = r"\s*(?:\(\s*\))?\s*(?:do\b(.*?)\n\s*end\b|,\s*do:(.*?)\n)"
+        found = re.search(rf"(?s)\bdefp?\s+{named[2]}{body}", code)
+    return None if found is None else next(group for group in found.groups() if group is not None)
+
+
+def _inside(text: str) -> str | None:
+    """What is in a pair of brackets or braces; None where the text is more than that."""
+    depth = 0
+    for piece in re.finditer(rf"{_TOKEN}|[(\[{{)\]}}]", text):
+        depth += (piece[0] in "([{") - (piece[0] in ")]}")
+        if depth == 0:
+            return text[1:-1] if text[0] in "[{" and piece.end() == len(text) else None
+    return None
+
+
+# Projects
 
 
 class Dep(NamedTuple):
+    """A dependency of a project."""
+
     name: str
     requirement: str
     path: str | None
@@ -32,15 +108,13 @@ class Project(NamedTuple):
     """A mix.exs."""
 
     path: str
-    app: str
-    """"" for the root of an umbrella."""
-    releases: Mapping[str, Mapping[str, str] | None]
-    """Name -> its options as written; None where these are not known."""
+    releases: Mapping[str, object]
+    """Name -> the mapping of its options; anything else where these are not known."""
     deps: tuple[Dep, ...]
     aliases: Mapping[str, tuple[str, ...] | None]
     """Name -> its tasks; None where one is no text, and under ``*`` where none is known."""
-    settings: Mapping[str, str]
-    """Everything of ``def project``, as written."""
+    settings: Mapping[str, object]
+    """Everything of ``def project``."""
     reads: tuple[str, ...]
     """Context paths of the files that it reads by name."""
     text: str
@@ -49,59 +123,23 @@ class Project(NamedTuple):
     def folder(self) -> str:
         return posixpath.dirname(self.path)
 
+    @property
+    def app(self) -> str:
+        """ "" for the root of an umbrella."""
+        found = self.settings.get("app")
+        return found if isinstance(found, Atom) else ""
+
     def inside(self, path: str) -> str:
         """The context path of what lies at a path from its folder."""
         return posixpath.normpath(posixpath.join(self.folder, path))
 
     def string(self, name: str, default: str) -> str | Unknown:
         """A setting that is a plain string."""
-        found = string(self.settings.get(name, f'"{default}"'))
-        return Unknown(f"{self.path} names {name} by {self.settings[name]}") if found is None else found
+        found = self.settings.get(name, default)
+        return found if isinstance(found, str) else Unknown(f"{self.path} names {name} by more than text")
 
 
-def without_comments(text: str) -> str:
-    """The same text with blanks in place of comments and documentation; strings and lines stay where they are."""
-    text = blanked(text, rf"@(?:module|type)?doc\s+(?:~[sS])?{_HEREDOC}", r"(?!)")
-    return blanked(text, r"#[^\n]*", _TOKEN)
-
-
-def _parts(body: str) -> Iterator[str]:
-    """The parts of a list between its commas."""
-    return map(str.strip, parts(f"{body})", 0, len(body) + 1, _TOKEN))
-
-
-def _keywords(body: str) -> dict[str, str] | None:
-    """``app: :shop, deps: deps()`` by its keys; None where it is more than that."""
-    found: dict[str, str] = {}
-    for part in _parts(body):
-        pair = re.fullmatch(r'(?s)(?:(\w+[?!]?)|"([^"#]+)"):\s+(.*)', part)
-        if pair is None:
-            return None
-        # Of two with one name Elixir takes the first.
-        found.setdefault(pair[1] or pair[2], pair[3].strip())
-    return found
-
-
-def string(value: str) -> str | None:
-    found = re.fullmatch(r'"([^"\\#]*)"', value.strip())
-    return None if found is None else found[1]
-
-
-def atom(value: str) -> str | None:
-    found = re.fullmatch(r":(\w+)", value.strip())
-    return None if found is None else found[1]
-
-
-def _listed(value: str) -> str | None:
-    """The inside of a value that is one list, and nothing but that."""
-    text, depth = value.strip(), 0
-    for piece in re.finditer(rf"{_TOKEN}|[(\[{{)\]}}]", text):
-        depth += (piece[0] in "([{") - (piece[0] in ")]}")
-        if depth == 0:
-            return text[1:-1] if text[0] == "[" and piece.end() == len(text) else None
-    return None
-
-
+@remembered
 def read_project(context: BuildContext, path: str) -> Project | Unknown:
     """The mix.exs at a context path."""
     text = context.read(path)
@@ -109,59 +147,41 @@ def read_project(context: BuildContext, path: str) -> Project | Unknown:
         return text
     code = without_comments(text)
     body = re.search(r"\bdef\s+project\s*(?:\(\s*\))?\s+do\b(.*?)\n\s*end\b", code, re.DOTALL)
-    inside = None if body is None else _listed(body[1])
-    found = None if inside is None else _keywords(inside)
-    if found is None:
+    found = None if body is None else term(body[1], code)
+    if not isinstance(found, dict):
         return Unknown(f"`def project` of {path} is more than a list")
-    deps, releases, aliases = _deps(code, found), _pairs(code, found, "releases"), _pairs(code, found, "aliases")
-    if deps is None or releases is None:
+    deps, releases, aliases = _deps(found.get("deps", [])), found.get("releases"), found.get("aliases")
+    if deps is None or isinstance(releases, Unknown):
         return Unknown(f"the {'dependencies' if deps is None else 'releases'} of {path} are no plain list")
     reads = _reads(context, path, code)
     if isinstance(reads, Unknown):
         return reads
-    options = {name: None if (one := _listed(value)) is None else _keywords(one) for name, value in releases.items()}
-    tasks = {"*": None} if aliases is None else {name: _tasks(value) for name, value in aliases.items()}
-    return Project(path, atom(found.get("app", "")) or "", options, deps, tasks, found, reads, code)
+    tasks = {name: _tasks(value) for name, value in table(aliases).items()}
+    known = {"*": None} if isinstance(aliases, Unknown) else tasks
+    return Project(path, table(releases), deps, known, found, reads, code)
 
 
-def _value(code: str, value: str) -> str:
-    """What a function without arguments, or an attribute, of the module stands for."""
-    named = re.fullmatch(r"(?:(@)(\w+)|(\w+)(?:\(\s*\))?)", value.strip())
-    if named is None:
-        return value
-    pattern = rf"(?m)^\s*@{named[2]}\s+(.+?)\s*$" if named[1] else (
-        rf"(?s)\bdefp?\s+{named[3]}\s*(?:\(\s*\))?\s*(?:do\b(.*?)\n\s*end\b|,\s*do:(.*?)\n)"
-    )  # fmt: skip
-    found = re.search(pattern, code)
-    return value if found is None else next(group for group in found.groups() if group is not None)
-
-
-def _pairs(code: str, found: Mapping[str, str], name: str) -> dict[str, str] | None:
-    inside = _listed(_value(code, found.get(name, "[]")))
-    return None if inside is None else _keywords(inside)
-
-
-def _deps(code: str, found: Mapping[str, str]) -> tuple[Dep, ...] | None:
-    inside = _listed(_value(code, found.get("deps", "[]")))
-    deps: list[Dep] = []
-    for part in _parts(inside or ""):
-        first, *rest = _parts(part[1:-1]) if part.startswith("{") and part.endswith("}") else [""]
-        name, requirement = atom(first), string(rest[0]) if rest else None
-        options = _keywords(", ".join(rest if requirement is None else rest[1:]).removeprefix("[").removesuffix("]"))
-        path = None if options is None or "path" not in options else string(options["path"])
-        if name is None or options is None or ("path" in options and path is None):
+def _deps(value: object) -> tuple[Dep, ...] | None:
+    found: list[Dep] = []
+    for item in items(value):
+        name, *rest = item if isinstance(item, tuple) and item else ("",)
+        requirement = rest[0] if rest and isinstance(rest[0], str) else ""
+        options = table(rest[-1]) if rest else {}
+        path = options.get("path")
+        is_more = len(rest) != bool(requirement) + bool(options)
+        if not isinstance(name, Atom) or is_more or not isinstance(path, str | None):
             return None
         kind = "own" if options.get("in_umbrella") == "true" else "path" if path is not None else (
             "git" if {"git", "github"} & options.keys() else "hex"
         )  # fmt: skip
-        deps.append(Dep(name, requirement or "", path, kind))
-    return None if inside is None else tuple(deps)
+        found.append(Dep(name, requirement, path, kind))
+    return tuple(found) if isinstance(value, list) else None
 
 
-def _tasks(value: str) -> tuple[str, ...] | None:
-    inside = _listed(value)
-    words = [string(part) for part in ([value] if inside is None else _parts(inside))]
-    return None if None in words else tuple(word for word in words if word is not None)
+def _tasks(value: object) -> tuple[str, ...] | None:
+    words = [value] if isinstance(value, str) else value if isinstance(value, list) else [None]
+    found = tuple(word for word in words if isinstance(word, str))
+    return found if len(found) == len(words) else None
 
 
 def _reads(context: BuildContext, path: str, code: str) -> tuple[str, ...] | Unknown:
@@ -174,21 +194,49 @@ def _reads(context: BuildContext, path: str, code: str) -> tuple[str, ...] | Unk
     return tuple(found)
 
 
-def projects(context: BuildContext, project: Project) -> Iterator[Project | Unknown]:
+def projects(context: BuildContext, project: Project) -> tuple[Project, ...] | Unknown:
     """A project, those of its umbrella, and its dependencies by path."""
-    seen: set[str] = set()
+    found: dict[str, Project] = {}
     waiting: list[Project | Unknown] = [project]
     while waiting:
         one = waiting.pop(0)
-        if isinstance(one, Unknown) or one.path not in seen:
-            yield one
-        if not isinstance(one, Unknown) and one.path not in seen:
-            seen.add(one.path)
+        if isinstance(one, Unknown):
+            return one
+        apps = one.string("apps_path", "")
+        if isinstance(apps, Unknown):
+            return apps
+        if one.path not in found:
+            found[one.path] = one
+            inside = context.glob(one.inside(f"{apps}/*/mix.exs")) if apps else ()
             paths = [one.inside(f"{dep.path}/mix.exs") for dep in one.deps if dep.path is not None]
-            apps = one.string("apps_path", "")
-            found = context.glob(one.inside(f"{apps}/*/mix.exs")) if apps and isinstance(apps, str) else ()
-            paths += () if isinstance(found, Unknown) else found
+            paths += () if isinstance(inside, Unknown) else inside
             waiting += [read_project(context, path) for path in paths]
+    return tuple(found.values())
+
+
+def manifests(context: BuildContext, project: Project) -> tuple[str, ...] | Unknown:
+    """Context paths of what `mix deps.get` reads: mix.exs and mix.lock, and every other mix.exs of the project."""
+    lock, whole = project.string("lockfile", "mix.lock"), projects(context, project)
+    if isinstance(lock, Unknown):
+        return lock
+    if isinstance(whole, Unknown):
+        return whole
+    first, *others = (path for one in whole for path in (one.path, *one.reads))
+    return (first, project.inside(lock), *others)
+
+
+def compiled(context: BuildContext, project: Project, env: str) -> tuple[str, ...] | Unknown:
+    """Context paths of what `mix deps.compile` reads besides: the configuration, and the sources of dependencies by
+    path."""
+    files, whole = config_files(context, project, env), projects(context, project)
+    if isinstance(files, Unknown):
+        return files
+    if isinstance(whole, Unknown):
+        return whole
+    return (*files, *(one.inside(dep.path) for one in whole for dep in one.deps if dep.path))
+
+
+# Lockfiles
 
 
 class Locked(NamedTuple):
@@ -200,6 +248,7 @@ class Locked(NamedTuple):
     """rebar3 or make builds it, perhaps to machine code."""
 
 
+@remembered
 def read_lock(context: BuildContext, path: str) -> Mapping[str, Locked] | Unknown:
     """The mix.lock at a context path: name -> package."""
     text = context.read(path)
@@ -214,22 +263,21 @@ def read_lock(context: BuildContext, path: str) -> Mapping[str, Locked] | Unknow
     return found
 
 
-def why_lock_moves(project: Project, lock: Mapping[str, Locked]) -> str | None:
-    """Why `mix deps.get` may write another mix.lock than it finds; None where it has all that is asked for."""
-    for dep in project.deps:
+def why_lock_moves(context: BuildContext, project: Project) -> str | None:
+    """Why `mix deps.get` may write another mix.lock than it finds; None where that has all that is asked for, or where
+    there is none."""
+    lock, whole = read_lock(context, project.inside("mix.lock")), projects(context, project)
+    if isinstance(lock, Unknown) or isinstance(whole, Unknown):
+        return None
+    for path, dep in ((one.path, dep) for one in whole for dep in one.deps):
         if dep.kind in {"hex", "git"} and dep.name not in lock:
-            return f"{project.path} asks for {dep.name}, which mix.lock does not have"
-        if dep.kind == "hex" and dep.requirement and not _meets(lock[dep.name].version, dep.requirement):
-            return f"mix.lock has {dep.name} {lock[dep.name].version}, not known to be {dep.requirement}"
+            return f"{path} asks for {dep.name}, which mix.lock does not have"
+        if dep.kind == "hex" and dep.requirement:
+            numbers = re.match(r"\d+(?:\.\d+)*", lock[dep.name].version)
+            allowed = intervals(re.sub(r"-[\w.]+", "", dep.requirement))
+            if numbers is None or not meets(numbers[0], allowed or ()):
+                return f"mix.lock has {dep.name} {lock[dep.name].version}, not known to be {dep.requirement}"
     return None
-
-
-def _meets(version: str, requirement: str) -> bool:
-    numbers = re.match(r"\d+(?:\.\d+)*", version)
-    plain = re.sub(r"-[\w.]+", "", requirement.replace(" and ", " ").replace(" or ", " || "))
-    allowed = intervals(re.sub(r"(~>|>=|<=|==|!=|[<>])\s+", r"\1", plain))
-    own = padded(tuple(map(int, numbers[0].split(".")))) if numbers else None
-    return own is not None and any(low <= own and (high is None or own < high) for low, high in allowed or ())
 
 
 def config_files(context: BuildContext, project: Project, env: str) -> tuple[str, ...] | Unknown:
@@ -256,3 +304,9 @@ def config_files(context: BuildContext, project: Project, env: str) -> tuple[str
             more = context.glob(target) if "*" in target else (target,)
             waiting += () if isinstance(more, Unknown) else more
     return tuple(found)
+
+
+__all__ = [
+    "Atom", "Dep", "Locked", "Project", "compiled", "config_files", "manifests", "projects", "read_lock",
+    "read_project", "term", "why_lock_moves", "without_comments",
+]  # fmt: skip

@@ -12,31 +12,30 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from refactor.context import Unknown
+from refactor.context.tables import table
 from refactor.ecosystems import system
-from refactor.ecosystems.answers import SplitPlan
 from refactor.ecosystems.calls import called, opened
 from refactor.ecosystems.elixir.mix import Locked, Project, projects, read_lock, without_comments
 from refactor.ecosystems.elixir.tools import project_of
 from refactor.ecosystems.libraries import linked, why_not_linked
 from refactor.ecosystems.program import Needs, Program, Runner
-from refactor.ecosystems.runners import small_system
-from refactor.ecosystems.split import variant_reference
-from refactor.ecosystems.table import Language
+from refactor.ecosystems.runners import interpreted, small_system
 from refactor.flow.reading import Refused, StageReading, is_within
 from refactor.images import lookup
 from refactor.images.hex import CALLS, LINKS, NATIVE, PLAIN, TLS
 from refactor.shell import read
 
-INSIDE = r"\s*\(\s*(?:Path\.\w+\(\s*\[?\s*)?(?:Application\.app_dir|:code\.(?:priv_dir|lib_dir)|System\.tmp_dir)"
+_INSIDE = r"[\s(]*(?:Path\.\w+\(\s*\[?\s*)?(?:Application\.app_dir|:code\.(?:priv_dir|lib_dir)|System\.tmp_dir)"
 """An argument that names a place of the release itself, or of the system's."""
 _READS: Mapping[str, int] = {
-    rf"(?:File\.(?:read|stream|open|ls|stat|exists\?|dir\?|regular\?)!?|Path\.wildcard)(?!{INSIDE})": 0,
+    rf"(?:File\.(?:read|stream|open|ls|stat|exists\?|dir\?|regular\?)!?|Path\.wildcard)(?!{_INSIDE})": 0,
     r"YamlElixir\.read_\w+!?": 0, r"EEx\.eval_file": 0, r"Code\.eval_file": 0,
 }  # fmt: skip
 _STARTS: Mapping[str, int] = {
     r"System\.(?:cmd|shell|find_executable)": 0, r":os\.(?:cmd|find_executable)": 0,
     r"(?:MuonTrap|Rambo)\.(?:cmd|run)": 0, r"Port\.open": 0, r"Porcelain\.(?:exec|spawn|shell)": 0,
 }  # fmt: skip
+_SUFFIXES = (".ex", ".exs", ".eex", ".heex", ".leex")
 _IN_RELEASE = r"(?:^|/)(?:priv|assets|config|rel|deps|_build)/"
 """What a release holds already, or is made of."""
 _NOT_RUN = r"(?:^|/)(?:test|mix/tasks|config(?!/runtime\.exs))/|(?:^|/)mix\.exs\Z"
@@ -67,11 +66,10 @@ def release_of(program: Program, files: Sequence[str]) -> Release | Refused:
     project = project_of(act.call)
     if isinstance(project, Unknown):
         return Refused(f"the project of {program.path} is not known: {project.reason}", "write mix.exs in plain lists")
-    lock = read_lock(context, project.inside("mix.lock"))
-    asked = [dep.name for one in projects(context, project) if not isinstance(one, Unknown)
-             for dep in one.deps if dep.kind in {"hex", "git"}]  # fmt: skip
+    lock, whole = read_lock(context, project.inside("mix.lock")), projects(context, project)
+    asked = True if isinstance(whole, Unknown) else any(dep.kind in {"hex", "git"} for one in whole for dep in one.deps)
     if isinstance(lock, Unknown) and asked:
-        because = f"mix.lock is not in the build context: which packages {', '.join(asked[:3])} bring is not known"
+        because = "mix.lock is not in the build context: which packages the release holds is not known"
         return Refused(because, "run `mix deps.get`, and commit mix.lock")
     code = {path: without_comments(context.text(path)) for path in files if not re.search(_NOT_RUN, path)}
     return Release(program.path[: -len(rest)], project, {} if isinstance(lock, Unknown) else lock, code)
@@ -83,11 +81,13 @@ def needs_of(program: Program, files: Sequence[str]) -> Needs | Refused:
     if isinstance(release, Refused):
         return release
     project, lock = release.project, release.lock
-    options = project.releases.get(posixpath.basename(posixpath.dirname(posixpath.dirname(program.made)))) or {}
-    if options.get("include_erts", "true") != "true":
-        because = f"{project.path} has include_erts: {options['include_erts']}, and Erlang would not be in the runner"
+    options = table(project.releases.get(posixpath.basename(posixpath.dirname(posixpath.dirname(program.made)))))
+    erts = options.get("include_erts", "true")
+    if erts != "true":
+        said = erts.reason if isinstance(erts, Unknown) else erts
+        because = f"{project.path} has include_erts: {said}, and Erlang would not be in the runner"
         return Refused(because, "leave include_erts out")
-    started = called(release.texts, _STARTS)
+    started = called(release.texts, _STARTS, is_bare=True)
     if isinstance(started, Refused):
         return started
     packages = _why_unknown_package(program.origin, lock) or _libraries(program.origin, release)
@@ -96,7 +96,7 @@ def needs_of(program: Program, files: Sequence[str]) -> Needs | Refused:
     started.update(_scripts(program, project))
     started.update({CALLS[name]: f"the package {name}" for name in lock if name in CALLS})
     paths = {release.folder: "the release, with the virtual machine in it"}
-    paths.update(opened(program, tuple(release.texts), _READS, (".ex", ".exs", ".eex", ".heex", ".leex"), _IN_RELEASE))
+    paths.update(opened(program, release.texts, _READS, _SUFFIXES, _IN_RELEASE, is_bare=True))
     said = f"mix.lock lists {len(lock)} packages" if lock else f"{project.path} has no dependencies"
     more = ", ".join(packages) or "no library that its image has not"
     return Needs(paths, started, packages, evidence=(f"{said}: the release needs {more}",))
@@ -147,28 +147,14 @@ def _why_unknown_package(reading: StageReading, lock: Mapping[str, Locked]) -> R
 
 
 def runner(reading: StageReading, needs: Needs, wish: str | None) -> Runner | Refused:
-    """The small image of the same distribution and release, as Erlang is linked with its libraries."""
+    """The small image of the same distribution and release, as Erlang is linked with its libraries, with the LANG that
+    images of Elixir set: without it Erlang takes names of files for Latin-1."""
     image = reading.image
-    if image is None or not _carries_erlang(reading):
-        return small_system(reading, wish)
-    if wish in {"scratch", "distroless"} or (wish == "alpine" and image.distro != "alpine"):
-        return Refused(f"Erlang is linked with libraries that {wish} does not bring", 'use runner = "slim"')
-    if image.variant != "fat":
-        return Runner(reading.stage.image)
-    found = variant_reference(reading, "slim")
-    why = f"{image.reference} does not name its Debian release: its own slim image stays on the same one"
-    return found if isinstance(found, Refused) else Runner(found, evidence=(why,))
-
-
-def split(language: Language, reading: StageReading, wish: str | None) -> SplitPlan | Refused | None:
-    """The plan with the LANG that images of Elixir set: without it Erlang takes names of files for Latin-1."""
-    plan = Language.split(language, reading, wish)
-    if plan is None or isinstance(plan, Refused):
-        return plan
-    image, target = reading.image, lookup(plan.runner_image)
-    given = "" if image is None else image.env.get("LANG", "")
-    own = reading.environment
-    if not given or {"LANG", "LC_ALL"} & own.keys() or (target is not None and target.env.get("LANG")):
-        return plan
-    said = f"{reading.stage.image} sets LANG, which {plan.runner_image} does not"
-    return plan._replace(runner=(f"ENV LANG={given}", *plan.runner), evidence=(*plan.evidence, said))
+    found = interpreted(reading, wish, "Erlang") if _carries_erlang(reading) else small_system(reading, wish)
+    if isinstance(found, Refused) or image is None:
+        return found
+    target, given = lookup(found.image), image.env.get("LANG")
+    if not given or {"LANG", "LC_ALL"} & reading.environment.keys() or (target is not None and target.env.get("LANG")):
+        return found
+    said = f"{reading.stage.image} sets LANG, which {found.image} does not"
+    return found._replace(head=(f"ENV LANG={given}",), evidence=(*found.evidence, said))

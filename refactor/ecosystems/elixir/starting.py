@@ -31,7 +31,7 @@ def built_start(reading: StageReading) -> BuiltStart | Refused | None:
     if isinstance(project, Unknown):
         return start.refused(f"its project is not known: {project.reason}", BUILD)
     name = project.app if not project.releases else next(iter(project.releases)) if len(project.releases) == 1 else ""
-    if not name or project.releases.get(name, {}) not in ({}, {"include_executables_for": "[:unix]"}):
+    if not name or project.releases.get(name, []) not in ([], {"include_executables_for": ["unix"]}):
         return start.refused(f"{project.path} does not say which release that would be", BUILD)
     refused = _why_other(reading, project, start.argv[1] == "phx.server")
     if refused is not None:

@@ -8,25 +8,17 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from typing import NamedTuple
 
 from refactor.context import Unknown
-from refactor.ecosystems.answers import Install, ahead
-from refactor.ecosystems.elixir.mix import (
-    Project,
-    atom,
-    config_files,
-    projects,
-    read_lock,
-    read_project,
-    string,
-    why_lock_moves,
-)
+from refactor.context.tables import table
+from refactor.ecosystems.answers import Install, ahead, why_not_ahead
+from refactor.ecosystems.elixir.mix import Atom, Project, compiled, manifests, read_project, why_lock_moves
 from refactor.ecosystems.table import Language
 from refactor.flow.effects import Effect, Invocation, Path, together
 from refactor.flow.graph import Act
 from refactor.flow.reading import Refused, StageReading, Step, join
-from refactor.shell import read
 
 _TOOLS = frozenset(
     "local.hex local.rebar local.public_keys archive.install hex.repo hex.organization hex.config"
@@ -67,16 +59,16 @@ def tasks_of(args: Sequence[str]) -> tuple[Task, ...]:
 
 def effect(call: Invocation) -> Effect | None:
     """See :meth:`Language.effect`."""
-    tasks = tasks_of(call.command.args) if call.name == "mix" else ()
-    if not tasks:
-        return Effect() if {"--version", "-v"} & set(call.command.args) else None
-    if all(task.name in _TOOLS for task in tasks):
-        # Fetched by name, whatever the project: as settings they may stand in front of it.
-        return Effect(writes=call.paths("~/.mix", "~/.hex"))
-    project = project_of(call)
-    if isinstance(project, Unknown):
-        return Effect(call.paths("."), (project,))
-    return together([_effect(call, project, task) for task in _expanded(project, tasks)])
+    tasks = _tasks(call)
+    return together([_effect(call, task) for task in tasks]) if tasks else None
+
+
+def _tasks(call: Invocation) -> tuple[Task, ...]:
+    """The tasks of a call of mix, without aliases where its project is known."""
+    if call.name != "mix":
+        return ()
+    tasks, project = tasks_of(call.command.args), project_of(call)
+    return tasks if isinstance(project, Unknown) else tuple(_expanded(project, tasks))
 
 
 def project_of(call: Invocation) -> Project | Unknown:
@@ -94,8 +86,9 @@ def _expanded(project: Project, tasks: Sequence[Task], seen: frozenset[str] = fr
     """Tasks with the aliases of mix.exs in place; one that is no text is called ``?``. An alias may call the task
     whose name it has."""
     for task in tasks:
-        words = () if task.name in seen else project.aliases.get(task.name, ())
-        if "*" in project.aliases or words is None:
+        of_any = project.aliases.get("*", ())
+        words = () if task.name in seen | _TOOLS else project.aliases.get(task.name, of_any)
+        if words is None:
             yield Task("?", (task.name,))
         elif not words:
             yield task
@@ -112,24 +105,23 @@ def _environment(call: Invocation, project: Project) -> str | Unknown:
     return "dev"
 
 
-def _build_folder(call: Invocation, project: Project) -> Path:
-    """``_build/prod``"""
-    env, base = _environment(call, project), project.string("build_path", "_build")
-    if isinstance(env, Unknown) or isinstance(base, Unknown):
-        return env if isinstance(env, Unknown) else Unknown(str(base))
-    if project.settings.get("build_per_environment") == "false":
-        return Unknown(f"{project.path} builds for all environments in one folder")
-    return call.path(posixpath.join(base, env))
-
-
-def _effect(call: Invocation, project: Project, task: Task) -> Effect:
-    build = _build_folder(call, project)
+def _effect(call: Invocation, task: Task) -> Effect:
     if task.name in _TOOLS:
+        # Fetched by name, whatever the project: as settings they may stand in front of it.
         return Effect(writes=call.paths("~/.mix", "~/.hex"))
+    project = project_of(call)
+    if isinstance(project, Unknown):
+        return Effect(call.paths("."), (project,))
+    context, env, base = call.reading.context, _environment(call, project), project.string("build_path", "_build")
+    unknown = next((one for one in (env, base) if isinstance(one, Unknown)), None)
+    build = call.path(posixpath.join(str(base), str(env))) if unknown is None else unknown
     if task.name in {"deps.get", "deps.update", "deps.unlock", "deps"}:
-        return Effect(_manifests(call, project), call.paths("deps", "mix.lock"), needs=("network",))
+        reads = _places(call, manifests(context, project))
+        return Effect(reads, call.paths("deps", "mix.lock"), needs=("network",))
     if task.name == "deps.compile":
-        return Effect((*_manifests(call, project), *_compiled(call, project)), (build,), needs=("network",))
+        more = env if isinstance(env, Unknown) else compiled(context, project, env)
+        reads = (*_places(call, manifests(context, project)), *_places(call, more))
+        return Effect(reads, (build,), needs=("network",))
     if task.name in {"clean", "deps.clean"}:
         return Effect(removes=(build,) if task.name == "clean" else call.paths("deps"))
     if task.name == "release":
@@ -142,49 +134,28 @@ def _effect(call: Invocation, project: Project, task: Task) -> Effect:
     return Effect(call.paths("."), (Unknown(reason),))
 
 
+def _places(call: Invocation, paths: tuple[str, ...] | Unknown) -> tuple[Path, ...]:
+    return (paths,) if isinstance(paths, Unknown) else call.places(paths)
+
+
 def _released(call: Invocation, project: Project, task: Task, build: Path) -> Path:
     """The folder of a release."""
     words = [word for at, word in enumerate(task.args) if not word.startswith("-")
              and not (at and task.args[at - 1] in {"--path", "--version"})]  # fmt: skip
     names = list(project.releases) or [project.app]
-    default = atom(project.settings.get("default_release", ""))
-    name = words[0] if words else default or (names[0] if len(names) == 1 else "")
-    options = project.releases.get(name, {})
+    default = project.settings.get("default_release")
+    name = words[0] if words else default if isinstance(default, Atom) else names[0] if len(names) == 1 else ""
+    options = project.releases.get(name, [])
     if any(dep.name == "distillery" for dep in project.deps):
         return Unknown("Distillery makes the release, by settings of its own")
-    if not name or name not in names or options is None:
+    if not name or name not in names or not isinstance(options, dict | list):
         return Unknown(f"{project.path} does not say which release this is, or how it is made")
-    at = task.args.index("--path") if "--path" in task.args[:-1] else None
-    named = options.get("path") if at is None else f'"{task.args[at + 1]}"'
+    named = table(options).get("path")
+    if "--path" in task.args[:-1]:
+        named = task.args[task.args.index("--path") + 1]
     if named is None:
         return build if isinstance(build, Unknown) else join(build, f"rel/{name}")
-    path = string(named)
-    return Unknown(f"the release {name} goes to {named}") if path is None else call.path(path)
-
-
-def _manifests(call: Invocation, project: Project) -> tuple[Path, ...]:
-    """What `mix deps.get` reads: every mix.exs of the project, and mix.lock."""
-    lock = project.string("lockfile", "mix.lock")
-    found: list[str | Unknown] = []
-    for one in projects(call.reading.context, project):
-        found += [one] if isinstance(one, Unknown) else [one.path, *one.reads]
-    found.insert(1, lock if isinstance(lock, Unknown) else project.inside(lock))
-    return tuple(_in_image(call, project, path) for path in found)
-
-
-def _compiled(call: Invocation, project: Project) -> tuple[Path, ...]:
-    """What `mix deps.compile` reads besides: the configuration, and the sources of dependencies by path."""
-    env = _environment(call, project)
-    files = env if isinstance(env, Unknown) else config_files(call.reading.context, project, env)
-    whole = (one for one in projects(call.reading.context, project) if not isinstance(one, Unknown))
-    folders = (one.inside(dep.path) for one in whole for dep in one.deps if dep.path)
-    found = [files] if isinstance(files, Unknown) else [*files, *folders]
-    return tuple(_in_image(call, project, path) for path in found)
-
-
-def _in_image(call: Invocation, project: Project, path: str | Unknown) -> Path:
-    """Where a context path is, or would be, when the command runs."""
-    return path if isinstance(path, Unknown) else call.path(posixpath.relpath(path, project.folder or "."))
+    return call.path(named) if isinstance(named, str) else Unknown(f"where {project.path} puts {name} is no text")
 
 
 # Before the sources
@@ -192,62 +163,44 @@ def _in_image(call: Invocation, project: Project, path: str | Unknown) -> Path:
 
 def installed(language: Language, reading: StageReading) -> Iterator[Install | tuple[Step, Refused]]:
     """See :meth:`Language.installed`."""
-    done: set[str] = set()
-    for act in language.acts(reading):
-        call = act.call
-        tasks = tasks_of(call.command.args) if call is not None and call.name == "mix" else ()
-        project = project_of(call) if call is not None and tasks else Unknown("")
-        tasks = tasks if isinstance(project, Unknown) else tuple(_expanded(project, tasks))
-        if call is None or not any(task.name in _FETCHES for task in tasks):
-            continue
-        refused = _why_not_alike(act, project)
+    tasks = [(act, act.call, _tasks(act.call)) for act in language.acts(reading) if act.call is not None]
+    fetching = [one for one in tasks if any(task.name in _FETCHES for task in one[2])]
+    for act, call, _ in fetching:
+        refused = _why_not_alike(act, call)
         if refused is not None:
             yield act.step.step, refused
             return
-        head = next((at for at, task in enumerate(tasks) if task.name not in _FETCHES | _TOOLS), len(tasks))
-        if head < len(tasks) and any(task.name in _FETCHES for task in tasks[:head]):
-            words = [task.text for task in tasks[:head]]
-            yield from () if set(words) <= done else _ahead(act, call, words)
+    for act, call, own in fetching[:1]:
+        head = tuple(takewhile(lambda task: task.name in _FETCHES | _TOOLS, own))
+        if len(head) < len(own) and any(task.name in _FETCHES for task in head):
+            new = _ahead(language, act, call, head)
+            if new is not None:
+                yield new if isinstance(new, Install) else (act.step.step, new)
             return
-        done |= {task.text for task in tasks}
     yield from Language.installed(language, reading)
 
 
-def _ahead(act: Act, call: Invocation, words: Sequence[str]) -> Iterator[Install | tuple[Step, Refused]]:
+def _ahead(language: Language, act: Act, call: Invocation, head: Sequence[Task]) -> Install | Refused | None:
     """The first tasks of a `mix do`, in a command of their own in front of it."""
     before = act.step.acts[: act.step.acts.index(act)]
     if any(one.effect.by != act.effect.by for one in before):
         because = f"`{act.text}` shares its RUN with what comes before it, which it may need"
-        yield act.step.step, Refused(because, "give it a RUN of its own")
-        return
+        return Refused(because, "give it a RUN of its own")
+    effects = [*(one.effect for one in before), *(_effect(call, task) for task in head)]
+    found = language.manifests_of(act, together(effects).reads)
+    if isinstance(found, Refused):
+        return found
+    if any(map(call.reading.context.is_dir, found)):
+        return None
     given = "".join(f"{name}={word.text} " for name, word in call.command.assignments)
-    commands = [*(one.text for one in before), *(f"{given}mix {task}" for task in words)]
-    effects = [effect(call._replace(command=read(text).commands[0])) for text in commands]
-    paths = [path for one in effects if one is not None for path in one.reads]
-    unknown = next((path for path in paths if isinstance(path, Unknown)), None)
-    if unknown is not None:
-        reason = f"what the first tasks of `{act.text}` read is not known: {unknown.reason}"
-        yield act.step.step, Refused(reason, "name the files as text")
-        return
-    sources = [call.reading.in_context(path, call.step.node) for path in paths if isinstance(path, str)]
-    manifests = tuple(dict.fromkeys(source for source in sources if source is not None))
-    if not any(call.reading.context.is_dir(path) is True for path in manifests):
-        yield ahead(act, call.folder or "/", manifests, commands, "fetch all packages")
+    commands = [*(one.text for one in before), *(f"{given}mix {task.text}" for task in head)]
+    return ahead(act, call.folder or "/", found, commands, "fetch all packages")
 
 
-def _why_not_alike(act: Act, project: Project | Unknown) -> Refused | None:
+def _why_not_alike(act: Act, call: Invocation) -> Refused | None:
     """Why packages that are fetched before the sources are copied may be others."""
+    project, context = project_of(call), call.reading.context
     if isinstance(project, Unknown):
         return Refused(f"what `{act.text}` reads is not known: {project.reason}", "write mix.exs in plain lists")
-    context = act.step.reading.context
-    for path in map(project.inside, ("deps", "_build")):
-        if context.is_dir(path) is True:
-            because = f"{path} lies in the build context, and a later copy would put it over the packages of the image"
-            return Refused(because, f"add {path} to .dockerignore")
-    lock = read_lock(context, project.inside("mix.lock"))
-    for one in () if isinstance(lock, Unknown) else projects(context, project):
-        reason = None if isinstance(one, Unknown) or isinstance(lock, Unknown) else why_lock_moves(one, lock)
-        if reason is not None:
-            because = f"{reason}: mix writes another mix.lock then, and a later copy puts the old one back"
-            return Refused(because, "run `mix deps.get`, and commit mix.lock")
-    return None
+    folders, moves = map(project.inside, ("deps", "_build")), why_lock_moves(context, project)
+    return why_not_ahead(context, folders, moves, "mix deps.get", project.inside("mix.lock"))

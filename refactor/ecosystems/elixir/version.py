@@ -7,14 +7,7 @@ from refactor.ecosystems.versions import Naming, Place
 NAMING = Naming(
     "Elixir",
     ".tool-versions with a line such as elixir 1.17.2",
-    (
-        Place(
-            "mix.exs",
-            pattern=r"\belixir:\s*\"([^\"#]+)\"",
-            said="elixir",
-            plain=lambda text: text.replace(" and ", " ").replace(" or ", " || "),
-        ),
-    ),
+    (Place("mix.exs", pattern=r"\belixir:\s*\"([^\"#]+)\"", said="elixir"),),
     ("elixir",),
     # 1.17.2-otp-27
     plain=lambda text: text.partition("-otp-")[0],

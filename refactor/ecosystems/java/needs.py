@@ -96,7 +96,7 @@ def needs_of(program: Program, files: Sequence[str]) -> Needs | Refused:
     programs = called(texts, {r"new\s+ProcessBuilder": 0, r"(?:\w+\.)*getRuntime\(\)\.exec": 0})
     if isinstance(programs, Refused):
         return programs
-    paths = opened(program, files, _READS, SUFFIXES, packed=r"(?:^|/)(?:src|buildSrc|gradle)/|(?:^|/)pom\.xml\Z")
+    paths = opened(program, texts, _READS, SUFFIXES, packed=r"(?:^|/)(?:src|buildSrc|gradle)/|(?:^|/)pom\.xml\Z")
     beside_it, why = libraries
     return Needs({**paths, **beside(program, _BESIDE), **beside_it}, programs, evidence=(why,))
 

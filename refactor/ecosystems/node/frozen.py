@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from refactor.context import Unknown
 from refactor.ecosystems.node.lockfiles import NodeLock, spec_name, spec_range
 from refactor.ecosystems.node.package_json import LOCAL, PackageJson
-from refactor.ecosystems.ranges import intervals, padded
+from refactor.ecosystems.ranges import intervals, meets
 
 
 def lock_matches(package: PackageJson, lock: NodeLock, members: Iterable[PackageJson] = ()) -> bool | Unknown:
@@ -95,17 +95,12 @@ def _yarn_matches(manifest: PackageJson, lock: NodeLock, local: set[str | None])
 def satisfies(version: str, wanted: str) -> bool | None:
     """Whether a version lies in an npm range; None for tags, URLs and pre-releases."""
     version, wanted = _without_alias(version), _without_alias(wanted)
-    found = re.match(r"(\d+)\.(\d+)\.(\d+)(-\S+)?(?:\+\S*)?\Z", version)
-    if found is None or found.group(4):
+    if not re.fullmatch(r"\d+\.\d+\.\d+(?:\+\S*)?", version):
         return True if version == wanted else None
-    have = padded(tuple(int(part) for part in found.groups()[:3]))
-    results = [_is_in(have, part.strip()) for part in wanted.split("||")]
-    return True if any(results) else None if None in results else False
-
-
-def _is_in(have: tuple[int, ...], wanted: str) -> bool | None:
-    allowed = intervals(wanted or "*")
-    return None if allowed is None else any(low <= have and (high is None or have < high) for low, high in allowed)
+    results = [intervals(part.strip() or "*") for part in wanted.split("||")]
+    if any(one is not None and meets(version.partition("+")[0], one) for one in results):
+        return True
+    return None if None in results else False
 
 
 def _without_alias(spec: str) -> str:

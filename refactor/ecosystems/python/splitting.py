@@ -39,9 +39,9 @@ def split(reading: StageReading, wish: str | None) -> SplitPlan | Refused | None
     stage = PythonStage.of(reading)
     if reading.context.why_unknown is not None:
         return why_no_context(reading) if stage.installs else None
-    if image is None or image.family not in {"python", "pypy"}:
-        return _other_image(stage)
     builds = system.build_only(reading)
+    if image is None or image.family not in {"python", "pypy"}:
+        return _other_image(stage, builds) if builds and stage.installs else None
     if not stage.installs:
         if builds and any(act.action is Action.PROGRAM for act in stage.acts):
             return Refused(f"{system.are(builds)} there to build, but no installation of packages is found")
@@ -76,12 +76,10 @@ def split(reading: StageReading, wish: str | None) -> SplitPlan | Refused | None
     return _plan(stage, known, verdict.built, image, wish, reasons)
 
 
-def _other_image(stage: PythonStage) -> Refused | None:
-    builds = system.build_only(stage.reading) if stage.installs else ()
+def _other_image(stage: PythonStage, builds: Sequence[str]) -> Refused:
     name = stage.reading.image_reference or stage.reading.stage.image
     because = f"{system.are(builds)} only needed to build, but the base image {name} is no official Python image"
-    where = "which Python it has, and where, is not known"
-    return Refused(f"{because}: {where}", "start from python:<version>") if builds else None
+    return Refused(f"{because}: which Python it has, and where, is not known", "start from python:<version>")
 
 
 def _reasons(stage: PythonStage, builds: Sequence[str], verdict: Verdict, image: BaseImage) -> list[str]:

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import takewhile
 
-from refactor.context import BuildContext
-from refactor.context.tables import at, items, table, text
+from refactor.context import Unknown
+from refactor.context.tables import at
 from refactor.ecosystems.answers import BuiltStart, Install, ahead
 from refactor.ecosystems.own_start import own_start
-from refactor.ecosystems.rust.manifests import Package, Workspace, workspace
+from refactor.ecosystems.rust.manifests import Workspace
 from refactor.ecosystems.rust.tools import CargoCall
 from refactor.ecosystems.table import Language
+from refactor.flow.effects import Invocation
 from refactor.flow.graph import Act
-from refactor.flow.reading import Refused, StageReading, Step, join
-from refactor.shell import PackageCall
+from refactor.flow.reading import Refused, StageReading, Step
+from refactor.shell import PackageCall, read
 
 _MANIFESTS = ("Cargo.toml", "Cargo.lock", "rust-toolchain", "rust-toolchain.toml", ".cargo/config.toml")
 _BY_HAND = "copy the manifests and build the dependencies by hand, with cargo-chef say"
@@ -47,7 +48,7 @@ def _ahead_of(act: Act, cargo: CargoCall) -> Install | Refused | None:
     root = next((path for path in act.effect.reads if isinstance(path, str)), None)
     if root is None or cargo.call.folder != root or reading.in_context(root, cargo.call.step.node) is None:
         return None
-    if isinstance(space, Refused) or not any(one.dependencies for one in space.packages):
+    if isinstance(space, Unknown) or not any(one.dependencies for one in space.packages):
         return None
     lock = posixpath.join(space.root, "Cargo.lock")
     if reading.context.exists(lock) is not True:
@@ -62,12 +63,13 @@ def _ahead_of(act: Act, cargo: CargoCall) -> Install | Refused | None:
         return Refused(f"{outside} names a package outside of the workspace, whose sources the build reads", _BY_HAND)
     if package.values("--bin", "--example", "--test", "--bench") and not cargo.programs(space.packages):
         return None
-    files = {}
-    for one in space.packages:
-        found = _targets(reading.context, one)
-        if isinstance(found, Refused):
-            return found
-        files.update(found)
+    macro = next((one.name for one in space.packages if at(one.manifest, "lib", "proc-macro") is True), None)
+    if macro is not None:
+        return Refused(f"{macro} is a procedural macro, which must be there to build the others", _BY_HAND)
+    files = {path: has_main for one in space.packages for path, has_main in one.sources.items()}
+    special = next((path for path in files if re.search(r"[^\w./-]", path)), None)
+    if special is not None:
+        return Refused(f"{special} has a name that the shell treats specially", _BY_HAND)
     commands = [*_empty(space, files), _ahead(act, package), _forget(cargo, space)]
     named = (*(posixpath.join(space.root, name) for name in _MANIFESTS), *(one.path for one in space.packages))
     paths = tuple(dict.fromkeys(path for path in named if reading.context.exists(path) is True))
@@ -84,7 +86,7 @@ def _ahead(act: Act, package: PackageCall) -> str:
     return " ".join(["cargo build", *(() if package.option("--profile") else ["--release"]), "--locked", *more])
 
 
-def _empty(space: Workspace, files: dict[str, bool]) -> Iterator[str]:
+def _empty(space: Workspace, files: Mapping[str, bool]) -> Iterator[str]:
     """Shell commands that make empty sources; paths are from the workspace's root."""
     relative = {posixpath.relpath(path, space.root or "."): has_main for path, has_main in files.items()}
     folders = sorted({posixpath.dirname(path) for path in relative} - {""})
@@ -98,29 +100,6 @@ def _empty(space: Workspace, files: dict[str, bool]) -> Iterator[str]:
     libraries = [path for path, has_main in relative.items() if not has_main]
     if libraries:
         yield f"touch {' '.join(libraries)}"
-
-
-def _targets(context: BuildContext, package: Package) -> dict[str, bool] | Refused:
-    """Context paths of the sources that cargo looks for -> whether each has a ``main``."""
-    manifest = package.manifest
-    found = dict.fromkeys(package.programs.values(), True)
-    library = table(manifest.get("lib"))
-    path = posixpath.join(package.folder, text(library.get("path")) or "src/lib.rs")
-    if library or context.exists(path) is True:
-        if library.get("proc-macro") is True:
-            return Refused(f"{package.name} is a procedural macro, which must be there to build the others", _BY_HAND)
-        found[path] = False
-    script = text(at(manifest, "package", "build"))
-    if script is not None:
-        found[posixpath.join(package.folder, script)] = True
-    for kind, folder in (("test", "tests"), ("bench", "benches"), ("example", "examples")):
-        for item in items(manifest.get(kind)):
-            named = text(table(item).get("name"))
-            own = text(table(item).get("path")) or f"{folder}/{named}.rs"
-            found[posixpath.join(package.folder, own)] = True
-    if any(re.search(r"[^\w./-]", one) for one in found):
-        return Refused(f"a source of {package.name} has a name that the shell treats specially", _BY_HAND)
-    return found
 
 
 def _forget(cargo: CargoCall, space: Workspace) -> str:
@@ -140,25 +119,15 @@ def built_start(reading: StageReading) -> BuiltStart | Refused | None:
     package = None if start is None else start.package
     if start is None or package is None or package.action != "run":
         return None
-    folder = reading.in_context(reading.final_workdir)
-    space = Refused("its Cargo.toml is not in the context") if folder is None else workspace(reading.context, folder)
-    if isinstance(space, Refused):
-        return start.refused(f"which program it is is not known: {space.because}")
-    if package.option("--target") or package.option("--target-dir") or package.option("--manifest-path"):
-        return start.refused("where it puts the program depends on its options", "build it in a RUN")
-    wanted, named = package.option("--bin"), package.option("-p", "--package")
-    own = [name for one in space.packages for name in one.programs
-           if one.name in ((named,) if named else space.default)]  # fmt: skip
-    default = text(at(reading.context.toml(posixpath.join(space.root, "Cargo.toml")), "package", "default-run"))
-    names = [wanted] if wanted else [default] if default else own
-    if len(names) != 1 or names[0] not in own:
-        return start.refused("which program it is is not known", "name it with --bin")
     rest = start.argv[start.argv.index("run") + 1 :]
     if "--" not in rest and package.operands:
         return start.refused("which words are for the program is not seen", "write `--` before them")
     options = tuple(takewhile(lambda word: word != "--", rest))
-    profile = "release" if package.has("--release", "-r") else package.option("--profile") or "debug"
-    path = posixpath.relpath(join("/" + space.root, f"target/{profile}/{names[0]}"), "/" + (folder or ""))
     build = " ".join(("cargo build", *options))
+    cargo = CargoCall.of(Invocation(read(build).commands[0], reading, reading.steps[-1], reading.final_workdir, {}))
+    assert cargo is not None
+    if isinstance(cargo.started, Unknown):
+        return start.refused(f"which program it is is not known: {cargo.started.reason}", "name it with --bin")
+    path = posixpath.relpath(cargo.started, reading.final_workdir)
     words = (f"./{path}" if not path.startswith(".") else path, *rest[len(options) + 1 :])
     return start.built(build, words, path)

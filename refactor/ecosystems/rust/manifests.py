@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
-from refactor.context.build_context import remembered
+from refactor.context.build_context import remembered, upwards
 from refactor.context.tables import at, closed, items, table, text, words
-from refactor.flow.reading import Refused, upwards
 
 _DEPENDENCIES = ("dependencies", "build-dependencies")
+_OF_TESTS = (("test", "tests"), ("bench", "benches"), ("example", "examples"))
 
 
 class Package(NamedTuple):
@@ -25,9 +25,9 @@ class Package(NamedTuple):
     """Its context path; "" for the context itself."""
     programs: Mapping[str, str]
     """Name -> context path of the source that has its ``main``."""
+    library: str | None
+    """Context path of the source that its library begins with."""
     dependencies: frozenset[str]
-    libraries: tuple[str, ...]
-    """Names of the files that a cdylib is written to."""
     manifest: Mapping[str, object]
     """Its Cargo.toml."""
 
@@ -43,6 +43,30 @@ class Package(NamedTuple):
         named = (text(table(value).get("path")) for one in tables for value in one.values())
         return (posixpath.normpath(posixpath.join(self.folder, path)) for path in named if path is not None)
 
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """Names of the files that a cdylib is written to."""
+        library = table(self.manifest.get("lib"))
+        kinds = words(library.get("crate-type")) or words(library.get("crate_type"))
+        return (f"lib{(text(library.get('name')) or self.name).replace('-', '_')}.so",) if "cdylib" in kinds else ()
+
+    @property
+    def default_run(self) -> str:
+        """The program that `cargo run` starts where there are others; "" where none is named."""
+        return text(at(self.manifest, "package", "default-run")) or ""
+
+    @property
+    def sources(self) -> Mapping[str, bool]:
+        """Context paths of the sources that cargo looks for -> whether each has a ``main``."""
+        found = dict.fromkeys(self.programs.values(), True)
+        if self.library is not None:
+            found[self.library] = False
+        named = [text(at(self.manifest, "package", "build"))]
+        for kind, folder in _OF_TESTS:
+            for item in map(table, items(self.manifest.get(kind))):
+                named.append(text(item.get("path")) or f"{folder}/{text(item.get('name'))}.rs")
+        return {**found, **{posixpath.join(self.folder, path): True for path in named if path is not None}}
+
 
 class Workspace(NamedTuple):
     """What `cargo build` sees from a folder."""
@@ -55,11 +79,10 @@ class Workspace(NamedTuple):
 
 
 @remembered
-def workspace(context: BuildContext, folder: str) -> Workspace | Refused:
+def workspace(context: BuildContext, folder: str) -> Workspace | Unknown:
     """The workspace or single package that a folder of the context belongs to."""
-    own = context.toml(posixpath.join(folder, "Cargo.toml"))
-    if isinstance(own, Unknown) or not table(own):
-        return Refused(f"{posixpath.join(folder, 'Cargo.toml')} is not in the build context, or cannot be read")
+    if not table(context.toml(posixpath.join(folder, "Cargo.toml"))):
+        return Unknown(f"{posixpath.join(folder, 'Cargo.toml')} is not in the build context, or cannot be read")
     for above in upwards(folder):
         section = table(context.toml(posixpath.join(above, "Cargo.toml"))).get("workspace")
         members = tuple(_members(context, above, table(section)))
@@ -68,17 +91,16 @@ def workspace(context: BuildContext, folder: str) -> Workspace | Refused:
     return _workspace(context, folder, (), folder)
 
 
-def _workspace(context: BuildContext, root: str, members: tuple[str, ...], folder: str) -> Workspace | Refused:
+def _workspace(context: BuildContext, root: str, members: tuple[str, ...], folder: str) -> Workspace | Unknown:
     manifest = table(context.toml(posixpath.join(root, "Cargo.toml")))
-    folders = dict.fromkeys([*([root] if "package" in manifest else []), *members])
     packages: list[Package] = []
-    for each in folders:
+    for each in dict.fromkeys([*([root] if "package" in manifest else []), *members]):
         found = _package(context, each)
-        if isinstance(found, Refused):
+        if isinstance(found, Unknown):
             return found
         packages.append(found)
     if not packages:
-        return Refused(f"the workspace in {root or '.'} has no member in the build context")
+        return Unknown(f"the workspace in {root or '.'} has no member in the build context")
     chosen = words(at(manifest, "workspace", "default-members"))
     wanted = {folder} if folder != root else {posixpath.normpath(posixpath.join(root, one)) for one in chosen}
     if not wanted and "package" in manifest:
@@ -97,35 +119,37 @@ def _members(context: BuildContext, root: str, section: Mapping[str, object]) ->
                 yield match
 
 
-def _package(context: BuildContext, folder: str) -> Package | Refused:
+def _package(context: BuildContext, folder: str) -> Package | Unknown:
     path = posixpath.join(folder, "Cargo.toml")
     manifest = table(context.toml(path))
     name = text(at(manifest, "package", "name"))
     if name is None:
-        return Refused(f"{path} names no package", "give the package a name")
-    programs: dict[str, str] = {}
-    if at(manifest, "package", "autobins") is not False:
-        if context.exists(posixpath.join(folder, "src/main.rs")) is True:
-            programs[name] = posixpath.join(folder, "src/main.rs")
-        for entry in context.names(posixpath.join(folder, "src/bin")):
-            source = posixpath.join(folder, "src/bin", entry)
-            if entry.endswith(".rs"):
-                programs[entry.removesuffix(".rs")] = source
-            elif context.exists(posixpath.join(source, "main.rs")) is True:
-                programs[entry.rstrip("/")] = posixpath.join(source, "main.rs")
-    for item in items(manifest.get("bin")):
-        named, own = text(table(item).get("name")), text(table(item).get("path"))
+        return Unknown(f"{path} names no package")
+    library = posixpath.join(folder, text(at(manifest, "lib", "path")) or "src/lib.rs")
+    has_library = bool(table(manifest.get("lib"))) or context.exists(library) is True
+    programs = dict(_programs(context, folder, name)) if at(manifest, "package", "autobins") is not False else {}
+    for item in map(table, items(manifest.get("bin"))):
+        named, own = text(item.get("name")), text(item.get("path"))
         if named is not None:
             place = posixpath.join(folder, own or f"src/bin/{named}.rs")
             if own is None and context.exists(place) is not True:
                 place = posixpath.join(folder, "src/main.rs")
             programs = {key: one for key, one in programs.items() if one != place}
             programs[named] = place
-    library = table(manifest.get("lib"))
-    kinds = words(library.get("crate-type")) or words(library.get("crate_type"))
-    file = (text(library.get("name")) or name).replace("-", "_")
-    libraries = (f"lib{file}.so",) if "cdylib" in kinds else ()
-    return Package(name, folder, programs, frozenset(_dependencies(manifest)), libraries, manifest)
+    dependencies = frozenset(_dependencies(manifest))
+    return Package(name, folder, programs, library if has_library else None, dependencies, manifest)
+
+
+def _programs(context: BuildContext, folder: str, name: str) -> Iterator[tuple[str, str]]:
+    """Those that cargo finds by the places of their sources."""
+    if context.exists(posixpath.join(folder, "src/main.rs")) is True:
+        yield name, posixpath.join(folder, "src/main.rs")
+    for entry in context.names(posixpath.join(folder, "src/bin")):
+        source = posixpath.join(folder, "src/bin", entry)
+        if entry.endswith(".rs"):
+            yield entry.removesuffix(".rs"), source
+        elif context.exists(posixpath.join(source, "main.rs")) is True:
+            yield entry.rstrip("/"), posixpath.join(source, "main.rs")
 
 
 def _dependencies(manifest: Mapping[str, object]) -> Iterator[str]:
@@ -156,11 +180,12 @@ def closure(crates: Mapping[str, frozenset[str]], package: Package) -> frozenset
     return closed([*package.dependencies, *crates.get(package.name, ())], crates)
 
 
-@remembered
-def configured(context: BuildContext, root: str) -> Mapping[str, object]:
-    """``.cargo/config.toml``: the target that builds are for, and where they go."""
-    for name in (".cargo/config.toml", ".cargo/config"):
-        found = context.toml(posixpath.join(root, name))
-        if not isinstance(found, Unknown):
-            return table(found)
-    return {}
+def configured(context: BuildContext, folder: str, *keys: str) -> object:
+    """A setting of ``.cargo/config.toml``, of the nearest that has it, from a folder upwards; None where none has."""
+    names = (
+        posixpath.join(above, name) for above in upwards(folder) for name in (".cargo/config.toml", ".cargo/config")
+    )
+    return next((found for name in names if (found := at(context.toml(name), *keys)) is not None), None)
+
+
+__all__ = ["Package", "Workspace", "closure", "configured", "locked", "workspace"]

@@ -11,7 +11,7 @@ from refactor.ecosystems.answers import Written
 from refactor.ecosystems.calls import Found, called, calls, first_at, opened, sources
 from refactor.ecosystems.libraries import linked, of_image
 from refactor.ecosystems.program import Needs, Program
-from refactor.ecosystems.rust.manifests import Package, closure, locked
+from refactor.ecosystems.rust.manifests import Package, closure
 from refactor.ecosystems.rust.tools import CargoCall
 from refactor.ecosystems.written import folders_written, ports_in, written_by
 from refactor.flow.reading import Refused, StageReading
@@ -54,12 +54,12 @@ def needs_of(program: Program, files: Sequence[str]) -> Needs | Refused:
     own = {path: text for path, text in texts.items() if not re.search(r"\bclap\b", text) or "process::" in text}
     programs = called(own, {r"(?:\w+::)*Command::new": 0})
     cargo = CargoCall.of(program.call)
-    package = None if cargo is None else _package(program, cargo)
-    if isinstance(package, Refused):
-        return package
+    package = None if cargo is None else cargo.package_of(program.made)
+    if isinstance(package, Unknown):
+        return Refused(package.reason)
     if isinstance(programs, Refused):
         return programs
-    found = Needs(opened(program, files, _READS, (".rs",)), programs)
+    found = Needs(opened(program, texts, _READS, (".rs",)), programs)
     if cargo is None or package is None:
         # A program of `rustc main.rs`: no crates.
         return found
@@ -68,21 +68,29 @@ def needs_of(program: Program, files: Sequence[str]) -> Needs | Refused:
     by_hand = next((path for path, text in texts.items() if re.search(_LINKS_BY_HAND, text)), None)
     if by_hand is not None:
         return Refused(f"{by_hand} links a library by name, and its package is not known", "split by hand")
-    crates = _crates(program, cargo)
-    if isinstance(crates, Unknown):
-        if package.dependencies:
-            return _with_any_library(program, package, found, crates.reason)
-        crates = {}
-    mine = closure(crates, package)
-    libraries = _linked_with(program.origin, {crate: crates[crate] for crate in mine})
-    if isinstance(libraries, Refused):
-        return libraries
+    return _with_libraries(program, cargo, package, found)
+
+
+def _with_libraries(program: Program, cargo: CargoCall, package: Package, needs: Needs) -> Needs | Refused:
+    """With the packages that bring what the program is linked with."""
+    crates, reading = cargo.crates, program.origin
+    unseen = crates.reason if isinstance(crates, Unknown) and package.dependencies else None
+    known = {} if isinstance(crates, Unknown) else crates
+    mine = {name: known[name] for name in closure(known, package)}
+    found = _linked_with(reading, mine) if unseen is None else _any_library(program, package, unseen)
+    if isinstance(found, Refused):
+        return found
+    if reading.image is not None and reading.image.distro == "alpine":
+        found["libgcc"] = "Rust programs that are linked dynamically need it"
+    if unseen is not None:
+        said = f"{unseen}: the runner has all that it may be linked with (with a lockfile: what it is linked with)"
+        return needs._replace(packages=found, evidence=(said,))
     said = f"Cargo.lock lists {len(mine)} crates for {package.name}" if mine else f"{package.name} has no dependencies"
-    more = ", ".join(libraries) or "no library but the C library's"
-    return found._replace(packages=libraries, evidence=(f"{said}: it needs {more}",))
+    more = ", ".join(found) or "no library but the C library's"
+    return needs._replace(packages=found, evidence=(f"{said}: it needs {more}",))
 
 
-def _with_any_library(program: Program, package: Package, found: Needs, unseen: str) -> Needs | Refused:
+def _any_library(program: Program, package: Package, unseen: str) -> dict[str, str] | Refused:
     """Without a lockfile any crate may be linked with any library that the image has headers of. What build scripts of
     crates bring or build elsewhere is found at run time only where the program is told to look there."""
     reading, context = program.origin, program.reading.context
@@ -94,28 +102,10 @@ def _with_any_library(program: Program, package: Package, found: Needs, unseen: 
         return Refused(because, "commit Cargo.lock")
     if any(re.search(r"rpath|LD_LIBRARY_PATH", text) for text in settings):
         return Refused(f"{because}, and it is told where to look for them", "commit Cargo.lock")
-    libraries = of_image(reading, f"{unseen}: any crate may link it")
-    if isinstance(libraries, Refused):
-        return libraries
-    if reading.image is not None and reading.image.distro == "alpine":
-        libraries["libgcc"] = "Rust programs that are linked dynamically need it"
-    libraries["ca-certificates"] = f"{unseen}: any crate may look for certificates"
-    said = f"{unseen}: the runner has all that it may be linked with (with a lockfile: what it is linked with)"
-    return found._replace(packages=libraries, evidence=(said,))
-
-
-def _package(program: Program, cargo: CargoCall) -> Package | Refused:
-    """The one that makes the program."""
-    if isinstance(cargo.packages, Refused):
-        return cargo.packages
-    name = program.made.rpartition("/")[2]
-    found = next((one for one in cargo.packages if name in one.programs), None)
-    return found or Refused(f"which package of the workspace makes {name} is not known")
-
-
-def _crates(program: Program, cargo: CargoCall) -> Mapping[str, frozenset[str]] | Unknown:
-    space = cargo.space
-    return Unknown(space.because) if isinstance(space, Refused) else locked(program.reading.context, space.root)
+    found = of_image(reading, f"{unseen}: any crate may link it")
+    if not isinstance(found, Refused):
+        found["ca-certificates"] = f"{unseen}: any crate may look for certificates"
+    return found
 
 
 def _linked_with(reading: StageReading, crates: Mapping[str, frozenset[str]]) -> dict[str, str] | Refused:
@@ -140,8 +130,6 @@ def _linked_with(reading: StageReading, crates: Mapping[str, frozenset[str]]) ->
         return packages
     if asks is not None:
         packages["ca-certificates"] = f"{asks} in Cargo.lock looks for certificates"
-    if image is not None and image.distro == "alpine":
-        packages["libgcc"] = "Rust programs that are linked dynamically need it"
     return packages
 
 
@@ -172,9 +160,9 @@ def writes(program: Program, files: Sequence[str]) -> Written | Refused:
 def _driver(program: Program) -> str | None:
     """A crate that keeps a database in files."""
     cargo = CargoCall.of(program.call)
-    if cargo is None or isinstance(cargo.packages, Refused):
+    if cargo is None or isinstance(cargo.packages, Unknown):
         return None
-    crates = _crates(program, cargo)
+    crates = cargo.crates
     if isinstance(crates, Unknown):
         # A feature may be all that is said of it: `sqlx = { features = ["sqlite"] }`.
         manifests = "".join(program.reading.context.text(package.path) for package in cargo.packages)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Mapping
 
 from refactor.context import Unknown
-from refactor.context.tables import at, text
-from refactor.ecosystems.rust.manifests import Package, Workspace, configured, workspace
+from refactor.context.tables import text
+from refactor.ecosystems.rust.manifests import Package, Workspace, configured, locked, workspace
 from refactor.ecosystems.tool_call import ToolCall
 from refactor.flow.effects import Effect, Invocation, Path
-from refactor.flow.reading import Refused, join
+from refactor.flow.reading import join
 from refactor.once import cached_property
 
 _READS = frozenset("test t check c clippy fmt doc bench audit deny tree nextest".split())
@@ -29,25 +30,39 @@ class CargoCall(ToolCall):
     named_by = ("--manifest-path", "--path")
 
     @cached_property
-    def space(self) -> Workspace | Refused:
+    def space(self) -> Workspace | Unknown:
         """The workspace that it works in."""
         if self.source is None:
-            return Refused("the Cargo.toml that it builds is not copied from the build context")
+            return Unknown("the Cargo.toml that it builds is not copied from the build context")
         return workspace(self.call.reading.context, self.source)
 
     @cached_property
-    def packages(self) -> tuple[Package, ...] | Refused:
+    def packages(self) -> tuple[Package, ...] | Unknown:
         """The packages that it builds."""
         space = self.space
-        if isinstance(space, Refused) or self.package.has("--workspace", "--all"):
-            return space if isinstance(space, Refused) else space.packages
+        if isinstance(space, Unknown) or self.package.has("--workspace", "--all"):
+            return space if isinstance(space, Unknown) else space.packages
         wanted = {word.partition("@")[0] for word in self.package.values("-p", "--package")}
         missing = wanted - {one.name for one in space.packages}
         if missing:
-            return Refused(f"the workspace has no package {', '.join(sorted(missing))}")
+            return Unknown(f"the workspace has no package {', '.join(sorted(missing))}")
         if not wanted and self.package.action == "install":
             return tuple(one for one in space.packages if one.folder == self.source)
         return tuple(one for one in space.packages if one.name in (wanted or space.default))
+
+    def package_of(self, made: str) -> Package | Unknown:
+        """The one of them that makes the program at an absolute path."""
+        if isinstance(self.packages, Unknown):
+            return self.packages
+        name = posixpath.basename(made)
+        found = next((one for one in self.packages if name in one.programs), None)
+        return found or Unknown(f"which package of the workspace makes {name} is not known")
+
+    @cached_property
+    def crates(self) -> Mapping[str, frozenset[str]] | Unknown:
+        """See :func:`locked`."""
+        space = self.space
+        return space if isinstance(space, Unknown) else locked(self.call.reading.context, space.root)
 
     def programs(self, packages: tuple[Package, ...]) -> tuple[str, ...]:
         """The names of the programs of some packages that it makes."""
@@ -57,12 +72,12 @@ class CargoCall(ToolCall):
     @cached_property
     def home(self) -> tuple[str, ...]:
         """Where the root of the workspace lies in the image; () where that is not known."""
-        root = "" if isinstance(self.space, Refused) else posixpath.join(self.space.root, "Cargo.toml")
+        root = "" if isinstance(self.space, Unknown) else posixpath.join(self.space.root, "Cargo.toml")
         return tuple(map(posixpath.dirname, self.call.places([root] if root else [])))
 
-    def configured(self, *keys: str, folder: str | None = None) -> object:
-        """A setting of ``.cargo/config.toml``."""
-        return at(configured(self.call.reading.context, (self.source or "") if folder is None else folder), *keys)
+    def configured(self, *keys: str) -> object:
+        """See :func:`configured`."""
+        return configured(self.call.reading.context, self.source or "", *keys)
 
     @cached_property
     def triple(self) -> str | None:
@@ -74,9 +89,9 @@ class CargoCall(ToolCall):
     def output(self) -> Path:
         """The folder ``target``."""
         asked = self.package.option("--target-dir") or self.call.variable("CARGO_TARGET_DIR")
-        if asked is not None or isinstance(self.space, Refused) or not self.home:
+        if asked is not None or isinstance(self.space, Unknown) or not self.home:
             return self.call.path(asked or "target")
-        return join(self.home[0], text(self.configured("build", "target-dir", folder=self.space.root)) or "target")
+        return join(self.home[0], text(self.configured("build", "target-dir")) or "target")
 
     @property
     def profile(self) -> str:
@@ -85,6 +100,24 @@ class CargoCall(ToolCall):
         if named is not None:
             return {"dev": "debug", "test": "debug", "bench": "release"}.get(named, named)
         return "release" if self.package.has("--release", "-r") else "debug"
+
+    @property
+    def place(self) -> Path:
+        """The folder of its programs: ``target/release``."""
+        output = self.output
+        return output if isinstance(output, Unknown) else posixpath.join(output, self.triple or "", self.profile)
+
+    @property
+    def started(self) -> Path:
+        """What `cargo run` starts of it."""
+        if isinstance(self.packages, Unknown) or isinstance(self.place, Unknown):
+            return self.packages if isinstance(self.packages, Unknown) else self.place
+        names = self.programs(self.packages)
+        chosen = [one.default_run for one in self.packages if one.default_run in names]
+        names = tuple(chosen) if len(names) > 1 else names
+        if len(names) != 1 or self.package.option("--example"):
+            return Unknown("it may be more than one, or none")
+        return join(self.place, names[0])
 
     @property
     def why_static(self) -> str | None:
@@ -133,14 +166,15 @@ def effect(call: Invocation) -> Effect | None:
 
 
 def _build(cargo: CargoCall) -> Effect:
-    found, folder = cargo.packages, cargo.output
+    found, place = cargo.packages, cargo.place
     reads = cargo.call.paths(posixpath.dirname(cargo.package.option("--manifest-path") or "") or ".")
-    if isinstance(folder, Unknown) or isinstance(found, Refused):
+    if isinstance(place, Unknown) or isinstance(found, Unknown):
         # `cargo new` and the like made what is built; its programs are in there.
-        return Effect(reads, (folder,), needs=("network",))
-    place = posixpath.join(folder, cargo.triple or "", cargo.profile)
-    names = (*cargo.programs(found), *(library for one in found for library in one.libraries))
-    return Effect(cargo.home or reads, tuple(join(place, name) for name in names) or (folder,), needs=("network",))
+        return Effect(reads, (cargo.output,), needs=("network",))
+    names = (*cargo.programs(found), *(library for one in found for library in one.shared))
+    return Effect(
+        cargo.home or reads, tuple(join(place, name) for name in names) or (cargo.output,), needs=("network",)
+    )
 
 
 def _install(cargo: CargoCall) -> Effect:
@@ -150,7 +184,7 @@ def _install(cargo: CargoCall) -> Effect:
     if path is None:
         # Tools by name: what they are called need not be the package's name.
         return Effect(writes=(folder,), needs=("network",))
-    if isinstance(found, Refused) or isinstance(folder, Unknown):
+    if isinstance(found, Unknown) or isinstance(folder, Unknown):
         return Effect(call.paths(path), (folder,), needs=("network",))
     programs = tuple(join(folder, name) for name in cargo.programs(found))
     return Effect(cargo.home or call.paths(path), programs, needs=("network",))
