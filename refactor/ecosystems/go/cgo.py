@@ -11,7 +11,7 @@ from refactor.context import BuildContext, Unknown
 from refactor.context.go_manifests import GoMod
 from refactor.ecosystems.go.commands import GoCall, Module, workspace
 from refactor.ecosystems.go.packages import folder_of_import
-from refactor.ecosystems.go.source import GoSource, is_built, may_be_built, read_source
+from refactor.ecosystems.go.source import GoSource, is_built, may_be_built, read_head
 from refactor.flow.closure import named
 from refactor.flow.reading import Refused
 from refactor.images.go_modules import C_LIBRARY, CPP_LIBRARY, LIBC_ONLY
@@ -149,7 +149,7 @@ def _vendored(go: GoCall, sources: Mapping[str, GoSource], vendor: str) -> Linki
             text = go.context.read(posixpath.join(folder, name))
             if isinstance(text, Unknown):
                 return Refused(f"a source of the program cannot be read: {text.reason}")
-            source = read_source(text)
+            source = read_head(text)
             if not is_built(name, source, tags):
                 # A file for builds without cgo stands in for the one that needs it.
                 plain = plain or is_built(name, source, tags, cgo=False)

@@ -102,7 +102,7 @@ def needs(program: Program) -> Needs | Refused:
         edits=tuple(_edits(go, adds_cgo, used)),
         before=((go.call.step.node, "ENV CGO_ENABLED=0"),) if adds_cgo and _is_fixed(go) else (),
         names_downloads=True,
-        variables=frozenset(one.value for source in sources.values() for one in source.literals),
+        variables=frozenset(one.text for source in sources.values() for one in source.strings),
     )
 
 
