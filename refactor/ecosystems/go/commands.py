@@ -74,10 +74,7 @@ class GoCall(ToolCall):
     def variable(self, name: str) -> str | None:
         """The value of a variable that the command sees, None where nothing in the Dockerfile sets it."""
         given = next((word.literal for key, word in reversed(self.call.command.assignments) if key == name), None)
-        if given is not None:
-            return self.call.expanded(given) or given
-        found = self.call.variable(name)
-        return found if found is not None else _written_settings(self.reading).get(name)
+        return self.call.variable(name) if given is None else self.call.expanded(given) or given
 
     @property
     def version(self) -> tuple[int, ...]:
@@ -232,12 +229,15 @@ def programs_made(reading: StageReading) -> frozenset[str]:
 
 def workspace(context: BuildContext, module: Module) -> list[Module]:
     """The other modules of the go.work above a module."""
-    path = work_above(context, module.folder)
+    return [one for one in members(context, work_above(context, module.folder)) if one.folder != module.folder]
+
+
+def members(context: BuildContext, path: str | None) -> list[Module]:
+    """The modules that a go.work names."""
     work = None if path is None else read_go_work(context, path)
-    if work is None or isinstance(work, Unknown):
-        return []
-    members = [(use, read_go_mod(context, posixpath.join(use, "go.mod"))) for use in work.uses]
-    return [Module(read.module, use, read) for use, read in members if isinstance(read, GoMod) and use != module.folder]
+    uses = () if work is None or isinstance(work, Unknown) else work.uses
+    read = ((use, read_go_mod(context, posixpath.join(use, "go.mod"))) for use in uses)
+    return [Module(manifest.module, use, manifest) for use, manifest in read if isinstance(manifest, GoMod)]
 
 
 def work_above(context: BuildContext, folder: str) -> str | None:
@@ -251,17 +251,6 @@ def _plain_calls(reading: StageReading, *verbs: str) -> Iterator[tuple[str | Non
     for step, call in reading.calls:
         if call.manager == "go" and call.verb in verbs:
             yield step.folder_of(call.command), call
-
-
-def _written_settings(reading: StageReading) -> Mapping[str, str]:
-    """Variables that the first ``go env -w`` of their name sets."""
-
-    def look() -> dict[str, str]:
-        words = [word.literal.partition("=") for _, call in _plain_calls(reading, "env") if call.has("-w")
-                 for word in call.command.words]  # fmt: skip
-        return {name: value for name, sign, value in reversed(words) if sign}
-
-    return reading.remember("go env -w", look)
 
 
 def _modules_made(reading: StageReading) -> Mapping[str, str]:
@@ -295,4 +284,15 @@ def installed(reading: StageReading) -> frozenset[str]:
     return reading.remember("go tools", look)
 
 
-__all__ = ["Binary", "GoCall", "Module", "go_call", "go_calls", "installed", "programs_made", "work_above", "workspace"]
+__all__ = [
+    "Binary",
+    "GoCall",
+    "Module",
+    "go_call",
+    "go_calls",
+    "installed",
+    "members",
+    "programs_made",
+    "work_above",
+    "workspace",
+]
