@@ -639,6 +639,14 @@ def test_sources_beside_the_program_are_found_untrimmed() -> None:
     assert "./etc" in final
 
 
+def test_a_method_of_the_same_name_looks_for_nothing_beside_the_sources() -> None:
+    body = "log.With().Caller(); filepath.Dir(f)"
+    files = {**SERVER, "main.go": main(body, "github.com/rs/zerolog/log path/filepath"), "etc/a.yaml": ""}
+    builder, final = split(NAIVE, files)
+    assert "-trimpath" in builder
+    assert "etc" not in final
+
+
 def test_copies_outside_of_the_sources_have_a_purpose() -> None:
     files = {**SERVER, "conf/a.yaml": "", "id_rsa": "secret"}
     text = NAIVE.replace("COPY . .", "COPY id_rsa /root/.ssh/id_rsa\nCOPY conf /etc/shop\nCOPY *.go go.mod ./")

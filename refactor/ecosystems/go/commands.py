@@ -11,7 +11,7 @@ from refactor.context import Unknown
 from refactor.context.go_manifests import GoMod, read_go_mod, read_go_work
 from refactor.ecosystems.tool_call import ToolCall
 from refactor.flow.effects import Invocation
-from refactor.flow.reading import Copied, Refused, StageReading, is_within, join, upwards
+from refactor.flow.reading import Refused, StageReading, is_within, join, upwards
 from refactor.shell import PackageCall
 
 if TYPE_CHECKING:
@@ -127,10 +127,9 @@ class GoCall(ToolCall):
         found = self.reading.in_context(folder, node)
         if found is not None and (found == "" or self.context.is_dir(found) is True):
             return found
-        first = _first_source_copied_to(self.reading).get(folder)
-        if first is None or self.reading.position(first.node) >= self.reading.position(node):
-            return None
-        return posixpath.dirname(first.source)
+        # `COPY main.go /app`: what the folder holds was copied one by one.
+        single = (one for one in self.reading.copies_before(node) if one.source.endswith(".go"))
+        return next((posixpath.dirname(one.source) for one in single if posixpath.dirname(one.target) == folder), None)
 
     # The module
 
@@ -261,16 +260,6 @@ def _modules_made(reading: StageReading) -> Mapping[str, str]:
         return {folder: call.operands[0].literal for folder, call in reversed(made)}
 
     return reading.remember("go mod init", look)
-
-
-def _first_source_copied_to(reading: StageReading) -> Mapping[str, Copied]:
-    """The first copy of a single source by the image folder that it is copied to."""
-
-    def look() -> dict[str, Copied]:
-        sources = [copied for copied in reading.copies if copied.source.endswith(".go")]
-        return {posixpath.dirname(copied.target): copied for copied in reversed(sources)}
-
-    return reading.remember("go sources", look)
 
 
 def installed(reading: StageReading) -> frozenset[str]:

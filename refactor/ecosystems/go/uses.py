@@ -87,11 +87,10 @@ def uses(started: Program, evaluator: Evaluator, requires: Sequence[str]) -> Use
     return _Finder(started, evaluator, requires).find()
 
 
-def first_call(sources: Mapping[str, GoSource], *methods: str) -> str | None:
-    """Where a function or method of one of these names is called first."""
-    places = (
-        f"{path}:{call.line}" for path, source in sources.items() for call in source.calls if call.method in methods
-    )
+def first_call(sources: Mapping[str, GoSource], *names: str) -> str | None:
+    """Where one of these functions, or methods (``.FormFile``), is called first."""
+    table = dict.fromkeys(names, True)
+    places = (f"{path}:{call.line}" for path, source in sources.items() for call in source.calls if call.of(table))
     return next(places, None)
 
 
@@ -117,15 +116,17 @@ class _Finder:
             for literal in source.strings:
                 self._keep(literal.text, f"{path}:{literal.line} names it", without=embedded)
         environment = self.evaluator.program.environment
-        zone = environment.get("TZ")
-        zones = first_call(self.sources, "LoadLocation") or (f"ENV TZ={zone}" if zone not in {None, "UTC"} else None)
+        zone = environment.get("TZ") or "UTC"
+        zones = first_call(self.sources, ".LoadLocation") or (f"ENV TZ={zone}" if zone not in {"UTC", "GMT"} else None)
         for word in self.evaluator.program.arguments:
             self._keep(word, "the start command names it")
             self._keep(word.partition("=")[2], "the start command names it")
         for name, value in environment.items():
-            if not re.match(r"(?:PATH|HOME|GO[A-Z]+)\Z", name):
+            if not re.match(r"(?:PATH|HOME|GO(?:PATH|BIN|ROOT|CACHE|MODCACHE))\Z", name):
                 self._keep(value or "", f"ENV {name} names it")
-        by_source = first_call(self.sources, "Caller") if first_call(self.sources, "Dir") else None
+        files = ({path: source} for path, source in self.sources.items())
+        beside = (first_call(file, "runtime.Caller") for file in files if first_call(file, "filepath.Dir", "path.Dir"))
+        by_source = next(filter(None, beside), None)
         wide = self.open_read or by_source
         if wide is not None:
             self._keep_data("", f"{wide} opens a path that is only known when it runs")
@@ -150,7 +151,9 @@ class _Finder:
                 self.open_read = self.open_read or f"{where} ({call.text})"
         if call.text in _STARTS:
             values = self.evaluator.argument(path, call, _STARTS[call.text])
-            self.programs.update({one.text: where for one in values.known if one.text not in self.programs})
+            self.programs.update(
+                {one.text: where for one in values.known if one.text and one.text not in self.programs}
+            )
             if values.is_open or any(not one.is_whole for one in values.known):
                 self.open_program = self.open_program or f"{where} ({call.text})"
 

@@ -31,8 +31,10 @@ _DATABASES = r"(?:sql|sqlx|gorm|otelsql)\."
 _DRIVERS = frozenset({"sqlite3", "sqlite", "sqlite3_extended", "libsql", "duckdb"})
 _LISTENS = r'"[\w.]*:(\d{1,5})"'
 """Addresses, as ``net/http`` takes them: ``":80"``."""
-_TEMPORARY = ("TempDir", "CreateTemp", "MkdirTemp", "TempFile", "ParseMultipartForm", "FormFile", "MultipartForm",
-              "MultipartReader")  # fmt: skip
+_TEMPORARY = (
+    "os.TempDir", "os.CreateTemp", "os.MkdirTemp", "ioutil.TempFile", "ioutil.TempDir", ".ParseMultipartForm",
+    ".FormFile", ".MultipartForm", ".MultipartReader",
+)  # fmt: skip
 
 
 def writes(program: Program, files: Sequence[str]) -> Written | Refused:
