@@ -111,7 +111,7 @@ class GoCall(ToolCall):
                 continue
             if not _REMOTE.match(operand) or operand.endswith(".go"):
                 return False
-            if isinstance(own, Module) and own.path and (operand == own.path or operand.startswith(own.path + "/")):
+            if isinstance(own, Module) and own.path and is_within(operand, own.path):
                 return False
             if self.in_gopath(operand) is not None:
                 return False
@@ -198,12 +198,6 @@ class GoCall(ToolCall):
         return is_here or is_copied or is_folder_there(self.reading, path, step.node)
 
 
-def go_call(call: Invocation | None) -> GoCall | None:
-    """The call as one of the go command; None where it is none."""
-    package = call.package if call is not None and call.name == "go" else None
-    return None if call is None or package is None else GoCall(call, package)
-
-
 def go_calls(reading: StageReading) -> tuple[GoCall, ...]:
     """The calls of the go command in a stage, in order."""
     from refactor.ecosystems import registry
@@ -211,7 +205,7 @@ def go_calls(reading: StageReading) -> tuple[GoCall, ...]:
     if "go" not in reading.programs and not reading.has_heredocs:
         return ()
     acts = registry.flow_of(reading.file, reading.context).acts(reading)
-    return tuple(go for act in acts if (go := go_call(act.call)) is not None)
+    return tuple(filter(None, (GoCall.of(act.call) for act in acts)))
 
 
 def programs_made(reading: StageReading) -> frozenset[str]:
@@ -277,7 +271,6 @@ __all__ = [
     "Binary",
     "GoCall",
     "Module",
-    "go_call",
     "go_calls",
     "installed",
     "members",

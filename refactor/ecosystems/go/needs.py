@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Iterator, Mapping
 
 from refactor.ecosystems.go.cgo import linking, why_no_cgo
-from refactor.ecosystems.go.commands import Binary, GoCall, Module, go_call
+from refactor.ecosystems.go.commands import Binary, GoCall, Module
 from refactor.ecosystems.go.packages import made_by, program_sources
 from refactor.ecosystems.go.source import GoSource
 from refactor.ecosystems.go.uses import Uses, uses
@@ -25,7 +25,7 @@ _ELSEWHERE = frozenset(
 
 def built(program: Program) -> tuple[GoCall, Binary] | Refused:
     """The command that builds a started program, and which of its programs that is."""
-    go = go_call(program.act.call) if program.act is not None else None
+    go = GoCall.of(program.call)
     made = made_by(go) if go is not None and go.builds else None
     if go is None or made is None:
         return Refused(
