@@ -23,7 +23,7 @@ ROOMS = {
     "context": {"syntax", "shell", "yaml", "defusedxml"},
     "images": {"syntax", "shell", "httpx"},
     "flow": {"syntax", "shell", "context", "images"},
-    "ecosystems": {"syntax", "shell", "context", "images", "flow", "libcst"},
+    "ecosystems": {"syntax", "shell", "context", "images", "flow", "libcst", "tree_sitter"},
     # Aspect, the vocabulary in which codemods declare and gates judge, lives with the model.
     "model": {"shell", "dockerfile_parse"},
     "codemod": {"syntax", "shell", "context", "flow", "ecosystems", "images", "model.aspects"},
@@ -190,7 +190,7 @@ def compiles_at_import(path: Path) -> bool:
     [
         ("", {"dockerfile_parse"}),
         ("node-typescript-api", {"dockerfile_parse", "yaml"}),
-        ("go-embed", {"dockerfile_parse", "yaml"}),
+        ("go-embed", {"dockerfile_parse", "yaml", "tree_sitter"}),
         ("python-flask", {"dockerfile_parse", "yaml", "libcst"}),
     ],
 )

@@ -10,7 +10,7 @@ from refactor.ecosystems.answers import Written
 from refactor.ecosystems.calls import Found, calls
 from refactor.ecosystems.program import Program
 from refactor.flow.closure import named
-from refactor.flow.reading import Refused, join
+from refactor.flow.reading import Refused, is_within, join
 from refactor.flow.shell_writes import CALM
 from refactor.flow.user import BY_HAND
 
@@ -55,6 +55,10 @@ def folders_written(
         folder = path if is_folder else posixpath.dirname(path) or "/"
         if not re.match(CALM, folder + "/"):
             folders.setdefault(folder, f"{call.where} ({call.name}) writes to {call.value}")
+    # The working directory is given to the user without what lies in it: folders there are named one by one.
+    wide = [path for path in folders if path != program.reading.final_workdir]
+    folders = {path: why for path, why in folders.items()
+               if not any(path != other and is_within(path, other) for other in wide)}  # fmt: skip
     if not folders:
         return Written((), (f"nothing in {named(files)} opens a file to write it",), ports=ports)
     rest = f"nothing else in {named(files)} opens a file to write it"

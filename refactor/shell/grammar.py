@@ -10,32 +10,39 @@ from refactor.shell.script import Item, ShellScript
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tree_sitter import Node, Parser
+    from tree_sitter import Language, Node, Parser
 
 MAX_DEPTH = 100
 """Levels of nested compound commands that are followed."""
 
 
-@cache
-def _parser() -> Parser:
-    """tree-sitter's parser for bash.
+def grammar(package: str) -> Language:
+    """tree-sitter's grammar of a language, by the package that has it.
 
-    The grammar is loaded past its package's `__init__`, whose import of `importlib.resources` costs more than
-    all the rest of tree-sitter.
+    It is loaded past the package's `__init__`, whose import of `importlib.resources` costs more than all the rest of
+    tree-sitter.
     """
+    from importlib import import_module
     from importlib.machinery import ExtensionFileLoader, PathFinder
 
-    from tree_sitter import Language, Parser
+    from tree_sitter import Language
 
-    name = "tree_sitter_bash._binding"
-    package = PathFinder.find_spec("tree_sitter_bash")
-    spec = PathFinder.find_spec(name, package.submodule_search_locations) if package else None
+    name = f"{package}._binding"
+    found = PathFinder.find_spec(package)
+    spec = PathFinder.find_spec(name, found.submodule_search_locations) if found else None
     if spec is not None and isinstance(spec.loader, ExtensionFileLoader):
         binding = spec.loader.create_module(spec)
         spec.loader.exec_module(binding)
     else:
-        import tree_sitter_bash as binding
-    return Parser(Language(binding.language()))
+        binding = import_module(package)
+    return Language(binding.language())
+
+
+@cache
+def _parser() -> Parser:
+    from tree_sitter import Parser
+
+    return Parser(grammar("tree_sitter_bash"))
 
 
 class _Unreadable(Exception):

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from refactor.ecosystems.program import Program
     from refactor.flow.effects import Effect, Invocation
     from refactor.flow.roots import Root
+    from refactor.syntax import Instruction
 
 _RELOADERS = frozenset(
     "air reflex CompileDaemon realize nodemon modd watchexec fresh arelo wgo gow gin-bin entr fswatch".split()
@@ -27,7 +28,6 @@ class Go(Language):
         "needs": "sources_of needs",
         "writing": "writes",
         "crossing": "crossing",
-        "testing": "tests",
         "health": "serving",
     }
     families = frozenset({"golang"})
@@ -98,6 +98,11 @@ class Go(Language):
         is_of_go = other.call is not None and other.call.name in {"make", "gmake"}
         hint = "call go build itself in the Dockerfile" if is_of_go else "build that in a stage of its own"
         return Refused(because, hint)
+
+    def tests(self, reading: StageReading, plan: SplitPlan) -> tuple[Instruction | str, ...] | Refused:
+        from refactor.ecosystems.testing import why_no_tests
+
+        return why_no_tests(reading, ("_test.go",)) or ("RUN go test ./...",)
 
     def written(self, reading: StageReading) -> Written | Refused:
         from refactor.flow.shell_writes import unknown_program

@@ -11,9 +11,9 @@ from refactor.context import BuildContext, Unknown
 from refactor.ecosystems.go.commands import GoCall, Module, workspace
 from refactor.ecosystems.go.manifests import GoMod
 from refactor.ecosystems.go.packages import folder_of_import
-from refactor.ecosystems.go.source import GoSource, is_built, may_be_built, read_source
+from refactor.ecosystems.go.source import GoSource, is_built, may_be_built, read_head
 from refactor.flow.closure import named
-from refactor.flow.reading import Refused
+from refactor.flow.reading import Refused, upwards
 from refactor.images.go_modules import C_LIBRARY, CPP_LIBRARY, LIBC_ONLY
 
 
@@ -48,7 +48,7 @@ def linking(go: GoCall, sources: Mapping[str, GoSource]) -> Linking | Refused:
     for path, where in imported.items():
         known = _known(path)
         if known is not None:
-            return Linking(f"{where} imports {path}, which needs cgo", known[1])
+            return Linking(f"{where} imports {path}, which needs cgo", known)
     manifests = _manifests(go.context, module)
     for manifest in manifests:
         found = _required(go.context, manifest)
@@ -88,15 +88,10 @@ def vendor_folder(context: BuildContext, module: Module) -> str | None:
     return folder if context.is_dir(folder) is True else None
 
 
-def _known(path: str) -> tuple[str, bool] | None:
-    parts = path.split("/")
-    for end in range(len(parts), 1, -1):
-        prefix = "/".join(parts[:end])
-        if prefix in C_LIBRARY or prefix in LIBC_ONLY:
-            return prefix, False
-        if prefix in CPP_LIBRARY:
-            return prefix, True
-    return None
+def _known(path: str) -> bool | None:
+    """Whether a package that is known to need cgo may need the C++ library; None for all others."""
+    known = next((above for above in upwards(path) if above in C_LIBRARY | LIBC_ONLY | CPP_LIBRARY), None)
+    return None if known is None else known in CPP_LIBRARY
 
 
 def _required(context: BuildContext, manifest: GoMod) -> Linking | None:
@@ -105,7 +100,7 @@ def _required(context: BuildContext, manifest: GoMod) -> Linking | None:
     for need in manifest.requires:
         known = _known(need.module)
         if known is not None:
-            return Linking(f"{manifest.path} requires {need.module}, which needs cgo", known[1])
+            return Linking(f"{manifest.path} requires {need.module}, which needs cgo", known)
     version = tuple(int(part) for part in re.findall(r"\d+", manifest.go or "1.16")[:2])
     if version >= (1, 17):
         return None
@@ -120,7 +115,7 @@ def _required(context: BuildContext, manifest: GoMod) -> Linking | None:
         if len(words) == 3 and not words[1].endswith("/go.mod"):
             known = _known(words[0])
             if known is not None:
-                return Linking(f"{path} has {words[0]}, which needs cgo", known[1])
+                return Linking(f"{path} has {words[0]}, which needs cgo", known)
     return None
 
 
@@ -138,7 +133,7 @@ def _vendored(go: GoCall, sources: Mapping[str, GoSource], vendor: str) -> Linki
         names = go.context.children(folder)
         known = _known(path)
         if known is not None:
-            return Linking(f"{folder} needs cgo", known[1])
+            return Linking(f"{folder} needs cgo", known)
         if isinstance(names, Unknown) or not names:
             continue
         plain = False
@@ -149,7 +144,7 @@ def _vendored(go: GoCall, sources: Mapping[str, GoSource], vendor: str) -> Linki
             text = go.context.read(posixpath.join(folder, name))
             if isinstance(text, Unknown):
                 return Refused(f"a source of the program cannot be read: {text.reason}")
-            source = read_source(text)
+            source = read_head(text)
             if not is_built(name, source, tags):
                 # A file for builds without cgo stands in for the one that needs it.
                 plain = plain or is_built(name, source, tags, cgo=False)

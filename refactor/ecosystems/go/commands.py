@@ -11,7 +11,7 @@ from refactor.context import Unknown
 from refactor.ecosystems.go.manifests import GoMod, read_go_mod, read_go_work
 from refactor.ecosystems.tool_call import ToolCall
 from refactor.flow.effects import Invocation
-from refactor.flow.reading import Copied, Refused, StageReading, is_within, join, upwards
+from refactor.flow.reading import Refused, StageReading, is_within, join, upwards
 from refactor.shell import PackageCall
 
 if TYPE_CHECKING:
@@ -74,10 +74,7 @@ class GoCall(ToolCall):
     def variable(self, name: str) -> str | None:
         """The value of a variable that the command sees, None where nothing in the Dockerfile sets it."""
         given = next((word.literal for key, word in reversed(self.call.command.assignments) if key == name), None)
-        if given is not None:
-            return self.call.expanded(given) or given
-        found = self.call.variable(name)
-        return found if found is not None else _written_settings(self.reading).get(name)
+        return self.call.variable(name) if given is None else self.call.expanded(given) or given
 
     @property
     def version(self) -> tuple[int, ...]:
@@ -114,7 +111,7 @@ class GoCall(ToolCall):
                 continue
             if not _REMOTE.match(operand) or operand.endswith(".go"):
                 return False
-            if isinstance(own, Module) and own.path and (operand == own.path or operand.startswith(own.path + "/")):
+            if isinstance(own, Module) and own.path and is_within(operand, own.path):
                 return False
             if self.in_gopath(operand) is not None:
                 return False
@@ -130,10 +127,9 @@ class GoCall(ToolCall):
         found = self.reading.in_context(folder, node)
         if found is not None and (found == "" or self.context.is_dir(found) is True):
             return found
-        first = _first_source_copied_to(self.reading).get(folder)
-        if first is None or self.reading.position(first.node) >= self.reading.position(node):
-            return None
-        return posixpath.dirname(first.source)
+        # `COPY main.go /app`: what the folder holds was copied one by one.
+        single = (one for one in self.reading.copies_before(node) if one.source.endswith(".go"))
+        return next((posixpath.dirname(one.source) for one in single if posixpath.dirname(one.target) == folder), None)
 
     # The module
 
@@ -202,12 +198,6 @@ class GoCall(ToolCall):
         return is_here or is_copied or is_folder_there(self.reading, path, step.node)
 
 
-def go_call(call: Invocation | None) -> GoCall | None:
-    """The call as one of the go command; None where it is none."""
-    package = call.package if call is not None and call.name == "go" else None
-    return None if call is None or package is None else GoCall(call, package)
-
-
 def go_calls(reading: StageReading) -> tuple[GoCall, ...]:
     """The calls of the go command in a stage, in order."""
     from refactor.ecosystems import registry
@@ -215,7 +205,7 @@ def go_calls(reading: StageReading) -> tuple[GoCall, ...]:
     if "go" not in reading.programs and not reading.has_heredocs:
         return ()
     acts = registry.flow_of(reading.file, reading.context).acts(reading)
-    return tuple(go for act in acts if (go := go_call(act.call)) is not None)
+    return tuple(filter(None, (GoCall.of(act.call) for act in acts)))
 
 
 def programs_made(reading: StageReading) -> frozenset[str]:
@@ -232,12 +222,15 @@ def programs_made(reading: StageReading) -> frozenset[str]:
 
 def workspace(context: BuildContext, module: Module) -> list[Module]:
     """The other modules of the go.work above a module."""
-    path = work_above(context, module.folder)
+    return [one for one in members(context, work_above(context, module.folder)) if one.folder != module.folder]
+
+
+def members(context: BuildContext, path: str | None) -> list[Module]:
+    """The modules that a go.work names."""
     work = None if path is None else read_go_work(context, path)
-    if work is None or isinstance(work, Unknown):
-        return []
-    members = [(use, read_go_mod(context, posixpath.join(use, "go.mod"))) for use in work.uses]
-    return [Module(read.module, use, read) for use, read in members if isinstance(read, GoMod) and use != module.folder]
+    uses = () if work is None or isinstance(work, Unknown) else work.uses
+    read = ((use, read_go_mod(context, posixpath.join(use, "go.mod"))) for use in uses)
+    return [Module(manifest.module, use, manifest) for use, manifest in read if isinstance(manifest, GoMod)]
 
 
 def work_above(context: BuildContext, folder: str) -> str | None:
@@ -253,17 +246,6 @@ def _plain_calls(reading: StageReading, *verbs: str) -> Iterator[tuple[str | Non
             yield step.folder_of(call.command), call
 
 
-def _written_settings(reading: StageReading) -> Mapping[str, str]:
-    """Variables that the first ``go env -w`` of their name sets."""
-
-    def look() -> dict[str, str]:
-        words = [word.literal.partition("=") for _, call in _plain_calls(reading, "env") if call.has("-w")
-                 for word in call.command.words]  # fmt: skip
-        return {name: value for name, sign, value in reversed(words) if sign}
-
-    return reading.remember("go env -w", look)
-
-
 def _modules_made(reading: StageReading) -> Mapping[str, str]:
     """What the first ``go mod init`` of each folder called the module."""
 
@@ -272,16 +254,6 @@ def _modules_made(reading: StageReading) -> Mapping[str, str]:
         return {folder: call.operands[0].literal for folder, call in reversed(made)}
 
     return reading.remember("go mod init", look)
-
-
-def _first_source_copied_to(reading: StageReading) -> Mapping[str, Copied]:
-    """The first copy of a single source by the image folder that it is copied to."""
-
-    def look() -> dict[str, Copied]:
-        sources = [copied for copied in reading.copies if copied.source.endswith(".go")]
-        return {posixpath.dirname(copied.target): copied for copied in reversed(sources)}
-
-    return reading.remember("go sources", look)
 
 
 def installed(reading: StageReading) -> frozenset[str]:
@@ -295,4 +267,14 @@ def installed(reading: StageReading) -> frozenset[str]:
     return reading.remember("go tools", look)
 
 
-__all__ = ["Binary", "GoCall", "Module", "go_call", "go_calls", "installed", "programs_made", "work_above", "workspace"]
+__all__ = [
+    "Binary",
+    "GoCall",
+    "Module",
+    "go_calls",
+    "installed",
+    "members",
+    "programs_made",
+    "work_above",
+    "workspace",
+]

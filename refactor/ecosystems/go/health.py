@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from refactor.context import Unknown
 from refactor.context.literals import line_at
+from refactor.ecosystems.calls import sources
 from refactor.ecosystems.serving import ROUTE, Port, Serving, best_route, only_port, served
 from refactor.ecosystems.table import Language
 from refactor.flow.reading import Refused, StageReading
@@ -27,12 +27,7 @@ def serving(language: Language, reading: StageReading) -> Serving | Refused | No
         return files
     if not files:
         return None
-    texts: dict[str, str] = {}
-    for path in files:
-        text = reading.context.read(path)
-        if isinstance(text, Unknown):
-            return Refused(f"a source of the program cannot be read: {text.reason}")
-        texts[path] = re.sub(r"(?m)^\s*//.*$", "", text)
+    texts = dict(sources(reading.context, files))
     route = best_route(one for path, text in texts.items() for one in _routes(path, text))
     port = only_port(port for path, text in texts.items() for port in _ports(path, text))
     return served(reading, texts, _PREFIXED, route, port)

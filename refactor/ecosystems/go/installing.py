@@ -5,12 +5,11 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator
 
-from refactor.context import Unknown
 from refactor.ecosystems.answers import Install
 from refactor.ecosystems.go.cgo import vendor_folder
-from refactor.ecosystems.go.commands import GoCall, Module, go_calls, work_above, workspace
-from refactor.ecosystems.go.manifests import GoMod, GoReplace, read_go_mod, read_go_work
-from refactor.flow.reading import Refused, StageReading, Step
+from refactor.ecosystems.go.commands import GoCall, Module, go_calls, members, work_above, workspace
+from refactor.ecosystems.go.manifests import GoMod, GoReplace
+from refactor.flow.reading import Refused, StageReading, Step, upwards
 
 _NEEDS_MODULES = frozenset(
     {"build", "install", "run", "get", "test", "vet", "generate", "list", "mod tidy", "mod vendor", "mod verify"}
@@ -48,35 +47,27 @@ def module_of(go: GoCall) -> Module | None:
     module = go.module()
     if isinstance(module, Module) and module.manifest is not None:
         return module
-    place = go.folder or "/"
-    while True:
-        found = go.reading.in_context(posixpath.join(place, "go.work"), go.call.step.node)
-        work = read_go_work(go.context, found) if found else None
-        if work is not None:
-            for use in () if isinstance(work, Unknown) else work.uses:
-                read = read_go_mod(go.context, posixpath.join(use, "go.mod"))
-                if not isinstance(read, Unknown):
-                    return Module(read.module, use, read)
-            return None
-        if place == "/":
-            return None
-        place = posixpath.dirname(place)
+    for place in upwards((go.folder or "/").strip("/")):
+        found = go.reading.in_context(posixpath.join("/", place, "go.work"), go.call.step.node)
+        if found:
+            return next(iter(members(go.context, found)), None)
+    return None
 
 
 def manifests(go: GoCall, module: Module) -> tuple[str, ...] | Refused:
     """Context paths of what ``go mod download`` reads: go.mod, go.sum and the manifests of modules that live in the
     context (go.dev/ref/mod). () where there is nothing to download before the build."""
     is_download = go.verb == "mod download"
-    members = [module, *workspace(go.context, module)]
+    modules = [module, *workspace(go.context, module)]
     flags = f"{go.flag('-mod') or ''} {go.variable('GOFLAGS') or ''}"
     # A step that the author wrote is cached all the same.
-    has_needs = is_download or any(one.manifest is not None and one.manifest.requires for one in members)
+    has_needs = is_download or any(one.manifest is not None and one.manifest.requires for one in modules)
     is_vendored = vendor_folder(go.context, module) is not None or "vendor" in flags
     if not has_needs or is_vendored or (go.version and go.version < (1, 11)):
         return ()
     work = work_above(go.context, module.folder)
     read: dict[str, None] = {}
-    for one in members:
+    for one in modules:
         assert one.manifest is not None
         total = posixpath.join(one.folder, "go.sum")
         has_total = go.context.exists(total) is True

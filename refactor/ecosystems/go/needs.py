@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Iterator, Mapping
 
 from refactor.ecosystems.go.cgo import linking, why_no_cgo
-from refactor.ecosystems.go.commands import Binary, GoCall, Module, go_call
+from refactor.ecosystems.go.commands import Binary, GoCall, Module
 from refactor.ecosystems.go.packages import made_by, program_sources
 from refactor.ecosystems.go.source import GoSource
 from refactor.ecosystems.go.uses import Uses, uses
@@ -25,7 +25,7 @@ _ELSEWHERE = frozenset(
 
 def built(program: Program) -> tuple[GoCall, Binary] | Refused:
     """The command that builds a started program, and which of its programs that is."""
-    go = go_call(program.act.call) if program.act is not None else None
+    go = GoCall.of(program.call)
     made = made_by(go) if go is not None and go.builds else None
     if go is None or made is None:
         return Refused(
@@ -35,11 +35,7 @@ def built(program: Program) -> tuple[GoCall, Binary] | Refused:
     if isinstance(made, Refused):
         return made
     found = next((binary for binary in made if binary.path == program.made), None)
-    return (
-        (go, found)
-        if found is not None
-        else Refused(f"which program of line {go.line} {program.path} is, is not known")
-    )
+    return (go, found) if found else Refused(f"which program of line {go.line} {program.path} is, is not known")
 
 
 def sources_by_path(program: Program) -> Mapping[str, GoSource] | Refused:
@@ -65,7 +61,10 @@ def needs(program: Program) -> Needs | Refused:
     linked = linking(go, sources)
     if isinstance(linked, Refused):
         return linked
-    used = uses(program, Evaluator(texts_of(program.reading, sources)), _requires(go))
+    module, made = go.module(), made_by(go)
+    manifest = module.manifest if isinstance(module, Module) else None
+    requires = [] if manifest is None else [need.module for need in manifest.requires]
+    used = uses(program, Evaluator(texts_of(program.reading, sources)), requires)
     if used.why_open_program is not None:
         return Refused(
             f"{used.why_open_program} starts a program whose name is only known when it runs",
@@ -91,44 +90,23 @@ def needs(program: Program) -> Needs | Refused:
     linked_by = "" if is_static else linked.why_cgo or "CGO_ENABLED is set"
     evidence = [f"{linked_by}: the program is linked with the C library of the builder's release"] if linked_by else []
     evidence += [why_no_cgo(go, sources)] if adds_cgo else []
+    own = {} if isinstance(made, Refused) else {one.path: posixpath.basename(one.path) for one in made}
+    others = ", ".join(sorted({name for path, name in own.items() if path != program.made}))
+    evidence += [f"{others} is built as well, and not started: it stays in the builder"] if others else []
+    started = {posixpath.basename(name): where for name, where in used.programs.items()}
     return Needs(
         used.files,
-        dict(_called(used, go)),
+        {name: where for name, where in started.items() if name not in _ELSEWHERE | {*own.values()}},
         packages,
         is_static,
-        evidence=(*evidence, *_not_started(program, go)),
+        evidence=tuple(evidence),
         linked_by=linked_by,
         is_cpp=is_cpp,
         edits=tuple(_edits(go, adds_cgo, used)),
         before=((go.call.step.node, "ENV CGO_ENABLED=0"),) if adds_cgo and _is_fixed(go) else (),
         names_downloads=True,
-        variables=frozenset(one.value for source in sources.values() for one in source.literals),
+        variables=frozenset(one.text for source in sources.values() for one in source.strings),
     )
-
-
-def _requires(go: GoCall) -> list[str]:
-    module = go.module()
-    manifest = module.manifest if isinstance(module, Module) else None
-    return [] if manifest is None else [need.module for need in manifest.requires]
-
-
-def _called(used: Uses, go: GoCall) -> Iterator[tuple[str, str]]:
-    """The programs that it starts, without itself and those of other systems."""
-    made = made_by(go)
-    own = {posixpath.basename(binary.path) for binary in made} if not isinstance(made, Refused) else set()
-    for name, where in used.programs.items():
-        base = posixpath.basename(name)
-        if base not in own and base not in _ELSEWHERE:
-            yield base, where
-
-
-def _not_started(program: Program, go: GoCall) -> Iterator[str]:
-    """For evidence: what the command builds besides."""
-    made = made_by(go)
-    others = sorted({posixpath.basename(one.path) for one in made if one.path != program.made}
-                    if not isinstance(made, Refused) else ())  # fmt: skip
-    if others:
-        yield f"{', '.join(others)} is built as well, and not started: it stays in the builder"
 
 
 def _edits(go: GoCall, adds_cgo: bool, used: Uses) -> Iterator[tuple[Instruction, int, str]]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from refactor.context import BuildContext, Unknown
 from refactor.ecosystems.go.commands import Binary, GoCall, Module
-from refactor.ecosystems.go.source import GoSource, is_built, may_be_built, read_source
+from refactor.ecosystems.go.source import GoSource, is_built, may_be_built, read_head, read_source
 from refactor.flow.reading import Refused, join
 
 MAX_SOURCES = 3_000
@@ -154,9 +154,9 @@ def _read_folder(go: GoCall, folder: str, only: Sequence[str] = ()) -> dict[str,
         text = go.context.read(path) if is_asked and go.context.is_dir(path) is not True else None
         if isinstance(text, Unknown):
             return Refused(text.reason)
-        source = None if text is None else read_source(text)
-        if source is None or not (only or is_built(name, source, go.tags)):
+        if text is None or not (only or is_built(name, read_head(text), go.tags)):
             continue
+        source = read_source(text)
         if source.why_not_go is not None:
             return Refused(f"{path}: {source.why_not_go}")
         found[path] = source

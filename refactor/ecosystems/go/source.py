@@ -1,30 +1,48 @@
-"""What one Go source says, read without a compiler: its package, imports, embedded files, literals and calls.
+"""What one Go source says, read by tree-sitter's grammar: package, imports, strings, calls, and what names are given.
 
-Comments and the inside of strings are blanked first, so that parentheses and names are found by plain scanning; the
-rules are those of the Go specification for comments, string and rune literals, and of `go/build` for constraints.
+A tree takes thirty times the memory of its text, so what is asked for is taken out of it at once. Constraints are those
+of `go/build`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from functools import lru_cache
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-_LEXEME = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:[^"\\\n]|\\.)*"|`[^`]*`' r"|'(?:[^'\\\n]|\\[^\n]+?)'", re.DOTALL)
-_PACKAGE = re.compile(r"^[ \t]*package\s+(\w+)", re.MULTILINE)
-_IMPORTS = re.compile(r"^import\s*(?:\(([^)]*)\)|([^\n;]+))", re.MULTILINE)
-_IMPORT = re.compile(r'(?:([\w.]+)[ \t]+)?("[^"\n]*"|`[^`\n]*`)')
-_EMBED = re.compile(r"^//go:embed[ \t]+(.+)$", re.MULTILINE)
-_CALL = re.compile(r"([A-Za-z_]\w*(?:\s*\.\s*[A-Za-z_]\w*)*|\.[A-Za-z_]\w*)\s*\(")
-_NESTING = re.compile(r"[()\[\]{},]")
-_BRACKET = re.compile(r"[()\[\]{}]")
-_FUNCTION = re.compile(r"^func\b[^\n]*", re.MULTILINE)
-_BUILD = re.compile(r"^//go:build\s+(.+)$", re.MULTILINE)
-_PLUS_BUILD = re.compile(r"^//\s*\+build\s+(.+)$", re.MULTILINE)
-_ESCAPE = re.compile(r'\\(?:([abfnrtv\\\'"])|x([0-9a-fA-F]{2})|([0-7]{3})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))')
-_ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+from refactor.shell.grammar import grammar
 
+if TYPE_CHECKING:
+    from tree_sitter import Node, Parser, Query
+
+_T = TypeVar("_T")
+
+_QUERY = """
+(package_clause (package_identifier) @package)
+(import_spec) @import
+(call_expression) @call
+[(interpreted_string_literal) (raw_string_literal)] @string
+[(function_declaration) (method_declaration)] @function
+[(short_var_declaration) (assignment_statement) (var_spec value: (_)) (const_spec value: (_)) (return_statement)] @given
+[(range_clause) (receive_statement) (type_switch_statement)] @open
+(func_literal parameters: (parameter_list (parameter_declaration) @open))
+(composite_literal type: (qualified_type) @type body: (literal_value
+    (keyed_element (literal_element (identifier) @key) (literal_element) @log))
+    (#eq? @type "lumberjack.Logger") (#eq? @key "Filename"))
+"""
+_HEAD = r'(?s)(?:\s+|//[^\n]*|/\*.*?\*/|"[^"\n]*"|`[^`]*`|[().;]|(?!(?:func|type|var|const)\b)\w+)*'
+"""All that may stand up to the last import, and no more of a file than that."""
+_NEW_METHOD = rb"(?m)^(func\s*\([^)\n]*\)\s*\w+)(\[[^\n]*?\])(?=\()"
+_IS_EMPTY = rb'if\s+(?:len\()?(\w+)\)?\s*==\s*(?:""|0)\s*\{\s*$'
+_NAME = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
+_AROUND = frozenset({"parenthesized_expression", "literal_element", "expression_list"})
+_MAX_NAME = 200
+_MAX_DEPTH = 6
+_MAX_LEVELS = 20_000
+"""Of the tree; a query takes time by their square where there are more than 32,767."""
+_MAX_SOURCE = 512 * 1024
+"""Characters. What is no Go takes the grammar up to forty seconds for each million."""
 _MAX_CONSTRAINT = 2_000
 """Characters; longer ones are no Go that anybody builds."""
 
@@ -38,32 +56,31 @@ _MACHINES = frozenset(
 )
 
 
-class Literal(NamedTuple):
-    """A string of the source."""
+class Expression(NamedTuple):
+    """An expression, as far as its text shows what it stands for."""
 
-    value: str
-    start: int
-    end: int
-
-
-class Call(NamedTuple):
-    """A call or conversion such as ``os.Open(name)``."""
-
-    name: str
-    """As written, without blanks: ``os.Open``, ``r.Static``; ``.ParseFiles`` behind another call."""
-    arguments: tuple[tuple[int, int], ...]
-    """Offsets of each argument in the text."""
-    start: int
-    end: int
-    """Offset behind the closing parenthesis."""
+    kind: str
+    """``text`` of a string, ``name``, ``call``, ``+`` for the sum of its parts; "" for all else."""
+    text: str
+    """What a string says; a name with what it is selected from (``config.Path``); what is called: ``os.Open``,
+    ``r.Static``, ``.ParseFiles`` behind another call; of all else what is written, where that is short."""
+    parts: tuple[Expression, ...]
+    """The arguments of a call."""
+    at: int
+    """Offset in the file, in bytes."""
+    line: int
 
     @property
     def method(self) -> str:
-        return self.name.rpartition(".")[2]
+        return self.text.rpartition(".")[2]
+
+    def of(self, table: Mapping[str, _T]) -> _T | None:
+        """What a table says of a call, by its name, or that of the method behind a dot: ``.ParseFiles``."""
+        return table.get(self.text, table.get(f".{self.method}") if "." in self.text else None)
 
 
 class Function(NamedTuple):
-    """A function's declaration."""
+    """A function or a method."""
 
     name: str
     parameters: tuple[str, ...]
@@ -71,204 +88,220 @@ class Function(NamedTuple):
     end: int
 
 
+class Given(NamedTuple):
+    """What a name is given at one place."""
+
+    value: Expression | None
+    """None for what only the running program knows."""
+    at: int
+    is_new: bool
+    """The name is made there: inside of a function it is no other one's."""
+    is_default: bool = False
+    """It is given where the name stands for nothing so far: ``if name == "" {``."""
+
+
 class GoSource(NamedTuple):
     """One file."""
 
     text: str
-    code: str
-    """The text with comments and the inside of strings blanked, of the same length."""
+    why_not_go: str | None
+    """Why the go command could not read the file; what it does is unknown then, not nothing."""
     package: str
     imports: tuple[tuple[str, str], ...]
     """Name that the package is known by in the file, and its path; "C" for cgo."""
     embeds: tuple[str, ...]
     """Patterns of ``//go:embed``, relative to the file's folder."""
-    literals: tuple[Literal, ...]
-    """Strings outside of import declarations."""
     constraints: tuple[str, ...]
     """``//go:build`` expressions; ``// +build`` lines are written as one."""
-
-    @property
-    def why_not_go(self) -> str | None:
-        """Why the go command could not read the file; what it does is unknown then, not nothing."""
-        if re.search(r"[\0\ud800-\udfff]", self.text):
-            return "it is no text"
-        if not self.package:
-            return "it has no package clause"
-        open_: list[str] = []
-        for sign in _BRACKET.findall(self.code):
-            if sign in "([{":
-                open_.append(sign)
-            elif not open_ or open_.pop() + sign not in {"()", "[]", "{}"}:
-                return "its brackets do not match"
-        return "its brackets do not match" if open_ else None
+    strings: tuple[Expression, ...]
+    """Those outside of import declarations."""
+    calls: tuple[Expression, ...]
+    """Calls and conversions; ``lumberjack.Logger{Filename: name}`` as ``lumberjack.Logger(name)``."""
+    functions: tuple[Function, ...]
+    given: Mapping[str, Sequence[Given]]
+    """By the name; what functions return, the first value of each ``return``, by "return"."""
 
     @property
     def uses_cgo(self) -> bool:
         return any(path == "C" for _, path in self.imports)
 
-    def line(self, offset: int) -> int:
-        """1-based line of an offset."""
-        return self.text.count("\n", 0, offset) + 1
-
-    def package_name(self, path: str) -> str | None:
-        """The name by which the file knows the imported package ``path``; None where it does not import it."""
-        return next((name for name, known in self.imports if known == path), None)
-
-    def calls(self, methods: frozenset[str]) -> Iterator[Call]:
-        """Calls whose last name is one of ``methods``, in order."""
-        for found in _CALL.finditer(self.code):
-            name = "".join(found[1].split())
-            if name.rpartition(".")[2] in methods and not _is_declaration(self.code, found.start()):
-                call = self._call(name, found.start(), found.end())
-                if call is not None:
-                    yield call
-
-    def _call(self, name: str, start: int, inside: int) -> Call | None:
-        depth, begin, arguments = 1, inside, []
-        for sign in _NESTING.finditer(self.code, inside):
-            char = sign[0]
-            if char in "([{":
-                depth += 1
-            elif char == ",":
-                if depth == 1:
-                    arguments.append((begin, sign.start()))
-                    begin = sign.end()
-            else:
-                depth -= 1
-                if depth == 0:
-                    if self.code[begin : sign.start()].strip():
-                        arguments.append((begin, sign.start()))
-                    return Call(name, tuple(arguments), start, sign.end())
-        return None
-
-    def functions(self) -> tuple[Function, ...]:
-        """Top-level functions and methods, as gofmt lays them out: the closing brace begins a line."""
-        found = []
-        for header in _FUNCTION.finditer(self.code):
-            end = self.code.find("\n}", header.start())
-            opening = self.code.find("{", header.start())
-            signature = self.code[header.start() : opening if opening >= 0 else header.end()]
-            name = re.match(r"func\s*(?:\([^)]*\)\s*)?([A-Za-z_]\w*)\s*(?:\[[^\]]*\]\s*)?\(", signature)
-            if name is None:
-                continue
-            stop = len(self.code) if end < 0 else end + 2
-            if header[0].rstrip().endswith("}") and "{" in header[0]:
-                stop = header.end()
-            found.append(Function(name[1], _parameters(signature[name.end() :]), header.start(), stop))
-        return tuple(found)
+    def function_at(self, offset: int) -> Function | None:
+        return next((one for one in self.functions if one.start <= offset < one.end), None)
 
 
-def _parameters(text: str) -> tuple[str, ...]:
-    """Names of ``a, b string, c ...int) error``."""
-    text = text[: max(0, closes("(" + text, 0) - 1)]
-    words = (re.match(r"\s*([A-Za-z_]\w*)", text[start:end]) for start, end in pieces(text, ","))
-    return tuple("" if word is None else word[1] for word in words) if text.strip() else ()
+@cache
+def _reader() -> tuple[Parser, Query]:
+    from tree_sitter import Parser, Query
+
+    go = grammar("tree_sitter_go")
+    return Parser(go), Query(go, _QUERY)
 
 
-def pieces(code: str, sign: str) -> list[tuple[int, int]]:
-    """Spans between the signs that stand outside of brackets."""
-    spans, depth, begin = [], 0, 0
-    for at, char in outside(code):
-        if char in "([{":
-            depth += 1
-        elif char in ")]}":
-            depth -= 1
-        elif char == sign and depth == 0:
-            spans.append((begin, at))
-            begin = at + 1
-    spans.append((begin, len(code)))
-    return spans
-
-
-def outside(code: str) -> Iterator[tuple[int, str]]:
-    """Characters outside of strings (their inside is blanked with underscores already)."""
-    quote = ""
-    for at, char in enumerate(code):
-        if quote:
-            quote = "" if char == quote else quote
-        elif char in "\"`'":
-            quote = char
-        else:
-            yield at, char
-
-
-def closes(code: str, opening: int) -> int:
-    """Offset of the bracket that closes the one at ``opening``, -1 without one."""
-    depth = 0
-    for at, char in outside(code):
-        if at < opening:
-            continue
-        depth += (char in "([{") - (char in ")]}")
-        if depth == 0:
-            return at
-    return -1
-
-
-def _is_declaration(code: str, start: int) -> bool:
-    before = code[max(0, start - 120) : start].rsplit("\n", 1)[-1].rstrip()
-    return before == "func" or (
-        before.startswith("func (") and before.endswith(")") and before.count("(") == before.count(")") == 1
-    )
-
-
-def value_of(literal: str) -> str | None:
-    """What a string literal stands for, None for an escape that is not of the language."""
-    if literal.startswith("`"):
-        return literal[1:-1].replace("\r", "")
-    body = literal[1:-1]
-    return _ESCAPE.sub(_unescape, body) if "\\" in body else body
-
-
-def _unescape(found: re.Match[str]) -> str:
-    if found[1]:
-        return _ESCAPES.get(found[1], found[1])
-    if found[3]:
-        return chr(int(found[3], 8))
-    number = int(found[2] or found[4] or found[5], 16)
-    return chr(number) if number < 0x110000 else "\ufffd"
+def read_head(text: str) -> GoSource:
+    """What stands in front of the declarations: package, imports and constraints."""
+    head = re.match(_HEAD, text)
+    return read_source(text[: head.end()] if head is not None else "")
 
 
 @lru_cache(maxsize=1024)
 def read_source(text: str) -> GoSource:
-    """Never raises; of a file that is no Go the facts are empty."""
-    pieces, strings, last = [], [], 0
-    for found in _LEXEME.finditer(text):
-        start, end = found.span()
-        pieces.append(text[last:start])
-        lexeme = found[0]
-        if lexeme[0] == "/":
-            pieces.append(re.sub(r"[^\n]", " ", lexeme))
-        else:
-            pieces.append(lexeme[0] + re.sub(r"[^\n]", "_", lexeme[1:-1]) + lexeme[-1])
-            if lexeme[0] in '"`':
-                strings.append((start, end))
-        last = end
-    pieces.append(text[last:])
-    code = "".join(pieces)
-    package = _PACKAGE.search(code)
-    head = package.start() if package is not None else 0
-    imports, spans = [], []
-    for block in _IMPORTS.finditer(code):
-        spans.append(block.span())
-        at = 1 if block[1] is not None else 2
-        for one in _IMPORT.finditer(code, *block.span(at)):
-            path = text[one.start(2) + 1 : one.end(2) - 1]
-            imports.append((one[1] or _default_name(path), path))
-    inside = [(start, end) for start, end in strings if not any(a <= start < b for a, b in spans)]
-    literals = tuple(Literal(value_of(text[a:b]) or "", a, b) for a, b in inside)
-    embeds = tuple(word for line in _EMBED.findall(text) for word in _embed_words(line))
-    constraints = tuple(_BUILD.findall(text[:head])[:1]) or tuple(map(_plus_build, _PLUS_BUILD.findall(text[:head])))
+    """Never raises; of a file that is no Go the facts are not complete, see :attr:`GoSource.why_not_go`."""
+    from tree_sitter import QueryCursor
+
+    parser, query = _reader()
+    code = text.encode("utf-8", "replace") if len(text) <= _MAX_SOURCE else b""
+    root = parser.parse(code).root_node
+    if root.has_error:
+        # Go 1.26 takes any expression in `new`, Go 1.27 type parameters of methods; the grammar does not know either.
+        newer = re.sub(rb"\bnew(?=\()", b"New", code)
+        newer = re.sub(_NEW_METHOD, lambda found: found[1] + b" " * len(found[2]), newer)
+        root = parser.parse(newer).root_node if newer != code else root
+    # Where the grammar has to guess, a query takes time by the square of what follows.
+    cursor = QueryCursor(query)
+    cursor.set_max_start_depth(_MAX_LEVELS)
+    captures = {} if root.has_error else cursor.captures(root)
+    found = {name: sorted(nodes, key=lambda node: node.start_byte) for name, nodes in captures.items()}
+    package = _text(next(iter(found.get("package", ())), None))
+    why = None if package else "it has no package clause"
+    if re.search(r"[\0\ud800-\udfff]", text):
+        why = "it is no text"
+    elif len(text) > _MAX_SOURCE:
+        why = f"it has more than {_MAX_SOURCE // 1024} KiB"
+    elif root.has_error:
+        why = f"line {_first_error(root).start_point[0] + 1} is no Go"
+    imports = found.get("import", [])
+    body = max((node.end_byte for node in imports), default=0)
+    calls = [_expression(node) for node in found.get("call", ())]
+    calls += [_expression(node)._replace(kind="call", text="lumberjack.Logger", parts=(_expression(node),))
+              for node in found.get("log", ())]  # fmt: skip
+    head = text[: text.find(f"package {package}")] if package else ""
+    lines = re.findall(r"(?m)^//go:build\s+(.+)$", head)[:1]
+    given: dict[str, list[Given]] = {}
+    for name, one in _given(code, found.get("given", ()), found.get("open", ()), calls):
+        given.setdefault(name, []).append(one)
     return GoSource(
-        text, code, package[1] if package is not None else "", tuple(imports), embeds, literals, constraints
+        text,
+        why,
+        package,
+        tuple(map(_imported, imports)),
+        tuple(word for line in re.findall(r"(?m)^//go:embed[ \t]+(.+)$", text) for word in _embed_words(line)),
+        tuple(lines or map(_plus_build, re.findall(r"(?m)^//\s*\+build\s+(.+)$", head))),
+        tuple(_expression(node) for node in found.get("string", ()) if node.start_byte >= body),
+        tuple(calls),
+        tuple(map(_function, found.get("function", ()))),
+        given,
     )
 
 
-def _default_name(path: str) -> str:
-    """A package's usual name: the last element of its path, without a version."""
+def _text(node: Node | None) -> str:
+    return "" if node is None or node.text is None else node.text.decode("utf-8", "replace")
+
+
+def _first_error(node: Node) -> Node:
+    while (inner := next((child for child in node.children if child.has_error), None)) is not None:
+        node = inner
+    return node
+
+
+def _parts(node: Node | None) -> list[Node]:
+    """What a list holds, without the comments between."""
+    return [] if node is None else [child for child in node.named_children if child.type != "comment"]
+
+
+def _expression(node: Node, depth: int = 0) -> Expression:
+    while node.type in _AROUND or (node.type == "unary_expression" and _operator(node) in {"*", "&"}):
+        inner = _parts(node)
+        if len(inner) != 1:
+            break
+        node = inner[0]
+    kind, text, parts = "", "", []
+    if node.type in {"interpreted_string_literal", "raw_string_literal"}:
+        kind, text = "text", _value(_text(node))
+    elif node.type == "call_expression" and depth < _MAX_DEPTH:
+        called = node.child_by_field_name("function") or node
+        kind = "call"
+        text = _dotted(called) or f".{_text(called.child_by_field_name('field'))}"
+        parts = _parts(node.child_by_field_name("arguments"))
+    elif _is_sum(node) and depth < _MAX_DEPTH:
+        kind = "+"
+        while _is_sum(node):
+            parts.append(node.children[2])
+            node = node.children[0]
+        parts = [node, *reversed(parts)]
+    elif node.end_byte - node.start_byte <= _MAX_NAME:
+        text = _dotted(node)
+        kind, text = ("name", text) if text else ("", _text(node))
+    inside = tuple(_expression(part, depth + 1) for part in parts)
+    return Expression(kind, text, inside, node.start_byte, node.start_point[0] + 1)
+
+
+def _is_sum(node: Node) -> bool:
+    return node.type == "binary_expression" and _operator(node) == "+"
+
+
+def _operator(node: Node) -> str:
+    return _text(node.child_by_field_name("operator"))
+
+
+def _dotted(node: Node) -> str:
+    """A name with what it is selected from, "" for all else."""
+    if node.type == "identifier":
+        return _text(node)
+    text = "".join(_text(node).split()) if node.end_byte - node.start_byte <= _MAX_NAME else ""
+    return text if re.fullmatch(_NAME, text) else ""
+
+
+def _function(node: Node) -> Function:
+    lists = _parts(node.child_by_field_name("parameters"))
+    names = tuple(_text(name) for one in lists for name in one.children_by_field_name("name"))
+    return Function(_text(node.child_by_field_name("name")), names, node.start_byte, node.end_byte)
+
+
+def _given(
+    code: bytes, known: Iterable[Node], unknown: Iterable[Node], calls: Iterable[Expression]
+) -> Iterator[tuple[str, Given]]:
+    """What names are given: by declarations, assignments, and flags that are bound to them."""
+    for node, is_known in (*((node, True) for node in known), *((node, False) for node in unknown)):
+        at, left = node.start_byte, node.child_by_field_name("left") or node.child_by_field_name("alias")
+        if node.type == "return_statement":
+            values = [value for one in _parts(node) for value in _parts(one)]
+            yield "return", Given(_expression(values[0]) if values else None, at, True)
+            continue
+        names = _parts(left) if left is not None else node.children_by_field_name("name")
+        right = node.child_by_field_name("right") or node.child_by_field_name("value")
+        is_sum = node.type == "assignment_statement" and _operator(node) != "="
+        values = _parts(right) if is_known and not is_sum else []
+        empty = re.search(_IS_EMPTY, code[max(0, at - 120) : at])
+        for index, name in enumerate(names):
+            if len(values) == len(names) or (values and index == 0):
+                value = _expression(values[index])
+            else:
+                value = None
+            is_default = empty is not None and empty[1] == name.text
+            if name.type == "identifier":
+                yield _text(name), Given(value, at, node.type != "assignment_statement", is_default)
+    for call in calls:
+        index = {"StringVar": 2, "StringVarP": 3}.get(call.method, len(call.parts))
+        if index < len(call.parts):
+            yield call.parts[0].text, Given(call.parts[index], call.at, False)
+
+
+def _value(literal: str) -> str:
+    """What a string literal stands for. Escapes are those of Python."""
+    body = literal[1:-1]
+    if literal.startswith("`"):
+        return body.replace("\r", "")
+    return body.encode("latin-1", "backslashreplace").decode("unicode_escape", "replace") if "\\" in body else body
+
+
+def _imported(node: Node) -> tuple[str, str]:
+    """Name and path. A package's usual name is the last element of its path, without a version."""
+    name, path = node.child_by_field_name("name"), _text(node.child_by_field_name("path"))[1:-1]
     parts = path.split("/")
     if len(parts) > 1 and re.fullmatch(r"v\d+", parts[-1]):
         parts.pop()
-    return re.sub(r"\.v\d+$", "", parts[-1]).removeprefix("go-").replace("-", "_")
+    usual = re.sub(r"\.v\d+$", "", parts[-1]).removeprefix("go-").replace("-", "_")
+    return _text(name) or usual, path
 
 
 def _embed_words(line: str) -> Iterator[str]:
@@ -295,9 +328,7 @@ def may_be_built(name: str) -> bool:
 
 def is_built(name: str, source: GoSource, tags: frozenset[str] = frozenset(), *, cgo: bool = True) -> bool:
     """Whether the go command takes a file for linux on amd64 (``go/build``: names, constraints)."""
-    if not may_be_built(name):
-        return False
-    return all(_holds(constraint, tags, cgo) for constraint in source.constraints)
+    return may_be_built(name) and all(_holds(constraint, tags, cgo) for constraint in source.constraints)
 
 
 def _holds(expression: str, tags: frozenset[str], cgo: bool) -> bool:

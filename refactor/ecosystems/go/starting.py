@@ -6,7 +6,7 @@ import posixpath
 import shlex
 
 from refactor.ecosystems.answers import BuiltStart
-from refactor.ecosystems.go.commands import go_call
+from refactor.ecosystems.go.commands import GoCall
 from refactor.ecosystems.go.packages import main_packages
 from refactor.ecosystems.table import Language
 from refactor.flow.effects import Invocation
@@ -33,7 +33,7 @@ def built_start(reading: StageReading) -> BuiltStart | Refused | None:
     end = next(at for at, word in enumerate(own) if at > 1 and word == words[count - 1]) + 1
     # CMD's place in the file does not matter: it runs in the last WORKDIR.
     build = read(shlex.join(("go", "build", *own[2:end]))).commands[0]
-    go = go_call(Invocation(build, reading, reading.steps[-1], reading.final_workdir, {}))
+    go = GoCall.of(Invocation(build, reading, reading.steps[-1], reading.final_workdir, {}))
     module = Refused("it is no call of go") if go is None else go.module()
     packages = module if isinstance(module, Refused) or go is None else main_packages(go, module)
     if isinstance(packages, Refused):

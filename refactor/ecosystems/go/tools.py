@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from refactor.context import Unknown
-from refactor.ecosystems.go.commands import go_call, installed
+from refactor.ecosystems.go.commands import GoCall, installed
 from refactor.ecosystems.go.installing import manifests, module_of
 from refactor.ecosystems.go.packages import made_by
 from refactor.flow.effects import Effect, Invocation
@@ -14,7 +14,7 @@ from refactor.flow.reading import Refused
 
 def effect(call: Invocation, tools: Collection[str]) -> Effect | None:
     """See :meth:`Ecosystem.effect`; ``tools`` are programs that work on Go sources."""
-    go = go_call(call)
+    go = GoCall.of(call)
     if go is None:
         return Effect() if call.name == "go" else _of_tool(call, tools)
     modules = (f"{go.gopath}/pkg/mod",)
