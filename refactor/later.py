@@ -60,10 +60,7 @@ from refactor.flow.secret_files import (
     SecretFile as SecretFile,
     secret_files as secret_files,
 )
-from refactor.flow.shell_writes import (
-    QUIET as QUIET,
-    written_by_shell as written_by_shell,
-)
+from refactor.flow.shell_writes import written_by_shell as written_by_shell
 from refactor.flow.short_lived import (
     ShortLived as ShortLived,
     short_lived as short_lived,
@@ -93,3 +90,4 @@ from refactor.shell.pipes import (
     why_not_pipefail as why_not_pipefail,
     why_other_in_bash as why_other_in_bash,
 )
+from refactor.shell.posix import QUIET as QUIET, STARTS_NO_OTHER as STARTS_NO_OTHER

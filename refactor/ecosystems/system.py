@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from refactor.context import Unknown
@@ -19,6 +18,7 @@ from refactor.context.deployment import Words
 from refactor.ecosystems.split import Role, sets_up_apt
 from refactor.flow.reading import Refused, StageReading, Start, Step
 from refactor.shell import SYSTEM_MANAGERS, Command, PackageCall, ShellScript, keeps_archives, read
+from refactor.shell.posix import PLACES, SILENT, Does, redirected, tools, use_of
 from refactor.syntax import Instruction
 
 if TYPE_CHECKING:
@@ -39,37 +39,14 @@ _QUIET = frozenset({"update", "clean", "autoremove", "upgrade"})
 _CLEANING = re.compile(
     r"/var/(?:lib/apt|cache)\b|/tmp\b|/var/tmp\b|/root/\.cache\b|/var/log\b|/usr/share/(?:doc|man)\b"
 )
+_SYSTEM_FILES = ("/etc/", "/var/", "/tmp/", "/usr/share/")
 _REPOSITORY = re.compile(
     r"sources\.list|apt-key|add-apt-repository|/etc/apt/(?!apt\.conf\.d/docker-clean)|/etc/yum\.repos\.d|/etc/apk/repositories|/usr/share/keyrings"
     r"|nodesource|deb\.[\w.-]+/setup|config-manager"
 )
-_DOWNLOADERS = frozenset(
-    {"curl", "wget", "gpg", "apt-key", "add-apt-repository", "tee", "dpkg", "rpm", "apt-add-repository"}
-)
+_DOWNLOADERS = tools(Does.DOWNLOADS, Does.PACKAGES) | {"tee"}
 
-_USERS = frozenset(
-    {"useradd", "adduser", "groupadd", "addgroup", "usermod", "groupmod", "passwd", "chpasswd", "deluser"}
-)
-_PATHS = frozenset({"mkdir", "chown", "chmod", "chgrp", "touch", "install", "ln", "setcap"})
-_SETTINGS = frozenset(
-    {
-        "a2disconf",
-        "a2dismod",
-        "a2dissite",
-        "a2enconf",
-        "a2enmod",
-        "a2ensite",
-        "dpkg-reconfigure",
-        "fc-cache",
-        "ldconfig",
-        "locale-gen",
-        "localedef",
-        "update-alternatives",
-        "update-ca-certificates",
-        "update-locale",
-    }
-)
-SILENT = frozenset({"echo", "true", "printf", ":", "set", "test", "[", "ls", "which", "id", "date", "uname"})
+_USERS, _SETTINGS = tools(Does.USERS), tools(Does.SETTINGS)
 
 
 def _pairs(text: str) -> dict[str, str]:
@@ -397,9 +374,7 @@ def _is_removed_in(step: Step, wanted: _Wanted) -> bool:
     return False
 
 
-_WITH_REPOSITORIES = frozenset(
-    {"rm", "bash", "sh", "sed", "cat", "mkdir", "chmod", "install", "lsb_release", ".", "dpkg"}
-)
+_WITH_REPOSITORIES = frozenset({"rm", "bash", "sh", "sed", "cat", "mkdir", "chmod", "install", "lsb_release", "."})
 
 
 def _repository_steps(reading: StageReading) -> tuple[Step, ...]:
@@ -715,26 +690,17 @@ def is_set_up(command: Command) -> bool:
     a build.
     """
     name = (command.name or "").rpartition("/")[2]
-    if name in _USERS or name in _SETTINGS:
-        return True
-    if name in _PATHS:
+    if name in _USERS | _SETTINGS | PLACES:
         return True
     if name in SILENT:
-        return all(_is_system_file(target) for target in command.redirects) or not command.redirects
-    if name in {"sed", "tee"}:
-        operands = [arg for arg in command.args if not arg.startswith("-")]
-        scripts = [word for option, word in pairwise(command.args) if option in {"-e", "--expression"}]
-        files = [word for word in operands if word not in scripts] if scripts or name == "tee" else operands[1:]
-        return bool(files) and all(path.startswith("/etc/") for path in files)
-    if name in {"rm", "cp", "mv"}:
-        operands = [arg for arg in command.args if not arg.startswith("-")]
-        return bool(operands) and all(path.startswith(("/etc/", "/var/", "/tmp/", "/usr/share/")) for path in operands)
-    return False
-
-
-def _is_system_file(redirect: str) -> bool:
-    target = redirect.lstrip("0123456789>&| ").strip("\"'")
-    return target.startswith(("/etc/", "/var/", "/root/.", "/dev/", "/home/")) or target in {"1", "2", ""}
+        return all(
+            path.startswith(("/etc/", "/var/", "/root/.", "/home/")) for path, _ in redirected(command.redirects)
+        )
+    use = use_of(name, command.args)
+    if use is None or name not in {"sed", "tee", "rm", "cp", "mv"}:
+        return False
+    files = (*use.reads, *use.makes, *use.removes)
+    return bool(files) and all(path.startswith("/etc/" if name in {"sed", "tee"} else _SYSTEM_FILES) for path in files)
 
 
 def makes_user(step: Step) -> bool:
@@ -781,7 +747,7 @@ def narrow(reading: StageReading, roles: Mapping[Instruction, Role]) -> dict[Ins
         paths = [
             arg.rstrip("/")
             for command in step.commands
-            if (command.name or "").rpartition("/")[2] in _PATHS
+            if (command.name or "").rpartition("/")[2] in PLACES
             for arg in command.args
             if not arg.startswith("-")
         ]
@@ -801,7 +767,6 @@ def narrow(reading: StageReading, roles: Mapping[Instruction, Role]) -> dict[Ins
 __all__ = [
     "MANAGERS",
     "PROVIDERS",
-    "SILENT",
     "RunnerPackages",
     "Start",
     "adds_repositories",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from refactor.context import Unknown
 from refactor.flow.reading import Copied, Refused, StageReading, Step, is_within, join
 from refactor.shell import SYSTEM_MANAGERS, Command, keeps_archives
+from refactor.shell.posix import SILENT, Does, tools
 from refactor.syntax import Instruction
 
 if TYPE_CHECKING:
@@ -19,9 +20,9 @@ _SETTINGS = ("/etc", "/root", "/home", "/usr/local/etc", "/usr/local/share/ca-ce
 """Where package managers look for settings, credentials and certificates."""
 _OF_THE_SYSTEM = r"/(?:bin|etc|home|lib|opt|root|sbin|srv|tmp|usr|var)(?:/|\Z)"
 _CODE = r".*\.(?:[cm]?[jt]sx?|cs|go|java|kt|php|py|rb|rs|scala)"
-_HARMLESS = frozenset({"echo", "true", "mkdir", "ls", "pwd", "useradd", "adduser", "groupadd", "addgroup", "date"})
-_TRUSTS = frozenset({"update-ca-certificates", "update-ca-trust"})
-_ON_PATHS = frozenset({"rm", "chmod", "chown", "touch"})
+_HARMLESS = SILENT | tools(Does.USERS) | {"mkdir"}
+_APART = tools(Does.SAYS, Does.USERS, Does.SETTINGS)
+_ON_PATHS = tools(Does.MAKES, Does.CHANGES, Does.REMOVES)
 _SOURCE_SUFFIXES = (".py", ".js", ".ts", ".mjs", ".cjs", ".go", ".jsx", ".tsx", ".java", ".rb", ".php", ".rs")
 _ABOVE = "move it above the copy of the sources, if the install needs it"
 
@@ -99,7 +100,7 @@ def _is_system_command(reading: StageReading, step: Step, command: Command) -> b
         return keeps_archives(command) or all(
             arg.startswith(("-", "/var/", "/tmp/", "/root/.cache")) for arg in command.args
         )
-    return command.name in _TRUSTS | _HARMLESS - {"ls", "pwd"}
+    return command.name in _APART
 
 
 def _writes(command: Command) -> bool:
@@ -164,13 +165,13 @@ def _is_harmless(reading: StageReading, step: Step, command: Command, move: Move
                    for path in act.effect.writes]  # fmt: skip
         return all(isinstance(path, str) and path not in read for path in written)
     for arg in command.args:
-        if arg.startswith(("-", "+")) or (command.name in {"chmod", "chown"} and arg == command.args[0]):
+        if arg.startswith(("-", "+")) or (command.name in tools(Does.CHANGES) and arg == command.args[0]):
             continue
         if any(sign in arg for sign in "*?$[`"):
             return False
         path = posixpath.normpath(posixpath.join(step.workdir, arg))
         touched = any(other == path or other.startswith(path.rstrip("/") + "/") for other in read)
-        if touched and command.name in {"rm", "chown"}:
+        if touched and command.name not in {"chmod", "touch"}:
             return False
     return True
 

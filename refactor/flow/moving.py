@@ -11,6 +11,7 @@ from refactor.flow.closure import why_not_seen, why_unseen
 from refactor.flow.places import origin_of
 from refactor.flow.reading import Refused, StageReading, Step
 from refactor.shell import SYSTEM_MANAGERS
+from refactor.shell.posix import SILENT, Does, tools
 from refactor.syntax import Instruction
 
 SYSTEM = frozenset(
@@ -19,7 +20,7 @@ SYSTEM = frozenset(
 """Folders that an image has in its root (Filesystem Hierarchy Standard 3.0), and the one that is to be made."""
 _ELSEWHERE = SYSTEM_MANAGERS | {"pip", "corepack", "gem"}
 """Package managers that install for the whole image."""
-_CALM = frozenset("set echo true : export useradd adduser groupadd addgroup usermod update-ca-certificates".split())
+_CALM = SILENT | tools(Does.USERS, Does.SETTINGS) | {"export"}
 _ABSOLUTE = r"(?<![\w.:/$})\]~*\\-])/([\w.@-]+)"
 """A path from the root, and no part of a longer one, of an address or of a variable's value."""
 _FROM_HERE = (

@@ -14,6 +14,7 @@ from refactor.context import Unknown
 from refactor.flow.places import origins, source_of
 from refactor.flow.reading import Refused, StageReading, Step, is_within, join
 from refactor.shell import Command
+from refactor.shell.posix import Does, tools
 from refactor.syntax import Instruction
 
 SMALL = 64 << 10
@@ -22,7 +23,7 @@ _MAX_FILES = 500
 _DATA = (".db", ".sqlite", ".sqlite3", ".log", ".csv", ".json.db")
 """Endings of files that programs change in place."""
 _SYSTEM = frozenset("/ /usr /etc /var /bin /sbin /lib /opt /home /root /run /dev /proc /sys /srv /mnt".split())
-_QUIET = frozenset({"mkdir", "chmod", "chown", "install", "ls", "test", "["})
+_QUIET = tools(Does.CHANGES, Does.LOOKS) | {"mkdir", "install"}
 
 
 class Ownership(NamedTuple):

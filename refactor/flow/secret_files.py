@@ -9,13 +9,12 @@ from typing import NamedTuple
 
 from refactor.context import Unknown
 from refactor.context.storage import SKIPPED_FOLDERS
-from refactor.flow.effects import is_of_the_system
 from refactor.flow.leftovers import other_names
 from refactor.flow.reading import Refused, StageReading, Step, is_within, join
 from refactor.flow.secrets import NO_READER, PASSES, managers_of
-from refactor.flow.shell_writes import QUIET
 from refactor.flow.user_ids import mount_owner
 from refactor.shell import SHELL_BUILTINS, SYSTEM_MANAGERS, Command
+from refactor.shell.posix import OF_THE_SYSTEM, QUIET, SILENT, Does, tools
 from refactor.syntax import Instruction
 
 PASSWORD = r"(?i)(?:_authToken|_auth|_password|npmAuthToken)[\"']?\s*[=:]\s*[\"']?[^\s$\"'<]|://[^/\s:@$]+:[^/\s@$]+@"
@@ -28,9 +27,9 @@ _KEYS = {
     ".pypirc": frozenset({"twine"}),
 }
 """Files that are nothing but a credential, and the programs that look for them by themselves."""
-_ON_ITSELF = frozenset({"chmod", "chown", "chgrp", "rm", "unlink", "shred"})
+_ON_ITSELF = tools(Does.CHANGES, Does.REMOVES)
 """What is done to a copied file, and cannot be done to a mount, which is there for one RUN with the mode it needs."""
-_NAMING = frozenset({"echo", "printf", "ls", "test", "[", "export", "cd"})
+_NAMING = SILENT | tools(Does.SHELL)
 """What may name the file without taking anything out of it."""
 _BUILDS = rb"docker(?:-compose)? (?:buildx )?(?:compose )?(?:build|bake)\b|build-push-action"
 _MAX_FILES = 3000
@@ -203,7 +202,7 @@ class _File:
         if command.name not in _ON_ITSELF or command.redirects:
             return False
         words = [arg for arg in command.args if not arg.startswith("-")]
-        paths = words[1:] if command.name in {"chmod", "chown", "chgrp"} else words
+        paths = words[1:] if command.name in tools(Does.CHANGES) else words
         return bool(paths) and all(self._place(step, command, path) == self.target for path in paths)
 
     def _place(self, step: Step, command: Command, word: str) -> str | None:
@@ -229,7 +228,7 @@ class _File:
                 and name not in _NAMING
             ):
                 return f"has `{name}` do something with it"
-            if not (is_used or is_of_the_system(name) or name in QUIET or name in SHELL_BUILTINS or not name):
+            if not (is_used or not name or name in OF_THE_SYSTEM | QUIET | SHELL_BUILTINS):
                 return f"runs {name}, which may use it"
         return None
 

@@ -20,7 +20,7 @@ _STARTS_AS_ROOT = frozenset(
     """.split()
 )
 _ONLY_ROOT_CAN = frozenset(
-    "chown useradd adduser usermod groupadd addgroup groupmod mount umount iptables sysctl".split()
+    "chown chgrp setcap useradd adduser usermod groupadd addgroup groupmod mount umount iptables sysctl".split()
 )
 _ROOT_IMAGES = frozenset("nginx httpd mysql postgres redis mongo mariadb haproxy traefik".split())
 _HOME_DOWNLOADS = (
@@ -211,9 +211,9 @@ def _why_home(reading: StageReading) -> Refused | None:
 
 def follows_its_words(name: str) -> bool:
     """Whether a program does what its words say whatever variables are set, so that sudo hides none that matter."""
-    from refactor.flow.effects import is_of_the_system
+    from refactor.shell.posix import OF_THE_SYSTEM
 
-    return is_of_the_system(name)
+    return name in OF_THE_SYSTEM
 
 
 __all__ = ["DROPS", "follows_its_words", "installs_as_root", "why_not_shipped", "why_root"]
