@@ -135,16 +135,12 @@ class Flow:
     def _back(self, reading: StageReading, path: str, before: Act | None) -> Iterator[Act]:
         """Acts that may make or remove a path, from the last one back, those of the stages that this one is built from
         behind them."""
-        one: StageReading | None = reading
-        for _ in range(_DEPTH):
-            if one is None:
-                return
+        for one in islice(reading.lineage(), _DEPTH):
             index = one.stage.index
             if index not in self._indices:
                 self._indices[index] = _Index(tuple(self.acts(one)))
             yield from self._indices[index].back(path, before)
             before = None
-            one = None if one.parent is None else self.readings[one.parent.index]
 
     def slice(self, reading: StageReading, paths: Iterable[str]) -> tuple[tuple[Act, ...], tuple[str, ...]]:
         """The acts, of this stage and of others, that ``paths`` come from; and those paths of which the maker is not

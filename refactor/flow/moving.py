@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from refactor.context import Unknown
 from refactor.flow.closure import why_not_seen, why_unseen
-from refactor.flow.places import origin_of
+from refactor.flow.places import users_of
 from refactor.flow.reading import Refused, StageReading, Step
 from refactor.shell import SYSTEM_MANAGERS
 from refactor.shell.posix import SILENT, Does, tools
@@ -118,15 +118,9 @@ def _is_apart(step: Step) -> bool:
 
 def _why_named_elsewhere(reading: StageReading, names: frozenset[str]) -> Refused | None:
     """Another stage that builds on this one, and what starts and mounts the image."""
-    file = reading.file
-    for stage in file.stages[reading.stage.index + 1 :]:
-        if file.stage_before(stage.index, stage.image) is reading.stage:
-            return Refused(f"line {file.line_of(stage.from_)} builds on this stage", _HINT)
-        later = StageReading.of(file, stage, reading.context)
-        for node in stage.instructions:
-            origin = origin_of(later, node.flag("from")) if node.keyword == "COPY" else None
-            if origin is not None and origin.stage is reading.stage:
-                return Refused(f"line {file.line_of(node)} copies out of this stage", _HINT)
+    for node in users_of(reading):
+        told = "builds on" if node.keyword == "FROM" else "copies out of"
+        return Refused(f"line {reading.file.line_of(node)} {told} this stage", _HINT)
     deployment = reading.context.deployment
     for text, where in _deployed(reading):
         for found in re.finditer(_ABSOLUTE, text):

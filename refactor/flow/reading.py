@@ -403,6 +403,26 @@ class StageReading:
                 found.append((step, StageReading.of(self.file, stage, self.context)))
         return tuple(found)
 
+    @cached_property
+    def targets(self) -> dict[Instruction, str]:
+        """Where each COPY and ADD puts something, absolute; variables that are not known stay in it as written."""
+        return {
+            step.node: join(step.workdir, self.expand(step.node.destination, step.node) or step.node.destination)
+            for step in self.steps
+            if step.node.destination is not None
+        }
+
+    def lineage(self) -> "Iterator[StageReading]":
+        """The stage and those that it is built from, itself first."""
+        one: StageReading | None = self
+        while one is not None:
+            yield one
+            one = one._parent_reading
+
+    def siblings(self) -> "Iterator[StageReading]":
+        """All stages of the file, in order, itself among them."""
+        return (StageReading.of(self.file, stage, self.context) for stage in self.file.stages)
+
     def copies_before(self, before: Instruction | None) -> tuple[Copied, ...]:
         """What is copied from the build context before an instruction; everything for None."""
         if before is None:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from refactor.context import Unknown
 from refactor.context.storage import SKIPPED_FOLDERS
 from refactor.flow.leftovers import other_names
+from refactor.flow.places import brought, users_of
 from refactor.flow.reading import Refused, StageReading, Step, is_within, join
 from refactor.flow.secrets import NO_READER, PASSES, managers_of
 from refactor.flow.user_ids import mount_owner
@@ -260,24 +261,16 @@ class _File:
 
     def _why_elsewhere(self) -> Refused | None:
         """Another stage takes it from this one."""
-        file = self.reading.file
-        for stage in file.stages[self.reading.stage.index + 1 :]:
-            if file.stage_before(stage.index, stage.image) is self.reading.stage:
-                return Refused(f"line {file.line_of(stage.from_)} builds on the stage that has it", self._hint())
-            for node in stage.instructions:
-                origin = file.stage(node.flag("from") or "") if node.keyword == "COPY" and node.flag("from") else None
-                if origin is self.reading.stage and any(is_within(join("/", one), self.target) for one in node.sources):
-                    return Refused(f"line {file.line_of(node)} copies it on", self._hint())
+        for node in users_of(self.reading):
+            line = self.reading.file.line_of(node)
+            if node.keyword == "FROM":
+                return Refused(f"line {line} builds on the stage that has it", self._hint())
+            if any(is_within(join("/", one), self.target) for one in node.sources):
+                return Refused(f"line {line} copies it on", self._hint())
         return None
 
     def _is_in_folder(self) -> bool:
-        file = self.reading.file
-        readings = (StageReading.of(file, stage, self.context) for stage in file.stages)
-        return any(
-            copied.is_folder and is_within(f"/{self.path}", f"/{copied.source}")
-            for reading in readings
-            for copied in reading.copies
-        )
+        return any(True for _ in brought(tuple(self.reading.siblings()), self.path))
 
     def _passed(self) -> tuple[tuple[str, ...], tuple[tuple[str, bytes, bytes], ...]]:
         """The files that build images; and Compose files as they give the secret."""

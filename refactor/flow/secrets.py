@@ -119,15 +119,11 @@ class _Token:
                 return Refused(f"`{step.node.text.strip()}` uses {name}, so that it stays in the image")
         if not runs:
             return Refused(f"no step is known to use {name}", "remove the ARG, or say in the Dockerfile what it is for")
-        if len(arguments) > 1 and any(reading.parent is self.reading.stage for reading in self._others()):
+        if len(arguments) > 1 and any(one.parent is self.reading.stage for one in self.reading.siblings()):
             return Refused(f"{name} is in the environment of a stage that is built from this one, too")
         told = [f"{path} has {name} filled in by {', '.join(sorted(managers_of(path)))}" for path in settings]
         is_sure = re.search(NAME, name, re.IGNORECASE) is not None
         return Token(name, tuple(arguments), tuple(runs), tuple(told), passed_by, compose, is_sure)
-
-    def _others(self) -> Iterator[StageReading]:
-        reading = self.reading
-        return (StageReading.of(reading.file, stage, reading.context) for stage in reading.file.stages)
 
     def _repeats(self, node: Instruction) -> bool:
         return re.fullmatch(rf"{self.name}[= ]\s*\"?\$(?:{self.name}|{{{self.name}}})\"?", node.argument) is not None

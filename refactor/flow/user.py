@@ -197,8 +197,7 @@ def _why_home(reading: StageReading) -> Refused | None:
         node, line = step.node, reading.file.line_of(step.node)
         if node.keyword == "WORKDIR" and is_within(join(step.workdir, node.argument), "/root"):
             return Refused(f"line {line} works below /root, which only root can read", "use another WORKDIR, /app say")
-        target = node.destination if node.keyword in {"COPY", "ADD"} else None
-        if target is not None and is_within(join(step.workdir, target), "/root"):
+        if is_within(reading.targets.get(node, "/"), "/root"):
             return Refused(f"line {line} copies below /root, which only root can read", "copy elsewhere")
         if node.keyword == "ENV" and any("/root" in value for _, value in node.pairs):
             return Refused(f"line {line} sets a variable to a path below /root, which only root can read")

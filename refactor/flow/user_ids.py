@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from refactor.flow.reading import Refused, StageReading, Step
 from refactor.shell import Command, read
+from refactor.shell.posix import operands
 
 _MAKE_USER = frozenset({"useradd", "adduser"})
 _MAKE_GROUP = frozenset({"groupadd", "addgroup"})
@@ -38,7 +39,7 @@ def user_ids(reading: StageReading, name: str, group: str | None) -> Ids | Refus
             groups[target] = int(gid)
         elif name in command.args and (
             program in {"usermod", "groupmod", "deluser", "userdel", "gpasswd"}
-            or (program == "addgroup" and name == next(iter(_operands(command)), "") and len(_operands(command)) > 1)
+            or (program == "addgroup" and operands(command.args)[:-1] == (name,))
         ):
             return Refused(f"line {line} changes the user {name}, whose numbers are then not known", hint)
         elif program in _MAKE_USER and name in command.args:
@@ -100,19 +101,12 @@ def made_home(reading: StageReading, name: str) -> str | None:
 
 def _commands(reading: StageReading) -> Iterator[tuple[Command, int]]:
     """The commands of all RUNs of the stage and of those that it is built from, heredocs' as well."""
-    chain = [reading]
-    while chain[0].parent is not None and len(chain) < 50:
-        chain.insert(0, StageReading.of(reading.file, chain[0].parent, reading.context))
-    for one in chain:
+    for one in reversed(tuple(reading.lineage())):
         for step in one.runs:
             bodies = [read(heredoc.body) for heredoc in step.node.heredocs]
             for script in [step.script] if step.script is not None else bodies:
                 for command in script.commands:
                     yield command, one.file.line_of(step.node)
-
-
-def _operands(command: Command) -> list[str]:
-    return [arg for arg in command.args if not arg.startswith("-")]
 
 
 def _options(command: Command) -> dict[str, str]:
