@@ -66,7 +66,6 @@ from refactor.flow.short_lived import (
     short_lived as short_lived,
 )
 from refactor.flow.user import (
-    follows_its_words as follows_its_words,
     installs_as_root as installs_as_root,
     why_root as why_root,
 )
@@ -90,4 +89,8 @@ from refactor.shell.pipes import (
     why_not_pipefail as why_not_pipefail,
     why_other_in_bash as why_other_in_bash,
 )
-from refactor.shell.posix import QUIET as QUIET, STARTS_NO_OTHER as STARTS_NO_OTHER
+from refactor.shell.posix import (
+    OF_THE_SYSTEM as OF_THE_SYSTEM,
+    QUIET as QUIET,
+    STARTS_NO_OTHER as STARTS_NO_OTHER,
+)

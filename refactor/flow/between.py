@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
 from refactor.context import Unknown
@@ -14,7 +14,7 @@ from refactor.shell.posix import Does, tools
 from refactor.syntax import Instruction
 
 if TYPE_CHECKING:
-    from refactor.flow.graph import Act, Flow
+    from refactor.flow.graph import Act, Flow, FlowStep
 
 _SETTINGS = ("/etc", "/root", "/home", "/usr/local/etc", "/usr/local/share/ca-certificates", "/usr/share")
 """Where package managers look for settings, credentials and certificates."""
@@ -42,12 +42,15 @@ class Move:
         self.first: dict[Instruction, bool] = {}
         """What was found out: whether an instruction stands above the copy, or goes there."""
 
+    def step(self, reading: StageReading, node: Instruction) -> FlowStep:
+        return self.flow().steps(reading)[reading.position(node)]
+
 
 def goes_first(reading: StageReading, node: Instruction, move: Move) -> bool | Refused:
     """Whether an instruction between the copy and the install goes above the manifests (True) or stays below."""
     line = reading.file.line_of(node)
     if node.keyword in {"COPY", "ADD"}:
-        return _copy_goes_first(reading, node, move.sources)
+        return _copy_goes_first(reading, node, move)
     if node.keyword in {"ENV", "ARG", "LABEL", "EXPOSE", "USER", "SHELL", "MAINTAINER", "STOPSIGNAL"}:
         return True
     if node.keyword == "WORKDIR":
@@ -63,7 +66,7 @@ def goes_first(reading: StageReading, node: Instruction, move: Move) -> bool | R
             return Refused(f"WORKDIR on line {line} comes after a copy to a relative path", "write WORKDIR before COPY")
         return True
     if node.keyword == "RUN":
-        run = next(one for one in move.flow().steps(reading) if one.step.node is node)
+        run = move.step(reading, node)
         if run.step.script is not None and run.acts:
             if all(_is_apart(act, move) for act in run.acts):
                 return True
@@ -134,11 +137,9 @@ def _is_inside(path: str, folder: str) -> bool:
     return is_within(path, folder) and not (folder == "/" and re.match(_OF_THE_SYSTEM, path))
 
 
-def _copy_goes_first(reading: StageReading, node: Instruction, sources: Instruction) -> bool | Refused:
+def _copy_goes_first(reading: StageReading, node: Instruction, move: Move) -> bool | Refused:
     """Whether a COPY or ADD goes before the install (True: the install may read what it brings, such as
     ``/etc/pip.conf``), or stays behind it with the sources (False: it brings sources, or what the container starts).
-
-    ``sources`` is the copy that will come behind the install.
     """
     line = reading.file.line_of(node)
     step = reading.step(node)
@@ -147,7 +148,7 @@ def _copy_goes_first(reading: StageReading, node: Instruction, sources: Instruct
         return Refused(f"where line {line} copies to depends on a variable", _ABOVE)
     target = join(step.workdir, written)
     own = reading.copied_by(node)
-    places = [one.target if one.is_folder else posixpath.dirname(one.target) for one in reading.copied_by(sources)]
+    places = [one.target if one.is_folder else posixpath.dirname(one.target) for one in reading.copied_by(move.sources)]
     is_inside = any(_is_inside(target, place) for place in places)
     from refactor.flow.closure import why_copy_unseen
 
@@ -159,7 +160,7 @@ def _copy_goes_first(reading: StageReading, node: Instruction, sources: Instruct
         return False
     if not own:
         # From another stage or an address, or written in the Dockerfile: the sources must not take its place.
-        ends = list(_ends(reading, node, written, target))
+        ends = (str(path) for act in move.step(reading, node).acts for path in act.effect.writes)
         hidden = next((end for end in ends if reading.in_context(end, node) is not None), None)
         if hidden is not None:
             return Refused(f"line {line} puts {hidden} in the place of what the sources bring", _ABOVE)
@@ -176,20 +177,6 @@ def _copy_goes_first(reading: StageReading, node: Instruction, sources: Instruct
 def _is_settings(reading: StageReading, copied: Copied) -> bool:
     """Settings or certificates for programs of the image: no sources, to where package managers look for such."""
     return any(is_within(copied.target, folder) for folder in _SETTINGS) and not _has_sources(reading, copied)
-
-
-def _ends(reading: StageReading, node: Instruction, written: str, target: str) -> Iterator[str]:
-    """The image paths that a copy from elsewhere is known to write to."""
-    is_folder = written.endswith("/") or written in {".", ".."} or len(node.sources) > 1
-    step = reading.step(node)
-    is_folder = is_folder or (step is not None and is_within(step.workdir, target))
-    if not is_folder:
-        yield target
-        return
-    for raw in node.sources:
-        name = posixpath.basename(reading.expand(raw, node) or raw)
-        # Of a folder the content is copied, and what that is called is not known.
-        yield join(target, name) if "." in name.lstrip(".") else target
 
 
 def _has_sources(reading: StageReading, copied: Copied) -> bool:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from refactor.context import Unknown
 from refactor.flow.reading import StageReading, Step, join
+from refactor.flow.roots import shell_file
 from refactor.shell import (
     SYSTEM_MANAGERS,
     Command,
@@ -229,12 +230,9 @@ def _script(call: Invocation) -> str | None:
         if len(words) > 2 and re.fullmatch(r"-[a-z]*c", words[1]):
             return words[2]
         words = [word for word in words[1:] if not word.startswith("-")]
-    place = call.path(words[0]) if words else Unknown("no script")
-    path = None if isinstance(place, Unknown) else call.reading.in_context(place, call.step.node)
-    text = call.reading.context.read(path) if path else None
-    if not isinstance(text, str) or not (re.match(r"#!.*\b(?:ba|da|a)?sh\b", text) or (path or "").endswith(".sh")):
-        return None
-    return text
+    place = call.path(words[0]) if words else None
+    found = shell_file(call.reading, place, "/", call.step.node) if isinstance(place, str) else None
+    return None if found is None else found[1]
 
 
 def effects_of(

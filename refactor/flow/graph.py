@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
 from refactor.flow.effects import ON_PATH, SYSTEM, UNPACKS, Effect, Invocation, Tools, effects_of_step
-from refactor.flow.places import origin_of
+from refactor.flow.places import mounts, origin_of
 from refactor.flow.reading import StageReading, Step, is_within, join
 from refactor.once import cached_property
 from refactor.syntax import Dockerfile
@@ -290,8 +290,7 @@ class Flow:
             if one.parent is not None:
                 waiting.append(self.readings[one.parent.index])
             for step in one.steps:
-                names = [step.node.flag("from"), *(_options(value).get("from") for value in
-                                                   step.node.flag_values("mount"))]  # fmt: skip
+                names = [step.node.flag("from"), *(options.get("from") for options in mounts(step.node))]
                 waiting += [origin for name in names if (origin := origin_of(one, name)) is not None]
         return tuple(reading for reading in self.readings if reading.stage.index in needed)
 
@@ -466,26 +465,16 @@ def _renewed(step: FlowStep, new: _Paths, hits: Sequence[str]) -> list[str]:
     return found
 
 
-_SHORT = {"src": "source", "dst": "target", "destination": "target"}
-
-
-def _options(mount: str) -> dict[str, str]:
-    pairs = (part.partition("=")[::2] for part in mount.split(","))
-    return {_SHORT.get(name, name): value for name, value in pairs}
-
-
 def _hidden(reading: StageReading, step: Step) -> Iterator[str]:
-    for value in step.node.flag_values("mount"):
-        options = _options(value)
-        if "target" in options and options.get("type", "bind") in {"cache", "tmpfs", "bind"}:
+    for options in mounts(step.node):
+        if "target" in options and options["type"] in {"cache", "tmpfs", "bind"}:
             yield join(step.workdir, reading.expand(options["target"], step.node) or options["target"])
 
 
 def binds(reading: StageReading, step: Step) -> Iterator[tuple[str, str, StageReading | None]]:
     """Bind mounts: target, source (from the root of the context or of the stage), the stage (None: the context)."""
-    for value in step.node.flag_values("mount"):
-        options = _options(value)
-        if options.get("type", "bind") != "bind" or "target" not in options:
+    for options in mounts(step.node):
+        if options["type"] != "bind" or "target" not in options:
             continue
         name = options.get("from")
         origin = origin_of(reading, name)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from refactor.context import BuildContext, Unknown
 from refactor.context.names import is_dockerfile_name
 from refactor.context.storage import SKIPPED_FOLDERS
-from refactor.flow.places import brought
+from refactor.flow.places import brought, mounts
 from refactor.flow.reading import StageReading, Step, is_within, join
 from refactor.once import cached_property
 from refactor.syntax import Dockerfile, Instruction, parse
@@ -392,10 +392,9 @@ def _context_sources(node: Instruction) -> Sequence[str]:
 
 
 def _bind_sources(node: Instruction) -> Iterator[str]:
-    for mount in node.flag_values("mount") if node.keyword == "RUN" else ():
-        options = dict(part.partition("=")[::2] for part in mount.split(","))
-        if options.get("type", "bind") == "bind" and not options.get("from"):
-            yield options.get("source") or options.get("src") or "."
+    for options in mounts(node) if node.keyword == "RUN" else ():
+        if options["type"] == "bind" and not options.get("from"):
+            yield options.get("source") or "."
 
 
 def _is_after_whole_copy(reading: StageReading, step: Step) -> bool:

@@ -73,6 +73,16 @@ def direct_origins(reading: StageReading) -> tuple[StageReading, ...]:
     return tuple(found)
 
 
+_SHORT = {"src": "source", "dst": "target", "destination": "target"}
+
+
+def mounts(node: Instruction) -> Iterator[dict[str, str]]:
+    """The options of each mount of a RUN, under their long names; the type is always among them."""
+    for value in node.flag_values("mount"):
+        pairs = (part.partition("=")[::2] for part in value.split(","))
+        yield {"type": "bind", **{_SHORT.get(name, name): text for name, text in pairs}}
+
+
 def users_of(reading: StageReading) -> Iterator[Instruction]:
     """What takes something of a stage into later ones: their FROM and ``COPY --from``, in the order of the file."""
     for later in reading.siblings():
@@ -118,4 +128,4 @@ def _all_copies(reading: StageReading, left: int) -> Iterator[Copied]:
                         yield Copied(node, inside, target, reading.context.is_dir(inside) is True)
 
 
-__all__ = ["all_copies", "brought", "direct_origins", "origin_of", "origins", "source_of", "users_of"]
+__all__ = ["all_copies", "brought", "direct_origins", "mounts", "origin_of", "origins", "source_of", "users_of"]

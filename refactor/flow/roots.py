@@ -4,18 +4,17 @@
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import chain, dropwhile
 from typing import NamedTuple
 
 from refactor.context import Unknown
 from refactor.flow.places import source_of
 from refactor.flow.reading import Refused, StageReading, join
-from refactor.shell import Command, ShellScript, read
+from refactor.shell import Command, ShellScript, read, unwrapped
+from refactor.syntax import Instruction
 
 SHELLS = frozenset("sh bash ash dash zsh ksh fish busybox".split())
 INITS = frozenset("tini dumb-init docker-init catatonit".split())
-_WITH_USER = frozenset("gosu su-exec".split())
-_PLAIN = frozenset("env exec nice nohup time setsid ionice command".split())
 _WAITERS = frozenset("wait-for-it.sh wait-for-it wait-for.sh wait-for dockerize".split())
 """Programs that wait for others, and then start the words behind their options."""
 _DEPTH = 4
@@ -185,26 +184,19 @@ def _behind_waiter(words: tuple[str, ...]) -> tuple[str, ...]:
 def peeled(words: tuple[str, ...]) -> tuple[str, ...]:
     """Without the wrappers that run the rest of the words."""
     while words:
-        name, rest = posixpath.basename(words[0]), list(words[1:])
-        if name in INITS:
-            if "--" in rest:
-                rest = rest[rest.index("--") + 1 :]
-            while rest and rest[0].startswith("-"):
-                del rest[0]
-        elif name in _WITH_USER:
-            del rest[:1]
-        elif name in _PLAIN:
-            while rest and (rest[0].startswith("-") or re.match(r"[A-Za-z_]\w*=", rest[0])):
-                del rest[0]
-        else:
-            return words
-        if not rest:
-            return words
-        words = tuple(rest)
+        rest = unwrapped(words)
+        if posixpath.basename(rest[0]) in INITS:
+            started = rest[rest.index("--") + 1 :] if "--" in rest else rest[1:]
+            rest = tuple(dropwhile(lambda word: word.startswith("-"), started))
+        if rest in ((), words):
+            break
+        words = rest
     return words
 
 
-def shell_file(reading: StageReading, word: str, folder: str) -> tuple[str, str] | None:
+def shell_file(
+    reading: StageReading, word: str, folder: str, before: Instruction | None = None
+) -> tuple[str, str] | None:
     """The context path and the text of a shell script of the image that ``word`` names, started in ``folder``."""
     if not word or word.startswith("-") or "$" in word:
         return None
@@ -212,7 +204,7 @@ def shell_file(reading: StageReading, word: str, folder: str) -> tuple[str, str]
     if "/" not in word:
         places += [f"{bin}/{word}" for bin in ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/bin")]
     for place in places:
-        path = source_of(reading, place)
+        path = source_of(reading, place, before)
         if not path or reading.context.is_dir(path) is not False:
             continue
         text = reading.context.read(path)

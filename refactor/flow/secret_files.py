@@ -7,12 +7,10 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from refactor.context import Unknown
-from refactor.context.storage import SKIPPED_FOLDERS
 from refactor.flow.leftovers import other_names
 from refactor.flow.places import brought, users_of
 from refactor.flow.reading import Refused, StageReading, Step, is_within, join
-from refactor.flow.secrets import NO_READER, PASSES, managers_of
+from refactor.flow.secrets import COMPOSE, NO_READER, PASSES, files_to_search, managers_of, texts
 from refactor.flow.user_ids import mount_owner
 from refactor.shell import SHELL_BUILTINS, SYSTEM_MANAGERS, Command
 from refactor.shell.posix import OF_THE_SYSTEM, QUIET, SILENT, Does, tools
@@ -33,9 +31,7 @@ _ON_ITSELF = tools(Does.CHANGES, Does.REMOVES)
 _NAMING = SILENT | tools(Does.SHELL)
 """What may name the file without taking anything out of it."""
 _BUILDS = rb"docker(?:-compose)? (?:buildx )?(?:compose )?(?:build|bake)\b|build-push-action"
-_MAX_FILES = 3000
-_MAX_BYTES = 256 * 1024
-_COMPOSE = r"(?:docker-)?compose.*\.ya?ml"
+_BUILDERS = rf"{PASSES}|(?:.*/)?(?:Makefile|package\.json|Justfile|[^/]*\.sh)"
 
 
 class SecretFile(NamedTuple):
@@ -245,15 +241,17 @@ class _File:
 
     def _reader(self) -> Refused | None:
         """A file of the program that names it: it may be read when the container runs."""
-        files = self.context.files(without=SKIPPED_FOLDERS)
-        if isinstance(files, Unknown) or len(files) > _MAX_FILES:
+        files = files_to_search(self.context)
+        if files is None:
             return Refused("the build context has too many files to look for what reads it", self._hint())
-        for path in files:
+        for path, data in texts(self.context, files):
             base = posixpath.basename(path)
-            if base.startswith(".") or path == self.path or re.fullmatch(f"{NO_READER}|{_COMPOSE}", base):
-                continue
-            data = self.context.stored(path)
-            if not isinstance(data, bytes) or len(data) > _MAX_BYTES or b"\0" in data[:1024]:
+            if (
+                base.startswith(".")
+                or path == self.path
+                or re.fullmatch(NO_READER, base)
+                or re.fullmatch(COMPOSE, base)
+            ):
                 continue
             if not re.search(_BUILDS, data) and self._names(data.decode("utf-8", "replace")):
                 return Refused(f"{path} names {self.base}, and may read it when the container runs", self._hint())
@@ -291,13 +289,8 @@ class _File:
                 passed_by.append(path)
             else:
                 compose.append((path, data, edited.encode("utf-8", "surrogateescape")))
-        files = context.files(without=SKIPPED_FOLDERS)
-        for path in () if isinstance(files, Unknown) else files:
-            name = posixpath.basename(path)
-            if re.fullmatch(PASSES, path) or name in {"Makefile", "package.json", "Justfile"} or name.endswith(".sh"):
-                data = context.stored(path)
-                if isinstance(data, bytes) and len(data) <= _MAX_BYTES and re.search(_BUILDS, data):
-                    passed_by.append(path)
+        builders = (path for path in files_to_search(context) or () if re.fullmatch(_BUILDERS, path))
+        passed_by += [path for path, data in texts(context, builders) if re.search(_BUILDS, data)]
         return tuple(passed_by), tuple(compose)
 
 

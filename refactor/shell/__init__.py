@@ -1,6 +1,6 @@
 """RUN bodies: shell scripts as commands and connectors with spans, and the package managers they call."""
 
-from refactor.shell.command import Command, Word
+from refactor.shell.command import Command, Word, unwrapped
 from refactor.shell.files import Files, files_of, removes_files, with_folders
 from refactor.shell.installs import (
     CACHE_PLACES,
@@ -45,6 +45,7 @@ __all__ = [
     "package_calls",
     "read",
     "removes_files",
+    "unwrapped",
     "why_not_one_list",
     "with_folders",
 ]
