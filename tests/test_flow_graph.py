@@ -142,19 +142,6 @@ def test_an_archive_that_add_unpacks_is_its_content() -> None:
     assert [maker.path for maker in graph.makers(reading, "/srv/lib/a.so")] == ["/srv"]
 
 
-def test_a_slice_has_all_that_a_path_comes_from() -> None:
-    graph = flow(MULTI, {"a.txt": ""})
-    acts, lost = graph.slice(graph.readings[-1], ["/app/e.txt", "/nowhere"])
-    assert [act.text for act in acts] == [
-        "COPY . .",
-        "cp a.txt /out/b.txt",
-        "mv /out/b.txt /out/c.txt",
-        "chmod 755 /out/c.txt",
-        "COPY --from=builder /out/c.txt /app/e.txt",
-    ]
-    assert lost == ("/nowhere",)
-
-
 def test_what_a_mount_hides_is_not_in_the_image() -> None:
     graph = flow("FROM debian:12\nRUN --mount=type=cache,target=/cache touch /cache/a /b\n")
     assert graph.makers(graph.readings[0], "/cache/a") == ()

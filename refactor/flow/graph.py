@@ -1,7 +1,7 @@
 """The graph of a Dockerfile: what each step of all stages does to the files of its image, and what that means.
 
-Questions that codemods have are questions to it: who makes a path (:meth:`Flow.makers`), what a program's files come
-from (:meth:`Flow.slice`), which steps a builder runs again after an edit (:meth:`Flow.reached`).
+Questions that codemods have are questions to it: who makes a path (:meth:`Flow.makers`), where a file was before it
+was carried (:meth:`Flow.trace`), which steps a builder runs again after an edit (:meth:`Flow.reached`).
 """
 
 from __future__ import annotations
@@ -104,10 +104,6 @@ class Flow:
         """The commands and copies of one stage, in order."""
         return (act for step in self.steps(reading) for act in step.acts)
 
-    def why_unknown(self, reading: StageReading) -> Act | None:
-        """The first command of the stage of which it is not known what it writes; None where all are known."""
-        return next((act for act in self.acts(reading) if act.effect.why_unknown is not None), None)
-
     def makers(self, reading: StageReading, path: str, before: Act | None = None) -> tuple[Maker, ...]:
         """Who makes ``path`` (absolute, or with wildcards) and what lies in it, as it is at the end of a stage, or just
         before an act of it; the last one first, () where nobody is known to."""
@@ -141,33 +137,6 @@ class Flow:
                 self._indices[index] = _Index(tuple(self.acts(one)))
             yield from self._indices[index].back(path, before)
             before = None
-
-    def slice(self, reading: StageReading, paths: Iterable[str]) -> tuple[tuple[Act, ...], tuple[str, ...]]:
-        """The acts, of this stage and of others, that ``paths`` come from; and those paths of which the maker is not
-        known. Files of the base image have none."""
-        found: dict[int, Act] = {}
-        lost: list[str] = []
-        waiting: list[tuple[StageReading, str, Act | None]] = [(reading, path, None) for path in paths]
-        seen: set[tuple[int, str, int]] = set()
-        while waiting:
-            where, path, at = waiting.pop()
-            key = (where.stage.index, path, id(at))
-            if key in seen:
-                continue
-            seen.add(key)
-            makers = self.makers(where, path, at)
-            if not makers and at is None:
-                lost.append(path)
-            for maker in makers:
-                if maker.act is None or id(maker.act) in found:
-                    continue
-                found[id(maker.act)] = maker.act
-                origin = self.origin(maker.act.step)
-                if origin is not None:
-                    waiting += [(origin, read_path, None) for read_path in _known(maker.act.effect.reads)]
-                elif maker.kind == "command":
-                    waiting += [(where_of(maker.act), one, maker.act) for one in _known(maker.act.effect.reads)]
-        return tuple(sorted(found.values(), key=lambda act: (act.step.line, act.step.acts.index(act)))), tuple(lost)
 
     def trace(self, reading: StageReading, path: str) -> Maker | None:
         """Who made a file that is there at the end of a stage, before it was carried (``cp``, ``COPY --from``) and
@@ -203,7 +172,7 @@ class Flow:
         """Context paths that an act reads, as they are there when it runs; folders where it reads all of one."""
         found: dict[str, None] = {}
         for path in _known(act.effect.reads):
-            for maker in self.makers(where_of(act), path, act):
+            for maker in self.makers(act.step.reading, path, act):
                 if maker.kind == "context":
                     found[maker.path] = None
         return tuple(found)
@@ -346,11 +315,6 @@ def _above(path: str) -> list[str]:
     return found
 
 
-def where_of(act: Act) -> StageReading:
-    """The stage that an act is in."""
-    return act.step.reading
-
-
 def _known(paths: Iterable[str | Unknown]) -> list[str]:
     return [path for path in paths if isinstance(path, str)]
 
@@ -482,4 +446,4 @@ def binds(reading: StageReading, step: Step) -> Iterator[tuple[str, str, StageRe
             yield join(step.workdir, options["target"]), join("/", options.get("source") or "/"), origin
 
 
-__all__ = ["Act", "Flow", "FlowStep", "Maker", "binds", "where_of"]
+__all__ = ["Act", "Flow", "FlowStep", "Maker", "binds"]

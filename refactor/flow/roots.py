@@ -92,17 +92,11 @@ def _deployed(reading: StageReading) -> Iterator[tuple[Sequence[str] | ShellScri
 def health_roots(reading: StageReading) -> tuple[Root, ...]:
     """The programs that HEALTHCHECK calls, as far as they can be told."""
     node = reading.last("HEALTHCHECK")
-    text = "" if node is None else re.sub(r"^CMD\s+", "", node.argument, count=1, flags=re.IGNORECASE)
-    if node is None or text.upper() == "NONE":
+    if node is None or node.argument.upper() == "NONE":
         return ()
-    words: Sequence[str] | ShellScript = read(text)
-    if text.startswith("["):
-        import json
-
-        try:
-            words = [str(word) for word in json.loads(text)]
-        except ValueError:
-            return ()
+    words: Sequence[str] | ShellScript | None = node.json
+    if words is None:
+        words = read(re.sub(r"^CMD\s+", "", node.argument, count=1, flags=re.IGNORECASE))
     walk = roots_in(reading, words, reading.final_workdir, f"HEALTHCHECK on line {reading.file.line_of(node)}")
     return tuple(one for one in walk if isinstance(one, Root))
 
@@ -235,10 +229,7 @@ def files_started(reading: StageReading) -> dict[str, str]:
     if start is None or isinstance(roots, Refused):
         return {}
     where = " and ".join(f"{node.keyword} on line {reading.file.line_of(node)}" for node in start.nodes)
-    words = [word.literal for one in start.script.commands for word in one.words] if start.script is not None else [
-        *start.argv
-    ]  # fmt: skip
-    named = [(word, reading.final_workdir, where) for word in words]
+    named = [(word, reading.final_workdir, where) for word in start.words]
     named += [(word, root.folder, root.where) for root in roots for word in root.words]
     found: dict[str, str] = {}
     for word, folder, place in named:
