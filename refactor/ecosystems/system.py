@@ -13,10 +13,10 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from refactor.context import Unknown
 from refactor.context.deployment import Words
 from refactor.ecosystems.split import Role, sets_up_apt
 from refactor.flow.reading import Refused, StageReading, Start, Step
+from refactor.flow.roots import shell_file
 from refactor.shell import SYSTEM_MANAGERS, Command, PackageCall, ShellScript, keeps_archives, read
 from refactor.shell.posix import PLACES, SILENT, Does, redirected, tools, use_of
 from refactor.syntax import Instruction
@@ -574,18 +574,9 @@ def programs_started(reading: StageReading) -> Mapping[str, str]:
     if health is not None:
         where = f"HEALTHCHECK on line {reading.file.line_of(health)}"
         words = re.sub(r"^CMD\s+", "", health.argument, count=1, flags=re.IGNORECASE)
-        if words.startswith("["):
-            import json
-
-            try:
-                argv = tuple(str(word) for word in json.loads(words))
-            except ValueError:
-                argv = ()
-            for program in _called(reading, None, argv, where):
-                found.setdefault(*program)
-        elif words.upper() != "NONE":
-            for program in _called(reading, read(words), (), where):
-                found.setdefault(*program)
+        script = read(words) if health.json is None and words.upper() != "NONE" else None
+        for program in _called(reading, script, health.json or (), where):
+            found.setdefault(*program)
     for called, where in _called_from_outside(reading):
         calls = (
             _called(reading, read(called), (), where)
@@ -635,35 +626,15 @@ def _called(
 
 
 def _in_script(reading: StageReading, word: str, depth: int) -> Iterator[tuple[str, str]]:
-    path = script_path(reading, word)
-    if path is None:
+    found = shell_file(reading, word, reading.final_workdir)
+    if found is None:
         return
-    text = reading.context.read(path)
-    if isinstance(text, Unknown):
-        return
-    if not path.endswith((".sh", ".bash")) and not re.match(r"#!.*\b(?:ba|da|a)?sh\b", text):
-        return
+    path, text = found
     body = text.split("\n", 1)[1] if text.startswith("#!") and "\n" in text else text
     yield from _called(reading, read(body), (), path, depth + 1)
     first = re.match(r"#!\s*(?:/usr/bin/env\s+)?(\S+)", text)
     if first is not None:
         yield first[1].rpartition("/")[2], path
-
-
-def script_path(reading: StageReading, word: str) -> str | None:
-    """The context path of a file that a start command names, None where it is not copied from the context."""
-    from refactor.flow.reading import join
-
-    if not word or word.startswith("-") or "$" in word:
-        return None
-    places = [join(reading.final_workdir, word)] if "/" in word or "." in word else []
-    if "/" not in word:
-        places += [f"/usr/local/bin/{word}", f"/usr/bin/{word}", f"/bin/{word}"]
-    for place in places:
-        found = reading.in_context(place)
-        if found and reading.context.is_dir(found) is False:
-            return found
-    return None
 
 
 # Roles of system set-up
@@ -781,6 +752,5 @@ __all__ = [
     "programs_started",
     "removed_at_once",
     "runner_packages",
-    "script_path",
     "system_role",
 ]

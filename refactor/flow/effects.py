@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from refactor.context import Unknown
 from refactor.flow.reading import StageReading, Step, join
-from refactor.flow.roots import shell_file
+from refactor.flow.roots import ON_PATH, shell_file
 from refactor.shell import (
     SYSTEM_MANAGERS,
     Command,
@@ -144,7 +144,6 @@ Tools = Callable[[Invocation], Effect | None]
 
 UNPACKS = tools(Does.UNPACKS)
 """What an archive holds comes to what is in the folder already."""
-ON_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 SYSTEM = ("/usr", "/lib", "/bin", "/sbin", "/etc", "/var", "/lib64", "/opt")
 """Where packages of the system put their files."""
 

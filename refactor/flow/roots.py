@@ -15,6 +15,7 @@ from refactor.syntax import Instruction
 
 SHELLS = frozenset("sh bash ash dash zsh ksh fish busybox".split())
 INITS = frozenset("tini dumb-init docker-init catatonit".split())
+ON_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 _WAITERS = frozenset("wait-for-it.sh wait-for-it wait-for.sh wait-for dockerize".split())
 """Programs that wait for others, and then start the words behind their options."""
 _DEPTH = 4
@@ -196,7 +197,7 @@ def shell_file(
         return None
     places = [join(folder, word)] if "/" in word or "." in word else []
     if "/" not in word:
-        places += [f"{bin}/{word}" for bin in ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/bin")]
+        places += [f"{folder}/{word}" for folder in ON_PATH]
     for place in places:
         path = source_of(reading, place, before)
         if not path or reading.context.is_dir(path) is not False:
@@ -217,7 +218,7 @@ def places_of(reading: StageReading, root: Root, word: str) -> tuple[str, ...]:
         return (join(root.folder, word),)
     last = reading.steps[-1].node if reading.steps else reading.stage.from_
     path = reading.expand("$PATH", last)
-    folders = (path or "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin").split(":")
+    folders = path.split(":") if path else ON_PATH
     return tuple(join(folder, word) for folder in folders if folder.startswith("/"))
 
 
