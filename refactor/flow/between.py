@@ -54,15 +54,7 @@ def goes_first(reading: StageReading, node: Instruction, move: Move) -> bool | R
     if node.keyword in {"ENV", "ARG", "LABEL", "EXPOSE", "USER", "SHELL", "MAINTAINER", "STOPSIGNAL"}:
         return True
     if node.keyword == "WORKDIR":
-        step = reading.step(node)
-        relative = [
-            copied.node
-            for copied in reading.copies
-            if copied.node.destination is not None
-            and not copied.node.destination.startswith("/")
-            and reading.position(copied.node) < reading.position(node)
-        ]
-        if relative and step is not None:
+        if any(not (copied.node.destination or "/").startswith("/") for copied in reading.copies_before(node)):
             return Refused(f"WORKDIR on line {line} comes after a copy to a relative path", "write WORKDIR before COPY")
         return True
     if node.keyword == "RUN":

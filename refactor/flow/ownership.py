@@ -62,16 +62,9 @@ def ownership(
     ``filled`` are those into which a RUN puts files of a number and size that nobody knows, ``caches`` those into
     which one puts a few small ones.
     """
-    for folder in folders:
-        if folder in _SYSTEM:
-            return Refused(f"the program writes to {folder}, which belongs to the system")
-        for mount in reading.context.deployment.mounts:
-            if is_within(folder, mount) or is_within(mount, folder):
-                return Refused(
-                    f"the program writes to {folder}, which {reading.context.deployment.named_by('mounts')} mounts: the"
-                    " host decides whose that is",
-                    "give the mounted folder an owner and add USER by hand",
-                )
+    reason = next((why for folder in folders if (why := _why_of_others(reading, folder)) is not None), None)
+    if reason is not None:
+        return reason
     wanted = [path for path in folders if path not in _given(reading, folders, owners)]
     copies: dict[Instruction, None] = {}
     made, flat, deep, kept = [], [], [], []
@@ -117,6 +110,19 @@ def ownership(
         copies.update(dict.fromkeys(node for node in carried if node.flag("chown") is None))
         made += [] if carried else [folder]
     return Ownership(tuple(copies), tuple(made), tuple(flat), tuple(deep), tuple(kept))
+
+
+def _why_of_others(reading: StageReading, folder: str) -> Refused | None:
+    """The system decides whose a folder is, or the host."""
+    if folder in _SYSTEM:
+        return Refused(f"the program writes to {folder}, which belongs to the system")
+    deployment = reading.context.deployment
+    if any(is_within(folder, mount) or is_within(mount, folder) for mount in deployment.mounts):
+        return Refused(
+            f"the program writes to {folder}, which {deployment.named_by('mounts')} mounts: the host decides whose that is",
+            "give the mounted folder an owner and add USER by hand",
+        )
+    return None
 
 
 def _copies_of(reading: StageReading, folder: str) -> list[Instruction]:

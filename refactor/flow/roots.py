@@ -12,10 +12,11 @@ from refactor.flow.places import source_of
 from refactor.flow.reading import Refused, StageReading, join
 from refactor.shell import Command, ShellScript, read, unwrapped
 from refactor.syntax import Instruction
+from refactor.syntax.environment import DEFAULT_PATH
 
 SHELLS = frozenset("sh bash ash dash zsh ksh fish busybox".split())
 INITS = frozenset("tini dumb-init docker-init catatonit".split())
-ON_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+ON_PATH = tuple(DEFAULT_PATH.split(":"))
 _WAITERS = frozenset("wait-for-it.sh wait-for-it wait-for.sh wait-for dockerize".split())
 """Programs that wait for others, and then start the words behind their options."""
 _DEPTH = 4

@@ -7,10 +7,12 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from refactor.context import Unknown
 from refactor.flow.leftovers import other_names
 from refactor.flow.places import brought, users_of
 from refactor.flow.reading import Refused, StageReading, Step, is_within, join
 from refactor.flow.secrets import COMPOSE, NO_READER, PASSES, files_to_search, managers_of, texts
+from refactor.flow.source_builds import posix_calls
 from refactor.flow.user_ids import mount_owner
 from refactor.shell import SHELL_BUILTINS, SYSTEM_MANAGERS, Command
 from refactor.shell.posix import OF_THE_SYSTEM, QUIET, SILENT, Does, tools
@@ -198,16 +200,14 @@ class _File:
     def _is_on_itself(self, step: Step, command: Command) -> bool:
         if command.name not in _ON_ITSELF or command.redirects:
             return False
-        words = [arg for arg in command.args if not arg.startswith("-")]
-        paths = words[1:] if command.name in tools(Does.CHANGES) else words
-        return bool(paths) and all(self._place(step, command, path) == self.target for path in paths)
+        places = self._places(step, command)
+        return bool(places) and all(place == self.target for place in places)
 
-    def _place(self, step: Step, command: Command, word: str) -> str | None:
-        value = self.reading.expand(word, step.node) if "$" in word else word
-        if value is not None and value.startswith("~/"):
-            value = "/root" + value[1:]
-        folder = step.folder_of(command)
-        return None if value is None or (folder is None and not value.startswith("/")) else join(folder or "/", value)
+    def _places(self, step: Step, command: Command) -> list[str | Unknown]:
+        """What a tool of the system changes or removes."""
+        acts = posix_calls(self.reading, self.reading.position(step.node))
+        effects = (effect for call, effect in acts if call.command is command)
+        return [path for effect in effects for path in (*effect.writes, *effect.removes)]
 
     def _why_unclear(self, step: Step, own: Sequence[Command]) -> str | None:
         if step.script is None or step.script.opaque is not None:
@@ -235,9 +235,10 @@ class _File:
             return False
         deep = r"-[a-zA-Z]*R[a-zA-Z]*|--recursive"
         is_deep = command.name == "rm" or any(re.fullmatch(deep, arg) for arg in command.args)
-        paths = (arg.rstrip("/*") or "/" for arg in command.args if not arg.startswith("-"))
-        places = (self._place(step, command, path) for path in paths)
-        return is_deep and any(place is None or is_within(self.target, place) for place in places)
+        places = self._places(step, command)
+        return is_deep and any(
+            isinstance(place, Unknown) or is_within(self.target, place.rstrip("/*") or "/") for place in places
+        )
 
     def _reader(self) -> Refused | None:
         """A file of the program that names it: it may be read when the container runs."""

@@ -147,7 +147,7 @@ def installs_as_root(reading: StageReading) -> str | None:
 def _why_start(reading: StageReading) -> Refused | None:
     roots, start = roots_of(reading), reading.start
     # Wrappers say it even where the rest cannot be followed.
-    drops = _dropping(start.argv[:3] if start is not None else ())
+    drops = _dropping(start.argv[:5] if start is not None else ())
     if drops is not None:
         return Refused(f"what is started drops privileges itself ({drops})")
     if isinstance(roots, Refused):
