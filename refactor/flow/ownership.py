@@ -118,8 +118,9 @@ def _why_of_others(reading: StageReading, folder: str) -> Refused | None:
         return Refused(f"the program writes to {folder}, which belongs to the system")
     deployment = reading.context.deployment
     if any(is_within(folder, mount) or is_within(mount, folder) for mount in deployment.mounts):
+        by = deployment.named_by("mounts")
         return Refused(
-            f"the program writes to {folder}, which {deployment.named_by('mounts')} mounts: the host decides whose that is",
+            f"the program writes to {folder}, which {by} mounts: the host decides whose that is",
             "give the mounted folder an owner and add USER by hand",
         )
     return None
