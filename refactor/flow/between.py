@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from refactor.context import Unknown
 from refactor.flow.reading import Copied, Refused, StageReading, Step, is_within, join
 from refactor.shell import SYSTEM_MANAGERS, PackageCall
-from refactor.shell.posix import Does, tools
 from refactor.syntax import Instruction
 
 if TYPE_CHECKING:
@@ -20,9 +19,6 @@ _SETTINGS = ("/etc", "/root", "/home", "/usr/local/etc", "/usr/local/share/ca-ce
 """Where package managers look for settings, credentials and certificates."""
 _OF_THE_SYSTEM = r"/(?:bin|etc|home|lib|opt|root|sbin|srv|tmp|usr|var)(?:/|\Z)"
 _CODE = r".*\.(?:[cm]?[jt]sx?|cs|go|java|kt|php|py|rb|rs|scala)"
-_HARMLESS = tools(
-    *(Does.SAYS, Does.LOOKS, Does.READS, Does.SHELL, Does.USERS, Does.MAKES, Does.CHANGES, Does.REMOVES, Does.EDITS)
-)
 _OF_THE_IMAGE = SYSTEM_MANAGERS | {"corepack"}
 _SOURCE_SUFFIXES = (".py", ".js", ".ts", ".mjs", ".cjs", ".go", ".jsx", ".tsx", ".java", ".rb", ".php", ".rs")
 _ABOVE = "move it above the copy of the sources, if the install needs it"
@@ -114,9 +110,15 @@ def _installs_by_name(call: PackageCall) -> bool:
 
 def _is_harmless(act: Act, read: Collection[str]) -> bool:
     """The command can run after the install as well: it changes nothing of what that reads."""
+    from refactor.shell.posix import Does, does
+
     name = "" if act.call is None else act.call.name
+    is_plain = does(name) in {
+        *(Does.SAYS, Does.LOOKS, Does.READS, Does.SHELL, Does.USERS),
+        *(Does.MAKES, Does.CHANGES, Does.REMOVES, Does.EDITS),
+    }
     paths = (*act.effect.writes, *act.effect.removes)
-    return name in _HARMLESS and all(
+    return is_plain and all(
         isinstance(path, str)
         and not any(sign in path for sign in "*?[")
         and (name in {"chmod", "touch"} or not any(is_within(other, path) for other in read))

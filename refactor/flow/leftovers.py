@@ -283,12 +283,13 @@ class _Search:
 
     def _maker(self, reading: StageReading, place: str, kind: _Packages) -> str | None:
         """What makes the folder of packages beside ``place`` in a stage, or brings it from another."""
-        for one, step in ((one, step) for one in reading.lineage() for step in one.steps):
+        steps = [(where, step) for where in reading.lineage() for step in where.steps]
+        for where, step in steps:
             found = _fills(step, kind.managers, place)
             if found is not None:
                 return found
             if step.keyword == "COPY" and step.node.flag("from") is not None:
-                target = one.targets.get(step.node, "/")
+                target = where.targets.get(step.node, "/")
                 named = any(posixpath.basename(source.rstrip("/")) == kind.name for source in step.node.sources)
                 if (named and is_within(target, place)) or target == join(place, kind.name):
                     return "a COPY --from"
