@@ -44,7 +44,7 @@ _REPOSITORY = re.compile(
     r"sources\.list|apt-key|add-apt-repository|/etc/apt/(?!apt\.conf\.d/docker-clean)|/etc/yum\.repos\.d|/etc/apk/repositories|/usr/share/keyrings"
     r"|nodesource|deb\.[\w.-]+/setup|config-manager"
 )
-_DOWNLOADERS = tools(Does.DOWNLOADS, Does.PACKAGES) | {"tee"}
+_DOWNLOADERS = tools(Does.DOWNLOADS, Does.REPOSITORIES) | {"tee", "dpkg", "rpm"}
 
 _USERS, _SETTINGS = tools(Does.USERS), tools(Does.SETTINGS)
 

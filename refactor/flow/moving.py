@@ -11,7 +11,7 @@ from refactor.flow.closure import why_not_seen, why_unseen
 from refactor.flow.places import users_of
 from refactor.flow.reading import Refused, StageReading, Step
 from refactor.shell import SYSTEM_MANAGERS
-from refactor.shell.posix import SILENT, Does, tools
+from refactor.shell.posix import SILENT, Does, redirected, tools
 from refactor.syntax import Instruction
 
 SYSTEM = frozenset(
@@ -108,6 +108,8 @@ def _is_apart(step: Step) -> bool:
         call = calls.get(id(command))
         if call is not None and (call.manager in _ELSEWHERE or call.action in {"global-install", "clean"}):
             continue
+        if any(is_written and not path.startswith("/") for path, is_written in redirected(command.redirects)):
+            return False
         paths = [word for word in command.args if not word.startswith(("-", "+")) and "=" not in word]
         if command.name not in _CALM and not (
             command.name in {"mkdir", "rm", "touch"} and all(path.startswith("/") for path in paths)

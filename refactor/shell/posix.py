@@ -49,12 +49,13 @@ class Does(Enum):
     SIGNS = "openssl"
     FINDS = "find xargs"
     USERS = "useradd adduser usermod groupadd addgroup groupmod deluser userdel passwd chpasswd"
-    SETTINGS = """a2enmod a2dismod a2ensite a2dissite a2enconf a2disconf dpkg-reconfigure debconf-set-selections
-        fc-cache ldconfig locale-gen localedef update-locale update-alternatives update-ca-certificates update-ca-trust
-        trust"""
+    SETTINGS = """a2enmod a2dismod a2ensite a2dissite a2enconf a2disconf dpkg-reconfigure fc-cache ldconfig locale-gen
+        localedef update-locale update-alternatives update-ca-certificates update-ca-trust"""
     """Settings of the system, from what is installed there."""
-    PACKAGES = "dpkg rpm apt-key apt-mark apt-cache add-apt-repository apt-add-repository yum-config-manager gpg"
-    """Packages of the system, where they come from and their keys."""
+    PACKAGES = "dpkg rpm apt-mark apt-cache debconf-set-selections trust"
+    """Packages of the system, and settings that are read from elsewhere."""
+    REPOSITORIES = "apt-key add-apt-repository apt-add-repository yum-config-manager gpg"
+    """Where packages come from, and the keys of those who sign them."""
 
 
 class Use(NamedTuple):
@@ -103,14 +104,15 @@ def tools(*kinds: Does) -> frozenset[str]:
 SILENT = tools(Does.SAYS, Does.LOOKS) | {"set"}
 """Commands that leave nothing behind, where their output goes nowhere."""
 QUIET = frozenset(_DOES) - tools(
-    *(Does.REPLACES, Does.UNPACKS, Does.COMPRESSES, Does.CLONES, Does.USERS, Does.SETTINGS, Does.PACKAGES)
+    *(Does.REPLACES, Does.UNPACKS, Does.COMPRESSES, Does.CLONES, Does.USERS, Does.SETTINGS, Does.PACKAGES),
+    Does.REPOSITORIES,
 )
 """Programs of everyday shell scripts that write nothing but what their words and redirections name."""
 PLACES = tools(Does.MAKES, Does.LINKS, Does.CHANGES, Does.GRANTS)
 """What makes folders and links, and says whose files are; with ``install``, whose folders or copies have an owner."""
 OF_THE_SYSTEM = PLACES | tools(
     *(Does.FILLS, Does.COPIES, Does.REMOVES, Does.EDITS, Does.REPLACES, Does.UNPACKS),
-    *(Does.USERS, Does.SETTINGS, Does.PACKAGES),
+    *(Does.USERS, Does.SETTINGS, Does.PACKAGES, Does.REPOSITORIES),
 )
 """Programs that only do to files what their words say (``mkdir``, ``useradd``)."""
 STARTS_NO_OTHER = OF_THE_SYSTEM | tools(Does.SAYS, Does.LOOKS, Does.READS)
@@ -268,7 +270,7 @@ _USES: Mapping[Does, Callable[[str, Sequence[str]], Use]] = {
     **dict.fromkeys((Does.COPIES, Does.LINKS), _copied),
     **dict.fromkeys((Does.CHANGES, Does.GRANTS), _changed),
     **dict.fromkeys(
-        (Does.SETTINGS, Does.PACKAGES),
+        (Does.SETTINGS, Does.PACKAGES, Does.REPOSITORIES),
         lambda *_: Use(Does.SETTINGS, ("/etc", "/usr"), changes=("/etc", "/usr/lib", "/usr/share", "/var/cache")),
     ),
     Does.REMOVES: lambda _, args: Use(Does.REMOVES, removes=operands(args)),
