@@ -60,16 +60,12 @@ from refactor.flow.secret_files import (
     SecretFile as SecretFile,
     secret_files as secret_files,
 )
-from refactor.flow.shell_writes import (
-    QUIET as QUIET,
-    written_by_shell as written_by_shell,
-)
+from refactor.flow.shell_writes import written_by_shell as written_by_shell
 from refactor.flow.short_lived import (
     ShortLived as ShortLived,
     short_lived as short_lived,
 )
 from refactor.flow.user import (
-    follows_its_words as follows_its_words,
     installs_as_root as installs_as_root,
     why_root as why_root,
 )
@@ -92,4 +88,9 @@ from refactor.shell.pipes import (
     has_pipe as has_pipe,
     why_not_pipefail as why_not_pipefail,
     why_other_in_bash as why_other_in_bash,
+)
+from refactor.shell.posix import (
+    OF_THE_SYSTEM as OF_THE_SYSTEM,
+    QUIET as QUIET,
+    STARTS_NO_OTHER as STARTS_NO_OTHER,
 )

@@ -39,6 +39,8 @@ def after(line: str) -> tuple[str, str]:
         "COPY <<EOF ./.pip.conf\n[global]\nEOF",
         "ADD https://example.org/netrc /root/.netrc",
         "COPY --from=other /etc/apk /opt/apk",
+        "RUN export FLASK_APP=app.py",
+        "RUN mkdir -p /srv/data\nRUN chmod 700 /srv/data",
     ],
 )
 def test_what_the_install_may_read_comes_before_it(line: str) -> None:

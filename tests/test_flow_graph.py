@@ -37,6 +37,10 @@ def shown(path: str | Unknown) -> str:
         ("cp a b/ && mv c /d", "/w/a /w/c", "/w/b/a /d", "/w/c"),
         ("cp a b /usr/local/bin", "/w/a /w/b", "/usr/local/bin/a /usr/local/bin/b", ""),
         ("ln -s /a/b", "/a/b", "/w/b", ""),
+        ("wget -qO- https://x/y.sh && wget -q $URL", "", "/w", ""),
+        ("git clone -b v1 $REPO /src", "", "/src", ""),
+        ("chmod -x a && touch -d 2020-01-01 b", "/w/a", "/w/a /w/b", ""),
+        ("install -Dm 755 -o 1000 a /b/c", "/w/a", "/b/c", ""),
         ("install -d /data /logs", "", "/data /logs", ""),
         ("rm -rf /var/lib/apt/lists/* x", "", "", "/var/lib/apt/lists/* /w/x"),
         ("chmod 755 a", "/w/a", "/w/a", ""),
@@ -136,19 +140,6 @@ def test_an_archive_that_add_unpacks_is_its_content() -> None:
     reading = graph.readings[0]
     assert [act.effect.writes for act in graph.acts(reading)] == [("/srv",), ("/data/other.zip",)]
     assert [maker.path for maker in graph.makers(reading, "/srv/lib/a.so")] == ["/srv"]
-
-
-def test_a_slice_has_all_that_a_path_comes_from() -> None:
-    graph = flow(MULTI, {"a.txt": ""})
-    acts, lost = graph.slice(graph.readings[-1], ["/app/e.txt", "/nowhere"])
-    assert [act.text for act in acts] == [
-        "COPY . .",
-        "cp a.txt /out/b.txt",
-        "mv /out/b.txt /out/c.txt",
-        "chmod 755 /out/c.txt",
-        "COPY --from=builder /out/c.txt /app/e.txt",
-    ]
-    assert lost == ("/nowhere",)
 
 
 def test_what_a_mount_hides_is_not_in_the_image() -> None:

@@ -853,7 +853,7 @@ def test_values(body: str, expected: list[Text], is_open: bool) -> None:
     [
         ({"go.mod": MOD, "Dockerfile": NAIVE}, "no Go source of it is in the build context"),
         ({"go.mod": MOD, "main.go": "(((\n"}, "main.go: line 1 is no Go"),
-        ({"go.mod": MOD, "main.go": "package main\n" + "\"" * 600_000}, "main.go: it has more than 512 KiB"),
+        ({"go.mod": MOD, "main.go": "package main\n" + '"' * 600_000}, "main.go: it has more than 512 KiB"),
         ({**SERVER, "bad.go": "package main\n\nfunc f() {\n"}, "bad.go: line 3 is no Go"),
         ({**SERVER, "large.go": b"package main\n\x00"}, "large.go"),
         (
@@ -861,7 +861,7 @@ def test_values(body: str, expected: list[Text], is_open: bool) -> None:
             "main.go imports example.org/shop/internal/db, and no Go source of it is in the build context",
         ),
     ],
-    ids=["none", "no-go", "cut", "no-text", "package-missing"],
+    ids=["none", "no-go", "huge", "cut", "no-text", "package-missing"],
 )
 def test_what_was_not_read_is_not_known(files: dict[str, str | bytes], because: str) -> None:
     assert because in refusal(NAIVE, files)

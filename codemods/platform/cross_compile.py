@@ -37,10 +37,8 @@ SERVER = {
 }
 FILES_OF_ALL = ("/etc/ssl/certs", "/usr/share/zoneinfo", "/etc/passwd", "/etc/group", "/usr/share/ca-certificates")
 """What is the same on every platform, however it came into the builder."""
-HARMLESS = frozenset(
-    "go cp mv mkdir chmod chown ls du echo printf rm touch cd export set true test [ ln cat stat".split()
-)
-"""Commands behind a build that start no program which it made."""
+HARMLESS = frozenset({"go", "cd", "export", "set"})
+"""Commands behind a build that start no program which it made, besides tools of the system."""
 
 
 class CrossCompile(Codemod):
@@ -325,6 +323,8 @@ class CrossCompile(Codemod):
 
 def _why_run(reading: StageReading, crossing: Crossing) -> Refused | None:
     """A command behind the first build that may start what was built."""
+    from refactor import STARTS_NO_OTHER
+
     first_step, first, _ = crossing.commands[0]
     start = reading.position(first_step.node)
     for step in reading.steps[start:]:
@@ -337,7 +337,7 @@ def _why_run(reading: StageReading, crossing: Crossing) -> Refused | None:
             if step is first_step and command.span[0] <= first.span[0]:
                 continue
             name = command.name or (command.words[0].text if command.words else "")
-            if name and name not in HARMLESS:
+            if name and name not in HARMLESS | STARTS_NO_OTHER:
                 because = f"line {line} runs `{name}` behind the build, and it may start what was built"
                 return Refused(because, "a program for another platform cannot run there: leave that to the tests")
     return None

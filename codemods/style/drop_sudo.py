@@ -278,7 +278,7 @@ def _drop(reading: StageReading, body: Body, command: Command) -> _Drop | str:
 
 def _judged(reading: StageReading, body: Body, name: str, before: set[str], hidden: str) -> tuple[Safety, str]:
     """``before`` are variables that the shell is given for this command, ``hidden`` those that sudo keeps from it."""
-    from refactor import follows_its_words
+    from refactor import OF_THE_SYSTEM
 
     image = reading.image
     of_image = image.env.items() if image is not None else ()
@@ -287,7 +287,8 @@ def _judged(reading: StageReading, body: Body, name: str, before: set[str], hidd
         if command.name == "export":
             names.update(arg.partition("=")[0] for arg in command.args)
     names = {each for each in names if re.fullmatch(hidden, each) and not re.fullmatch(_KEPT, each)}
-    own = name in SYSTEM_MANAGERS or name == "apt-get" or follows_its_words(name)
+    # What these do follows from their words, whatever variables are set.
+    own = name in SYSTEM_MANAGERS or name == "apt-get" or name in OF_THE_SYSTEM
     felt = sorted(each for each in names if not own or re.fullmatch(_FELT_BY_ALL, each))
     if "PATH" in felt and not own:
         return Safety.UNSAFE, f"PATH is set, and sudo has its own: {name} may be another program without it"

@@ -12,6 +12,7 @@ from refactor.ecosystems.program import Needs, Sliced
 from refactor.flow.effects import ON_PATH, SYSTEM, UNPACKS, Path
 from refactor.flow.reading import StageReading, is_within
 from refactor.flow.roots import Root, places_of
+from refactor.shell.posix import Does, tools
 
 if TYPE_CHECKING:
     from refactor.flow.graph import Act
@@ -27,8 +28,8 @@ _OF_SYSTEM = (
 """What an image without a shell has of its own, or nothing in it reads."""
 _CERTIFICATES = "/usr/local/share/ca-certificates"
 """Where ``update-ca-certificates`` takes those of the author from."""
-_MAKES_NONE = frozenset({"mkdir", "touch", "sed", "tee", "chmod", "chown", "chgrp"})
-_CHANGES = frozenset({"chmod", "chown", "chgrp", "setcap"})
+_CHANGES = tools(Does.CHANGES, Does.GRANTS)
+_MAKES_NONE = _CHANGES | tools(Does.MAKES, Does.FILLS, Does.EDITS)
 
 
 def trees(language: Sliced, reading: StageReading, acts: Sequence[Act]) -> tuple[str, ...]:

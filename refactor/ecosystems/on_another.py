@@ -7,8 +7,9 @@ from refactor.ecosystems.bare import spelled_out
 from refactor.ecosystems.program import Sliced
 from refactor.ecosystems.slicing import Slicer
 from refactor.flow.reading import Refused, StageReading
+from refactor.shell.posix import Does, tools
 
-_SET_UP = frozenset("addgroup adduser groupadd useradd mkdir chown chmod".split())
+_SET_UP = tools(Does.USERS, Does.MAKES, Does.CHANGES)
 """What any image of the same distribution has."""
 
 

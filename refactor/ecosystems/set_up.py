@@ -9,16 +9,16 @@ from collections.abc import Collection
 from refactor.ecosystems import system
 from refactor.flow.reading import Refused, Step, is_within
 from refactor.shell import Command
+from refactor.shell.posix import PLACES, SILENT, Does, tools
 
-_ON_FILES = frozenset({"chmod", "chown", "chgrp", "touch", "ln", "install", "setcap"})
-_FROM_ELSEWHERE = frozenset({"cp", "mv", "tee"})
+_FROM_ELSEWHERE = tools(Does.COPIES, Does.FILLS)
 """What they put there may be the builder's alone."""
 
 
 def works_on_files(command: Command) -> bool:
     """A command that changes nothing but the files that it names."""
     name = posixpath.basename(command.name or "")
-    return name in _ON_FILES | _FROM_ELSEWHERE | {"mkdir", "sed"} or (name in system.SILENT and bool(command.redirects))
+    return name in PLACES | _FROM_ELSEWHERE | {"sed"} or (name in SILENT and bool(command.redirects))
 
 
 def makes_only_folders(step: Step) -> bool:
@@ -36,7 +36,7 @@ def repeated(
     made: set[str] = set()
     for command in step.commands:
         name = posixpath.basename(command.name or "")
-        if not system.is_set_up(command) or name == "rm" or (name in system.SILENT and not command.redirects):
+        if not system.is_set_up(command) or name == "rm" or (name in SILENT and not command.redirects):
             continue
         if any(command is one for one in over):
             continue
@@ -47,7 +47,7 @@ def repeated(
             if len(outside) < len([word for word in command.args if not re.match(r"-|[0-7]{3,4}$", word)]):
                 continue
             made.update(path.rstrip("/") for path in outside)
-        elif name in _ON_FILES and not is_link and not (paths and {path.rstrip("/") for path in paths} <= made):
+        elif name in PLACES and not is_link and not (paths and {path.rstrip("/") for path in paths} <= made):
             continue
         if is_link or command.is_conditional or name in _FROM_ELSEWHERE or step.script is None:
             return Refused(f"line {line} builds and also sets the system up ({name})", "give each a RUN of its own")

@@ -21,10 +21,10 @@ from refactor.ecosystems.user_line import user_line
 from refactor.flow.closure import why_unseen
 from refactor.flow.reading import Refused, StageReading, Step, is_within
 from refactor.flow.roots import SHELLS, Root, files_started, health_roots
-from refactor.flow.shell_writes import QUIET
 from refactor.images import lookup
 from refactor.once import cached_property
 from refactor.shell import Command
+from refactor.shell.posix import QUIET, Does, tools
 from refactor.syntax import Instruction
 
 if TYPE_CHECKING:
@@ -487,7 +487,7 @@ class Slicer:
 
     def _is_of_folder(self, call: Invocation) -> bool:
         """It changes whose a folder is of which only parts are copied, or its mode."""
-        if not self.needed.chosen or call.name not in {"chown", "chgrp", "chmod"}:
+        if not self.needed.chosen or call.name not in tools(Does.CHANGES):
             return False
         is_deep = any(re.match(r"-\w*R|--recursive", arg) for arg in call.command.args)
         return not is_deep or (call.name != "chmod" and not self.needed.owner)

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from refactor.context import Unknown
 from refactor.context.deployment import Words
 from refactor.ecosystems.split import Role, sets_up_apt
 from refactor.flow.reading import Refused, StageReading, Start, Step
+from refactor.flow.roots import shell_file
 from refactor.shell import SYSTEM_MANAGERS, Command, PackageCall, ShellScript, keeps_archives, read
+from refactor.shell.posix import PLACES, SILENT, Does, redirected, tools, use_of
 from refactor.syntax import Instruction
 
 if TYPE_CHECKING:
@@ -39,37 +39,14 @@ _QUIET = frozenset({"update", "clean", "autoremove", "upgrade"})
 _CLEANING = re.compile(
     r"/var/(?:lib/apt|cache)\b|/tmp\b|/var/tmp\b|/root/\.cache\b|/var/log\b|/usr/share/(?:doc|man)\b"
 )
+_SYSTEM_FILES = ("/etc/", "/var/", "/tmp/", "/usr/share/")
 _REPOSITORY = re.compile(
     r"sources\.list|apt-key|add-apt-repository|/etc/apt/(?!apt\.conf\.d/docker-clean)|/etc/yum\.repos\.d|/etc/apk/repositories|/usr/share/keyrings"
     r"|nodesource|deb\.[\w.-]+/setup|config-manager"
 )
-_DOWNLOADERS = frozenset(
-    {"curl", "wget", "gpg", "apt-key", "add-apt-repository", "tee", "dpkg", "rpm", "apt-add-repository"}
-)
+_DOWNLOADERS = tools(Does.DOWNLOADS, Does.REPOSITORIES) | {"tee", "dpkg", "rpm"}
 
-_USERS = frozenset(
-    {"useradd", "adduser", "groupadd", "addgroup", "usermod", "groupmod", "passwd", "chpasswd", "deluser"}
-)
-_PATHS = frozenset({"mkdir", "chown", "chmod", "chgrp", "touch", "install", "ln", "setcap"})
-_SETTINGS = frozenset(
-    {
-        "a2disconf",
-        "a2dismod",
-        "a2dissite",
-        "a2enconf",
-        "a2enmod",
-        "a2ensite",
-        "dpkg-reconfigure",
-        "fc-cache",
-        "ldconfig",
-        "locale-gen",
-        "localedef",
-        "update-alternatives",
-        "update-ca-certificates",
-        "update-locale",
-    }
-)
-SILENT = frozenset({"echo", "true", "printf", ":", "set", "test", "[", "ls", "which", "id", "date", "uname"})
+_USERS, _SETTINGS = tools(Does.USERS), tools(Does.SETTINGS)
 
 
 def _pairs(text: str) -> dict[str, str]:
@@ -397,9 +374,7 @@ def _is_removed_in(step: Step, wanted: _Wanted) -> bool:
     return False
 
 
-_WITH_REPOSITORIES = frozenset(
-    {"rm", "bash", "sh", "sed", "cat", "mkdir", "chmod", "install", "lsb_release", ".", "dpkg"}
-)
+_WITH_REPOSITORIES = frozenset({"rm", "bash", "sh", "sed", "cat", "mkdir", "chmod", "install", "lsb_release", "."})
 
 
 def _repository_steps(reading: StageReading) -> tuple[Step, ...]:
@@ -599,18 +574,9 @@ def programs_started(reading: StageReading) -> Mapping[str, str]:
     if health is not None:
         where = f"HEALTHCHECK on line {reading.file.line_of(health)}"
         words = re.sub(r"^CMD\s+", "", health.argument, count=1, flags=re.IGNORECASE)
-        if words.startswith("["):
-            import json
-
-            try:
-                argv = tuple(str(word) for word in json.loads(words))
-            except ValueError:
-                argv = ()
-            for program in _called(reading, None, argv, where):
-                found.setdefault(*program)
-        elif words.upper() != "NONE":
-            for program in _called(reading, read(words), (), where):
-                found.setdefault(*program)
+        script = read(words) if health.json is None and words.upper() != "NONE" else None
+        for program in _called(reading, script, health.json or (), where):
+            found.setdefault(*program)
     for called, where in _called_from_outside(reading):
         calls = (
             _called(reading, read(called), (), where)
@@ -660,35 +626,15 @@ def _called(
 
 
 def _in_script(reading: StageReading, word: str, depth: int) -> Iterator[tuple[str, str]]:
-    path = script_path(reading, word)
-    if path is None:
+    found = shell_file(reading, word, reading.final_workdir)
+    if found is None:
         return
-    text = reading.context.read(path)
-    if isinstance(text, Unknown):
-        return
-    if not path.endswith((".sh", ".bash")) and not re.match(r"#!.*\b(?:ba|da|a)?sh\b", text):
-        return
+    path, text = found
     body = text.split("\n", 1)[1] if text.startswith("#!") and "\n" in text else text
     yield from _called(reading, read(body), (), path, depth + 1)
     first = re.match(r"#!\s*(?:/usr/bin/env\s+)?(\S+)", text)
     if first is not None:
         yield first[1].rpartition("/")[2], path
-
-
-def script_path(reading: StageReading, word: str) -> str | None:
-    """The context path of a file that a start command names, None where it is not copied from the context."""
-    from refactor.flow.reading import join
-
-    if not word or word.startswith("-") or "$" in word:
-        return None
-    places = [join(reading.final_workdir, word)] if "/" in word or "." in word else []
-    if "/" not in word:
-        places += [f"/usr/local/bin/{word}", f"/usr/bin/{word}", f"/bin/{word}"]
-    for place in places:
-        found = reading.in_context(place)
-        if found and reading.context.is_dir(found) is False:
-            return found
-    return None
 
 
 # Roles of system set-up
@@ -715,26 +661,17 @@ def is_set_up(command: Command) -> bool:
     a build.
     """
     name = (command.name or "").rpartition("/")[2]
-    if name in _USERS or name in _SETTINGS:
-        return True
-    if name in _PATHS:
+    if name in _USERS | _SETTINGS | PLACES:
         return True
     if name in SILENT:
-        return all(_is_system_file(target) for target in command.redirects) or not command.redirects
-    if name in {"sed", "tee"}:
-        operands = [arg for arg in command.args if not arg.startswith("-")]
-        scripts = [word for option, word in pairwise(command.args) if option in {"-e", "--expression"}]
-        files = [word for word in operands if word not in scripts] if scripts or name == "tee" else operands[1:]
-        return bool(files) and all(path.startswith("/etc/") for path in files)
-    if name in {"rm", "cp", "mv"}:
-        operands = [arg for arg in command.args if not arg.startswith("-")]
-        return bool(operands) and all(path.startswith(("/etc/", "/var/", "/tmp/", "/usr/share/")) for path in operands)
-    return False
-
-
-def _is_system_file(redirect: str) -> bool:
-    target = redirect.lstrip("0123456789>&| ").strip("\"'")
-    return target.startswith(("/etc/", "/var/", "/root/.", "/dev/", "/home/")) or target in {"1", "2", ""}
+        return all(
+            path.startswith(("/etc/", "/var/", "/root/.", "/home/")) for path, _ in redirected(command.redirects)
+        )
+    use = use_of(name, command.args)
+    if use is None or name not in {"sed", "tee", "rm", "cp", "mv"}:
+        return False
+    files = (*use.reads, *use.makes, *use.removes)
+    return bool(files) and all(path.startswith("/etc/" if name in {"sed", "tee"} else _SYSTEM_FILES) for path in files)
 
 
 def makes_user(step: Step) -> bool:
@@ -781,7 +718,7 @@ def narrow(reading: StageReading, roles: Mapping[Instruction, Role]) -> dict[Ins
         paths = [
             arg.rstrip("/")
             for command in step.commands
-            if (command.name or "").rpartition("/")[2] in _PATHS
+            if (command.name or "").rpartition("/")[2] in PLACES
             for arg in command.args
             if not arg.startswith("-")
         ]
@@ -801,7 +738,6 @@ def narrow(reading: StageReading, roles: Mapping[Instruction, Role]) -> dict[Ins
 __all__ = [
     "MANAGERS",
     "PROVIDERS",
-    "SILENT",
     "RunnerPackages",
     "Start",
     "adds_repositories",
@@ -816,6 +752,5 @@ __all__ = [
     "programs_started",
     "removed_at_once",
     "runner_packages",
-    "script_path",
     "system_role",
 ]

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
 from refactor.context import Unknown
 from refactor.flow.reading import Copied, Refused, StageReading, Step, is_within, join
-from refactor.shell import SYSTEM_MANAGERS, Command, keeps_archives
+from refactor.shell import SYSTEM_MANAGERS, PackageCall
 from refactor.syntax import Instruction
 
 if TYPE_CHECKING:
-    from refactor.flow.graph import Flow
+    from refactor.flow.graph import Act, Flow, FlowStep
 
 _SETTINGS = ("/etc", "/root", "/home", "/usr/local/etc", "/usr/local/share/ca-certificates", "/usr/share")
 """Where package managers look for settings, credentials and certificates."""
 _OF_THE_SYSTEM = r"/(?:bin|etc|home|lib|opt|root|sbin|srv|tmp|usr|var)(?:/|\Z)"
 _CODE = r".*\.(?:[cm]?[jt]sx?|cs|go|java|kt|php|py|rb|rs|scala)"
-_HARMLESS = frozenset({"echo", "true", "mkdir", "ls", "pwd", "useradd", "adduser", "groupadd", "addgroup", "date"})
-_TRUSTS = frozenset({"update-ca-certificates", "update-ca-trust"})
-_ON_PATHS = frozenset({"rm", "chmod", "chown", "touch"})
+_OF_THE_IMAGE = SYSTEM_MANAGERS | {"corepack"}
 _SOURCE_SUFFIXES = (".py", ".js", ".ts", ".mjs", ".cjs", ".go", ".jsx", ".tsx", ".java", ".rb", ".php", ".rs")
 _ABOVE = "move it above the copy of the sources, if the install needs it"
 
@@ -31,40 +29,37 @@ class Move:
     ``manifests`` the context paths of everything that it reads; ``flow`` gives the graph of the file, where it is asked
     for."""
 
-    __slots__ = ("flow", "install", "manifests", "sources")
+    __slots__ = ("first", "flow", "install", "manifests", "sources")
 
     def __init__(
         self, sources: Instruction, install: Instruction, manifests: Sequence[str], flow: Callable[[], Flow]
     ) -> None:
         self.sources, self.install, self.manifests, self.flow = sources, install, manifests, flow
+        self.first: dict[Instruction, bool] = {}
+        """What was found out: whether an instruction stands above the copy, or goes there."""
+
+    def step(self, reading: StageReading, node: Instruction) -> FlowStep:
+        return self.flow().steps(reading)[reading.position(node)]
 
 
 def goes_first(reading: StageReading, node: Instruction, move: Move) -> bool | Refused:
     """Whether an instruction between the copy and the install goes above the manifests (True) or stays below."""
     line = reading.file.line_of(node)
     if node.keyword in {"COPY", "ADD"}:
-        return _copy_goes_first(reading, node, move.sources)
+        return _copy_goes_first(reading, node, move)
     if node.keyword in {"ENV", "ARG", "LABEL", "EXPOSE", "USER", "SHELL", "MAINTAINER", "STOPSIGNAL"}:
         return True
     if node.keyword == "WORKDIR":
-        step = reading.step(node)
-        relative = [
-            copied.node
-            for copied in reading.copies
-            if copied.node.destination is not None
-            and not copied.node.destination.startswith("/")
-            and reading.position(copied.node) < reading.position(node)
-        ]
-        if relative and step is not None:
+        if any(not (copied.node.destination or "/").startswith("/") for copied in reading.copies_before(node)):
             return Refused(f"WORKDIR on line {line} comes after a copy to a relative path", "write WORKDIR before COPY")
         return True
     if node.keyword == "RUN":
-        step = reading.step(node)
-        if step is not None and step.script is not None and step.script.opaque is None and step.commands:
-            is_set_up = all(_is_system_command(reading, step, command) for command in step.commands)
-            if is_set_up or _is_setting(reading, step, move) or _is_elsewhere(reading, step, move):
+        run = move.step(reading, node)
+        if run.step.script is not None and run.acts:
+            if all(_is_apart(act, move) for act in run.acts):
                 return True
-            if all(_is_harmless(reading, step, command, move) for command in step.commands):
+            read = {path for manifest in move.manifests for path in reading.in_image(manifest, move.install)}
+            if all(_is_harmless(act, read) for act in run.acts):
                 return False
         return Refused(
             f"the RUN on line {line} comes between the copy and the install, and may change what the install reads",
@@ -73,113 +68,72 @@ def goes_first(reading: StageReading, node: Instruction, move: Move) -> bool | R
     return Refused(f"{node.keyword} on line {line} comes between the copy and the install")
 
 
-def _is_system_command(reading: StageReading, step: Step, command: Command) -> bool:
-    """The command reads nothing of the context, and writes nothing where the context is copied to."""
-    call = next((call for call in step.calls if call.command is command), None)
-    if call is not None:
-        named = call.manager in {"npm", "yarn", "pnpm"} and call.action == "global-install"
-        tools = (
-            call.manager == "pip"
-            and call.action == "install"
-            and bool(call.packages)
-            and not call.has("-r", "-e", "-c")
-        )
-        plain = all(word.value is not None and not word.value.startswith((".", "/")) for word in call.packages)
-        if call.manager == "venv":
-            return all(_is_apart(reading, step, word.value) for word in call.operands)
-        return call.manager in SYSTEM_MANAGERS or call.manager == "corepack" or ((named or tools) and plain)
-    if _writes(command):
-        return False
-    if command.name == "set":
-        return all(arg.startswith("-") for arg in command.args)
-    if command.name in {"mkdir", "install"}:
-        paths = [arg for arg in command.args if not arg.startswith("-")]
-        return (command.name == "mkdir" or "-d" in command.args) and all(_is_apart(reading, step, p) for p in paths)
-    if command.name == "rm":
-        return keeps_archives(command) or all(
-            arg.startswith(("-", "/var/", "/tmp/", "/root/.cache")) for arg in command.args
-        )
-    return command.name in _TRUSTS | _HARMLESS - {"ls", "pwd"}
-
-
-def _writes(command: Command) -> bool:
-    """It puts its output into a file (``echo KEY=1 >> .env``)."""
-    return any(">" in one and "/dev/" not in one and re.search(r">&\d", one) is None for one in command.redirects)
-
-
-def _is_apart(reading: StageReading, step: Step, path: str | None) -> bool:
-    """Nothing is copied to the path, in it or above it without being known not to be there."""
-    if path is None or any(sign in path for sign in "*?$~{"):
-        return False
-    place = posixpath.normpath(posixpath.join(step.workdir, path))
-    below = any(copied.target == place or copied.target.startswith(place + "/") for copied in reading.copies)
-    return not below and reading.in_context(place) is None
-
-
-def _is_setting(reading: StageReading, step: Step, move: Move) -> bool:
-    """Settings of a language's tool (`bundle config set`): they read nothing, and write outside of what is copied."""
-    flow = move.flow()
-    acts = next(one.acts for one in flow.steps(reading) if one.step is step)
-    copied = {one.target for one in reading.copies}
-    return all(
-        act.effect.by
-        and not act.effect.reads
-        and not act.effect.needs
-        and not act.effect.removes
-        and act.effect.why_unknown is None
-        and not any(is_within(str(path), folder) for path in act.effect.writes for folder in copied)
-        for act in acts
-    )
-
-
-def _is_elsewhere(reading: StageReading, step: Step, move: Move) -> bool:
-    """It works on files alone, and on none that the copy of the sources or a step behind that brings."""
-    flow = move.flow()
-    acts = next(one.acts for one in flow.steps(reading) if one.step is step)
-    if any(act.effect.by or act.effect.needs or act.effect.why_unknown is not None for act in acts):
-        return False
-    # What is removed from among the sources may be there another time, whatever the context holds today.
-    folders = [one.target for one in reading.copied_by(move.sources) if one.is_folder]
-    if any(is_within(str(path), folder) for act in acts for path in act.effect.removes for folder in folders):
-        return False
-    first = reading.position(move.sources)
-    return all(
-        maker.act is None or reading.position(maker.act.step.step.node) < first
-        for act in acts
-        for path in (*act.effect.reads, *act.effect.writes, *act.effect.removes)
-        for maker in flow.makers(reading, str(path), act)
-    )
-
-
-def _is_harmless(reading: StageReading, step: Step, command: Command, move: Move) -> bool:
-    """The command can run after the install as well: it touches nothing that the install reads."""
-    if command.name in _HARMLESS and not _writes(command):
+def _is_apart(act: Act, move: Move) -> bool:
+    """The command works on nothing that the copy of the sources brings, nor a step behind that which stays there."""
+    reading, effect, call = act.step.reading, act.effect, None if act.call is None else act.call.package
+    if call is not None and (call.manager in _OF_THE_IMAGE or _installs_by_name(call)):
         return True
-    if command.name not in _ON_PATHS and not (command.name in _HARMLESS and _writes(command)):
+    paths = (*effect.reads, *effect.writes, *effect.removes)
+    if not all(isinstance(path, str) for path in paths) or effect.needs or (effect.by and effect.reads):
         return False
-    read = {path for manifest in move.manifests for path in reading.in_image(manifest, move.install)}
-    if _writes(command):
-        acts = next(one.acts for one in move.flow().steps(reading) if one.step is step)
-        written = [path for act in acts if act.call is not None and act.call.command is command
-                   for path in act.effect.writes]  # fmt: skip
-        return all(isinstance(path, str) and path not in read for path in written)
-    for arg in command.args:
-        if arg.startswith(("-", "+")) or (command.name in {"chmod", "chown"} and arg == command.args[0]):
-            continue
-        if any(sign in arg for sign in "*?$[`"):
-            return False
-        path = posixpath.normpath(posixpath.join(step.workdir, arg))
-        touched = any(other == path or other.startswith(path.rstrip("/") + "/") for other in read)
-        if touched and command.name in {"rm", "chown"}:
-            return False
-    return True
+    if act.call is not None and act.call.name == "ls":
+        return False  # Of the folder that it runs in.
+    folders = [one.target for one in reading.copied_by(move.sources) if one.is_folder]
+    # What is removed from among the sources may be there another time, whatever the context holds today.
+    if any(_is_inside(str(path), folder) for path in effect.removes for folder in folders):
+        return False
+    return all(
+        maker.act is None or maker.kind == "package" or maker.act.step is act.step or _is_first(maker.act, move)
+        for path in paths
+        for maker in move.flow().makers(reading, str(path), act)
+    )
 
 
-def _copy_goes_first(reading: StageReading, node: Instruction, sources: Instruction) -> bool | Refused:
+def _is_first(act: Act, move: Move) -> bool:
+    """The step of an act stands above the copy of the sources, or goes there."""
+    reading, node = act.step.reading, act.step.step.node
+    if node not in move.first:
+        is_above = reading.position(node) < reading.position(move.sources)
+        move.first[node] = is_above or (node is not move.sources and goes_first(reading, node, move) is True)
+    return move.first[node]
+
+
+def _installs_by_name(call: PackageCall) -> bool:
+    """Tools of a language, into a place of their own."""
+    is_named = call.manager in {"npm", "yarn", "pnpm"} and call.action == "global-install"
+    is_tool = (
+        call.manager == "pip" and call.action == "install" and bool(call.packages) and not call.has("-r", "-e", "-c")
+    )
+    is_plain = all(word.value is not None and not word.value.startswith((".", "/")) for word in call.packages)
+    return (is_named or is_tool) and is_plain
+
+
+def _is_harmless(act: Act, read: Collection[str]) -> bool:
+    """The command can run after the install as well: it changes nothing of what that reads."""
+    from refactor.shell.posix import Does, does
+
+    name = "" if act.call is None else act.call.name
+    is_plain = does(name) in {
+        *(Does.SAYS, Does.LOOKS, Does.READS, Does.SHELL, Does.USERS),
+        *(Does.MAKES, Does.CHANGES, Does.REMOVES, Does.EDITS),
+    }
+    paths = (*act.effect.writes, *act.effect.removes)
+    return is_plain and all(
+        isinstance(path, str)
+        and not any(sign in path for sign in "*?[")
+        and (name in {"chmod", "touch"} or not any(is_within(other, path) for other in read))
+        for path in paths
+    )
+
+
+def _is_inside(path: str, folder: str) -> bool:
+    """Among what is copied to a folder; the system's own are not where that is the root."""
+    return is_within(path, folder) and not (folder == "/" and re.match(_OF_THE_SYSTEM, path))
+
+
+def _copy_goes_first(reading: StageReading, node: Instruction, move: Move) -> bool | Refused:
     """Whether a COPY or ADD goes before the install (True: the install may read what it brings, such as
     ``/etc/pip.conf``), or stays behind it with the sources (False: it brings sources, or what the container starts).
-
-    ``sources`` is the copy that will come behind the install.
     """
     line = reading.file.line_of(node)
     step = reading.step(node)
@@ -188,10 +142,8 @@ def _copy_goes_first(reading: StageReading, node: Instruction, sources: Instruct
         return Refused(f"where line {line} copies to depends on a variable", _ABOVE)
     target = join(step.workdir, written)
     own = reading.copied_by(node)
-    places = [one.target if one.is_folder else posixpath.dirname(one.target) for one in reading.copied_by(sources)]
-    is_inside = any(
-        is_within(target, place) and not (place == "/" and re.match(_OF_THE_SYSTEM, target)) for place in places
-    )
+    places = [one.target if one.is_folder else posixpath.dirname(one.target) for one in reading.copied_by(move.sources)]
+    is_inside = any(_is_inside(target, place) for place in places)
     from refactor.flow.closure import why_copy_unseen
 
     unseen = why_copy_unseen(reading, node)
@@ -202,7 +154,7 @@ def _copy_goes_first(reading: StageReading, node: Instruction, sources: Instruct
         return False
     if not own:
         # From another stage or an address, or written in the Dockerfile: the sources must not take its place.
-        ends = list(_ends(reading, node, written, target))
+        ends = (str(path) for act in move.step(reading, node).acts for path in act.effect.writes)
         hidden = next((end for end in ends if reading.in_context(end, node) is not None), None)
         if hidden is not None:
             return Refused(f"line {line} puts {hidden} in the place of what the sources bring", _ABOVE)
@@ -219,20 +171,6 @@ def _copy_goes_first(reading: StageReading, node: Instruction, sources: Instruct
 def _is_settings(reading: StageReading, copied: Copied) -> bool:
     """Settings or certificates for programs of the image: no sources, to where package managers look for such."""
     return any(is_within(copied.target, folder) for folder in _SETTINGS) and not _has_sources(reading, copied)
-
-
-def _ends(reading: StageReading, node: Instruction, written: str, target: str) -> Iterator[str]:
-    """The image paths that a copy from elsewhere is known to write to."""
-    is_folder = written.endswith("/") or written in {".", ".."} or len(node.sources) > 1
-    step = reading.step(node)
-    is_folder = is_folder or (step is not None and is_within(step.workdir, target))
-    if not is_folder:
-        yield target
-        return
-    for raw in node.sources:
-        name = posixpath.basename(reading.expand(raw, node) or raw)
-        # Of a folder the content is copied, and what that is called is not known.
-        yield join(target, name) if "." in name.lstrip(".") else target
 
 
 def _has_sources(reading: StageReading, copied: Copied) -> bool:

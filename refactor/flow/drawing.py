@@ -92,7 +92,7 @@ def as_text(flow: Flow, again: Sequence[FlowStep] | None = None) -> str:
         for one in steps:
             if one.step.reading is not reading:
                 continue
-            star = "*" if again is not None and any(step is one.step for step in again) else " "
+            star = "*" if again is not None and one.step in again else " "
             lines.append(f"{star}{one.step.line:>4}  {_short(one.step.text)}")
             for title, values in (("reads", one.reads), ("writes", one.writes), ("removes", one.removes),
                                   ("needs", one.needs), ("unknown", one.unknown)):  # fmt: skip
@@ -118,30 +118,25 @@ def _few(values: Sequence[str]) -> list[str]:
 def as_values(flow: Flow, again: Sequence[FlowStep] | None = None) -> dict[str, object]:
     """For JSON: stages with their steps; a step is named by its line."""
     steps = drawn(flow)
-    stages = []
-    for reading in flow.readings:
-        own = [one for one in steps if one.step.reading is reading]
-        stages.append(
-            {
-                "index": reading.stage.index,
-                "name": reading.stage.name,
-                "image": reading.stage.image,
-                "steps": [
-                    {
-                        "line": one.step.line,
-                        "text": one.step.text,
-                        "reads": list(one.reads),
-                        "writes": list(one.writes),
-                        "removes": list(one.removes),
-                        "needs": list(one.needs),
-                        "unknown": list(one.unknown),
-                        "from": [step.line for step in one.suppliers],
-                        **({"again": any(step is one.step for step in again)} if again is not None else {}),
-                    }
-                    for one in own
-                ],
-            }
-        )
+
+    def shown(one: Drawn) -> dict[str, object]:
+        lists = {name: list(getattr(one, name)) for name in ("reads", "writes", "removes", "needs", "unknown")}
+        more = {} if again is None else {"again": one.step in again}
+        return {
+            "line": one.step.line,
+            "text": one.step.text,
+            **lists,
+            "from": [step.line for step in one.suppliers],
+            **more,
+        }
+
+    stages = [
+        {
+            **{name: getattr(reading.stage, name) for name in ("index", "name", "image")},
+            "steps": [shown(one) for one in steps if one.step.reading is reading],
+        }
+        for reading in flow.readings
+    ]
     return {"stages": stages, "starts": starts(flow.readings[-1]) if flow.readings else ""}
 
 
@@ -154,7 +149,7 @@ def as_dot(flow: Flow, again: Sequence[FlowStep] | None = None) -> str:
         lines += [f"  subgraph cluster_{stage.index} {{", f"    label={_quoted(stage.name or stage.image)};"]
         for one in steps:
             if one.step.reading is reading:
-                is_again = again is not None and any(step is one.step for step in again)
+                is_again = again is not None and one.step in again
                 style = ", style=filled, fillcolor=lightyellow" if is_again else ""
                 text = _quoted(f"{one.step.line}  {_short(one.step.text)}")
                 lines.append(f"    s{one.step.line} [label={text}{style}];")

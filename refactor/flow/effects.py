@@ -1,7 +1,7 @@
-"""What one command does to the files of an image: one table for the tools of POSIX systems and their package managers.
+"""What one command does to the files of an image.
 
-Languages bring tables of their own (:data:`Tools`); a command that neither knows has an effect that is unknown, with a
-reason. Sources: POSIX.1 XCU, the manual pages of GNU coreutils, tar(1), curl(1), wget(1), git(1).
+Languages bring tables of their own tools (:data:`Tools`); the rest is asked of the one for POSIX systems
+(:mod:`refactor.shell.posix`). A command that neither knows has an effect that is unknown, with a reason.
 """
 
 from __future__ import annotations
@@ -13,19 +13,17 @@ from typing import NamedTuple
 
 from refactor.context import Unknown
 from refactor.flow.reading import StageReading, Step, join
-from refactor.flow.shell_writes import QUIET
+from refactor.flow.roots import ON_PATH, shell_file
 from refactor.shell import (
     SYSTEM_MANAGERS,
     Command,
     PackageCall,
     ShellScript,
-    downloads,
-    operands,
-    option,
     package_call,
     read,
     with_folders,
 )
+from refactor.shell.posix import Does, Use, operands, option, redirected, tools, use_of
 
 Path = str | Unknown
 """Absolute path in the image, with wildcards where they are written so; or why it is not known."""
@@ -85,10 +83,10 @@ class Invocation(NamedTuple):
 
     @property
     def operands(self) -> tuple[str, ...]:
-        return tuple(operands(self.command))
+        return operands(self.command.args)
 
     def option(self, *names: str) -> str | None:
-        return option(self.command, *names)
+        return option(self.command.args, *names)
 
     def variable(self, name: str) -> str | None:
         """The value of an environment variable where the command runs; None where it is not set, or not known."""
@@ -144,176 +142,40 @@ Tools = Callable[[Invocation], Effect | None]
 """A table of tools: the effect of a command, None where it is none of its own."""
 
 
-def _reads(call: Invocation) -> Effect:
-    return Effect(reads=call.paths(*(word for word in call.operands if "/" in word or "." in word)))
-
-
-def _makes(call: Invocation) -> Effect:
-    words = [word for word in call.operands if call.name != "mkdir" or not re.fullmatch(r"[0-7]{3,4}", word)]
-    return Effect(writes=call.paths(*words))
-
-
-def _copies(call: Invocation) -> Effect:
-    if call.name == "install" and {"-d", "--directory"} & set(call.command.args):
-        return _makes(call)
-    words = [word for word in call.operands if not (call.name == "install" and re.fullmatch(r"0?[0-7]{3}", word))]
-    target = call.option("-t", "--target-directory")
-    if target is not None:
-        sources = [word for word in words if word != target]
-    elif len(words) > 1:
-        *sources, target = words
-    else:
-        # `ln -s source` makes a link of that name here.
-        sources, target = words, "."
-    into = call.path(target)
-    whence = call.paths(*sources)
-    is_folder = target.endswith("/") or target in {".", ".."} or len(sources) > 1 or call.folder == into
-    is_folder = is_folder or into in (*ON_PATH, "/opt", "/tmp", "/go/bin")
-    carries = []
-    for path in whence:
-        if isinstance(path, str) and isinstance(into, str):
-            name = posixpath.basename(path)
-            # Into a folder that is there already, or as its content: which of them is not seen here.
-            carries.append((path, join(into, name) if is_folder and not _is_pattern(path) else into))
-    writes = tuple(target for _, target in carries) if carries and len(carries) == len(whence) else (into,)
-    removes = whence if call.name == "mv" else ()
-    return Effect(whence, writes, removes, carries=tuple(carries))
-
-
-def _removes(call: Invocation) -> Effect:
-    return Effect(removes=tuple(path for path in call.paths(*call.operands) if path != "/"))
-
-
-def _changes(call: Invocation) -> Effect:
-    """``chmod 755 file``, ``chown user file``: in place, so that the content stays."""
-    paths = call.paths(*call.operands[1:])
-    return Effect(paths, paths)
-
-
-def _in_place(call: Invocation) -> Effect:
-    paths = call.paths(*call.operands)
-    return Effect(paths, paths)
-
-
-def _edits(call: Invocation) -> Effect:
-    is_in_place = any(re.match(r"-[nErsuz]*i|--in-place", arg) for arg in call.command.args)
-    files = call.operands if {"-e", "--expression", "-f"} & set(call.command.args) else call.operands[1:]
-    paths = call.paths(*(word for word in files if call.option("-e", "--expression", "-f") != word))
-    return Effect(paths, paths if is_in_place else ())
-
-
-def _unpacks(call: Invocation) -> Effect:
-    args = list(call.command.args)
-    if call.name in {"tar", "bsdtar"} and args and re.fullmatch(r"[A-Za-z]+", args[0]):
-        # `tar xzf a.tgz`: the old form, without a dash.
-        args[0] = f"-{args[0]}"
-    folder = call.option("-C", "--directory", "-d")
-    archive = call.option("-f", "--file")
-    for at, arg in enumerate(args[:-1]):
-        if archive is None and re.fullmatch(r"-[A-Za-z]*f", arg):
-            archive = args[at + 1]
-    members = [arg for arg in args if not arg.startswith("-") and arg not in {archive, folder}]
-    if call.name in {"tar", "bsdtar"} and not any(re.match(r"-[A-Za-z]*x|--extract|--get", arg) for arg in args):
-        is_listed = any(re.match(r"-[A-Za-z]*t|--list", arg) for arg in args)
-        return Effect(call.paths(*members), call.paths(archive) if archive and not is_listed else ())
-    read_from = [archive] if archive else members[:1] if call.name in {"unzip", "7z"} else []
-    return Effect(call.paths(*(word for word in read_from if word != "-")), call.paths(folder or "."))
-
-
-def _compresses(call: Invocation) -> Effect:
-    paths = call.paths(*call.operands)
-    return Effect(paths, tuple(posixpath.dirname(path) if isinstance(path, str) else path for path in paths))
-
-
-def _downloads(call: Invocation) -> Effect:
-    return Effect(writes=call.paths(*downloads(call.command)), needs=("network",))
-
-
-def _openssl(call: Invocation) -> Effect:
-    """Keys and certificates (openssl-req(1), openssl-x509(1))."""
-    made = [value for name in ("-out", "-keyout") if (value := call.option(name)) is not None]
-    return Effect(writes=call.paths(*made))
-
-
-def _git(call: Invocation) -> Effect:
-    if call.operands[:1] == ("clone",):
-        own = [word for word in call.operands[1:] if not word.isdigit()]
-        at = next((index for index, word in enumerate(own) if re.search(r"://|@|:", word)), 0)
-        names = own[at + 1 :] or [posixpath.basename(own[at].rstrip("/")).removesuffix(".git")] if own else ["."]
-        return Effect(writes=call.paths(*names[:1]), needs=("network",))
-    if call.operands[:1] == ("config",):
-        return Effect(writes=call.paths("~/.gitconfig"))
-    changes = call.operands[:1] and call.operands[0] not in {"describe", "log", "rev-parse", "status", "show", "diff"}
-    return Effect(call.paths("."), call.paths(".") if changes else ())
-
-
-def _finds(call: Invocation) -> Effect:
-    acts = {"-delete", "-exec", "-execdir", "-ok", "-fprint"} & set(call.command.args)
-    start = [word for word in call.operands[:1] if not word.startswith("(")] or ["."]
-    return Effect(call.paths(*start), call.paths(*start) if acts else ())
-
-
-def _users(call: Invocation) -> Effect:
-    return Effect(("/etc/passwd", "/etc/group"), ("/etc/passwd", "/etc/group", "/etc/shadow", "/home"))
-
-
-def _settings(call: Invocation) -> Effect:
-    return Effect(("/etc", "/usr"), ("/etc", "/usr/lib", "/usr/share", "/var/cache"))
-
-
-def _quiet(call: Invocation) -> Effect:
-    return Effect()
-
-
-UNPACKS = frozenset(("tar", "bsdtar", "unzip", "7z"))
+UNPACKS = tools(Does.UNPACKS)
 """What an archive holds comes to what is in the folder already."""
-ON_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 SYSTEM = ("/usr", "/lib", "/bin", "/sbin", "/etc", "/var", "/lib64", "/opt")
 """Where packages of the system put their files."""
 
 
-def _table(groups: Mapping[str, Tools]) -> dict[str, Tools]:
-    return {name: effect for names, effect in groups.items() for name in names.split()}
+_CARRY = frozenset((Does.COPIES, Does.LINKS))
 
 
-_TOOLS = {
-    **dict.fromkeys(QUIET, _reads),
-    **_table(
-        {
-            "mkdir touch tee truncate mkfifo mktemp": _makes,
-            "cp mv ln install rsync": _copies,
-            "rm rmdir unlink shred": _removes,
-            "chmod chown chgrp setcap setfacl": _changes,
-            "strip upx patchelf dos2unix unix2dos": _in_place,
-            "sed": _edits,
-            " ".join(sorted(UNPACKS)): _unpacks,
-            "gzip gunzip bzip2 bunzip2 xz unxz zstd unzstd": _compresses,
-            "curl wget": _downloads,
-            "git": _git,
-            "openssl": _openssl,
-            "find xargs": _finds,
-            "useradd adduser usermod groupadd addgroup groupmod deluser userdel passwd chpasswd": _users,
-            "a2enmod a2dismod a2ensite a2dissite a2enconf a2disconf"
-            " ldconfig locale-gen localedef update-locale update-ca-certificates update-ca-trust fc-cache"
-            " update-alternatives dpkg-reconfigure dpkg apt-key apt-mark apt-cache add-apt-repository rpm gpg"
-            " debconf-set-selections yum-config-manager trust": _settings,
-            ": true false echo printf export unset set cd shift exit return trap wait umask ulimit sleep exec hash"
-            " alias shopt local declare typeset readonly pushd popd pwd date whoami id hostname uname": _quiet,
-            "cmp dir file ldd nm objdump readelf nproc arch getconf locale sha1sum sha512sum": _reads,
-        }
-    ),
-}
-_OF_THE_SYSTEM = frozenset((_makes, _copies, _removes, _changes, _in_place, _edits, _unpacks, _users, _settings))
+def _of_tool(call: Invocation) -> Effect | None:
+    """The effect of a tool of POSIX systems; None where it is none."""
+    use = use_of(call.name, call.command.args)
+    if use is None:
+        return None
+    reads, writes = call.paths(*use.reads), call.paths(*use.makes, *use.changes)
+    carries = tuple(_carried(call, use)) if use.does in _CARRY else ()
+    if carries and len(carries) == len(reads):
+        writes = tuple(target for _, target in carries)
+    removes = tuple(path for path in call.paths(*use.removes) if path != "/")
+    is_fetched = use.does is Does.DOWNLOADS or (use.does is Does.CLONES and bool(use.makes))
+    return Effect(reads, writes, removes, ("network",) if is_fetched else (), carries)
 
 
-def is_of_the_system(name: str) -> bool:
-    """Whether a program only does to files what its words say (``mkdir``, ``useradd``), and starts no other."""
-    return _TOOLS.get(name) in _OF_THE_SYSTEM
-
-
-def is_everyday(name: str) -> bool:
-    """Whether the table of the system's tools has the program."""
-    return name in _TOOLS
+def _carried(call: Invocation, use: Use) -> Iterator[tuple[str, str]]:
+    """Where a copy or a link puts each of its sources, as far as their paths are known."""
+    target = use.makes[-1]
+    into = call.path(target)
+    is_folder = target.endswith("/") or target in {".", ".."} or len(use.reads) > 1 or call.folder == into
+    is_folder = is_folder or into in (*ON_PATH, "/opt", "/tmp", "/go/bin")
+    for path in call.paths(*use.reads):
+        if isinstance(path, str) and isinstance(into, str):
+            name = posixpath.basename(path)
+            # Into a folder that is there already, or as its content: which of them is not seen here.
+            yield path, join(into, name) if is_folder and not _is_pattern(path) else into
 
 
 _DEPTH = 3
@@ -328,8 +190,11 @@ def effect_of(call: Invocation, tools: Tools, depth: int = 0) -> Effect:
     own = tools(call) or _own(call, tools, depth)
     if not call.command.redirects:
         return own
-    redirected = _redirected(call)
-    return own._replace(reads=(*own.reads, *redirected.reads), writes=(*own.writes, *redirected.writes))
+    files = [(call.path(word), is_written) for word, is_written in redirected(call.command.redirects)]
+    return own._replace(
+        reads=(*own.reads, *(path for path, is_written in files if not is_written)),
+        writes=(*own.writes, *(path for path, is_written in files if is_written)),
+    )
 
 
 def _own(call: Invocation, tools: Tools, depth: int) -> Effect:
@@ -342,13 +207,12 @@ def _own(call: Invocation, tools: Tools, depth: int) -> Effect:
         if package.action in {"install", "upgrade", "build-dep", "remove", "autoremove"}:
             return Effect(writes=SYSTEM, needs=("network",))
         return Effect(writes=("/var/lib", "/var/cache"), needs=("network",) if package.action == "update" else ())
-    known = _TOOLS.get(call.name)
     script = _script(call) if depth < _DEPTH else None
     if script is not None:
         return together([one for _, one in effects_of(call, read(script), tools, depth + 1)])
-    if known is None or "/" in (call.command.name or "").removeprefix("/usr/bin/").removeprefix("/bin/"):
-        return _unknown(f"what {call.command.name} reads and writes is not known")
-    return known(call) or Effect()
+    is_elsewhere = "/" in call.command.name.removeprefix("/usr/bin/").removeprefix("/bin/")
+    known = None if is_elsewhere else _of_tool(call)
+    return known or _unknown(f"what {call.command.name} reads and writes is not known")
 
 
 def _unknown(reason: str) -> Effect:
@@ -365,12 +229,9 @@ def _script(call: Invocation) -> str | None:
         if len(words) > 2 and re.fullmatch(r"-[a-z]*c", words[1]):
             return words[2]
         words = [word for word in words[1:] if not word.startswith("-")]
-    place = call.path(words[0]) if words else Unknown("no script")
-    path = None if isinstance(place, Unknown) else call.reading.in_context(place, call.step.node)
-    text = call.reading.context.read(path) if path else None
-    if not isinstance(text, str) or not (re.match(r"#!.*\b(?:ba|da|a)?sh\b", text) or (path or "").endswith(".sh")):
-        return None
-    return text
+    place = call.path(words[0]) if words else None
+    found = shell_file(call.reading, place, "/", call.step.node) if isinstance(place, str) else None
+    return None if found is None else found[1]
 
 
 def effects_of(
@@ -400,17 +261,6 @@ def effects_of_step(reading: StageReading, step: Step, tools: Tools) -> Iterator
     blank = Command(None, (), (), (), (), (0, 0), 0, False, False, False)
     for script in scripts:
         yield from effects_of(Invocation(blank, reading, step, step.workdir, {}), script, tools)
-
-
-def _redirected(call: Invocation) -> Effect:
-    reads: list[Path] = []
-    writes: list[Path] = []
-    for redirect in call.command.redirects:
-        found = re.match(r"\d*(&?>[>|]?|<)\s*([^&<>\s].*)", redirect, re.DOTALL)
-        if found is None or found[2].startswith("/dev/"):
-            continue
-        (reads if found[1] == "<" else writes).append(call.path(found[2].strip("\"'")))
-    return Effect(tuple(reads), tuple(writes))
 
 
 def _is_pattern(path: str) -> bool:

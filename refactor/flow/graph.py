@@ -1,7 +1,7 @@
 """The graph of a Dockerfile: what each step of all stages does to the files of its image, and what that means.
 
-Questions that codemods have are questions to it: who makes a path (:meth:`Flow.makers`), what a program's files come
-from (:meth:`Flow.slice`), which steps a builder runs again after an edit (:meth:`Flow.reached`).
+Questions that codemods have are questions to it: who makes a path (:meth:`Flow.makers`), where a file was before it
+was carried (:meth:`Flow.trace`), which steps a builder runs again after an edit (:meth:`Flow.reached`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
 from refactor.flow.effects import ON_PATH, SYSTEM, UNPACKS, Effect, Invocation, Tools, effects_of_step
-from refactor.flow.places import origin_of
+from refactor.flow.places import mounts, origin_of
 from refactor.flow.reading import StageReading, Step, is_within, join
 from refactor.once import cached_property
 from refactor.syntax import Dockerfile
@@ -104,10 +104,6 @@ class Flow:
         """The commands and copies of one stage, in order."""
         return (act for step in self.steps(reading) for act in step.acts)
 
-    def why_unknown(self, reading: StageReading) -> Act | None:
-        """The first command of the stage of which it is not known what it writes; None where all are known."""
-        return next((act for act in self.acts(reading) if act.effect.why_unknown is not None), None)
-
     def makers(self, reading: StageReading, path: str, before: Act | None = None) -> tuple[Maker, ...]:
         """Who makes ``path`` (absolute, or with wildcards) and what lies in it, as it is at the end of a stage, or just
         before an act of it; the last one first, () where nobody is known to."""
@@ -135,43 +131,12 @@ class Flow:
     def _back(self, reading: StageReading, path: str, before: Act | None) -> Iterator[Act]:
         """Acts that may make or remove a path, from the last one back, those of the stages that this one is built from
         behind them."""
-        one: StageReading | None = reading
-        for _ in range(_DEPTH):
-            if one is None:
-                return
+        for one in islice(reading.lineage(), _DEPTH):
             index = one.stage.index
             if index not in self._indices:
                 self._indices[index] = _Index(tuple(self.acts(one)))
             yield from self._indices[index].back(path, before)
             before = None
-            one = None if one.parent is None else self.readings[one.parent.index]
-
-    def slice(self, reading: StageReading, paths: Iterable[str]) -> tuple[tuple[Act, ...], tuple[str, ...]]:
-        """The acts, of this stage and of others, that ``paths`` come from; and those paths of which the maker is not
-        known. Files of the base image have none."""
-        found: dict[int, Act] = {}
-        lost: list[str] = []
-        waiting: list[tuple[StageReading, str, Act | None]] = [(reading, path, None) for path in paths]
-        seen: set[tuple[int, str, int]] = set()
-        while waiting:
-            where, path, at = waiting.pop()
-            key = (where.stage.index, path, id(at))
-            if key in seen:
-                continue
-            seen.add(key)
-            makers = self.makers(where, path, at)
-            if not makers and at is None:
-                lost.append(path)
-            for maker in makers:
-                if maker.act is None or id(maker.act) in found:
-                    continue
-                found[id(maker.act)] = maker.act
-                origin = self.origin(maker.act.step)
-                if origin is not None:
-                    waiting += [(origin, read_path, None) for read_path in _known(maker.act.effect.reads)]
-                elif maker.kind == "command":
-                    waiting += [(where_of(maker.act), one, maker.act) for one in _known(maker.act.effect.reads)]
-        return tuple(sorted(found.values(), key=lambda act: (act.step.line, act.step.acts.index(act)))), tuple(lost)
 
     def trace(self, reading: StageReading, path: str) -> Maker | None:
         """Who made a file that is there at the end of a stage, before it was carried (``cp``, ``COPY --from``) and
@@ -208,7 +173,7 @@ class Flow:
         reads all of one."""
         found: dict[str, None] = {}
         for path in _known(act.effect.reads if reads is None else reads):
-            for maker in self.makers(where_of(act), path, act):
+            for maker in self.makers(act.step.reading, path, act):
                 if maker.kind == "context":
                     found[maker.path] = None
         return tuple(found)
@@ -295,8 +260,7 @@ class Flow:
             if one.parent is not None:
                 waiting.append(self.readings[one.parent.index])
             for step in one.steps:
-                names = [step.node.flag("from"), *(_options(value).get("from") for value in
-                                                   step.node.flag_values("mount"))]  # fmt: skip
+                names = [step.node.flag("from"), *(options.get("from") for options in mounts(step.node))]
                 waiting += [origin for name in names if (origin := origin_of(one, name)) is not None]
         return tuple(reading for reading in self.readings if reading.stage.index in needed)
 
@@ -350,11 +314,6 @@ def _above(path: str) -> list[str]:
         path = path.rpartition("/")[0] or "/"
         found.append(path)
     return found
-
-
-def where_of(act: Act) -> StageReading:
-    """The stage that an act is in."""
-    return act.step.reading
 
 
 def _known(paths: Iterable[str | Unknown]) -> list[str]:
@@ -471,26 +430,16 @@ def _renewed(step: FlowStep, new: _Paths, hits: Sequence[str]) -> list[str]:
     return found
 
 
-_SHORT = {"src": "source", "dst": "target", "destination": "target"}
-
-
-def _options(mount: str) -> dict[str, str]:
-    pairs = (part.partition("=")[::2] for part in mount.split(","))
-    return {_SHORT.get(name, name): value for name, value in pairs}
-
-
 def _hidden(reading: StageReading, step: Step) -> Iterator[str]:
-    for value in step.node.flag_values("mount"):
-        options = _options(value)
-        if "target" in options and options.get("type", "bind") in {"cache", "tmpfs", "bind"}:
+    for options in mounts(step.node):
+        if "target" in options and options["type"] in {"cache", "tmpfs", "bind"}:
             yield join(step.workdir, reading.expand(options["target"], step.node) or options["target"])
 
 
 def binds(reading: StageReading, step: Step) -> Iterator[tuple[str, str, StageReading | None]]:
     """Bind mounts: target, source (from the root of the context or of the stage), the stage (None: the context)."""
-    for value in step.node.flag_values("mount"):
-        options = _options(value)
-        if options.get("type", "bind") != "bind" or "target" not in options:
+    for options in mounts(step.node):
+        if options["type"] != "bind" or "target" not in options:
             continue
         name = options.get("from")
         origin = origin_of(reading, name)
@@ -498,4 +447,4 @@ def binds(reading: StageReading, step: Step) -> Iterator[tuple[str, str, StageRe
             yield join(step.workdir, options["target"]), join("/", options.get("source") or "/"), origin
 
 
-__all__ = ["Act", "Flow", "FlowStep", "Maker", "binds", "where_of"]
+__all__ = ["Act", "Flow", "FlowStep", "Maker", "binds"]

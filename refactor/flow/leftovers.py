@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from refactor.context import BuildContext, Unknown
 from refactor.context.names import is_dockerfile_name
 from refactor.context.storage import SKIPPED_FOLDERS
+from refactor.flow.places import brought, mounts
 from refactor.flow.reading import StageReading, Step, is_within, join
 from refactor.once import cached_property
 from refactor.syntax import Dockerfile, Instruction, parse
@@ -94,7 +95,7 @@ def leftovers(
     unknown. ``flow_of`` gives the graph of a file."""
     if context.why_unknown is not None:
         return
-    readings = [StageReading.of(file, stage, context) for stage in file.stages]
+    readings = (StageReading.of(file, stage, context) for stage in file.stages)
     wholes = [copied for reading in readings for copied in reading.copies if copied.is_folder]
     if not wholes:
         return
@@ -121,14 +122,10 @@ def other_names(file: Dockerfile, context: BuildContext, path: str, node: Instru
     search = _Search(file, context, None)
     if isinstance(search.readings, str):
         return OtherName(search.readings, False)
-    for reading in search.readings:
-        for step in reading.steps:
-            sources = (*_context_sources(step.node), *_bind_sources(step.node)) if step.node is not node else ()
-            for source in sources:
-                named = reading.expand(source, step.node)
-                if named is None or search.is_named(named.strip("/").removeprefix("./"), path):
-                    where = f"`{step.node.text.strip()}`"
-                    return OtherName(where, reading.file is file and step.keyword == "COPY" and named is not None)
+    for reading, other, is_known in search.naming(path):
+        if other is not node:
+            is_copy_here = reading.file is file and other.keyword == "COPY" and is_known
+            return OtherName(f"`{other.text.strip()}`", is_copy_here)
     return None
 
 
@@ -165,6 +162,10 @@ class _Search:
                 if parsed is not None and not parsed.problems and self._shares(path, parsed):
                     dockerfiles.append(parsed)
         return tuple(StageReading.of(one, stage, self.context) for one in dockerfiles for stage in one.stages)
+
+    @property
+    def _readings(self) -> tuple[StageReading, ...]:
+        return () if isinstance(self.readings, str) else self.readings
 
     def _shares(self, path: str, file: Dockerfile) -> bool:
         """Whether another Dockerfile may build from this folder: not where its own has what it copies."""
@@ -217,17 +218,22 @@ class _Search:
             return Needed(path, self.readings, "name the build context with --context")
         if "__pycache__" in path or path.endswith(".py"):
             return None
-        for reading in self.readings:
+        found = next(self.naming(path), None)
+        if found is None:
+            return None
+        _, node, is_known = found
+        return Needed(path, "" if is_known else f"`{node.text.strip()}` copies what a variable says")
+
+    def naming(self, path: str) -> Iterator[tuple[StageReading, Instruction, bool]]:
+        """What names a path, or may name it, to copy or mount it; False where a variable says what that is."""
+        for reading in self._readings:
             for step in reading.steps:
                 for source in (*_context_sources(step.node), *_bind_sources(step.node)):
                     named = reading.expand(source, step.node)
-                    if named is None:
-                        return Needed(path, f"`{step.node.text.strip()}` copies what a variable says")
-                    if self.is_named(named.strip("/").removeprefix("./"), path):
-                        return Needed(path, "")
-        return None
+                    if named is None or self._is_named(named.strip("/").removeprefix("./"), path):
+                        yield reading, step.node, named is not None
 
-    def is_named(self, source: str, path: str) -> bool:
+    def _is_named(self, source: str, path: str) -> bool:
         """Whether a source of a copy is the path, lies in it or is a pattern that takes it."""
         source = posixpath.normpath(source)
         if any(sign in source for sign in "*?["):
@@ -262,7 +268,7 @@ class _Search:
         if not is_there and not self._has_dependencies(manifest):
             return None
         makers = set()
-        for reading, place in self._places(folder):
+        for reading, place, _ in brought(self._readings, folder):
             maker = self._maker(reading, place, kind)
             if maker is None:
                 if not is_there:
@@ -275,22 +281,15 @@ class _Search:
             return Leftover(path, path, (self._weighed(path), made))
         return Leftover(path, path, (f"{made}, and on the host the same command leaves one to be copied over it",))
 
-    def _places(self, folder: str) -> Iterator[tuple[StageReading, str]]:
-        """Where copies put a folder of the context: the stage, and the path in the image."""
-        for reading in self.readings:
-            if isinstance(reading, StageReading):
-                for copied in reading.copies:
-                    if copied.is_folder and is_within(f"/{folder}", f"/{copied.source}"):
-                        yield reading, join(copied.target, folder[len(copied.source) :].lstrip("/") or ".")
-
     def _maker(self, reading: StageReading, place: str, kind: _Packages) -> str | None:
         """What makes the folder of packages beside ``place`` in a stage, or brings it from another."""
-        for step in _steps_of(reading):
+        steps = [(where, step) for where in reading.lineage() for step in where.steps]
+        for where, step in steps:
             found = _fills(step, kind.managers, place)
             if found is not None:
                 return found
             if step.keyword == "COPY" and step.node.flag("from") is not None:
-                target = join(step.workdir, step.node.destination or ".")
+                target = where.targets.get(step.node, "/")
                 named = any(posixpath.basename(source.rstrip("/")) == kind.name for source in step.node.sources)
                 if (named and is_within(target, place)) or target == join(place, kind.name):
                     return "a COPY --from"
@@ -310,20 +309,19 @@ class _Search:
                 built = path == "target" and any(call.manager == "cargo" for _, call in reading.calls)
                 if not built:
                     return Needed(path, f"`{step.node.text.strip()}` names it")
-        if isinstance(self.readings, tuple) and self.readings[-1].start is None:
+        if self._readings and self._readings[-1].start is None:
             return Needed(path, "")
         return Leftover(path, path, (self._weighed(path),))
 
     def _output(self, flow_of: FlowOf, output: Output, path: str) -> Leftover | Needed:
-        from refactor.flow.outputs import brought, ignored_by_git, made_by
+        from refactor.flow.outputs import ignored_by_git, made_by
 
         ignore = ignored_by_git(self.context, path)
         hint = "name it in .dockerignore if the image makes it itself"
         if ignore is None:
             return Needed(path, "no .gitignore names it, so that it may hold what was written by hand", hint)
-        readings = () if isinstance(self.readings, str) else self.readings
         makers = set()
-        for reading, place, node in brought(readings, path):
+        for reading, place, node in brought(self._readings, path):
             maker = made_by(flow_of(reading.file, self.context), reading, place, output, node)
             if maker is None:
                 return Needed(path, "no step is known to make it before another one may read it", hint)
@@ -357,9 +355,7 @@ class _Search:
         return Leftover(path, path, (f"{path} holds settings of this machine, and no file that is copied reads it",))
 
     def _steps(self, keywords: Collection[str]) -> Iterator[tuple[StageReading, Step]]:
-        for reading in self.readings:
-            if isinstance(reading, StageReading):
-                yield from ((reading, step) for step in reading.steps if step.keyword in keywords)
+        return ((reading, step) for reading in self._readings for step in reading.steps if step.keyword in keywords)
 
     def _reader(self, pattern: str) -> str | bool | None:
         """The first file of program, manifest or script that matches; False: none does, None: not all could be read."""
@@ -397,18 +393,9 @@ def _context_sources(node: Instruction) -> Sequence[str]:
 
 
 def _bind_sources(node: Instruction) -> Iterator[str]:
-    for mount in node.flag_values("mount") if node.keyword == "RUN" else ():
-        options = dict(part.partition("=")[::2] for part in mount.split(","))
-        if options.get("type", "bind") == "bind" and not options.get("from"):
-            yield options.get("source") or options.get("src") or "."
-
-
-def _steps_of(reading: StageReading | None) -> Iterator[Step]:
-    """The steps of a stage and of those that it is built from."""
-    while reading is not None:
-        yield from reading.steps
-        parent = reading.parent
-        reading = None if parent is None else StageReading.of(reading.file, parent, reading.context)
+    for options in mounts(node) if node.keyword == "RUN" else ():
+        if options["type"] == "bind" and not options.get("from"):
+            yield options.get("source") or "."
 
 
 def _is_after_whole_copy(reading: StageReading, step: Step) -> bool:

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 
 from refactor.context import Unknown
 from refactor.flow.closure import why_not_seen, why_unseen
-from refactor.flow.places import origin_of
+from refactor.flow.places import users_of
 from refactor.flow.reading import Refused, StageReading, Step
 from refactor.shell import SYSTEM_MANAGERS
+from refactor.shell.posix import SILENT, Does, redirected, tools
 from refactor.syntax import Instruction
 
 SYSTEM = frozenset(
@@ -19,7 +20,7 @@ SYSTEM = frozenset(
 """Folders that an image has in its root (Filesystem Hierarchy Standard 3.0), and the one that is to be made."""
 _ELSEWHERE = SYSTEM_MANAGERS | {"pip", "corepack", "gem"}
 """Package managers that install for the whole image."""
-_CALM = frozenset("set echo true : export useradd adduser groupadd addgroup usermod update-ca-certificates".split())
+_CALM = SILENT | tools(Does.USERS, Does.SETTINGS) | {"export"}
 _ABSOLUTE = r"(?<![\w.:/$})\]~*\\-])/([\w.@-]+)"
 """A path from the root, and no part of a longer one, of an address or of a variable's value."""
 _FROM_HERE = (
@@ -107,6 +108,8 @@ def _is_apart(step: Step) -> bool:
         call = calls.get(id(command))
         if call is not None and (call.manager in _ELSEWHERE or call.action in {"global-install", "clean"}):
             continue
+        if any(is_written and not path.startswith("/") for path, is_written in redirected(command.redirects)):
+            return False
         paths = [word for word in command.args if not word.startswith(("-", "+")) and "=" not in word]
         if command.name not in _CALM and not (
             command.name in {"mkdir", "rm", "touch"} and all(path.startswith("/") for path in paths)
@@ -117,15 +120,9 @@ def _is_apart(step: Step) -> bool:
 
 def _why_named_elsewhere(reading: StageReading, names: frozenset[str]) -> Refused | None:
     """Another stage that builds on this one, and what starts and mounts the image."""
-    file = reading.file
-    for stage in file.stages[reading.stage.index + 1 :]:
-        if file.stage_before(stage.index, stage.image) is reading.stage:
-            return Refused(f"line {file.line_of(stage.from_)} builds on this stage", _HINT)
-        later = StageReading.of(file, stage, reading.context)
-        for node in stage.instructions:
-            origin = origin_of(later, node.flag("from")) if node.keyword == "COPY" else None
-            if origin is not None and origin.stage is reading.stage:
-                return Refused(f"line {file.line_of(node)} copies out of this stage", _HINT)
+    for node in users_of(reading):
+        told = "builds on" if node.keyword == "FROM" else "copies out of"
+        return Refused(f"line {reading.file.line_of(node)} {told} this stage", _HINT)
     deployment = reading.context.deployment
     for text, where in _deployed(reading):
         for found in re.finditer(_ABSOLUTE, text):

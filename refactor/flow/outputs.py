@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from refactor.context import BuildContext
 from refactor.flow.graph import Flow
-from refactor.flow.reading import StageReading, is_within, join
+from refactor.flow.reading import StageReading, is_within
 from refactor.syntax import Instruction
 
 
@@ -97,12 +97,4 @@ def made_by(flow: Flow, reading: StageReading, place: str, output: Output, copy:
     return None
 
 
-def brought(readings: Sequence[StageReading], path: str) -> Iterator[tuple[StageReading, str, Instruction]]:
-    """Where copies of a folder put a path of the context: the stage, the place in the image and the copy."""
-    for reading in readings:
-        for copied in reading.copies:
-            if copied.is_folder and is_within(f"/{path}", f"/{copied.source}"):
-                yield reading, join(copied.target, path[len(copied.source) :].lstrip("/") or "."), copied.node
-
-
-__all__ = ["Output", "brought", "ignored_by_git", "made_by", "outputs"]
+__all__ = ["Output", "ignored_by_git", "made_by", "outputs"]

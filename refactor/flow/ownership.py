@@ -11,9 +11,10 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from refactor.context import Unknown
-from refactor.flow.places import origins, source_of
+from refactor.flow.places import source_of
 from refactor.flow.reading import Refused, StageReading, Step, is_within, join
 from refactor.shell import Command
+from refactor.shell.posix import Does, tools
 from refactor.syntax import Instruction
 
 SMALL = 64 << 10
@@ -22,7 +23,7 @@ _MAX_FILES = 500
 _DATA = (".db", ".sqlite", ".sqlite3", ".log", ".csv", ".json.db")
 """Endings of files that programs change in place."""
 _SYSTEM = frozenset("/ /usr /etc /var /bin /sbin /lib /opt /home /root /run /dev /proc /sys /srv /mnt".split())
-_QUIET = frozenset({"mkdir", "chmod", "chown", "install", "ls", "test", "["})
+_QUIET = tools(Does.CHANGES, Does.LOOKS) | {"mkdir", "install"}
 
 
 class Ownership(NamedTuple):
@@ -61,16 +62,9 @@ def ownership(
     ``filled`` are those into which a RUN puts files of a number and size that nobody knows, ``caches`` those into
     which one puts a few small ones.
     """
-    for folder in folders:
-        if folder in _SYSTEM:
-            return Refused(f"the program writes to {folder}, which belongs to the system")
-        for mount in reading.context.deployment.mounts:
-            if is_within(folder, mount) or is_within(mount, folder):
-                return Refused(
-                    f"the program writes to {folder}, which {reading.context.deployment.named_by('mounts')} mounts: the"
-                    " host decides whose that is",
-                    "give the mounted folder an owner and add USER by hand",
-                )
+    reason = next((why for folder in folders if (why := _why_of_others(reading, folder)) is not None), None)
+    if reason is not None:
+        return reason
     wanted = [path for path in folders if path not in _given(reading, folders, owners)]
     copies: dict[Instruction, None] = {}
     made, flat, deep, kept = [], [], [], []
@@ -118,14 +112,26 @@ def ownership(
     return Ownership(tuple(copies), tuple(made), tuple(flat), tuple(deep), tuple(kept))
 
 
+def _why_of_others(reading: StageReading, folder: str) -> Refused | None:
+    """The system decides whose a folder is, or the host."""
+    if folder in _SYSTEM:
+        return Refused(f"the program writes to {folder}, which belongs to the system")
+    deployment = reading.context.deployment
+    if any(is_within(folder, mount) or is_within(mount, folder) for mount in deployment.mounts):
+        by = deployment.named_by("mounts")
+        return Refused(
+            f"the program writes to {folder}, which {by} mounts: the host decides whose that is",
+            "give the mounted folder an owner and add USER by hand",
+        )
+    return None
+
+
 def _copies_of(reading: StageReading, folder: str) -> list[Instruction]:
     """The COPY and ADD that bring nothing but the folder."""
     found = []
-    for step in reading.steps:
-        node = step.node
-        if node.keyword not in {"COPY", "ADD"} or node.destination is None or node.flag("chown") is not None:
+    for node, target in reading.targets.items():
+        if node.flag("chown") is not None:
             continue
-        target = join(step.workdir, reading.expand(node.destination, node) or node.destination)
         single = node.sources[0].rstrip("/").rpartition("/")[2] if len(node.sources) == 1 else ""
         if is_within(target, folder) or (node.flag("from") is not None and join(target, single) == folder):
             found.append(node)
@@ -146,32 +152,26 @@ def _is_large(reading: StageReading, paths: Sequence[str]) -> bool:
 
 def _bringing(reading: StageReading, folder: str) -> Instruction | None:
     """The last COPY or ADD from the context that puts files into a folder, among others perhaps."""
-    for step in reversed(reading.steps):
-        node = step.node
-        if node.keyword not in {"COPY", "ADD"} or node.destination is None or node.flag("from") is not None:
-            continue
-        target = join(step.workdir, reading.expand(node.destination, node) or node.destination)
-        if node.flag("chown") is None and is_within(folder, target):
-            return node
-    return None
+    return next(
+        (
+            node
+            for node, target in reversed(reading.targets.items())
+            if node.flag("from") is None and node.flag("chown") is None and is_within(folder, target)
+        ),
+        None,
+    )
 
 
 def _carried(reading: StageReading, folder: str) -> list[Instruction]:
     """The COPYs that bring the folder from a stage which fills it, among other things."""
-    found = []
-    for step in reading.steps:
-        node = step.node
-        if node.keyword != "COPY" or node.flag("from") is None or node.destination is None:
-            continue
-        target = join(step.workdir, reading.expand(node.destination, node) or node.destination)
+    return [
+        step.node
+        for step, origin in reading.copies_of_stages
         # A build that makes the folder names it, as far as its output is not its language's to know (`filled`).
-        origin = next(
-            (one for one in origins(reading) if one.stage is reading.file.stage(node.flag("from") or "")), None
-        )
-        texts = [run.node.argument for run in origin.runs] if origin is not None else []
-        if is_within(folder, target) and any(posixpath.basename(folder) in text for text in texts):
-            found.append(node)
-    return found
+        if step.node in reading.targets
+        and is_within(folder, reading.targets[step.node])
+        and any(posixpath.basename(folder) in run.node.argument for run in origin.runs)
+    ]
 
 
 def _filler(reading: StageReading, folder: str) -> str | None:
@@ -203,8 +203,8 @@ def _given(reading: StageReading, folders: Sequence[str], owners: Collection[str
     """The folders that a RUN of the author's gives to this user already, with nothing put into them behind it."""
     given: set[str] = set()
     for step in reading.steps:
-        if step.keyword in {"COPY", "ADD"} and step.node.destination is not None:
-            target = join(step.workdir, step.node.destination)
+        if step.node in reading.targets:
+            target = reading.targets[step.node]
             given -= {path for path in given if is_within(path, target) or is_within(target, path)}
         elif step.keyword == "RUN":
             script = step.script

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from refactor.flow.reading import Copied, StageReading, join
+from refactor.flow.reading import Copied, StageReading, is_within, join
 from refactor.syntax import Instruction
 
 _DEPTH = 20
@@ -26,7 +26,7 @@ def _source_of(reading: StageReading, path: str, left: int, before: Instruction 
         is_later = before is not None and reading.position(node) >= reading.position(before)
         if node.destination is None or is_later:
             continue
-        target = join(step.workdir, reading.expand(node.destination, node) or node.destination)
+        target = reading.targets[node]
         if path != target and not path.startswith(target.rstrip("/") + "/"):
             continue
         rest = path[len(target) :].lstrip("/")
@@ -73,6 +73,32 @@ def direct_origins(reading: StageReading) -> tuple[StageReading, ...]:
     return tuple(found)
 
 
+_SHORT = {"src": "source", "dst": "target", "destination": "target"}
+
+
+def mounts(node: Instruction) -> Iterator[dict[str, str]]:
+    """The options of each mount of a RUN, under their long names; the type is always among them."""
+    for value in node.flag_values("mount"):
+        pairs = (part.partition("=")[::2] for part in value.split(","))
+        yield {"type": "bind", **{_SHORT.get(name, name): text for name, text in pairs}}
+
+
+def users_of(reading: StageReading) -> Iterator[Instruction]:
+    """What takes something of a stage into later ones: their FROM and ``COPY --from``, in the order of the file."""
+    for later in reading.siblings():
+        if later.parent is reading.stage:
+            yield later.stage.from_
+        yield from (step.node for step, origin in later.copies_of_stages if origin.stage is reading.stage)
+
+
+def brought(readings: Iterable[StageReading], path: str) -> Iterator[tuple[StageReading, str, Instruction]]:
+    """Where copies of a folder put a path of the context: the stage, the place in the image and the copy."""
+    for reading in readings:
+        for copied in reading.copies:
+            if copied.is_folder and is_within(f"/{path}", f"/{copied.source}"):
+                yield reading, join(copied.target, path[len(copied.source) :].lstrip("/") or "."), copied.node
+
+
 def all_copies(reading: StageReading) -> tuple[Copied, ...]:
     """What of the build context is in the image of the stage, with its place there: its own copies, those of the stages
     that it is built from, and what it copies out of earlier stages. Not what was removed or changed since."""
@@ -89,7 +115,7 @@ def _all_copies(reading: StageReading, left: int) -> Iterator[Copied]:
         node = step.node
         if node.destination is None:
             continue
-        target = join(step.workdir, reading.expand(node.destination, node) or node.destination)
+        target = reading.targets[node]
         for raw in node.sources:
             source = join("/", reading.expand(raw, node) or raw)
             for copied in _all_copies(origin, left - 1):
@@ -102,4 +128,4 @@ def _all_copies(reading: StageReading, left: int) -> Iterator[Copied]:
                         yield Copied(node, inside, target, reading.context.is_dir(inside) is True)
 
 
-__all__ = ["all_copies", "direct_origins", "origin_of", "origins", "source_of"]
+__all__ = ["all_copies", "brought", "direct_origins", "mounts", "origin_of", "origins", "source_of", "users_of"]

@@ -45,10 +45,7 @@ def low_ports(reading: StageReading, by_sources: Iterable[int] = ()) -> dict[int
                     _add_value(found, name, text, f"{name} on line {line}")
     start = reading.start
     if start is not None:
-        words = list(start.argv)
-        if start.script is not None:
-            words = [word.literal for command in start.script.commands for word in command.words]
-        for word, following in zip(words, [*words[1:], ""]):
+        for word, following in zip(start.words, (*start.words[1:], "")):
             for text in (word, f"{word} {following}"):
                 match = re.fullmatch(_ARGUMENT, text)
                 if match is not None:

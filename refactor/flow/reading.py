@@ -10,13 +10,14 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import islice, takewhile
 from typing import NamedTuple, TypeVar
 
 from refactor.context import BuildContext, Unknown
 from refactor.context.build_context import upwards
 from refactor.images import BaseImage, lookup
 from refactor.once import cached_property
-from refactor.shell import Command, PackageCall, ShellScript, package_call, package_calls, read
+from refactor.shell import Command, PackageCall, ShellScript, package_calls, read
 from refactor.syntax import Dockerfile, Instruction, Stage
 
 _T = TypeVar("_T")
@@ -122,6 +123,13 @@ class Start(NamedTuple):
         return self.argv[0] if self.argv else ""
 
     @property
+    def words(self) -> tuple[str, ...]:
+        """All words that are started; those of every command of a shell form."""
+        if self.script is None:
+            return self.argv
+        return tuple(word.literal for command in self.script.commands for word in command.words)
+
+    @property
     def text(self) -> str:
         """The command, as one line where it is one, else as written."""
         return " ".join(self.argv) or self.nodes[-1].argument
@@ -174,9 +182,8 @@ class StageReading:
                 old.facts.clear()
             _last_read = (file, context, {})
         known = _last_read[2]
-        done = known.get(stage.index)
-        if done is not None:
-            return done
+        if stage.index in known:
+            return known[stage.index]
         # From the first ancestor on: each reading begins with what its parent's ends with.
         missing = []
         ancestor: Stage | None = stage
@@ -228,12 +235,8 @@ class StageReading:
 
     def _ask_parents_first(self, name: str) -> None:
         """Has a cached property of all parents computed, the first one's first: recursion would go too deep."""
-        waiting = []
-        reading = self._parent_reading
-        while reading is not None and name not in reading.__dict__:
-            waiting.append(reading)
-            reading = reading._parent_reading
-        for reading in reversed(waiting):
+        waiting = takewhile(lambda one: name not in one.__dict__, islice(self.lineage(), 1, None))
+        for reading in reversed(tuple(waiting)):
             getattr(reading, name)
 
     @cached_property
@@ -398,34 +401,52 @@ class StageReading:
                 found.append((step, StageReading.of(self.file, stage, self.context)))
         return tuple(found)
 
+    @cached_property
+    def targets(self) -> dict[Instruction, str]:
+        """Where each COPY and ADD puts something, absolute; variables that are not known stay in it as written."""
+        return {
+            step.node: join(step.workdir, self.expand(step.node.destination, step.node) or step.node.destination)
+            for step in self.steps
+            if step.node.destination is not None
+        }
+
+    def lineage(self) -> "Iterator[StageReading]":
+        """The stage and those that it is built from, itself first."""
+        one: StageReading | None = self
+        while one is not None:
+            yield one
+            one = one._parent_reading
+
+    def siblings(self) -> "Iterator[StageReading]":
+        """All stages of the file, in order, itself among them."""
+        return (StageReading.of(self.file, stage, self.context) for stage in self.file.stages)
+
     def copies_before(self, before: Instruction | None) -> tuple[Copied, ...]:
         """What is copied from the build context before an instruction; everything for None."""
-        if before is None:
-            return self.copies
-        return self.copies[: bisect_left(self.copies, self.position(before), key=lambda copy: self.position(copy.node))]
+        return self.copies if before is None else self.copies[: self._first_copy(self.position(before))]
 
     def copied_by(self, node: Instruction) -> tuple[Copied, ...]:
         """What one instruction copies from the build context."""
         position = self.position(node)
-        first, end = (
-            bisect_left(self.copies, at, key=lambda copy: self.position(copy.node)) for at in (position, position + 1)
-        )
-        return self.copies[first:end]
+        return self.copies[self._first_copy(position) : self._first_copy(position + 1)]
+
+    def _first_copy(self, position: int) -> int:
+        return bisect_left(self.copies, position, key=lambda copy: self.position(copy.node))
 
     @cached_property
     def _copies_by_source(self) -> dict[str, list[tuple[int, int]]]:
         """(position of the step, index in ``copies``) by the context path that is copied, in order."""
-        found: dict[str, list[tuple[int, int]]] = {}
-        for number, copied in enumerate(self.copies):
-            found.setdefault(copied.source, []).append((self.position(copied.node), number))
-        return found
+        return self._copies_by(lambda copied: copied.source)
 
     @cached_property
     def _copies_by_target(self) -> dict[str, list[tuple[int, int]]]:
         """As ``_copies_by_source``, by the path in the image, without a slash at its end."""
+        return self._copies_by(lambda copied: copied.target.rstrip("/"))
+
+    def _copies_by(self, key: Callable[[Copied], str]) -> dict[str, list[tuple[int, int]]]:
         found: dict[str, list[tuple[int, int]]] = {}
         for number, copied in enumerate(self.copies):
-            found.setdefault(copied.target.rstrip("/"), []).append((self.position(copied.node), number))
+            found.setdefault(key(copied), []).append((self.position(copied.node), number))
         return found
 
     def position(self, node: Instruction) -> int:
@@ -471,15 +492,4 @@ class StageReading:
 
 _last_read: tuple[Dockerfile, BuildContext, dict[int, StageReading]] | None = None
 
-__all__ = [
-    "Copied",
-    "PackageCall",
-    "Refused",
-    "StageReading",
-    "Start",
-    "Step",
-    "is_within",
-    "join",
-    "package_call",
-    "upwards",
-]
+__all__ = ["Copied", "Refused", "StageReading", "Start", "Step", "is_within", "join", "upwards"]

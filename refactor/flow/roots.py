@@ -4,18 +4,19 @@
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import chain, dropwhile
 from typing import NamedTuple
 
 from refactor.context import Unknown
 from refactor.flow.places import source_of
 from refactor.flow.reading import Refused, StageReading, join
-from refactor.shell import Command, ShellScript, read
+from refactor.shell import Command, ShellScript, read, unwrapped
+from refactor.syntax import Instruction
+from refactor.syntax.environment import DEFAULT_PATH
 
 SHELLS = frozenset("sh bash ash dash zsh ksh fish busybox".split())
 INITS = frozenset("tini dumb-init docker-init catatonit".split())
-_WITH_USER = frozenset("gosu su-exec".split())
-_PLAIN = frozenset("env exec nice nohup time setsid ionice command".split())
+ON_PATH = tuple(DEFAULT_PATH.split(":"))
 _WAITERS = frozenset("wait-for-it.sh wait-for-it wait-for.sh wait-for dockerize".split())
 """Programs that wait for others, and then start the words behind their options."""
 _DEPTH = 4
@@ -93,17 +94,11 @@ def _deployed(reading: StageReading) -> Iterator[tuple[Sequence[str] | ShellScri
 def health_roots(reading: StageReading) -> tuple[Root, ...]:
     """The programs that HEALTHCHECK calls, as far as they can be told."""
     node = reading.last("HEALTHCHECK")
-    text = "" if node is None else re.sub(r"^CMD\s+", "", node.argument, count=1, flags=re.IGNORECASE)
-    if node is None or text.upper() == "NONE":
+    if node is None or node.argument.upper() == "NONE":
         return ()
-    words: Sequence[str] | ShellScript = read(text)
-    if text.startswith("["):
-        import json
-
-        try:
-            words = [str(word) for word in json.loads(text)]
-        except ValueError:
-            return ()
+    words: Sequence[str] | ShellScript | None = node.json
+    if words is None:
+        words = read(re.sub(r"^CMD\s+", "", node.argument, count=1, flags=re.IGNORECASE))
     walk = roots_in(reading, words, reading.final_workdir, f"HEALTHCHECK on line {reading.file.line_of(node)}")
     return tuple(one for one in walk if isinstance(one, Root))
 
@@ -185,34 +180,27 @@ def _behind_waiter(words: tuple[str, ...]) -> tuple[str, ...]:
 def peeled(words: tuple[str, ...]) -> tuple[str, ...]:
     """Without the wrappers that run the rest of the words."""
     while words:
-        name, rest = posixpath.basename(words[0]), list(words[1:])
-        if name in INITS:
-            if "--" in rest:
-                rest = rest[rest.index("--") + 1 :]
-            while rest and rest[0].startswith("-"):
-                del rest[0]
-        elif name in _WITH_USER:
-            del rest[:1]
-        elif name in _PLAIN:
-            while rest and (rest[0].startswith("-") or re.match(r"[A-Za-z_]\w*=", rest[0])):
-                del rest[0]
-        else:
-            return words
-        if not rest:
-            return words
-        words = tuple(rest)
+        rest = unwrapped(words)
+        if posixpath.basename(rest[0]) in INITS:
+            started = rest[rest.index("--") + 1 :] if "--" in rest else rest[1:]
+            rest = tuple(dropwhile(lambda word: word.startswith("-"), started))
+        if rest in ((), words):
+            break
+        words = rest
     return words
 
 
-def shell_file(reading: StageReading, word: str, folder: str) -> tuple[str, str] | None:
+def shell_file(
+    reading: StageReading, word: str, folder: str, before: Instruction | None = None
+) -> tuple[str, str] | None:
     """The context path and the text of a shell script of the image that ``word`` names, started in ``folder``."""
     if not word or word.startswith("-") or "$" in word:
         return None
     places = [join(folder, word)] if "/" in word or "." in word else []
     if "/" not in word:
-        places += [f"{bin}/{word}" for bin in ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/bin")]
+        places += [f"{folder}/{word}" for folder in ON_PATH]
     for place in places:
-        path = source_of(reading, place)
+        path = source_of(reading, place, before)
         if not path or reading.context.is_dir(path) is not False:
             continue
         text = reading.context.read(path)
@@ -231,7 +219,7 @@ def places_of(reading: StageReading, root: Root, word: str) -> tuple[str, ...]:
         return (join(root.folder, word),)
     last = reading.steps[-1].node if reading.steps else reading.stage.from_
     path = reading.expand("$PATH", last)
-    folders = (path or "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin").split(":")
+    folders = path.split(":") if path else ON_PATH
     return tuple(join(folder, word) for folder in folders if folder.startswith("/"))
 
 
@@ -243,10 +231,7 @@ def files_started(reading: StageReading) -> dict[str, str]:
     if start is None or isinstance(roots, Refused):
         return {}
     where = " and ".join(f"{node.keyword} on line {reading.file.line_of(node)}" for node in start.nodes)
-    words = [word.literal for one in start.script.commands for word in one.words] if start.script is not None else [
-        *start.argv
-    ]  # fmt: skip
-    named = [(word, reading.final_workdir, where) for word in words]
+    named = [(word, reading.final_workdir, where) for word in start.words]
     named += [(word, root.folder, root.where) for root in roots for word in root.words]
     found: dict[str, str] = {}
     for word, folder, place in named:

@@ -8,14 +8,14 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from refactor.context import Unknown
-from refactor.context.storage import SKIPPED_FOLDERS
-from refactor.flow.effects import is_of_the_system
 from refactor.flow.leftovers import other_names
+from refactor.flow.places import brought, users_of
 from refactor.flow.reading import Refused, StageReading, Step, is_within, join
-from refactor.flow.secrets import NO_READER, PASSES, managers_of
-from refactor.flow.shell_writes import QUIET
+from refactor.flow.secrets import COMPOSE, NO_READER, PASSES, files_to_search, managers_of, texts
+from refactor.flow.source_builds import posix_calls
 from refactor.flow.user_ids import mount_owner
 from refactor.shell import SHELL_BUILTINS, SYSTEM_MANAGERS, Command
+from refactor.shell.posix import OF_THE_SYSTEM, QUIET, SILENT, Does, tools
 from refactor.syntax import Instruction
 
 PASSWORD = r"(?i)(?:_authToken|_auth|_password|npmAuthToken)[\"']?\s*[=:]\s*[\"']?[^\s$\"'<]|://[^/\s:@$]+:[^/\s@$]+@"
@@ -28,14 +28,12 @@ _KEYS = {
     ".pypirc": frozenset({"twine"}),
 }
 """Files that are nothing but a credential, and the programs that look for them by themselves."""
-_ON_ITSELF = frozenset({"chmod", "chown", "chgrp", "rm", "unlink", "shred"})
+_ON_ITSELF = tools(Does.CHANGES, Does.REMOVES)
 """What is done to a copied file, and cannot be done to a mount, which is there for one RUN with the mode it needs."""
-_NAMING = frozenset({"echo", "printf", "ls", "test", "[", "export", "cd"})
+_NAMING = SILENT | tools(Does.SHELL)
 """What may name the file without taking anything out of it."""
 _BUILDS = rb"docker(?:-compose)? (?:buildx )?(?:compose )?(?:build|bake)\b|build-push-action"
-_MAX_FILES = 3000
-_MAX_BYTES = 256 * 1024
-_COMPOSE = r"(?:docker-)?compose.*\.ya?ml"
+_BUILDERS = rf"{PASSES}|(?:.*/)?(?:Makefile|package\.json|Justfile|[^/]*\.sh)"
 
 
 class SecretFile(NamedTuple):
@@ -202,16 +200,14 @@ class _File:
     def _is_on_itself(self, step: Step, command: Command) -> bool:
         if command.name not in _ON_ITSELF or command.redirects:
             return False
-        words = [arg for arg in command.args if not arg.startswith("-")]
-        paths = words[1:] if command.name in {"chmod", "chown", "chgrp"} else words
-        return bool(paths) and all(self._place(step, command, path) == self.target for path in paths)
+        places = self._places(step, command)
+        return bool(places) and all(place == self.target for place in places)
 
-    def _place(self, step: Step, command: Command, word: str) -> str | None:
-        value = self.reading.expand(word, step.node) if "$" in word else word
-        if value is not None and value.startswith("~/"):
-            value = "/root" + value[1:]
-        folder = step.folder_of(command)
-        return None if value is None or (folder is None and not value.startswith("/")) else join(folder or "/", value)
+    def _places(self, step: Step, command: Command) -> list[str | Unknown]:
+        """What a tool of the system changes or removes."""
+        acts = posix_calls(self.reading, self.reading.position(step.node))
+        effects = (effect for call, effect in acts if call.command is command)
+        return [path for effect in effects for path in (*effect.writes, *effect.removes)]
 
     def _why_unclear(self, step: Step, own: Sequence[Command]) -> str | None:
         if step.script is None or step.script.opaque is not None:
@@ -229,7 +225,7 @@ class _File:
                 and name not in _NAMING
             ):
                 return f"has `{name}` do something with it"
-            if not (is_used or is_of_the_system(name) or name in QUIET or name in SHELL_BUILTINS or not name):
+            if not (is_used or not name or name in OF_THE_SYSTEM | QUIET | SHELL_BUILTINS):
                 return f"runs {name}, which may use it"
         return None
 
@@ -239,21 +235,24 @@ class _File:
             return False
         deep = r"-[a-zA-Z]*R[a-zA-Z]*|--recursive"
         is_deep = command.name == "rm" or any(re.fullmatch(deep, arg) for arg in command.args)
-        paths = (arg.rstrip("/*") or "/" for arg in command.args if not arg.startswith("-"))
-        places = (self._place(step, command, path) for path in paths)
-        return is_deep and any(place is None or is_within(self.target, place) for place in places)
+        places = self._places(step, command)
+        return is_deep and any(
+            isinstance(place, Unknown) or is_within(self.target, place.rstrip("/*") or "/") for place in places
+        )
 
     def _reader(self) -> Refused | None:
         """A file of the program that names it: it may be read when the container runs."""
-        files = self.context.files(without=SKIPPED_FOLDERS)
-        if isinstance(files, Unknown) or len(files) > _MAX_FILES:
+        files = files_to_search(self.context)
+        if files is None:
             return Refused("the build context has too many files to look for what reads it", self._hint())
-        for path in files:
+        for path, data in texts(self.context, files):
             base = posixpath.basename(path)
-            if base.startswith(".") or path == self.path or re.fullmatch(f"{NO_READER}|{_COMPOSE}", base):
-                continue
-            data = self.context.stored(path)
-            if not isinstance(data, bytes) or len(data) > _MAX_BYTES or b"\0" in data[:1024]:
+            if (
+                base.startswith(".")
+                or path == self.path
+                or re.fullmatch(NO_READER, base)
+                or re.fullmatch(COMPOSE, base)
+            ):
                 continue
             if not re.search(_BUILDS, data) and self._names(data.decode("utf-8", "replace")):
                 return Refused(f"{path} names {self.base}, and may read it when the container runs", self._hint())
@@ -261,24 +260,16 @@ class _File:
 
     def _why_elsewhere(self) -> Refused | None:
         """Another stage takes it from this one."""
-        file = self.reading.file
-        for stage in file.stages[self.reading.stage.index + 1 :]:
-            if file.stage_before(stage.index, stage.image) is self.reading.stage:
-                return Refused(f"line {file.line_of(stage.from_)} builds on the stage that has it", self._hint())
-            for node in stage.instructions:
-                origin = file.stage(node.flag("from") or "") if node.keyword == "COPY" and node.flag("from") else None
-                if origin is self.reading.stage and any(is_within(join("/", one), self.target) for one in node.sources):
-                    return Refused(f"line {file.line_of(node)} copies it on", self._hint())
+        for node in users_of(self.reading):
+            line = self.reading.file.line_of(node)
+            if node.keyword == "FROM":
+                return Refused(f"line {line} builds on the stage that has it", self._hint())
+            if any(is_within(join("/", one), self.target) for one in node.sources):
+                return Refused(f"line {line} copies it on", self._hint())
         return None
 
     def _is_in_folder(self) -> bool:
-        file = self.reading.file
-        readings = (StageReading.of(file, stage, self.context) for stage in file.stages)
-        return any(
-            copied.is_folder and is_within(f"/{self.path}", f"/{copied.source}")
-            for reading in readings
-            for copied in reading.copies
-        )
+        return any(True for _ in brought(tuple(self.reading.siblings()), self.path))
 
     def _passed(self) -> tuple[tuple[str, ...], tuple[tuple[str, bytes, bytes], ...]]:
         """The files that build images; and Compose files as they give the secret."""
@@ -299,13 +290,8 @@ class _File:
                 passed_by.append(path)
             else:
                 compose.append((path, data, edited.encode("utf-8", "surrogateescape")))
-        files = context.files(without=SKIPPED_FOLDERS)
-        for path in () if isinstance(files, Unknown) else files:
-            name = posixpath.basename(path)
-            if re.fullmatch(PASSES, path) or name in {"Makefile", "package.json", "Justfile"} or name.endswith(".sh"):
-                data = context.stored(path)
-                if isinstance(data, bytes) and len(data) <= _MAX_BYTES and re.search(_BUILDS, data):
-                    passed_by.append(path)
+        builders = (path for path in files_to_search(context) or () if re.fullmatch(_BUILDERS, path))
+        passed_by += [path for path, data in texts(context, builders) if re.search(_BUILDS, data)]
         return tuple(passed_by), tuple(compose)
 
 

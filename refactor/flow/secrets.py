@@ -3,10 +3,10 @@
 # No text as annotations here: typing.NamedTuple would compile that of each field, at every start.
 import posixpath
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from refactor.context import Unknown
+from refactor.context import BuildContext, Unknown
 from refactor.context.storage import SKIPPED_FOLDERS
 from refactor.flow.reading import Refused, StageReading, Step
 from refactor.shell import Command
@@ -45,9 +45,9 @@ _SETTINGS = {
 """Files in which a package manager replaces the names of variables."""
 _READS = {f"{name.upper()}_": name for name in ("pip", "uv", "poetry", "bundle", "composer", "yarn")}
 """Package managers that read variables of such names themselves."""
-NO_READER = r"(?i).*\.(?:md|rst|lock|lockb|svg|css|html?|map|sum)|(?:package|npm).*lock.*|.*dockerfile.*|\.env.*"
-PASSES = r"(?i)(?:.*/)?(?:\.github/.*|\.gitlab-ci.*|\.circleci/.*|jenkinsfile.*|(?:azure|bitbucket)-pipelines.*)"
-_COMPOSE = r"(?i)(?:docker-)?compose.*\.ya?ml"
+NO_READER = r"(?i:.*\.(?:md|rst|lock|lockb|svg|css|html?|map|sum)|(?:package|npm).*lock.*|.*dockerfile.*|\.env.*)"
+PASSES = r"(?i:(?:.*/)?(?:\.github/.*|\.gitlab-ci.*|\.circleci/.*|jenkinsfile.*|(?:azure|bitbucket)-pipelines.*))"
+COMPOSE = r"(?i:(?:docker-)?compose.*\.ya?ml)"
 _MAX_FILES = 3000
 _MAX_BYTES = 256 * 1024
 
@@ -119,15 +119,11 @@ class _Token:
                 return Refused(f"`{step.node.text.strip()}` uses {name}, so that it stays in the image")
         if not runs:
             return Refused(f"no step is known to use {name}", "remove the ARG, or say in the Dockerfile what it is for")
-        if len(arguments) > 1 and any(reading.parent is self.reading.stage for reading in self._others()):
+        if len(arguments) > 1 and any(one.parent is self.reading.stage for one in self.reading.siblings()):
             return Refused(f"{name} is in the environment of a stage that is built from this one, too")
         told = [f"{path} has {name} filled in by {', '.join(sorted(managers_of(path)))}" for path in settings]
         is_sure = re.search(NAME, name, re.IGNORECASE) is not None
         return Token(name, tuple(arguments), tuple(runs), tuple(told), passed_by, compose, is_sure)
-
-    def _others(self) -> Iterator[StageReading]:
-        reading = self.reading
-        return (StageReading.of(reading.file, stage, reading.context) for stage in reading.file.stages)
 
     def _repeats(self, node: Instruction) -> bool:
         return re.fullmatch(rf"{self.name}[= ]\s*\"?\$(?:{self.name}|{{{self.name}}})\"?", node.argument) is not None
@@ -137,20 +133,18 @@ class _Token:
         from refactor.context.compose_secrets import gives_to_container, with_build_secret
 
         name, context = self.name, self.context
-        files = context.files(without=SKIPPED_FOLDERS)
-        if isinstance(files, Unknown) or len(files) > _MAX_FILES:
+        files = files_to_search(context)
+        if files is None:
             return Refused(f"the build context has too many files to look for what reads {name}")
         outside = [path for path in context.deployment.sources if path not in files]
-        settings, passed_by, compose = [], [], []
+        settings, passed_by = [], []
+        compose: list[tuple[str, bytes, bytes]] = []
         word = re.compile(rf"\b{re.escape(name)}\b".encode())
-        for path in (*files, *outside):
+        for path, data in texts(context, (*files, *outside)):
             base = posixpath.basename(path)
-            data = context.stored(path)
-            if not isinstance(data, bytes) or len(data) > _MAX_BYTES or re.fullmatch(NO_READER, base):
+            if re.fullmatch(NO_READER, base) or word.search(data) is None:
                 continue
-            if word.search(data) is None:
-                continue
-            if re.fullmatch(_COMPOSE, base):
+            if re.fullmatch(COMPOSE, base):
                 text = data.decode("utf-8", "surrogateescape")
                 if gives_to_container(text, name):
                     return Refused(f"{path} gives {name} to the container, so that the program may read it")
@@ -196,6 +190,20 @@ class _Token:
         return any(
             command.name == "rm" and target in command.args and command.span[0] > writer.span[0] for command in commands
         )
+
+
+def files_to_search(context: BuildContext) -> tuple[str, ...] | None:
+    """The files of the context but for what others wrote; None where they are too many to look for something."""
+    files = context.files(without=SKIPPED_FOLDERS)
+    return None if isinstance(files, Unknown) or len(files) > _MAX_FILES else files
+
+
+def texts(context: BuildContext, files: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    """Those of the files that are texts, and not too long; ignored ones too."""
+    for path in files:
+        data = context.stored(path)
+        if isinstance(data, bytes) and len(data) <= _MAX_BYTES and b"\0" not in data[:1024]:
+            yield path, data
 
 
 def _text(command: Command) -> str:

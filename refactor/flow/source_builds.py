@@ -10,16 +10,17 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from refactor.context import Unknown
 from refactor.flow.effects import UNPACKS, Effect, Invocation, Path, effects_of_step
 from refactor.flow.reading import StageReading, is_within, join
+from refactor.shell.posix import use_of
 
 PREFIX = "/usr/local"
 _HAS_PREFIX = frozenset("configure config Configure cmake meson bootstrap.sh b2 bjam".split())
 """Whose default prefix is documented; that of a makefile alone is its author's choice."""
-_EXTRACTS = r"-?[A-Za-z]*x[A-Za-z]*|--extract|--get"
 _INSTALLS = r"(?:alt)?install(?!ed)[\w-]*|--install"
 _PREFIX_OPTION = r"(?:--prefix|-Dprefix|-DCMAKE_INSTALL_PREFIX(?::\w+)?|PREFIX|prefix)=(.+)"
 _OUTSIDE = r"(?:--|-D)[\w-]*(?:dir|path|DIR)(?::\w+)?=(/.+)"
@@ -60,8 +61,7 @@ def trees(reading: StageReading) -> tuple[Tree, ...]:
 
 
 def _trees(reading: StageReading) -> Iterator[Tree]:
-    if reading.parent is not None:
-        above = StageReading.of(reading.file, reading.parent, reading.context)
+    for above in islice(reading.lineage(), 1, 2):
         yield from (tree._replace(position=-1) for tree in trees(above))
     names = {"git", *UNPACKS}
     for at, step in enumerate(reading.steps):
@@ -79,7 +79,8 @@ def _trees(reading: StageReading) -> Iterator[Tree]:
                 yield Tree(made, line, at, True)
             if call.name not in UNPACKS:
                 continue
-            if call.name == "unzip" or any(re.fullmatch(_EXTRACTS, arg) for arg in call.command.args):
+            use = use_of(call.name, call.command.args)
+            if use is not None and use.changes:
                 read = next((path for path in effect.reads if isinstance(path, str)), "")
                 yield Tree(made, line, at, any(arg.startswith("--strip") for arg in call.command.args), read)
 

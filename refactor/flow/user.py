@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Iterable
 
 from refactor.context import Unknown
 from refactor.context.literals import NOT_SOURCES
@@ -20,7 +21,7 @@ _STARTS_AS_ROOT = frozenset(
     """.split()
 )
 _ONLY_ROOT_CAN = frozenset(
-    "chown useradd adduser usermod groupadd addgroup groupmod mount umount iptables sysctl".split()
+    "chown chgrp setcap useradd adduser usermod groupadd addgroup groupmod mount umount iptables sysctl".split()
 )
 _ROOT_IMAGES = frozenset("nginx httpd mysql postgres redis mongo mariadb haproxy traefik".split())
 _HOME_DOWNLOADS = (
@@ -144,31 +145,24 @@ def installs_as_root(reading: StageReading) -> str | None:
 
 
 def _why_start(reading: StageReading) -> Refused | None:
-    roots = roots_of(reading)
+    roots, start = roots_of(reading), reading.start
+    # Wrappers say it even where the rest cannot be followed.
+    drops = _dropping(start.argv[:5] if start is not None else ())
+    if drops is not None:
+        return Refused(f"what is started drops privileges itself ({drops})")
     if isinstance(roots, Refused):
-        # Wrappers say it even where the rest cannot be followed.
-        start = reading.start
-        words = set() if start is None else {posixpath.basename(word) for word in start.argv[:3]}
-        drops = sorted(words & DROPS)
-        return Refused(f"what is started drops privileges itself ({drops[0]})") if drops else roots
-    start = reading.start
-    first = {posixpath.basename(word) for word in (start.argv[:3] if start is not None else ())}
-    drops = sorted(first & DROPS)
-    if drops:
-        return Refused(f"what is started drops privileges itself ({drops[0]})")
-    for root in roots:
-        reason = _why_root_program(root)
-        if reason is not None:
-            return reason
-    return None
+        return roots
+    return next((reason for root in roots if (reason := _why_root_program(root)) is not None), None)
+
+
+def _dropping(words: Iterable[str]) -> str | None:
+    return min(DROPS.intersection(map(posixpath.basename, words)), default=None)
 
 
 def _why_root_program(root: Root) -> Refused | None:
-    wrappers = tuple(root.command.wrappers) if root.command is not None else ()
-    names = {root.name, *(posixpath.basename(wrapper) for wrapper in wrappers)}
-    drops = sorted(names & DROPS)
-    if drops:
-        return Refused(f"{root.where} drops privileges itself ({drops[0]})")
+    drops = _dropping((root.name, *(root.command.wrappers if root.command is not None else ())))
+    if drops is not None:
+        return Refused(f"{root.where} drops privileges itself ({drops})")
     if root.name in _STARTS_AS_ROOT:
         return Refused(f"{root.name} is meant to start as root and drops privileges itself")
     if root.name in _ONLY_ROOT_CAN:
@@ -197,8 +191,7 @@ def _why_home(reading: StageReading) -> Refused | None:
         node, line = step.node, reading.file.line_of(step.node)
         if node.keyword == "WORKDIR" and is_within(join(step.workdir, node.argument), "/root"):
             return Refused(f"line {line} works below /root, which only root can read", "use another WORKDIR, /app say")
-        target = node.destination if node.keyword in {"COPY", "ADD"} else None
-        if target is not None and is_within(join(step.workdir, target), "/root"):
+        if is_within(reading.targets.get(node, "/"), "/root"):
             return Refused(f"line {line} copies below /root, which only root can read", "copy elsewhere")
         if node.keyword == "ENV" and any("/root" in value for _, value in node.pairs):
             return Refused(f"line {line} sets a variable to a path below /root, which only root can read")
@@ -209,11 +202,4 @@ def _why_home(reading: StageReading) -> Refused | None:
     return None
 
 
-def follows_its_words(name: str) -> bool:
-    """Whether a program does what its words say whatever variables are set, so that sudo hides none that matter."""
-    from refactor.flow.effects import is_of_the_system
-
-    return is_of_the_system(name)
-
-
-__all__ = ["DROPS", "follows_its_words", "installs_as_root", "why_not_shipped", "why_root"]
+__all__ = ["DROPS", "installs_as_root", "why_not_shipped", "why_root"]

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from refactor.flow.reading import Refused, StageReading, Step
 from refactor.shell import Command, read
+from refactor.shell.posix import operands, option
 
 _MAKE_USER = frozenset({"useradd", "adduser"})
 _MAKE_GROUP = frozenset({"groupadd", "addgroup"})
@@ -32,20 +33,22 @@ def user_ids(reading: StageReading, name: str, group: str | None) -> Ids | Refus
     groups: dict[str, int] = {}
     found: Ids | None = None
     for command, line in _commands(reading):
-        program, options = (command.name or "").rpartition("/")[2], _options(command)
+        program = (command.name or "").rpartition("/")[2]
+        own = option(command.args, "-g", "--gid")
         target = command.args[-1] if command.args else ""
-        if program in _MAKE_GROUP and (gid := options.get("-g") or options.get("--gid") or "").isdigit():
-            groups[target] = int(gid)
+        if program in _MAKE_GROUP and own is not None and own.isdigit():
+            groups[target] = int(own)
         elif name in command.args and (
             program in {"usermod", "groupmod", "deluser", "userdel", "gpasswd"}
-            or (program == "addgroup" and name == next(iter(_operands(command)), "") and len(_operands(command)) > 1)
+            or (program == "addgroup" and operands(command.args)[:-1] == (name,))
         ):
             return Refused(f"line {line} changes the user {name}, whose numbers are then not known", hint)
         elif program in _MAKE_USER and name in command.args:
-            if "-G" in options and program == "useradd":
+            more = option(command.args, "-G")
+            if more is not None and program == "useradd":
                 return Refused(f"line {line} puts the user {name} into more groups, which numbers do not keep", hint)
-            uid = options.get("-u") or options.get("--uid") or ""
-            own = options.get("-g") or options.get("--gid") or options.get("-G") or options.get("--ingroup")
+            uid = option(command.args, "-u", "--uid") or ""
+            own = own or more or option(command.args, "--ingroup")
             gid = own if own is not None and own.isdigit() else str(groups.get(own or name, ""))
             if not uid.isdigit() or (group is None and not gid.isdigit()):
                 return Refused(f"line {line} makes the user {name} without fixed numbers", hint)
@@ -85,45 +88,25 @@ def made_home(reading: StageReading, name: str) -> str | None:
     """
     found = None
     for command, _ in _commands(reading):
-        program, options = (command.name or "").rpartition("/")[2], _options(command)
-        if program not in _MAKE_USER or not command.args:
+        program, args = (command.name or "").rpartition("/")[2], command.args
+        if program not in _MAKE_USER or not args or name not in {args[-1], option(args, "-u", "--uid")}:
             continue
-        if name not in {command.args[-1], options.get("-u"), options.get("--uid")}:
-            continue
-        letters = "".join(arg[1:] for arg in command.args if arg.startswith("-") and not arg.startswith("--"))
-        named = next((options[key] for key in ("-d", "--home-dir", "--home", "-h") if options.get(key)), None)
-        is_made = program == "adduser" or "m" in letters or "--create-home" in options
-        is_other = {"-S", "-H", "--system", "--no-create-home"} & options.keys() or "$" in command.args[-1]
-        found = (named or (None if is_other else f"/home/{command.args[-1]}")) if is_made else None
+        letters = "".join(arg[1:] for arg in args if arg.startswith("-") and not arg.startswith("--"))
+        named = option(args, "-d", "--home-dir", "--home", "-h")
+        is_made = program == "adduser" or "m" in letters or "--create-home" in args
+        is_other = {"S", "H"} & set(letters) or {"--system", "--no-create-home"} & set(args) or "$" in args[-1]
+        found = (named or (None if is_other else f"/home/{args[-1]}")) if is_made else None
     return found if found is not None and found.startswith("/") and "$" not in found else None
 
 
 def _commands(reading: StageReading) -> Iterator[tuple[Command, int]]:
     """The commands of all RUNs of the stage and of those that it is built from, heredocs' as well."""
-    chain = [reading]
-    while chain[0].parent is not None and len(chain) < 50:
-        chain.insert(0, StageReading.of(reading.file, chain[0].parent, reading.context))
-    for one in chain:
+    for one in reversed(tuple(reading.lineage())):
         for step in one.runs:
             bodies = [read(heredoc.body) for heredoc in step.node.heredocs]
             for script in [step.script] if step.script is not None else bodies:
                 for command in script.commands:
                     yield command, one.file.line_of(step.node)
-
-
-def _operands(command: Command) -> list[str]:
-    return [arg for arg in command.args if not arg.startswith("-")]
-
-
-def _options(command: Command) -> dict[str, str]:
-    found = {}
-    for word, following in zip(command.args, (*command.args[1:], "")):
-        name, equals, value = word.partition("=")
-        if name.startswith("-"):
-            # Short options may be joined: `useradd -rmu 1001 app`.
-            key = f"-{name[-1]}" if not name.startswith("--") else name
-            found[key] = value if equals else following
-    return found
 
 
 __all__ = ["Ids", "made_home", "mount_owner", "user_ids"]

@@ -161,8 +161,8 @@ class Prepared(NamedTuple):
 def prepared_elsewhere(reading: StageReading, plan: Ownership) -> Prepared | None:
     """The stage and the folders; None where files would have to change their owner, or no stage can make a folder."""
     files = [path for path in plan.flat if path != reading.final_workdir]
-    copies = {join(step.workdir, step.node.destination): step.node for step in reading.steps
-              if step.keyword == "COPY" and step.node.destination and len(step.node.sources) == 1}  # fmt: skip
+    copies = {target: node for node, target in reading.targets.items()
+              if node.keyword == "COPY" and len(node.sources) == 1}  # fmt: skip
     if plan.deep or plan.kept or any(path not in copies for path in files):
         return None
     for step, origin in reversed(reading.copies_of_stages):

@@ -1,7 +1,7 @@
 """RUN bodies: shell scripts as commands and connectors with spans, and the package managers they call."""
 
-from refactor.shell.command import Command, Word
-from refactor.shell.files import Files, downloads, files_of, operands, option, removes_files, with_folders
+from refactor.shell.command import Command, Word, unwrapped
+from refactor.shell.files import Files, files_of, removes_files, with_folders
 from refactor.shell.installs import (
     CACHE_PLACES,
     CACHES,
@@ -34,7 +34,6 @@ __all__ = [
     "Word",
     "asks",
     "changes_shell",
-    "downloads",
     "files_of",
     "installer",
     "is_cleaned",
@@ -42,12 +41,11 @@ __all__ = [
     "keeps_archives",
     "normalise",
     "only_cleans",
-    "operands",
-    "option",
     "package_call",
     "package_calls",
     "read",
     "removes_files",
+    "unwrapped",
     "why_not_one_list",
     "with_folders",
 ]

@@ -7,6 +7,7 @@ need are compiled where they are used (`re` keeps them).
 
 # No text as annotations here: typing.NamedTuple would compile that of each field, at every start.
 import re
+from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -183,6 +184,11 @@ def _peel(words: list[Word], assignments: list[tuple[str, Word]]) -> tuple[list[
         assignments.extend(found)
         words = words[at:]
     return wrappers, words
+
+
+def unwrapped(words: Sequence[str]) -> tuple[str, ...]:
+    """An argument vector without the wrappers that run the rest of it."""
+    return tuple(word.literal for word in _peel([Word(text, text, (0, 0)) for text in words], [])[1])
 
 
 def _is_attached(option: str, plain: list[str], valued: list[str]) -> bool:

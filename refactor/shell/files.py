@@ -1,4 +1,4 @@
-"""Which files and folders a script makes and removes, by its text: one table of the tools that name them."""
+"""Which files and folders a script makes and removes, by its text: as the table of POSIX tools has it."""
 
 # No text as annotations here: typing.NamedTuple would compile that of each field, at every start.
 import posixpath
@@ -8,11 +8,6 @@ from typing import NamedTuple
 
 from refactor.shell.command import Command
 from refactor.shell.script import ShellScript
-
-_NAMED_BY_OPERANDS = frozenset(("mkdir", "touch", "tee"))
-_NAMED_BY_THE_LAST = frozenset(("cp", "mv", "ln", "rsync"))
-_UNPACKERS = frozenset(("tar", "bsdtar", "unzip"))
-_ARCHIVE = r"\.(?:tar(?:\.\w+)?|tgz|tbz2?|txz|zip)$"
 
 
 class Files(NamedTuple):
@@ -31,13 +26,15 @@ def files_of(script: ShellScript, workdir: str, expand: Callable[[str], str | No
     ``expand`` gives the value of a word with variables, None where it is not known. What stands behind a ``cd`` to an
     unknown folder is left out, unless its path is absolute.
     """
+    from refactor.shell.posix import operands
+
     made: set[str] = set()
     removed: set[str] = set()
     for command, folder in with_folders(script, workdir, expand):
         place = _Place(folder, expand)
         made.update(place.paths(_made_by(command)))
         if removes_files(command):
-            gone = set(place.paths(arg.removesuffix("/*") for arg in operands(command)))
+            gone = set(place.paths(arg.removesuffix("/*") for arg in operands(command.args)))
             removed |= gone
             made = {path for path in made if not _is_gone(path, gone)}
     return Files(frozenset(made), frozenset(removed))
@@ -59,7 +56,9 @@ def _is_gone(path: str, gone: Collection[str]) -> bool:
 
 def removes_files(command: Command) -> bool:
     """Whether a command removes the files that it names."""
-    return (command.name or "").rpartition("/")[2] in ("rm", "rmdir", "unlink")
+    from refactor.shell.posix import Does, does
+
+    return does((command.name or "").rpartition("/")[2]) is Does.REMOVES
 
 
 class _Place(NamedTuple):
@@ -94,9 +93,8 @@ def with_folders(
             inner = None
         folder = (inner or outer) if command.in_subshell else outer
         if command.name in ("cd", "pushd"):
-            target = operands(command)
-            to = next(target, None)
-            folder = None if to is None or to == "-" else _Place(folder, expand).path(to)
+            to = next((arg for arg in command.args if not arg.startswith("-")), None)
+            folder = None if to is None else _Place(folder, expand).path(to)
         elif command.name == "popd":
             folder = None
         else:
@@ -109,61 +107,13 @@ def with_folders(
 
 
 def _made_by(command: Command) -> Iterator[str]:
-    for redirect in command.redirects:
-        found = re.match(r"\d*>[>|]?\s*([^&\s].*)", redirect)
-        if found is not None and not found[1].startswith("/dev/"):
-            yield found[1].strip("\"'")
-    name = (command.name or "").rpartition("/")[2]
-    words = [word for word in operands(command) if not (name == "mkdir" and re.fullmatch(r"[0-7]{3,4}", word))]
-    if name in _NAMED_BY_OPERANDS:
-        yield from words
-    elif name in _NAMED_BY_THE_LAST and len(words) > 1:
-        yield words[-1]
-        yield from (posixpath.join(words[-1], posixpath.basename(word)) for word in words[:-1])
-    elif name in ("wget", "curl"):
-        yield from downloads(command)
-    elif name == "git" and words[:1] == ["clone"] and len(words) > 1:
-        own = [word for word in words[1:] if not word.isdigit()]
-        source = next((at for at, word in enumerate(own) if "://" in word or "@" in word or ":" in word), 0)
-        if own:
-            yield from own[source + 1 :] or [posixpath.basename(own[source].rstrip("/")).removesuffix(".git")]
-    elif name in _UNPACKERS:
-        folder = option(command, "-C", "--directory", "-d") or ""
-        archives = (word for word in words if re.search(_ARCHIVE, word))
-        yield from (posixpath.join(folder, re.sub(_ARCHIVE, "", posixpath.basename(word))) for word in archives)
+    from refactor.shell.posix import Does, redirected, unpacked, use_of
 
-
-def downloads(command: Command) -> Iterator[str]:
-    """Files that a call of ``wget`` or ``curl`` writes, as written or from the folder that it runs in."""
-    name = (command.name or "").rpartition("/")[2]
-    is_wget = name == "wget"
-    target = option(command, "-O", "--output-document") if is_wget else option(command, "-o", "--output")
-    if target is not None:
-        if target != "-":
-            yield target
+    yield from (file for file, is_written in redirected(command.redirects) if is_written)
+    use = use_of((command.name or "").rpartition("/")[2], command.args)
+    if use is None:
         return
-    if is_wget or any(re.fullmatch(r"-[a-zA-Z]*O[a-zA-Z]*|--remote-name", arg) for arg in command.args):
-        folder = option(command, "-P", "--directory-prefix") if is_wget else option(command, "--output-dir")
-        for url in (arg for arg in command.args if "://" in arg):
-            base = posixpath.basename(url.partition("?")[0].strip("\"'"))
-            if base:
-                yield posixpath.join(folder or "", base)
-
-
-def operands(command: Command) -> Iterator[str]:
-    """The words behind the command's name that are no options; an option's value is one of them."""
-    return (arg for arg in command.args if not arg.startswith("-"))
-
-
-def option(command: Command, *names: str) -> str | None:
-    """The value of one of the options ``names``: in the next word, behind ``=``, or behind a cluster (`-xzf file`)."""
-    letters = {name[-1] for name in names if len(name) == 2}
-    for at, arg in enumerate(command.args):
-        has_next = at + 1 < len(command.args)
-        if arg in names and has_next:
-            return command.args[at + 1]
-        if arg.startswith("--") and arg.partition("=")[0] in names and "=" in arg:
-            return arg.partition("=")[2]
-        if has_next and arg[-1:] in letters and re.fullmatch(r"-[A-Za-z]{2,}", arg):
-            return command.args[at + 1]
-    return None
+    yield from use.makes
+    if use.does in (Does.COPIES, Does.LINKS):
+        yield from (posixpath.join(*use.makes, posixpath.basename(word)) for word in use.reads)
+    yield from unpacked(use)

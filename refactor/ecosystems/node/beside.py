@@ -10,6 +10,7 @@ from refactor.ecosystems import system
 from refactor.flow.graph import Act, Flow, FlowStep
 from refactor.flow.reading import Refused, StageReading, Step, is_within
 from refactor.shell import Command
+from refactor.shell.posix import Does, tools
 from refactor.syntax import Instruction
 
 CALLS_NODE = r"(?<![\w./@-])(?:node|nodejs|npm|npx|yarn|pnpm|corepack)(?![\w./@=:-])"
@@ -156,7 +157,7 @@ def is_repeatable(step: FlowStep, folder: str) -> bool:
         not act.effect.by
         and not act.effect.needs
         and act.call is not None
-        and act.call.name in {"cp", "mv", "touch", "mkdir", "ln", "echo", "printf"}
+        and act.call.name in tools(Does.MAKES, Does.COPIES, Does.LINKS, Does.SAYS)
         and all(isinstance(path, str) and is_within(path, folder) for path in (*act.effect.reads, *act.effect.writes))
         for act in acts
     )
@@ -170,7 +171,7 @@ def made_by_others(
     for act in flow.acts(reading):
         step, name = act.step.step, "" if act.call is None else act.call.name
         is_before = step.keyword == "RUN" and reading.position(step.node) <= before and step not in repeated
-        if not is_before or act.effect.by == "Node" or name in {"chmod", "chown", "chgrp", "mkdir"}:
+        if not is_before or act.effect.by == "Node" or name in tools(Does.CHANGES) | {"mkdir"}:
             continue
         for path in act.effect.writes:
             if not isinstance(path, str) or path == folder:

@@ -12,9 +12,9 @@ from refactor.ecosystems.node.layout import Layout, Unit
 from refactor.ecosystems.node.outputs import COPIERS, config_text, configs, option_value, outputs_of
 from refactor.ecosystems.node.programs import MANAGERS, RUNTIMES, Programs, Ran
 from refactor.ecosystems.system import MANAGERS as SYSTEM_MANAGERS, is_set_up
-from refactor.flow.effects import is_everyday
 from refactor.flow.reading import StageReading, Step, join
 from refactor.shell import Command
+from refactor.shell.posix import does
 
 _NEUTRAL = names("checks")
 _BUNDLERS = names("bundlers")
@@ -36,7 +36,7 @@ class Built(NamedTuple):
     @property
     def moves(self) -> bool:
         """It moves files about, or changes what is there, and builds nothing."""
-        return self.ran.program in COPIERS or is_everyday(self.ran.program)
+        return self.ran.program in COPIERS or does(self.ran.program) is not None
 
     @property
     def brings_code(self) -> bool:
@@ -127,7 +127,7 @@ def _kind_of(reading: StageReading, layout: Layout) -> Kind:
         calls = {id(call.command): call for call in step.calls}
         for command, ran in Programs(layout, step.node).of_step(step):
             call = calls.get(id(command))
-            is_plain = not ran.via and (is_everyday(ran.program) or ran.program in FETCHES or is_set_up(command))
+            is_plain = not ran.via and (does(ran.program) is not None or ran.program in FETCHES or is_set_up(command))
             if call is not None and call.manager in SYSTEM_MANAGERS:
                 continue
             if call is not None and call.manager in MANAGERS and call.action == "global-install":

@@ -16,9 +16,10 @@ from refactor.ecosystems.node.programs import MANAGERS
 from refactor.ecosystems.node.projects import Project
 from refactor.ecosystems.slicing import split as slices
 from refactor.ecosystems.split import Role
-from refactor.ecosystems.system import MANAGERS as SYSTEM_MANAGERS, SILENT, build_only
+from refactor.ecosystems.system import MANAGERS as SYSTEM_MANAGERS, build_only
 from refactor.flow.reading import Refused, StageReading, Step, is_within, join
 from refactor.shell import Command
+from refactor.shell.posix import SILENT
 
 if TYPE_CHECKING:
     from refactor.ecosystems.program import Sliced

@@ -26,9 +26,9 @@ from refactor.ecosystems.node.programs import MANAGERS, Programs, Ran, node_entr
 from refactor.ecosystems.node.projects import Project, any_lock, projects
 from refactor.ecosystems.node.sources import resolve_path
 from refactor.flow.closure import named
-from refactor.flow.reading import PackageCall, Refused, StageReading, Start, join, package_call
+from refactor.flow.reading import Refused, StageReading, Start, join
 from refactor.flow.roots import INITS, peeled
-from refactor.shell import ShellScript, read
+from refactor.shell import PackageCall, ShellScript, package_call, read
 from refactor.syntax import Instruction
 
 _RUNNERS = MANAGERS - {"bun"}

@@ -20,7 +20,7 @@ from refactor.ecosystems.node.sources import facts, place_in
 from refactor.ecosystems.node.values import Known, argument_of, evaluate
 from refactor.flow.closure import named
 from refactor.flow.reading import Refused, StageReading, join
-from refactor.flow.shell_writes import QUIET
+from refactor.shell.posix import QUIET
 
 _FILES = re.compile(
     r"(?<![\w$])(?:(?:fs|fsp|fse|promises|fsPromises|fsExtra|this\.fs)\s*\.\s*(?:promises\s*\.\s*)?)?"

@@ -18,9 +18,9 @@ from refactor.ecosystems.python.tools import (
 )
 from refactor.flow.effects import Effect, Invocation
 from refactor.flow.reading import Refused, StageReading, Step, is_within
-from refactor.flow.shell_writes import QUIET
 from refactor.once import cached_property
 from refactor.shell import Command, changes_shell, is_cleaning
+from refactor.shell.posix import QUIET, SILENT
 
 if TYPE_CHECKING:
     from refactor.flow.graph import Act as FlowAct
@@ -29,7 +29,7 @@ BUILDER_ACTIONS = frozenset(
     {Action.SYSTEM, Action.TOOL, Action.UPGRADE, Action.VENV, Action.INSTALL, Action.MAINTENANCE}
 )
 RUNNER_ACTIONS = frozenset({Action.PROGRAM, Action.FILES})
-_EVERYDAY = frozenset({"chown", "chgrp", "rmdir", "unlink", "tar", "gzip", "gunzip"})
+_EVERYDAY = frozenset({"tar", "gzip", "gunzip"})
 """Programs of any distribution's smallest image, besides those of shell scripts."""
 _UNTOLD = frozenset({"test", "[", "eval", "exec"})
 """Commands that decide on others, or are others."""
@@ -139,7 +139,7 @@ class PythonStage:
         if changes_shell(command.name) and command.name != "set":
             return Action.SHELL
         words = [arg for arg in command.args if not arg.startswith("-")]
-        if not command.redirects and (command.name in system.SILENT or (not words and effect == Effect())):
+        if not command.redirects and (command.name in SILENT or (not words and effect == Effect())):
             return Action.NEUTRAL
         if is_cleaning(command, and_scratch=True):
             return Action.SYSTEM
