@@ -148,7 +148,7 @@ SYSTEM = ("/usr", "/lib", "/bin", "/sbin", "/etc", "/var", "/lib64", "/opt")
 """Where packages of the system put their files."""
 
 
-_CARRY = frozenset((Does.COPIES, Does.LINKS))
+_CARRY = (Does.COPIES, Does.LINKS)
 
 
 def _of_tool(call: Invocation) -> Effect | None:

@@ -122,9 +122,10 @@ STARTS_NO_OTHER = OF_THE_SYSTEM | tools(Does.SAYS, Does.LOOKS, Does.READS)
 def use_of(name: str, args: Sequence[str]) -> Use | None:
     """What a call of a program (without its folder) does to files; None where the table does not have it."""
     kind = _DOES.get(name)
-    if kind is None or kind not in _USES:
-        return None if kind is None else Use(kind)
-    return _USES[kind](name, args)._replace(does=kind)
+    if kind is None:
+        return None
+    words = _USES.get(kind)
+    return Use(kind) if words is None else words(name, args)._replace(does=kind)
 
 
 def operands(args: Sequence[str], valued: str = "") -> tuple[str, ...]:
