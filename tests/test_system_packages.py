@@ -9,8 +9,9 @@ import pytest
 
 from refactor import BuildContext, StageReading, lookup, parse
 from refactor.ecosystems import system
+from refactor.ecosystems.called import programs_started
+from refactor.ecosystems.runner_packages import RunnerPackages, runner_packages
 from refactor.ecosystems.split import Role
-from refactor.ecosystems.system import RunnerPackages
 from refactor.flow.reading import Refused
 from refactor.images.recommended import recommended
 
@@ -23,13 +24,13 @@ def reading(text: str, files: Mapping[str, str] | None = None) -> StageReading:
 def packages(
     text: str, runner: str = "python:3.11-slim-bookworm", files: Mapping[str, str] | None = None, **options: object
 ) -> RunnerPackages:
-    answer = system.runner_packages(reading(text, files), lookup(runner), **options)  # type: ignore[arg-type]
+    answer = runner_packages(reading(text, files), lookup(runner), **options)  # type: ignore[arg-type]
     assert not isinstance(answer, Refused), answer.because
     return answer
 
 
 def why_not(text: str, runner: str = "node:20-slim") -> str:
-    answer = system.runner_packages(reading(text), lookup(runner))
+    answer = runner_packages(reading(text), lookup(runner))
     assert isinstance(answer, Refused)
     return answer.because
 
@@ -287,7 +288,7 @@ def test_scripts_that_are_started_are_found() -> None:
         'FROM debian\nWORKDIR /srv\nCOPY . .\nCOPY bin/go /usr/local/bin/go\nENTRYPOINT ["go"]\n',
         {"bin/go": "#!/bin/sh\ncurl x\n. ./env.sh\n"},
     )
-    assert system.programs_started(stage)["curl"] == "bin/go"
+    assert programs_started(stage)["curl"] == "bin/go"
 
 
 @pytest.mark.parametrize(

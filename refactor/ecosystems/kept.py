@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from refactor.ecosystems import system
+from refactor.ecosystems.called import programs_started
 from refactor.ecosystems.program import Needs, Sliced
 from refactor.flow.effects import ON_PATH, SYSTEM, UNPACKS, Path
 from refactor.flow.reading import StageReading, is_within
@@ -51,7 +52,7 @@ def kept(
 
     A runner that ``is_bare`` has no shell, so that what sets the system up there is copied as well.
     """
-    called = {*wanted.programs, *system.programs_started(reading)}
+    called = {*wanted.programs, *programs_started(reading)}
     flow, own = language.flow(reading), trees(language, reading, acts)
     found: dict[str, str] = {}
     for act in flow.acts(reading):
@@ -94,7 +95,7 @@ def is_of_system(path: str) -> bool:
 def _is_tool(language: Sliced, reading: StageReading, writes: Sequence[Path]) -> bool:
     """A tool of the language that a COPY brings (composer), and that nothing at run time calls."""
     names = {posixpath.basename(path) for path in writes if isinstance(path, str)}
-    return names <= language.programs and not names & system.programs_started(reading).keys()
+    return names <= language.programs and not names & programs_started(reading).keys()
 
 
 def _leads_nowhere(reading: StageReading, act: Act) -> bool:

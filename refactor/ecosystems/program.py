@@ -10,8 +10,8 @@ from refactor.flow.roots import Root
 
 if TYPE_CHECKING:
     from refactor.ecosystems.answers import Written
+    from refactor.ecosystems.runner_packages import RunnerPackages
     from refactor.ecosystems.split import Role
-    from refactor.ecosystems.system import RunnerPackages
     from refactor.flow.effects import Invocation
     from refactor.flow.graph import Act, Flow
     from refactor.syntax import Instruction

@@ -15,6 +15,7 @@ from refactor.ecosystems.deployed import why_other_start
 from refactor.ecosystems.ecosystem import Ecosystem
 from refactor.ecosystems.kept import fetched, kept, trees
 from refactor.ecosystems.program import Needs, Program, Runner, Sliced
+from refactor.ecosystems.runner_packages import RunnerPackages, runner_packages
 from refactor.ecosystems.set_up import makes_only_folders, repeated, works_on_files
 from refactor.ecosystems.split import Role, assemble, builder_name
 from refactor.ecosystems.user_line import user_line
@@ -250,7 +251,7 @@ class Slicer:
             paths[program.path] = f"{program.root.where} starts it"
         return tops(paths)
 
-    def packages(self, wanted: Needs, runner: Runner | None) -> system.RunnerPackages | Refused:
+    def packages(self, wanted: Needs, runner: Runner | None) -> RunnerPackages | Refused:
         """What the runner installs; for None what it would on an image that has nothing."""
         built_with = dict.fromkeys(self.language.build_packages, f"{self.language.name} programs are built with it")
         for other in self.behind:
@@ -260,7 +261,7 @@ class Slicer:
             built_with.update(
                 {name: why for name in system.installed(self.reading) if name.endswith(("-dev", "-devel"))}
             )
-        return system.runner_packages(
+        return runner_packages(
             self.reading,
             None if runner is None else lookup(runner.image),
             needed={} if runner is None else wanted.packages,
@@ -270,7 +271,7 @@ class Slicer:
             not_called=self.language.programs,
         )
 
-    def _shell(self, packages: system.RunnerPackages, wanted: Needs) -> Iterator[str]:
+    def _shell(self, packages: RunnerPackages, wanted: Needs) -> Iterator[str]:
         """Why the runner has to have a shell."""
         reading, start = self.reading, self.reading.start
         yield from self.fetched.values()
@@ -295,7 +296,7 @@ class Slicer:
 
     # The two stages
 
-    def _assembled(self, wanted: Needs, runner: Runner, packages: system.RunnerPackages) -> SplitPlan | Refused:
+    def _assembled(self, wanted: Needs, runner: Runner, packages: RunnerPackages) -> SplitPlan | Refused:
         reading = self.reading
         roles = self._roles(packages, wanted)
         if isinstance(roles, Refused):
@@ -350,7 +351,7 @@ class Slicer:
         )
 
     def _brought(
-        self, paths: Sequence[str], wanted: Needs, runner: Runner, packages: system.RunnerPackages
+        self, paths: Sequence[str], wanted: Needs, runner: Runner, packages: RunnerPackages
     ) -> tuple[list[str], list[str]]:
         """What the runner installs, or gets from the builder, at its head; and the COPYs of what it is made of."""
         reading = self.reading
@@ -407,7 +408,7 @@ class Slicer:
         commands = [*runner.tail, *([f"rm -rf {' '.join(gone)}"] if gone else [])]
         return ["RUN " + " \\\n    && ".join(commands)] if commands else []
 
-    def _roles(self, packages: system.RunnerPackages, wanted: Needs) -> dict[Instruction, Role] | Refused:
+    def _roles(self, packages: RunnerPackages, wanted: Needs) -> dict[Instruction, Role] | Refused:
         reading = self.reading
         roles: dict[Instruction, Role] = dict(packages.roles)
         last_run = max((at for at, step in enumerate(reading.steps) if step.keyword == "RUN"), default=-1)

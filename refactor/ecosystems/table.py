@@ -21,8 +21,8 @@ from refactor.flow.reading import Refused, StageReading, Step, is_within
 if TYPE_CHECKING:
     from refactor.ecosystems.answers import Base, DirectStart, Install, SplitPlan, Written
     from refactor.ecosystems.program import Needs, Program, Runner
+    from refactor.ecosystems.runner_packages import RunnerPackages
     from refactor.ecosystems.split import Role
-    from refactor.ecosystems.system import RunnerPackages
     from refactor.flow.effects import Effect, Invocation, Path
     from refactor.flow.graph import Act, Flow, Maker
     from refactor.flow.roots import Root

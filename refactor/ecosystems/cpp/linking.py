@@ -9,7 +9,7 @@ from refactor.ecosystems.brought import chain
 from refactor.ecosystems.cpp.tools import Build
 from refactor.ecosystems.libraries import of_image
 from refactor.ecosystems.program import Program
-from refactor.ecosystems.system import adds_repositories
+from refactor.ecosystems.repositories import adds_repositories
 from refactor.flow.reading import Refused, StageReading
 from refactor.images.contents import LINKED_AS
 from refactor.images.system_packages import classify

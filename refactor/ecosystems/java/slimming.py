@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 
 from refactor.ecosystems.answers import Slim
-from refactor.ecosystems.system import programs_started
+from refactor.ecosystems.called import programs_started
 from refactor.ecosystems.table import Language
 from refactor.flow.reading import Refused, StageReading
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from refactor.ecosystems import registry, system
 from refactor.ecosystems.answers import Assets, Install
+from refactor.ecosystems.called import programs_started
 from refactor.ecosystems.node.beside import CALLS_NODE, Part, is_repeatable, made_by_others, texts_of
 from refactor.ecosystems.node.builds import Built, kind_of
 from refactor.ecosystems.node.layout import Layout
@@ -80,7 +81,7 @@ def _is_started(reading: StageReading) -> bool:
     image = reading.image
     if image is not None and image.family in {"node", "bun"}:
         return True
-    started = {*system.programs_started(reading)}
+    started = {*programs_started(reading)}
     if reading.start is None and image is not None:
         started.update(posixpath.basename(word) for word in (*image.entrypoint, *image.cmd)[:1])
     return bool(started & _RUNS_IT) or reading.context.why_unknown is not None

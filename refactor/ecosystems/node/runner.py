@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from refactor.context import Unknown
 from refactor.context.tables import table
+from refactor.ecosystems.called import programs_started
 from refactor.ecosystems.node.bun import compiled
 from refactor.ecosystems.node.case import Case, case_of
 from refactor.ecosystems.node.keeping import Keep, keep
@@ -26,7 +27,7 @@ from refactor.ecosystems.node.splitting import owner_of, why_not_followed
 from refactor.ecosystems.node.writing import written
 from refactor.ecosystems.program import Needs, Program, Runner
 from refactor.ecosystems.split import variant_reference
-from refactor.ecosystems.system import MANAGERS as SYSTEM_MANAGERS, build_only, is_set_up, programs_started
+from refactor.ecosystems.system import MANAGERS as SYSTEM_MANAGERS, build_only, is_set_up
 from refactor.flow.closure import named, why_not_seen
 from refactor.flow.reading import Refused, StageReading, join
 from refactor.images import lookup

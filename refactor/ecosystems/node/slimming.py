@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 
 from refactor.ecosystems.answers import Slim
+from refactor.ecosystems.called import programs_started
 from refactor.ecosystems.node.layout import Layout
 from refactor.ecosystems.node.native import called_programs, judge, needed_packages
 from refactor.ecosystems.node.needs import start_of
 from refactor.ecosystems.node.programs import Programs
 from refactor.ecosystems.node.projects import Project, any_lock, project_installs
-from refactor.ecosystems.system import MANAGERS as SYSTEM_MANAGERS, PROVIDERS, is_package_step, programs_started
+from refactor.ecosystems.system import MANAGERS as SYSTEM_MANAGERS, PROVIDERS, is_package_step
 from refactor.flow.reading import Refused, StageReading
 from refactor.images import BaseImage, lookup
 

@@ -23,7 +23,7 @@ from refactor.shell.posix import SILENT
 
 if TYPE_CHECKING:
     from refactor.ecosystems.program import Sliced
-    from refactor.ecosystems.system import RunnerPackages
+    from refactor.ecosystems.runner_packages import RunnerPackages
     from refactor.flow.graph import Act
     from refactor.syntax import Instruction
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from refactor.context import Unknown
 from refactor.context.literals import NOT_SOURCES, is_test
 from refactor.ecosystems import system
+from refactor.ecosystems.called import programs_started
 from refactor.ecosystems.deployed import commands_of
 from refactor.ecosystems.python import needs
 from refactor.ecosystems.python.compiled import Building, judge
@@ -99,7 +100,7 @@ def _installed(stage: PythonStage, install: ReadInstall) -> Iterator[Refused]:
 def _started(stage: PythonStage) -> Iterator[Refused]:
     """What is started calls a tool that the runner has not, or drops the PATH that has the environment in it."""
     reading, tools = stage.reading, set(stage.tools)
-    for program, where in system.programs_started(reading).items():
+    for program, where in programs_started(reading).items():
         if program in {"su", "sudo", "runuser"}:
             yield Refused(f"{where} calls {program}, which sets a PATH without the virtual environment")
     for service in reading.context.deployment.services:

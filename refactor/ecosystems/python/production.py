@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from refactor.context import BuildContext, Unknown
 from refactor.context.tables import table
 from refactor.ecosystems.answers import Rewrite
+from refactor.ecosystems.called import programs_started
 from refactor.ecosystems.python.installs import ReadInstall, read_installs
 from refactor.ecosystems.python.sources import in_sources
 from refactor.ecosystems.python.stage import PythonStage
 from refactor.ecosystems.python.tools import Action, distribution_name
-from refactor.ecosystems.system import programs_started
 from refactor.flow.reading import Refused, StageReading, Step
 from refactor.images import pypi
 from refactor.shell import PackageCall, normalise

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from refactor.ecosystems import system
 from refactor.ecosystems.answers import Slim
+from refactor.ecosystems.called import programs_started
 from refactor.ecosystems.python import needs
 from refactor.ecosystems.python.compiled import Verdict, judge
 from refactor.ecosystems.python.installs import ReadInstall, all_installs, read_installs
@@ -43,7 +44,7 @@ def slim(reading: StageReading) -> Slim | Refused | None:
         return called
     libraries = needs.libraries(installs, image, judge(installs, image).built)
     packages = {name: why for name, why in libraries.items() if name not in target.preinstalled}
-    called.update(system.programs_started(reading))
+    called.update(programs_started(reading))
     for act in stage.acts:
         if act.action is not Action.SYSTEM:
             called.setdefault(posixpath.basename(act.command.name or ""), f"line {stage.line(act.step)}")

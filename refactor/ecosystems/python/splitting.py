@@ -10,6 +10,7 @@ from refactor.context import Unknown
 from refactor.context.literals import NOT_SOURCES
 from refactor.ecosystems import registry, system
 from refactor.ecosystems.answers import SplitPlan
+from refactor.ecosystems.called import programs_started
 from refactor.ecosystems.python import needs
 from refactor.ecosystems.python.compiled import Building, Verdict, judge
 from refactor.ecosystems.python.environments import environment_text, find_environment, making
@@ -20,6 +21,7 @@ from refactor.ecosystems.python.program import program
 from refactor.ecosystems.python.stage import RUNNER_ACTIONS, PythonStage, is_uv_copy, why_not_read
 from refactor.ecosystems.python.starting import started_directly
 from refactor.ecosystems.python.tools import Action
+from refactor.ecosystems.runner_packages import RunnerPackages, runner_packages
 from refactor.ecosystems.runners import interpreted
 from refactor.ecosystems.split import Role, assemble, builder_name
 from refactor.flow.closure import named, why_no_context, why_not_seen
@@ -103,7 +105,7 @@ def _git(reading: StageReading, installs: Sequence[ReadInstall], building: Seque
     by_sources = needs.programs(installs, reading.context)
     if isinstance(by_sources, Refused):
         return by_sources
-    called = {**by_sources, **system.programs_started(reading)}.get("git")
+    called = {**by_sources, **programs_started(reading)}.get("git")
     if called is not None:
         return Refused(
             f"git, which fetches {', '.join(fetched)}, is called at run time as well ({called}): a virtual environment "
@@ -176,7 +178,7 @@ def _packages(
     building: Sequence[Building],
     image: BaseImage,
     runner: str,
-) -> system.RunnerPackages | Refused:
+) -> RunnerPackages | Refused:
     """What the runner installs of the system."""
     reading = stage.reading
     called = needs.programs(installs, reading.context)
@@ -190,8 +192,8 @@ def _packages(
         build_only["git"] = f"{', '.join(fetched)} is fetched with it"
     expanded = reading.file.expand(runner, reading.stage.from_)
 
-    def installed(programs: Mapping[str, str]) -> system.RunnerPackages | Refused:
-        return system.runner_packages(
+    def installed(programs: Mapping[str, str]) -> RunnerPackages | Refused:
+        return runner_packages(
             reading,
             None if expanded is None else lookup(expanded),
             needed=needs.libraries(installs, image, building) if image.distro else {},

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from refactor.context import Unknown
 from refactor.context.literals import NOT_SOURCES
 from refactor.context.tables import table
-from refactor.ecosystems import system
+from refactor.ecosystems.called import programs_started
 from refactor.ecosystems.python.installs import ReadInstall
 from refactor.ecosystems.python.stage import PythonStage
 from refactor.ecosystems.python.tools import Action
@@ -97,7 +97,7 @@ def _why_elsewhere(reading: StageReading, tools: Collection[str], *, is_changed:
             f"HEALTHCHECK on line {reading.file.line_of(health)} calls a build tool, which the runner has not"
         )
     # Those that CMD and ENTRYPOINT call themselves are no more called then.
-    calls = [] if is_changed else [(program, where) for program, where in system.programs_started(reading).items()]
+    calls = [] if is_changed else [(program, where) for program, where in programs_started(reading).items()]
     files = reading.context.files(without=NOT_SOURCES) if is_changed else ()
     for path in files if not isinstance(files, Unknown) else ():
         text = reading.context.text(path) if path.endswith((".sh", "Procfile", ".conf")) else ""

@@ -9,8 +9,8 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from refactor.context import Unknown
-from refactor.ecosystems import system
 from refactor.ecosystems.answers import Written
+from refactor.ecosystems.called import programs_started
 from refactor.ecosystems.calls import Found
 from refactor.ecosystems.program import Program
 from refactor.ecosystems.python.installs import all_installs
@@ -164,7 +164,7 @@ def _is_folder(reading: StageReading, path: str, use: Use) -> bool:
 
 def _by_tool(reading: StageReading) -> Iterator[Refused]:
     """Tools at the start that write where root installed, and packages that only root can read."""
-    for called, where in system.programs_started(reading).items():
+    for called, where in programs_started(reading).items():
         if called in {"uv", "uvx", "poetry", "pipenv", "pdm", "pip", "pip3"}:
             because = f"{where} calls {called}, which writes to its environment and to a cache below the home folder"
             yield Refused(because, "start the program itself")

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from refactor.context.literals import line_at
 from refactor.ecosystems import system
 from refactor.ecosystems.answers import Rewrite, Slim, Written
+from refactor.ecosystems.called import programs_started
 from refactor.ecosystems.calls import Found, sources
 from refactor.ecosystems.development import why_production, why_used
 from refactor.ecosystems.libraries import linked, why_not_linked
@@ -160,7 +161,7 @@ def slim(reading: StageReading) -> Slim | Refused | None:
         return Refused(f"a gem comes from {git}, and the slim image has no git", "take it from a registry of gems")
     if isinstance(gems.libraries, Refused):
         return gems.libraries
-    lacks = lacking(image, {**gems.programs, **system.programs_started(reading)})
+    lacks = lacking(image, {**gems.programs, **programs_started(reading)})
     packages = {**gems.libraries, **{package: f"{where} calls {name}" for name, package, where in lacks}}
     evidence = [f"{name}: {why}" for name, why in packages.items()]
     evidence += [f"none of the {len(one.names)} gems of {one.manifest}.lock is compiled" for one in gems.bundles]
