@@ -58,7 +58,7 @@ def linking(go: GoCall, sources: Mapping[str, GoSource]) -> Linking | Refused:
     for path, where in imported.items():
         # A package of somebody else's that no manifest requires: what it imports in turn is not known.
         is_own = "." not in path.partition("/")[0] or folder_of_import(go.context, path, roots) is not None
-        needs = (need.module for manifest in manifests for need in manifest.requires)
+        needs = (need for manifest in manifests for need in manifest.requires)
         if not is_own and not any((path + "/").startswith(need + "/") for need in needs):
             return Linking(f"{where} imports {path}, and no go.mod says what that needs", True)
     return Linking(None, False)
@@ -98,9 +98,9 @@ def _required(context: BuildContext, manifest: GoMod) -> Linking | None:
     """By the requirements: from Go 1.17 on go.mod names every module that gives a package to the build; before, go.sum
     has a checksum of the content of each (go.dev/ref/mod, "Module graph pruning")."""
     for need in manifest.requires:
-        known = _known(need.module)
+        known = _known(need)
         if known is not None:
-            return Linking(f"{manifest.path} requires {need.module}, which needs cgo", known)
+            return Linking(f"{manifest.path} requires {need}, which needs cgo", known)
     version = tuple(int(part) for part in re.findall(r"\d+", manifest.go or "1.16")[:2])
     if version >= (1, 17):
         return None

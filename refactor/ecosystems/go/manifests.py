@@ -12,24 +12,12 @@ from refactor.context.dockerignore import clean
 
 
 @dataclass(frozen=True, slots=True)
-class GoRequire:
-    """One required module."""
-
-    module: str
-    version: str
-    is_indirect: bool
-
-
-@dataclass(frozen=True, slots=True)
 class GoReplace:
     """One ``replace``: another module, or a folder."""
 
     module: str
-    version: str | None
-    """The version that is replaced, None for all."""
     target: str
     """Module path, or folder as written."""
-    target_version: str | None
     folder: str | None
     """Path in the context of a local target, "" for its root; None for a module and for a folder outside."""
 
@@ -47,78 +35,42 @@ class GoMod:
     module: str
     go: str | None
     """Language version, such as ``1.22`` or ``1.22.3``: the least toolchain that builds it, from 1.21 on."""
-    toolchain: str | None
-    """Such as ``go1.22.5``."""
-    requires: tuple[GoRequire, ...]
+    requires: tuple[str, ...]
+    """Modules."""
     replaces: tuple[GoReplace, ...]
-    tools: tuple[str, ...]
-
-    @property
-    def program(self) -> str:
-        """Name of the program that ``go build`` or ``go install`` makes of the module's root package.
-
-        The last element of the module path, or the one before a version suffix such as ``/v2``.
-        """
-        parts = self.module.split("/")
-        if len(parts) > 1 and re.fullmatch(r"v[2-9]|v[1-9]\d+", parts[-1]):
-            parts.pop()
-        return re.sub(r"\.v\d+$", "", parts[-1]) if parts[0] == "gopkg.in" else parts[-1]
-
-    def requires_module(self, module: str) -> bool:
-        """Whether a module, or one below it, is required."""
-        return any(need.module == module or need.module.startswith(module + "/") for need in self.requires)
 
 
 @dataclass(frozen=True, slots=True)
 class GoWork:
     """A ``go.work``."""
 
-    path: str
-    go: str | None
-    toolchain: str | None
     uses: tuple[str, ...]
-    """Folders of the modules as paths in the context, "" for its root."""
-    outside: tuple[str, ...]
-    """``use`` lines that leave the context, as written."""
-    replaces: tuple[GoReplace, ...]
+    """Folders of the modules as paths in the context, "" for its root; without those outside."""
 
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|`[^`]*`|=>|[()]|[^\s()"`]+')
-_DIRECTIVES = frozenset(
-    (
-        "module",
-        "go",
-        "toolchain",
-        "require",
-        "replace",
-        "exclude",
-        "retract",
-        "tool",
-        "godebug",
-        "ignore",
-        "use",
-    )
-)
+_DIRECTIVES = frozenset("module go toolchain require replace exclude retract tool godebug ignore use".split())
+_WORDS = {"module": 1, "go": 1, "toolchain": 1, "tool": 1, "use": 1, "require": 2}
+"""How many words follow a directive, where that is checked."""
 
 
 class _Broken(ValueError):
     pass
 
 
-def _statements(text: str) -> Iterator[tuple[str, list[str], str, int]]:
-    """Directive, its words, its comment and its line, for lines and for lines of blocks."""
+def _statements(text: str) -> Iterator[tuple[str, list[str], int]]:
+    """Directive, its words and its line, for lines and for lines of blocks."""
     block = ""
     opened = 0
     for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
-        code, comment = _split_comment(line)
-        words = _TOKEN.findall(code)
+        words = _TOKEN.findall(_without_comment(line))
         if not words:
             continue
         if block:
             if words == [")"]:
                 block = ""
             else:
-                yield block, [_plain(word) for word in words], comment, number
+                yield block, [_plain(word) for word in words], number
             continue
         if words[0] not in _DIRECTIVES:
             raise _Broken(f"unknown directive {words[0]} in line {number}")
@@ -127,29 +79,18 @@ def _statements(text: str) -> Iterator[tuple[str, list[str], str, int]]:
         elif words[1:] == ["(", ")"]:
             continue
         else:
-            yield words[0], [_plain(word) for word in words[1:]], comment, number
+            yield words[0], [_plain(word) for word in words[1:]], number
     if block:
         raise _Broken(f"the block `{block} (` of line {opened} is not closed: the file was cut")
 
 
-def _split_comment(line: str) -> tuple[str, str]:
-    found = re.match(r'((?:"(?:[^"\\]|\\.)*"|`[^`]*`|(?!//)[^"`])*)//(.*)', line)
-    return (found.group(1), found.group(2).strip()) if found else (line, "")
+def _without_comment(line: str) -> str:
+    found = re.match(r'((?:"(?:[^"\\]|\\.)*"|`[^`]*`|(?!//)[^"`])*)//', line)
+    return line if found is None else found[1]
 
 
 def _plain(word: str) -> str:
     return word[1:-1] if word[0] in '"`' else word
-
-
-def _replace(words: list[str], folder: str, number: int) -> GoReplace:
-    if "=>" not in words:
-        raise _Broken(f"a replace without => in line {number}")
-    at = words.index("=>")
-    old, new = words[:at], words[at + 1 :]
-    if len(old) not in (1, 2) or len(new) not in (1, 2):
-        raise _Broken(f"a malformed replace in line {number}")
-    where = _inside(folder, new[0]) if new[0].startswith((".", "/")) else None
-    return GoReplace(old[0], old[1] if len(old) == 2 else None, new[0], new[1] if len(new) == 2 else None, where)
 
 
 def _inside(folder: str, path: str) -> str | None:
@@ -165,89 +106,48 @@ def _inside(folder: str, path: str) -> str | None:
 @remembered
 def read_go_mod(context: BuildContext, path: str = "go.mod") -> GoMod | Unknown:
     """A module's manifest. A block that is not closed means that the file was cut: Unknown."""
-    content = context.read(path)
-    if isinstance(content, Unknown):
-        return content
-    folder = path.rpartition("/")[0]
-    module: str | None = None
-    go: str | None = None
-    toolchain: str | None = None
-    requires: list[GoRequire] = []
-    replaces: list[GoReplace] = []
-    tools: list[str] = []
-    try:
-        for directive, words, comment, number in _statements(content):
-            if directive == "replace":
-                replaces.append(_replace(words, folder, number))
-            elif directive == "require":
-                if len(words) != 2:
-                    raise _Broken(f"a malformed require in line {number}")
-                is_indirect = comment == "indirect" or comment.startswith("indirect;")
-                requires.append(GoRequire(words[0], words[1], is_indirect))
-            elif directive in ("module", "go", "toolchain", "tool"):
-                if len(words) != 1:
-                    raise _Broken(f"a malformed {directive} in line {number}")
-                if directive == "module":
-                    module = words[0]
-                elif directive == "go":
-                    go = words[0]
-                elif directive == "toolchain":
-                    toolchain = words[0]
-                else:
-                    tools.append(words[0])
-    except _Broken as error:
-        return context.report_broken(path, str(error))
-    if module is None:
+    found = _read(context, path)
+    if isinstance(found, Unknown):
+        return found
+    if "module" not in found:
         return context.report_broken(path, "has no module line")
-    return GoMod(path, module, go, toolchain, tuple(requires), tuple(replaces), tuple(tools))
+    folder = path.rpartition("/")[0]
+    return GoMod(
+        path,
+        found["module"][-1][0],
+        found["go"][-1][0] if "go" in found else None,
+        tuple(words[0] for words in found.get("require", ())),
+        tuple(_replaced(words, folder) for words in found.get("replace", ())),
+    )
 
 
 @remembered
 def read_go_work(context: BuildContext, path: str = "go.work") -> GoWork | Unknown:
     """A workspace of modules."""
+    found = _read(context, path)
+    if isinstance(found, Unknown):
+        return found
+    folders = (_inside(path.rpartition("/")[0], words[0]) for words in found.get("use", ()))
+    return GoWork(tuple(folder for folder in folders if folder is not None))
+
+
+def _read(context: BuildContext, path: str) -> dict[str, list[list[str]]] | Unknown:
+    """The words of each directive, of all its lines."""
     content = context.read(path)
     if isinstance(content, Unknown):
         return content
-    folder = path.rpartition("/")[0]
-    go: str | None = None
-    toolchain: str | None = None
-    uses: list[str] = []
-    outside: list[str] = []
-    replaces: list[GoReplace] = []
+    found: dict[str, list[list[str]]] = {}
     try:
-        for directive, words, _, number in _statements(content):
-            if directive == "replace":
-                replaces.append(_replace(words, folder, number))
-            elif directive == "use":
-                if len(words) != 1:
-                    raise _Broken(f"a malformed use in line {number}")
-                where = _inside(folder, words[0])
-                if where is None:
-                    outside.append(words[0])
-                else:
-                    uses.append(where)
-            elif directive in ("go", "toolchain") and len(words) == 1:
-                if directive == "go":
-                    go = words[0]
-                else:
-                    toolchain = words[0]
+        for directive, words, number in _statements(content):
+            is_replace = directive == "replace" and re.fullmatch(r"\S+( \S+)? => \S+( \S+)?", " ".join(words)) is None
+            if is_replace or len(words) != _WORDS.get(directive, len(words)):
+                raise _Broken(f"a malformed {directive} in line {number}")
+            found.setdefault(directive, []).append(words)
     except _Broken as error:
         return context.report_broken(path, str(error))
-    return GoWork(path, go, toolchain, tuple(uses), tuple(outside), tuple(replaces))
+    return found
 
 
-@remembered
-def read_go_sum(context: BuildContext, path: str = "go.sum") -> frozenset[tuple[str, str]] | Unknown:
-    """Modules and versions with a checksum of their ``go.mod`` or of their content."""
-    content = context.read(path)
-    if isinstance(content, Unknown):
-        return content
-    found = set()
-    for number, line in enumerate(content.splitlines(), 1):
-        words = line.split()
-        if not words:
-            continue
-        if len(words) != 3 or not re.fullmatch(r"h1:[A-Za-z0-9+/]{43}=", words[2]):
-            return context.report_broken(path, f"line {number} is no checksum")
-        found.add((words[0], words[1].removesuffix("/go.mod")))
-    return frozenset(found)
+def _replaced(words: list[str], folder: str) -> GoReplace:
+    target = words[words.index("=>") + 1]
+    return GoReplace(words[0], target, _inside(folder, target) if target.startswith((".", "/")) else None)

@@ -63,7 +63,7 @@ def needs(program: Program) -> Needs | Refused:
         return linked
     module, made = go.module(), made_by(go)
     manifest = module.manifest if isinstance(module, Module) else None
-    requires = [] if manifest is None else [need.module for need in manifest.requires]
+    requires = () if manifest is None else manifest.requires
     used = uses(program, Evaluator(texts_of(program.reading, sources)), requires)
     if used.why_open_program is not None:
         return Refused(

@@ -225,7 +225,7 @@ def _is_own(path: str, module: Module) -> bool:
     manifest = module.manifest
     if manifest is None or not (path + "/").startswith(manifest.module + "/"):
         return False
-    return not any((path + "/").startswith(need.module + "/") for need in manifest.requires)
+    return not any((path + "/").startswith(need + "/") for need in manifest.requires)
 
 
 __all__ = ["folder_of_import", "made_by", "main_packages", "program_sources"]
