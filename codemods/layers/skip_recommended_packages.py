@@ -26,7 +26,6 @@ from refactor import (
 )
 
 FLAG = "--no-install-recommends"
-ANSWERS = r"-[a-zA-Z]*[yqf]|--(?:yes|assume-yes|quiet)"
 SETTING = r"(?i)APT::Install-Recommends"
 
 

@@ -69,11 +69,6 @@ class BaseImage(NamedTuple):
     def parsed(self) -> Reference:
         return parse_reference(self.reference)
 
-    @property
-    def docker_family(self) -> str:
-        """ "debian-like" (apt), "alpine-like" (apk) or "other": how users and packages are made there."""
-        return {"apt": "debian-like", "apk": "alpine-like"}.get(self.package_manager or "", "other")
-
     def with_variant(self, variant: str) -> str | None:
         """The image of that variant ("fat", "slim", "alpine", "jre", "distroless") for the same
         version and release.

@@ -77,8 +77,6 @@ _RUNTIME = _words(
     """
 )
 
-_T64 = "trixie"
-
 # -dev package: run-time packages; "release:name" starts with that release, before it another name or none is
 # known. Ubuntu's names stand in _UBUNTU where they differ. "+" joins several packages, of the next line too.
 _DEBIAN = """
