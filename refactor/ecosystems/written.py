@@ -23,12 +23,14 @@ def written_by(
     return [(call, is_folder) for names, is_folder in kinds for call in calls(texts, names, is_bare)]
 
 
-def named_in(settings: Mapping[str, str], pattern: str, computed: str = r"[$~]") -> list[tuple[Found, bool]]:
+def named_in(
+    settings: Mapping[str, str], pattern: str, computed: str = r"[$~]", what: str = "its settings"
+) -> list[tuple[Found, bool]]:
     """Files that settings name, as :func:`folders_written` takes them: the group of the pattern that is found. One in
     which ``computed`` is found only the running program knows."""
     found = ((path, next(filter(None, match.groups()), "")) for path, text in settings.items()
              for match in re.finditer(pattern, text))  # fmt: skip
-    return [(Found("its settings", None if re.search(computed, value) else value.strip("'\""), path), False)
+    return [(Found(what, None if re.search(computed, value) else value.strip("'\""), path), False)
             for path, value in found]  # fmt: skip
 
 

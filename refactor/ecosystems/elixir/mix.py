@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
@@ -20,6 +20,8 @@ from refactor.ecosystems.ranges import intervals, meets
 _HEREDOC = r'"""(?s:.*?)"""'
 _TOKEN = rf"{_HEREDOC}|\?\\?[\"'#]|{STRING}|'(?:[^'\\\n]|\\.)*'|~[a-zA-Z](?:/(?:[^/\\\n]|\\.)*/|\|[^|\n]*\|)"
 _READS = r"\b(File\.\w+[!?]?|Code\.(?:require|eval|load|compile)\w*[!?]?|Path\.wildcard|System\.(?:cmd|shell)|:os\.cmd)"
+_PLAIN = ("deps", "releases", "apps_path", "build_path", "config_path", "lockfile")
+"""Settings without which nothing of a project is known."""
 _DEPTH = 8
 
 
@@ -32,20 +34,14 @@ def without_comments(text: str) -> str:
 # Literals
 
 
-class Atom(str):
-    """``:shop``, and ``true``, which is one."""
-
-    __slots__ = ()
-
-
 def term(written: str, code: str = "", depth: int = 0) -> object:
-    """What a literal stands for: text, an :class:`Atom`, a list, a tuple, or a mapping for a list of keywords, which
+    """What a literal stands for: text, the name of an atom, a list, a tuple, or a mapping for a list of keywords, which
     comes last where it is the end of another list or tuple; Unknown, with the text, for all else. An attribute, or a
     function without arguments, is what ``code`` says that it is."""
     text = written.strip()
     plain = re.fullmatch(r'"([^"\\#]*)"|:(\w+)|(true|false|nil)', text)
     if plain is not None:
-        return plain[1] if plain[1] is not None else Atom(plain[2] or plain[3])
+        return next(group for group in plain.groups() if group is not None)
     meant = _meaning(text, code) if depth < _DEPTH else None
     if meant is not None:
         return term(meant, code, depth + 1)
@@ -100,43 +96,48 @@ class Dep(NamedTuple):
     requirement: str
     path: str | None
     """The folder of a dependency by path, from that of mix.exs."""
-    kind: str
-    """"hex", "git", "path", "own" (of the umbrella)."""
+    is_fetched: bool
+    """It comes from Hex or a repository, not from a folder or the umbrella."""
 
 
 class Project(NamedTuple):
     """A mix.exs."""
 
     path: str
-    releases: Mapping[str, object]
-    """Name -> the mapping of its options; anything else where these are not known."""
-    deps: tuple[Dep, ...]
-    aliases: Mapping[str, tuple[str, ...] | None]
-    """Name -> its tasks; None where one is no text, and under ``*`` where none is known."""
     settings: Mapping[str, object]
     """Everything of ``def project``."""
-    reads: tuple[str, ...]
+    deps: tuple[Dep, ...]
+    reads: tuple[str | Unknown, ...]
     """Context paths of the files that it reads by name."""
     text: str
 
     @property
-    def folder(self) -> str:
-        return posixpath.dirname(self.path)
-
-    @property
     def app(self) -> str:
         """ "" for the root of an umbrella."""
-        found = self.settings.get("app")
-        return found if isinstance(found, Atom) else ""
+        return self.setting("app", "")
+
+    @property
+    def releases(self) -> Mapping[str, object]:
+        """Name -> the mapping of its options, or an empty list; anything else where these are not known."""
+        return table(self.settings.get("releases")) or {self.app: []}
+
+    @property
+    def release(self) -> str:
+        """The one that is made where none is named; "" where nothing says which."""
+        return self.setting("default_release", next(iter(self.releases)) if len(self.releases) == 1 else "")
+
+    @property
+    def lock(self) -> str:
+        """The context path of its mix.lock."""
+        return self.inside(self.setting("lockfile", "mix.lock"))
 
     def inside(self, path: str) -> str:
         """The context path of what lies at a path from its folder."""
-        return posixpath.normpath(posixpath.join(self.folder, path))
+        return posixpath.normpath(posixpath.join(posixpath.dirname(self.path), path))
 
-    def string(self, name: str, default: str) -> str | Unknown:
-        """A setting that is a plain string."""
+    def setting(self, name: str, default: str) -> str:
         found = self.settings.get(name, default)
-        return found if isinstance(found, str) else Unknown(f"{self.path} names {name} by more than text")
+        return found if isinstance(found, str) else ""
 
 
 @remembered
@@ -150,90 +151,60 @@ def read_project(context: BuildContext, path: str) -> Project | Unknown:
     found = None if body is None else term(body[1], code)
     if not isinstance(found, dict):
         return Unknown(f"`def project` of {path} is more than a list")
-    deps, releases, aliases = _deps(found.get("deps", [])), found.get("releases"), found.get("aliases")
-    if deps is None or isinstance(releases, Unknown):
-        return Unknown(f"the {'dependencies' if deps is None else 'releases'} of {path} are no plain list")
-    reads = _reads(context, path, code)
-    if isinstance(reads, Unknown):
-        return reads
-    tasks = {name: _tasks(value) for name, value in table(aliases).items()}
-    known = {"*": None} if isinstance(aliases, Unknown) else tasks
-    return Project(path, table(releases), deps, known, found, reads, code)
+    deps = tuple(map(_dep, items(found.get("deps"))))
+    unknown = next((name for name in _PLAIN if isinstance(found.get(name), Unknown)), "" if all(deps) else "deps")
+    if unknown:
+        return Unknown(f"{path} names {unknown} by more than text")
+    reads = tuple(_read(context, path, code, posixpath.dirname(path)))
+    return Project(path, found, tuple(filter(None, deps)), reads, code)
 
 
-def _deps(value: object) -> tuple[Dep, ...] | None:
-    found: list[Dep] = []
-    for item in items(value):
-        name, *rest = item if isinstance(item, tuple) and item else ("",)
-        requirement = rest[0] if rest and isinstance(rest[0], str) else ""
-        options = table(rest[-1]) if rest else {}
-        path = options.get("path")
-        is_more = len(rest) != bool(requirement) + bool(options)
-        if not isinstance(name, Atom) or is_more or not isinstance(path, str | None):
-            return None
-        kind = "own" if options.get("in_umbrella") == "true" else "path" if path is not None else (
-            "git" if {"git", "github"} & options.keys() else "hex"
-        )  # fmt: skip
-        found.append(Dep(name, requirement, path, kind))
-    return tuple(found) if isinstance(value, list) else None
+def _dep(item: object) -> Dep | None:
+    name, *rest = item if isinstance(item, tuple) and item else ("",)
+    requirement = rest[0] if rest and isinstance(rest[0], str) else ""
+    options = table(rest[-1]) if rest else {}
+    path = options.get("path")
+    is_more = len(rest) != bool(requirement) + bool(options)
+    if not isinstance(name, str) or is_more or not isinstance(path, str | None):
+        return None
+    is_of_repository = not {"git", "github"}.isdisjoint(options)
+    return Dep(name, "" if is_of_repository else requirement, path, path is None and "in_umbrella" not in options)
 
 
-def _tasks(value: object) -> tuple[str, ...] | None:
-    words = [value] if isinstance(value, str) else value if isinstance(value, list) else [None]
-    found = tuple(word for word in words if isinstance(word, str))
-    return found if len(found) == len(words) else None
-
-
-def _reads(context: BuildContext, path: str, code: str) -> tuple[str, ...] | Unknown:
-    found: dict[str, None] = {}
+def _read(context: BuildContext, path: str, code: str, folder: str) -> Iterator[str | Unknown]:
+    """Context paths of the files that a script reads by name, from a folder; Unknown for all else that it reads."""
     for call in re.finditer(rf"{_READS}(?:[\s(]*\"([^\"#\n]+)\"\s*\))?", code):
-        name = posixpath.normpath(posixpath.join(posixpath.dirname(path), call[2] or ""))
-        if not re.fullmatch(r"File\.read!?", call[1]) or call[2] is None or context.exists(name) is not True:
-            return Unknown(f"{path} calls {call[1]}, and what that reads is not known")
-        found[name] = None
-    return tuple(found)
+        name = posixpath.normpath(posixpath.join(folder, call[2] or "."))
+        is_known = re.fullmatch(r"File\.read!?", call[1]) and call[2] and context.exists(name) is True
+        yield name if is_known else Unknown(f"{path} calls {call[1]}, and what that reads is not known")
 
 
-def projects(context: BuildContext, project: Project) -> tuple[Project, ...] | Unknown:
-    """A project, those of its umbrella, and its dependencies by path."""
-    found: dict[str, Project] = {}
-    waiting: list[Project | Unknown] = [project]
-    while waiting:
-        one = waiting.pop(0)
-        if isinstance(one, Unknown):
-            return one
-        apps = one.string("apps_path", "")
-        if isinstance(apps, Unknown):
-            return apps
-        if one.path not in found:
-            found[one.path] = one
-            inside = context.glob(one.inside(f"{apps}/*/mix.exs")) if apps else ()
-            paths = [one.inside(f"{dep.path}/mix.exs") for dep in one.deps if dep.path is not None]
-            paths += () if isinstance(inside, Unknown) else inside
-            waiting += [read_project(context, path) for path in paths]
-    return tuple(found.values())
+def projects(context: BuildContext, project: Project) -> Iterator[Project]:
+    """A project, those of its umbrella, and its dependencies by path; of one that is not known, why."""
+    paths = [project.path]
+    for path in paths:
+        read = read_project(context, path)
+        one = Project(path, {}, (), (read,), "") if isinstance(read, Unknown) else read
+        yield one
+        apps = one.setting("apps_path", "")
+        inside = context.glob(one.inside(f"{apps}/*/mix.exs")) if apps else ()
+        more = [one.inside(f"{dep.path}/mix.exs") for dep in one.deps if dep.path is not None]
+        more += () if isinstance(inside, Unknown) else inside
+        paths += [path for path in dict.fromkeys(more) if path not in paths]
 
 
-def manifests(context: BuildContext, project: Project) -> tuple[str, ...] | Unknown:
-    """Context paths of what `mix deps.get` reads: mix.exs and mix.lock, and every other mix.exs of the project."""
-    lock, whole = project.string("lockfile", "mix.lock"), projects(context, project)
-    if isinstance(lock, Unknown):
-        return lock
-    if isinstance(whole, Unknown):
-        return whole
-    first, *others = (path for one in whole for path in (one.path, *one.reads))
-    return (first, project.inside(lock), *others)
+def manifests(context: BuildContext, project: Project) -> tuple[str | Unknown, ...]:
+    """Context paths of what `mix deps.get` reads: mix.exs and mix.lock, every other mix.exs of the project, and what
+    these read by name."""
+    first, *others = (path for one in projects(context, project) for path in (one.path, *one.reads))
+    return (first, project.lock, *others)
 
 
-def compiled(context: BuildContext, project: Project, env: str) -> tuple[str, ...] | Unknown:
+def compiled(context: BuildContext, project: Project, env: str) -> tuple[str | Unknown, ...]:
     """Context paths of what `mix deps.compile` reads besides: the configuration, and the sources of dependencies by
     path."""
-    files, whole = config_files(context, project, env), projects(context, project)
-    if isinstance(files, Unknown):
-        return files
-    if isinstance(whole, Unknown):
-        return whole
-    return (*files, *(one.inside(dep.path) for one in whole for dep in one.deps if dep.path))
+    by_path = (one.inside(dep.path) for one in projects(context, project) for dep in one.deps if dep.path)
+    return (*config_files(context, project, env), *by_path)
 
 
 # Lockfiles
@@ -256,23 +227,23 @@ def read_lock(context: BuildContext, path: str) -> Mapping[str, Locked] | Unknow
         return text
     found: dict[str, Locked] = {}
     for line in text.splitlines():
-        entry = re.match(r'\s*(?:%\{)?\s*"?([\w.]+)"?:\s*\{:(hex|git),\s*(?::\w+,\s*"([^"]+)")?', line)
+        entry = re.match(r'\s*(?:%\{)?\s*"?([\w.]+)"?:\s*\{:(?:hex|git),\s*(?::\w+,\s*"([^"]+)")?', line)
         if entry is not None:
             by = re.search(r"\[((?::\w+(?:,\s*)?)+)\]", line)
-            found[entry[1]] = Locked(entry[3] or "", "{:elixir_make" in line or (by is not None and by[1] != ":mix"))
+            found[entry[1]] = Locked(entry[2] or "", "{:elixir_make" in line or (by is not None and by[1] != ":mix"))
     return found
 
 
 def why_lock_moves(context: BuildContext, project: Project) -> str | None:
     """Why `mix deps.get` may write another mix.lock than it finds; None where that has all that is asked for, or where
     there is none."""
-    lock, whole = read_lock(context, project.inside("mix.lock")), projects(context, project)
-    if isinstance(lock, Unknown) or isinstance(whole, Unknown):
-        return None
-    for path, dep in ((one.path, dep) for one in whole for dep in one.deps):
-        if dep.kind in {"hex", "git"} and dep.name not in lock:
+    lock = read_lock(context, project.lock)
+    for path, dep in ((one.path, dep) for one in projects(context, project) for dep in one.deps if dep.is_fetched):
+        if isinstance(lock, Unknown):
+            return None
+        if dep.name not in lock:
             return f"{path} asks for {dep.name}, which mix.lock does not have"
-        if dep.kind == "hex" and dep.requirement:
+        if dep.requirement:
             numbers = re.match(r"\d+(?:\.\d+)*", lock[dep.name].version)
             allowed = intervals(re.sub(r"-[\w.]+", "", dep.requirement))
             if numbers is None or not meets(numbers[0], allowed or ()):
@@ -280,33 +251,19 @@ def why_lock_moves(context: BuildContext, project: Project) -> str | None:
     return None
 
 
-def config_files(context: BuildContext, project: Project, env: str) -> tuple[str, ...] | Unknown:
-    """Context paths of what `mix` reads as configuration when it compiles: config.exs and what that imports."""
-    first = project.string("config_path", "config/config.exs")
-    if isinstance(first, Unknown):
-        return first
-    found: dict[str, None] = {}
-    waiting = [project.inside(first)]
-    while waiting:
-        path = waiting.pop(0)
-        text = context.read(path) if path not in found and context.exists(path) is True else None
-        if not isinstance(text, str):
-            continue
-        found[path], code = None, without_comments(text)
-        other = re.search(_READS, code)
-        if other is not None:
-            return Unknown(f"{path} calls {other[1]}, and what that reads is not known")
+def config_files(context: BuildContext, project: Project, env: str) -> Iterator[str | Unknown]:
+    """Context paths of what `mix` reads as configuration when it compiles: config.exs, what that imports, and what
+    they read by name."""
+    first = project.inside(project.setting("config_path", "config/config.exs"))
+    paths = [first] if context.exists(first) is True else []
+    for path in paths:
+        yield path
+        code = without_comments(context.text(path))
+        yield from _read(context, path, code, project.inside("."))
         for call in re.finditer(r"\bimport_config\s*\(?\s*([^\n]*)", code):
-            named = re.match(r'"([^"]*)"', re.sub(r"#\{\s*(?:config_env\(\)|Mix\.env(?:\(\))?)\s*\}", env, call[1]))
-            if named is None or "#{" in named[1]:
-                return Unknown(f"{path} imports a configuration by a name that is not known: {call[1].strip()[:40]}")
-            target = posixpath.normpath(posixpath.join(posixpath.dirname(path), named[1]))
-            more = context.glob(target) if "*" in target else (target,)
-            waiting += () if isinstance(more, Unknown) else more
-    return tuple(found)
-
-
-__all__ = [
-    "Atom", "Dep", "Locked", "Project", "compiled", "config_files", "manifests", "projects", "read_lock",
-    "read_project", "term", "why_lock_moves", "without_comments",
-]  # fmt: skip
+            named = re.match(r'"([^"#]*)"', re.sub(r"#\{\s*(?:config_env\(\)|Mix\.env(?:\(\))?)\s*\}", env, call[1]))
+            if named is None:
+                yield Unknown(f"{path} imports a configuration by a name that is not known: {call[1].strip()[:40]}")
+                continue
+            more = context.glob(posixpath.normpath(posixpath.join(posixpath.dirname(path), named[1])))
+            paths += [] if isinstance(more, Unknown) else [one for one in more if one not in paths]

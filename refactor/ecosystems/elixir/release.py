@@ -15,8 +15,9 @@ from refactor.context import Unknown
 from refactor.context.tables import table
 from refactor.ecosystems import system
 from refactor.ecosystems.calls import called, opened
+from refactor.ecosystems.elixir import BUILD
 from refactor.ecosystems.elixir.mix import Locked, Project, projects, read_lock, without_comments
-from refactor.ecosystems.elixir.tools import project_of
+from refactor.ecosystems.elixir.tools import PLAINLY, project_of
 from refactor.ecosystems.libraries import linked, why_not_linked
 from refactor.ecosystems.program import Needs, Program, Runner
 from refactor.ecosystems.runners import interpreted, small_system
@@ -41,7 +42,6 @@ _IN_RELEASE = r"(?:^|/)(?:priv|assets|config|rel|deps|_build)/"
 _NOT_RUN = r"(?:^|/)(?:test|mix/tasks|config(?!/runtime\.exs))/|(?:^|/)mix\.exs\Z"
 """Sources of the build alone; of the configuration runtime.exs is read when a release starts."""
 _CRYPTO = r":(?:crypto|ssl|public_key|ssh|httpc|inets)\b"
-BUILD = "build a release in a RUN (mix release), and start it: bin/<name> start"
 
 
 class Release(NamedTuple):
@@ -65,10 +65,9 @@ def release_of(program: Program, files: Sequence[str]) -> Release | Refused:
         return Refused(f"{program.root.where} starts {program.path}, which is not the program of a release", BUILD)
     project = project_of(act.call)
     if isinstance(project, Unknown):
-        return Refused(f"the project of {program.path} is not known: {project.reason}", "write mix.exs in plain lists")
-    lock, whole = read_lock(context, project.inside("mix.lock")), projects(context, project)
-    asked = True if isinstance(whole, Unknown) else any(dep.kind in {"hex", "git"} for one in whole for dep in one.deps)
-    if isinstance(lock, Unknown) and asked:
+        return Refused(f"the project of {program.path} is not known: {project.reason}", PLAINLY)
+    lock, whole = read_lock(context, project.lock), projects(context, project)
+    if isinstance(lock, Unknown) and any(not one.settings or any(dep.is_fetched for dep in one.deps) for one in whole):
         because = "mix.lock is not in the build context: which packages the release holds is not known"
         return Refused(because, "run `mix deps.get`, and commit mix.lock")
     code = {path: without_comments(context.text(path)) for path in files if not re.search(_NOT_RUN, path)}
@@ -104,7 +103,7 @@ def needs_of(program: Program, files: Sequence[str]) -> Needs | Refused:
 
 def _scripts(program: Program, project: Project) -> dict[str, str]:
     """The programs that scripts of the release call by name (rel/env.sh.eex, rel/overlays/bin)."""
-    files = program.reading.context.files(posixpath.join(project.folder, "rel"))
+    files = program.reading.context.files(project.inside("rel"))
     found: dict[str, str] = {}
     for path in () if isinstance(files, Unknown) else files:
         text = program.reading.context.text(path)

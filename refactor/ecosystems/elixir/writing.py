@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Mapping, Sequence
 
 from refactor.ecosystems.answers import Written
 from refactor.ecosystems.calls import first_at
-from refactor.ecosystems.elixir.mix import term, without_comments
+from refactor.ecosystems.elixir.mix import without_comments
 from refactor.ecosystems.elixir.release import Release, release_of
 from refactor.ecosystems.program import Program
-from refactor.ecosystems.written import BY_HAND, folders_written, ports_in, written_by
+from refactor.ecosystems.written import BY_HAND, folders_written, named_in, ports_in, written_by
 from refactor.flow.reading import Refused, join
 from refactor.images.history import version_of
 
@@ -27,7 +26,9 @@ _STORES = r"MnesiaCache|:disk_log\.open|:mnesia\.(?:create_schema|change_table_c
 _PACKAGES = frozenset("cubdb rocksdb eleveldb bitcask mnesiac ecto_mnesia khepri ra waffle arc ua_inspector".split())
 """Packages that keep data, or uploads, in files."""
 _NO_UPDATE = r":tzdata,\s*(?::autoupdate,|autoupdate:)\s*:disabled"
-_LOGS = r"\bfile:\s*(?:~c)?([\"'])([^\"'#\n]+\.log)\1|\bpath:\s*(\")([^\"#\n]+\.log)\""
+_LOGS = r"\bfile:\s*(?:~c)?[\"']([^\"'#\n]+\.log)[\"']|\bpath:\s*\"([^\"#\n]+\.log)\""
+_DATABASE = r"\bdatabase:\s*([^\n]+?),?\s*(?:\n|\Z)"
+_COMPUTED = r"\A(?!\"[^\"\\#]*\"\Z)"
 _SQLITE = frozenset({"ecto_sqlite3", "exqlite", "esqlite", "sqlitex", "ecto_libsql"})
 _LISTENS = r"\bport:\s*(\d{2,5})\b|\"PORT\"\s*,\s*\"(\d{2,5})\"|\"PORT\"\)\s*\|\|\s*\"(\d{2,5})\""
 _NEW = frozenset({"bookworm", "trixie", "noble"})
@@ -42,48 +43,33 @@ def writes(program: Program, files: Sequence[str]) -> Written | Refused:
     store = next(iter(sorted(_PACKAGES & release.lock.keys())), None) or first_at(release.texts, _STORES)
     if store is not None:
         return Refused(f"{store} keeps files whose place is only known when it runs", BY_HAND)
-    database = _configured(program, release)
-    if isinstance(database, Refused):
-        return database
-    calls = written_by(release.texts, _WRITES, _MAKES, is_bare=True)
-    answer = folders_written(program, files, calls, ports_in(release.texts.values(), _LISTENS))
-    if isinstance(answer, Refused):
+    paths = [release.project.inside(f"config/{name}.exs") for name in ("config", "prod", "runtime", "releases")]
+    settings = {path: without_comments(program.origin.context.text(path)) for path in paths}
+    if "tzdata" in release.lock and first_at(settings, _NO_UPDATE) is None:
+        because = "the package tzdata keeps its time zones up to date, in files of the release"
+        return Refused(because, "config :tzdata, :autoupdate, :disabled")
+    databases = named_in(settings, _DATABASE, _COMPUTED, "its database") if _SQLITE & release.lock.keys() else None
+    if databases == []:
+        return Refused("where the SQLite database is kept is not known", BY_HAND)
+    found = [
+        *(databases or ()),
+        *named_in(settings, _LOGS, r"(?!)"),
+        *written_by(release.texts, _WRITES, _MAKES, is_bare=True),
+    ]
+    answer = folders_written(program, files, found, ports_in(release.texts.values(), _LISTENS))
+    if isinstance(answer, Refused) or not _writes_tmp(program, release):
         return answer
-    if _writes_tmp(program, release):
-        named = program.reading.environment.get("RELEASE_TMP")
-        database[join(release.folder, named or "tmp")] = "the release writes its configuration to tmp when it starts"
-    return answer.besides(database)
+    folder = join(release.folder, program.reading.environment.get("RELEASE_TMP") or "tmp")
+    return answer.besides({folder: "the release writes its configuration to tmp when it starts"})
 
 
 def _writes_tmp(program: Program, release: Release) -> bool:
     """Whether the start script writes the configuration of runtime.exs down and starts again, as releases did before
     Elixir 1.14, or whether it starts a daemon with its log."""
     context, image, text = program.origin.context, program.origin.image, release.project.text
-    names = [posixpath.join(release.project.folder, "config", name) for name in ("runtime.exs", "releases.exs")]
+    names = map(release.project.inside, ("config/runtime.exs", "config/releases.exs"))
     is_configured = "config_providers" in text or any(context.exists(name) is not False for name in names)
     number = version_of(image.version) if image is not None and image.family == "elixir" and image.version else None
     is_new = number >= (1, 14) if number is not None else image is not None and image.release in _NEW
     is_again = not is_new or re.search(r"reboot_system_after_config:\s*true", text) is not None
     return (is_configured and is_again) or any(word.startswith("daemon") for word in program.root.words[1:])
-
-
-def _configured(program: Program, release: Release) -> dict[str, str] | Refused:
-    """The folders that the configuration names: of an SQLite database, of logs."""
-    found: dict[str, str] = {}
-    has_database, is_updated = bool(_SQLITE & release.lock.keys()), "tzdata" in release.lock
-    for name in ("config.exs", "prod.exs", "runtime.exs", "releases.exs"):
-        path = posixpath.join(release.project.folder, "config", name)
-        code = without_comments(program.origin.context.text(path))
-        is_updated = is_updated and re.search(_NO_UPDATE, code) is None
-        places = [one[1] or one[3] for one in re.findall(_LOGS, code)]
-        for value in re.findall(r"\bdatabase:\s*([^\n]+?),?\s*(?:\n|\Z)", code) if has_database else ():
-            named = term(value)
-            if not isinstance(named, str):
-                return Refused(f"{path} names its database by {value}", BY_HAND)
-            places.append(named)
-        for place in places:
-            found[posixpath.dirname(join(program.reading.final_workdir, place))] = f"{path} names {place}"
-    if is_updated:
-        because = "the package tzdata keeps its time zones up to date, in files of the release"
-        return Refused(because, "config :tzdata, :autoupdate, :disabled")
-    return Refused("where the SQLite database is kept is not known", BY_HAND) if has_database and not found else found
