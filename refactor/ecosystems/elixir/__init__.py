@@ -12,8 +12,7 @@ class Elixir(Language):
     rooms = {
         "tools": "effect installed",
         "starting": "built_start",
-        "release": "needs_of runner",
-        "writing": "writes",
+        "needs": "needs_of runner writes",
     }
     families = frozenset({"elixir"})
     versioned = frozenset({"elixir"})

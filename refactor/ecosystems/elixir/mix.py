@@ -27,8 +27,7 @@ _DEPTH = 8
 
 def without_comments(text: str) -> str:
     """The same text with blanks in place of comments and documentation; strings and lines stay where they are."""
-    text = blanked(text, rf"@(?:module|type)?doc\s+(?:~[sS])?{_HEREDOC}", r"(?!)")
-    return blanked(text, r"#[^\n]*", _TOKEN)
+    return blanked(text, rf"@(?:module|type)?doc\s+(?:~[sS])?{_HEREDOC}|#[^\n]*", _TOKEN)
 
 
 # Literals
@@ -112,14 +111,10 @@ class Project(NamedTuple):
     text: str
 
     @property
-    def app(self) -> str:
-        """ "" for the root of an umbrella."""
-        return self.setting("app", "")
-
-    @property
     def releases(self) -> Mapping[str, object]:
-        """Name -> the mapping of its options, or an empty list; anything else where these are not known."""
-        return table(self.settings.get("releases")) or {self.app: []}
+        """Name -> the mapping of its options, or an empty list; anything else where these are not known. Without any
+        mix makes the one of the application, which the root of an umbrella is not."""
+        return table(self.settings.get("releases")) or {self.setting("app", ""): []}
 
     @property
     def release(self) -> str:

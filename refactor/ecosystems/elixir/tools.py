@@ -27,8 +27,9 @@ _TOOLS = frozenset(
 _FETCHES = frozenset({"deps.get", "deps.compile"})
 """Tasks that bring dependencies in, and read no source of the project."""
 _BUILDS = (
-    r"compile(?:\.\w+)?|app\.config|loadpaths|format|credo|test|dialyzer|sobelow|phx\.digest(?:\.clean)?|docs|unused|"
-    r"(?:tailwind|esbuild|sass|bun)(?:\.install)?|sentry_recompile|sentry\.package_source_code|gettext\.\w+|escript\.build"
+    r"(?:deps\.)?clean|compile(?:\.\w+)?|app\.config|loadpaths|format|credo|test|dialyzer|sobelow|phx\.digest(?:\.clean)?|"
+    r"docs|unused|(?:tailwind|esbuild|sass|bun)(?:\.install)?|sentry_recompile|sentry\.package_source_code|"
+    r"gettext\.\w+|escript\.build"
 )
 _VALUED = frozenset({"--path", "--version"})
 _MOVED = ("MIX_TARGET", "MIX_BUILD_PATH", "MIX_BUILD_ROOT", "MIX_DEPS_PATH", "MIX_EXS")
@@ -67,8 +68,7 @@ def project_of(call: Invocation) -> Project | Unknown:
 
 
 def _expanded(aliases: object, tasks: Sequence[list[str]], seen: frozenset[str] = frozenset()) -> Iterator[list[str]]:
-    """Tasks with the aliases of mix.exs in place; one that is no text is called ``?``. An alias may call the task
-    whose name it has."""
+    """Tasks with the aliases of mix.exs in place. An alias may call the task whose name it has."""
     for task in tasks:
         meant = aliases if isinstance(aliases, Unknown) else table(aliases).get(task[0])
         if meant is None or task[0] in seen | _TOOLS:
@@ -78,7 +78,7 @@ def _expanded(aliases: object, tasks: Sequence[list[str]], seen: frozenset[str] 
             if isinstance(one, str):
                 yield from _expanded(aliases, _listed(one), seen | {task[0]})
             else:
-                yield ["?", task[0]]
+                yield [f"{task[0]} (or its alias, which is no text)"]
 
 
 def _environment(call: Invocation, project: Project) -> str | Unknown:
@@ -105,16 +105,11 @@ def _effect(call: Invocation, task: Sequence[str]) -> Effect:
     if name == "deps.compile":
         more = (env,) if isinstance(env, Unknown) else compiled(context, project, env)
         return Effect(_places(call, (*manifests(context, project), *more)), (build,), needs=("network",))
-    if name in {"clean", "deps.clean"}:
-        return Effect(removes=(build,) if name == "clean" else call.paths("deps"))
     if name == "release":
         return Effect(call.paths("."), (_released(call, project, args, build),))
     if re.fullmatch(_BUILDS, name):
         return Effect(call.paths("."), (build, *call.paths("priv")), needs=("network",))
-    reason = f"{project.path} has an alias {args[0]} that is no text" if name == "?" else (
-        f"what the task `{' '.join(task)}` of mix writes is not known"
-    )  # fmt: skip
-    return Effect(call.paths("."), (Unknown(reason),))
+    return Effect(call.paths("."), (Unknown(f"what the task `{' '.join(task)}` of mix writes is not known"),))
 
 
 def _places(call: Invocation, paths: Iterable[str | Unknown]) -> tuple[Path, ...]:
@@ -144,14 +139,19 @@ def installed(language: Language, reading: StageReading) -> Iterator[Install | t
     """See :meth:`Language.installed`."""
     tasks = [(act, act.call, _tasks(act.call)) for act in language.acts(reading) if act.call is not None]
     fetching = [one for one in tasks if any(task[0] in _FETCHES for task in one[2])]
-    for act, call, _ in fetching:
-        refused = _why_not_alike(act, call)
+    for act, call, own in fetching:
+        project, context = project_of(call), reading.context
+        if isinstance(project, Unknown):
+            because = f"what `{act.text}` reads is not known: {project.reason}"
+            yield act.step.step, Refused(because, PLAINLY)
+            return
+        folders, moves = map(project.inside, ("deps", "_build")), why_lock_moves(context, project)
+        refused = why_not_ahead(context, folders, moves, "mix deps.get", project.lock)
         if refused is not None:
             yield act.step.step, refused
             return
-    for act, call, own in fetching[:1]:
         head = list(takewhile(lambda task: task[0] in _FETCHES | _TOOLS, own))
-        if len(head) < len(own) and any(task[0] in _FETCHES for task in head):
+        if act is fetching[0][0] and len(head) < len(own) and any(task[0] in _FETCHES for task in head):
             yield from _ahead(language, act, call, head)
             return
     yield from Language.installed(language, reading)
@@ -174,12 +174,3 @@ def _ahead(
         given = "".join(f"{name}={word.text} " for name, word in call.command.assignments)
         commands = [*(one.text for one in before), *(f"{given}mix {' '.join(task)}" for task in head)]
         yield ahead(act, call.folder or "/", found, commands, "fetch all packages")
-
-
-def _why_not_alike(act: Act, call: Invocation) -> Refused | None:
-    """Why packages that are fetched before the sources are copied may be others."""
-    project, context = project_of(call), call.reading.context
-    if isinstance(project, Unknown):
-        return Refused(f"what `{act.text}` reads is not known: {project.reason}", PLAINLY)
-    folders, moves = map(project.inside, ("deps", "_build")), why_lock_moves(context, project)
-    return why_not_ahead(context, folders, moves, "mix deps.get", project.lock)

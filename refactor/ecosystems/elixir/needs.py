@@ -1,4 +1,5 @@
-"""What a release needs when it runs: its folder, which brings the virtual machine, and the libraries of that.
+"""What a release needs when it runs: its folder, which brings the virtual machine, and the libraries of that. Where it
+writes, by its sources, its configuration and its start script.
 
 Sources: hexdocs.pm/mix (Mix.Tasks.Release), the Dockerfiles of erlang/docker-erlang-otp and hexpm/bob: they build
 Erlang with OpenSSL, ncurses and zlib of the distribution, and what their run-time stages install is what it needs.
@@ -6,7 +7,6 @@ Erlang with OpenSSL, ncurses and zlib of the distribution, and what their run-ti
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -14,16 +14,19 @@ from typing import NamedTuple
 from refactor.context import Unknown
 from refactor.context.tables import table
 from refactor.ecosystems import system
-from refactor.ecosystems.calls import called, opened
+from refactor.ecosystems.answers import Written
+from refactor.ecosystems.calls import called, first_at, opened
 from refactor.ecosystems.elixir import BUILD
 from refactor.ecosystems.elixir.mix import Locked, Project, projects, read_lock, without_comments
 from refactor.ecosystems.elixir.tools import PLAINLY, project_of
 from refactor.ecosystems.libraries import linked, why_not_linked
 from refactor.ecosystems.program import Needs, Program, Runner
 from refactor.ecosystems.runners import interpreted, small_system
-from refactor.flow.reading import Refused, StageReading, is_within
+from refactor.ecosystems.written import BY_HAND, folders_written, named_in, ports_in, written_by
+from refactor.flow.reading import Refused, StageReading, join
 from refactor.images import lookup
 from refactor.images.hex import CALLS, LINKS, NATIVE, PLAIN, TLS
+from refactor.images.history import version_of
 from refactor.shell import read
 
 _INSIDE = r"[\s(]*(?:Path\.\w+\(\s*\[?\s*)?(?:Application\.app_dir|:code\.(?:priv_dir|lib_dir)|System\.tmp_dir)"
@@ -42,6 +45,25 @@ _IN_RELEASE = r"(?:^|/)(?:priv|assets|config|rel|deps|_build)/"
 _NOT_RUN = r"(?:^|/)(?:test|mix/tasks|config(?!/runtime\.exs))/|(?:^|/)mix\.exs\Z"
 """Sources of the build alone; of the configuration runtime.exs is read when a release starts."""
 _CRYPTO = r":(?:crypto|ssl|public_key|ssh|httpc|inets)\b"
+_TO_WRITE = r"(?=[^\n]*:(?:write|append|exclusive|delayed_write)\b)"
+_TMP = r"[\s(]*(?:Path\.join\(\s*\[?\s*)?System\.tmp_dir"
+_WRITES: Mapping[str, int] = {
+    rf"(?:File\.(?:write|touch|rm)!?|File\.(?:open|stream)!?{_TO_WRITE}|:file\.(?:write_file|delete)|:dets\.open_file)"
+    rf"(?!{_TMP})": 0,
+    r"File\.(?:cp|rename|ln_s)!?|:file\.rename|:ets\.tab2file": 1,
+}  # fmt: skip
+_MAKES: Mapping[str, int] = {rf"File\.(?:mkdir|mkdir_p|rm_rf|rmdir)!?(?!{_TMP})": 0, r"File\.cp_r!?": 1}
+_STORES = r"MnesiaCache|:disk_log\.open|:mnesia\.(?:create_schema|change_table_copy_type)|\bdisc_(?:only_)?copies:"
+_PACKAGES = frozenset("cubdb rocksdb eleveldb bitcask mnesiac ecto_mnesia khepri ra waffle arc ua_inspector".split())
+"""Packages that keep data, or uploads, in files."""
+_NO_UPDATE = r":tzdata,\s*(?::autoupdate,|autoupdate:)\s*:disabled"
+_LOGS = r"\bfile:\s*(?:~c)?[\"']([^\"'#\n]+\.log)[\"']|\bpath:\s*\"([^\"#\n]+\.log)\""
+_DATABASE = r"\bdatabase:\s*([^\n]+?),?\s*(?:\n|\Z)"
+_COMPUTED = r"\A(?!\"[^\"\\#]*\"\Z)"
+_SQLITE = frozenset({"ecto_sqlite3", "exqlite", "esqlite", "sqlitex", "ecto_libsql"})
+_LISTENS = r"\bport:\s*(\d{2,5})\b|\"PORT\"\s*,\s*\"(\d{2,5})\"|\"PORT\"\)\s*\|\|\s*\"(\d{2,5})\""
+_NEW = frozenset({"bookworm", "trixie", "noble"})
+"""Releases of Debian and Ubuntu whose own Elixir is 1.14 or later."""
 
 
 class Release(NamedTuple):
@@ -57,11 +79,9 @@ class Release(NamedTuple):
 
 def release_of(program: Program, files: Sequence[str]) -> Release | Refused:
     """The release whose program a container starts."""
-    act, context = program.act, program.reading.context
-    made = next((path for path in act.effect.writes if isinstance(path, str) and is_within(program.made, path)), ""
-                ) if act is not None else ""  # fmt: skip
-    rest = program.made[len(made) :]
-    if act is None or act.call is None or not re.fullmatch(r"/bin/[\w.-]+", rest) or not program.path.endswith(rest):
+    act, context, own = program.act, program.reading.context, re.search(r"/bin/[\w.-]+\Z", program.path)
+    rest = "" if own is None else own[0]
+    if act is None or act.call is None or program.made.removesuffix(rest) not in act.effect.writes:
         return Refused(f"{program.root.where} starts {program.path}, which is not the program of a release", BUILD)
     project = project_of(act.call)
     if isinstance(project, Unknown):
@@ -80,16 +100,16 @@ def needs_of(program: Program, files: Sequence[str]) -> Needs | Refused:
     if isinstance(release, Refused):
         return release
     project, lock = release.project, release.lock
-    options = table(project.releases.get(posixpath.basename(posixpath.dirname(posixpath.dirname(program.made)))))
-    erts = options.get("include_erts", "true")
-    if erts != "true":
+    given = [table(options).get("include_erts", "true") for options in project.releases.values()]
+    erts = next((one for one in given if one != "true"), None)
+    if erts is not None:
         said = erts.reason if isinstance(erts, Unknown) else erts
         because = f"{project.path} has include_erts: {said}, and Erlang would not be in the runner"
         return Refused(because, "leave include_erts out")
     started = called(release.texts, _STARTS, is_bare=True)
     if isinstance(started, Refused):
         return started
-    packages = _why_unknown_package(program.origin, lock) or _libraries(program.origin, release)
+    packages = _libraries(program.origin, release)
     if isinstance(packages, Refused):
         return packages
     started.update(_scripts(program, project))
@@ -123,6 +143,10 @@ def _libraries(reading: StageReading, release: Release) -> dict[str, str] | Refu
     image, lock, found = reading.image, release.lock, dict[str, str]()
     if image is None:
         return found
+    # Packages that may be compiled to machine code, where the image has libraries that nobody asked for.
+    unknown = [name for name, one in lock.items() if one.may_compile and name not in {*NATIVE, *LINKS, *PLAIN}]
+    if unknown and _carries_erlang(reading) and image.variant == "fat":
+        return why_not_linked(unknown, "packages")
     code = "\n".join([release.project.text, *release.texts.values()])
     is_client = bool(TLS & lock.keys()) or re.search(r":httpc\b|:ssl\.|cacerts_get", code) is not None
     if is_client and "ca-certificates" in image.preinstalled:
@@ -138,13 +162,6 @@ def _libraries(reading: StageReading, release: Release) -> dict[str, str] | Refu
     return libraries if isinstance(libraries, Refused) else {**found, **libraries}
 
 
-def _why_unknown_package(reading: StageReading, lock: Mapping[str, Locked]) -> Refused | None:
-    """A package that may be compiled to machine code, where the image has libraries that nobody asked for."""
-    is_fat = _carries_erlang(reading) and reading.image is not None and reading.image.variant == "fat"
-    unknown = [name for name, one in lock.items() if one.may_compile and name not in {*NATIVE, *LINKS, *PLAIN}]
-    return why_not_linked(unknown, "packages") if unknown and is_fat else None
-
-
 def runner(reading: StageReading, needs: Needs, wish: str | None) -> Runner | Refused:
     """The small image of the same distribution and release, as Erlang is linked with its libraries, with the LANG that
     images of Elixir set: without it Erlang takes names of files for Latin-1."""
@@ -157,3 +174,46 @@ def runner(reading: StageReading, needs: Needs, wish: str | None) -> Runner | Re
         return found
     said = f"{reading.stage.image} sets LANG, which {found.image} does not"
     return found._replace(head=(f"ENV LANG={given}",), evidence=(*found.evidence, said))
+
+
+# Where it writes
+
+
+def writes(program: Program, files: Sequence[str]) -> Written | Refused:
+    """See :meth:`Language.writes`."""
+    release = release_of(program, files)
+    if isinstance(release, Refused):
+        return release
+    store = next(iter(sorted(_PACKAGES & release.lock.keys())), None) or first_at(release.texts, _STORES)
+    if store is not None:
+        return Refused(f"{store} keeps files whose place is only known when it runs", BY_HAND)
+    paths = [release.project.inside(f"config/{name}.exs") for name in ("config", "prod", "runtime", "releases")]
+    settings = {path: without_comments(program.origin.context.text(path)) for path in paths}
+    if "tzdata" in release.lock and first_at(settings, _NO_UPDATE) is None:
+        because = "the package tzdata keeps its time zones up to date, in files of the release"
+        return Refused(because, "config :tzdata, :autoupdate, :disabled")
+    databases = named_in(settings, _DATABASE, _COMPUTED, "its database") if _SQLITE & release.lock.keys() else None
+    if databases == []:
+        return Refused("where the SQLite database is kept is not known", BY_HAND)
+    found = [
+        *(databases or ()),
+        *named_in(settings, _LOGS, r"(?!)"),
+        *written_by(release.texts, _WRITES, _MAKES, is_bare=True),
+    ]
+    answer = folders_written(program, files, found, ports_in(release.texts.values(), _LISTENS))
+    if isinstance(answer, Refused) or not _writes_tmp(program, release):
+        return answer
+    folder = join(release.folder, program.reading.environment.get("RELEASE_TMP") or "tmp")
+    return answer.besides({folder: "the release writes its configuration to tmp when it starts"})
+
+
+def _writes_tmp(program: Program, release: Release) -> bool:
+    """Whether the start script writes the configuration of runtime.exs down and starts again, as releases did before
+    Elixir 1.14, or whether it starts a daemon with its log."""
+    context, image, text = program.origin.context, program.origin.image, release.project.text
+    names = map(release.project.inside, ("config/runtime.exs", "config/releases.exs"))
+    is_configured = "config_providers" in text or any(context.exists(name) is not False for name in names)
+    number = version_of(image.version) if image is not None and image.family == "elixir" and image.version else None
+    is_new = number >= (1, 14) if number is not None else image is not None and image.release in _NEW
+    is_again = not is_new or re.search(r"reboot_system_after_config:\s*true", text) is not None
+    return (is_configured and is_again) or any(word.startswith("daemon") for word in program.root.words[1:])
