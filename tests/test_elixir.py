@@ -243,6 +243,7 @@ def test_manifests_that_do_not_decide(files: dict[str, str], reason: str) -> Non
         ({}, {name: text for name, text in FILES.items() if name != "mix.lock"}, "mix.lock is not in the build"),
         ({}, mix('"esbuild shop --minify"', '"cmd npm run deploy"'), "what the task `cmd npm run deploy`"),
         ({}, mix("deps: deps()", "deps: deps() ++ more()"), "mix.exs names deps by more than text"),
+        ({}, mix("{:plug, ", "from_git(:tax), {:plug, "), "mix.exs names deps by more than text"),
         ({}, mix("aliases: aliases()", "aliases: fn -> [] end"), "(or its alias, which is no text)"),
         ({}, mix("{:plug, ", '{:distillery, "~> 2.0"}, {:plug, '), "Distillery makes the release"),
         ({"ENV MIX_ENV=prod\n": ""}, mix("app: :shop,", "app: :shop, preferred_cli_env: [release: :prod],"),
@@ -396,7 +397,7 @@ def test_what_is_fetched_behind_another_install_stays_there() -> None:
 def test_mix_exs_is_read_as_text() -> None:
     project = read_project(BuildContext.of(FILES), "mix.exs")
     assert not isinstance(project, Unknown)
-    assert (project.release, [dep.name for dep in project.deps]) == ("shop", ["plug", "bcrypt_elixir"])
+    assert (project.release, list(project.asked)) == ("shop", ["plug", "bcrypt_elixir"])
     assert at(project.settings, "aliases", "assets.deploy") == ["esbuild shop --minify", "phx.digest"]
     lock = read_lock(BuildContext.of(FILES), "mix.lock")
     assert not isinstance(lock, Unknown)

@@ -20,7 +20,7 @@ from refactor.ecosystems.ranges import intervals, meets
 _HEREDOC = r'"""(?s:.*?)"""'
 _TOKEN = rf"{_HEREDOC}|\?\\?[\"'#]|{STRING}|'(?:[^'\\\n]|\\.)*'|~[a-zA-Z](?:/(?:[^/\\\n]|\\.)*/|\|[^|\n]*\|)"
 _READS = r"\b(File\.\w+[!?]?|Code\.(?:require|eval|load|compile)\w*[!?]?|Path\.wildcard|System\.(?:cmd|shell)|:os\.cmd)"
-_PLAIN = ("deps", "releases", "apps_path", "build_path", "config_path", "lockfile")
+_PLAIN = ("releases", "apps_path", "build_path", "config_path", "lockfile")
 """Settings without which nothing of a project is known."""
 _DEPTH = 8
 
@@ -88,24 +88,16 @@ def _inside(text: str) -> str | None:
 # Projects
 
 
-class Dep(NamedTuple):
-    """A dependency of a project."""
-
-    name: str
-    requirement: str
-    path: str | None
-    """The folder of a dependency by path, from that of mix.exs."""
-    is_fetched: bool
-    """It comes from Hex or a repository, not from a folder or the umbrella."""
-
-
 class Project(NamedTuple):
     """A mix.exs."""
 
     path: str
     settings: Mapping[str, object]
     """Everything of ``def project``."""
-    deps: tuple[Dep, ...]
+    asked: Mapping[str, str]
+    """What comes from Hex or a repository -> the versions of it that will do."""
+    beside: tuple[str, ...]
+    """The folders of dependencies by path, from its own."""
     reads: tuple[str | Unknown, ...]
     """Context paths of the files that it reads by name."""
     text: str
@@ -146,24 +138,30 @@ def read_project(context: BuildContext, path: str) -> Project | Unknown:
     found = None if body is None else term(body[1], code)
     if not isinstance(found, dict):
         return Unknown(f"`def project` of {path} is more than a list")
-    deps = tuple(map(_dep, items(found.get("deps"))))
-    unknown = next((name for name in _PLAIN if isinstance(found.get(name), Unknown)), "" if all(deps) else "deps")
-    if unknown:
+    deps = _deps(found.get("deps"))
+    unknown = next((name for name in _PLAIN if isinstance(found.get(name), Unknown)), "" if deps else "deps")
+    if deps is None or unknown:
         return Unknown(f"{path} names {unknown} by more than text")
     reads = tuple(_read(context, path, code, posixpath.dirname(path)))
-    return Project(path, found, tuple(filter(None, deps)), reads, code)
+    return Project(path, found, *deps, reads, code)
 
 
-def _dep(item: object) -> Dep | None:
-    name, *rest = item if isinstance(item, tuple) and item else ("",)
-    requirement = rest[0] if rest and isinstance(rest[0], str) else ""
-    options = table(rest[-1]) if rest else {}
-    path = options.get("path")
-    is_more = len(rest) != bool(requirement) + bool(options)
-    if not isinstance(name, str) or is_more or not isinstance(path, str | None):
-        return None
-    is_of_repository = not {"git", "github"}.isdisjoint(options)
-    return Dep(name, "" if is_of_repository else requirement, path, path is None and "in_umbrella" not in options)
+def _deps(value: object) -> tuple[dict[str, str], tuple[str, ...]] | None:
+    asked: dict[str, str] = {}
+    beside: list[str] = []
+    for item in [value] if isinstance(value, Unknown) else items(value):
+        name, *rest = item if isinstance(item, tuple) and item else (None,)
+        versions = rest[0] if rest and isinstance(rest[0], str) else ""
+        options = table(rest[-1]) if rest else {}
+        path = options.get("path", "")
+        is_more = len(rest) != bool(versions) + bool(options)
+        if not isinstance(name, str) or is_more or not isinstance(path, str):
+            return None
+        if path:
+            beside.append(path)
+        elif "in_umbrella" not in options:
+            asked[name] = versions if {"git", "github"}.isdisjoint(options) else ""
+    return asked, tuple(beside)
 
 
 def _read(context: BuildContext, path: str, code: str, folder: str) -> Iterator[str | Unknown]:
@@ -179,11 +177,11 @@ def projects(context: BuildContext, project: Project) -> Iterator[Project]:
     paths = [project.path]
     for path in paths:
         read = read_project(context, path)
-        one = Project(path, {}, (), (read,), "") if isinstance(read, Unknown) else read
+        one = Project(path, {}, {}, (), (read,), "") if isinstance(read, Unknown) else read
         yield one
         apps = one.setting("apps_path", "")
         inside = context.glob(one.inside(f"{apps}/*/mix.exs")) if apps else ()
-        more = [one.inside(f"{dep.path}/mix.exs") for dep in one.deps if dep.path is not None]
+        more = [one.inside(f"{folder}/mix.exs") for folder in one.beside]
         more += () if isinstance(inside, Unknown) else inside
         paths += [path for path in dict.fromkeys(more) if path not in paths]
 
@@ -198,7 +196,7 @@ def manifests(context: BuildContext, project: Project) -> tuple[str | Unknown, .
 def compiled(context: BuildContext, project: Project, env: str) -> tuple[str | Unknown, ...]:
     """Context paths of what `mix deps.compile` reads besides: the configuration, and the sources of dependencies by
     path."""
-    by_path = (one.inside(dep.path) for one in projects(context, project) for dep in one.deps if dep.path)
+    by_path = (one.inside(folder) for one in projects(context, project) for folder in one.beside)
     return (*config_files(context, project, env), *by_path)
 
 
@@ -233,16 +231,16 @@ def why_lock_moves(context: BuildContext, project: Project) -> str | None:
     """Why `mix deps.get` may write another mix.lock than it finds; None where that has all that is asked for, or where
     there is none."""
     lock = read_lock(context, project.lock)
-    for path, dep in ((one.path, dep) for one in projects(context, project) for dep in one.deps if dep.is_fetched):
+    asked = ((one.path, *pair) for one in projects(context, project) for pair in one.asked.items())
+    for path, name, versions in asked:
         if isinstance(lock, Unknown):
             return None
-        if dep.name not in lock:
-            return f"{path} asks for {dep.name}, which mix.lock does not have"
-        if dep.requirement:
-            numbers = re.match(r"\d+(?:\.\d+)*", lock[dep.name].version)
-            allowed = intervals(re.sub(r"-[\w.]+", "", dep.requirement))
-            if numbers is None or not meets(numbers[0], allowed or ()):
-                return f"mix.lock has {dep.name} {lock[dep.name].version}, not known to be {dep.requirement}"
+        if name not in lock:
+            return f"{path} asks for {name}, which mix.lock does not have"
+        numbers = re.match(r"\d+(?:\.\d+)*", lock[name].version)
+        allowed = intervals(re.sub(r"-[\w.]+", "", versions))
+        if versions and (numbers is None or not meets(numbers[0], allowed or ())):
+            return f"mix.lock has {name} {lock[name].version}, not known to be {versions}"
     return None
 
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from refactor.context import Unknown
+from refactor.context import BuildContext, Unknown
 from refactor.context.tables import table
 from refactor.ecosystems import system
 from refactor.ecosystems.answers import Written
@@ -80,18 +80,17 @@ class Release(NamedTuple):
 def release_of(program: Program, files: Sequence[str]) -> Release | Refused:
     """The release whose program a container starts."""
     act, context, own = program.act, program.reading.context, re.search(r"/bin/[\w.-]+\Z", program.path)
-    rest = "" if own is None else own[0]
-    if act is None or act.call is None or program.made.removesuffix(rest) not in act.effect.writes:
+    if own is None or act is None or act.call is None or program.made.removesuffix(own[0]) not in act.effect.writes:
         return Refused(f"{program.root.where} starts {program.path}, which is not the program of a release", BUILD)
     project = project_of(act.call)
     if isinstance(project, Unknown):
         return Refused(f"the project of {program.path} is not known: {project.reason}", PLAINLY)
     lock, whole = read_lock(context, project.lock), projects(context, project)
-    if isinstance(lock, Unknown) and any(not one.settings or any(dep.is_fetched for dep in one.deps) for one in whole):
+    if isinstance(lock, Unknown) and any(one.asked or not one.settings for one in whole):
         because = "mix.lock is not in the build context: which packages the release holds is not known"
         return Refused(because, "run `mix deps.get`, and commit mix.lock")
     code = {path: without_comments(context.text(path)) for path in files if not re.search(_NOT_RUN, path)}
-    return Release(program.path[: -len(rest)], project, {} if isinstance(lock, Unknown) else lock, code)
+    return Release(program.path.removesuffix(own[0]), project, {} if isinstance(lock, Unknown) else lock, code)
 
 
 def needs_of(program: Program, files: Sequence[str]) -> Needs | Refused:
@@ -106,13 +105,12 @@ def needs_of(program: Program, files: Sequence[str]) -> Needs | Refused:
         said = erts.reason if isinstance(erts, Unknown) else erts
         because = f"{project.path} has include_erts: {said}, and Erlang would not be in the runner"
         return Refused(because, "leave include_erts out")
-    started = called(release.texts, _STARTS, is_bare=True)
+    started, packages = called(release.texts, _STARTS, is_bare=True), _libraries(program.origin, release)
     if isinstance(started, Refused):
         return started
-    packages = _libraries(program.origin, release)
     if isinstance(packages, Refused):
         return packages
-    started.update(_scripts(program, project))
+    started.update(_scripts(program.reading.context, project))
     started.update({CALLS[name]: f"the package {name}" for name in lock if name in CALLS})
     paths = {release.folder: "the release, with the virtual machine in it"}
     paths.update(opened(program, release.texts, _READS, _SUFFIXES, _IN_RELEASE, is_bare=True))
@@ -121,16 +119,13 @@ def needs_of(program: Program, files: Sequence[str]) -> Needs | Refused:
     return Needs(paths, started, packages, evidence=(f"{said}: the release needs {more}",))
 
 
-def _scripts(program: Program, project: Project) -> dict[str, str]:
+def _scripts(context: BuildContext, project: Project) -> dict[str, str]:
     """The programs that scripts of the release call by name (rel/env.sh.eex, rel/overlays/bin)."""
-    files = program.reading.context.files(project.inside("rel"))
-    found: dict[str, str] = {}
-    for path in () if isinstance(files, Unknown) else files:
-        text = program.reading.context.text(path)
-        if text.startswith("#!") or path.endswith(("env.sh.eex", ".sh")):
-            names = [command.name or "" for command in read(text).commands]
-            found.update({name: path for name in names if name in system.PROVIDERS})
-    return found
+    files = context.files(project.inside("rel"))
+    texts = ((path, context.text(path)) for path in (() if isinstance(files, Unknown) else files))
+    scripts = (one for one in texts if one[1].startswith("#!") or one[0].endswith(("env.sh.eex", ".sh")))
+    names = ((command.name or "", path) for path, text in scripts for command in read(text).commands)
+    return {name: path for name, path in names if name in system.PROVIDERS}
 
 
 def _carries_erlang(reading: StageReading) -> bool:
@@ -208,12 +203,9 @@ def writes(program: Program, files: Sequence[str]) -> Written | Refused:
 
 
 def _writes_tmp(program: Program, release: Release) -> bool:
-    """Whether the start script writes the configuration of runtime.exs down and starts again, as releases did before
-    Elixir 1.14, or whether it starts a daemon with its log."""
-    context, image, text = program.origin.context, program.origin.image, release.project.text
-    names = map(release.project.inside, ("config/runtime.exs", "config/releases.exs"))
-    is_configured = "config_providers" in text or any(context.exists(name) is not False for name in names)
-    number = version_of(image.version) if image is not None and image.family == "elixir" and image.version else None
+    """Whether the start script writes the configuration of the running container down and starts again, as releases
+    did before Elixir 1.14."""
+    image = program.origin.image
+    number = version_of(image.version) if image is not None and image.family == "elixir" else None
     is_new = number >= (1, 14) if number is not None else image is not None and image.release in _NEW
-    is_again = not is_new or re.search(r"reboot_system_after_config:\s*true", text) is not None
-    return (is_configured and is_again) or any(word.startswith("daemon") for word in program.root.words[1:])
+    return not is_new or re.search(r"reboot_system_after_config:\s*true", release.project.text) is not None

@@ -122,7 +122,7 @@ def _released(call: Invocation, project: Project, args: Sequence[str], build: Pa
     given = list(pairwise(("", *args)))
     name = next((word for before, word in given if not word.startswith("-") and before not in _VALUED), project.release)
     options = project.releases.get(name)
-    if any(dep.name == "distillery" for dep in project.deps):
+    if "distillery" in project.asked:
         return Unknown("Distillery makes the release, by settings of its own")
     if not name or not isinstance(options, dict | list):
         return Unknown(f"{project.path} does not say which release this is, or how it is made")
