@@ -44,12 +44,14 @@ def term(written: str, code: str = "", depth: int = 0) -> object:
     meant = _meaning(text, code) if depth < _DEPTH else None
     if meant is not None:
         return term(meant, code, depth + 1)
-    inside = _inside(text) if depth < _DEPTH else None
-    if inside is None:
+    is_bracketed = depth < _DEPTH and re.fullmatch(r"(?s)\[.*\]|\{.*\}", text) is not None
+    given = list(parts(text, 1, len(text), _TOKEN)) if is_bracketed else []
+    if not is_bracketed or ",".join(given).rstrip() != text[1:-1].rstrip(", \n"):
+        # What the first bracket holds is not all: `[:a] ++ more()`.
         return Unknown(text)
     found: list[object] = []
     keywords: dict[str, object] = {}
-    for part in parts(f"{inside})", 0, len(inside) + 1, _TOKEN):
+    for part in given:
         pair = re.fullmatch(r'(?s)\s*(?:(\w+[?!]?)|"([^"#]+)"):\s+(.*)', part)
         if pair is None:
             found.append(term(part, code, depth + 1))
@@ -64,25 +66,12 @@ def term(written: str, code: str = "", depth: int = 0) -> object:
 
 def _meaning(text: str, code: str) -> str | None:
     """What the module says that a function without arguments, or an attribute of it, is."""
-    named = re.fullmatch(r"@(\w+)|(\w+)(?:\(\s*\))?", text)
+    named = re.fullmatch(r"(@?)(\w+)(?:\(\s*\))?", text)
     if named is None:
         return None
-    if named[1]:
-        found = re.search(rf"(?m)^\s*@{named[1]}\s+(.+?)\s*$", code)
-    else:
-        body = r"\s*(?:\(\s*\))?\s*(?:do\b(.*?)\n\s*end\b|,\s*do:(.*?)\n)"
-        found = re.search(rf"(?s)\bdefp?\s+{named[2]}{body}", code)
+    function = rf"(?s)\bdefp?\s+{named[2]}\s*(?:\(\s*\))?\s*(?:do\b(.*?)\n\s*end\b|,\s*do:(.*?)\n)"
+    found = re.search(rf"(?m)^\s*@{named[2]}\s+(.+?)\s*$" if named[1] else function, code)
     return None if found is None else next(group for group in found.groups() if group is not None)
-
-
-def _inside(text: str) -> str | None:
-    """What is in a pair of brackets or braces; None where the text is more than that."""
-    depth = 0
-    for piece in re.finditer(rf"{_TOKEN}|[(\[{{)\]}}]", text):
-        depth += (piece[0] in "([{") - (piece[0] in ")]}")
-        if depth == 0:
-            return text[1:-1] if text[0] in "[{" and piece.end() == len(text) else None
-    return None
 
 
 # Projects
@@ -134,8 +123,7 @@ def read_project(context: BuildContext, path: str) -> Project | Unknown:
     if isinstance(text, Unknown):
         return text
     code = without_comments(text)
-    body = re.search(r"\bdef\s+project\s*(?:\(\s*\))?\s+do\b(.*?)\n\s*end\b", code, re.DOTALL)
-    found = None if body is None else term(body[1], code)
+    found = term("project", code)
     if not isinstance(found, dict):
         return Unknown(f"`def project` of {path} is more than a list")
     deps = _deps(found.get("deps"))
@@ -213,13 +201,10 @@ class Locked(NamedTuple):
 
 
 @remembered
-def read_lock(context: BuildContext, path: str) -> Mapping[str, Locked] | Unknown:
-    """The mix.lock at a context path: name -> package."""
-    text = context.read(path)
-    if isinstance(text, Unknown):
-        return text
+def read_lock(context: BuildContext, path: str) -> Mapping[str, Locked]:
+    """The mix.lock at a context path: name -> package; {} where there is none."""
     found: dict[str, Locked] = {}
-    for line in text.splitlines():
+    for line in context.text(path).splitlines():
         entry = re.match(r'\s*(?:%\{)?\s*"?([\w.]+)"?:\s*\{:(?:hex|git),\s*(?::\w+,\s*"([^"]+)")?', line)
         if entry is not None:
             by = re.search(r"\[((?::\w+(?:,\s*)?)+)\]", line)
@@ -232,9 +217,7 @@ def why_lock_moves(context: BuildContext, project: Project) -> str | None:
     there is none."""
     lock = read_lock(context, project.lock)
     asked = ((one.path, *pair) for one in projects(context, project) for pair in one.asked.items())
-    for path, name, versions in asked:
-        if isinstance(lock, Unknown):
-            return None
+    for path, name, versions in asked if context.exists(project.lock) is True else ():
         if name not in lock:
             return f"{path} asks for {name}, which mix.lock does not have"
         numbers = re.match(r"\d+(?:\.\d+)*", lock[name].version)

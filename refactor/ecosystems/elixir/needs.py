@@ -86,11 +86,11 @@ def release_of(program: Program, files: Sequence[str]) -> Release | Refused:
     if isinstance(project, Unknown):
         return Refused(f"the project of {program.path} is not known: {project.reason}", PLAINLY)
     lock, whole = read_lock(context, project.lock), projects(context, project)
-    if isinstance(lock, Unknown) and any(one.asked or not one.settings for one in whole):
+    if not lock and any(one.asked or not one.settings for one in whole):
         because = "mix.lock is not in the build context: which packages the release holds is not known"
         return Refused(because, "run `mix deps.get`, and commit mix.lock")
     code = {path: without_comments(context.text(path)) for path in files if not re.search(_NOT_RUN, path)}
-    return Release(program.path.removesuffix(own[0]), project, {} if isinstance(lock, Unknown) else lock, code)
+    return Release(program.path.removesuffix(own[0]), project, lock, code)
 
 
 def needs_of(program: Program, files: Sequence[str]) -> Needs | Refused:
@@ -99,11 +99,8 @@ def needs_of(program: Program, files: Sequence[str]) -> Needs | Refused:
     if isinstance(release, Refused):
         return release
     project, lock = release.project, release.lock
-    given = [table(options).get("include_erts", "true") for options in project.releases.values()]
-    erts = next((one for one in given if one != "true"), None)
-    if erts is not None:
-        said = erts.reason if isinstance(erts, Unknown) else erts
-        because = f"{project.path} has include_erts: {said}, and Erlang would not be in the runner"
+    if any(table(options).get("include_erts", "true") != "true" for options in project.releases.values()):
+        because = f"{project.path} sets include_erts, and Erlang would not be in the runner"
         return Refused(because, "leave include_erts out")
     started, packages = called(release.texts, _STARTS, is_bare=True), _libraries(program.origin, release)
     if isinstance(started, Refused):
@@ -187,14 +184,12 @@ def writes(program: Program, files: Sequence[str]) -> Written | Refused:
     if "tzdata" in release.lock and first_at(settings, _NO_UPDATE) is None:
         because = "the package tzdata keeps its time zones up to date, in files of the release"
         return Refused(because, "config :tzdata, :autoupdate, :disabled")
-    databases = named_in(settings, _DATABASE, _COMPUTED, "its database") if _SQLITE & release.lock.keys() else None
-    if databases == []:
-        return Refused("where the SQLite database is kept is not known", BY_HAND)
-    found = [
-        *(databases or ()),
-        *named_in(settings, _LOGS, r"(?!)"),
-        *written_by(release.texts, _WRITES, _MAKES, is_bare=True),
-    ]
+    found = written_by(release.texts, _WRITES, _MAKES, is_bare=True) + named_in(settings, _LOGS, r"(?!)")
+    if _SQLITE & release.lock.keys():
+        databases = named_in(settings, _DATABASE, _COMPUTED, "its database")
+        if not databases:
+            return Refused("where the SQLite database is kept is not known", BY_HAND)
+        found += databases
     answer = folders_written(program, files, found, ports_in(release.texts.values(), _LISTENS))
     if isinstance(answer, Refused) or not _writes_tmp(program, release):
         return answer

@@ -50,13 +50,9 @@ def _why_other(reading: StageReading, project: Project, is_phoenix: bool) -> Ref
     if is_phoenix and not re.search(r"PHX_SERVER|\bserver:\s*true", str(runtime)):
         return Refused("config/runtime.exs does not start the server of a release", "set `server: true` there")
     for path in config_files(context, project, "prod"):
-        if isinstance(path, Unknown):
-            return Refused(f"{path.reason}, which a release would build in", "write it in config/runtime.exs")
-        if re.search(r"\bSystem\.", without_comments(context.text(path))):
-            return Refused(
-                f"{path} asks for what only the running container has, which a release would build in",
-                "ask for it in config/runtime.exs",
-            )
+        why = path.reason if isinstance(path, Unknown) else f"{path} asks for what only the running container has"
+        if isinstance(path, Unknown) or re.search(r"\bSystem\.", without_comments(context.text(path))):
+            return Refused(f"{why}, which a release would build in", "ask for it in config/runtime.exs")
     sources = context.files(project.inside("."), without=("deps", "_build", "node_modules", "test", "assets", "config"))
     for path in () if isinstance(sources, Unknown) else sources:
         text = context.read(path) if path.endswith(".ex") and "/mix/tasks/" not in path else ""
