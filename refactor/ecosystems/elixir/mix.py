@@ -9,20 +9,20 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
 from refactor.context.build_context import remembered
-from refactor.context.literals import STRING, blanked, parts
+from refactor.context.literals import QUOTED, blanked, literal
 from refactor.context.tables import items, table
 from refactor.ecosystems.ranges import intervals, meets
 
 _HEREDOC = r'"""(?s:.*?)"""'
-_TOKEN = rf"{_HEREDOC}|\?\\?[\"'#]|{STRING}|'(?:[^'\\\n]|\\.)*'|~[a-zA-Z](?:/(?:[^/\\\n]|\\.)*/|\|[^|\n]*\|)"
+_TOKEN = rf"{_HEREDOC}|\?\\?[\"'#]|{QUOTED}|~[a-zA-Z](?:/(?:[^/\\\n]|\\.)*/|\|[^|\n]*\|)"
 _READS = r"\b(File\.\w+[!?]?|Code\.(?:require|eval|load|compile)\w*[!?]?|Path\.wildcard|System\.(?:cmd|shell)|:os\.cmd)"
 _PLAIN = ("releases", "apps_path", "build_path", "config_path", "lockfile")
 """Settings without which nothing of a project is known."""
-_DEPTH = 8
 
 
 def without_comments(text: str) -> str:
@@ -30,41 +30,7 @@ def without_comments(text: str) -> str:
     return blanked(text, rf"@(?:module|type)?doc\s+(?:~[sS])?{_HEREDOC}|#[^\n]*", _TOKEN)
 
 
-# Literals
-
-
-def term(written: str, code: str = "", depth: int = 0) -> object:
-    """What a literal stands for: text, the name of an atom, a list, a tuple, or a mapping for a list of keywords, which
-    comes last where it is the end of another list or tuple; Unknown, with the text, for all else. An attribute, or a
-    function without arguments, is what ``code`` says that it is."""
-    text = written.strip()
-    plain = re.fullmatch(r'"([^"\\#]*)"|:(\w+)|(true|false|nil)', text)
-    if plain is not None:
-        return next(group for group in plain.groups() if group is not None)
-    meant = _meaning(text, code) if depth < _DEPTH else None
-    if meant is not None:
-        return term(meant, code, depth + 1)
-    is_bracketed = depth < _DEPTH and re.fullmatch(r"(?s)\[.*\]|\{.*\}", text) is not None
-    given = list(parts(text, 1, len(text), _TOKEN)) if is_bracketed else []
-    if not is_bracketed or ",".join(given).rstrip() != text[1:-1].rstrip(", \n"):
-        # What the first bracket holds is not all: `[:a] ++ more()`.
-        return Unknown(text)
-    found: list[object] = []
-    keywords: dict[str, object] = {}
-    for part in given:
-        pair = re.fullmatch(r'(?s)\s*(?:(\w+[?!]?)|"([^"#]+)"):\s+(.*)', part)
-        if pair is None:
-            found.append(term(part, code, depth + 1))
-        else:
-            # Of two with one name Elixir takes the first.
-            keywords.setdefault(pair[1] or pair[2], term(pair[3], code, depth + 1))
-    if keywords and not found and text[0] == "[":
-        return keywords
-    found += [keywords] if keywords else []
-    return found if text[0] == "[" else tuple(found)
-
-
-def _meaning(text: str, code: str) -> str | None:
+def _meaning(code: str, text: str) -> str | None:
     """What the module says that a function without arguments, or an attribute of it, is."""
     named = re.fullmatch(r"(@?)(\w+)(?:\(\s*\))?", text)
     if named is None:
@@ -123,7 +89,7 @@ def read_project(context: BuildContext, path: str) -> Project | Unknown:
     if isinstance(text, Unknown):
         return text
     code = without_comments(text)
-    found = term("project", code)
+    found = literal("project", _TOKEN, partial(_meaning, code))
     if not isinstance(found, dict):
         return Unknown(f"`def project` of {path} is more than a list")
     deps = _deps(found.get("deps"))
