@@ -203,6 +203,7 @@ def test_dependencies_by_path_are_compiled_with_their_sources() -> None:
             "RUN mix deps.get --only prod \\\n    && mix deps.compile\n",
         ),
         ("mix do deps.get + compile", "RUN mix deps.get\n"),
+        ("mix do deps.get, , compile,", "RUN mix deps.get\n"),
         ("MIX_ENV=prod mix do deps.get, compile", "RUN MIX_ENV=prod mix deps.get\n"),
         ("mix local.hex --force && mix do deps.get, compile", "RUN mix local.hex --force \\\n    && mix deps.get\n"),
     ],

@@ -39,7 +39,7 @@ PLAINLY = "write mix.exs in plain lists"
 def _listed(text: str) -> list[list[str]]:
     """``do deps.get, compile`` and ``do deps.get + compile`` -> the words of each task."""
     tasks = re.split(r",(?: |\Z)| \+ ", text.removeprefix("do ")) if text.startswith("do ") else [text]
-    return [task.split() for task in tasks if task]
+    return [words for words in map(str.split, tasks) if words]
 
 
 def effect(call: Invocation) -> Effect | None:
