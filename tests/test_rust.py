@@ -278,6 +278,34 @@ def test_refusals(text: str, files: Mapping[str, str], because: str) -> None:
     assert because in refusal(text, files)
 
 
+MADE_FIRST = """
+FROM rust:1.80
+RUN cargo new --bin shop
+WORKDIR /shop
+COPY Cargo.toml Cargo.lock ./
+RUN cargo build --release && rm src/*.rs
+COPY src src
+RUN touch src/main.rs && cargo build --release
+CMD ["./target/release/shop"]
+"""
+COOKED = "RUN cargo install cargo-chef && cargo chef prepare && cargo chef cook --recipe-path recipe.json\nRUN cargo"
+
+
+@pytest.mark.parametrize(
+    ("text", "files", "program"),
+    [
+        (NAIVE.replace("cargo build --release", "rustc -O src/main.rs").replace("target/release/shop", "main"), ALONE,
+         "/app/main"),
+        (MADE_FIRST, ALONE, "/shop/target/release/shop"),
+        (NAIVE.replace("RUN cargo", COOKED), ALONE, "/app/target/release/shop"),
+    ],
+)  # fmt: skip
+def test_other_ways_to_build_a_program(text: str, files: Mapping[str, str], program: str) -> None:
+    _, runner = stages(text, files)
+    assert f"COPY --from=builder {program} " in runner
+    assert runner.count("COPY") == 1
+
+
 @pytest.mark.parametrize("wish", ["alpine", "scratch", "distroless"])
 def test_a_program_that_needs_glibc_stays_with_it(wish: str) -> None:
     assert "is linked with" in refusal(NAIVE, ALONE, wish)
