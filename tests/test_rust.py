@@ -255,10 +255,10 @@ def test_names_that_the_shell_takes_apart_are_quoted() -> None:
 
 def test_a_locked_install_goes_on_from_a_build_of_the_dependencies() -> None:
     text = NAIVE.replace(
-        "cargo build --release", "cargo install --path . --locked --features tls --no-default-features"
+        "cargo build --release", 'cargo install --path . --locked --features "tls http" --no-default-features'
     )
     builder, _ = stages(text.replace("./target/release/shop", "shop"), needing("shop: serde", "serde"))
-    assert "&& cargo build --release --locked --features tls --no-default-features \\\n" in builder
+    assert '&& cargo build --release --locked --features "tls http" --no-default-features \\\n' in builder
     assert "&& cargo clean -p shop --release\nCOPY . ." in builder
 
 

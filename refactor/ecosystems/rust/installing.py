@@ -86,7 +86,8 @@ def _given(package: PackageCall, *names: str) -> Iterator[str]:
     if package.action == "install" and not package.option("--profile"):
         yield "--release"
     for name in filter(package.has, names):
-        yield from [f"{name} {value}" for value in package.values(name)] or [name]
+        values = (f'"{value}"' if " " in value else value for value in package.values(name))
+        yield from [f"{name} {value}" for value in values] or [name]
 
 
 def _empty(space: Workspace, files: Mapping[str, bool]) -> Iterator[str]:
