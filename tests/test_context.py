@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from refactor.context import BuildContext, Unknown
-from refactor.context.literals import paths_named
+from refactor.context.literals import literal, paths_named
 
 
 def write(root: Path, files: dict[str, str | bytes]) -> Path:
@@ -473,6 +473,31 @@ def test_literals_are_relative_to_the_source_too() -> None:
 @pytest.mark.parametrize("text", ["'" + "x" * 100_000, '"\\' * 100_000, "`" * 50_000, "'../../../../etc/passwd'"])
 def test_hostile_literals(text: str) -> None:
     assert paths_named(BuildContext.of({"a.js": text, "b": ""}), (".js",)) == {}
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("[]", []),
+        ("[\n  :a,\n  'b',\n]", ["a", "b"]),
+        (
+            '[app: :shop, "a.b": [c: {:d, "e", only: :test}]]',
+            {"app": "shop", "a.b": {"c": ("d", "e", {"only": "test"})}},
+        ),
+        ("['~> 1', :groups => [:test], require: false]", ["~> 1", {"groups": ["test"], "require": "false"}]),
+        ('["a]", :b]', ["a]", "b"]),
+        ("[a: fn -> [] end, a: :b]", {"a": Unknown("fn -> [] end")}),
+        ("[:a] ++ [:b]", Unknown("[:a] ++ [:b]")),
+        ("[:a", Unknown("[:a")),
+        ('"#{name}.exs"', Unknown('"#{name}.exs"')),
+        ("[:a, names]", ["a", ["b"]]),
+        ("endless", Unknown("endless")),
+        ("[" * 50_000, Unknown("[" * 50_000)),
+    ],
+)
+def test_literals_are_values_as_far_as_they_are_known(written: str, value: object) -> None:
+    meanings = {"names": "[:b]", "endless": "endless"}
+    assert literal(written, meaning=meanings.get) == value
 
 
 # Cost

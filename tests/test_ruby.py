@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from refactor import BuildContext
+from refactor.context import Unknown
+from refactor.ecosystems.ruby.gems import read_gemfile
 from tests.taken_apart import refusal, run, stages
 
 SERVER = """
@@ -196,3 +199,19 @@ def test_groups_of_development_are_left_out_of_a_production_image() -> None:
 def test_rails_in_development_is_said_to_be_so() -> None:
     text = 'FROM ruby:3.3\nWORKDIR /app\nCOPY . .\nCMD ["bin/rails", "server", "-e", "development"]\n'
     assert "Rails in development" in refusal(text, project("rails"), codemod="use-production-server")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'gem "pry", group: :development',
+        "gem 'pry', '~> 0.14', :group => [:development, :test]",
+        'gem("pry", "~> 0.14", require: false, groups: ["development"])',
+        'group :development do\n  gem "pry", require: false\nend',
+    ],
+)
+def test_groups_are_read_however_they_are_written(line: str) -> None:
+    gemfile = read_gemfile(BuildContext.of({"Gemfile": f'{line}\ngem "puma", ">= 6", "< 8"\n'}), "Gemfile")
+    assert not isinstance(gemfile, Unknown)
+    assert gemfile.out(["development", "test"], ()) == {"pry"}
+    assert gemfile.groups["puma"] == {"default"}

@@ -231,10 +231,42 @@ def test_a_folder_that_it_writes_to_becomes_its_users() -> None:
 
 
 @pytest.mark.parametrize(
+    ("code", "folder"),
+    [
+        ('std::fs::OpenOptions::new().create(true).append(true).open("logs/a.txt");', "/app/logs"),
+        ('OpenOptions::new().write(true).create(!old.exists()).open(Path::new("logs/a.txt"));', "/app/logs"),
+        ('let mut how = OpenOptions::new(); how.read(true).write(true); how.open("logs/a.txt");', "/app/logs"),
+        ("OpenOptions::new().append(true).open(&path);", None),
+        ('OpenOptions::new().read(true).open("logs/a.txt");', ""),
+    ],
+)
+def test_a_file_that_is_opened_to_write_it(code: str, folder: str | None) -> None:
+    _, runner = stages(NAIVE, main(code))
+    assert ("USER 10001" in runner) is (folder is not None)
+    assert f"chown app:app {folder}\n" in runner if folder else "chown" not in runner
+
+
+def test_names_that_the_shell_takes_apart_are_quoted() -> None:
+    manifest = MANIFEST + '[[bin]]\nname = "shop"\npath = "src/the shop.rs"\n[dependencies]\nserde = "1"\n'
+    files = {**needing("shop: serde", "serde"), "Cargo.toml": manifest, "src/the shop.rs": "fn main() {}"}
+    del files["src/main.rs"]
+    assert """&& echo "fn main() {}" > 'src/the shop.rs' \\\n""" in stages(NAIVE, files)[0]
+
+
+def test_a_locked_install_goes_on_from_a_build_of_the_dependencies() -> None:
+    text = NAIVE.replace(
+        "cargo build --release", 'cargo install --path . --locked --features "tls http" --no-default-features'
+    )
+    builder, _ = stages(text.replace("./target/release/shop", "shop"), needing("shop: serde", "serde"))
+    assert '&& cargo build --release --locked --features "tls http" --no-default-features \\\n' in builder
+    assert "&& cargo clean -p shop --release\nCOPY . ." in builder
+
+
+@pytest.mark.parametrize(
     ("text", "files", "because"),
     [
         (NAIVE, main("Command::new(tool).spawn();"), "may start a program whose name is only known when it runs"),
-        (NAIVE, needing("shop: odd", "odd: odd-sys", "odd-sys"), "whether odd-sys links a library"),
+        (NAIVE, needing("shop: odd", "odd: odd-sys", "odd-sys"), "whether odd-sys links libraries"),
         (NAIVE, {**needing("shop: serde"), "Cargo.lock": "("}, "which libraries the program is linked with"),
         (NAIVE.replace("release/shop", "debug/shop"), ALONE, "./target/debug/shop"),
         (NAIVE.replace("RUN cargo", "RUN make && cargo"), ALONE, "neither a makefile nor the CMakeLists.txt"),
@@ -244,6 +276,34 @@ def test_a_folder_that_it_writes_to_becomes_its_users() -> None:
 )
 def test_refusals(text: str, files: Mapping[str, str], because: str) -> None:
     assert because in refusal(text, files)
+
+
+MADE_FIRST = """
+FROM rust:1.80
+RUN cargo new --bin shop
+WORKDIR /shop
+COPY Cargo.toml Cargo.lock ./
+RUN cargo build --release && rm src/*.rs
+COPY src src
+RUN touch src/main.rs && cargo build --release
+CMD ["./target/release/shop"]
+"""
+COOKED = "RUN cargo install cargo-chef && cargo chef prepare && cargo chef cook --recipe-path recipe.json\nRUN cargo"
+
+
+@pytest.mark.parametrize(
+    ("text", "files", "program"),
+    [
+        (NAIVE.replace("cargo build --release", "rustc -O src/main.rs").replace("target/release/shop", "main"), ALONE,
+         "/app/main"),
+        (MADE_FIRST, ALONE, "/shop/target/release/shop"),
+        (NAIVE.replace("RUN cargo", COOKED), ALONE, "/app/target/release/shop"),
+    ],
+)  # fmt: skip
+def test_other_ways_to_build_a_program(text: str, files: Mapping[str, str], program: str) -> None:
+    _, runner = stages(text, files)
+    assert f"COPY --from=builder {program} " in runner
+    assert runner.count("COPY") == 1
 
 
 @pytest.mark.parametrize("wish", ["alpine", "scratch", "distroless"])

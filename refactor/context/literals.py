@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from refactor.context.build_context import BuildContext, remembered
 from refactor.context.dockerignore import clean
@@ -18,6 +18,10 @@ NOT_SOURCES = (
 
 STRING = r'"(?:[^"\\\n]|\\.)*"'
 """Of most languages."""
+QUOTED = rf"{STRING}|'(?:[^'\\\n]|\\.)*'"
+"""Of those that take single quotes as well."""
+_DEPTH = 8
+"""How deep a literal may be nested, or stand for another one."""
 _MAX_SOURCES = 2_000
 _MAX_SOURCE_BYTES = 512 * 1024
 _MAX_TOTAL_BYTES = 16 * 1024 * 1024
@@ -114,6 +118,43 @@ def parts(text: str, start: int, end: int, strings: str = STRING) -> Iterator[st
         if sign == "," and depth == 0:
             yield text[begin:at]
             begin = at + 1
+
+
+def literal(
+    written: str,
+    strings: str = QUOTED,
+    meaning: Callable[[str], str | None] | None = None,
+    depth: int = 0,
+) -> object:
+    """What a literal is where names have a colon in front (``:shop``) and options one behind (``only: :test``), as in
+    Elixir and Ruby: text, the text of a name, a list, a tuple in braces, or a mapping for a list of options, which
+    comes last where it is the end of another list or tuple; Unknown, with the text, for all else. ``meaning`` says what
+    a text stands for, such as the name of a constant."""
+    text = written.strip()
+    plain = re.fullmatch(r"""'([^'\\]*)'|"([^"\\#]*)"|:(\w+)|(true|false|nil)""", text)
+    if plain is not None:
+        return next(group for group in plain.groups() if group is not None)
+    meant = meaning(text) if meaning is not None and depth < _DEPTH else None
+    if meant is not None:
+        return literal(meant, strings, meaning, depth + 1)
+    is_bracketed = depth < _DEPTH and re.fullmatch(r"(?s)\[.*\]|\{.*\}", text) is not None
+    given = list(parts(text, 1, len(text), strings)) if is_bracketed else []
+    if not is_bracketed or ",".join(given).rstrip() != text[1:-1].rstrip(", \n"):
+        # What the first bracket holds is not all: `[:a] ++ more()`.
+        return Unknown(text)
+    found: list[object] = []
+    options: dict[str, object] = {}
+    for part in given:
+        pair = re.fullmatch(r'(?s)\s*(?:(?:(\w+[?!]?)|"([^"#]+)"):(?!:)\s*|:(\w+)\s*=>\s*)(.*)', part)
+        if pair is None:
+            found.append(literal(part, strings, meaning, depth + 1))
+        else:
+            # Of two with one name the first one counts.
+            options.setdefault(pair[1] or pair[2] or pair[3], literal(pair[4], strings, meaning, depth + 1))
+    if options and not found and text[0] == "[":
+        return options
+    found += [options] if options else []
+    return found if text[0] == "[" else tuple(found)
 
 
 def _candidate(value: str) -> str | None:

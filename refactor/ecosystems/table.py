@@ -51,6 +51,8 @@ class Language(Ecosystem):
     """Pattern of a start command, what that starts for development, and what is started instead."""
     compiles: str = r"(?!)"
     """Pattern of the start commands that compile a program each time, the tool without its folder."""
+    compiling = "compiles at every start"
+    """What is bad about them."""
     build_once = ""
     """What to do instead."""
     build_packages: frozenset[str] = frozenset()
@@ -88,7 +90,7 @@ class Language(Ecosystem):
         shown = " ".join(root.words)
         if re.match(self.compiles, " ".join((root.name, *root.words[1:]))) is None:
             return None
-        return Refused(f"{root.where} starts `{shown}`, which compiles at every start", self.build_once)
+        return Refused(f"{root.where} starts `{shown}`, which {self.compiling}", self.build_once)
 
     def needs(self, program: Program) -> Needs | Refused:
         """What the program needs at run time, its own file aside."""

@@ -8,135 +8,78 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
 from refactor.context.build_context import remembered
-from refactor.context.literals import STRING, blanked, parts
+from refactor.context.literals import QUOTED, blanked, literal
 from refactor.context.tables import items, table
 from refactor.ecosystems.ranges import intervals, meets
 
 _HEREDOC = r'"""(?s:.*?)"""'
-_TOKEN = rf"{_HEREDOC}|\?\\?[\"'#]|{STRING}|'(?:[^'\\\n]|\\.)*'|~[a-zA-Z](?:/(?:[^/\\\n]|\\.)*/|\|[^|\n]*\|)"
+_TOKEN = rf"{_HEREDOC}|\?\\?[\"'#]|{QUOTED}|~[a-zA-Z](?:/(?:[^/\\\n]|\\.)*/|\|[^|\n]*\|)"
 _READS = r"\b(File\.\w+[!?]?|Code\.(?:require|eval|load|compile)\w*[!?]?|Path\.wildcard|System\.(?:cmd|shell)|:os\.cmd)"
-_DEPTH = 8
+_PLAIN = ("releases", "apps_path", "build_path", "config_path", "lockfile")
+"""Settings without which nothing of a project is known."""
 
 
 def without_comments(text: str) -> str:
     """The same text with blanks in place of comments and documentation; strings and lines stay where they are."""
-    text = blanked(text, rf"@(?:module|type)?doc\s+(?:~[sS])?{_HEREDOC}", r"(?!)")
-    return blanked(text, r"#[^\n]*", _TOKEN)
+    return blanked(text, rf"@(?:module|type)?doc\s+(?:~[sS])?{_HEREDOC}|#[^\n]*", _TOKEN)
 
 
-# Literals
-
-
-class Atom(str):
-    """``:shop``, and ``true``, which is one."""
-
-    __slots__ = ()
-
-
-def term(written: str, code: str = "", depth: int = 0) -> object:
-    """What a literal stands for: text, an :class:`Atom`, a list, a tuple, or a mapping for a list of keywords, which
-    comes last where it is the end of another list or tuple; Unknown, with the text, for all else. An attribute, or a
-    function without arguments, is what ``code`` says that it is."""
-    text = written.strip()
-    plain = re.fullmatch(r'"([^"\\#]*)"|:(\w+)|(true|false|nil)', text)
-    if plain is not None:
-        return plain[1] if plain[1] is not None else Atom(plain[2] or plain[3])
-    meant = _meaning(text, code) if depth < _DEPTH else None
-    if meant is not None:
-        return term(meant, code, depth + 1)
-    inside = _inside(text) if depth < _DEPTH else None
-    if inside is None:
-        return Unknown(text)
-    found: list[object] = []
-    keywords: dict[str, object] = {}
-    for part in parts(f"{inside})", 0, len(inside) + 1, _TOKEN):
-        pair = re.fullmatch(r'(?s)\s*(?:(\w+[?!]?)|"([^"#]+)"):\s+(.*)', part)
-        if pair is None:
-            found.append(term(part, code, depth + 1))
-        else:
-            # Of two with one name Elixir takes the first.
-            keywords.setdefault(pair[1] or pair[2], term(pair[3], code, depth + 1))
-    if keywords and not found and text[0] == "[":
-        return keywords
-    found += [keywords] if keywords else []
-    return found if text[0] == "[" else tuple(found)
-
-
-def _meaning(text: str, code: str) -> str | None:
+def _meaning(code: str, text: str) -> str | None:
     """What the module says that a function without arguments, or an attribute of it, is."""
-    named = re.fullmatch(r"@(\w+)|(\w+)(?:\(\s*\))?", text)
+    named = re.fullmatch(r"(@?)(\w+)(?:\(\s*\))?", text)
     if named is None:
         return None
-    if named[1]:
-        found = re.search(rf"(?m)^\s*@{named[1]}\s+(.+?)\s*$", code)
-    else:
-        body = r"\s*(?:\(\s*\))?\s*(?:do\b(.*?)\n\s*end\b|,\s*do:(.*?)\n)"
-        found = re.search(rf"(?s)\bdefp?\s+{named[2]}{body}", code)
+    function = rf"(?s)\bdefp?\s+{named[2]}\s*(?:\(\s*\))?\s*(?:do\b(.*?)\n\s*end\b|,\s*do:(.*?)\n)"
+    found = re.search(rf"(?m)^\s*@{named[2]}\s+(.+?)\s*$" if named[1] else function, code)
     return None if found is None else next(group for group in found.groups() if group is not None)
 
 
-def _inside(text: str) -> str | None:
-    """What is in a pair of brackets or braces; None where the text is more than that."""
-    depth = 0
-    for piece in re.finditer(rf"{_TOKEN}|[(\[{{)\]}}]", text):
-        depth += (piece[0] in "([{") - (piece[0] in ")]}")
-        if depth == 0:
-            return text[1:-1] if text[0] in "[{" and piece.end() == len(text) else None
-    return None
-
-
 # Projects
-
-
-class Dep(NamedTuple):
-    """A dependency of a project."""
-
-    name: str
-    requirement: str
-    path: str | None
-    """The folder of a dependency by path, from that of mix.exs."""
-    kind: str
-    """"hex", "git", "path", "own" (of the umbrella)."""
 
 
 class Project(NamedTuple):
     """A mix.exs."""
 
     path: str
-    releases: Mapping[str, object]
-    """Name -> the mapping of its options; anything else where these are not known."""
-    deps: tuple[Dep, ...]
-    aliases: Mapping[str, tuple[str, ...] | None]
-    """Name -> its tasks; None where one is no text, and under ``*`` where none is known."""
     settings: Mapping[str, object]
     """Everything of ``def project``."""
-    reads: tuple[str, ...]
+    asked: Mapping[str, str]
+    """What comes from Hex or a repository -> the versions of it that will do."""
+    beside: tuple[str, ...]
+    """The folders of dependencies by path, from its own."""
+    reads: tuple[str | Unknown, ...]
     """Context paths of the files that it reads by name."""
     text: str
 
     @property
-    def folder(self) -> str:
-        return posixpath.dirname(self.path)
+    def releases(self) -> Mapping[str, object]:
+        """Name -> the mapping of its options, or an empty list; anything else where these are not known. Without any
+        mix makes the one of the application, which the root of an umbrella is not."""
+        return table(self.settings.get("releases")) or {self.setting("app", ""): []}
 
     @property
-    def app(self) -> str:
-        """ "" for the root of an umbrella."""
-        found = self.settings.get("app")
-        return found if isinstance(found, Atom) else ""
+    def release(self) -> str:
+        """The one that is made where none is named; "" where nothing says which."""
+        return self.setting("default_release", next(iter(self.releases)) if len(self.releases) == 1 else "")
+
+    @property
+    def lock(self) -> str:
+        """The context path of its mix.lock."""
+        return self.inside(self.setting("lockfile", "mix.lock"))
 
     def inside(self, path: str) -> str:
         """The context path of what lies at a path from its folder."""
-        return posixpath.normpath(posixpath.join(self.folder, path))
+        return posixpath.normpath(posixpath.join(posixpath.dirname(self.path), path))
 
-    def string(self, name: str, default: str) -> str | Unknown:
-        """A setting that is a plain string."""
+    def setting(self, name: str, default: str) -> str:
         found = self.settings.get(name, default)
-        return found if isinstance(found, str) else Unknown(f"{self.path} names {name} by more than text")
+        return found if isinstance(found, str) else ""
 
 
 @remembered
@@ -146,94 +89,69 @@ def read_project(context: BuildContext, path: str) -> Project | Unknown:
     if isinstance(text, Unknown):
         return text
     code = without_comments(text)
-    body = re.search(r"\bdef\s+project\s*(?:\(\s*\))?\s+do\b(.*?)\n\s*end\b", code, re.DOTALL)
-    found = None if body is None else term(body[1], code)
+    found = literal("project", _TOKEN, partial(_meaning, code))
     if not isinstance(found, dict):
         return Unknown(f"`def project` of {path} is more than a list")
-    deps, releases, aliases = _deps(found.get("deps", [])), found.get("releases"), found.get("aliases")
-    if deps is None or isinstance(releases, Unknown):
-        return Unknown(f"the {'dependencies' if deps is None else 'releases'} of {path} are no plain list")
-    reads = _reads(context, path, code)
-    if isinstance(reads, Unknown):
-        return reads
-    tasks = {name: _tasks(value) for name, value in table(aliases).items()}
-    known = {"*": None} if isinstance(aliases, Unknown) else tasks
-    return Project(path, table(releases), deps, known, found, reads, code)
+    deps = _deps(found.get("deps"))
+    unknown = next((name for name in _PLAIN if isinstance(found.get(name), Unknown)), "" if deps else "deps")
+    if deps is None or unknown:
+        return Unknown(f"{path} names {unknown} by more than text")
+    reads = tuple(_read(context, path, code, posixpath.dirname(path)))
+    return Project(path, found, *deps, reads, code)
 
 
-def _deps(value: object) -> tuple[Dep, ...] | None:
-    found: list[Dep] = []
-    for item in items(value):
-        name, *rest = item if isinstance(item, tuple) and item else ("",)
-        requirement = rest[0] if rest and isinstance(rest[0], str) else ""
+def _deps(value: object) -> tuple[dict[str, str], tuple[str, ...]] | None:
+    asked: dict[str, str] = {}
+    beside: list[str] = []
+    for item in [value] if isinstance(value, Unknown) else items(value):
+        name, *rest = item if isinstance(item, tuple) and item else (None,)
+        versions = rest[0] if rest and isinstance(rest[0], str) else ""
         options = table(rest[-1]) if rest else {}
-        path = options.get("path")
-        is_more = len(rest) != bool(requirement) + bool(options)
-        if not isinstance(name, Atom) or is_more or not isinstance(path, str | None):
+        path = options.get("path", "")
+        is_more = len(rest) != bool(versions) + bool(options)
+        if not isinstance(name, str) or is_more or not isinstance(path, str):
             return None
-        kind = "own" if options.get("in_umbrella") == "true" else "path" if path is not None else (
-            "git" if {"git", "github"} & options.keys() else "hex"
-        )  # fmt: skip
-        found.append(Dep(name, requirement, path, kind))
-    return tuple(found) if isinstance(value, list) else None
+        if path:
+            beside.append(path)
+        elif "in_umbrella" not in options:
+            asked[name] = versions if {"git", "github"}.isdisjoint(options) else ""
+    return asked, tuple(beside)
 
 
-def _tasks(value: object) -> tuple[str, ...] | None:
-    words = [value] if isinstance(value, str) else value if isinstance(value, list) else [None]
-    found = tuple(word for word in words if isinstance(word, str))
-    return found if len(found) == len(words) else None
-
-
-def _reads(context: BuildContext, path: str, code: str) -> tuple[str, ...] | Unknown:
-    found: dict[str, None] = {}
+def _read(context: BuildContext, path: str, code: str, folder: str) -> Iterator[str | Unknown]:
+    """Context paths of the files that a script reads by name, from a folder; Unknown for all else that it reads."""
     for call in re.finditer(rf"{_READS}(?:[\s(]*\"([^\"#\n]+)\"\s*\))?", code):
-        name = posixpath.normpath(posixpath.join(posixpath.dirname(path), call[2] or ""))
-        if not re.fullmatch(r"File\.read!?", call[1]) or call[2] is None or context.exists(name) is not True:
-            return Unknown(f"{path} calls {call[1]}, and what that reads is not known")
-        found[name] = None
-    return tuple(found)
+        name = posixpath.normpath(posixpath.join(folder, call[2] or "."))
+        is_known = re.fullmatch(r"File\.read!?", call[1]) and call[2] and context.exists(name) is True
+        yield name if is_known else Unknown(f"{path} calls {call[1]}, and what that reads is not known")
 
 
-def projects(context: BuildContext, project: Project) -> tuple[Project, ...] | Unknown:
-    """A project, those of its umbrella, and its dependencies by path."""
-    found: dict[str, Project] = {}
-    waiting: list[Project | Unknown] = [project]
-    while waiting:
-        one = waiting.pop(0)
-        if isinstance(one, Unknown):
-            return one
-        apps = one.string("apps_path", "")
-        if isinstance(apps, Unknown):
-            return apps
-        if one.path not in found:
-            found[one.path] = one
-            inside = context.glob(one.inside(f"{apps}/*/mix.exs")) if apps else ()
-            paths = [one.inside(f"{dep.path}/mix.exs") for dep in one.deps if dep.path is not None]
-            paths += () if isinstance(inside, Unknown) else inside
-            waiting += [read_project(context, path) for path in paths]
-    return tuple(found.values())
+def projects(context: BuildContext, project: Project) -> Iterator[Project]:
+    """A project, those of its umbrella, and its dependencies by path; of one that is not known, why."""
+    paths = [project.path]
+    for path in paths:
+        read = read_project(context, path)
+        one = Project(path, {}, {}, (), (read,), "") if isinstance(read, Unknown) else read
+        yield one
+        apps = one.setting("apps_path", "")
+        inside = context.glob(one.inside(f"{apps}/*/mix.exs")) if apps else ()
+        more = [one.inside(f"{folder}/mix.exs") for folder in one.beside]
+        more += () if isinstance(inside, Unknown) else inside
+        paths += [path for path in dict.fromkeys(more) if path not in paths]
 
 
-def manifests(context: BuildContext, project: Project) -> tuple[str, ...] | Unknown:
-    """Context paths of what `mix deps.get` reads: mix.exs and mix.lock, and every other mix.exs of the project."""
-    lock, whole = project.string("lockfile", "mix.lock"), projects(context, project)
-    if isinstance(lock, Unknown):
-        return lock
-    if isinstance(whole, Unknown):
-        return whole
-    first, *others = (path for one in whole for path in (one.path, *one.reads))
-    return (first, project.inside(lock), *others)
+def manifests(context: BuildContext, project: Project) -> tuple[str | Unknown, ...]:
+    """Context paths of what `mix deps.get` reads: mix.exs and mix.lock, every other mix.exs of the project, and what
+    these read by name."""
+    first, *others = (path for one in projects(context, project) for path in (one.path, *one.reads))
+    return (first, project.lock, *others)
 
 
-def compiled(context: BuildContext, project: Project, env: str) -> tuple[str, ...] | Unknown:
+def compiled(context: BuildContext, project: Project, env: str) -> tuple[str | Unknown, ...]:
     """Context paths of what `mix deps.compile` reads besides: the configuration, and the sources of dependencies by
     path."""
-    files, whole = config_files(context, project, env), projects(context, project)
-    if isinstance(files, Unknown):
-        return files
-    if isinstance(whole, Unknown):
-        return whole
-    return (*files, *(one.inside(dep.path) for one in whole for dep in one.deps if dep.path))
+    by_path = (one.inside(folder) for one in projects(context, project) for folder in one.beside)
+    return (*config_files(context, project, env), *by_path)
 
 
 # Lockfiles
@@ -249,64 +167,45 @@ class Locked(NamedTuple):
 
 
 @remembered
-def read_lock(context: BuildContext, path: str) -> Mapping[str, Locked] | Unknown:
-    """The mix.lock at a context path: name -> package."""
-    text = context.read(path)
-    if isinstance(text, Unknown):
-        return text
+def read_lock(context: BuildContext, path: str) -> Mapping[str, Locked]:
+    """The mix.lock at a context path: name -> package; {} where there is none."""
     found: dict[str, Locked] = {}
-    for line in text.splitlines():
-        entry = re.match(r'\s*(?:%\{)?\s*"?([\w.]+)"?:\s*\{:(hex|git),\s*(?::\w+,\s*"([^"]+)")?', line)
+    for line in context.text(path).splitlines():
+        entry = re.match(r'\s*(?:%\{)?\s*"?([\w.]+)"?:\s*\{:(?:hex|git),\s*(?::\w+,\s*"([^"]+)")?', line)
         if entry is not None:
             by = re.search(r"\[((?::\w+(?:,\s*)?)+)\]", line)
-            found[entry[1]] = Locked(entry[3] or "", "{:elixir_make" in line or (by is not None and by[1] != ":mix"))
+            found[entry[1]] = Locked(entry[2] or "", "{:elixir_make" in line or (by is not None and by[1] != ":mix"))
     return found
 
 
 def why_lock_moves(context: BuildContext, project: Project) -> str | None:
     """Why `mix deps.get` may write another mix.lock than it finds; None where that has all that is asked for, or where
     there is none."""
-    lock, whole = read_lock(context, project.inside("mix.lock")), projects(context, project)
-    if isinstance(lock, Unknown) or isinstance(whole, Unknown):
-        return None
-    for path, dep in ((one.path, dep) for one in whole for dep in one.deps):
-        if dep.kind in {"hex", "git"} and dep.name not in lock:
-            return f"{path} asks for {dep.name}, which mix.lock does not have"
-        if dep.kind == "hex" and dep.requirement:
-            numbers = re.match(r"\d+(?:\.\d+)*", lock[dep.name].version)
-            allowed = intervals(re.sub(r"-[\w.]+", "", dep.requirement))
-            if numbers is None or not meets(numbers[0], allowed or ()):
-                return f"mix.lock has {dep.name} {lock[dep.name].version}, not known to be {dep.requirement}"
+    lock = read_lock(context, project.lock)
+    asked = ((one.path, *pair) for one in projects(context, project) for pair in one.asked.items())
+    for path, name, versions in asked if context.exists(project.lock) is True else ():
+        if name not in lock:
+            return f"{path} asks for {name}, which mix.lock does not have"
+        numbers = re.match(r"\d+(?:\.\d+)*", lock[name].version)
+        allowed = intervals(re.sub(r"-[\w.]+", "", versions))
+        if versions and (numbers is None or not meets(numbers[0], allowed or ())):
+            return f"mix.lock has {name} {lock[name].version}, not known to be {versions}"
     return None
 
 
-def config_files(context: BuildContext, project: Project, env: str) -> tuple[str, ...] | Unknown:
-    """Context paths of what `mix` reads as configuration when it compiles: config.exs and what that imports."""
-    first = project.string("config_path", "config/config.exs")
-    if isinstance(first, Unknown):
-        return first
-    found: dict[str, None] = {}
-    waiting = [project.inside(first)]
-    while waiting:
-        path = waiting.pop(0)
-        text = context.read(path) if path not in found and context.exists(path) is True else None
-        if not isinstance(text, str):
-            continue
-        found[path], code = None, without_comments(text)
-        other = re.search(_READS, code)
-        if other is not None:
-            return Unknown(f"{path} calls {other[1]}, and what that reads is not known")
+def config_files(context: BuildContext, project: Project, env: str) -> Iterator[str | Unknown]:
+    """Context paths of what `mix` reads as configuration when it compiles: config.exs, what that imports, and what
+    they read by name."""
+    first = project.inside(project.setting("config_path", "config/config.exs"))
+    paths = [first] if context.exists(first) is True else []
+    for path in paths:
+        yield path
+        code = without_comments(context.text(path))
+        yield from _read(context, path, code, project.inside("."))
         for call in re.finditer(r"\bimport_config\s*\(?\s*([^\n]*)", code):
-            named = re.match(r'"([^"]*)"', re.sub(r"#\{\s*(?:config_env\(\)|Mix\.env(?:\(\))?)\s*\}", env, call[1]))
-            if named is None or "#{" in named[1]:
-                return Unknown(f"{path} imports a configuration by a name that is not known: {call[1].strip()[:40]}")
-            target = posixpath.normpath(posixpath.join(posixpath.dirname(path), named[1]))
-            more = context.glob(target) if "*" in target else (target,)
-            waiting += () if isinstance(more, Unknown) else more
-    return tuple(found)
-
-
-__all__ = [
-    "Atom", "Dep", "Locked", "Project", "compiled", "config_files", "manifests", "projects", "read_lock",
-    "read_project", "term", "why_lock_moves", "without_comments",
-]  # fmt: skip
+            named = re.match(r'"([^"#]*)"', re.sub(r"#\{\s*(?:config_env\(\)|Mix\.env(?:\(\))?)\s*\}", env, call[1]))
+            if named is None:
+                yield Unknown(f"{path} imports a configuration by a name that is not known: {call[1].strip()[:40]}")
+                continue
+            more = context.glob(posixpath.normpath(posixpath.join(posixpath.dirname(path), named[1])))
+            paths += [] if isinstance(more, Unknown) else [one for one in more if one not in paths]

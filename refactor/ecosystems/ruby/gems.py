@@ -11,7 +11,8 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
-from refactor.context.tables import closed
+from refactor.context.literals import literal
+from refactor.context.tables import closed, table, words
 
 
 class Gem(NamedTuple):
@@ -116,8 +117,9 @@ def read_gemfile(context: BuildContext, path: str) -> Gemfile | Unknown:
     for line in (re.sub(r"(?:^|\s)#.*", "", raw).strip() for raw in text.splitlines()):
         gem = re.match(r"gem\b\s*\(?\s*[\"']([^\"']+)[\"']", line)
         if gem is not None:
-            own = re.search(r"\bgroups?(?::|\s*=>|\"?:)\s*(\[[^\]]*\]|:\w+|[\"']\w+[\"'])", line)
-            names = set(re.findall(r"\w+", own[1])) if own else set[str]()
+            given = literal(f"[{line[gem.end() :].strip(' ,').removesuffix(')' * ('(' in gem[0]))}]")
+            options = table(given[-1] if isinstance(given, list) and given else given)
+            names = {*words(options.get("group")), *words(options.get("groups"))}
             groups.setdefault(gem[1], set()).update(names.union(*blocks) or {"default"})
         if re.match(r"(?:if|unless|case|begin)\b", line) or re.search(r"\bdo\b(?:\s*\|[^|]*\|)?$", line):
             head = line.partition("optional")[0] if line.startswith("group") else ""

@@ -8,7 +8,7 @@ empty programs, which are younger, for the real ones.
 from __future__ import annotations
 
 import posixpath
-import re
+import shlex
 from collections.abc import Iterator, Mapping
 from itertools import takewhile
 
@@ -67,9 +67,6 @@ def _ahead_of(act: Act, cargo: CargoCall) -> Install | Refused | None:
     if macro is not None:
         return Refused(f"{macro} is a procedural macro, which must be there to build the others", _BY_HAND)
     files = {path: has_main for one in space.packages for path, has_main in one.sources.items()}
-    special = next((path for path in files if re.search(r"[^\w./-]", path)), None)
-    if special is not None:
-        return Refused(f"{special} has a name that the shell treats specially", _BY_HAND)
     commands = [*_empty(space, files), _ahead(act, package), _forget(cargo, space)]
     named = (*(posixpath.join(space.root, name) for name in _MANIFESTS), *(one.path for one in space.packages))
     paths = tuple(dict.fromkeys(path for path in named if reading.context.exists(path) is True))
@@ -80,10 +77,17 @@ def _ahead(act: Act, package: PackageCall) -> str:
     """The build of the empty programs; `cargo install` goes on from what `cargo build` left in target/."""
     if package.action != "install":
         return " ".join(act.written.split())
-    more = [f"{name} {value}" for name in ("--features", "-F", "--target", "--profile")
-            for value in package.values(name)]  # fmt: skip
-    more += [name for name in ("--all-features", "--no-default-features") if package.has(name)]
-    return " ".join(["cargo build", *(() if package.option("--profile") else ["--release"]), "--locked", *more])
+    options = ("--locked", "--features", "-F", "--target", "--profile", "--all-features", "--no-default-features")
+    return " ".join(["cargo build", *_given(package, *options)])
+
+
+def _given(package: PackageCall, *names: str) -> Iterator[str]:
+    """Options of a call as it has them; `cargo install` builds for release where no profile is named."""
+    if package.action == "install" and not package.option("--profile"):
+        yield "--release"
+    for name in filter(package.has, names):
+        values = (f'"{value}"' if " " in value else value for value in package.values(name))
+        yield from [f"{name} {value}" for value in values] or [name]
 
 
 def _empty(space: Workspace, files: Mapping[str, bool]) -> Iterator[str]:
@@ -91,26 +95,21 @@ def _empty(space: Workspace, files: Mapping[str, bool]) -> Iterator[str]:
     relative = {posixpath.relpath(path, space.root or "."): has_main for path, has_main in files.items()}
     folders = sorted({posixpath.dirname(path) for path in relative} - {""})
     if folders:
-        yield f"mkdir -p {' '.join(folders)}"
-    mains = [path for path, has_main in relative.items() if has_main]
+        yield f"mkdir -p {shlex.join(folders)}"
+    mains = [shlex.quote(path) for path, has_main in relative.items() if has_main]
     if len(mains) == 1:
         yield f'echo "fn main() {{}}" > {mains[0]}'
     elif mains:
         yield f'echo "fn main() {{}}" | tee {" ".join(mains)} > /dev/null'
     libraries = [path for path, has_main in relative.items() if not has_main]
     if libraries:
-        yield f"touch {' '.join(libraries)}"
+        yield f"touch {shlex.join(libraries)}"
 
 
 def _forget(cargo: CargoCall, space: Workspace) -> str:
     """The command that removes what was built of the empty sources, and nothing else."""
-    named, asked = cargo.package.option("--profile"), cargo.package.option("--target")
-    words = ["cargo clean", *(f"-p {one.name}" for one in space.packages)]
-    if cargo.package.has("--release", "-r") or (cargo.package.action == "install" and not named):
-        words.append("--release")
-    words += [] if named is None else [f"--profile {named}"]
-    words += [] if asked is None or cargo.triple is None else [f"--target {asked}"]
-    return " ".join(words)
+    given = _given(cargo.package, "--release", "-r", "--profile", "--target")
+    return " ".join(["cargo clean", *(f"-p {one.name}" for one in space.packages), *given])
 
 
 def built_start(reading: StageReading) -> BuiltStart | Refused | None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
 from refactor.context.build_context import remembered, upwards
-from refactor.context.tables import at, closed, items, table, text, words
+from refactor.context.tables import at, items, table, text, words
 
 _DEPENDENCIES = ("dependencies", "build-dependencies")
 _OF_TESTS = (("test", "tests"), ("bench", "benches"), ("example", "examples"))
@@ -51,11 +51,6 @@ class Package(NamedTuple):
         return (f"lib{(text(library.get('name')) or self.name).replace('-', '_')}.so",) if "cdylib" in kinds else ()
 
     @property
-    def default_run(self) -> str:
-        """The program that `cargo run` starts where there are others; "" where none is named."""
-        return text(at(self.manifest, "package", "default-run")) or ""
-
-    @property
     def sources(self) -> Mapping[str, bool]:
         """Context paths of the sources that cargo looks for -> whether each has a ``main``."""
         found = dict.fromkeys(self.programs.values(), True)
@@ -93,27 +88,23 @@ def workspace(context: BuildContext, folder: str) -> Workspace | Unknown:
 
 def _workspace(context: BuildContext, root: str, members: tuple[str, ...], folder: str) -> Workspace | Unknown:
     manifest = table(context.toml(posixpath.join(root, "Cargo.toml")))
-    packages: list[Package] = []
-    for each in dict.fromkeys([*([root] if "package" in manifest else []), *members]):
-        found = _package(context, each)
-        if isinstance(found, Unknown):
-            return found
-        packages.append(found)
-    if not packages:
-        return Unknown(f"the workspace in {root or '.'} has no member in the build context")
+    found = [_package(context, each) for each in dict.fromkeys([*([root] if "package" in manifest else []), *members])]
+    packages = tuple(one for one in found if isinstance(one, Package))
+    if len(packages) < len(found) or not found:
+        missing = Unknown(f"the workspace in {root or '.'} has no member in the build context")
+        return next((one for one in found if isinstance(one, Unknown)), missing)
     chosen = words(at(manifest, "workspace", "default-members"))
     wanted = {folder} if folder != root else {posixpath.normpath(posixpath.join(root, one)) for one in chosen}
     if not wanted and "package" in manifest:
         wanted = {root}
     default = tuple(package.name for package in packages if not wanted or package.folder in wanted)
-    return Workspace(root, tuple(packages), default)
+    return Workspace(root, packages, default)
 
 
 def _members(context: BuildContext, root: str, section: Mapping[str, object]) -> Iterator[str]:
     left_out = {posixpath.normpath(posixpath.join(root, one)) for one in words(section.get("exclude"))}
     for pattern in words(section.get("members")):
-        path = posixpath.normpath(posixpath.join(root, pattern))
-        found = context.glob(path) if any(sign in path for sign in "*?[") else (path,)
+        found = context.glob(posixpath.normpath(posixpath.join(root, pattern)))
         for match in found if not isinstance(found, Unknown) else ():
             if match not in left_out and context.exists(posixpath.join(match, "Cargo.toml")) is True:
                 yield match
@@ -175,17 +166,4 @@ def locked(context: BuildContext, root: str) -> Mapping[str, frozenset[str]] | U
     return result
 
 
-def closure(crates: Mapping[str, frozenset[str]], package: Package) -> frozenset[str]:
-    """The crates that a package is built from, its own dependencies' dependencies included."""
-    return closed([*package.dependencies, *crates.get(package.name, ())], crates)
-
-
-def configured(context: BuildContext, folder: str, *keys: str) -> object:
-    """A setting of ``.cargo/config.toml``, of the nearest that has it, from a folder upwards; None where none has."""
-    names = (
-        posixpath.join(above, name) for above in upwards(folder) for name in (".cargo/config.toml", ".cargo/config")
-    )
-    return next((found for name in names if (found := at(context.toml(name), *keys)) is not None), None)
-
-
-__all__ = ["Package", "Workspace", "closure", "configured", "locked", "workspace"]
+__all__ = ["Package", "Workspace", "locked", "workspace"]

@@ -7,11 +7,12 @@ import re
 from collections.abc import Mapping, Sequence
 
 from refactor.context import Unknown
+from refactor.context.tables import closed
 from refactor.ecosystems.answers import Written
-from refactor.ecosystems.calls import Found, called, calls, first_at, opened, sources
-from refactor.ecosystems.libraries import linked, of_image
+from refactor.ecosystems.calls import called, calls, opened, sources
+from refactor.ecosystems.libraries import linked, of_image, why_not_linked
 from refactor.ecosystems.program import Needs, Program
-from refactor.ecosystems.rust.manifests import Package, closure
+from refactor.ecosystems.rust.manifests import Package
 from refactor.ecosystems.rust.tools import CargoCall
 from refactor.ecosystems.written import folders_written, ports_in, written_by
 from refactor.flow.reading import Refused, StageReading
@@ -25,19 +26,19 @@ _READS: Mapping[str, int] = {
     r"(?:\w+::)*Migrator::new": 0,
 }  # fmt: skip
 """Functions that open what an argument names: std, tokio, tower-http, actix-files, rocket, warp, tera, config."""
+_UP_TO = r"(?s:.{0,400}?)"
+_TO_WRITE = r"\.(?:write|append|create(?:_new)?)\(true\)"
 _WRITES: Mapping[str, int] = {
     r"(?:\w+::)*File::create(?:_new)?": 0, r"(?:\w+::)*fs::write": 0, r"(?:\w+::)*fs::rename": 1,
     r"(?:\w+::)*fs::copy": 1, r"(?:\w+::)*fs::remove_file": 0, r"(?:\w+::)*Connection::open": 0,
-    r"(?:\w+::)*fern::log_file": 0,
+    r"(?:\w+::)*fern::log_file": 0, rf"(?:\w+::)*OpenOptions::new\(\){_UP_TO}{_TO_WRITE}{_UP_TO}\.open": 0,
 }  # fmt: skip
 _MAKES: Mapping[str, int] = {
     r"(?:\w+::)*create_dir(?:_all)?": 0, r"(?:\w+::)*remove_dir(?:_all)?": 0, r"(?:\w+::)*sled::open": 0,
     r"(?:\w+::)*rolling::(?:daily|hourly|minutely|never)": 0,
 }  # fmt: skip
-_OPTIONS = r"OpenOptions::new\(\)(?:\s*\.\w+\([^()]*\))*?\s*\.(?:write|append|create(?:_new)?)\(true\)"
-_DRIVERS = ("libsqlite3-sys", "sled", "redb", "rocksdb", "librocksdb-sys", "heed", "lmdb")
-"""Crates that keep a database in files."""
-_NAMED_DRIVERS = r"sqlite|\bsled\b|\bredb\b|rocksdb|\bheed\b|lmdb"
+_DRIVERS = r"[\w-]*(?:sqlite|rocksdb|lmdb)[\w-]*|\b(?:sled|redb|heed)\b"
+"""Crates that keep a database in files, or features of others that do."""
 _ALPINE = {
     "libssl-dev": ("libssl3", "libcrypto3"), "libpq-dev": ("libpq",), "libsqlite3-dev": ("sqlite-libs",),
     "zlib1g-dev": ("zlib",), "default-libmysqlclient-dev": ("mariadb-connector-c",),
@@ -76,7 +77,7 @@ def _with_libraries(program: Program, cargo: CargoCall, package: Package, needs:
     crates, reading = cargo.crates, program.origin
     unseen = crates.reason if isinstance(crates, Unknown) and package.dependencies else None
     known = {} if isinstance(crates, Unknown) else crates
-    mine = {name: known[name] for name in closure(known, package)}
+    mine = {name: known[name] for name in closed([*package.dependencies, *known.get(package.name, ())], known)}
     found = _linked_with(reading, mine) if unseen is None else _any_library(program, package, unseen)
     if isinstance(found, Refused):
         return found
@@ -110,44 +111,30 @@ def _any_library(program: Program, package: Package, unseen: str) -> dict[str, s
 
 def _linked_with(reading: StageReading, crates: Mapping[str, frozenset[str]]) -> dict[str, str] | Refused:
     """The packages for the crates that a program is made of, on the distribution of its stage."""
-    image = reading.image
-    # The image has headers of libraries that nobody asked for by name.
-    is_fat = image is None or image.variant == "fat"
-    wanted: dict[str, str] = {}
-    for crate in sorted(crates):
-        dev = LINKS.get(crate)
-        if dev is None:
-            if re.search(r"[-_]sys\Z", crate) and not re.match(PLAIN, crate) and is_fat:
-                return Refused(
-                    f"whether {crate} links a library of the system is not known",
-                    "start from the slim image and install the -dev packages that it needs by name",
-                )
-        elif BRINGS.get(crate) not in crates[crate] or (crate in LOOKS_FIRST and _has_headers(reading, dev)):
-            wanted[crate] = dev
+    unknown = [name for name in sorted(crates) if re.search(r"[-_]sys\Z", name) and not re.match(PLAIN, name)]
+    unknown = [name for name in unknown if name not in LINKS]
+    if unknown and (reading.image is None or reading.image.variant == "fat"):
+        return why_not_linked(unknown, "crates")
+    names = (name for name in sorted(crates) if name in LINKS and _is_linked(reading, name, crates[name]))
+    wanted = {name: LINKS[name] for name in names}
     packages = linked(reading, wanted, "{} in Cargo.lock links it", _ALPINE)
     asks = next((name for name in CERTIFICATES if name in crates), None)
-    if isinstance(packages, Refused):
-        return packages
-    if asks is not None:
+    if asks is not None and not isinstance(packages, Refused):
         packages["ca-certificates"] = f"{asks} in Cargo.lock looks for certificates"
     return packages
 
 
-def _has_headers(reading: StageReading, dev: str) -> bool:
-    image = reading.image
-    named = {word.literal for _, call in reading.calls for word in call.packages}
-    return dev in named or (image is not None and dev in image.preinstalled)
+def _is_linked(reading: StageReading, crate: str, needs: frozenset[str]) -> bool:
+    """Whether it is linked with the library of the system: no other crate brings that, or it looks there first."""
+    there = {word.literal for _, call in reading.calls for word in call.packages}
+    there |= set() if reading.image is None else reading.image.preinstalled
+    return BRINGS.get(crate) not in needs or (crate in LOOKS_FIRST and LINKS[crate] in there)
 
 
 def writes(program: Program, files: Sequence[str]) -> Written | Refused:
     """See :meth:`Language.writes`."""
     texts = dict(sources(program.reading.context, files))
     found = written_by(texts, _WRITES, _MAKES)
-    for path, text in texts.items():
-        where = first_at({path: text}, _OPTIONS)
-        if where is not None:
-            opens = [call for call in calls({path: text}, {r"(?<=[)\s.])open": 0}) if call.value is not None]
-            found += [(call, False) for call in opens or [Found("OpenOptions", None, where)]]
     driver = _driver(program)
     if driver is not None and not any(calls(texts, {r"(?:\w+::)*(?:Connection|sled)::open": 0})):
         return Refused(
@@ -162,10 +149,7 @@ def _driver(program: Program) -> str | None:
     cargo = CargoCall.of(program.call)
     if cargo is None or isinstance(cargo.packages, Unknown):
         return None
-    crates = cargo.crates
-    if isinstance(crates, Unknown):
-        # A feature may be all that is said of it: `sqlx = { features = ["sqlite"] }`.
-        manifests = "".join(program.reading.context.text(package.path) for package in cargo.packages)
-        found = re.search(_NAMED_DRIVERS, manifests)
-        return None if found is None else found[0]
-    return next((name for name in _DRIVERS if name in crates), None)
+    manifests = (program.reading.context.text(package.path) for package in cargo.packages)
+    # Without a lockfile a feature may be all that is said of it: `sqlx = { features = ["sqlite"] }`.
+    found = re.search(_DRIVERS, "\n".join(manifests if isinstance(cargo.crates, Unknown) else sorted(cargo.crates)))
+    return None if found is None else found[0]

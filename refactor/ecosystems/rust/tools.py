@@ -7,16 +7,16 @@ import re
 from collections.abc import Mapping
 
 from refactor.context import Unknown
-from refactor.context.tables import text
-from refactor.ecosystems.rust.manifests import Package, Workspace, configured, locked, workspace
+from refactor.context.build_context import upwards
+from refactor.context.tables import at, text
+from refactor.ecosystems.rust.manifests import Package, Workspace, locked, workspace
 from refactor.ecosystems.tool_call import ToolCall
 from refactor.flow.effects import Effect, Invocation, Path
 from refactor.flow.reading import join
 from refactor.once import cached_property
 
-_READS = frozenset("test t check c clippy fmt doc bench audit deny tree nextest".split())
-_WRITES = {
-    "fetch": (),
+_WRITES: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys("test t check c clippy fmt doc bench audit deny tree nextest fetch".split(), ()),
     "vendor": ("vendor",),
     **dict.fromkeys(("update", "generate-lockfile", "metadata"), ("Cargo.lock",)),
 }
@@ -76,8 +76,10 @@ class CargoCall(ToolCall):
         return tuple(map(posixpath.dirname, self.call.places([root] if root else [])))
 
     def configured(self, *keys: str) -> object:
-        """See :func:`configured`."""
-        return configured(self.call.reading.context, self.source or "", *keys)
+        """A setting of ``.cargo/config.toml``, of the nearest folder upwards that has it; None where none has."""
+        context, folders = self.call.reading.context, upwards(self.source or "")
+        names = (posixpath.join(one, name) for one in folders for name in (".cargo/config.toml", ".cargo/config"))
+        return next((found for name in names if (found := at(context.toml(name), *keys)) is not None), None)
 
     @cached_property
     def triple(self) -> str | None:
@@ -113,8 +115,8 @@ class CargoCall(ToolCall):
         if isinstance(self.packages, Unknown) or isinstance(self.place, Unknown):
             return self.packages if isinstance(self.packages, Unknown) else self.place
         names = self.programs(self.packages)
-        chosen = [one.default_run for one in self.packages if one.default_run in names]
-        names = tuple(chosen) if len(names) > 1 else names
+        chosen = [at(one.manifest, "package", "default-run") for one in self.packages]
+        names = tuple(name for name in names if name in chosen) if len(names) > 1 else names
         if len(names) != 1 or self.package.option("--example"):
             return Unknown("it may be more than one, or none")
         return join(self.place, names[0])
@@ -158,8 +160,8 @@ def effect(call: Invocation) -> Effect | None:
     if cargo.package.action == "clean":
         # Of a package alone: what was built of the others stays.
         return Effect() if cargo.package.has("-p", "--package") else Effect(removes=(cargo.output,))
-    if verb in _READS or verb in _WRITES:
-        return Effect(call.paths("."), call.paths(*_WRITES.get(verb, ())), needs=("network",))
+    if verb in _WRITES:
+        return Effect(call.paths("."), call.paths(*_WRITES[verb]), needs=("network",))
     if verb in {"new", "init"}:
         return Effect(writes=call.paths(*([word.literal for word in cargo.package.operands] or ["."])))
     return None
