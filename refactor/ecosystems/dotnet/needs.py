@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from refactor.context import Unknown
 from refactor.context.literals import line_at
 from refactor.ecosystems.answers import Written
-from refactor.ecosystems.calls import beside, called, first_at, opened, sources
+from refactor.ecosystems.calls import beside, called, opened, sources, texts_below
 from refactor.ecosystems.dotnet.projects import Project
 from refactor.ecosystems.dotnet.tools import DotNetCall
 from refactor.ecosystems.program import Needs, Program
@@ -23,25 +23,24 @@ from refactor.images.nuget import OF_SYSTEM
 from refactor.images.since import has_come
 
 SUFFIXES = (".cs", ".fs", ".vb", ".cshtml", ".razor", ".csproj", ".fsproj", ".vbproj", ".sln", ".slnx", ".props")
-_BESIDE = r"(?!\s*\([^;]*\b(?:BaseDirectory|GetExecutingAssembly|GetEntryAssembly|GetTempPath|GetTempFileName)\b)"
+_TEMPORARY = r"GetTempPath|GetTempFileName"
+_BESIDE = rf"(?!\s*\([^;]*\b(?:BaseDirectory|GetExecutingAssembly|GetEntryAssembly|{_TEMPORARY})\b)"
 """Not for what lies beside the program, which comes along, nor for /tmp."""
+_KEPT = rf"(?!\s*\([^;]*\b(?:{_TEMPORARY})\b)"
 _READS: Mapping[str, int] = {
     rf"(?:\w+\.)*File\.(?:Read\w+|Open|OpenRead|OpenText|Exists|ReadLines){_BESIDE}": 0,
     rf"new\s+(?:System\.IO\.)?StreamReader{_BESIDE}": 0,
     rf"(?:\w+\.)*Directory\.(?:GetFiles|EnumerateFiles|GetDirectories){_BESIDE}": 0,
 }
 _WRITES: Mapping[str, int] = {
-    rf"(?:\w+\.)*File\.(?:Write\w+|Append\w+|Create|CreateText|OpenWrite){_BESIDE}": 0,
-    rf"(?:\w+\.)*File\.(?:Copy|Move){_BESIDE}": 1,
-    rf"new\s+(?:System\.IO\.)?(?:StreamWriter|FileStream){_BESIDE}": 0,
+    rf"(?:\w+\.)*File\.(?:Write\w+|Append\w+|Create|CreateText|OpenWrite){_KEPT}": 0,
+    rf"(?:\w+\.)*File\.(?:Copy|Move){_KEPT}": 1,
+    rf"new\s+(?:System\.IO\.)?(?:StreamWriter|FileStream){_KEPT}": 0,
     r"\bWriteTo\.File": 0,
 }
-_MAKES: Mapping[str, int] = {rf"(?:\w+\.)*Directory\.CreateDirectory{_BESIDE}": 0}
-_WRITES_BESIDE = (
-    r"\b(?:File\.(?:Write\w+|Append\w+|Create\w*|OpenWrite)|Directory\.CreateDirectory)\s*\([^;]*"
-    r"\b(?:BaseDirectory|GetExecutingAssembly|GetEntryAssembly)\b"
-)
+_MAKES: Mapping[str, int] = {rf"(?:\w+\.)*Directory\.CreateDirectory{_KEPT}": 0}
 _STARTS: Mapping[str, int] = {r"(?:\w+\.)*Process\.Start": 0, r"new\s+(?:System\.Diagnostics\.)?ProcessStartInfo": 0}
+_STARTED = r"\bFileName\s*=\s*\"([^\"]+)\""
 _LOADS = r"\b(?:DllImport|LibraryImport)(?:Attribute)?\s*\(\s*\"((?:lib)?([^\"]+?)(?:\.so[\d.]*|\.dll)?)\""
 _DATA_SOURCE = r"(?i)\b(?:data source|datasource|filename)\s*=\s*([^;\"'\s]+)"
 _LOG_PATH = r"\"(?:path|fileName)\"\s*:\s*\"([^\"]+\.(?:log|txt|json))\""
@@ -110,14 +109,10 @@ def _folder(program: Program, projects: Sequence[Project]) -> str | Refused:
 
 def _programs(texts: Mapping[str, str]) -> dict[str, str] | Refused:
     """The programs that the sources start by name, those of `new ProcessStartInfo { FileName = "git" }` among them."""
-    found: dict[str, str] = {}
-    for path, text in texts.items():
-        for one in re.finditer(r"\bFileName\s*=\s*\"([^\"]+)\"", text):
-            found.setdefault(posixpath.basename(one[1]), line_at(path, text, one.start()))
+    found = {posixpath.basename(one[1]): line_at(path, text, one.start())
+             for path, text in texts.items() for one in re.finditer(_STARTED, text)}  # fmt: skip
     others = called(texts, _STARTS)
-    if isinstance(others, Refused):
-        return found or others
-    return {**found, **others}
+    return (found or others) if isinstance(others, Refused) else {**found, **others}
 
 
 def _why_native(program: Program, texts: Mapping[str, str]) -> Refused | None:
@@ -135,10 +130,10 @@ def _why_native(program: Program, texts: Mapping[str, str]) -> Refused | None:
 
 _ADDRESS = (
     r"\bUseUrls\b|\bUseKestrel\s*\(\s*\w|\bConfigureKestrel\b|\bListen(?:AnyIP|Localhost)?\s*\(|\.Urls\.Add\b"
-    r"|\.Run(?:Async)?\s*\(\s*[\"$]|ASPNETCORE_URLS"
+    r"|\.Run(?:Async)?\s*\(\s*[\"$]|(?i:\"Kestrel\"|\"urls\"\s*:)"
+    r"|ASPNETCORE_(?:URLS|HTTPS?_PORTS)|DOTNET_URLS|(?m:^URLS$)|--urls"
 )
-_LISTENS = r"(?i)\"Kestrel\"|\"urls\"\s*:"
-_VARIABLES = frozenset("ASPNETCORE_URLS ASPNETCORE_HTTP_PORTS ASPNETCORE_HTTPS_PORTS DOTNET_URLS URLS".split())
+"""In sources, in settings, among the names of variables and the words of the start command."""
 
 
 def _why_address(program: Program, own: Project, texts: Mapping[str, str]) -> Refused | None:
@@ -147,12 +142,10 @@ def _why_address(program: Program, own: Project, texts: Mapping[str, str]) -> Re
     reading = program.reading
     if not own.sdk.endswith(".Web") or reading.image is None or not reading.image.variant.startswith("sdk"):
         return None
-    if _VARIABLES & set(reading.environment) or any("--urls" in word for word in program.root.words):
-        return None
-    named = (first_at(texts, _ADDRESS), first_at(_settings(program), _LISTENS))
+    said = "\n".join((*texts.values(), *_settings(program).values(), *reading.environment, *program.root.words))
     port = "8080" if has_come("dotnet user", reading.image.version) else "80"
     exposed = {word.partition("/")[0] for one in reading.steps if one.keyword == "EXPOSE" for word in one.node.words}
-    if any(named) or port in exposed:
+    if re.search(_ADDRESS, said) or port in exposed:
         return None
     return Refused(
         f"nothing says where {own.path} listens: with the SDK's image it is localhost:5000, with the ASP.NET image"
@@ -162,18 +155,13 @@ def _why_address(program: Program, own: Project, texts: Mapping[str, str]) -> Re
 
 
 def _settings(program: Program) -> dict[str, str]:
-    """Context paths and texts of appsettings.json and its kind."""
-    context = program.reading.context
-    paths = (posixpath.join(folder, name) for folder in program.folders for name in context.names(folder))
-    return {path: context.text(path) for path in paths if re.search(r"(?:\A|/)appsettings[\w.-]*\.json\Z", path)}
+    return texts_below(program.reading.context, r"(?:^|/)appsettings[\w.-]*\.json\Z", program.folders)
 
 
 def writes(program: Program, files: Sequence[str]) -> Written | Refused:
     """See :meth:`Language.writes`."""
     texts, settings = dict(sources(program.reading.context, files)), _settings(program)
-    where, own = first_at(texts, _WRITES_BESIDE), project_of(program)
-    if where is not None:
-        return Refused(f"{where} writes beside the program", BY_HAND)
+    own = project_of(program)
     packages = (name for one in (() if isinstance(own, Refused) else own[1]) for name in one.packages)
     sqlite = min((name for name in packages if "sqlite" in name.lower()), default="")
     kept = named_in({**settings, **texts}, _DATA_SOURCE, r"[{$|]", sqlite) if sqlite else []
