@@ -19,7 +19,6 @@ from refactor.flow.reading import Refused, StageReading
 from refactor.images.nuget import PLAIN
 
 _KINDS = ("aspnet", "runtime", "runtime-deps")
-_OR_SLIM = ', or use runner = "slim"'
 _INVARIANT = "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT"
 
 
@@ -34,45 +33,41 @@ def runner(language: Language, reading: StageReading, needs: Needs, wish: str | 
             f"{image.reference} is not an image of the .NET SDK, and which runtime belongs to it is not known",
             "start from mcr.microsoft.com/dotnet/sdk",
         )
-    kinds = [_kind(program) for program in programs]
-    refused = next((kind for kind in kinds if isinstance(kind, Refused)), None)
-    if refused is not None:
-        return refused
-    name, why = min(kinds, key=lambda kind: _KINDS.index(kind[0]))
+    name, why = min(map(_kind, programs), key=lambda kind: _KINDS.index(kind[0]))
     is_alpine, is_chiseled = image.distro == "alpine", wish == "distroless"
     if wish == "scratch" or (wish == "alpine" and not is_alpine):
         return Refused(f"the program is built for the C library of {image.reference}, which {wish} does not bring",
                        'use runner = "slim" or "distroless"')  # fmt: skip
     found = variant_reference(reading, f"{name}{'-chiseled' if is_chiseled else '-alpine' if is_alpine else ''}")
     if isinstance(found, Refused):
-        hint = f"write the image and its version into the FROM line, as sdk:8.0{_OR_SLIM if is_chiseled else ''}"
-        return found._replace(hint=hint)
+        version = "write the image and its version into the FROM line, as sdk:8.0"
+        return found._replace(hint='use runner = "slim"' if is_chiseled else version)
     refused = why_not_bare(found, needs) if is_chiseled else None
     refused = refused or (_why_no_languages(reading, programs) if is_alpine else None)
     return refused or Runner(found, has_shell=not is_chiseled, evidence=(why,))
 
 
-def _kind(program: Program) -> tuple[str, str] | Refused:
+def _kind(program: Program) -> tuple[str, str]:
     """The kind of image, and why."""
-    found, dotnet = project_of(program), DotNetCall.of(program.call)
-    if isinstance(found, Refused):
-        return found
-    own, projects = found
-    if dotnet is not None and program.root.name != "dotnet" and dotnet.is_self_contained(own):
+    (own, projects), dotnet = _built(program), DotNetCall.of(program.call)
+    if dotnet is not None and program.root.name != "dotnet" and dotnet.is_self_contained(own, program.made):
         how = "compiled ahead of time" if own.is_set("PublishAot") else "published with its runtime"
         return "runtime-deps", f"{own.path} is {how}"
-    return _framework(own, projects)
-
-
-def _framework(own: Project, projects: Sequence[Project]) -> tuple[str, str]:
-    for one in projects:
-        if one.sdk.endswith((".Web", ".Razor")) or any("AspNetCore" in name for name in one.frameworks):
-            return "aspnet", f"{one.path} uses ASP.NET Core ({one.sdk if '.Web' in one.sdk else 'by reference'})"
+    web = next((one for one in projects if one.sdk.endswith((".Web", ".Razor")) or one.frameworks), None)
+    if web is not None:
+        return "aspnet", f"{web.path} uses ASP.NET Core ({min(web.frameworks, default=web.sdk)})"
     packages = sorted(package for one in projects for package in one.packages)
     other = next((package for package in packages if not re.fullmatch(PLAIN, package)), None)
     if other is not None:
         return "aspnet", f"{own.path} needs {other}, which may use ASP.NET Core"
     return "runtime", f"{own.path} uses nothing of ASP.NET Core"
+
+
+def _built(program: Program) -> tuple[Project, tuple[Project, ...]]:
+    found = project_of(program)
+    # What the program needs was asked before.
+    assert not isinstance(found, Refused)
+    return found
 
 
 def _why_no_languages(reading: StageReading, programs: Sequence[Program]) -> Refused | None:
@@ -81,8 +76,7 @@ def _why_no_languages(reading: StageReading, programs: Sequence[Program]) -> Ref
     installed = {word.literal for _, call in reading.calls for word in call.packages}
     if said in {"1", "true"} or (said in {"0", "false"} and "icu-libs" in installed):
         return None
-    own = [project_of(program) for program in programs]
-    if all(not isinstance(one, Refused) and one[0].is_set("InvariantGlobalization") for one in own):
+    if all(_built(program)[0].is_set("InvariantGlobalization") for program in programs):
         return None
     return Refused(
         "the Alpine image of the SDK has the data of all languages (icu-libs), that of the runtime has not",
