@@ -120,10 +120,17 @@ def test_only_what_is_published_is_compiled_ahead_of_time() -> None:
 
 
 def test_packages_are_restored_in_a_layer_of_their_own() -> None:
-    text = NAIVE.replace("RUN dotnet restore\n", "").replace(" --no-restore", "")
+    text = UNRESTORED
     builder, _ = stages(text, WEB)
     assert builder.endswith("COPY Shop.csproj ./\nRUN dotnet restore\nCOPY . .\nRUN dotnet publish -c Release -o /app")
     assert "restore" not in stages(text, CONSOLE)[0]
+
+
+def test_what_stands_beside_the_build_is_known() -> None:
+    more = "RUN dotnet tool install -g dotnet-ef && dotnet clean && dotnet test && dotnet --info\nRUN dotnet publish"
+    builder, runner = stages(NAIVE.replace("RUN dotnet publish", more), CONSOLE)
+    assert "dotnet test" in builder
+    assert "RUN" not in runner
 
 
 SOLUTION = {
@@ -271,14 +278,17 @@ def test_folders_that_it_writes_to_become_its_users() -> None:
 
 
 LAUNCH = {"Properties/launchSettings.json": '{"profiles": {"Shop": {"commandName": "Project"}}}'}
+FEED = {"nuget.config": '<c><packageSources><clear/><add key="a" value="./feed"/></packageSources></c>'}
 RUN = NAIVE.partition("RUN")[0] + 'CMD ["dotnet", "run"]\n'
+FROM_ABOVE = RUN.replace("COPY . .", "COPY . shop/").replace('run"', 'run", "--project", "shop"')
+UNRESTORED = NAIVE.replace("RUN dotnet restore\n", "").replace(" --no-restore", "")
 
 
 @pytest.mark.parametrize(
     ("text", "files", "because"),
     [
         (NAIVE.replace("Shop.dll", "Store.dll"), CONSOLE, "Shop.csproj builds Shop, and ENTRYPOINT"),
-        (NAIVE.replace("/app", "/src"), CONSOLE, "is built among the sources (/src)"),
+        (NAIVE.replace("/app", "/src"), CONSOLE, "is built among other files (/src)"),
         (NAIVE.replace("EXPOSE 8080", ""), project(csproj()), "nothing says where Shop.csproj listens"),
         (NAIVE.replace("sdk:8.0", "sdk:8.0-alpine"), CONSOLE, "has the data of all languages (icu-libs)"),
         (NAIVE, project("<Project ToolsVersion='4.0'></Project>"), "is a project of the .NET Framework"),
@@ -296,6 +306,10 @@ RUN = NAIVE.partition("RUN")[0] + 'CMD ["dotnet", "run"]\n'
         (NAIVE.replace('"Shop.dll"', '"watch", "run"'), CONSOLE, "which compiles at every start"),
         (NAIVE.replace("mcr.microsoft.com/dotnet/sdk:8.0", "ubuntu:24.04"), CONSOLE, "is not an image of the .NET SDK"),
         (RUN, project(console(), "", **LAUNCH), "which compiles at every start"),
+        (NAIVE, {**CONSOLE, "B.csproj": console()}, "B.csproj, Shop.csproj are all in /src, and none is named"),
+        (NAIVE, {**CONSOLE, "Shop.sln": "x"}, "Shop.sln names no project in C#, F# or Visual Basic"),
+        (NAIVE.replace("sdk:8.0", "sdk:8"), CONSOLE, "sdk:8 has no runtime variant"),
+        (NAIVE.replace("/app", "/usr/local/bin"), CONSOLE, "is built among other files (/usr/local/bin)"),
     ],
 )
 def test_refusals(text: str, files: Mapping[str, str], because: str) -> None:
@@ -315,6 +329,10 @@ def test_the_c_library_stays(wish: str) -> None:
         ("build-before-start", RUN.replace('run"', 'run", "a", "--", "b"'), CONSOLE, "what -- means for the program"),
         ("build-before-start", RUN, SOLUTION, "Shop.sln is a solution"),
         ("build-before-start", RUN, project(console(), "", **{"out/a": ""}), "out is in the build context already"),
+        ("build-before-start", RUN, project(console("<AssemblyName>$(A)</AssemblyName>")), "only MSBuild knows"),
+        ("build-before-start", FROM_ABOVE, project(csproj(), "app.Run();"), "it runs in the folder of Shop.csproj"),
+        ("copy-manifests-first", NAIVE, project(console("", "Dapper"), "", **FEED), "takes packages from ./feed"),
+        ("copy-manifests-first", UNRESTORED, project(console("", "Dapper"), "", **FEED), "takes packages from ./feed"),
         ("copy-manifests-first", NAIVE, project(console(), "", **{"obj/project.assets.json": "{}"}), "obj lies in the"),
         ("copy-manifests-first", NAIVE, project(console(), "", **{"paket.references": ""}), "Paket restores"),
         ("copy-manifests-first", NAIVE, project(console() + "<!--"), "Shop.csproj"),

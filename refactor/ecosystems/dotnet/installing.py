@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import posixpath
+import re
 import shlex
 from collections.abc import Iterator
 
 from refactor.context import Unknown
-from refactor.context.tables import table
 from refactor.ecosystems.answers import BuiltStart, Install, ahead, why_not_ahead
 from refactor.ecosystems.dotnet.projects import Project
 from refactor.ecosystems.dotnet.tools import DotNetCall, restore
@@ -84,8 +84,7 @@ def _why_other(reading: StageReading, start: OwnStart, own: Project, is_plain: b
         # Where it moves its output, `-o` may not hold all.
         return start.refused("how its program is called, or where it lies, only MSBuild knows")
     launch, out = (posixpath.join(own.folder, name) for name in ("Properties/launchSettings.json", "out"))
-    profiles = table(table(reading.context.jsonc(launch)).get("profiles"))
-    if not is_plain and any(table(one).get("commandName") == "Project" for one in profiles.values()):
+    if not is_plain and re.search(r'"commandName"\s*:\s*"Project"', reading.context.text(launch)):
         return start.refused(
             f"takes its address and environment from {launch}, which is for development",
             "add --no-launch-profile, and say them by ENV (ASPNETCORE_URLS, ASPNETCORE_ENVIRONMENT)",

@@ -76,11 +76,6 @@ class Build(NamedTuple):
     def is_solution(self) -> bool:
         return re.search(SOLUTION, self.file) is not None
 
-    @property
-    def named(self) -> tuple[Project, ...]:
-        """Those whose output is put where the call says."""
-        return self.projects if self.is_solution else self.projects[:1]
-
 
 @remembered
 def files_of(context: BuildContext) -> tuple[str, ...]:

@@ -49,8 +49,7 @@ class DotNetCall(ToolCall):
         if package.verb != "publish" or package.has("--no-self-contained") or not is_published:
             return False
         options = {name.rpartition(":")[2]: value or "true" for name, value in package.options}
-        names = ("--self-contained", "--sc", *_SELF_CONTAINED)
-        said = next((options[name] for name in names if name in options), None)
+        said = next((options[name] for name in ("--self-contained", "--sc", *_SELF_CONTAINED) if name in options), None)
         return project.is_set(*_SELF_CONTAINED) if said is None else said.lower() == "true"
 
     @cached_property
@@ -84,18 +83,16 @@ def effect(call: Invocation) -> Effect | None:
         return restore(dotnet)
     if verb in {"build", "publish"}:
         return Effect(_read(dotnet), dotnet.folders, needs=_NETWORK)
-    if verb == "tool":
-        manifest = call.paths(".config/dotnet-tools.json") if "restore" in package.verb else ()
-        return Effect(manifest, call.paths(package.option("--tool-path") or "~/.dotnet/tools"), needs=_NETWORK)
+    if verb in {"clean", "help", ""}:
+        # What is cleaned is built again, or the program would not be there.
+        return Effect()
     if verb in {"test", "format", "pack"}:
         return Effect(call.paths("."), needs=_NETWORK)
+    manifest = call.paths(".config/dotnet-tools.json") if "restore" in package.verb else ()
     known = {
-        # What it removes is built again, or the program would not be there.
-        "clean": Effect(),
-        "help": Effect(),
-        "": Effect(),
         "new": Effect(writes=call.paths(package.option("-o", "--output") or ".")),
         "nuget": Effect(writes=call.paths("~/.nuget")),
+        "tool": Effect(manifest, call.paths(package.option("--tool-path") or "~/.dotnet/tools"), needs=_NETWORK),
         "workload": Effect(writes=("/usr/share/dotnet",), needs=_NETWORK),
     }
     return known.get(verb)
@@ -115,8 +112,7 @@ def _read(dotnet: DotNetCall) -> tuple[Path, ...]:
     call, build = dotnet.call, dotnet.build
     if isinstance(build, Unknown):
         return call.paths(".")
-    reads = {posixpath.dirname(one) for one in call.places(project.path for project in build.projects)}
-    reads |= set(() if isinstance(build.manifests, Unknown) else call.places(build.manifests))
-    reads -= {one for one in reads if posixpath.dirname(one) in reads}
-    known = tuple(sorted(reads)) or call.paths(".")
+    manifests = () if isinstance(build.manifests, Unknown) else build.manifests
+    reads = {*dotnet.beside(build.projects, "."), *call.places(manifests)}
+    known = tuple(sorted(one for one in reads if posixpath.dirname(one) not in reads)) or call.paths(".")
     return (*known, *single_files(call, known))
