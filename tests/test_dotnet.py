@@ -115,13 +115,22 @@ def test_only_what_is_published_is_compiled_ahead_of_time() -> None:
     text, files = NAIVE.replace('"dotnet", "Shop.dll"', '"./Shop"'), project(console("<PublishAot>true</PublishAot>"))
     assert "/runtime-deps:8.0 AS" in stages(text, files)[1]
     assert "/runtime:8.0 AS" in stages(text.replace("publish", "build"), files)[1]
+    built = text.replace(" -o /app", "").replace("WORKDIR /app\n", "").replace("./Shop", "bin/Release/net8.0/Shop")
+    assert "/runtime:8.0 AS" in stages(built, files)[1]
 
 
 def test_packages_are_restored_in_a_layer_of_their_own() -> None:
-    text = NAIVE.replace("RUN dotnet restore\n", "").replace(" --no-restore", "")
+    text = UNRESTORED
     builder, _ = stages(text, WEB)
     assert builder.endswith("COPY Shop.csproj ./\nRUN dotnet restore\nCOPY . .\nRUN dotnet publish -c Release -o /app")
     assert "restore" not in stages(text, CONSOLE)[0]
+
+
+def test_what_stands_beside_the_build_is_known() -> None:
+    more = "RUN dotnet tool install -g dotnet-ef && dotnet clean && dotnet test && dotnet --info\nRUN dotnet publish"
+    builder, runner = stages(NAIVE.replace("RUN dotnet publish", more), CONSOLE)
+    assert "dotnet test" in builder
+    assert "RUN" not in runner
 
 
 SOLUTION = {
@@ -199,6 +208,35 @@ def test_sources_that_are_copied_one_by_one_are_seen() -> None:
     assert "runtime:8.0" in runner
 
 
+def test_of_several_projects_the_one_that_is_copied_is_built() -> None:
+    text = NAIVE.replace("COPY . .", "COPY Shop.csproj Program.cs ./")
+    assert "runtime:8.0" in stages(text, {**CONSOLE, "Other.csproj": console()})[1]
+
+
+def test_files_that_a_project_names_are_found_by_properties() -> None:
+    refers = '<ProjectReference Include="$(Libraries)\\Core.csproj" />'
+    imports = (
+        '<Import Project="$(MSBuildThisFileDirectory)..\\a.props" /><Import Project="b.props" />'
+        '<Import Project="$(MSBuildExtensionsPath32)\\c.targets" />'
+    )
+    files = {
+        "Directory.Build.props": "<Project><PropertyGroup><Libraries>..\\lib</Libraries></PropertyGroup></Project>",
+        "src/Shop.csproj": console().replace("<ItemGroup>", f"{imports}<ItemGroup>{refers}"),
+        "src/Program.cs": "",
+        "lib/Core.csproj": '<Project Sdk="Microsoft.NET.Sdk" />',
+        "a.props": "<Project />",
+    }
+    text = NAIVE.replace("restore\n", "restore src\n").replace("publish", "publish src")
+    builder, _ = stages(text, files)
+    assert "COPY Directory.Build.props a.props ./\nCOPY lib/Core.csproj lib/\nRUN dotnet restore src\n" in builder
+    because = "src/Shop.csproj names $(Other)\\Core.csproj, which only MSBuild knows"
+    assert because in refusal(
+        text, {**files, "src/Shop.csproj": files["src/Shop.csproj"].replace("Libraries", "Other")}
+    )
+    del files["lib/Core.csproj"]
+    assert "lib/Core.csproj does not exist" in refusal(text, files)
+
+
 def test_a_health_check_above_the_last_workdir_is_not_in_the_way() -> None:
     text = NAIVE.replace("EXPOSE 8080", "EXPOSE 8080\nHEALTHCHECK CMD curl -f localhost:8080")
     _, runner = stages(text, WEB)
@@ -240,14 +278,17 @@ def test_folders_that_it_writes_to_become_its_users() -> None:
 
 
 LAUNCH = {"Properties/launchSettings.json": '{"profiles": {"Shop": {"commandName": "Project"}}}'}
+FEED = {"nuget.config": '<c><packageSources><clear/><add key="a" value="./feed"/></packageSources></c>'}
 RUN = NAIVE.partition("RUN")[0] + 'CMD ["dotnet", "run"]\n'
+FROM_ABOVE = RUN.replace("COPY . .", "COPY . shop/").replace('run"', 'run", "--project", "shop"')
+UNRESTORED = NAIVE.replace("RUN dotnet restore\n", "").replace(" --no-restore", "")
 
 
 @pytest.mark.parametrize(
     ("text", "files", "because"),
     [
         (NAIVE.replace("Shop.dll", "Store.dll"), CONSOLE, "Shop.csproj builds Shop, and ENTRYPOINT"),
-        (NAIVE.replace("/app", "/src"), CONSOLE, "is built among the sources (/src)"),
+        (NAIVE.replace("/app", "/src"), CONSOLE, "is built among other files (/src)"),
         (NAIVE.replace("EXPOSE 8080", ""), project(csproj()), "nothing says where Shop.csproj listens"),
         (NAIVE.replace("sdk:8.0", "sdk:8.0-alpine"), CONSOLE, "has the data of all languages (icu-libs)"),
         (NAIVE, project("<Project ToolsVersion='4.0'></Project>"), "is a project of the .NET Framework"),
@@ -258,13 +299,17 @@ RUN = NAIVE.partition("RUN")[0] + 'CMD ["dotnet", "run"]\n'
         (
             NAIVE,
             {"Program.cs": ""},
-            "builds is not known: no project or solution file is in the root of the build context",
+            "builds is not known: no project file in /src is copied from the build context",
         ),
         (NAIVE.replace(" -o /app", ""), project(console("<OutputPath>o</OutputPath>")), "OutputPath moves what"),
         (NAIVE.replace('"Shop.dll"', '"ef", "database", "update"'), CONSOLE, "for which the SDK has to be there"),
         (NAIVE.replace('"Shop.dll"', '"watch", "run"'), CONSOLE, "which compiles at every start"),
         (NAIVE.replace("mcr.microsoft.com/dotnet/sdk:8.0", "ubuntu:24.04"), CONSOLE, "is not an image of the .NET SDK"),
         (RUN, project(console(), "", **LAUNCH), "which compiles at every start"),
+        (NAIVE, {**CONSOLE, "B.csproj": console()}, "B.csproj, Shop.csproj are all in /src, and none is named"),
+        (NAIVE, {**CONSOLE, "Shop.sln": "x"}, "Shop.sln names no project in C#, F# or Visual Basic"),
+        (NAIVE.replace("sdk:8.0", "sdk:8"), CONSOLE, "sdk:8 has no runtime variant"),
+        (NAIVE.replace("/app", "/usr/local/bin"), CONSOLE, "is built among other files (/usr/local/bin)"),
     ],
 )
 def test_refusals(text: str, files: Mapping[str, str], because: str) -> None:
@@ -284,7 +329,11 @@ def test_the_c_library_stays(wish: str) -> None:
         ("build-before-start", RUN.replace('run"', 'run", "a", "--", "b"'), CONSOLE, "what -- means for the program"),
         ("build-before-start", RUN, SOLUTION, "Shop.sln is a solution"),
         ("build-before-start", RUN, project(console(), "", **{"out/a": ""}), "out is in the build context already"),
-        ("copy-manifests-first", NAIVE, project(console(), "", **{"obj/project.assets.json": "{}"}), "obj is in the"),
+        ("build-before-start", RUN, project(console("<AssemblyName>$(A)</AssemblyName>")), "only MSBuild knows"),
+        ("build-before-start", FROM_ABOVE, project(csproj(), "app.Run();"), "it runs in the folder of Shop.csproj"),
+        ("copy-manifests-first", NAIVE, project(console("", "Dapper"), "", **FEED), "takes packages from ./feed"),
+        ("copy-manifests-first", UNRESTORED, project(console("", "Dapper"), "", **FEED), "takes packages from ./feed"),
+        ("copy-manifests-first", NAIVE, project(console(), "", **{"obj/project.assets.json": "{}"}), "obj lies in the"),
         ("copy-manifests-first", NAIVE, project(console(), "", **{"paket.references": ""}), "Paket restores"),
         ("copy-manifests-first", NAIVE, project(console() + "<!--"), "Shop.csproj"),
         ("run-as-user", NAIVE, project(console(), "File.WriteAllText(path, x);"), "writes where only the running"),

@@ -40,7 +40,7 @@ def ahead(act: Act, folder: str, manifests: tuple[str, ...], commands: Iterable[
 
 
 def why_not_ahead(
-    context: BuildContext, folders: Iterable[str], moves: str | None, fetch: str, lock: str
+    context: BuildContext, folders: Iterable[str], moves: str | None = None, fetch: str = "", lock: str = ""
 ) -> Refused | None:
     """Why packages that are fetched in front of the copy of the sources may not be those of the image in the end: one
     of the ``folders`` that they are put into is copied as well; or another ``lock`` is written, as ``moves`` says,

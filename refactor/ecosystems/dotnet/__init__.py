@@ -16,8 +16,7 @@ class DotNet(Language):
     rooms = {
         "tools": "effect",
         "installing": "installed built_start",
-        "needs": "needs_of writes",
-        "runner": "runner",
+        "needs": "needs_of writes runner",
     }
     families = frozenset({"dotnet"})
     versioned = frozenset({"dotnet"})
@@ -32,9 +31,8 @@ class DotNet(Language):
         words = root.words
         if root.name != "dotnet":
             return words[0]
-        verb = next((word for word in words[1:] if not word.startswith("-")), "")
         found = self.why_compiles(root) or next((word for word in words[1:] if word.endswith((".dll", ".exe"))), None)
-        if found is None and verb:
+        if found is None and any(not word.startswith("-") for word in words[1:]):
             because = f"{root.where} starts `{' '.join(words)}`, for which the SDK has to be there"
             return Refused(because, "keep the SDK")
         return found

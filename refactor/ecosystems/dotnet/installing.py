@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import posixpath
+import re
 import shlex
 from collections.abc import Iterator
 
 from refactor.context import Unknown
-from refactor.context.tables import table
-from refactor.ecosystems.answers import BuiltStart, Install, ahead
+from refactor.ecosystems.answers import BuiltStart, Install, ahead, why_not_ahead
 from refactor.ecosystems.dotnet.projects import Project
-from refactor.ecosystems.dotnet.tools import DotNetCall
+from refactor.ecosystems.dotnet.tools import DotNetCall, restore
 from refactor.ecosystems.own_start import OwnStart, own_start
 from refactor.ecosystems.table import Language
 from refactor.flow.reading import Refused, StageReading, Step
@@ -19,37 +19,30 @@ from refactor.flow.reading import Refused, StageReading, Step
 def installed(language: Language, reading: StageReading) -> Iterator[Install | tuple[Step, Refused]]:
     """See :meth:`Language.installed`: the restores that are written, or one in front of the first build."""
     for one in (*Language.installed(language, reading), *_restored_ahead(language, reading)):
-        yield _unless_left_over(reading, one) if isinstance(one, Install) else one
+        if not isinstance(one, Install):
+            yield one
+            continue
+        made = (posixpath.join(posixpath.dirname(path), "obj") for path in one.manifests if path.endswith("proj"))
+        refused = why_not_ahead(reading.context, made)
+        yield one if refused is None else (one.step, refused._replace(hint="add **/bin and **/obj to .dockerignore"))
 
 
 def _restored_ahead(language: Language, reading: StageReading) -> Iterator[Install | tuple[Step, Refused]]:
     """What the first command of dotnet would else restore itself, where it builds."""
-    act = next((act for act in language.acts(reading) if DotNetCall.of(act.call) is not None), None)
+    act = next(iter(language.acts(reading)), None)
     dotnet = None if act is None else DotNetCall.of(act.call)
     if act is None or dotnet is None or dotnet.package.verb not in {"build", "publish"}:
         return
     build, folder = dotnet.build, dotnet.call.folder
-    if folder is None or dotnet.package.has("--no-restore"):
+    if isinstance(build, Unknown) or folder is None or dotnet.package.has("--no-restore"):
         return
-    if isinstance(build, Unknown) or not any(one.packages for one in build.projects):
-        return
-    if isinstance(build.manifests, Unknown):
-        hint = "copy the project files and run `dotnet restore` first, by hand"
-        yield act.step.step, Refused(f"what a restore reads is not known: {build.manifests.reason}", hint)
-        return
-    words = ["dotnet restore", *(word.text for word in dotnet.package.operands)]
-    words += [f"{name} {shlex.quote(value)}" for name in ("-r", "--runtime") for value in dotnet.package.values(name)]
-    yield ahead(act, folder, build.manifests, [" ".join(words)], "restore all packages")
-
-
-def _unless_left_over(reading: StageReading, install: Install) -> Install | tuple[Step, Refused]:
-    """What a restore of another machine left in the context would overwrite the one in the image."""
-    for path in install.manifests:
-        folder = posixpath.join(posixpath.dirname(path), "obj")
-        if path.endswith("proj") and reading.context.exists(posixpath.join(folder, "project.assets.json")) is True:
-            because = f"{folder} is in the build context, and would be copied over what the restore writes there"
-            return install.step, Refused(because, "add **/bin and **/obj to .dockerignore")
-    return install
+    manifests = language.manifests_of(act, restore(dotnet).reads)
+    if isinstance(manifests, Refused):
+        yield act.step.step, manifests
+    elif any(one.packages for one in build.projects):
+        words = ["dotnet restore", *(word.text for word in dotnet.package.operands)]
+        words += [f"-r {shlex.quote(value)}" for value in dotnet.package.values("-r", "--runtime")]
+        yield ahead(act, folder, manifests, [" ".join(words)], "restore all packages")
 
 
 _VALUED = frozenset({"-c", "--configuration", "--project", "-v", "--verbosity"})
@@ -87,12 +80,11 @@ def built_start(reading: StageReading) -> BuiltStart | Refused | None:
 
 def _why_other(reading: StageReading, start: OwnStart, own: Project, is_plain: bool) -> Refused | None:
     """What ``dotnet run`` does besides starting the program; ``is_plain`` without a launch profile."""
-    if own.assembly == "*" or "UseArtifactsOutput" in own.properties or own.framework == "*":
+    if "*" in (own.assembly, own.properties.get("TargetFramework", "*")) or "UseArtifactsOutput" in own.properties:
         # Where it moves its output, `-o` may not hold all.
         return start.refused("how its program is called, or where it lies, only MSBuild knows")
     launch, out = (posixpath.join(own.folder, name) for name in ("Properties/launchSettings.json", "out"))
-    profiles = table(table(reading.context.jsonc(launch)).get("profiles"))
-    if not is_plain and any(table(one).get("commandName") == "Project" for one in profiles.values()):
+    if not is_plain and re.search(r'"commandName"\s*:\s*"Project"', reading.context.text(launch)):
         return start.refused(
             f"takes its address and environment from {launch}, which is for development",
             "add --no-launch-profile, and say them by ENV (ASPNETCORE_URLS, ASPNETCORE_ENVIRONMENT)",

@@ -19,12 +19,17 @@ from refactor.flow.reading import upwards
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-_PROJECT, _SOLUTION = r"\.(?:cs|fs|vb)proj\Z", r"\.slnx?\Z"
-FILES = rf"{_PROJECT}|{_SOLUTION}"
+_PROJECT, SOLUTION = r"\.(?:cs|fs|vb)proj\Z", r"\.slnx?\Z"
+_LISTED = r'^\s*Project\("[^"]*"\)\s*=\s*"[^"]*",\s*"([^"]+proj)"|<Project\s[^>]*?\bPath="([^"]+proj)"'
+"""A project in a solution, ``.sln`` and ``.slnx``."""
+_REFERENCE = r"\$\(([^()]*)\)"
+_OF_SDK = r"\$\(MSBuild\w+Path\w*\)|GetPathOfFileAbove"
+"""Imports of what comes with the SDK, and of Directory.Build.props, which is read anyway."""
 _SHARED = (
     r"Directory\.(?:Build\.(?:props|targets|rsp)|Packages\.props|Solution\.props)|(?i:nuget\.config)|global\.json\Z"
+    r"|packages\..*lock\.json\Z|paket\."
 )
-"""Files of a project's folder, and of all above it, that every build reads."""
+"""Files of a project's folder, and of all above it, that a build may read."""
 
 
 class Project(NamedTuple):
@@ -42,7 +47,7 @@ class Project(NamedTuple):
     frameworks: frozenset[str]
     """``Microsoft.AspNetCore.App``, as far as they are named."""
     imports: tuple[str, ...]
-    """Context paths of further files that it imports."""
+    """Context paths of further files that it imports, where they are there."""
 
     @property
     def folder(self) -> str:
@@ -52,11 +57,6 @@ class Project(NamedTuple):
     def assembly(self) -> str:
         """Name of the program, without ``.dll``; "*" where it is not known."""
         return self.properties.get("AssemblyName") or posixpath.splitext(posixpath.basename(self.path))[0]
-
-    @property
-    def framework(self) -> str:
-        """``net8.0``, "*" where there are several."""
-        return self.properties.get("TargetFramework") or "*"
 
     def is_set(self, *names: str) -> bool:
         return any(self.properties.get(name, "").lower() == "true" for name in names)
@@ -74,23 +74,23 @@ class Build(NamedTuple):
 
     @property
     def is_solution(self) -> bool:
-        return re.search(_SOLUTION, self.file) is not None
-
-    @property
-    def named(self) -> tuple[Project, ...]:
-        """Those whose output is put where the call says."""
-        return self.projects if self.is_solution else self.projects[:1]
+        return re.search(SOLUTION, self.file) is not None
 
 
 @remembered
-def build_of(context: BuildContext, path: str) -> Build | Unknown:
-    """The build of a project or solution file of the context, or of the one that ``dotnet`` takes in a folder."""
-    file = path if re.search(FILES, path) else _chosen(context, path)
-    if isinstance(file, Unknown):
-        return file
-    starts = _listed(context, file)
-    if isinstance(starts, Unknown):
-        return starts
+def files_of(context: BuildContext) -> tuple[str, ...]:
+    """Context paths of all projects and solutions."""
+    found = context.files()
+    kinds = rf"{_PROJECT}|{SOLUTION}"
+    return () if isinstance(found, Unknown) else tuple(path for path in found if re.search(kinds, path))
+
+
+@remembered
+def build_of(context: BuildContext, file: str) -> Build | Unknown:
+    """The build of a project or solution file of the context."""
+    words = (word for pair in re.findall(_LISTED, context.text(file), re.MULTILINE) for word in pair if word)
+    listed = tuple(path for word in words if context.exists(path := _beside(file, word)) is True)
+    starts = listed if re.search(SOLUTION, file) else (file,)
     waiting, found = [one for one in starts if re.search(_PROJECT, one)], dict[str, Project]()
     while waiting:
         place = waiting.pop(0)
@@ -101,35 +101,8 @@ def build_of(context: BuildContext, path: str) -> Build | Unknown:
             found[place] = one
             waiting += one.references
     if not found:
-        return Unknown(f"{file} has no project in C#, F# or Visual Basic")
+        return Unknown(f"{file} names no project in C#, F# or Visual Basic that is in the build context")
     return Build(file, tuple(found.values()), _manifests(context, (file, *starts), found.values()))
-
-
-def _chosen(context: BuildContext, folder: str) -> str | Unknown:
-    names = context.children(folder)
-    if isinstance(names, Unknown):
-        return names
-    for pattern in (_SOLUTION, _PROJECT):
-        found = [name for name in names if re.search(pattern, name)]
-        if len(found) == 1:
-            return posixpath.join(folder, found[0])
-        if found:
-            return Unknown(f"{', '.join(found)} are all in {folder or 'the context'}, and none is named")
-    return Unknown(f"no project or solution file is in {folder or 'the root'} of the build context")
-
-
-def _listed(context: BuildContext, file: str) -> tuple[str, ...] | Unknown:
-    """Context paths of the projects that a solution file lists and that are there; a project alone."""
-    if re.search(_PROJECT, file):
-        return (file,)
-    text = context.read(file)
-    if isinstance(text, Unknown):
-        return text
-    root = read_xml(context, file) if file.endswith(".slnx") else Unknown("")
-    words = re.findall(r'(?m)^\s*Project\("[^"]*"\)\s*=\s*"[^"]*",\s*"([^"]+proj)"', text)
-    words = words if isinstance(root, Unknown) else [one.get("Path", "") for one in root.iter("Project")]
-    found = tuple(place for word in words if context.exists(place := _beside(file, word)) is True)
-    return found or Unknown(f"{file} names no project that is in the build context")
 
 
 def _project(context: BuildContext, path: str) -> Project | Unknown:
@@ -142,21 +115,23 @@ def _project(context: BuildContext, path: str) -> Project | Unknown:
     for element in (*(read_xml(context, one) for one in shared), root):
         if not isinstance(element, Unknown):
             _read_properties(element, properties)
-    values = {name: filled(value, properties, r"\$\(([^()]*)\)") for name, value in properties.items()}
-    references = _files(context, path, "refers to", _included(root, "ProjectReference"))
-    if isinstance(references, Unknown):
-        return references
-    imports = _files(context, path, "imports", _imports(root))
-    if isinstance(imports, Unknown):
-        return imports
+    values = {name: filled(value, properties, _REFERENCE) for name, value in properties.items()}
+    values = {name: "*" if "*" in value else value for name, value in values.items()}
+    references = [*_named(root, "ProjectReference")]
+    imports = [word for word in _named(root, "Import", "Project") if re.search(_OF_SDK, word) is None]
+    here = {**values, "MSBuildThisFileDirectory": "./", "MSBuildProjectDirectory": "."}
+    places = {word: _beside(path, filled(word, here, _REFERENCE)) for word in (*references, *imports)}
+    unknown = next((word for word, place in places.items() if "*" in place), None)
+    if unknown is not None:
+        return Unknown(f"{path} names {unknown}, which only MSBuild knows")
     return Project(
         path,
         (root.get("Sdk") or next((one.get("Name", "") for one in root.findall("Sdk")), "")).partition("/")[0],
-        {name: "*" if "*" in value else value for name, value in values.items()},
-        references,
-        frozenset(_included(root, "PackageReference")),
-        frozenset(_included(root, "FrameworkReference")),
-        imports,
+        values,
+        tuple(places[word] for word in references),
+        frozenset(_named(root, "PackageReference")),
+        frozenset(_named(root, "FrameworkReference")),
+        tuple(places[word] for word in imports if context.exists(places[word]) is True),
     )
 
 
@@ -164,38 +139,13 @@ def _read_properties(root: Element, found: dict[str, str]) -> None:
     for group in root.iter("PropertyGroup"):
         for one in group:
             value, tag = (one.text or "").strip(), str(one.tag)
-            condition = group.get("Condition") or one.get("Condition")
-            if condition is not None and re.fullmatch(rf"\s*'\$\({tag}\)'\s*==\s*''\s*", condition):
-                found.setdefault(tag, value)
-            else:
-                found[tag] = value if condition is None or found.get(tag) == value else "*"
+            is_sure = group.get("Condition") is None and one.get("Condition") is None
+            found[tag] = value if is_sure or found.get(tag) == value else "*"
 
 
-def _included(root: Element, tag: str) -> Iterator[str]:
-    words = (word.strip() for one in root.iter(tag) for word in one.get("Include", "").split(";"))
+def _named(root: Element, tag: str, by: str = "Include") -> Iterator[str]:
+    words = (word.strip() for one in root.iter(tag) for word in one.get(by, "").split(";"))
     return filter(None, words)
-
-
-def _imports(root: Element) -> Iterator[str]:
-    """Without those of the SDK, and Directory.Build.props, which is read anyway."""
-    for one in root.iter("Import"):
-        word = re.sub(r"\$\(MSBuild(?:ThisFile|Project)Directory\)[\\/]?", "", one.get("Project", ""))
-        if word and not one.get("Sdk") and "GetPathOfFileAbove" not in word and "$(MSBuildToolsPath)" not in word:
-            yield word
-
-
-def _files(context: BuildContext, path: str, names: str, words: Iterable[str]) -> tuple[str, ...] | Unknown:
-    """The context paths of files that a project names; unknown where only a build knows one."""
-    found: list[str] = []
-    for word in words:
-        place = _beside(path, word)
-        if "$(" in word or "*" in word:
-            return Unknown(f"{path} {names} {word}, which only MSBuild knows")
-        if context.exists(place) is True:
-            found.append(place)
-        elif names == "refers to":
-            return Unknown(f"{path} refers to {place}, which is not in the build context")
-    return tuple(found)
 
 
 def _beside(path: str, word: str) -> str:
@@ -213,17 +163,14 @@ def _manifests(context: BuildContext, named: Iterable[str], projects: Iterable[P
     """See :attr:`Build.manifests`; unknown also where a restore reads more than files of these kinds."""
     found = dict.fromkeys(named)
     for one in projects:
-        beside = {name: posixpath.join(one.folder, name) for name in context.names(one.folder)}
-        paket = next((path for name, path in beside.items() if name.startswith("paket.")), None)
-        if paket is not None:
-            return Unknown(f"{paket}: Paket restores by scripts of its own")
-        locks = (path for name, path in beside.items() if re.match(r"packages\..*lock\.json\Z", name))
-        found.update(dict.fromkeys((*_above(context, one.folder), one.path, *one.imports, *locks)))
+        found.update(dict.fromkeys((one.path, *_above(context, one.folder), *one.imports)))
+    paket = next((path for path in found if re.search(r"(?i)(?:\A|/)paket\.", path)), None)
+    if paket is not None:
+        return Unknown(f"{paket}: Paket restores by scripts of its own")
     for path in (one for one in found if one.lower().endswith("nuget.config")):
         root = read_xml(context, path)
-        sources = () if isinstance(root, Unknown) else root.iterfind(".//packageSources/add")
-        values = (one.get("value", "") for one in sources)
-        feed = next((value for value in values if value and not re.match(r"https?://", value)), None)
+        sources = () if isinstance(root, Unknown) else root.iterfind(".//packageSources/add[@value]")
+        feed = next((one.get("value") for one in sources if not re.match(r"https?://", one.get("value", ""))), None)
         if feed is not None:
             return Unknown(f"{path} takes packages from {feed}, a folder of the project")
     return tuple(found)

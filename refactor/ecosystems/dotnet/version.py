@@ -27,10 +27,6 @@ NAMING = Naming(
     "TargetFramework to the project file, such as net10.0",
     (
         _sdk,
-        Place(
-            "*.csproj",
-            pattern=r"<TargetFramework>\s*net(\d+\.\d+)\s*</TargetFramework>",
-            said="TargetFramework",
-        ),
+        Place("*.csproj", pattern=r"<TargetFramework>\s*net(\d+\.\d+)\s*</TargetFramework>", said="TargetFramework"),
     ),
 )

@@ -6,7 +6,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from refactor.ecosystems.java.needs import SETTINGS, texts_below
+from refactor.ecosystems.calls import texts_below
+from refactor.ecosystems.java.needs import SETTINGS
 from refactor.ecosystems.serving import BY_HAND, Port, Serving, only_port, served
 from refactor.ecosystems.table import Language
 from refactor.flow.reading import Refused, StageReading

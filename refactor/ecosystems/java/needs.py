@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from refactor.context import BuildContext, Unknown
-from refactor.context.literals import is_test
 from refactor.ecosystems.answers import Written
-from refactor.ecosystems.calls import beside, called, first_at, opened, sources
+from refactor.ecosystems.calls import beside, called, first_at, opened, sources, texts_below
 from refactor.ecosystems.java.tools import Project, project_of
 from refactor.ecosystems.program import Needs, Program, Runner
 from refactor.ecosystems.table import Language
@@ -184,13 +182,6 @@ def runner(language: Language, reading: StageReading, needs: Needs, wish: str | 
     if image.family == "openjdk":
         return Runner(found, evidence=(f"{image.reference} is retired, and has no JRE: Eclipse Temurin has the same",))
     return Runner(found, evidence=(f"the program needs Java {major}, not its compiler",))
-
-
-def texts_below(context: BuildContext, pattern: str, folders: Iterable[str] = ("",)) -> dict[str, str]:
-    """Context path and text of the files below some folders whose paths match, tests aside."""
-    found = (files for folder in folders if not isinstance(files := context.files(folder), Unknown))
-    return {path: context.text(path) for files in found for path in files
-            if re.search(pattern, path) and not is_test(path)}  # fmt: skip
 
 
 def writes(program: Program, files: Sequence[str]) -> Written | Refused:
