@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from refactor.context import BuildContext, Unknown
 from refactor.context.literals import line_at
 from refactor.ecosystems.python.program import SERVERS, entries, program
-from refactor.ecosystems.python.web import routes
+from refactor.ecosystems.python.values import parsed
 from refactor.ecosystems.serving import (
     BY_HAND,
     ROUTE,
@@ -33,6 +34,9 @@ _MAX_CHARACTERS = 200_000
 _ROOT_URLS = r"(?m)^ROOT_URLCONF\s*=\s*[\"']([\w.]+)[\"']"
 _HOSTS = r"(?m)^\s*ALLOWED_HOSTS\s*\+?=\s*([^\n]*(?:\n\s+[^\n]*)*)"
 _DJANGO_PATH = r"(?<![\w.])path\(\s*[\"']([\w/-]+)[\"']\s*,(?!\s*include\b)"
+
+_APPS = frozenset({"Flask", "FastAPI", "Quart", "Starlette", "Sanic", "Litestar", "Bottle", "Robyn"})
+_GETS = frozenset({"get", "route", "api_route"})
 
 
 def serving(reading: StageReading) -> Serving | Refused | None:
@@ -60,7 +64,7 @@ def _route(reading: StageReading, texts: dict[str, str]) -> tuple[str, str] | Re
     started = entries(reading)
     first = set(started) if not isinstance(started, Refused) else set()
     for path, text in texts.items():
-        apps, own = routes(text)
+        apps, own = _routes(text)
         makers += [path] if apps else []
         found += [(route, f"{path}:{line}") for route, line in own if re.fullmatch(ROUTE, route)]
     if len(makers) > 1:
@@ -71,6 +75,47 @@ def _route(reading: StageReading, texts: dict[str, str]) -> tuple[str, str] | Re
     if any(re.search(r"\bROOT_URLCONF\s*=", text) for text in texts.values()):
         return _of_django(texts)
     return None
+
+
+def _routes(text: str) -> tuple[set[str], list[tuple[str, int]]]:
+    """Names of applications that a source makes, and the literal routes that answer to GET on them with their lines."""
+    if not any(name in text for name in _APPS):
+        return set(), []
+    tree = parsed(text)
+    if isinstance(tree, str):
+        return set(), []
+    apps: set[str] = set()
+    mounted: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and _last(node.value.func) in _APPS:
+            apps |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+        elif isinstance(node, ast.Call) and _last(node.func) == "mount":
+            mounted |= {one.id for one in node.args if isinstance(one, ast.Name)}
+    found: list[tuple[str, int]] = []
+    for node in ast.walk(tree):
+        for call in node.decorator_list if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else ():
+            route = _decorated(call, apps - mounted)
+            if route is not None:
+                found.append((route, call.lineno))
+    return apps, found
+
+
+def _decorated(call: ast.expr, apps: set[str]) -> str | None:
+    """The route of ``@app.get("/health")``; None for other methods, arguments and receivers."""
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute) or not call.args:
+        return None
+    receiver, first = call.func.value, call.args[0]
+    if not isinstance(receiver, ast.Name) or receiver.id not in apps or call.func.attr not in _GETS:
+        return None
+    methods = next((word.value for word in call.keywords if word.arg == "methods"), None)
+    if methods is not None and "GET" not in ast.dump(methods):
+        return None
+    text = first.value if isinstance(first, ast.Constant) else None
+    return text if isinstance(text, str) else None
+
+
+def _last(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
 def _of_django(texts: Mapping[str, str]) -> tuple[str, str] | Refused:
@@ -125,7 +170,7 @@ def _listened(context: BuildContext, files: Sequence[str]) -> Iterator[Port]:
         variables = {int(number): name for name, number in re.findall(_ENVIRONMENT, text)}
         for number in one.ports:
             yield Port(number, variables.get(number, ""), path)
-        if one.computed_ports:
+        if one.is_port_computed:
             required = re.findall(_REQUIRED, text)
             yield from (Port(None, name, path) for name in dict.fromkeys(required))
 

@@ -299,7 +299,7 @@ def _pipenv(reading: StageReading, act: Act, call: PackageCall, folder: str) -> 
 
 
 def _locked_project(reading: StageReading, act: Act, call: PackageCall, folder: str) -> ReadInstall | Refused:
-    from refactor.ecosystems.python.lockfiles import read_pdm_lock, read_poetry_lock, read_uv_lock
+    from refactor.ecosystems.python.lockfiles import read_lock
     from refactor.ecosystems.python.project import compiles
     from refactor.ecosystems.python.pyproject import read_pyproject
     from refactor.ecosystems.python.requirements import parse_requirement
@@ -315,13 +315,9 @@ def _locked_project(reading: StageReading, act: Act, call: PackageCall, folder: 
         return Refused(project.reason)
     name, more, skips = _LOCKS[call.manager]
     locks = _existing(reading, act, folder, (name,))
-    locked: tuple[LockedDistribution, ...] = ()
-    if locks:
-        read = {"poetry": read_poetry_lock, "uv": read_uv_lock, "pdm": read_pdm_lock}[call.manager]
-        lock = read(context, locks[0])
-        if isinstance(lock, Unknown):
-            return Refused(lock.reason)
-        locked = lock.distributions
+    locked = read_lock(context, locks[0]) if locks else ()
+    if isinstance(locked, Unknown):
+        return Refused(locked.reason)
     added = (parse_requirement(expanded(reading, act.step, word.literal)) for word in call.packages)
     needs = (*project.dependencies, *(need for need in added if need is not None))
     sources: str | None = None

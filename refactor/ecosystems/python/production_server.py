@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import posixpath
 import re
 from typing import NamedTuple
@@ -11,8 +12,7 @@ from refactor.ecosystems.answers import DirectStart
 from refactor.ecosystems.python.installs import ReadInstall, read_installs
 from refactor.ecosystems.python.program import entries, program
 from refactor.ecosystems.python.stage import PythonStage
-from refactor.ecosystems.python.use import parsed
-from refactor.ecosystems.python.web import application, run_call
+from refactor.ecosystems.python.values import parsed
 from refactor.flow.reading import Refused, StageReading, Start, join
 from refactor.flow.roots import Root, roots_of
 from refactor.syntax import Instruction
@@ -162,17 +162,52 @@ def _flask(reading: StageReading, words: tuple[str, ...]) -> _App | Refused:
             host = value if option in {"--host", "-h"} else host
             port = value if option in {"--port", "-p"} else port
     else:
-        called = run_call(tree)
+        called = _run_call(tree)
         if isinstance(called, Unknown):
             return Refused(called.reason, _BY_HAND)
         host, port = called
-    name = application(tree)
+    name = _application(tree)
     module = _module(reading, found[0])
     if name is None or module is None:
         return Refused(
             f"{found[0]} makes no application at its top that could be named", "name it for a server by hand"
         )
     return _App(host, port, f"{module}:{name}", found[0])
+
+
+def _application(tree: ast.Module) -> str | None:
+    """``app`` of ``app = Flask(__name__)``, ``create_app()`` of a factory that needs no arguments."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and isinstance(node.targets[0], ast.Name):
+            function = node.value.func
+            if getattr(function, "id", getattr(function, "attr", "")) in {"Flask", "create_app"}:
+                return node.targets[0].id
+    for node in tree.body:
+        if not isinstance(node, ast.FunctionDef) or node.name not in {"create_app", "make_app"}:
+            continue
+        if len(node.args.args) == len(node.args.defaults) and not node.args.kwonlyargs:
+            return f"{node.name}()"
+    return None
+
+
+def _run_call(tree: ast.Module) -> tuple[str, str] | Unknown:
+    """Host and port of ``app.run(...)``, where the program does nothing else when it is started."""
+    last = tree.body[-1] if tree.body else None
+    body = last.body if isinstance(last, ast.If) and "__main__" in ast.dump(last.test) else []
+    call = body[0].value if len(body) == 1 and isinstance(body[0], ast.Expr) else None
+    if (
+        not isinstance(call, ast.Call)
+        or not isinstance(call.func, ast.Attribute)
+        or call.func.attr != "run"
+        or call.args
+    ):
+        return Unknown("the file does more than run the application when it is started")
+    given = {word.arg: word.value for word in call.keywords}
+    values = {name: value.value for name, value in given.items() if isinstance(value, ast.Constant)}
+    other = next((name for name in given if name not in {"host", "port", "debug", "threaded", "use_reloader"}), None)
+    if other is not None or any(name in given and name not in values for name in ("host", "port")):
+        return Unknown("where it listens is not spelled out: write host and port as literals")
+    return str(values.get("host", "127.0.0.1")), str(values.get("port", 5000))
 
 
 def _module(reading: StageReading, path: str) -> str | None:

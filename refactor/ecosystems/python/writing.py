@@ -27,7 +27,7 @@ from refactor.images import pypi
 from refactor.syntax import Instruction
 
 if TYPE_CHECKING:
-    from refactor.ecosystems.python.use import Use
+    from refactor.ecosystems.python.values import Use
 
 _PATH_OPTIONS = (
     "--access-logfile", "--error-logfile", "--log-file", "--access-log", "--pid", "--pidfile", "--logto", "--logfile",
