@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from refactor import BuildContext, fix
-from refactor.ecosystems.python.compiled import judge
+from refactor.ecosystems.python.needs import judge
 from refactor.ecosystems.python.installs import ReadInstall, read_installs
 from refactor.ecosystems.python.stage import PythonStage
 from refactor.images import lookup

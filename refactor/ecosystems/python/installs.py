@@ -22,9 +22,7 @@ if TYPE_CHECKING:
     from refactor.ecosystems.python.pyproject import Pyproject
     from refactor.ecosystems.python.requirements import Requirement
 
-_MARKER = re.compile(
-    r"(?:implementation_name|platform_python_implementation)\s*(==|!=)\s*[\"'](cpython|pypy)[\"']", re.IGNORECASE
-)
+_MARKER = r"(implementation_name|python_implementation|sys_platform|platform_system|os_name)\s*(==|!=)\s*[\"'](\w+)"
 _LOCKS: Mapping[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "poetry": ("poetry.lock", ("poetry.toml",), ("--no-root",)),
     "uv": ("uv.lock", ("uv.toml", ".python-version"), ("--no-install-project", "--no-install-workspace")),
@@ -77,14 +75,18 @@ def install_of(reading: StageReading, act: Act) -> ReadInstall | Refused:
 
 
 def _own(reading: StageReading, read: ReadInstall | Refused) -> ReadInstall | Refused:
-    """Without what environment markers leave out on the implementation of Python that the image has (PEP 508)."""
-    family = "" if reading.image is None else reading.image.family
-    if isinstance(read, Refused) or family not in {"python", "pypy"}:
+    """Without what environment markers leave out on Linux, and on the implementation of Python that the image has
+    (PEP 508)."""
+    if isinstance(read, Refused):
         return read
+    here = {"sys_platform": "linux", "platform_system": "linux", "os_name": "posix"}
+    python = {"python": "cpython", "pypy": "pypy"}.get("" if reading.image is None else reading.image.family)
+    here |= {} if python is None else {"implementation_name": python, "python_implementation": python}
 
     def is_for_another(marker: str) -> bool:
-        signs = () if re.search(r"\bor\b", marker) else _MARKER.findall(marker)
-        return any((sign == "==") == ((name.lower() == "pypy") != (family == "pypy")) for sign, name in signs)
+        signs = () if re.search(r"\bor\b", marker) else re.findall(_MARKER, marker)
+        known = ((here[name] == value.lower(), sign) for name, sign, value in signs if name in here)
+        return any(is_so != (sign == "==") for is_so, sign in known)
 
     return read._replace(requirements=tuple(need for need in read.requirements if not is_for_another(need.marker)))
 

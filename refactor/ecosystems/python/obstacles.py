@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from refactor.context import Unknown
 from refactor.context.literals import NOT_SOURCES, is_test
 from refactor.ecosystems import system
 from refactor.ecosystems.deployed import commands_of
 from refactor.ecosystems.python import needs
-from refactor.ecosystems.python.compiled import Building, judge
 from refactor.ecosystems.python.environments import HOME
 from refactor.ecosystems.python.installs import ReadInstall
 from refactor.ecosystems.python.stage import PythonStage
@@ -36,20 +35,20 @@ _PLACES = (b"/usr/local/", b"/opt/pypy/")
 
 
 def why_not_moved(
-    stage: PythonStage, installs: Sequence[ReadInstall], image: BaseImage, building: Sequence[Building]
+    stage: PythonStage, installs: Sequence[ReadInstall], image: BaseImage, built: Iterable[str]
 ) -> Refused | None:
     """The first obstacle, by name."""
-    return next(_obstacles(stage, installs, image, building), None)
+    return next(_obstacles(stage, installs, image, built), None)
 
 
 def _obstacles(
-    stage: PythonStage, installs: Sequence[ReadInstall], image: BaseImage, building: Sequence[Building]
+    stage: PythonStage, installs: Sequence[ReadInstall], image: BaseImage, built: Iterable[str]
 ) -> Iterator[Refused]:
     if image.version.startswith("2"):
         yield Refused("Python 2 has no venv module", "move to Python 3")
     for step in stage.reading.steps:
         yield from _set_up(stage, step)
-    library, compiler = needs.why_library_unknown(image, building), needs.why_compiler_stays(installs)
+    library, compiler = needs.why_library_unknown(image, built), needs.why_compiler_stays(installs)
     if library is not None:
         yield Refused(library, "name the release in the image's tag (python:3.11-bookworm)")
     builds = system.build_only(stage.reading) if compiler is not None else ()
@@ -161,7 +160,7 @@ def _on_pypy(installs: Sequence[ReadInstall], image: BaseImage) -> Iterator[Refu
                     f"what {name} is linked with is not known: it comes from {need.url}",
                     "install a release of it from the index",
                 )
-    for shown in judge(installs, image).unknown:
+    for shown in needs.judge(installs, image).unknown:
         name = re.split(r"[^\w.-]", shown)[0]
         if name not in pypi.LINKS_NOTHING | pypi.SOURCE_ONLY and not native_build_needs(name):
             yield Refused(

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from refactor.ecosystems import system
 from refactor.ecosystems.answers import Slim
 from refactor.ecosystems.python import needs
-from refactor.ecosystems.python.compiled import Verdict, judge
 from refactor.ecosystems.python.installs import ReadInstall, all_installs, read_installs
 from refactor.ecosystems.python.stage import PythonStage, why_not_read
 from refactor.ecosystems.python.tools import Action
 from refactor.ecosystems.runners import lacking
 from refactor.flow.reading import Refused, StageReading
 from refactor.images import lookup
+from refactor.images.wheels import table
 
 _BY_HAND = "split the stage: build on the full image, run on the slim one"
 _COMPILERS = frozenset({"gcc", "g++", "cc", "make", "cmake", "cython", "autoconf", "rustc", "cargo"})
@@ -34,14 +34,14 @@ def slim(reading: StageReading) -> Slim | Refused | None:
     read = read_installs(stage)
     own = [one for one in read if isinstance(one, ReadInstall)]
     installs = all_installs(reading)
-    verdict = judge(own, image)
+    verdict = needs.judge(own, image)
     refused = next((one[1] for one in read if not isinstance(one, ReadInstall)), None) or _why_not_installed(verdict)
     if refused is not None:
         return refused
     called = needs.programs(installs, reading.context)
     if isinstance(called, Refused):
         return called
-    libraries = needs.libraries(installs, image, judge(installs, image).built)
+    libraries = needs.libraries(installs, image, needs.judge(installs, image).built)
     packages = {name: why for name, why in libraries.items() if name not in target.preinstalled}
     called.update(system.programs_started(reading))
     for act in stage.acts:
@@ -63,22 +63,22 @@ def _why_for_building(reading: StageReading) -> Refused | None:
     return Refused(because, _BY_HAND) if builds else None
 
 
-def _why_not_installed(verdict: Verdict) -> Refused | None:
+def _why_not_installed(verdict: needs.Verdict) -> Refused | None:
     """A distribution that a slim image cannot install, or of which that is not known."""
     if verdict.built:
-        because = f"{verdict.built[0].why}: the slim image has no compiler or git to build it"
+        because = f"{next(iter(verdict.built.values()))}: the slim image has no compiler or git to build it"
         return Refused(because, f"take a version that has one, or {_BY_HAND}")
     if not verdict.unknown:
         return None
     more = f" and {len(verdict.unknown) - 3} more" if verdict.unknown[3:] else ""
     return Refused(
         f"nothing says whether {', '.join(verdict.unknown[:3])}{more} can be installed without a compiler: no lockfile"
-        f" lists the files, and the table of wheels ({verdict.date}) does not have it",
+        f" lists the files, and the table of wheels ({table().date}) does not have it",
         "lock the versions with poetry, uv or pdm, or build in a stage of its own",
     )
 
 
-def _evidence(installs: Sequence[ReadInstall], verdict: Verdict) -> list[str]:
+def _evidence(installs: Sequence[ReadInstall], verdict: needs.Verdict) -> list[str]:
     if not installs:
         return ["no RUN installs a Python distribution"]
     files = ", ".join(dict.fromkeys(path for install in installs for path in install.manifests[:2]))
@@ -88,7 +88,7 @@ def _evidence(installs: Sequence[ReadInstall], verdict: Verdict) -> list[str]:
     names = verdict.wheels
     shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
     return (
-        [f"{shown}{where} have wheels or are pure Python (table of {verdict.date})"]
+        [f"{shown}{where} have wheels or are pure Python (table of {table().date})"]
         if names
         else [f"{where.strip() or 'the project'} names no distribution to install"]
     )

@@ -11,7 +11,6 @@ from refactor.context.literals import NOT_SOURCES
 from refactor.ecosystems import registry, system
 from refactor.ecosystems.answers import SplitPlan
 from refactor.ecosystems.python import needs
-from refactor.ecosystems.python.compiled import Building, Verdict, judge
 from refactor.ecosystems.python.environments import environment_text, find_environment, making
 from refactor.ecosystems.python.installs import ReadInstall, read_installs
 from refactor.ecosystems.python.obstacles import why_not_moved
@@ -52,7 +51,7 @@ def split(reading: StageReading, wish: str | None) -> SplitPlan | Refused | None
     read = read_installs(stage)
     refused = next((answer for answer in read if not isinstance(answer, ReadInstall)), None)
     known = tuple(answer for answer in read if isinstance(answer, ReadInstall))
-    verdict = judge(known, image)
+    verdict = needs.judge(known, image)
     reasons = _reasons(stage, builds, verdict, image)
     git = None if image.variant == "fat" else _git(reading, known, verdict.built)
     if isinstance(git, str):
@@ -82,22 +81,22 @@ def _other_image(stage: PythonStage, builds: Sequence[str]) -> Refused:
     return Refused(f"{because}: which Python it has, and where, is not known", "start from python:<version>")
 
 
-def _reasons(stage: PythonStage, builds: Sequence[str], verdict: Verdict, image: BaseImage) -> list[str]:
+def _reasons(stage: PythonStage, builds: Sequence[str], verdict: needs.Verdict, image: BaseImage) -> list[str]:
     reasons = [f"{system.are(builds)} there only to build"] if builds else []
     tools = [tool for tool in stage.tools if tool not in {"virtualenv", "build", "poetry-core"}]
     if tools:
         reasons.append(f"{system.are(tools)} there only to install")
     if verdict.built and image.variant == "fat":
-        reasons.append("; ".join(one.why for one in verdict.built))
+        reasons.append("; ".join(verdict.built.values()))
     if image.family == "pypy" and image.variant == "fat" and verdict.unknown:
         reasons.append(f"{', '.join(verdict.unknown)} may have no wheel for PyPy, and is compiled then")
     return reasons
 
 
-def _git(reading: StageReading, installs: Sequence[ReadInstall], building: Sequence[Building]) -> str | Refused | None:
+def _git(reading: StageReading, installs: Sequence[ReadInstall], built: Mapping[str, str]) -> str | Refused | None:
     """Why git is a build tool here, or why it is not; None where the stage installs no git, or installs nothing with
     it."""
-    fetched = needs.is_git(building)
+    fetched = needs.with_git(built)
     if not fetched or not system.is_kept(reading, "git"):
         return None
     by_sources = needs.programs(installs, reading.context)
@@ -115,13 +114,13 @@ def _git(reading: StageReading, installs: Sequence[ReadInstall], building: Seque
 def _plan(
     stage: PythonStage,
     installs: tuple[ReadInstall, ...],
-    building: Sequence[Building],
+    built: Mapping[str, str],
     image: BaseImage,
     wish: str | None,
     reasons: Sequence[str],
 ) -> SplitPlan | Refused:
     reading = stage.reading
-    direct = why_not_moved(stage, installs, image, building) or started_directly(stage, installs)
+    direct = why_not_moved(stage, installs, image, built) or started_directly(stage, installs)
     if isinstance(direct, Refused):
         return direct
     runner = interpreted(reading, wish, "Python")
@@ -130,7 +129,7 @@ def _plan(
     environment = find_environment(stage, installs, image, bool(direct))
     if isinstance(environment, Refused):
         return environment
-    packages = _packages(stage, installs, building, image, runner.image)
+    packages = _packages(stage, installs, built, image, runner.image)
     if isinstance(packages, Refused):
         return packages
     parts = Parts(stage, installs, environment, dict(packages.roles))
@@ -173,7 +172,7 @@ def _plan(
 def _packages(
     stage: PythonStage,
     installs: Sequence[ReadInstall],
-    building: Sequence[Building],
+    built: Mapping[str, str],
     image: BaseImage,
     runner: str,
 ) -> system.RunnerPackages | Refused:
@@ -185,7 +184,7 @@ def _packages(
     messages = _compiles_messages(reading)
     called.update({"msgfmt": messages} if messages is not None else {})
     build_only = dict.fromkeys(_SYSTEM_PYTHON, "Python comes with the base image")
-    fetched = needs.is_git(building)
+    fetched = needs.with_git(built)
     if fetched and "git" not in called:
         build_only["git"] = f"{', '.join(fetched)} is fetched with it"
     expanded = reading.file.expand(runner, reading.stage.from_)
@@ -194,7 +193,7 @@ def _packages(
         return system.runner_packages(
             reading,
             None if expanded is None else lookup(expanded),
-            needed=needs.libraries(installs, image, building) if image.distro else {},
+            needed=needs.libraries(installs, image, built) if image.distro else {},
             programs=programs,
             build_only=build_only,
             builder=builder_name(reading),
