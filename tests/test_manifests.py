@@ -900,6 +900,26 @@ def test_pyproject_of_poetry() -> None:
     assert not pyproject(POETRY.replace('name = "a"', "package-mode = false")).is_package
 
 
+def test_pipfile() -> None:
+    text = """
+[packages]
+flask = "*"
+lib = {path = "./lib", editable = true}
+dep = {git = "https://example.org/dep.git", ref = "v1"}
+[dev-packages]
+pytest = "*"
+[scripts]
+serve = "flask run"
+"""
+    found = pyproject(text, "Pipfile")
+    assert [need.name for need in found.dependencies] == ["flask", "lib", "dep"]
+    assert found.dependencies[2].needs_git
+    assert found.groups["dev"][0].name == "pytest"
+    assert found.local_paths == ("./lib",)
+    assert not found.is_package
+    assert not found.scripts
+
+
 def test_pyproject_that_only_holds_settings() -> None:
     found = pyproject("[tool.black]\nline-length = 100\n")
     assert found.name is None

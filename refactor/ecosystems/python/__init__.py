@@ -19,7 +19,7 @@ class Python(Language):
     name = "Python"
     rooms = {
         "effects": "effect",
-        "installing": "installed",
+        "installs": "installed",
         "slimming": "slim",
         "splitting": "split",
         "testing": "tests",

@@ -10,11 +10,12 @@ from __future__ import annotations
 import ast
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from refactor.context import BuildContext, Unknown
 from refactor.context.build_context import remembered
 from refactor.context.dockerignore import clean
+from refactor.context.tables import at, table, texts, words
 from refactor.ecosystems.python.pyproject import read_pyproject, read_setup_cfg
 from refactor.ecosystems.python.requirements import Requirement, parse_requirement, read_requirements
 from refactor.ecosystems.python.sources import OPENS, is_path_opened, is_writing
@@ -96,7 +97,7 @@ def metadata(context: BuildContext, folder: str) -> tuple[tuple[str, ...], tuple
         if project.finds_version or project.local_paths:
             return Unknown(f"{project.path} takes the version or dependencies from elsewhere")
         files += [project.path, *project.reads]
-        found = _folders(project.data.get("tool"))
+        found = _folders(project.tools)
         if found is None:
             return Unknown(f"{project.path} lists the packages instead of finding them")
         folders += found
@@ -140,25 +141,15 @@ def _setup_script(context: BuildContext, script: str) -> tuple[str, ...] | Unkno
     return reads
 
 
-def _folders(tools: object) -> list[str] | None:
+def _folders(tools: Mapping[str, object]) -> list[str] | None:
     """The folders that ``[tool.setuptools]`` says packages are in; None where it lists the packages."""
-    table = tools.get("setuptools") if isinstance(tools, dict) else None
-    if not isinstance(table, dict):
-        return []
-    packages = table.get("packages", {})
-    if not isinstance(packages, dict) or {"py-modules", "ext-modules", "cmdclass", "data-files"} & table.keys():
+    own = table(tools.get("setuptools"))
+    packages = own.get("packages", {})
+    if not isinstance(packages, dict) or {"py-modules", "ext-modules", "cmdclass", "data-files"} & own.keys():
         return None
-    return list(dict.fromkeys(_named(packages, table.get("package-dir"))))
-
-
-def _named(packages: dict[str, object], places: object) -> Iterator[str]:
-    find = packages.get("find")
-    where = find.get("where") if isinstance(find, dict) else None
-    roots = [where] if isinstance(where, str) else where if isinstance(where, list) else []
-    roots += list(places.values()) if isinstance(places, dict) else []
-    for root in roots:
-        if isinstance(root, str) and re.fullmatch(r"[\w-][\w./-]*", root) and ".." not in root:
-            yield root.rstrip("/")
+    roots = (*words(at(packages, "find", "where")), *texts(own.get("package-dir")).values())
+    plain = (root.rstrip("/") for root in roots if re.fullmatch(r"[\w-][\w./-]*", root) and ".." not in root)
+    return list(dict.fromkeys(plain))
 
 
 # What setup.py does when it runs
@@ -174,12 +165,6 @@ _READS = {
 }  # fmt: skip
 """Calls that read a file -> the place of the path."""
 _LISTS = frozenset({"os.listdir", "os.scandir", "os.walk"})
-_SET_UP = {
-    "use_scm_version": "takes the version from git", "pbr": "takes the version from git",
-    "ext_modules": "compiles extensions", "cffi_modules": "compiles extensions",
-    "rust_extensions": "compiles extensions",
-}  # fmt: skip
-"""Keywords of ``setup`` -> what they make it do."""
 
 
 @remembered
@@ -188,7 +173,7 @@ def setup_reads(context: BuildContext, path: str = "setup.py") -> tuple[str, ...
 
     They must be copied together with it. Files that it names but that are not there are left out: it guards
     them, or fails today as well. What modules of the project open that it imports is not followed. Unknown when it
-    computes paths, lists folders, runs programs, takes the version from git or compiles extensions.
+    computes paths, lists folders, runs programs or takes the version from git.
     """
     source, folder = read_source(context, path), posixpath.dirname(path)
     if isinstance(source, Unknown):
@@ -224,9 +209,9 @@ def _why_not_followed(call: Call) -> str | None:
         return "imports a module whose name is computed"
     if re.fullmatch(r"(?:setuptools|distutils).*\.setup", call.name) is None:
         return None
-    empty = {"False", "None", "[]"}
-    found = (word.arg for word in call.node.keywords if word.arg in _SET_UP and ast.unparse(word.value) not in empty)
-    return next((_SET_UP[name] for name in found if name is not None), None)
+    version = call.keyword("use_scm_version", "pbr")
+    is_by_git = version is not None and ast.unparse(version) not in {"False", "None"}
+    return "takes the version from git" if is_by_git else None
 
 
 def _opened(source: Source, call: Call) -> Iterator[Use]:

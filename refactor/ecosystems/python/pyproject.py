@@ -1,4 +1,5 @@
-"""What declares a Python project: ``pyproject.toml`` and the declarative part of setuptools in ``setup.cfg``.
+"""What declares a Python project: ``pyproject.toml``, ``Pipfile`` and the declarative part of setuptools in
+``setup.cfg``.
 
 Sources: PEP 517, 621 and 735, the documentation of Poetry, uv, PDM, Hatch and setuptools.
 """
@@ -44,8 +45,8 @@ class Pyproject:
     """setuptools takes the version from a module of the project, or from git: a build without .git fails."""
     local_paths: tuple[str, ...]
     """Folders that dependencies are taken from, as paths relative to the manifest, as written."""
-    data: Mapping[str, object] = field(repr=False, compare=False)
-    """The whole document."""
+    tools: Mapping[str, object] = field(repr=False, compare=False)
+    """The tables of ``[tool]``."""
 
     @property
     def folder(self) -> str:
@@ -60,13 +61,17 @@ class Pyproject:
 
 @remembered
 def read_pyproject(context: BuildContext, path: str = "pyproject.toml") -> Pyproject | Unknown:
-    """A project's manifest; Unknown with line and column for broken TOML."""
+    """A project's manifest, or a Pipfile as if it were Poetry's; Unknown with line and column for broken TOML."""
     data = context.toml(path)
     if isinstance(data, Unknown):
         return data
     root = table(data)
+    if posixpath.basename(path) == "Pipfile":
+        group = {"dev": {"dependencies": root.get("dev-packages")}}
+        poetry = {"dependencies": root.get("packages"), "group": group, "package-mode": False}
+        root = {"tool": {"poetry": poetry, "pdm": {"scripts": root.get("scripts")}}}
     project, tools, build = (table(root.get(key)) for key in ("project", "tool", "build-system"))
-    poetry = table(tools.get("poetry"))
+    poetry = dict(table(tools.get("poetry")))
     dependencies = _requirements(project.get("dependencies"), path)
     if "dependencies" not in project:
         dependencies = _poetry_requirements(poetry.get("dependencies"), path, with_optional=False)
@@ -91,7 +96,7 @@ def read_pyproject(context: BuildContext, path: str = "pyproject.toml") -> Pypro
         reads=beside(path, _read_by_build(project, tools)),
         finds_version=attributes is not None or "setuptools_scm" in tools or not requires.isdisjoint(_SCM),
         local_paths=tuple(dict.fromkeys(one for one in found if one is not None)),
-        data=root,
+        tools=tools,
     )
 
 

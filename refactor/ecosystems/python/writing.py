@@ -64,21 +64,16 @@ def _writes(program: Program, files: Sequence[str]) -> Written | Refused:
 def _by_sources(reading: StageReading, files: Sequence[str]) -> list[tuple[Found, bool]] | Refused:
     """What the program's sources write to."""
     found: list[tuple[Found, bool]] = []
-    placed = source_folders(reading)
     for path in files:
         facts = python_facts(reading.context, path)
         if isinstance(facts, Unknown):
             return Refused(f"a source of the program cannot be read: {facts.reason}")
-        source, target = next(
-            ((source, target) for source, target in placed if source in {"", path} or path.startswith(source + "/")),
-            ("", reading.final_workdir),
-        )
         for use in facts.written:
             where, named = f"{path}:{use.line}", use.path or ""
             if named.startswith("~"):
                 return Refused(f"{where} writes below the home folder ({named})", "set USER and HOME by hand")
             if use.path not in {":memory:", ""} and not named.startswith(("django.", "sqlalchemy.")):
-                place = _place(reading, path, use, source, target)
+                place = _place(reading, path, use)
                 found.append((Found(use.call, place, where), place is not None and _is_folder(reading, place, use)))
     return found
 
@@ -117,10 +112,9 @@ def _fillers(reading: StageReading, files: Sequence[str]) -> tuple[Instruction, 
     return tuple(dict.fromkeys(found))
 
 
-def _place(reading: StageReading, path: str, use: Use, source: str, target: str) -> str | None:
-    """Where a source in the folder ``source``, which is copied to ``target``, writes; None where that is computed."""
-    folder = posixpath.dirname(path)
-    root = _in_image(path, source, target)
+def _place(reading: StageReading, path: str, use: Use) -> str | None:
+    """Where a source writes; None where that is computed."""
+    folder, root = posixpath.dirname(path), _in_image(reading, path)
     text = reading.context.text(path)
     if use.path is None:
         if "instance_path" not in text.split("\n")[use.line - 1]:
@@ -129,16 +123,19 @@ def _place(reading: StageReading, path: str, use: Use, source: str, target: str)
         inside = reading.context.exists(posixpath.join(folder, "__init__.py")) is True
         return join(posixpath.dirname(root) if inside else root, "instance")
     if use.is_anchored:
-        return join(target, use.path.removeprefix(source).lstrip("/") or ".")
+        return join(root, posixpath.relpath(use.path or ".", folder or "."))
     base = _base_folder(text, root) if use.call == "database" else None
     return join(base or reading.final_workdir, use.path)
 
 
-def _in_image(path: str, source: str, target: str) -> str:
-    """The folder of a source that lies in ``source``, which is copied to ``target``."""
-    if source == path:
-        return posixpath.dirname(target)
-    return join(target, posixpath.relpath(posixpath.dirname(path) or ".", source or "."))
+def _in_image(reading: StageReading, path: str) -> str:
+    """The folder of a source in the image."""
+    for source, target in source_folders(reading):
+        if source == path:
+            return posixpath.dirname(target)
+        if source == "" or path.startswith(source + "/"):
+            return join(target, posixpath.relpath(posixpath.dirname(path) or ".", source or "."))
+    return reading.final_workdir
 
 
 def _base_folder(text: str, folder: str) -> str | None:
@@ -225,12 +222,12 @@ _STATIC_ROOT = re.compile(
 
 def static_root(reading: StageReading) -> str | None:
     """Where Django's collectstatic puts its files, as an absolute path of the image."""
-    for source, target in source_folders(reading):
+    for source, _ in source_folders(reading):
         files = reading.context.files(source)
         for path in files if not isinstance(files, Unknown) else ():
             text = reading.context.text(path) if "settings" in path and path.endswith(".py") else ""
             found = _STATIC_ROOT.search(text)
             if found is not None:
-                base = _base_folder(text, _in_image(path, source, target)) or reading.final_workdir
+                base = _base_folder(text, _in_image(reading, path)) or reading.final_workdir
                 return join(base, found[1])
     return None
