@@ -842,7 +842,7 @@ many = [{path = "x"}, {git = "https://example.org"}]
         "app/pyproject.toml",
     )
     assert found.name == "My_App"
-    assert found.names == {"flask", "lib"}
+    assert [need.name for need in found.dependencies] == ["flask", "lib"]
     assert [need.name for need in found.groups["test"]] == ["pytest", "ruff"]
     assert found.groups["loop"] == ()
     assert found.scripts == {"app": "my_app:main"}

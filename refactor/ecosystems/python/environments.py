@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from refactor.context import Unknown
@@ -53,8 +53,8 @@ def find_environment(
 
     ``is_put_on_path``: the runner will name it on PATH, whatever the stage does.
     """
-    homes = {home: install for install in installs if (home := _own_environment(stage, install)) is not None}
-    plain = next((install for install in installs if _own_environment(stage, install) is None), None)
+    homes = {join(one.folder, ".venv"): one for one in installs if _makes_own(stage, one)}
+    made = [path for _, path in stage.environments]
     # An editable install by pip leaves metadata beside the sources; poetry, uv and pdm do not.
     beside = [
         one for one in installs if one.is_editable and (one.call is None or one.call.manager in {"pip", "pipenv"})
@@ -65,40 +65,35 @@ def find_environment(
             "the project is installed in place in /, which cannot be copied as a folder",
             "set a WORKDIR before the sources are copied",
         )
-    path, project = next(iter(homes.items()), ("", None))
-    if project is not None and plain is not None:
-        return Refused(
-            f"lines {stage.line(project.act.step)} and {stage.line(plain.act.step)} install into two environments",
-            "install everything with one tool",
-        )
-    for act in stage.acts:
-        if act.action is Action.VENV and act.effect.why_unknown is not None:
-            return Refused(f"where line {stage.line(act.step)} makes the environment depends on a variable")
-    for act, _ in stage.environments:
+    path = next(iter(homes), made[-1] if made else HOME)
+    refused = next(_why_not_shared(stage, installs, homes), None) or next(
+        (one for project in homes.values() if (one := _why_not_own_python(stage, project, image)) is not None), None
+    )
+    if refused is None and (homes or made):
+        refused = next(_why_not_used(stage, installs, path, is_made=not homes, is_put_on_path=is_put_on_path), None)
+    return refused or Environment(path, not homes and not made, (*(homes or made or [HOME]), *folders))
+
+
+def _why_not_shared(
+    stage: PythonStage, installs: Sequence[ReadInstall], homes: Mapping[str, ReadInstall]
+) -> Iterator[Refused]:
+    plain = next((one for one in installs if not _makes_own(stage, one)), None)
+    for project in homes.values() if plain is not None else ():
+        lines = f"{stage.line(project.act.step)} and {stage.line(plain.act.step)}" if plain is not None else ""
+        yield Refused(f"lines {lines} install into two environments", "install everything with one tool")
+    for act in (act for act in stage.acts if act.action is Action.VENV):
+        line = stage.line(act.step)
+        if act.effect.why_unknown is not None:
+            yield Refused(f"where line {line} makes the environment depends on a variable")
         if act.call is not None and act.call.has("--system-site-packages"):
-            return Refused(f"the environment made on line {stage.line(act.step)} also uses the system's packages")
+            yield Refused(f"the environment made on line {line} also uses the system's packages")
     if len(homes) > 1:
-        return Refused(f"several projects are installed: {', '.join(homes)}")
-    if project is not None:
-        answer = _why_not_own_python(stage, project, image)
-        answer = answer or _why_not_used(stage, installs, path, is_put_on_path=is_put_on_path)
-        return answer or Environment(path, False, (path, *folders))
-    if not stage.environments:
-        return Environment(HOME, True, (HOME, *folders))
-    act, path = stage.environments[-1]
-    if not _is_active(stage, installs, path):
-        return Refused(
-            f"{path} is made on line {stage.line(act.step)}, but not on PATH when packages are installed",
-            f"set PATH to {path}/bin:$PATH before the install",
-        )
-    refused = _why_not_used(stage, installs, path, is_put_on_path=is_put_on_path)
-    return refused or Environment(path, False, (*(made for _, made in stage.environments), *folders))
+        yield Refused(f"several projects are installed: {', '.join(homes)}")
 
 
-def _own_environment(stage: PythonStage, install: ReadInstall) -> str | None:
-    """The environment that the tool makes in the project's folder, None where it takes the active one."""
-    is_made = install.call is not None and makes_environment(stage.reading, install.act.step, install.call)
-    return join(install.folder, ".venv") if is_made else None
+def _makes_own(stage: PythonStage, install: ReadInstall) -> bool:
+    """The tool makes an environment in the project's folder; else it takes the active one."""
+    return install.call is not None and makes_environment(stage.reading, install.act.step, install.call)
 
 
 def _is_active(stage: PythonStage, installs: Sequence[ReadInstall], path: str) -> bool:
@@ -121,24 +116,23 @@ def _starts_from(stage: PythonStage, path: str) -> bool:
 
 
 def _why_not_used(
-    stage: PythonStage, installs: Sequence[ReadInstall], path: str, *, is_put_on_path: bool
-) -> Refused | None:
-    """Something of the context lands on the environment, or nothing uses it."""
+    stage: PythonStage, installs: Sequence[ReadInstall], path: str, *, is_made: bool, is_put_on_path: bool
+) -> Iterator[Refused]:
+    """Something of the context lands on the environment, or nothing uses it. ``is_made``: by the stage, by name."""
+    hint, is_active = f'set ENV PATH="{path}/bin:$PATH"', _is_active(stage, installs, path)
+    if is_made and not is_active:
+        line = stage.line(stage.environments[-1][0].step)
+        yield Refused(f"{path} is made on line {line}, but not on PATH when packages are installed", hint)
     inside = stage.reading.in_context(path)
     if inside:
-        return Refused(
-            f"{inside} of the build context would be copied over the environment", f"add {inside} to .dockerignore"
-        )
-    if is_put_on_path or _is_active(stage, installs, path) or _starts_from(stage, path):
-        return None
-    return Refused(
-        f"packages are in {path}, but neither PATH nor the start command names it", f'set ENV PATH="{path}/bin:$PATH"'
-    )
+        because = f"{inside} of the build context would be copied over the environment"
+        yield Refused(because, f"add {inside} to .dockerignore")
+    if not is_put_on_path and not is_active and not _starts_from(stage, path):
+        yield Refused(f"packages are in {path}, but neither PATH nor the start command names it", hint)
 
 
 def _why_not_own_python(stage: PythonStage, install: ReadInstall, image: BaseImage) -> Refused | None:
     """uv fetches another interpreter where the image's does not fit; it would be missing in the runner."""
-
     is_uv = install.call is not None and install.call.manager == "uv"
     pinned = next((path for path in install.manifests if is_uv and path.endswith(".python-version")), None)
     if pinned is None:
@@ -168,7 +162,6 @@ _OUTSIDE = re.compile(
     r"/usr/local/bin/(?:python|pip|gunicorn|uvicorn|uwsgi|celery|flask|django-admin|alembic|"
     r"hypercorn|daphne|supervisord|streamlit|jupyter|scrapy)[\w.]*"
 )
-_PLACES = (b"/usr/local/", b"/opt/pypy/")
 
 
 def why_not_moved(
@@ -265,10 +258,7 @@ def _outside(reading: StageReading) -> Iterator[Refused]:
         is_read = path in composed or "." not in name.lstrip(".") or name.endswith(_NAMES_PROGRAMS)
         if not is_read or is_test(path) or name.startswith(_NO_PROGRAMS):
             continue
-        data = context.read_bytes(path)
-        if isinstance(data, Unknown) or b"\0" in data[:1024] or not any(one in data for one in _PLACES):
-            continue
-        found = _OUTSIDE.search(data.decode("utf-8", "replace"))
+        found = _OUTSIDE.search(context.text(path))
         if found is not None and not _is_copied_there(reading, found[0]):
             yield Refused(f"{path} names {found[0]}, which is outside of a virtual environment", hint)
 

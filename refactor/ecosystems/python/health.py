@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from refactor.context import BuildContext, Unknown
 from refactor.context.literals import line_at
-from refactor.ecosystems.python.program import SERVERS, entries, program
-from refactor.ecosystems.python.values import parsed
+from refactor.ecosystems.python.program import SERVERS, entries, program_sources
+from refactor.ecosystems.python.values import Source, read_source
 from refactor.ecosystems.serving import (
     BY_HAND,
     ROUTE,
@@ -41,14 +41,14 @@ _GETS = frozenset({"get", "route", "api_route"})
 
 def serving(reading: StageReading) -> Serving | Refused | None:
     """See :meth:`Ecosystem.serving`."""
-    files = program(reading)
+    files = program_sources(reading)
     if isinstance(files, Refused):
         return files
     if not files:
         return None
     texts = {path: _text(reading.context, path) for path in files}
     found = served(reading, texts, _SECURE, _route(reading, texts), _port(reading, texts))
-    return found if isinstance(found, Refused) else found._replace(probe=probe(reading, found.route, found.port))
+    return found if isinstance(found, Refused) else found._replace(probe=_probe(reading, found.route, found.port))
 
 
 def _text(context: BuildContext, path: str) -> str:
@@ -64,7 +64,9 @@ def _route(reading: StageReading, texts: dict[str, str]) -> tuple[str, str] | Re
     started = entries(reading)
     first = set(started) if not isinstance(started, Refused) else set()
     for path, text in texts.items():
-        apps, own = _routes(text)
+        is_web = any(name in text for name in _APPS)
+        source = read_source(reading.context, path) if is_web else Unknown("it makes no application")
+        apps, own = (set[str](), []) if isinstance(source, Unknown) else _routes(source)
         makers += [path] if apps else []
         found += [(route, f"{path}:{line}") for route, line in own if re.fullmatch(ROUTE, route)]
     if len(makers) > 1:
@@ -77,45 +79,19 @@ def _route(reading: StageReading, texts: dict[str, str]) -> tuple[str, str] | Re
     return None
 
 
-def _routes(text: str) -> tuple[set[str], list[tuple[str, int]]]:
+def _routes(source: Source) -> tuple[set[str], list[tuple[str, int]]]:
     """Names of applications that a source makes, and the literal routes that answer to GET on them with their lines."""
-    if not any(name in text for name in _APPS):
-        return set(), []
-    tree = parsed(text)
-    if isinstance(tree, str):
-        return set(), []
-    apps: set[str] = set()
-    mounted: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and _last(node.value.func) in _APPS:
-            apps |= {target.id for target in node.targets if isinstance(target, ast.Name)}
-        elif isinstance(node, ast.Call) and _last(node.func) == "mount":
-            mounted |= {one.id for one in node.args if isinstance(one, ast.Name)}
+    makers = {name: source.made_by(ast.Name(name)).rpartition(".")[2] for name in source.expressions}
+    apps = {name for name, maker in makers.items() if maker in _APPS}
+    mounts = (one for call in source.calls if call.method == "mount" for one in call.node.args)
+    mounted = {one.id for one in mounts if isinstance(one, ast.Name)}
     found: list[tuple[str, int]] = []
-    for node in ast.walk(tree):
-        for call in node.decorator_list if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else ():
-            route = _decorated(call, apps - mounted)
-            if route is not None:
-                found.append((route, call.lineno))
+    for call in source.calls:
+        receiver, route, methods = call.receiver, source.value(call.positional(0)), call.keyword("methods")
+        is_own = isinstance(receiver, ast.Name) and receiver.id in apps - mounted and call.method in _GETS
+        if is_own and isinstance(route, str) and (methods is None or "GET" in ast.dump(methods)):
+            found.append((route, call.node.lineno))
     return apps, found
-
-
-def _decorated(call: ast.expr, apps: set[str]) -> str | None:
-    """The route of ``@app.get("/health")``; None for other methods, arguments and receivers."""
-    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute) or not call.args:
-        return None
-    receiver, first = call.func.value, call.args[0]
-    if not isinstance(receiver, ast.Name) or receiver.id not in apps or call.func.attr not in _GETS:
-        return None
-    methods = next((word.value for word in call.keywords if word.arg == "methods"), None)
-    if methods is not None and "GET" not in ast.dump(methods):
-        return None
-    text = first.value if isinstance(first, ast.Constant) else None
-    return text if isinstance(text, str) else None
-
-
-def _last(node: ast.expr) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
 def _of_django(texts: Mapping[str, str]) -> tuple[str, str] | Refused:
@@ -175,8 +151,12 @@ def _listened(context: BuildContext, files: Sequence[str]) -> Iterator[Port]:
             yield from (Port(None, name, path) for name in dict.fromkeys(required))
 
 
-def probe(reading: StageReading, route: str, port: Port) -> tuple[str, ...]:
-    """What asks for the route, see :class:`Serving`."""
+def probe(reading: StageReading, route: str, port: int) -> tuple[str, ...]:
+    """See :meth:`Ecosystem.probe`."""
+    return _probe(reading, route, Port(port))
+
+
+def _probe(reading: StageReading, route: str, port: Port) -> tuple[str, ...]:
     image = reading.image
     own = image.entrypoint[:1] if image is not None and image.entrypoint else ()
     programs = {"python": ("python",), "pypy": ("pypy3",), "distroless": own}

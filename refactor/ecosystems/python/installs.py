@@ -289,7 +289,7 @@ def _locked_project(reading: StageReading, act: Act, call: PackageCall, folder: 
         sources = f"`{call.program} {call.verb}` also installs the project itself, from its sources"
         reads = [name for name in project.reads if context.exists(name) is True]
         sources += f"; it reads {' and '.join(reads)}" if reads else ""
-    compiled = compiles(context, project.folder) if sources is not None else None
+    compiled = compiles(context, posixpath.dirname(manifest)) if sources is not None else None
     manifests = (manifest, *locks, *_existing(reading, act, folder, more))
     return ReadInstall(act, manifests, needs, locked, sources, sources is not None, project, folder, compiled)
 

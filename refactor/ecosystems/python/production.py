@@ -10,7 +10,7 @@ from refactor.ecosystems.answers import Rewrite
 from refactor.ecosystems.python.installs import ReadInstall, read_installs
 from refactor.ecosystems.python.sources import in_sources
 from refactor.ecosystems.python.stage import PythonStage
-from refactor.ecosystems.python.tools import Action, distribution_name
+from refactor.ecosystems.python.tools import MANAGERS, Action, distribution_name
 from refactor.ecosystems.system import programs_started
 from refactor.flow.reading import Refused, StageReading, Step
 from refactor.images import pypi
@@ -19,8 +19,10 @@ from refactor.shell import PackageCall
 _IMPORT = re.compile(r"^\s*(?:from|import)\s+([A-Za-z_][\w]*(?:\s*,\s*[A-Za-z_]\w*)*)", re.MULTILINE)
 
 
-def production_installs(reading: StageReading) -> Iterator[Rewrite | tuple[Step, Refused]]:
+def production_install(reading: StageReading) -> Iterator[Rewrite | tuple[Step, Refused]]:
     """See :meth:`Ecosystem.production_install`."""
+    if reading.context.why_unknown is not None or reading.managers.isdisjoint(MANAGERS - {"pip"}):
+        return
     stage = PythonStage.of(reading)
     for read in read_installs(stage):
         flag = _flag(stage, read.call) if isinstance(read, ReadInstall) and read.call is not None else None
@@ -70,10 +72,10 @@ def poetry_version(stage: PythonStage) -> tuple[int, int] | None:
 
 def _development(install: ReadInstall) -> frozenset[str]:
     """Distributions that only the development groups ask for."""
-    project = install.project
-    groups = () if project is None else project.groups.values()
-    found = frozenset(need.name for group in groups for need in group if need.name)
-    return found if project is None else found - project.names
+    if install.project is None:
+        return frozenset()
+    needs = (need for group in install.project.groups.values() for need in group)
+    return frozenset(need.name for need in needs if need.name) - {need.name for need in install.project.dependencies}
 
 
 def _why_needed(stage: PythonStage, development: frozenset[str]) -> Refused | None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from refactor.context import Unknown
 from refactor.ecosystems.answers import DirectStart
 from refactor.ecosystems.python.installs import ReadInstall, read_installs
-from refactor.ecosystems.python.program import entries, program
+from refactor.ecosystems.python.program import entries, program_sources
 from refactor.ecosystems.python.stage import PythonStage
 from refactor.ecosystems.python.values import parsed
 from refactor.flow.reading import Refused, StageReading, Start, join
@@ -42,7 +42,7 @@ def production_server(reading: StageReading) -> DirectStart | Refused | None:
     """See :meth:`Ecosystem.production_server`."""
     roots = roots_of(reading)
     start = reading.start
-    if isinstance(roots, Refused) or start is None:
+    if isinstance(roots, Refused) or start is None or reading.context.why_unknown is not None:
         return None
     found = next(((root, words) for root in roots if (words := _development(reading, root)) is not None), None)
     if found is None:
@@ -177,37 +177,33 @@ def _flask(reading: StageReading, words: tuple[str, ...]) -> _App | Refused:
 
 def _application(tree: ast.Module) -> str | None:
     """``app`` of ``app = Flask(__name__)``, ``create_app()`` of a factory that needs no arguments."""
+    found = None
     for node in tree.body:
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and isinstance(node.targets[0], ast.Name):
-            function = node.value.func
-            if getattr(function, "id", getattr(function, "attr", "")) in {"Flask", "create_app"}:
-                return node.targets[0].id
-    for node in tree.body:
-        if not isinstance(node, ast.FunctionDef) or node.name not in {"create_app", "make_app"}:
-            continue
-        if len(node.args.args) == len(node.args.defaults) and not node.args.kwonlyargs:
-            return f"{node.name}()"
-    return None
+        match node:
+            case ast.Assign(
+                targets=[ast.Name(id=name), *_],
+                value=ast.Call(func=ast.Name(id="Flask" | "create_app") | ast.Attribute(attr="Flask" | "create_app")),
+            ):
+                return name
+            case ast.FunctionDef(name="create_app" | "make_app" as name, args=args):
+                is_plain = len(args.args) == len(args.defaults) and not args.kwonlyargs
+                found = found or (f"{name}()" if is_plain else None)
+    return found
 
 
 def _run_call(tree: ast.Module) -> tuple[str, str] | Unknown:
     """Host and port of ``app.run(...)``, where the program does nothing else when it is started."""
-    last = tree.body[-1] if tree.body else None
-    body = last.body if isinstance(last, ast.If) and "__main__" in ast.dump(last.test) else []
-    call = body[0].value if len(body) == 1 and isinstance(body[0], ast.Expr) else None
-    if (
-        not isinstance(call, ast.Call)
-        or not isinstance(call.func, ast.Attribute)
-        or call.func.attr != "run"
-        or call.args
-    ):
-        return Unknown("the file does more than run the application when it is started")
-    given = {word.arg: word.value for word in call.keywords}
-    values = {name: value.value for name, value in given.items() if isinstance(value, ast.Constant)}
-    other = next((name for name in given if name not in {"host", "port", "debug", "threaded", "use_reloader"}), None)
-    if other is not None or any(name in given and name not in values for name in ("host", "port")):
-        return Unknown("where it listens is not spelled out: write host and port as literals")
-    return str(values.get("host", "127.0.0.1")), str(values.get("port", 5000))
+    match tree.body[-1:]:
+        case [
+            ast.If(test=test, body=[ast.Expr(ast.Call(func=ast.Attribute(attr="run"), args=[], keywords=words))])
+        ] if "__main__" in ast.dump(test):
+            given = {word.arg: word.value for word in words}
+            values = {name: one.value for name, one in given.items() if isinstance(one, ast.Constant)}
+            is_known = given.keys() <= {"host", "port", "debug", "threaded", "use_reloader"}
+            if not is_known or given.keys() & {"host", "port"} != values.keys() & {"host", "port"}:
+                return Unknown("where it listens is not spelled out: write host and port as literals")
+            return str(values.get("host", "127.0.0.1")), str(values.get("port", 5000))
+    return Unknown("the file does more than run the application when it is started")
 
 
 def _module(reading: StageReading, path: str) -> str | None:
@@ -221,7 +217,7 @@ def _module(reading: StageReading, path: str) -> str | None:
 
 
 def _django(reading: StageReading, words: tuple[str, ...]) -> _App | Refused:
-    files = program(reading)
+    files = program_sources(reading)
     if isinstance(files, Refused):
         return files
     place = next((word for word in words[2:] if not word.startswith("-")), "127.0.0.1:8000")

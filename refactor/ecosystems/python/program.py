@@ -12,7 +12,7 @@ from refactor.ecosystems.program import Program
 from refactor.ecosystems.python.installs import all_installs
 from refactor.flow.places import all_copies, source_of
 from refactor.flow.reading import Refused, StageReading, join
-from refactor.flow.roots import Root, roots_of
+from refactor.flow.roots import Root, places_of, roots_of
 
 _PYTHON = re.compile(r"(?:python|pypy)[0-9.]*")
 _FLAGS = re.compile(r"-[bBdEhiIOPqsSuvVx]+")
@@ -43,9 +43,14 @@ _TOOL_FILES = frozenset(
 )  # fmt: skip
 
 
-def program(reading: StageReading) -> tuple[str, ...] | Refused:
+def program_sources(reading: StageReading) -> tuple[str, ...] | Refused:
     """See :meth:`Ecosystem.program`: all sources of the project that is started, the started file first."""
     return reading.remember("python program", lambda: _program(reading))
+
+
+def sources_of(program: Program) -> tuple[str, ...] | Refused:
+    """See :meth:`Language.sources_of`: those of the project are the same for all programs of a stage."""
+    return program_sources(program.reading)
 
 
 def _program(reading: StageReading) -> tuple[str, ...] | Refused:
@@ -59,7 +64,7 @@ def _program(reading: StageReading) -> tuple[str, ...] | Refused:
         found = reading.context.files(source, without=NOT_SOURCES)
         if isinstance(found, Unknown):
             return Refused(f"the sources of the program cannot be read: {found.reason}")
-        files.update(dict.fromkeys(path for path in found if path.endswith(".py") and is_of_program(path)))
+        files.update(dict.fromkeys(path for path in found if path.endswith(".py") and _is_of_program(path)))
     for path in files:
         one = facts(reading.context, path)
         if isinstance(one, Unknown):
@@ -81,7 +86,7 @@ def source_folders(reading: StageReading) -> tuple[tuple[str, str], ...]:
     return tuple(tops.items())
 
 
-def is_of_program(path: str) -> bool:
+def _is_of_program(path: str) -> bool:
     """Not a test, a set-up script, a migration, documentation, an example or a benchmark."""
     parts = path.split("/")
     return not is_test(path) and not _TOOL_FOLDERS & set(parts[:-1]) and parts[-1] not in _TOOL_FILES
@@ -174,8 +179,7 @@ def _missing(root: Root, what: str) -> Refused:
 
 def _file(reading: StageReading, root: Root, word: str) -> str | None:
     """The context path of a source that is named by its path; of a folder its ``__main__.py``."""
-    places = [join(root.folder, word)] + ([] if "/" in word else [f"/usr/local/bin/{word}", f"/usr/bin/{word}"])
-    for place in places:
+    for place in places_of(reading, root, word):
         found = source_of(reading, place)
         if found is not None and reading.context.is_dir(found) is False:
             return found
@@ -256,4 +260,4 @@ def _served(reading: StageReading, root: Root, words: tuple[str, ...]) -> Iterat
         yield found or _missing(root, f"the module that {name} loads")
 
 
-__all__ = ["SERVERS", "entries", "is_of_program", "is_started", "program", "programs_of", "source_folders"]
+__all__ = ["SERVERS", "entries", "is_started", "program_sources", "programs_of", "source_folders", "sources_of"]

@@ -48,16 +48,6 @@ class Pyproject:
     tools: Mapping[str, object] = field(repr=False, compare=False)
     """The tables of ``[tool]``."""
 
-    @property
-    def folder(self) -> str:
-        """Its folder, "" for the root of the context."""
-        return self.path.rpartition("/")[0]
-
-    @property
-    def names(self) -> frozenset[str]:
-        """Normalised names of the run-time dependencies, without extras and groups."""
-        return frozenset(need.name for need in self.dependencies if need.name)
-
 
 @remembered
 def read_pyproject(context: BuildContext, path: str = "pyproject.toml") -> Pyproject | Unknown:

@@ -11,19 +11,20 @@ from refactor.context import Unknown
 from refactor.context.literals import NOT_SOURCES
 from refactor.context.tables import at, table
 from refactor.ecosystems import registry, system
-from refactor.ecosystems.answers import SplitPlan
+from refactor.ecosystems.answers import Slim, SplitPlan
 from refactor.ecosystems.python import needs
 from refactor.ecosystems.python.environments import environment_text, find_environment, making, why_not_moved
-from refactor.ecosystems.python.installs import ReadInstall, read_installs
+from refactor.ecosystems.python.installs import ReadInstall, all_installs, read_installs
 from refactor.ecosystems.python.placing import Parts
-from refactor.ecosystems.python.program import program
+from refactor.ecosystems.python.program import program_sources
 from refactor.ecosystems.python.stage import RUNNER_ACTIONS, PythonStage, is_uv_copy, why_not_read
 from refactor.ecosystems.python.tools import Action
-from refactor.ecosystems.runners import interpreted
+from refactor.ecosystems.runners import interpreted, lacking
 from refactor.ecosystems.split import Role, assemble, builder_name, laid_out
 from refactor.flow.closure import named, why_no_context, why_not_seen
 from refactor.flow.reading import Refused, StageReading, is_within
 from refactor.images import BaseImage, lookup
+from refactor.images.wheels import table as wheels
 from refactor.shell import read
 from refactor.syntax import Instruction
 
@@ -135,7 +136,7 @@ def _plan(
     if isinstance(packages, Refused):
         return packages
     parts = Parts(stage, installs, environment, dict(packages.roles))
-    files = parts.place_runs() or why_not_seen(reading) or program(reading)
+    files = parts.place_runs() or why_not_seen(reading) or program_sources(reading)
     if isinstance(files, Refused):
         return files
     parts.roles = system.narrow(reading, parts.roles)
@@ -213,13 +214,12 @@ def _packages(
 
 def _compiles_messages(reading: StageReading) -> str | None:
     """Where Django's `compilemessages`, which calls gettext's msgfmt, is run in the runner."""
-    for step in reading.steps:
-        if step.keyword in {"RUN", "CMD", "ENTRYPOINT"} and "compilemessages" in step.node.argument:
-            return f"line {reading.file.line_of(step.node)} (compilemessages)"
+    steps = (step for step in reading.steps if step.keyword in {"RUN", "CMD", "ENTRYPOINT"})
+    texts = {f"line {reading.file.line_of(step.node)}": step.node.argument for step in steps}
     files = reading.context.files(without=NOT_SOURCES)
     scripts = (path for path in files if path.endswith(".sh")) if not isinstance(files, Unknown) else ()
-    found = next((path for path in scripts if "compilemessages" in reading.context.text(path)), None)
-    return None if found is None else f"{found} (compilemessages)"
+    texts |= {path: reading.context.text(path) for path in scripts}
+    return next((f"{where} (compilemessages)" for where, text in texts.items() if "compilemessages" in text), None)
 
 
 def _why_lost(parts: Parts) -> Refused | None:
@@ -290,33 +290,27 @@ def _started_directly(stage: PythonStage, installs: Sequence[ReadInstall]) -> di
     steps = (act.step.node for act in stage.acts if act.action is Action.PROGRAM)
     running = dict.fromkeys(node for node in steps if node.json is None)
     for node in (*(reading.start.nodes if reading.start is not None else ()), *running):
-        is_run = node.keyword == "RUN"
-        where = f"line {reading.file.line_of(node)}"
-        where = where if is_run else f"{node.keyword} on {where}"
-        words = node.json
-        if words is not None:
-            if words and words[0] in tools:
-                reason = _why_kept(stage, installs, words, where)
-                if reason is not None:
-                    return reason
-                found[node] = f"{node.keyword} {json.dumps(list(words[2:]), ensure_ascii=False)}"
-            continue
-        text = node.argument
-        for command in sorted(read(text).commands, key=lambda one: one.span, reverse=True):
-            called = [word.literal for word in command.words]
-            if command.name in tools and called and not (is_run and called[1:2] != ["run"]):
-                reason = _why_kept(stage, installs, called, where)
-                if reason is not None:
-                    return reason
-                text = text[: command.words[0].span[0]] + text[command.words[2].span[0] :]
+        is_run, text = node.keyword == "RUN", node.argument
+        where = f"{'' if is_run else f'{node.keyword} on '}line {reading.file.line_of(node)}"
+        commands = () if node.json is not None else sorted(read(text).commands, key=lambda one: one.span, reverse=True)
+        called = [([word.literal for word in one.words], one.words) for one in commands]
+        for words, parts in called if node.json is None else [(list(node.json), ())]:
+            if not words or words[0] not in tools or (is_run and words[1:2] != ["run"]):
+                continue
+            reason = _why_kept(stage, installs, words, where)
+            if reason is not None:
+                return reason
+            rest = text[: parts[0].span[0]] + text[parts[2].span[0] :] if parts else None
+            text = json.dumps(words[2:], ensure_ascii=False) if rest is None else rest
         if text != node.argument:
-            found[node] = f"{node.keyword} {''.join(f'{flag.text} ' for flag in node.flags)}{laid_out(text)}"
+            flags = "".join(f"{flag.text} " for flag in node.flags)
+            found[node] = f"{node.keyword} {flags}{text if node.json is not None else laid_out(text)}"
     return _why_elsewhere(reading, tools, is_changed=bool(found)) or found
 
 
 def _why_kept(stage: PythonStage, installs: Sequence[ReadInstall], words: Sequence[str], where: str) -> Refused | None:
     tool = words[0]
-    if tool not in _TOOLS or words[1:2] not in (["run"], ("run",)):
+    if tool not in _TOOLS or words[1:2] != ["run"]:
         return Refused(f"{where} calls {tool}, so the runner needs it as well", _INSTEAD)
     if len(words) < 3 or words[2].startswith("-"):
         return Refused(f"{where} calls {tool} with options of its own, so the runner needs it as well", _INSTEAD)
@@ -350,4 +344,84 @@ def _why_elsewhere(reading: StageReading, tools: Collection[str], *, is_changed:
     return None if used is None else Refused(f"{used[1]} calls {used[0]}, so the runner needs it as well", _INSTEAD)
 
 
-__all__ = ["split"]
+# The slim variant of the same image, without a builder
+
+_BY_HAND = "split the stage: build on the full image, run on the slim one"
+_COMPILERS = frozenset({"gcc", "g++", "cc", "make", "cmake", "cython", "autoconf", "rustc", "cargo"})
+
+
+def slim(reading: StageReading) -> Slim | Refused | None:
+    """The packages that the slim image lacks and the program needs; None where the stage is not Python's."""
+    image = reading.image
+    reference = image.with_variant("slim") if image is not None and image.family in {"python", "pypy"} else None
+    target = lookup(reference) if reference is not None else None
+    if image is None or target is None:
+        return None
+    stage = PythonStage.of(reading)
+    refused = why_not_read(reading) or _why_for_building(reading)
+    if refused is not None:
+        return refused
+    read = read_installs(stage)
+    own = [one for one in read if isinstance(one, ReadInstall)]
+    installs = all_installs(reading)
+    verdict = needs.judge(own, image)
+    refused = next((one[1] for one in read if not isinstance(one, ReadInstall)), None) or _why_not_installed(verdict)
+    if refused is not None:
+        return refused
+    called = needs.programs(installs, reading.context)
+    if isinstance(called, Refused):
+        return called
+    libraries = needs.libraries(installs, image, needs.judge(installs, image).built)
+    packages = {name: why for name, why in libraries.items() if name not in target.preinstalled}
+    called.update(system.programs_started(reading))
+    for act in stage.acts:
+        if act.action is not Action.SYSTEM:
+            called.setdefault(posixpath.basename(act.command.name or ""), f"line {stage.line(act.step)}")
+    installed = system.installed(reading)
+    for name, package, where in lacking(image, called):
+        if name in _COMPILERS and package not in installed:
+            return Refused(f"{where} calls {name}, which the slim image has not", "install it, or split by hand")
+        if package not in installed:
+            packages.setdefault(package, f"{where} calls {name}")
+    evidence = [f"{name}: {why}" for name, why in packages.items()]
+    return Slim(tuple(packages), (*evidence, *_slim_evidence(own, verdict)))
+
+
+def _why_for_building(reading: StageReading) -> Refused | None:
+    builds = system.build_only(reading)
+    because = f"{system.are(builds)} here to compile something, which may use more of the full image"
+    return Refused(because, _BY_HAND) if builds else None
+
+
+def _why_not_installed(verdict: needs.Verdict) -> Refused | None:
+    """A distribution that a slim image cannot install, or of which that is not known."""
+    if verdict.built:
+        because = f"{next(iter(verdict.built.values()))}: the slim image has no compiler or git to build it"
+        return Refused(because, f"take a version that has one, or {_BY_HAND}")
+    if not verdict.unknown:
+        return None
+    more = f" and {len(verdict.unknown) - 3} more" if verdict.unknown[3:] else ""
+    return Refused(
+        f"nothing says whether {', '.join(verdict.unknown[:3])}{more} can be installed without a compiler: no lockfile"
+        f" lists the files, and the table of wheels ({wheels().date}) does not have it",
+        "lock the versions with poetry, uv or pdm, or build in a stage of its own",
+    )
+
+
+def _slim_evidence(installs: Sequence[ReadInstall], verdict: needs.Verdict) -> list[str]:
+    if not installs:
+        return ["no RUN installs a Python distribution"]
+    files = ", ".join(dict.fromkeys(path for install in installs for path in install.manifests[:2]))
+    where = f" of {files}" if files else ""
+    if any(locked.files for install in installs for locked in install.locked):
+        return [f"the lockfile lists wheels, or pure Python, for all {len(verdict.wheels)} distributions{where}"]
+    names = verdict.wheels
+    shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+    return (
+        [f"{shown}{where} have wheels or are pure Python (table of {wheels().date})"]
+        if names
+        else [f"{where.strip() or 'the project'} names no distribution to install"]
+    )
+
+
+__all__ = ["slim", "split"]
