@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from refactor.context import BuildContext, Unknown
 from refactor.context.literals import line_at
 from refactor.ecosystems.python.program import SERVERS, entries, program_sources
+from refactor.ecosystems.python.sources import facts_of
 from refactor.ecosystems.python.values import Source, read_source
 from refactor.ecosystems.serving import (
     BY_HAND,
@@ -30,7 +31,6 @@ _OWN_VARIABLES = {"gunicorn": "PORT", "uvicorn": "UVICORN_PORT", "flask": "FLASK
 _SECURE = r"--(?:ssl-)?(?:certfile|keyfile)\b|--cert\b|\bssl_context\s*=|\bssl_certfile\s*="
 _ENVIRONMENT = r"(?:environ\.get|getenv|environ\.setdefault)\(\s*[\"'](\w*PORT)[\"']\s*,\s*[\"']?(\d{1,5})\b"
 _REQUIRED = r"environ\[\s*[\"'](\w*PORT)[\"']\s*\]"
-_MAX_CHARACTERS = 200_000
 _ROOT_URLS = r"(?m)^ROOT_URLCONF\s*=\s*[\"']([\w.]+)[\"']"
 _HOSTS = r"(?m)^\s*ALLOWED_HOSTS\s*\+?=\s*([^\n]*(?:\n\s+[^\n]*)*)"
 _DJANGO_PATH = r"(?<![\w.])path\(\s*[\"']([\w/-]+)[\"']\s*,(?!\s*include\b)"
@@ -46,14 +46,9 @@ def serving(reading: StageReading) -> Serving | Refused | None:
         return files
     if not files:
         return None
-    texts = {path: _text(reading.context, path) for path in files}
+    texts = {path: reading.context.text(path) for path in files}
     found = served(reading, texts, _SECURE, _route(reading, texts), _port(reading, texts))
     return found if isinstance(found, Refused) else found._replace(probe=_probe(reading, found.route, found.port))
-
-
-def _text(context: BuildContext, path: str) -> str:
-    text = context.text(path)
-    return text if len(text) <= _MAX_CHARACTERS else ""
 
 
 def _route(reading: StageReading, texts: dict[str, str]) -> tuple[str, str] | Refused | None:
@@ -136,13 +131,8 @@ def _port(reading: StageReading, texts: dict[str, str]) -> Port | Refused | None
 
 
 def _listened(context: BuildContext, files: Sequence[str]) -> Iterator[Port]:
-    from refactor.ecosystems.python.sources import facts
-
-    for path in files:
-        one = facts(context, path)
-        if isinstance(one, Unknown):
-            continue
-        text = _text(context, path)
+    for path, one in facts_of(context, files).items():
+        text = context.text(path)
         variables = {int(number): name for name, number in re.findall(_ENVIRONMENT, text)}
         for number in one.ports:
             yield Port(number, variables.get(number, ""), path)

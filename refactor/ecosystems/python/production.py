@@ -10,7 +10,7 @@ from refactor.ecosystems.answers import Rewrite
 from refactor.ecosystems.python.installs import ReadInstall, read_installs
 from refactor.ecosystems.python.sources import in_sources
 from refactor.ecosystems.python.stage import PythonStage
-from refactor.ecosystems.python.tools import MANAGERS, Action, distribution_name
+from refactor.ecosystems.python.tools import MANAGERS, Action, distribution_name, expanded
 from refactor.ecosystems.system import programs_started
 from refactor.flow.reading import Refused, StageReading, Step
 from refactor.images import pypi
@@ -59,7 +59,7 @@ def _flag(stage: PythonStage, call: PackageCall) -> str | None:
 def poetry_version(stage: PythonStage) -> tuple[int, int] | None:
     """Major and minor version of the Poetry that the stage installs, None where it is the newest."""
     words = (
-        stage.expanded(act.step, word.literal)
+        expanded(stage.reading, act.step, word.literal)
         for act in stage.acts
         if act.action in {Action.TOOL, Action.INSTALL} and act.call is not None
         for word in act.call.packages

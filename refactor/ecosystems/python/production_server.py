@@ -77,7 +77,9 @@ def _why_not_alone(reading: StageReading, start: Start, root: Root, count: int) 
     if count > 1:
         return "it is started together with other programs"
     is_own = all(reading.step(node) is not None for node in start.nodes)
-    if not is_own or (len(start.nodes) > 1 and not _is_interpreter(start)):
+    # `ENTRYPOINT ["python"]` before a CMD with the file.
+    is_python = len(start.nodes[0].json or ()) == 1 and re.fullmatch(r"(?:.*/)?python[\d.]*", start.argv[0]) is not None
+    if not is_own or (len(start.nodes) > 1 and not is_python):
         return "it is put together from several instructions"
     command = root.command
     if command is not None and (command.redirects or command.assignments or command.wrappers):
@@ -85,12 +87,6 @@ def _why_not_alone(reading: StageReading, start: Start, root: Root, count: int) 
     if not start.argv or any(sign in word for word in start.argv for sign in "$`*"):
         return "its words are put together by the shell"
     return None
-
-
-def _is_interpreter(start: Start) -> bool:
-    """``ENTRYPOINT ["python"]`` before a CMD with the file."""
-    entrypoint = start.nodes[0]
-    return len(entrypoint.json or ()) == 1 and re.fullmatch(r"(?:.*/)?python[\d.]*", start.argv[0]) is not None
 
 
 def _development(reading: StageReading, root: Root) -> tuple[str, ...] | None:

@@ -128,7 +128,11 @@ def _entries(reading: StageReading, root: Root, words: tuple[str, ...], depth: i
         while rest and (_FLAGS.fullmatch(rest[0]) or rest[0][:2] in {"-W", "-X"}):
             rest = rest[2 if rest[0] in {"-W", "-X"} else 1 :]
         if rest[:1] == ("-m",) and len(rest) > 1:
-            yield from _started_module(reading, root, rest[1:], depth)
+            found = _module(reading, rest[1], _search_path(reading, root, rest[2:]), is_started=True)
+            if found is None and rest[1] in SERVERS | _RUNNERS:
+                yield from _entries(reading, root, rest[1:], depth + 1)
+            else:
+                yield found or _missing(root, f"the module {rest[1]}")
         elif rest and not rest[0].startswith("-"):
             yield _file(reading, root, rest[0]) or _missing(root, rest[0])
         return
@@ -187,16 +191,6 @@ def _file(reading: StageReading, root: Root, word: str) -> str | None:
         if main is not None:
             return main
     return None
-
-
-def _started_module(reading: StageReading, root: Root, words: tuple[str, ...], depth: int) -> Iterator[str | Refused]:
-    found = _module(reading, words[0], _search_path(reading, root, words[1:]), is_started=True)
-    if found is not None:
-        yield found
-    elif words[0] in SERVERS | _RUNNERS:
-        yield from _entries(reading, root, words, depth + 1)
-    else:
-        yield _missing(root, f"the module {words[0]}")
 
 
 def _search_path(reading: StageReading, root: Root, words: tuple[str, ...]) -> list[str]:

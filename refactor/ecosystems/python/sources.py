@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from refactor.context import BuildContext, Unknown
@@ -89,6 +89,11 @@ def facts(context: BuildContext, path: str) -> PythonFacts | Unknown:
     ports = [_number(port) for port in _ports(source)]
     known = tuple(sorted({port for port in ports if port}))
     return PythonFacts(written, known, None in ports)
+
+
+def facts_of(context: BuildContext, files: Iterable[str]) -> dict[str, PythonFacts]:
+    """Those of the sources of a program, all of which can be read."""
+    return {path: one for path in files if isinstance(one := facts(context, path), PythonFacts)}
 
 
 def _named(source: Source) -> Iterator[Use]:

@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING
 from refactor.context import Unknown
 from refactor.ecosystems import system
 from refactor.ecosystems.answers import Written
+from refactor.ecosystems.artefacts import tops
 from refactor.ecosystems.calls import Found
 from refactor.ecosystems.program import Program
 from refactor.ecosystems.python.installs import all_installs
 from refactor.ecosystems.python.program import SERVERS, is_started, source_folders
-from refactor.ecosystems.python.sources import facts as python_facts
+from refactor.ecosystems.python.sources import facts_of
 from refactor.ecosystems.python.stage import PythonStage
 from refactor.ecosystems.python.tools import Action
 from refactor.ecosystems.written import folders_written
 from refactor.flow.places import source_of
-from refactor.flow.reading import Refused, StageReading, is_within, join
+from refactor.flow.reading import Refused, StageReading, join
 from refactor.flow.roots import roots_of
 from refactor.flow.shell_writes import unknown_program
 from refactor.images import pypi
@@ -50,24 +51,18 @@ def _writes(program: Program, files: Sequence[str]) -> Written | Refused:
         if isinstance(answer, Refused):
             return answer
         found += answer
-    known = [one for path in files if not isinstance(one := python_facts(reading.context, path), Unknown)]
-    ports = tuple(sorted({port for one in known for port in one.ports}))
+    ports = tuple(sorted({port for one in facts_of(reading.context, files).values() for port in one.ports}))
     folders = refused or folders_written(program, files, found, ports)
     if isinstance(folders, Refused):
         return folders
-    tops = [
-        path for path in folders.paths if not any(path != other and is_within(path, other) for other in folders.paths)
-    ]
-    return folders._replace(paths=tuple(tops), fillers=_fillers(reading, files) if tops else ())
+    paths = tuple(tops(dict.fromkeys(folders.paths, "")))
+    return folders._replace(paths=paths, fillers=_fillers(reading, files) if paths else ())
 
 
 def _by_sources(reading: StageReading, files: Sequence[str]) -> list[tuple[Found, bool]] | Refused:
     """What the program's sources write to."""
     found: list[tuple[Found, bool]] = []
-    for path in files:
-        facts = python_facts(reading.context, path)
-        if isinstance(facts, Unknown):
-            return Refused(f"a source of the program cannot be read: {facts.reason}")
+    for path, facts in facts_of(reading.context, files).items():
         for use in facts.written:
             where, named = f"{path}:{use.line}", use.path or ""
             if named.startswith("~"):
@@ -103,11 +98,8 @@ def _fillers(reading: StageReading, files: Sequence[str]) -> tuple[Instruction, 
         if act.action is not Action.PROGRAM or act.command.args[:2] == ("-m", "compileall"):
             continue
         is_source = any(source_of(reading, join(act.folder or "/", word)) in files for word in words)
-        if (
-            (is_source and "manage.py" not in " ".join(words))
-            or words & _DATABASE_VERBS
-            or act.command.name == "alembic"
-        ):
+        is_own = is_source and "manage.py" not in " ".join(words)
+        if is_own or words & _DATABASE_VERBS or act.command.name == "alembic":
             found.append(act.step.node)
     return tuple(dict.fromkeys(found))
 
