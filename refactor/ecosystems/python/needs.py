@@ -143,32 +143,26 @@ def libraries(installs: Iterable[ReadInstall], image: BaseImage, built: Iterable
     distro, release = image.distro or "debian", image.release
     found: dict[str, str] = {}
 
-    def add_dev(name: str, packages: Iterable[str], why: str) -> None:
-        if distro == "alpine":
-            return
-        for package in packages:
-            for library in classify(package, distro, release).runtime or ():
-                found.setdefault(library, f"{name} {why}")
+    def of_headers(packages: Iterable[str]) -> Iterator[str]:
+        for package in packages if distro != "alpine" else ():
+            yield from classify(package, distro, release).runtime or ()
 
     # A slim image has only the libraries that the stage installs itself: what of those is needed at run time
     # follows from the -dev packages.
     for name in built if image.variant == "fat" else ():
-        for library in native_needs(name, distro, release):
+        for library in (*native_needs(name, distro, release), *of_headers(pypi.EXTRA_LIBRARIES.get(name, ()))):
             found.setdefault(library, f"{name} is linked with it when it is compiled")
-        add_dev(name, pypi.EXTRA_LIBRARIES.get(name, ()), "is linked with it when it is compiled")
-    for install in installs:
-        for need in install.requirements:
-            name = need.name or ""
-            if name in built or not name:
-                continue
-            if loads_system_library(name):
-                for library in native_needs(name, distro, release):
-                    found.setdefault(library, f"{name} loads it at run time")
-            if name == "psycopg" and {"binary", "c"} & set(need.extras):
-                continue
-            add_dev(name, pypi.OPENS.get(name, ()), "loads it at run time")
-            if name in pypi.LOADS_OPENMP:
-                found.setdefault("libgomp" if distro == "alpine" else "libgomp1", f"{name} loads it at run time")
+    for need in (need for install in installs for need in install.requirements):
+        name = need.name or ""
+        if name in built or not name:
+            continue
+        wanted = list(native_needs(name, distro, release)) if loads_system_library(name) else []
+        if name != "psycopg" or not {"binary", "c"} & set(need.extras):
+            wanted += of_headers(pypi.OPENS.get(name, ()))
+        if name in pypi.LOADS_OPENMP:
+            wanted.append("libgomp" if distro == "alpine" else "libgomp1")
+        for library in wanted:
+            found.setdefault(library, f"{name} loads it at run time")
     return found
 
 

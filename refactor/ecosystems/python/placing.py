@@ -14,7 +14,7 @@ from refactor.ecosystems.python.environments import Environment, making
 from refactor.ecosystems.python.installs import ReadInstall
 from refactor.ecosystems.python.stage import BUILDER_ACTIONS, RUNNER_ACTIONS, PythonStage, is_uv_copy
 from refactor.ecosystems.python.tools import Act, Action
-from refactor.ecosystems.split import Role, copies_to, laid_out
+from refactor.ecosystems.split import Role, copies_to
 from refactor.flow.reading import Copied, Refused, Step, is_within
 from refactor.syntax import Instruction
 
@@ -82,16 +82,11 @@ class Parts:
         roles[step.node] = Role.BUILDER
         if is_apart and (is_shared or is_cut or is_changed):
             return self._take_apart(step, acts, is_cut=is_cut)
-        if is_shared or is_cut or (is_changed and step.node.json is not None):
+        if is_shared or is_cut or is_changed:
             return Refused(
                 f"the RUN on line {line} installs packages and does other things, not simply joined by &&",
                 "give the installation a RUN of its own",
             )
-        if is_changed:
-            text = step.node.argument
-            for start, end, act in sorted(((*act.command.span, act) for act in acts), key=lambda one: -one[0]):
-                text = text[:start] + self._own(act, text[start:end]) + text[end:]
-            self.instead[step.node] = [f"RUN {_flags(step)}{laid_out(text)}"]
         return None
 
     def _cleans_up(self, act: Act) -> bool:

@@ -35,12 +35,8 @@ _SETTINGS = re.compile(r"(?m)^\s*(?:module|wsgi|wsgi-file|file|mount)\s*=\s*(\S+
 """What uWSGI's settings load: ``module = shop.wsgi:application``."""
 _DEFAULTS = {"flask": ("wsgi", "app"), "functions-framework": ("main",), "functions_framework": ("main",),
              "fastapi": ("main", "app", "api", "app.main", "app.app", "app.api"), "quart": ("app",)}  # fmt: skip
-_TOOL_FOLDERS = frozenset(
-    {"docs", "doc", "examples", "benchmarks", "migrations", "scripts", "notebooks", "ci", ".github"}
-)
-_TOOL_FILES = frozenset(
-    {"setup.py", "conftest.py", "noxfile.py", "tasks.py", "fabfile.py", "noxfile_config.py"}
-)  # fmt: skip
+_TOOL_FOLDERS = frozenset("docs doc examples benchmarks migrations scripts notebooks ci .github".split())
+_TOOL_FILES = frozenset("setup.py conftest.py noxfile.py tasks.py fabfile.py noxfile_config.py".split())
 
 
 def program_sources(reading: StageReading) -> tuple[str, ...] | Refused:

@@ -273,8 +273,6 @@ def _make_environment(parts: Parts) -> None:
 _TOOLS = frozenset({"poetry", "pipenv", "pdm"})
 """Their ``run`` only puts the environment on PATH. ``uv run`` brings the environment up to date first."""
 _ALL_TOOLS = _TOOLS | {"uv", "uvx", "hatch"}
-
-
 _INSTEAD = "start the program itself (`uvicorn ...` in place of `poetry run uvicorn ...`)"
 
 
@@ -358,7 +356,10 @@ def slim(reading: StageReading) -> Slim | Refused | None:
     if image is None or target is None:
         return None
     stage = PythonStage.of(reading)
-    refused = why_not_read(reading) or _why_for_building(reading)
+    refused, builds = why_not_read(reading), system.build_only(reading)
+    if refused is None and builds:
+        because = f"{system.are(builds)} here to compile something, which may use more of the full image"
+        refused = Refused(because, _BY_HAND)
     if refused is not None:
         return refused
     read = read_installs(stage)
@@ -387,12 +388,6 @@ def slim(reading: StageReading) -> Slim | Refused | None:
     return Slim(tuple(packages), (*evidence, *_slim_evidence(own, verdict)))
 
 
-def _why_for_building(reading: StageReading) -> Refused | None:
-    builds = system.build_only(reading)
-    because = f"{system.are(builds)} here to compile something, which may use more of the full image"
-    return Refused(because, _BY_HAND) if builds else None
-
-
 def _why_not_installed(verdict: needs.Verdict) -> Refused | None:
     """A distribution that a slim image cannot install, or of which that is not known."""
     if verdict.built:
@@ -412,16 +407,13 @@ def _slim_evidence(installs: Sequence[ReadInstall], verdict: needs.Verdict) -> l
     if not installs:
         return ["no RUN installs a Python distribution"]
     files = ", ".join(dict.fromkeys(path for install in installs for path in install.manifests[:2]))
-    where = f" of {files}" if files else ""
+    where, names = f" of {files}" if files else "", verdict.wheels
     if any(locked.files for install in installs for locked in install.locked):
-        return [f"the lockfile lists wheels, or pure Python, for all {len(verdict.wheels)} distributions{where}"]
-    names = verdict.wheels
+        return [f"the lockfile lists wheels, or pure Python, for all {len(names)} distributions{where}"]
+    if not names:
+        return [f"{files or 'the project'} names no distribution to install"]
     shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
-    return (
-        [f"{shown}{where} have wheels or are pure Python (table of {wheels().date})"]
-        if names
-        else [f"{where.strip() or 'the project'} names no distribution to install"]
-    )
+    return [f"{shown}{where} have wheels or are pure Python (table of {wheels().date})"]
 
 
 __all__ = ["slim", "split"]

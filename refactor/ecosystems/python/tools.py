@@ -120,7 +120,4 @@ def distribution_name(requirement: str) -> str:
     return re.sub(r"[-_.]+", "-", found[1]).lower() if found is not None else requirement
 
 
-__all__ = [
-    "BUILD_TOOLS", "INSTALLER_SCRIPT", "MANAGERS", "Act", "Action", "action_of", "distribution_name",
-    "expanded",
-]  # fmt: skip
+__all__ = ["BUILD_TOOLS", "INSTALLER_SCRIPT", "MANAGERS", "Act", "Action", "action_of", "distribution_name", "expanded"]
