@@ -82,9 +82,10 @@ def _routes(source: Source) -> tuple[set[str], list[tuple[str, int]]]:
     mounted = {one.id for one in mounts if isinstance(one, ast.Name)}
     found: list[tuple[str, int]] = []
     for call in source.calls:
-        receiver, route, methods = call.receiver, source.value(call.positional(0)), call.keyword("methods")
+        receiver, route = call.receiver, source.value(call.positional(0))
+        methods = ["GET"] if call.keyword("methods") is None else source.value(call.keyword("methods"))
         is_own = isinstance(receiver, ast.Name) and receiver.id in apps - mounted and call.method in _GETS
-        if is_own and isinstance(route, str) and (methods is None or "GET" in ast.dump(methods)):
+        if is_own and isinstance(route, str) and isinstance(methods, list) and "GET" in methods:
             found.append((route, call.node.lineno))
     return apps, found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
 from refactor.ecosystems import system
@@ -14,11 +14,8 @@ from refactor.ecosystems.python.lockfiles import LockedDistribution
 from refactor.ecosystems.python.requirements import Requirement
 from refactor.ecosystems.python.sources import in_sources
 from refactor.flow.reading import Refused
-from refactor.images import pypi
+from refactor.images import BaseImage, pypi
 from refactor.images.wheels import State, key_fits, read_name, row_of, state_of, table
-
-if TYPE_CHECKING:
-    from refactor.images import BaseImage
 
 _CALL = re.compile(
     r"\b(?:subprocess\.(?:run|call|check_call|check_output|Popen)|Popen|check_output|check_call|os\.(?:system|popen)|"
@@ -122,11 +119,9 @@ def _of_requirements(requirements: Iterable[Requirement], python: str, libc: str
 
 def why_compiler_stays(installs: Iterable[ReadInstall]) -> str | None:
     """The distribution that needs the compiler at run time."""
-    for install in installs:
-        for need in install.requirements:
-            if need.name in pypi.COMPILES_AT_RUN_TIME:
-                return f"{need.name} calls a C compiler when the program runs"
-    return None
+    names = (need.name for install in installs for need in install.requirements)
+    name = next((one for one in names if one in pypi.COMPILES_AT_RUN_TIME), None)
+    return None if name is None else f"{name} calls a C compiler when the program runs"
 
 
 def with_git(built: Mapping[str, str]) -> tuple[str, ...]:

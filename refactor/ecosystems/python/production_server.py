@@ -191,8 +191,11 @@ def _run_call(tree: ast.Module) -> tuple[str, str] | Unknown:
     """Host and port of ``app.run(...)``, where the program does nothing else when it is started."""
     match tree.body[-1:]:
         case [
-            ast.If(test=test, body=[ast.Expr(ast.Call(func=ast.Attribute(attr="run"), args=[], keywords=words))])
-        ] if "__main__" in ast.dump(test):
+            ast.If(
+                test=ast.Compare(left=ast.Name("__name__")),
+                body=[ast.Expr(ast.Call(func=ast.Attribute(attr="run"), args=[], keywords=words))],
+            )
+        ]:
             given = {word.arg: word.value for word in words}
             values = {name: one.value for name, one in given.items() if isinstance(one, ast.Constant)}
             is_known = given.keys() <= {"host", "port", "debug", "threaded", "use_reloader"}

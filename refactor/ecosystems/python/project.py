@@ -210,8 +210,8 @@ def _why_not_followed(call: Call) -> str | None:
     if re.fullmatch(r"(?:setuptools|distutils).*\.setup", call.name) is None:
         return None
     version = call.keyword("use_scm_version", "pbr")
-    is_by_git = version is not None and ast.unparse(version) not in {"False", "None"}
-    return "takes the version from git" if is_by_git else None
+    is_off = version is None or (isinstance(version, ast.Constant) and not version.value)
+    return None if is_off else "takes the version from git"
 
 
 def _opened(source: Source, call: Call) -> Iterator[Use]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from refactor.context import BuildContext, Unknown
@@ -110,19 +109,10 @@ def _decode(data: bytes) -> str:
     return data.decode("utf-16", "replace") if is_wide else data.decode("utf-8-sig", "surrogateescape")
 
 
-def _logical_lines(content: str) -> Iterator[str]:
+def _logical_lines(content: str) -> list[str]:
     """Lines with continuations joined and comments dropped, in pip's order: a comment ends a continuation."""
-    pieces: list[str] = []
-    for line in content.splitlines():
-        is_comment = line.lstrip().startswith("#")
-        if line.endswith("\\") and not is_comment:
-            pieces.append(line[:-1])
-            continue
-        joined = "".join((*pieces, " " + line if is_comment else line))
-        yield _COMMENT.sub("", joined).strip()
-        pieces = []
-    if pieces:
-        yield _COMMENT.sub("", "".join(pieces)).strip()
+    text = re.sub(r"(?m)^[ \t]*#.*$", "", "\n".join((*content.splitlines(), "")))
+    return [_COMMENT.sub("", line).strip() for line in text.replace("\\\n", "").split("\n")]
 
 
 _INCLUDE = re.compile(r"(-r|--requirement|-c|--constraint)(?:=|\s+|(?<=-[rc]))\s*(.+)\Z")

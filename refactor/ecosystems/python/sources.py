@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from refactor.context import BuildContext, Unknown
 from refactor.context.build_context import remembered
 from refactor.context.literals import NOT_SOURCES, is_test, line_at
-from refactor.ecosystems.python.values import Call, Function, Source, Use, read_source, use_of
+from refactor.ecosystems.python.values import Call, Function, Source, Use, dotted, read_source, use_of
 
 _MOST = 2_000
 """Sources that are searched for a pattern."""
@@ -63,7 +63,7 @@ _WRITER = re.compile(
 _OPTIONS = re.compile(r"(?:.*_)?(?:args|arguments|namespace|options|opts|flags)$", re.IGNORECASE)
 """How people name what argparse, optparse, absl and docopt return."""
 _PARSERS = frozenset({"parse_args", "parse_known_args", "parse_intermixed_args"})
-_COMMANDS = re.compile(r"(?:[\w.]*\.)?(?:argument|callback|command|option)\b")
+_COMMANDS = re.compile(r"(?:^|\.)(?:argument|callback|command|option)$")
 """Decorators of click and typer that make a function's parameters options."""
 
 
@@ -164,10 +164,10 @@ def _is_given(source: Source, node: ast.expr, functions: Sequence[Function], dep
             return is_own or (bound is not None and _is_given(source, bound, functions, depth + 1))
         case ast.Subscript(value=holder) | ast.Call(func=ast.Attribute(value=holder, attr="get" | "pop")):
             # A mapping of what the program was given: `os.environ`, docopt's, or what Django hands to `handle`.
-            name = ast.unparse(holder)
+            name = dotted(holder)
             return name in {"sys.argv", "argv", "os.environ", "environ"} or _is_options(name.rpartition(".")[2])
         case ast.Call(func=function):
-            return ast.unparse(function).rpartition(".")[2] == "getenv"
+            return dotted(function).rpartition(".")[2] == "getenv"
         case ast.Attribute(value=ast.Name(id=name)):
             made = source.expressions.get(name)
             called = made.func if isinstance(made, ast.Call) else None
@@ -181,14 +181,13 @@ def _is_options(name: str) -> bool:
 
 def _is_option(name: str, functions: Sequence[Function]) -> bool:
     """A parameter of a command of click or typer, or of Django's ``handle(self, output, **options)``."""
-    return any(
-        name in {one.arg for one in (*function.args.args, *function.args.kwonlyargs)}
-        and (
-            (function.name == "handle" and function.args.kwarg is not None)
-            or any(_COMMANDS.match(ast.unparse(one)) for one in function.decorator_list)
-        )
-        for function in functions
-    )
+    for function in functions:
+        decorators = (one.func if isinstance(one, ast.Call) else one for one in function.decorator_list)
+        is_django = function.name == "handle" and function.args.kwarg is not None
+        is_command = is_django or any(_COMMANDS.search(dotted(one)) for one in decorators)
+        if is_command and name in {one.arg for one in (*function.args.args, *function.args.kwonlyargs)}:
+            return True
+    return False
 
 
 def _ports(source: Source) -> Iterator[object]:

@@ -128,6 +128,7 @@ class Source(ast.NodeVisitor):
         self._scopes = [_bound(tree)]
         self._functions: list[Function] = []
         self._names: dict[ast.expr, str] = {}
+        self._helpers: dict[str, list[Call]] = {}
         self.visit(tree)
 
     # Gathering
@@ -180,19 +181,16 @@ class Source(ast.NodeVisitor):
 
     def visit_Call(self, node: ast.Call) -> None:
         self._names[node.func] = name = self._name(node.func)
-        self.calls.append(Call(node, name, tuple(self._functions)))
+        call = Call(node, name, tuple(self._functions))
+        self.calls.append(call)
+        self._helpers.setdefault(call.plain, []).append(call)
         self.generic_visit(node)
 
     def _name(self, node: ast.expr) -> str:
-        parts: list[str] = []
-        while isinstance(node, ast.Attribute):
-            parts.insert(0, node.attr)
-            node = node.value
-        if not isinstance(node, ast.Name):
-            return ""
-        own = f"builtins.{node.id}" if hasattr(builtins, node.id) else ""
-        first = next((scope[node.id] for scope in reversed(self._scopes) if node.id in scope), own)
-        return ".".join((first, *parts)) if first else ""
+        base, dot, rest = dotted(node).partition(".")
+        own = f"builtins.{base}" if base and hasattr(builtins, base) else ""
+        first = next((scope[base] for scope in reversed(self._scopes) if base in scope), own)
+        return f"{first}{dot}{rest}" if first else ""
 
     # Asking
 
@@ -217,7 +215,7 @@ class Source(ast.NodeVisitor):
         """Values of an expression in a helper such as ``def read(name): return open(name).read()``."""
         own = function.args
         found: list[Value] = []
-        for call in (one for one in self.calls if one.plain == function.name):
+        for call in self._helpers.get(function.name, ()):
             given = self._given(call.node)
             names = [one.arg for one in own.args]
             values: dict[str, Value] = dict(zip([one.arg for one in own.kwonlyargs], map(self.value, own.kw_defaults)))
@@ -238,7 +236,7 @@ class Source(ast.NodeVisitor):
         match node:
             case ast.Constant(value=str() | int() as constant):
                 return None if isinstance(constant, bool) else constant
-            case ast.List(elts=elements) | ast.Tuple(elts=elements):
+            case ast.List(elts=elements) | ast.Tuple(elts=elements) | ast.Set(elts=elements):
                 return [of(element) for element in elements]
             case ast.Name(id="__file__"):
                 return _ANCHOR + self.path
@@ -324,6 +322,15 @@ class Source(ast.NodeVisitor):
         return self._names.get(node.func, "") if isinstance(node, ast.Call) else ""
 
 
+def dotted(node: ast.expr) -> str:
+    """``a.b.c``; ``.b.c`` where something else stands in front."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.insert(0, node.attr)
+        node = node.value
+    return ".".join((node.id if isinstance(node, ast.Name) else "", *parts))
+
+
 def _bound(scope: ast.AST) -> dict[str, str]:
     """The names that a module or a function binds -> what an import binds them to, "" for all else."""
     found: dict[str, str] = {}
@@ -338,6 +345,8 @@ def _bound(scope: ast.AST) -> dict[str, str]:
                 found |= {one.asname or one.name: f"{'.' * level}{module or ''}.{one.name}" for one in names}
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
                 found.setdefault(name, "")
+                continue
+            case ast.Lambda():
                 continue
             case ast.arg(arg=name) | ast.Name(id=name, ctx=ast.Store()):
                 found.setdefault(name, "")

@@ -6,7 +6,6 @@ import posixpath
 import re
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING
 
 from refactor.context import Unknown
 from refactor.ecosystems import system
@@ -19,6 +18,7 @@ from refactor.ecosystems.python.program import SERVERS, is_started, source_folde
 from refactor.ecosystems.python.sources import facts_of
 from refactor.ecosystems.python.stage import PythonStage
 from refactor.ecosystems.python.tools import Action
+from refactor.ecosystems.python.values import Use
 from refactor.ecosystems.written import folders_written
 from refactor.flow.places import source_of
 from refactor.flow.reading import Refused, StageReading, join
@@ -26,9 +26,6 @@ from refactor.flow.roots import roots_of
 from refactor.flow.shell_writes import unknown_program
 from refactor.images import pypi
 from refactor.syntax import Instruction
-
-if TYPE_CHECKING:
-    from refactor.ecosystems.python.values import Use
 
 _PATH_OPTIONS = (
     "--access-logfile", "--error-logfile", "--log-file", "--access-log", "--pid", "--pidfile", "--logto", "--logfile",
@@ -109,7 +106,7 @@ def _place(reading: StageReading, path: str, use: Use) -> str | None:
     folder, root = posixpath.dirname(path), _in_image(reading, path)
     text = reading.context.text(path)
     if use.path is None:
-        if "instance_path" not in text.split("\n")[use.line - 1]:
+        if "instance_path" not in "".join(re.split(r"\r\n?|\n", text)[use.line - 1 : use.line]):
             return None
         # Flask: the folder `instance` beside the package, or beside the module.
         inside = reading.context.exists(posixpath.join(folder, "__init__.py")) is True
