@@ -18,12 +18,7 @@ from refactor.ecosystems.java.maven import manifests as read_by_maven, maven_pro
 from refactor.ecosystems.node.frozen import lock_matches, satisfies
 from refactor.ecosystems.node.lockfiles import NodeLock, read_npm_lock, read_pnpm_lock, read_yarn_lock
 from refactor.ecosystems.node.package_json import PackageJson, read_package_json, tsconfig_out_dir, workspace_members
-from refactor.ecosystems.python.lockfiles import (
-    PythonLock,
-    read_pdm_lock,
-    read_poetry_lock,
-    read_uv_lock,
-)
+from refactor.ecosystems.python.lockfiles import read_lock
 from refactor.ecosystems.python.pyproject import Pyproject, SetupCfg, read_pyproject, read_setup_cfg
 from refactor.ecosystems.python.requirements import Requirement, RequirementsFile, parse_requirement, read_requirements
 from refactor.ecosystems.versions import first_line
@@ -821,7 +816,7 @@ def test_pyproject_of_pep_621() -> None:
     found = pyproject(
         """
 [build-system]
-requires = ["hatchling", "hatch-vcs"]
+requires = ["hatchling"]
 build-backend = "hatchling.build"
 [project]
 name = "My_App"
@@ -838,8 +833,6 @@ app = "my_app:main"
 test = ["pytest", {include-group = "lint"}]
 lint = ["ruff"]
 loop = [{include-group = "loop"}]
-[tool.hatch.version]
-source = "vcs"
 [tool.uv.sources]
 other = {path = "../other", editable = true}
 many = [{path = "x"}, {git = "https://example.org"}]
@@ -847,13 +840,12 @@ many = [{path = "x"}, {git = "https://example.org"}]
         "app/pyproject.toml",
     )
     assert found.name == "My_App"
-    assert found.names == {"flask", "lib"}
+    assert [need.name for need in found.dependencies] == ["flask", "lib"]
     assert [need.name for need in found.groups["test"]] == ["pytest", "ruff"]
     assert found.groups["loop"] == ()
     assert found.scripts == {"app": "my_app:main"}
     assert found.build_backend == "hatchling.build"
     assert found.reads == ("app/docs/README.md", "app/LICENSE")
-    assert found.needs_git
     assert found.is_package
     assert found.local_paths == ("./lib", "../other", "x")
 
@@ -874,9 +866,8 @@ optional-dependencies.dev = {file = ["dev.txt"]}
 """
     )
     assert found.build_backend == "setuptools.build_meta:__legacy__"
-    assert found.version_module == "a.about"
+    assert found.finds_version
     assert found.reads == ("README.rst", "HISTORY.rst", "requirements.txt", "dev.txt")
-    assert not found.needs_git
 
 
 POETRY = """
@@ -905,6 +896,26 @@ def test_pyproject_of_poetry() -> None:
     assert found.reads == ("README.md", "CHANGES.md")
     assert found.is_package
     assert not pyproject(POETRY.replace('name = "a"', "package-mode = false")).is_package
+
+
+def test_pipfile() -> None:
+    text = """
+[packages]
+flask = "*"
+lib = {path = "./lib", editable = true}
+dep = {git = "https://example.org/dep.git", ref = "v1"}
+[dev-packages]
+pytest = "*"
+[scripts]
+serve = "flask run"
+"""
+    found = pyproject(text, "Pipfile")
+    assert [need.name for need in found.dependencies] == ["flask", "lib", "dep"]
+    assert found.dependencies[2].needs_git
+    assert found.groups["dev"][0].name == "pytest"
+    assert found.local_paths == ("./lib",)
+    assert not found.is_package
+    assert not found.scripts
 
 
 def test_pyproject_that_only_holds_settings() -> None:
@@ -991,9 +1002,9 @@ psycopg2 = [{file = "psycopg2-2.9.1.tar.gz", hash = "sha256:1"}]
 
 
 def test_poetry_lock() -> None:
-    found = read_poetry_lock(BuildContext.of({"poetry.lock": POETRY_LOCK}))
-    assert isinstance(found, PythonLock)
-    flask, psycopg2, lib = found.distributions
+    found = read_lock(BuildContext.of({"poetry.lock": POETRY_LOCK}), "poetry.lock")
+    assert isinstance(found, tuple)
+    flask, psycopg2, lib = found
     assert (flask.name, flask.is_pure, flask.is_source_only) == ("flask", True, False)
     assert psycopg2.is_source_only
     assert (lib.source, lib.path) == ("path", "../lib")
@@ -1003,7 +1014,7 @@ def test_poetry_lock() -> None:
 def test_cut_poetry_lock_is_broken(end: str) -> None:
     cut = POETRY_LOCK[: POETRY_LOCK.index(end) + len(end)]
     context = BuildContext.of({"poetry.lock": cut})
-    found = read_poetry_lock(context)
+    found = read_lock(context, "poetry.lock")
     assert isinstance(found, Unknown)
     assert len(context.broken) == 1
 
@@ -1028,9 +1039,9 @@ wheels = [{ url = "https://files.example.org/flask-3.0.0-cp39-cp39-musllinux_1_1
 
 
 def test_uv_lock() -> None:
-    found = read_uv_lock(BuildContext.of({"uv.lock": UV_LOCK}))
-    assert isinstance(found, PythonLock)
-    app, flask = found.distributions
+    found = read_lock(BuildContext.of({"uv.lock": UV_LOCK}), "uv.lock")
+    assert isinstance(found, tuple)
+    app, flask = found
     assert (app.source, app.path) == ("project", ".")
     assert flask.files == ("flask-3.0.0-cp39-cp39-musllinux_1_1_x86_64.whl", "flask-3.0.0.tar.gz")
     assert not flask.is_pure
@@ -1044,9 +1055,9 @@ def test_cut_uv_lock_is_broken(end: str) -> None:
     context = BuildContext.of({"uv.lock": cut})
     if end == 'version = "3.0.0"':
         # The name is there, and TOML has no end mark.
-        assert isinstance(read_uv_lock(context), PythonLock)
+        assert isinstance(read_lock(context, "uv.lock"), tuple)
         return
-    assert isinstance(read_uv_lock(context), Unknown)
+    assert isinstance(read_lock(context, "uv.lock"), Unknown)
     assert len(context.broken) == 1
 
 
@@ -1056,11 +1067,11 @@ def test_pdm_lock() -> None:
         '[[package]]\nname = "A"\nversion = "1"\nfiles = [{file = "a-1-py3-none-any.whl", hash = "x"}]\n'
         '[[package]]\nname = "b"\nversion = "1"\npath = "./b"\n'
     )
-    found = read_pdm_lock(BuildContext.of({"pdm.lock": text}))
-    assert isinstance(found, PythonLock)
-    assert found.names == {"a", "b"}
-    assert found.distributions[0].is_pure
-    assert found.distributions[1].path == "./b"
+    found = read_lock(BuildContext.of({"pdm.lock": text}), "pdm.lock")
+    assert isinstance(found, tuple)
+    assert [one.name for one in found] == ["a", "b"]
+    assert found[0].is_pure
+    assert (found[1].source, found[1].path) == ("path", "./b")
 
 
 def test_version_files() -> None:

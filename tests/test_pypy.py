@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from refactor import BuildContext, fix
-from refactor.ecosystems.python.compiled import judge
 from refactor.ecosystems.python.installs import ReadInstall, read_installs
+from refactor.ecosystems.python.needs import judge
 from refactor.ecosystems.python.stage import PythonStage
 from refactor.images import lookup
 from refactor.images.wheels import key_fits, read_name

@@ -838,7 +838,7 @@ def test_a_project_installed_after_its_dependencies_is_no_matter() -> None:
 )
 def test_development_dependencies_are_left_out(tool: str, command: str, expected: str) -> None:
     text = f"FROM python:3.11\nRUN pip install {tool}\nWORKDIR /a\nCOPY . .\nRUN {command}\nCMD uvicorn menu.main:app\n"
-    answers = Python().production_install(reading(text, POETRY))
+    answers = tuple(Python().production_install(reading(text, POETRY)))
     assert [answer.text for answer in answers if isinstance(answer, Rewrite)] == [expected]
 
 
@@ -866,7 +866,7 @@ def test_development_dependencies_stay_where_a_step_of_the_runner_calls_them() -
 
 def test_chosen_groups_are_left_alone() -> None:
     text = "FROM python:3.11\nWORKDIR /a\nCOPY . .\nRUN poetry install --with dev\nCMD uvicorn menu.main:app\n"
-    assert not Python().production_install(reading(text, POETRY))
+    assert not tuple(Python().production_install(reading(text, POETRY)))
 
 
 # slim

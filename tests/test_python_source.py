@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
 from refactor.context import BuildContext, Unknown
-from refactor.ecosystems.python.sources import PythonFacts, facts, setup_reads
+from refactor.ecosystems.python.project import setup_reads
+from refactor.ecosystems.python.sources import PythonFacts, facts
 
 
 def of(source: str, path: str = "app/main.py") -> PythonFacts:
@@ -17,8 +15,8 @@ def of(source: str, path: str = "app/main.py") -> PythonFacts:
     return found
 
 
-def opened(source: str) -> list[tuple[str | None, bool]]:
-    return [(use.path, use.is_anchored) for use in of(source).opened]
+def placed(source: str) -> list[tuple[str | None, bool]]:
+    return [(use.path, use.is_anchored) for use in of(source).written]
 
 
 def written(source: str) -> list[str | None]:
@@ -28,51 +26,46 @@ def written(source: str) -> list[str | None]:
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        ("open('a.txt')", [("a.txt", False)]),
-        ("open(file='a.txt', mode='rb')", [("a.txt", False)]),
-        ("import io as x\nx.open('a.txt', 'r')", [("a.txt", False)]),
-        ("from codecs import open\nopen('a.txt', 'r', 'utf-8')", [("a.txt", False)]),
-        ("from pathlib import Path\nPath('a', 'b.txt').read_text()", [("a/b.txt", False)]),
+        ("open('a.txt', 'w')", [("a.txt", False)]),
+        ("open(file='a.txt', mode='wb')", [("a.txt", False)]),
+        ("import io as x\nx.open('a.txt', 'w')", [("a.txt", False)]),
+        ("from codecs import open\nopen('a.txt', 'a', 'utf-8')", [("a.txt", False)]),
+        ("from pathlib import Path\nPath('a', 'b.txt').write_text('')", [("a/b.txt", False)]),
         (
-            "from pathlib import Path as P\nROOT = P(__file__).resolve().parent\n(ROOT / 'x' / 'y').open()",
+            "from pathlib import Path as P\nROOT = P(__file__).resolve().parent\n(ROOT / 'x' / 'y').open('w')",
             [("app/x/y", True)],
         ),
         (
-            "import os\nopen(os.path.join(os.path.dirname(os.path.abspath(__file__)), 'data.json'))",
+            "import os\nopen(os.path.join(os.path.dirname(os.path.abspath(__file__)), 'data.json'), 'w')",
             [("app/data.json", True)],
         ),
         (
-            "from os.path import join, dirname as d\nHERE = d(__file__)\nopen(join(HERE, '..', 'x.ini'))",
+            "from os.path import join, dirname as d\nHERE = d(__file__)\nopen(join(HERE, '..', 'x.ini'), 'w')",
             [("x.ini", True)],
         ),
-        ("from pathlib import Path\nopen(Path(__file__).parents[1] / 'x')", [("x", True)]),
-        ("import os\nopen(os.path.join(os.getcwd(), 'x'))", [("./x", False)]),
-        ("NAME = 'a' + '.txt'\nopen(NAME)", [("a.txt", False)]),
-        ("NAME = 'a'\nopen(f'{NAME}.txt')", [("a.txt", False)]),
-        ("open('a' 'b')", [("ab", False)]),
+        ("from pathlib import Path\nopen(Path(__file__).parents[1] / 'x', 'w')", [("x", True)]),
+        ("import os\nopen(os.path.join(os.getcwd(), 'x'), 'w')", [("./x", False)]),
+        ("NAME = 'a' + '.txt'\nopen(NAME, 'w')", [("a.txt", False)]),
+        ("NAME = 'a'\nopen(f'{NAME}.txt', 'w')", [("a.txt", False)]),
+        ("open('a' 'b', 'w')", [("ab", False)]),
         (
-            "def read(name):\n    return open('data/' + name).read()\nread('a')\nread('b')",
+            "def save(name):\n    return open('data/' + name, 'w')\nsave('a')\nsave('b')",
             [("data/a", False), ("data/b", False)],
         ),
-        (
-            "from jinja2 import FileSystemLoader\nFileSystemLoader(['t1', 't2'])",
-            [("t1", False), ("t2", False)],
-        ),
-        ("from fastapi.staticfiles import StaticFiles\nStaticFiles(directory='static')", [("static", False)]),
         # what is computed is said to be computed
-        ("import sys\nopen(sys.argv[1])", [(None, False)]),
-        ("NAME = 'a'\nNAME = 'b'\nopen(NAME)", [(None, False)]),
-        ("NAME = 'a'\ndef f(NAME):\n    open(NAME)", [(None, False)]),
-        ("for n in x:\n    open(n)", [(None, False)]),
+        ("import sys\nopen(sys.argv[1], 'w')", [(None, False)]),
+        ("NAME = 'a'\nNAME = 'b'\nopen(NAME, 'w')", [(None, False)]),
+        ("NAME = 'a'\ndef f(NAME):\n    open(NAME, 'w')", [(None, False)]),
+        ("for n in x:\n    open(n, 'w')", [(None, False)]),
         # names that only look like it
-        ("def open(x): ...\nopen('a.txt')", []),
-        ("from mine import open\nopen('a.txt')", []),
-        ("class A:\n    def open(self, x): ...\nA().open('a.txt')", []),
-        ("# open('a.txt')\nx = \"open('a.txt')\"", []),
+        ("def open(x): ...\nopen('a.txt', 'w')", []),
+        ("from mine import open\nopen('a.txt', 'w')", []),
+        ("class A:\n    def open(self, x): ...\nA().open('a.txt', 'w')", []),
+        ("# open('a.txt', 'w')\nx = \"open('a.txt', 'w')\"", []),
     ],
 )
-def test_opened(source: str, expected: list[tuple[str | None, bool]]) -> None:
-    assert opened(source) == expected
+def test_places(source: str, expected: list[tuple[str | None, bool]]) -> None:
+    assert placed(source) == expected
 
 
 @pytest.mark.parametrize(
@@ -138,12 +131,12 @@ def test_written(source: str, expected: list[str | None]) -> None:
 def test_ports(source: str, ports: tuple[int, ...]) -> None:
     found = of(source)
     assert found.ports == ports
-    assert found.computed_ports == ()
+    assert not found.is_port_computed
 
 
 def test_computed_port_is_said_to_be_computed() -> None:
     found = of("import os, uvicorn\n\nuvicorn.run(app, port=int(os.environ['PORT']))")
-    assert (found.ports, found.computed_ports) == ((), (3,))
+    assert (found.ports, found.is_port_computed) == ((), True)
 
 
 def test_gunicorn_configuration() -> None:
@@ -152,25 +145,8 @@ def test_gunicorn_configuration() -> None:
     assert found.ports == (8000,)
 
 
-@pytest.mark.parametrize(
-    ("source", "modules"),
-    [
-        (
-            "import subprocess, sys\nsubprocess.Popen([sys.executable, '-m', 'worker.main', '-v'])",
-            ("worker.main",),
-        ),
-        ("import subprocess\nsubprocess.run(['python3', '-u', '-m', 'worker'])", ("worker",)),
-        ("import os\nos.system('cd x && python3.11 -m worker')", ("worker",)),
-        ("import runpy\nrunpy.run_module('worker')", ("worker",)),
-        ("import subprocess\nsubprocess.run(['git', '-m', 'worker'])", ()),
-    ],
-)
-def test_modules_that_are_started(source: str, modules: tuple[str, ...]) -> None:
-    assert of(source).modules == modules
-
-
 def test_evidence_names_the_line() -> None:
-    use = of("import os\n\n\nopen('a.txt')\n").opened[0]
+    use = of("import os\n\n\nopen('a.txt', 'w')\n").written[0]
     assert (use.line, use.call) == (4, "builtins.open")
 
 
@@ -182,15 +158,10 @@ def test_evidence_names_the_line() -> None:
         "open(x)\nx=" + "not " * 20_000 + "1",
         "open(x)\nx=" + "-" * 50_000 + "1",
         "open(x)\nx=" + "+".join(["1"] * 20_000),
-        "open(x)\nx=" + "1 and " * 20_000 + "1",
         "open(x)\nx=a" + ".a" * 20_000,
-        "open(x)\nimport a" + ".a" * 5_000,
-        "open(x)\n[1" + " for x in y" * 5_000 + "]",
         "open(x)\nx=" + "lambda:" * 10_000 + "1",
         "open(x)\nx=" + "(" * 5_000,
-        "open(x)\n" + "a;" * 60_000,
         "open(x)\0",
-        "# coding: shift_jis\nopen('a')",
         "open(x)\n" + "#" * 300_000,
     ],
     ids=lambda source: source[:24],
@@ -199,26 +170,23 @@ def test_sources_that_are_not_read(source: str) -> None:
     assert isinstance(facts(BuildContext.of({"a.py": source}), "a.py"), Unknown)
 
 
-def test_latin_1_source_is_read() -> None:
-    found = facts(BuildContext.of({"a.py": "# café\nopen('a.txt')\n".encode("latin-1")}), "a.py")
+@pytest.mark.parametrize(
+    "source",
+    [
+        "# coding: shift_jis\nopen('a.txt', 'w')",
+        "x = " + "1 and " * 20_000 + "1\nopen('a.txt', 'w')",
+        "import a" + ".a" * 5_000 + "\nopen('a.txt', 'w')",
+    ],
+    ids=lambda source: source[:24],
+)
+def test_sources_that_python_takes_are_read(source: str) -> None:
+    found = facts(BuildContext.of({"a.py": source}), "a.py")
     assert isinstance(found, PythonFacts)
-    assert [use.path for use in found.opened] == ["a.txt"]
+    assert [use.path for use in found.written] == ["a.txt"]
 
 
 def test_missing_source() -> None:
     assert facts(BuildContext.of({}), "a.py") == Unknown("a.py does not exist")
-
-
-def test_libcst_is_not_imported_for_sources_that_do_not_matter() -> None:
-    program = (
-        "import sys\n"
-        "from refactor.context import BuildContext\n"
-        "from refactor.ecosystems.python.sources import facts\n"
-        "facts(BuildContext.of({'a.py': 'import flask\\ndef run(x): ...\\nd.copy()\\n'}), 'a.py')\n"
-        "print('libcst' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
 
 
 # setup.py
@@ -257,23 +225,14 @@ def test_setup_in_a_folder() -> None:
     assert reads(files, "lib/setup.py") == ("lib/README.md", "lib/VERSION")
 
 
-def test_setup_follows_what_it_imports() -> None:
+def test_setup_reads_the_modules_that_it_imports() -> None:
     files = {
-        "setup.py": "from setuptools import setup\nfrom pkg.about import __version__\nimport requests\nsetup()",
-        "pkg/__init__.py": "from .core import run\nfrom . import extra\n",
-        "pkg/about.py": "__version__ = open('VERSION').read()",
-        "pkg/core.py": "import subprocess\ndef run():\n    subprocess.run(['x']); open(name)\n"
-        "if __name__ == '__main__':\n    open(name)\n",
-        "pkg/extra/__init__.py": "",
-        "VERSION": "1",
+        "setup.py": "from setuptools import setup\nfrom pkg.about import __version__\nimport versioneer\nsetup()",
+        "pkg/__init__.py": "",
+        "pkg/about.py": "",
+        "versioneer.py": "",
     }
-    assert reads(files) == (
-        "VERSION",
-        "pkg/__init__.py",
-        "pkg/about.py",
-        "pkg/core.py",
-        "pkg/extra/__init__.py",
-    )
+    assert reads(files) == ("pkg/__init__.py", "pkg/about.py", "versioneer.py")
 
 
 def test_setup_that_parses_requirements() -> None:
@@ -293,18 +252,11 @@ def test_setup_that_parses_requirements() -> None:
         ("import subprocess\nsubprocess.check_output(['git', 'describe'])", "setup.py:2 runs a program"),
         ("import setuptools as s\ns.setup(use_scm_version=True)", "setup.py:2 takes the version from git"),
         ("from setuptools import setup\nsetup(pbr=True)", "setup.py:2 takes the version from git"),
-        ("from setuptools import setup, Extension\nsetup(ext_modules=[Extension('a', ['a.c'])])",
-         "setup.py:2 compiles extensions"),
-        ("import versioneer\nversioneer.get_version()", "versioneer.py:3 runs a program"),
-        ("print 'python 2'", "setup.py cannot be read as Python: line 1 is not Python 3"),
+        ("print 'python 2'", "setup.py: line 1 is not Python 3"),
     ],
 )  # fmt: skip
 def test_setup_that_cannot_be_followed(source: str, why: str) -> None:
-    files = {
-        "setup.py": source,
-        "versioneer.py": "import subprocess\ndef get_version():\n    subprocess.Popen(['git'])\n",
-    }
-    assert reads(files) == Unknown(why)
+    assert reads({"setup.py": source}) == Unknown(why)
 
 
 def test_setup_with_a_pattern() -> None:

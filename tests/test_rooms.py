@@ -138,7 +138,6 @@ def test_no_modules_import_each_other() -> None:
 def test_start_up_loads_nothing_heavy() -> None:
     heavy = {
         "tree_sitter",
-        "libcst",
         "git",
         "rich",
         "httpx",
@@ -191,7 +190,7 @@ def compiles_at_import(path: Path) -> bool:
         ("", {"dockerfile_parse"}),
         ("node-typescript-api", {"dockerfile_parse", "yaml"}),
         ("go-embed", {"dockerfile_parse", "yaml", "tree_sitter"}),
-        ("python-flask", {"dockerfile_parse", "yaml", "libcst"}),
+        ("python-flask", {"dockerfile_parse", "yaml"}),
     ],
 )
 def test_a_diff_of_one_file_loads_only_what_it_reads_with(app: str, readers: set[str], tmp_path: Path) -> None:
@@ -216,8 +215,7 @@ def test_a_diff_of_one_file_loads_only_what_it_reads_with(app: str, readers: set
     assert not {
         name for name in loaded if re.match(r"refactor\.(?:forge|proof|cli\.command|report\.(?!paint|text))", name)
     }
-    if "libcst" not in readers:
-        assert "subprocess" not in loaded
+    assert "subprocess" not in loaded
 
 
 def test_every_file_has_its_room() -> None:

@@ -47,6 +47,13 @@ class Copied(NamedTuple):
         is_archive = re.search(r"\.(?:tar(?:\.(?:gz|bz2|xz|zst))?|tgz|tbz2?|txz)\Z", self.source) is not None
         return self.node.keyword == "ADD" and is_archive and not self.is_folder
 
+    def place_of(self, path: str) -> str | None:
+        """Where it puts a path of the context, None where it does not copy it."""
+        if not self.is_folder or self.source == path:
+            return self.target if self.source == path else None
+        is_inside = self.source == "" or path.startswith(self.source + "/")
+        return join(self.target, path[len(self.source) :].lstrip("/")) if is_inside else None
+
 
 _MAKES_USERS = r"\b(?:useradd|adduser|groupadd|addgroup|newusers)\b"
 
@@ -355,10 +362,8 @@ class StageReading:
             copied = self.copies[number]
             if position >= end:
                 break
-            if copied.is_folder:
-                found[join(copied.target, path[len(copied.source) :].lstrip("/") or ".")] = None
-            elif copied.source == path:
-                found[copied.target] = None
+            place = copied.place_of(path)
+            found |= {} if place is None else {place: None}
         return tuple(found)
 
     def in_context(self, path: str, before: Instruction | None = None) -> str | None:

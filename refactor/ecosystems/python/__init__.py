@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
 from refactor.ecosystems.table import Language
-from refactor.flow.reading import Refused, StageReading, Step
-
-if TYPE_CHECKING:
-    from refactor.ecosystems.answers import DirectStart, Rewrite
-    from refactor.ecosystems.program import Program
+from refactor.flow.reading import StageReading
 
 _MANAGERS = frozenset({"pip", "poetry", "uv", "pdm", "pipenv"})
 
@@ -19,12 +12,13 @@ class Python(Language):
     name = "Python"
     rooms = {
         "effects": "effect",
-        "installing": "installed",
-        "slimming": "slim",
-        "splitting": "split",
+        "installs": "installed",
+        "splitting": "slim split",
         "testing": "tests",
-        "program": "programs_of",
-        "health": "serving",
+        "production": "production_install",
+        "production_server": "production_server",
+        "program": "programs_of sources_of",
+        "health": "serving probe",
         "writing": "writes",
     }
     families = frozenset({"python", "pypy"})
@@ -45,26 +39,3 @@ class Python(Language):
         # A build of another language may well call `python3` for a script.
         is_own = reading.image is not None and reading.image.family in self.families
         return is_own or not reading.managers.isdisjoint(_MANAGERS)
-
-    def production_install(self, reading: StageReading) -> Sequence[Rewrite | tuple[Step, Refused]]:
-        from refactor.ecosystems.python.production import production_installs
-
-        if reading.context.why_unknown is not None or reading.managers.isdisjoint(_MANAGERS - {"pip"}):
-            return ()
-        return tuple(production_installs(reading))
-
-    def production_server(self, reading: StageReading) -> DirectStart | Refused | None:
-        from refactor.ecosystems.python.production_server import production_server
-
-        return None if reading.context.why_unknown is not None else production_server(reading)
-
-    def sources_of(self, program: Program) -> tuple[str, ...] | Refused:
-        from refactor.ecosystems.python.program import program as sources
-
-        return sources(program.reading)
-
-    def probe(self, reading: StageReading, route: str, port: int) -> tuple[str, ...]:
-        from refactor.ecosystems.python.health import probe
-        from refactor.ecosystems.serving import Port
-
-        return probe(reading, route, Port(port))

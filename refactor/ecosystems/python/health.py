@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from refactor.context import BuildContext, Unknown
 from refactor.context.literals import line_at
-from refactor.ecosystems.python.program import SERVERS, entries, program
-from refactor.ecosystems.python.web import routes
+from refactor.ecosystems.python.program import SERVERS, entries, program_sources
+from refactor.ecosystems.python.sources import facts_of
+from refactor.ecosystems.python.values import Source, read_source
 from refactor.ecosystems.serving import (
     BY_HAND,
     ROUTE,
@@ -29,27 +31,24 @@ _OWN_VARIABLES = {"gunicorn": "PORT", "uvicorn": "UVICORN_PORT", "flask": "FLASK
 _SECURE = r"--(?:ssl-)?(?:certfile|keyfile)\b|--cert\b|\bssl_context\s*=|\bssl_certfile\s*="
 _ENVIRONMENT = r"(?:environ\.get|getenv|environ\.setdefault)\(\s*[\"'](\w*PORT)[\"']\s*,\s*[\"']?(\d{1,5})\b"
 _REQUIRED = r"environ\[\s*[\"'](\w*PORT)[\"']\s*\]"
-_MAX_CHARACTERS = 200_000
 _ROOT_URLS = r"(?m)^ROOT_URLCONF\s*=\s*[\"']([\w.]+)[\"']"
 _HOSTS = r"(?m)^\s*ALLOWED_HOSTS\s*\+?=\s*([^\n]*(?:\n\s+[^\n]*)*)"
 _DJANGO_PATH = r"(?<![\w.])path\(\s*[\"']([\w/-]+)[\"']\s*,(?!\s*include\b)"
 
+_APPS = frozenset({"Flask", "FastAPI", "Quart", "Starlette", "Sanic", "Litestar", "Bottle", "Robyn"})
+_GETS = frozenset({"get", "route", "api_route"})
+
 
 def serving(reading: StageReading) -> Serving | Refused | None:
     """See :meth:`Ecosystem.serving`."""
-    files = program(reading)
+    files = program_sources(reading)
     if isinstance(files, Refused):
         return files
     if not files:
         return None
-    texts = {path: _text(reading.context, path) for path in files}
+    texts = {path: reading.context.text(path) for path in files}
     found = served(reading, texts, _SECURE, _route(reading, texts), _port(reading, texts))
-    return found if isinstance(found, Refused) else found._replace(probe=probe(reading, found.route, found.port))
-
-
-def _text(context: BuildContext, path: str) -> str:
-    text = context.text(path)
-    return text if len(text) <= _MAX_CHARACTERS else ""
+    return found if isinstance(found, Refused) else found._replace(probe=_probe(reading, found.route, found.port))
 
 
 def _route(reading: StageReading, texts: dict[str, str]) -> tuple[str, str] | Refused | None:
@@ -60,7 +59,9 @@ def _route(reading: StageReading, texts: dict[str, str]) -> tuple[str, str] | Re
     started = entries(reading)
     first = set(started) if not isinstance(started, Refused) else set()
     for path, text in texts.items():
-        apps, own = routes(text)
+        is_web = any(name in text for name in _APPS)
+        source = read_source(reading.context, path) if is_web else Unknown("it makes no application")
+        apps, own = (set[str](), []) if isinstance(source, Unknown) else _routes(source)
         makers += [path] if apps else []
         found += [(route, f"{path}:{line}") for route, line in own if re.fullmatch(ROUTE, route)]
     if len(makers) > 1:
@@ -71,6 +72,22 @@ def _route(reading: StageReading, texts: dict[str, str]) -> tuple[str, str] | Re
     if any(re.search(r"\bROOT_URLCONF\s*=", text) for text in texts.values()):
         return _of_django(texts)
     return None
+
+
+def _routes(source: Source) -> tuple[set[str], list[tuple[str, int]]]:
+    """Names of applications that a source makes, and the literal routes that answer to GET on them with their lines."""
+    makers = {name: source.made_by(ast.Name(name)).rpartition(".")[2] for name in source.expressions}
+    apps = {name for name, maker in makers.items() if maker in _APPS}
+    mounts = (one for call in source.calls if call.method == "mount" for one in call.node.args)
+    mounted = {one.id for one in mounts if isinstance(one, ast.Name)}
+    found: list[tuple[str, int]] = []
+    for call in source.calls:
+        receiver, route = call.receiver, source.value(call.positional(0))
+        methods = ["GET"] if call.keyword("methods") is None else source.value(call.keyword("methods"))
+        is_own = isinstance(receiver, ast.Name) and receiver.id in apps - mounted and call.method in _GETS
+        if is_own and isinstance(route, str) and isinstance(methods, list) and "GET" in methods:
+            found.append((route, call.node.lineno))
+    return apps, found
 
 
 def _of_django(texts: Mapping[str, str]) -> tuple[str, str] | Refused:
@@ -115,23 +132,22 @@ def _port(reading: StageReading, texts: dict[str, str]) -> Port | Refused | None
 
 
 def _listened(context: BuildContext, files: Sequence[str]) -> Iterator[Port]:
-    from refactor.ecosystems.python.sources import facts
-
-    for path in files:
-        one = facts(context, path)
-        if isinstance(one, Unknown):
-            continue
-        text = _text(context, path)
+    for path, one in facts_of(context, files).items():
+        text = context.text(path)
         variables = {int(number): name for name, number in re.findall(_ENVIRONMENT, text)}
         for number in one.ports:
             yield Port(number, variables.get(number, ""), path)
-        if one.computed_ports:
+        if one.is_port_computed:
             required = re.findall(_REQUIRED, text)
             yield from (Port(None, name, path) for name in dict.fromkeys(required))
 
 
-def probe(reading: StageReading, route: str, port: Port) -> tuple[str, ...]:
-    """What asks for the route, see :class:`Serving`."""
+def probe(reading: StageReading, route: str, port: int) -> tuple[str, ...]:
+    """See :meth:`Ecosystem.probe`."""
+    return _probe(reading, route, Port(port))
+
+
+def _probe(reading: StageReading, route: str, port: Port) -> tuple[str, ...]:
     image = reading.image
     own = image.entrypoint[:1] if image is not None and image.entrypoint else ()
     programs = {"python": ("python",), "pypy": ("pypy3",), "distroless": own}

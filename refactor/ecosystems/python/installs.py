@@ -1,36 +1,35 @@
-"""What each installation of a Python stage reads, and whether it needs the project's sources."""
+"""What each installation of a Python stage reads, whether it needs the project's sources, and what of it can come
+before them: dependencies by the project's metadata alone, or by what poetry, uv and pdm install without it."""
 
 from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
-from refactor.context.tables import table
+from refactor.ecosystems.answers import Install
+from refactor.ecosystems.python.lockfiles import LockedDistribution, read_lock
+from refactor.ecosystems.python.project import compiles, metadata, requires, what_it_reads
+from refactor.ecosystems.python.pyproject import Pyproject, read_pyproject
+from refactor.ecosystems.python.requirements import Requirement, parse_requirement, read_requirements
 from refactor.ecosystems.python.stage import PythonStage
-from refactor.ecosystems.python.tools import Act, expanded
+from refactor.ecosystems.python.tools import Act, Action, expanded
 from refactor.flow.closure import why_no_context
 from refactor.flow.graph import binds
-from refactor.flow.reading import Refused, StageReading, is_within, join
+from refactor.flow.reading import Refused, StageReading, Step, is_within, join
 from refactor.shell import PackageCall
 
-if TYPE_CHECKING:
-    from refactor.ecosystems.python.lockfiles import LockedDistribution
-    from refactor.ecosystems.python.pyproject import Pyproject
-    from refactor.ecosystems.python.requirements import Requirement
-
-_MARKER = re.compile(
-    r"(?:implementation_name|platform_python_implementation)\s*(==|!=)\s*[\"'](cpython|pypy)[\"']", re.IGNORECASE
-)
+_MARKER = r"(implementation_name|python_implementation|sys_platform|platform_system|os_name)\s*(==|!=)\s*[\"'](\w+)"
 _LOCKS: Mapping[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "poetry": ("poetry.lock", ("poetry.toml",), ("--no-root",)),
     "uv": ("uv.lock", ("uv.toml", ".python-version"), ("--no-install-project", "--no-install-workspace")),
+    "pipenv": ("Pipfile.lock", (), ()),
     "pdm": ("pdm.lock", ("pdm.toml", ".pdm.toml", ".python-version"), ("--no-self", "--no-isolation-self")),
 }
-"""Tool -> its lockfile, other files that it reads, and options that leave the project itself out."""
+"""Tool -> its lockfile (Pipenv's names no files), others that it reads, options that leave the project itself out."""
 
 
 class ReadInstall(NamedTuple):
@@ -58,6 +57,13 @@ class ReadInstall(NamedTuple):
     def call(self) -> PackageCall | None:
         return self.act.call
 
+    @property
+    def without_project(self) -> str:
+        """The option that leaves the project itself out; "" where the tool has none."""
+        is_own = self.call is not None and not self.call.verb.startswith("pip")
+        options = _LOCKS[self.call.manager][2] if self.call is not None and self.call.manager in _LOCKS else ()
+        return options[0] if is_own and options else ""
+
 
 def read_installs(stage: PythonStage) -> tuple[ReadInstall | tuple[Act, Refused], ...]:
     """All installations of the stage in order, each read or refused by name."""
@@ -77,14 +83,18 @@ def install_of(reading: StageReading, act: Act) -> ReadInstall | Refused:
 
 
 def _own(reading: StageReading, read: ReadInstall | Refused) -> ReadInstall | Refused:
-    """Without what environment markers leave out on the implementation of Python that the image has (PEP 508)."""
-    family = "" if reading.image is None else reading.image.family
-    if isinstance(read, Refused) or family not in {"python", "pypy"}:
+    """Without what environment markers leave out on Linux, and on the implementation of Python that the image has
+    (PEP 508)."""
+    if isinstance(read, Refused):
         return read
+    here = {"sys_platform": "linux", "platform_system": "linux", "os_name": "posix"}
+    python = {"python": "cpython", "pypy": "pypy"}.get("" if reading.image is None else reading.image.family)
+    here |= {} if python is None else {"implementation_name": python, "python_implementation": python}
 
     def is_for_another(marker: str) -> bool:
-        signs = () if re.search(r"\bor\b", marker) else _MARKER.findall(marker)
-        return any((sign == "==") == ((name.lower() == "pypy") != (family == "pypy")) for sign, name in signs)
+        signs = () if re.search(r"\bor\b", marker) else re.findall(_MARKER, marker)
+        known = ((here[name] == value.lower(), sign) for name, sign, value in signs if name in here)
+        return any(is_so != (sign == "==") for is_so, sign in known)
 
     return read._replace(requirements=tuple(need for need in read.requirements if not is_for_another(need.marker)))
 
@@ -98,7 +108,7 @@ def _read(reading: StageReading, act: Act) -> ReadInstall | Refused:
         return _script(reading, act, folder)
     if call.manager == "pip" or call.verb.startswith("pip "):
         return _Pip(reading, act, call, folder).read()
-    return (_pipenv if call.manager == "pipenv" else _locked_project)(reading, act, call, folder)
+    return _locked_project(reading, act, call, folder)
 
 
 def _find(reading: StageReading, act: Act, folder: str, path: str) -> str | Refused:
@@ -154,15 +164,12 @@ class _Pip:
         steps += [(self._file, path) for path in files if "://" not in path]
         steps += [(partial(self._file, is_pins=True), path) for path in pins if "://" not in path]
         steps += [] if is_sync else [(self._word, word.literal) for word in call.packages]
-        steps += [(self._editable, path) for path in call.values("-e", "--editable")]
+        steps += [(partial(self._word, is_editable=True), path) for path in call.values("-e", "--editable")]
         refused = next((one for take, text in steps if (one := take(text)) is not None), None)
         refused = refused or next((one for local in self.local if (one := self._project(*local)) is not None), None)
         return refused or self.made._replace(manifests=tuple(self.manifests), requirements=tuple(self.needs))
 
     def _file(self, path: str, *, is_pins: bool = False) -> Refused | None:
-        from refactor.ecosystems.python.pyproject import read_pyproject
-        from refactor.ecosystems.python.requirements import read_requirements
-
         found = _find(self.reading, self.act, self.folder, path)
         if isinstance(found, Refused):
             return found
@@ -182,41 +189,31 @@ class _Pip:
         because = f"{found} includes {', '.join(read.missing[:1])}, which is not in the build context"
         return Refused(because) if read.missing else None
 
-    def _word(self, word: str) -> Refused | None:
-        from refactor.ecosystems.python.requirements import parse_requirement
-
+    def _word(self, word: str, *, is_editable: bool = False) -> Refused | None:
         written = expanded(self.reading, self.act.step, word)
         if "$(" in written or "`" in written:
             return Refused(f"what line {self.line} installs is the output of a command: {word[:60]}")
         # A version that a build argument fills in still names the package.
         need = parse_requirement(written) or parse_requirement(written.split("$")[0].rstrip("=<>!~[ "))
+        if is_editable and (need is None or need.url is None):
+            self.local.append((written, f"line {self.line}", True))
+            return None
         if need is None:
             return Refused(f"{word} on line {self.line} is no requirement that pip knows")
         self.needs.append(need)
-        if need.path is not None:
-            self.local.append((need.path, f"line {self.line}", False))
-        return None
-
-    def _editable(self, written: str) -> Refused | None:
-        from refactor.ecosystems.python.requirements import parse_requirement
-
-        need = parse_requirement(expanded(self.reading, self.act.step, written))
-        if need is not None and need.url is not None:
-            self.needs.append(need)
-        else:
-            self.local.append((written, f"line {self.line}", True))
+        self.local += [] if need.path is None else [(need.path, f"line {self.line}", False)]
         return None
 
     def _project(self, path: str, where: str, editable: bool) -> Refused | None:
         """A project that is installed from its sources, or a package in a folder of its own."""
         reading, context = self.reading, self.reading.context
-        inside = project_folder(reading, self.act, join(self.folder, path.partition("[")[0]))
+        inside = _project_folder(reading, self.act, join(self.folder, path.partition("[")[0]))
         if inside is None and not any(sign in path for sign in "*?["):
             because = f"{path}, which {where} installs, does not come from the build context"
             return why_no_context(reading) or Refused(because)
         if editable:
             self.made = self.made._replace(is_editable=True)
-        elif inside and (context.is_dir(inside) is False or _is_library(reading, inside)):
+        elif inside and context.is_dir(inside) is False:
             self.manifests[inside] = None
             return None
         told = f"`{'-e ' if editable else ''}{path}` ({where}) installs the project itself, from its sources"
@@ -230,9 +227,6 @@ class _Pip:
 
 def _from_sources(context: BuildContext, folder: str, made: ReadInstall, told: str) -> ReadInstall | Refused:
     """With what the project in a folder of the context asks for, and reads when it is built."""
-    from refactor.ecosystems.python.project import compiles, requires, what_it_reads
-    from refactor.ecosystems.python.pyproject import read_pyproject
-
     project = read_pyproject(context, posixpath.join(folder, "pyproject.toml"))
     # A pyproject.toml may have nothing but [build-system]: then setup.py, or setup.cfg, asks for packages.
     known = None if isinstance(project, Unknown) or project.name is None else project
@@ -248,7 +242,7 @@ def _from_sources(context: BuildContext, folder: str, made: ReadInstall, told: s
     )
 
 
-def project_folder(reading: StageReading, act: Act, place: str) -> str | None:
+def _project_folder(reading: StageReading, act: Act, place: str) -> str | None:
     """The context folder whose copy, or whose metadata, are at the absolute image path ``place``."""
     found = reading.in_context(place, act.step.node)
     for name in () if found is not None else ("pyproject.toml", "setup.py"):
@@ -256,11 +250,6 @@ def project_folder(reading: StageReading, act: Act, place: str) -> str | None:
         if manifest is not None and posixpath.basename(manifest) == name:
             return posixpath.dirname(manifest)
     return found
-
-
-def _is_library(reading: StageReading, folder: str) -> bool:
-    """A package in a folder of its own, not the folder that holds the application."""
-    return all(copied.source != folder for copied in reading.copies) and "/" not in folder.strip("/")
 
 
 def _script(reading: StageReading, act: Act, folder: str) -> ReadInstall | Refused:
@@ -275,38 +264,10 @@ def _script(reading: StageReading, act: Act, folder: str) -> ReadInstall | Refus
     return _from_sources(reading.context, posixpath.dirname(found), made, told)
 
 
-def _pipenv(reading: StageReading, act: Act, call: PackageCall, folder: str) -> ReadInstall | Refused:
-    from refactor.ecosystems.python.requirements import parse_requirement
-
-    if call.packages:
-        needs = [parse_requirement(expanded(reading, act.step, word.literal)) for word in call.packages]
-        return ReadInstall(act, (), tuple(need for need in needs if need is not None), folder=folder)
-    requirement_file = call.option("-r", "--requirements")
-    pipfile = _find(reading, act, folder, requirement_file or "Pipfile")
-    if isinstance(pipfile, Refused) or requirement_file is not None:
-        return pipfile if isinstance(pipfile, Refused) else ReadInstall(act, (pipfile,), folder=folder)
-    data = reading.context.toml(pipfile)
-    if isinstance(data, Unknown):
-        return Refused(data.reason)
-    needs = []
-    for name, value in table(table(data).get("packages")).items():
-        if isinstance(value, dict) and ("path" in value or value.get("editable")):
-            return ReadInstall(act, (pipfile,), (), (), f"Pipfile installs {name} from the sources", True, None, folder)
-        git = value.get("git") if isinstance(value, dict) else None
-        needs.append(parse_requirement(name if git is None else f"{name} @ git+{git}"))
-    manifests = (pipfile, *_existing(reading, act, folder, ("Pipfile.lock",)))
-    return ReadInstall(act, manifests, tuple(need for need in needs if need is not None), folder=folder)
-
-
 def _locked_project(reading: StageReading, act: Act, call: PackageCall, folder: str) -> ReadInstall | Refused:
-    from refactor.ecosystems.python.lockfiles import read_pdm_lock, read_poetry_lock, read_uv_lock
-    from refactor.ecosystems.python.project import compiles
-    from refactor.ecosystems.python.pyproject import read_pyproject
-    from refactor.ecosystems.python.requirements import parse_requirement
-
     where = call.option("-C", "--directory", "-P", "--project", "-p")
     folder = folder if where is None else join(folder, expanded(reading, act.step, where))
-    manifest = _find(reading, act, folder, "pyproject.toml")
+    manifest = _find(reading, act, folder, "Pipfile" if call.manager == "pipenv" else "pyproject.toml")
     if isinstance(manifest, Refused):
         return manifest
     context = reading.context
@@ -315,13 +276,9 @@ def _locked_project(reading: StageReading, act: Act, call: PackageCall, folder: 
         return Refused(project.reason)
     name, more, skips = _LOCKS[call.manager]
     locks = _existing(reading, act, folder, (name,))
-    locked: tuple[LockedDistribution, ...] = ()
-    if locks:
-        read = {"poetry": read_poetry_lock, "uv": read_uv_lock, "pdm": read_pdm_lock}[call.manager]
-        lock = read(context, locks[0])
-        if isinstance(lock, Unknown):
-            return Refused(lock.reason)
-        locked = lock.distributions
+    locked = read_lock(context, locks[0]) if locks and call.manager != "pipenv" else ()
+    if isinstance(locked, Unknown):
+        return Refused(locked.reason)
     added = (parse_requirement(expanded(reading, act.step, word.literal)) for word in call.packages)
     needs = (*project.dependencies, *(need for need in added if need is not None))
     sources: str | None = None
@@ -332,9 +289,104 @@ def _locked_project(reading: StageReading, act: Act, call: PackageCall, folder: 
         sources = f"`{call.program} {call.verb}` also installs the project itself, from its sources"
         reads = [name for name in project.reads if context.exists(name) is True]
         sources += f"; it reads {' and '.join(reads)}" if reads else ""
-    compiled = compiles(context, project.folder) if sources is not None else None
+    compiled = compiles(context, posixpath.dirname(manifest)) if sources is not None else None
     manifests = (manifest, *locks, *_existing(reading, act, folder, more))
     return ReadInstall(act, manifests, needs, locked, sources, sources is not None, project, folder, compiled)
 
 
-__all__ = ["ReadInstall", "all_installs", "install_of", "project_folder", "read_installs"]
+# What can come before the sources
+
+_FOR_INSTALLS = frozenset({Action.SYSTEM, Action.TOOL, Action.UPGRADE, Action.VENV, Action.MAINTENANCE, Action.NEUTRAL})
+_LIST = "list the dependencies in a requirements file and install that first"
+
+
+def installed(reading: StageReading) -> Iterator[Install | tuple[Step, Refused]]:
+    """See :meth:`Ecosystem.installs`."""
+    by_name: list[Install] = []
+    apart: set[str] = set()
+    """Tools that have installed the dependencies: what they install next is the project itself."""
+    stage = PythonStage.of(reading)
+    for read in read_installs(stage):
+        if not isinstance(read, ReadInstall):
+            yield read[0].step, read[1]
+            continue
+        step, manager = read.act.step, read.call.manager if read.call is not None else ""
+        first = None if read.sources is None else _dependencies_first(stage, read)
+        if read.sources is not None and manager not in apart:
+            yield first or (step, Refused(read.sources, _hint(read)))
+        if manager and (isinstance(first, Install) or (read.sources is None and read.manifests)):
+            apart.add(manager)
+        if read.sources is None and (read.manifests or _is_by_name(read)):
+            named = " ".join(word.text for word in read.call.packages) if read.call is not None else ""
+            why = f"{named} come from the index"
+            if read.manifests:
+                why = f"the installation reads {', '.join(read.manifests)} and nothing of the sources"
+            install = Install(step, (read.act.command,), read.folder, read.manifests, (why,))
+            if read.manifests:
+                yield install
+            else:
+                by_name.append(install)
+    # An install from manifests takes those before it along.
+    yield from by_name
+
+
+def _is_by_name(read: ReadInstall) -> bool:
+    """pip installs what it is told by name, from the index, into its own environment."""
+    call = read.call
+    if call is None or call.manager != "pip" or call.action != "install" or not read.requirements:
+        return False
+    return all(need.name and need.path is None for need in read.requirements) and not call.has(
+        "-t", "--target", "--prefix", "--root", "-f", "--find-links", "--no-index", "-r", "-c", "-e"
+    )
+
+
+def _hint(read: ReadInstall) -> str:
+    if read.call is None or not read.without_project:
+        return _LIST
+    command = f"{read.call.program} {read.call.verb} {read.without_project}"
+    return f"install the dependencies alone first (`{command}`), the project after the sources"
+
+
+def _without_project(stage: PythonStage, read: ReadInstall) -> Install | None:
+    """Dependencies first, then the sources and the project itself: what poetry, uv and pdm can do."""
+    act, project = read.act, read.project
+    is_local = any(one.source == "path" for one in read.locked) or project is None or bool(project.local_paths)
+    if is_local or act.call is None or act.call.packages:
+        return None
+    *before, last = stage.acts_of(act.step)
+    if last.command is not act.command or any(one.action not in _FOR_INSTALLS for one in before):
+        return None
+    option = read.without_project
+    why = f"{read.sources}: {option} leaves it out, so that an edit of the sources repeats only that"
+    text = f"{read.act.text} {option}"
+    return Install(act.step, (act.command,), read.folder, read.manifests, (why,), from_manifests=text)
+
+
+def _dependencies_first(stage: PythonStage, read: ReadInstall) -> Install | tuple[Step, Refused] | None:
+    """For ``pip install .`` and ``pip install -e .``: the same from the project's metadata alone, which can come before
+    the sources; why not; for poetry, uv and pdm without the project; None for other tools."""
+    act, command, reading = read.act, read.act.command, stage.reading
+    if read.without_project:
+        return _without_project(stage, read)
+    if read.call is None or read.call.manager != "pip" or act.folder is None:
+        return None
+    words = [word.text for word in command.words]
+    local = [word for word in words if re.fullmatch(r"""["']?\.(?:\[[\w,.-]+\])?["']?""", word)]
+    inside = _project_folder(reading, act, act.folder)
+    if len(local) != 1 or inside is None or command.assignments or command.wrappers or command.redirects:
+        return None
+    if read.compiles is not None:
+        return act.step, Refused(f"{read.sources}, and {read.compiles}", "list the dependencies in a requirements file")
+    answer = metadata(reading.context, inside)
+    if isinstance(answer, Unknown):
+        return act.step, Refused(f"{read.sources}, and {answer.reason}", _LIST)
+    files, folders = answer
+    made = f"mkdir -p {' '.join(folders)} && " if folders else ""
+    text = made + " ".join(word for word in words if word not in {"-e", "--editable"})
+    manifests = tuple(dict.fromkeys((*files, *read.manifests)))
+    names = ", ".join(manifests)
+    evidence = (f"setuptools takes the dependencies from {names}, and finds no package before the sources are there",)
+    return Install(act.step, (), act.folder, manifests, evidence, text)
+
+
+__all__ = ["ReadInstall", "all_installs", "install_of", "installed", "read_installs"]

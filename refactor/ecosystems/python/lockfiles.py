@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 from refactor.context import BuildContext, Unknown
 from refactor.context.build_context import remembered
 from refactor.context.tables import items, table, text
 from refactor.shell import normalise
+
+_KINDS = {
+    "path": "path", "directory": "path", "file": "path", "editable": "project", "virtual": "project", "git": "git",
+    "url": "url",
+}  # fmt: skip
+"""What says where a distribution comes from -> :attr:`LockedDistribution.source`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +23,8 @@ class LockedDistribution:
 
     name: str
     version: str | None
-    source: Literal["registry", "git", "url", "path", "project"]
-    """"project": the project itself, or a member of its workspace."""
+    source: str
+    """registry, git, url, path, or project: the project itself, or a member of its workspace."""
     path: str | None
     """Local folder or archive, as written, for "path" and "project"."""
     files: tuple[str, ...] = field(repr=False)
@@ -36,139 +41,42 @@ class LockedDistribution:
         return bool(self.files) and not any(name.endswith(".whl") for name in self.files)
 
 
-@dataclass(frozen=True, slots=True)
-class PythonLock:
-    """A lockfile of Poetry, uv or PDM that could be read whole."""
-
-    path: str
-    manager: Literal["poetry", "uv", "pdm"]
-    version: str
-    distributions: tuple[LockedDistribution, ...] = field(repr=False)
-
-    @property
-    def names(self) -> frozenset[str]:
-        """Normalised names."""
-        return frozenset(distribution.name for distribution in self.distributions)
-
-
-def _named_packages(
-    root: Mapping[str, object], distribution: Callable[[str, Mapping[str, object]], LockedDistribution]
-) -> tuple[LockedDistribution, ...]:
-    """The entries of ``[[package]]`` that have a name."""
+@remembered
+def read_lock(context: BuildContext, path: str) -> tuple[LockedDistribution, ...] | Unknown:
+    """The distributions of ``poetry.lock``, ``pdm.lock`` or ``uv.lock``; Unknown where it was cut: Poetry and PDM write
+    ``[metadata]`` last, and what an entry of uv's needs has one of its own."""
+    data = context.toml(path)
+    if isinstance(data, Unknown):
+        return data
+    root = table(data)
+    metadata = table(root.get("metadata"))
+    sign = "version" if path.endswith("uv.lock") else "metadata"
+    if not root.get(sign):
+        return context.report_broken(path, f"has no {sign}: it was cut")
     entries = [table(item) for item in items(root.get("package"))]
-    return tuple(distribution(name, entry) for entry in entries if (name := text(entry.get("name"))) is not None)
-
-
-def _files(found: object, older: object) -> tuple[str, ...]:
-    """Names of a distribution's files: beside it, or in the table that older lockfiles have at their end."""
-    return tuple(file for file in (text(table(file).get("file")) for file in items(found) or items(older)) if file)
-
-
-@remembered
-def read_poetry_lock(context: BuildContext, path: str = "poetry.lock") -> PythonLock | Unknown:
-    """``poetry.lock``. Its ``[metadata]`` comes last: without it the file was cut."""
-    data = context.toml(path)
-    if isinstance(data, Unknown):
-        return data
-    root = table(data)
-    metadata = table(root.get("metadata"))
-    if not metadata:
-        return context.report_broken(path, "has no [metadata]: it was cut")
-    older = table(metadata.get("files"))
-
-    def distribution(name: str, entry: Mapping[str, object]) -> LockedDistribution:
-        source = table(entry.get("source"))
-        kind = text(source.get("type"))
-        is_local = kind in ("directory", "file")
-        return LockedDistribution(
-            normalise(name),
-            text(entry.get("version")),
-            "git" if kind == "git" else "path" if is_local else "url" if kind == "url" else "registry",
-            text(source.get("url")) if is_local else None,
-            _files(entry.get("files"), older.get(name)),
-        )
-
-    return PythonLock(
-        path,
-        "poetry",
-        text(metadata.get("lock-version")) or "1.0",
-        _named_packages(root, distribution),
-    )
-
-
-@remembered
-def read_pdm_lock(context: BuildContext, path: str = "pdm.lock") -> PythonLock | Unknown:
-    """``pdm.lock``."""
-    data = context.toml(path)
-    if isinstance(data, Unknown):
-        return data
-    root = table(data)
-    metadata = table(root.get("metadata"))
-    if not metadata:
-        return context.report_broken(path, "has no [metadata]: it was cut")
-    older = table(metadata.get("files"))
-
-    def distribution(name: str, entry: Mapping[str, object]) -> LockedDistribution:
-        where, version = text(entry.get("path")), text(entry.get("version"))
-        return LockedDistribution(
-            normalise(name),
-            version,
-            "git" if "git" in entry else "path" if where else "url" if "url" in entry else "registry",
-            where,
-            _files(entry.get("files"), older.get(f"{name} {version or ''}")),
-        )
-
-    return PythonLock(
-        path,
-        "pdm",
-        text(metadata.get("lock_version")) or "",
-        _named_packages(root, distribution),
-    )
-
-
-@remembered
-def read_uv_lock(context: BuildContext, path: str = "uv.lock") -> PythonLock | Unknown:
-    """``uv.lock``. A dependency without an entry of its own means that the file was cut."""
-    data = context.toml(path)
-    if isinstance(data, Unknown):
-        return data
-    root = table(data)
-    if "version" not in root:
-        return context.report_broken(path, "has no version")
-    packages = []
-    wanted: dict[str, None] = {}
-    for item in items(root.get("package")):
-        entry = table(item)
-        name = text(entry.get("name"))
-        if name is None:
-            continue
-        source = table(entry.get("source"))
-        is_project = "editable" in source or "virtual" in source
-        kind: Literal["registry", "git", "url", "path", "project"] = (
-            "project" if is_project else "git" if "git" in source else "url" if "url" in source
-            else "path" if "path" in source or "directory" in source else "registry"
-        )  # fmt: skip
-        where = next((text(source[key]) for key in ("editable", "virtual", "path", "directory") if key in source), None)
-        wheels = [*items(entry.get("wheels")), *([entry["sdist"]] if "sdist" in entry else [])]
-        urls = (text(table(file).get("url")) or text(table(file).get("filename")) for file in wheels)
-        packages.append(
-            LockedDistribution(
-                normalise(name),
-                text(entry.get("version")),
-                kind,
-                where,
-                tuple(url.rpartition("/")[2] for url in urls if url),
-            )
-        )
-        for dependency in items(entry.get("dependencies")):
-            wanted[normalise(text(table(dependency).get("name")) or "")] = None
-    known = {package.name for package in packages}
-    lost = sorted(name for name in wanted if name and name not in known)
+    found = tuple(_distribution(entry, table(metadata.get("files"))) for entry in entries if text(entry.get("name")))
+    needs = (text(table(need).get("name")) for entry in entries for need in items(entry.get("dependencies")))
+    lost = sorted({normalise(need) for need in needs if need} - {one.name for one in found})
     if lost:
         return context.report_broken(path, f"has no entry for {lost[0]}, which another entry needs: it was cut")
-    return PythonLock(
-        path,
-        "uv",
-        str(root.get("version")),
-        tuple(packages),
+    return found
+
+
+def _distribution(entry: Mapping[str, object], older: Mapping[str, object]) -> LockedDistribution:
+    """``older`` is the table of files that lockfiles had at their end before entries listed them."""
+    name, version = str(entry["name"]), text(entry.get("version"))
+    origin = table(entry.get("source"))
+    # Poetry names the kind of a source, uv has a key for each, and PDM has those in the entry itself.
+    places = {str(origin["type"]): origin.get("url")} if "type" in origin else origin or entry
+    key = next((key for key in _KINDS if key in places), "")
+    source = _KINDS.get(key, "registry")
+    listed = entry.get("files") or older.get(name) or older.get(f"{name} {version}")
+    files = [table(file) for file in (*items(listed), *items(entry.get("wheels")), entry.get("sdist"))]
+    names = [text(file.get("file")) or text(file.get("url")) or text(file.get("filename")) or "" for file in files]
+    return LockedDistribution(
+        normalise(name),
+        version,
+        source,
+        text(places.get(key)) if source in {"path", "project"} else None,
+        tuple(name.rpartition("/")[2] for name in names if name),
     )

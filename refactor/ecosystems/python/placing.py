@@ -14,8 +14,8 @@ from refactor.ecosystems.python.environments import Environment, making
 from refactor.ecosystems.python.installs import ReadInstall
 from refactor.ecosystems.python.stage import BUILDER_ACTIONS, RUNNER_ACTIONS, PythonStage, is_uv_copy
 from refactor.ecosystems.python.tools import Act, Action
-from refactor.ecosystems.split import Role, copies_to, laid_out
-from refactor.flow.reading import Copied, Refused, Step, is_within, join
+from refactor.ecosystems.split import Role, copies_to
+from refactor.flow.reading import Copied, Refused, Step, is_within
 from refactor.syntax import Instruction
 
 _MANIFEST_NAMES = frozenset({"pyproject.toml", "setup.py", "setup.cfg"})
@@ -82,16 +82,11 @@ class Parts:
         roles[step.node] = Role.BUILDER
         if is_apart and (is_shared or is_cut or is_changed):
             return self._take_apart(step, acts, is_cut=is_cut)
-        if is_shared or is_cut or (is_changed and step.node.json is not None):
+        if is_shared or is_cut or is_changed:
             return Refused(
                 f"the RUN on line {line} installs packages and does other things, not simply joined by &&",
                 "give the installation a RUN of its own",
             )
-        if is_changed:
-            text = step.node.argument
-            for start, end, act in sorted(((*act.command.span, act) for act in acts), key=lambda one: -one[0]):
-                text = text[:start] + self._own(act, text[start:end]) + text[end:]
-            self.instead[step.node] = [f"RUN {_flags(step)}{laid_out(text)}"]
         return None
 
     def _cleans_up(self, act: Act) -> bool:
@@ -176,7 +171,7 @@ class Parts:
         for install in self.installs:
             before = self.reading.copies_before(install.act.step.node)
             for path in install.manifests:
-                places = ((copied, _place_of(copied, path)) for copied in reversed(before))
+                places = ((copied, copied.place_of(path)) for copied in reversed(before))
                 latest = next(((copied.node, place) for copied, place in places if place is not None), None)
                 if latest is not None:
                     found.setdefault(latest[0], {})[path] = latest[1]
@@ -213,9 +208,9 @@ class Parts:
         )
 
     def _is_copied_later(self, path: str, node: Instruction) -> bool:
-        places = [_place_of(one, path) for one in self.reading.copied_by(node)]
+        places = [one.place_of(path) for one in self.reading.copied_by(node)]
         later = self.reading.copies[len(self.reading.copies_before(node)) :]
-        return any(_place_of(one, path) in places for one in later if one.node is not node)
+        return any(one.place_of(path) in places for one in later if one.node is not node)
 
     def _is_called(self, copied: Sequence[Copied]) -> bool:
         """Whether a RUN of the builder names what is copied, or it is a setting outside of the project."""
@@ -242,15 +237,6 @@ class Parts:
 
 def _flags(step: Step) -> str:
     return "".join(f"{flag.text} " for flag in step.node.flags)
-
-
-def _place_of(copied: Copied, path: str) -> str | None:
-    """Where a copy puts a path of the context, None where it does not copy it."""
-    if not copied.is_folder:
-        return copied.target if copied.source == path else None
-    if copied.source == "" or path == copied.source or path.startswith(copied.source + "/"):
-        return join(copied.target, path[len(copied.source) :].lstrip("/") or ".")
-    return None
 
 
 __all__ = ["Parts"]

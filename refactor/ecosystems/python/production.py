@@ -5,29 +5,30 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from refactor.context import BuildContext, Unknown
-from refactor.context.tables import table
+from refactor.context import Unknown
 from refactor.ecosystems.answers import Rewrite
 from refactor.ecosystems.called import programs_started
 from refactor.ecosystems.python.installs import ReadInstall, read_installs
 from refactor.ecosystems.python.sources import in_sources
 from refactor.ecosystems.python.stage import PythonStage
-from refactor.ecosystems.python.tools import Action, distribution_name
+from refactor.ecosystems.python.tools import MANAGERS, Action, distribution_name, expanded
 from refactor.flow.reading import Refused, StageReading, Step
 from refactor.images import pypi
-from refactor.shell import PackageCall, normalise
+from refactor.shell import PackageCall
 
 _IMPORT = re.compile(r"^\s*(?:from|import)\s+([A-Za-z_][\w]*(?:\s*,\s*[A-Za-z_]\w*)*)", re.MULTILINE)
 
 
-def production_installs(reading: StageReading) -> Iterator[Rewrite | tuple[Step, Refused]]:
+def production_install(reading: StageReading) -> Iterator[Rewrite | tuple[Step, Refused]]:
     """See :meth:`Ecosystem.production_install`."""
+    if reading.context.why_unknown is not None or reading.managers.isdisjoint(MANAGERS - {"pip"}):
+        return
     stage = PythonStage.of(reading)
     for read in read_installs(stage):
         flag = _flag(stage, read.call) if isinstance(read, ReadInstall) and read.call is not None else None
         if flag is None or not isinstance(read, ReadInstall):
             continue
-        development = _development(reading.context, read)
+        development = _development(read)
         need = _why_needed(stage, development) if development else None
         if need is not None:
             yield read.act.step, need
@@ -58,7 +59,7 @@ def _flag(stage: PythonStage, call: PackageCall) -> str | None:
 def poetry_version(stage: PythonStage) -> tuple[int, int] | None:
     """Major and minor version of the Poetry that the stage installs, None where it is the newest."""
     words = (
-        stage.expanded(act.step, word.literal)
+        expanded(stage.reading, act.step, word.literal)
         for act in stage.acts
         if act.action in {Action.TOOL, Action.INSTALL} and act.call is not None
         for word in act.call.packages
@@ -69,49 +70,45 @@ def poetry_version(stage: PythonStage) -> tuple[int, int] | None:
     return (int(found[1]), int(found[2])) if found else None
 
 
-def _development(context: BuildContext, install: ReadInstall) -> frozenset[str]:
+def _development(install: ReadInstall) -> frozenset[str]:
     """Distributions that only the development groups ask for."""
-    project, call = install.project, install.call
-    if call is not None and call.manager == "pipenv":
-        data = table(context.toml(install.manifests[0])) if install.manifests else {}
-        names = (frozenset(map(normalise, table(data.get(key)))) for key in ("dev-packages", "packages"))
-        return next(names) - next(names)
-    groups = () if project is None else project.groups.values()
-    found = frozenset(need.name for group in groups for need in group if need.name)
-    return found if project is None else found - project.names
+    if install.project is None:
+        return frozenset()
+    needs = (need for group in install.project.groups.values() for need in group)
+    return frozenset(need.name for need in needs if need.name) - {need.name for need in install.project.dependencies}
 
 
 def _why_needed(stage: PythonStage, development: frozenset[str]) -> Refused | None:
     """A development dependency that a step of the build, the start command or the sources use."""
     reading = stage.reading
-    for step in (step for other in _with_its_packages(reading) for step in other.runs):
-        for command in step.commands:
-            words = {(command.name or "").rpartition("/")[2], *command.args[:3]}
-            used = sorted(words & development)
-            if used:
-                return Refused(f"line {stage.line(step)} runs {used[0]}, a development dependency")
-    last = StageReading.of(reading.file, reading.file.stages[-1], reading.context) if reading.file.stages else reading
-    start = last.start
-    for program, where in programs_started(last).items():
-        if program in {"uv", "uvx"}:
-            return Refused(
-                f"{where} calls uv, which installs the development dependencies again when it starts",
-                "set UV_NO_DEV=1, or start the program itself",
-            )
-    if start is not None:
-        words = set(start.argv) | set((start.script.text if start.script else "").split())
+    places = [
+        (f"line {stage.line(step)}", [command.name or "", *command.args[:3]])
+        for other in _with_its_packages(reading)
+        for step in other.runs
+        for command in step.commands
+    ]
+    last = StageReading.of(reading.file, reading.file.stages[-1], reading.context)
+    if last.start is not None:
+        script = last.start.script.text if last.start.script else ""
+        places.append(("the start command", [*last.start.argv, *script.split()]))
+    for where, words in places:
         used = sorted({word.rpartition("/")[2] for word in words} & development)
         if used:
-            return Refused(f"the start command runs {used[0]}, a development dependency")
+            return Refused(f"{where} runs {used[0]}, a development dependency")
+    started = programs_started(last)
+    tool = next((program for program in ("uv", "uvx") if program in started), None)
+    if tool is not None:
+        because = f"{started[tool]} calls uv, which installs the development dependencies again when it starts"
+        return Refused(because, "set UV_NO_DEV=1, or start the program itself")
     modules = {pypi.IMPORT_NAMES.get(name, name.replace("-", "_")): name for name in development}
     imports = in_sources(reading.context, _IMPORT)
     if isinstance(imports, Unknown):
         return Refused(f"whether the program imports a development dependency is not known: {imports.reason}")
-    names = ((modules.get(name), where) for names, where in imports for name in re.split(r"\s*,\s*", names))
-    found = next(((name, where) for name, where in names if name is not None), None)
-    if found is not None:
-        because = f"{found[1]} imports {found[0]}, a development dependency"
-        return Refused(because, "move it to the run-time dependencies")
+    for names, where in imports:
+        found = next((modules[name] for name in re.split(r"\s*,\s*", names) if name in modules), None)
+        if found is not None:
+            because = f"{where} imports {found}, a development dependency"
+            return Refused(because, "move it to the run-time dependencies")
     return None
 
 

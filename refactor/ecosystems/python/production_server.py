@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import posixpath
 import re
 from typing import NamedTuple
@@ -9,10 +10,9 @@ from typing import NamedTuple
 from refactor.context import Unknown
 from refactor.ecosystems.answers import DirectStart
 from refactor.ecosystems.python.installs import ReadInstall, read_installs
-from refactor.ecosystems.python.program import entries, program
+from refactor.ecosystems.python.program import entries, program_sources
 from refactor.ecosystems.python.stage import PythonStage
-from refactor.ecosystems.python.use import parsed
-from refactor.ecosystems.python.web import application, run_call
+from refactor.ecosystems.python.values import parsed
 from refactor.flow.reading import Refused, StageReading, Start, join
 from refactor.flow.roots import Root, roots_of
 from refactor.syntax import Instruction
@@ -42,7 +42,7 @@ def production_server(reading: StageReading) -> DirectStart | Refused | None:
     """See :meth:`Ecosystem.production_server`."""
     roots = roots_of(reading)
     start = reading.start
-    if isinstance(roots, Refused) or start is None:
+    if isinstance(roots, Refused) or start is None or reading.context.why_unknown is not None:
         return None
     found = next(((root, words) for root in roots if (words := _development(reading, root)) is not None), None)
     if found is None:
@@ -77,7 +77,9 @@ def _why_not_alone(reading: StageReading, start: Start, root: Root, count: int) 
     if count > 1:
         return "it is started together with other programs"
     is_own = all(reading.step(node) is not None for node in start.nodes)
-    if not is_own or (len(start.nodes) > 1 and not _is_interpreter(start)):
+    # `ENTRYPOINT ["python"]` before a CMD with the file.
+    is_python = len(start.nodes[0].json or ()) == 1 and re.fullmatch(r"(?:.*/)?python[\d.]*", start.argv[0]) is not None
+    if not is_own or (len(start.nodes) > 1 and not is_python):
         return "it is put together from several instructions"
     command = root.command
     if command is not None and (command.redirects or command.assignments or command.wrappers):
@@ -85,12 +87,6 @@ def _why_not_alone(reading: StageReading, start: Start, root: Root, count: int) 
     if not start.argv or any(sign in word for word in start.argv for sign in "$`*"):
         return "its words are put together by the shell"
     return None
-
-
-def _is_interpreter(start: Start) -> bool:
-    """``ENTRYPOINT ["python"]`` before a CMD with the file."""
-    entrypoint = start.nodes[0]
-    return len(entrypoint.json or ()) == 1 and re.fullmatch(r"(?:.*/)?python[\d.]*", start.argv[0]) is not None
 
 
 def _development(reading: StageReading, root: Root) -> tuple[str, ...] | None:
@@ -162,17 +158,51 @@ def _flask(reading: StageReading, words: tuple[str, ...]) -> _App | Refused:
             host = value if option in {"--host", "-h"} else host
             port = value if option in {"--port", "-p"} else port
     else:
-        called = run_call(tree)
+        called = _run_call(tree)
         if isinstance(called, Unknown):
             return Refused(called.reason, _BY_HAND)
         host, port = called
-    name = application(tree)
+    name = _application(tree)
     module = _module(reading, found[0])
     if name is None or module is None:
         return Refused(
             f"{found[0]} makes no application at its top that could be named", "name it for a server by hand"
         )
     return _App(host, port, f"{module}:{name}", found[0])
+
+
+def _application(tree: ast.Module) -> str | None:
+    """``app`` of ``app = Flask(__name__)``, ``create_app()`` of a factory that needs no arguments."""
+    found = None
+    for node in tree.body:
+        match node:
+            case ast.Assign(
+                targets=[ast.Name(id=name), *_],
+                value=ast.Call(func=ast.Name(id="Flask" | "create_app") | ast.Attribute(attr="Flask" | "create_app")),
+            ):
+                return name
+            case ast.FunctionDef(name="create_app" | "make_app" as name, args=args):
+                is_plain = len(args.args) == len(args.defaults) and not args.kwonlyargs
+                found = found or (f"{name}()" if is_plain else None)
+    return found
+
+
+def _run_call(tree: ast.Module) -> tuple[str, str] | Unknown:
+    """Host and port of ``app.run(...)``, where the program does nothing else when it is started."""
+    match tree.body[-1:]:
+        case [
+            ast.If(
+                test=ast.Compare(left=ast.Name("__name__")),
+                body=[ast.Expr(ast.Call(func=ast.Attribute(attr="run"), args=[], keywords=words))],
+            )
+        ]:
+            given = {word.arg: word.value for word in words}
+            values = {name: one.value for name, one in given.items() if isinstance(one, ast.Constant)}
+            is_known = given.keys() <= {"host", "port", "debug", "threaded", "use_reloader"}
+            if not is_known or given.keys() & {"host", "port"} != values.keys() & {"host", "port"}:
+                return Unknown("where it listens is not spelled out: write host and port as literals")
+            return str(values.get("host", "127.0.0.1")), str(values.get("port", 5000))
+    return Unknown("the file does more than run the application when it is started")
 
 
 def _module(reading: StageReading, path: str) -> str | None:
@@ -186,7 +216,7 @@ def _module(reading: StageReading, path: str) -> str | None:
 
 
 def _django(reading: StageReading, words: tuple[str, ...]) -> _App | Refused:
-    files = program(reading)
+    files = program_sources(reading)
     if isinstance(files, Refused):
         return files
     place = next((word for word in words[2:] if not word.startswith("-")), "127.0.0.1:8000")

@@ -12,7 +12,7 @@ from refactor.ecosystems.program import Program
 from refactor.ecosystems.python.installs import all_installs
 from refactor.flow.places import all_copies, source_of
 from refactor.flow.reading import Refused, StageReading, join
-from refactor.flow.roots import Root, roots_of
+from refactor.flow.roots import Root, places_of, roots_of
 
 _PYTHON = re.compile(r"(?:python|pypy)[0-9.]*")
 _FLAGS = re.compile(r"-[bBdEhiIOPqsSuvVx]+")
@@ -35,17 +35,18 @@ _SETTINGS = re.compile(r"(?m)^\s*(?:module|wsgi|wsgi-file|file|mount)\s*=\s*(\S+
 """What uWSGI's settings load: ``module = shop.wsgi:application``."""
 _DEFAULTS = {"flask": ("wsgi", "app"), "functions-framework": ("main",), "functions_framework": ("main",),
              "fastapi": ("main", "app", "api", "app.main", "app.app", "app.api"), "quart": ("app",)}  # fmt: skip
-_TOOL_FOLDERS = frozenset(
-    {"docs", "doc", "examples", "benchmarks", "migrations", "scripts", "notebooks", "ci", ".github"}
-)
-_TOOL_FILES = frozenset(
-    {"setup.py", "conftest.py", "noxfile.py", "tasks.py", "fabfile.py", "noxfile_config.py"}
-)  # fmt: skip
+_TOOL_FOLDERS = frozenset("docs doc examples benchmarks migrations scripts notebooks ci .github".split())
+_TOOL_FILES = frozenset("setup.py conftest.py noxfile.py tasks.py fabfile.py noxfile_config.py".split())
 
 
-def program(reading: StageReading) -> tuple[str, ...] | Refused:
+def program_sources(reading: StageReading) -> tuple[str, ...] | Refused:
     """See :meth:`Ecosystem.program`: all sources of the project that is started, the started file first."""
     return reading.remember("python program", lambda: _program(reading))
+
+
+def sources_of(program: Program) -> tuple[str, ...] | Refused:
+    """See :meth:`Language.sources_of`: those of the project are the same for all programs of a stage."""
+    return program_sources(program.reading)
 
 
 def _program(reading: StageReading) -> tuple[str, ...] | Refused:
@@ -59,7 +60,7 @@ def _program(reading: StageReading) -> tuple[str, ...] | Refused:
         found = reading.context.files(source, without=NOT_SOURCES)
         if isinstance(found, Unknown):
             return Refused(f"the sources of the program cannot be read: {found.reason}")
-        files.update(dict.fromkeys(path for path in found if path.endswith(".py") and is_of_program(path)))
+        files.update(dict.fromkeys(path for path in found if path.endswith(".py") and _is_of_program(path)))
     for path in files:
         one = facts(reading.context, path)
         if isinstance(one, Unknown):
@@ -81,7 +82,7 @@ def source_folders(reading: StageReading) -> tuple[tuple[str, str], ...]:
     return tuple(tops.items())
 
 
-def is_of_program(path: str) -> bool:
+def _is_of_program(path: str) -> bool:
     """Not a test, a set-up script, a migration, documentation, an example or a benchmark."""
     parts = path.split("/")
     return not is_test(path) and not _TOOL_FOLDERS & set(parts[:-1]) and parts[-1] not in _TOOL_FILES
@@ -123,7 +124,11 @@ def _entries(reading: StageReading, root: Root, words: tuple[str, ...], depth: i
         while rest and (_FLAGS.fullmatch(rest[0]) or rest[0][:2] in {"-W", "-X"}):
             rest = rest[2 if rest[0] in {"-W", "-X"} else 1 :]
         if rest[:1] == ("-m",) and len(rest) > 1:
-            yield from _started_module(reading, root, rest[1:], depth)
+            found = _module(reading, rest[1], _search_path(reading, root, rest[2:]), is_started=True)
+            if found is None and rest[1] in SERVERS | _RUNNERS:
+                yield from _entries(reading, root, rest[1:], depth + 1)
+            else:
+                yield found or _missing(root, f"the module {rest[1]}")
         elif rest and not rest[0].startswith("-"):
             yield _file(reading, root, rest[0]) or _missing(root, rest[0])
         return
@@ -174,8 +179,7 @@ def _missing(root: Root, what: str) -> Refused:
 
 def _file(reading: StageReading, root: Root, word: str) -> str | None:
     """The context path of a source that is named by its path; of a folder its ``__main__.py``."""
-    places = [join(root.folder, word)] + ([] if "/" in word else [f"/usr/local/bin/{word}", f"/usr/bin/{word}"])
-    for place in places:
+    for place in places_of(reading, root, word):
         found = source_of(reading, place)
         if found is not None and reading.context.is_dir(found) is False:
             return found
@@ -183,16 +187,6 @@ def _file(reading: StageReading, root: Root, word: str) -> str | None:
         if main is not None:
             return main
     return None
-
-
-def _started_module(reading: StageReading, root: Root, words: tuple[str, ...], depth: int) -> Iterator[str | Refused]:
-    found = _module(reading, words[0], _search_path(reading, root, words[1:]), is_started=True)
-    if found is not None:
-        yield found
-    elif words[0] in SERVERS | _RUNNERS:
-        yield from _entries(reading, root, words, depth + 1)
-    else:
-        yield _missing(root, f"the module {words[0]}")
 
 
 def _search_path(reading: StageReading, root: Root, words: tuple[str, ...]) -> list[str]:
@@ -256,4 +250,4 @@ def _served(reading: StageReading, root: Root, words: tuple[str, ...]) -> Iterat
         yield found or _missing(root, f"the module that {name} loads")
 
 
-__all__ = ["SERVERS", "entries", "is_of_program", "is_started", "program", "programs_of", "source_folders"]
+__all__ = ["SERVERS", "entries", "is_started", "program_sources", "programs_of", "source_folders", "sources_of"]

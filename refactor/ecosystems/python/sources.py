@@ -1,90 +1,237 @@
-"""What a Python program of the build context opens, writes, listens on and starts.
+"""Where a Python program of the build context writes and what it listens on, by the calls of its sources.
 
-Names are resolved through imports with libcst, which is only imported when a cheap test of the text says that
-the file matters. Code that computes a path or a port at run time is listed as such: whoever asks must take
-the cautious way then.
+Names are resolved through imports. Code that computes a path or a port at run time is listed as such: whoever asks must
+take the cautious way then.
 """
 
 from __future__ import annotations
 
+import ast
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from refactor.context import BuildContext, Unknown
-from refactor.context.dockerignore import clean
-from refactor.context.literals import NOT_SOURCES, is_test
-from refactor.ecosystems.python.requirements import read_requirements
-from refactor.ecosystems.python.use import Use, parsed, why_not_python
+from refactor.context.build_context import remembered
+from refactor.context.literals import NOT_SOURCES, is_test, line_at
+from refactor.ecosystems.python.values import Call, Function, Source, Use, dotted, read_source, use_of
 
-_MAX_BYTES = 128 * 1024
-_MAX_MODULES = 60
 _MOST = 2_000
 """Sources that are searched for a pattern."""
+OPENS = frozenset(
+    {"codecs.open", "io.open", "builtins.open", "aiofiles.open", "gzip.open", "bz2.open", "lzma.open",
+     "zipfile.ZipFile", "tarfile.open"}
+)  # fmt: skip
+"""Calls that open a file in a mode, which follows the path."""
+_WRITES = {
+    "os.makedirs": 0, "os.mkdir": 0, "os.open": 0, "sqlite3.connect": 0, "aiosqlite.connect": 0,
+    "logging.FileHandler": 0, "logging.handlers.RotatingFileHandler": 0,
+    "logging.handlers.TimedRotatingFileHandler": 0, "logging.handlers.WatchedFileHandler": 0,
+    "shutil.copy": 1, "shutil.copyfile": 1, "shutil.copy2": 1, "shutil.copytree": 1, "shutil.move": 1,
+    "os.rename": 1, "os.replace": 1, "shelve.open": 0, "dbm.open": 0, "numpy.save": 0, "joblib.dump": 1,
+    "urllib.request.urlretrieve": 1, "os.remove": 0, "os.unlink": 0, "shutil.rmtree": 0, "os.symlink": 1,
+    "os.utime": 0, "torch.save": 1,
+}  # fmt: skip
+"""Calls that write -> the place of the path."""
+_PATH_WRITES = frozenset({"write_text", "write_bytes", "mkdir", "touch", "symlink_to"})
+_DATA_WRITES = frozenset({"to_csv", "to_excel", "to_json", "to_parquet", "to_pickle", "savefig"})
+_SERVERS: dict[str, tuple[int | None, int | None]] = {
+    "uvicorn.run": (2, 8000), "aiohttp.web.run_app": (None, 8080), "waitress.serve": (None, 8080),
+    "werkzeug.serving.run_simple": (1, None), "wsgiref.simple_server.make_server": (1, None),
+    "bottle.run": (None, 8080), "asyncio.start_server": (2, None), "eventlet.listen": (None, None),
+    "socketserver.TCPServer": (None, None), "http.server.HTTPServer": (None, None),
+    "http.server.ThreadingHTTPServer": (None, None), "socketserver.ThreadingTCPServer": (None, None),
+    "gevent.pywsgi.WSGIServer": (None, None), "socketserver.UDPServer": (None, None),
+    "prometheus_client.start_http_server": (0, None), "hypercorn.run": (None, 8000),
+}  # fmt: skip
+"""Calls that bind a port -> place of the port, its default. Servers that take an address take ("", port)."""
+_APPLICATIONS = {
+    "flask.Flask": 5000, "quart.Quart": 5000, "sanic.Sanic": 8000, "bottle.Bottle": 8080, "dash.Dash": 8050,
+    "flask_socketio.SocketIO": 5000, "gradio.Blocks": 7860, "gradio.Interface": 7860,
+}  # fmt: skip
+"""Classes whose ``run`` (or ``launch``) binds a port -> its default."""
+_WRITE_MODE = re.compile(r"[wax][bt]?\+?[bt]?|r[bt]?\+[bt]?")
+_DATABASE = re.compile(r"(?:sqlite(?:\+\w+)?:///)(.+)\Z|(.+\.(?:sqlite3?|db))\Z")
+
+# Calls that write where an option, an argument or the environment of the program says. Of such a call only its name
+# tells that it writes: `WriteToText(options.output)` is a class of another distribution.
+_WRITER = re.compile(
+    r"_*(?:[Ww]rite(?!(?:lines|rows?|r|able)?$)|[Ss]ave|[Dd]ump(?!s$)|[Ee]xport)\w*$"
+    r"|to_(?:csv|excel|feather|hdf|json|orc|parquet|pickle|zarr)$"
+)
+"""Names of functions and classes that write a file; ``write`` alone writes to what is open, ``dumps`` to a text."""
+_OPTIONS = re.compile(r"(?:.*_)?(?:args|arguments|namespace|options|opts|flags)$", re.IGNORECASE)
+"""How people name what argparse, optparse, absl and docopt return."""
+_PARSERS = frozenset({"parse_args", "parse_known_args", "parse_intermixed_args"})
+_COMMANDS = re.compile(r"(?:^|\.)(?:argument|callback|command|option)$")
+"""Decorators of click and typer that make a function's parameters options."""
 
 
 @dataclass(frozen=True, slots=True)
 class PythonFacts:
     """What one source does, as far as it can be told without running it."""
 
-    path: str
-    opened: tuple[Use, ...] = ()
-    """Files and folders it reads."""
-    written: tuple[Use, ...] = ()
+    written: tuple[Use, ...]
     """Files and folders it makes or changes; databases too."""
-    ports: tuple[int, ...] = ()
+    ports: tuple[int, ...]
     """TCP ports it binds; the default where the environment may say otherwise."""
-    computed_ports: tuple[int, ...] = ()
-    """Lines where a port is bound that is computed at run time."""
-    modules: tuple[str, ...] = ()
-    """Modules it starts as programs (``python -m`` in a child process, ``runpy``)."""
+    is_port_computed: bool
+    """It binds one that is computed at run time."""
 
 
-_TRIGGERS = re.compile(
-    # Words that also mean other things count as calls, or where they get another name.
-    r"(?<!def )\b(?:open|touch|connect|run|serve|listen|bind|launch|system|popen|os\.(?:rename|replace|remove|unlink))"
-    r"(?:\s*\(| as )"
-    r"|\.save\(\s*[^)\s]|\.(?:db|sqlite3?)[\"']|^bind\s*="
-    r"|\b(?:write_text|write_bytes|read_text|read_bytes|makedirs|mkdir|\w*FileHandler|basicConfig|fileConfig|savefig|"
-    r"to_(?:csv|excel|json|parquet|pickle)|read_(?:csv|json|excel)|run_app|run_simple|run_module|run_path|urlretrieve|"
-    r"make_server|\w*HTTPServer|\w*(?:TCP|UDP|WSGI)Server|start_http_server|start_server|create_server|"
-    r"add_(?:in)?secure_port|load_dotenv|FileSystemLoader|StaticFiles|Jinja2Templates|sqlite\w*|shutil|joblib|shelve|"
-    r"MEDIA_ROOT|UPLOAD_FOLDER|subprocess|ZipFile|FileType)\b|\bclick\.File\b",
-    re.MULTILINE,
-)
-"""What a source must hold to be worth parsing."""
-_OPTIONS = re.compile(
-    r"\b(?:parse_(?:known_)?args|FLAGS|argv|environ|getenv|click|typer|docopt)\b|\*\*options\b|\boptions\["
-)
-_WRITERS = re.compile(r"\b_*(?:[Ww]rite\w+|[Ss]ave\w*|[Dd]ump(?!s\b)\w*|[Ee]xport\w*|to_\w+)\(")
-"""Or both of these: options, and a call that writes by its name (see :mod:`refactor.ecosystems.python.options`)."""
-
-
+@remembered
 def facts(context: BuildContext, path: str) -> PythonFacts | Unknown:
     """What the source at ``path`` does; Unknown if it cannot be read or is not Python 3."""
-    return context.remember(f"python:{path}", lambda: _facts(context, path))
-
-
-def _facts(context: BuildContext, path: str) -> PythonFacts | Unknown:
-    source = _source(context, path)
+    source = read_source(context, path)
     if isinstance(source, Unknown):
         return source
-    if not _TRIGGERS.search(source) and not (_WRITERS.search(source) and _OPTIONS.search(source)):
-        broken = why_not_python(source)
-        return PythonFacts(clean(path)) if broken is None else Unknown(f"{clean(path)}: {broken}")
-    from refactor.ecosystems.python.visitor import visit
+    written = (*_named(source), *_by_options(source), *_by_calls(source))
+    ports = [_number(port) for port in _ports(source)]
+    known = tuple(sorted({port for port in ports if port}))
+    return PythonFacts(written, known, None in ports)
 
-    seen = visit(source, clean(path))
-    if isinstance(seen, Unknown):
-        return seen
-    return PythonFacts(
-        clean(path),
-        tuple(seen.opened),
-        tuple(seen.written),
-        tuple(sorted(set(seen.ports))),
-        tuple(seen.computed_ports),
-        tuple(dict.fromkeys(seen.modules)),
-    )
+
+def facts_of(context: BuildContext, files: Iterable[str]) -> dict[str, PythonFacts]:
+    """Those of the sources of a program, all of which can be read."""
+    return {path: one for path in files if isinstance(one := facts(context, path), PythonFacts)}
+
+
+def _named(source: Source) -> Iterator[Use]:
+    """Settings of frameworks that name what they write, and literals that name a database."""
+    for name, node in source.settings:
+        folder = source.value(node) if name in {"MEDIA_ROOT", "UPLOAD_FOLDER"} else ""
+        if folder != "":
+            yield use_of(folder, node, name)
+    for node in source.texts:
+        found = _DATABASE.match(str(node.value)) if len(str(node.value)) < 200 else None
+        path = (found[1] or found[2]) if found is not None else ""
+        if path and ":memory:" not in path and not re.search(r"[\n *]", path):
+            yield Use(path, node.lineno, "database")
+
+
+def _by_calls(source: Source) -> Iterator[Use]:
+    for call in source.calls:
+        name, method = call.name, call.method
+        if name in OPENS and is_writing(source, call, 1):
+            yield from source.uses(call.argument(0), call, name)
+        elif name in _WRITES:
+            yield from source.uses(call.argument(_WRITES[name]), call, name)
+        elif name in {"argparse.FileType", "click.File"} and is_writing(source, call, 0):
+            # What the option names is opened.
+            yield Use(None, call.node.lineno, name)
+        elif name == "logging.basicConfig" and call.keyword("filename") is not None:
+            yield from source.uses(call.keyword("filename"), call, name)
+        elif method in _PATH_WRITES and name not in OPENS and (method != "touch" or not call.node.args):
+            yield from source.uses(call.receiver, call, f"pathlib.Path.{method}")
+        elif method == "open" and name not in OPENS and is_path_opened(source, call) and is_writing(source, call, 0):
+            yield from source.uses(call.receiver, call, "pathlib.Path.open")
+        elif call.given and (method in _DATA_WRITES or (method == "save" and source.is_path(call.given[0]))):
+            yield from source.uses(call.given[0], call, method)
+
+
+def is_writing(source: Source, call: Call, mode_at: int) -> bool:
+    """Whether a call that takes a mode opens to write."""
+    given = call.keyword("mode") or call.positional(mode_at)
+    mode = "r" if given is None else source.value(given)
+    return not isinstance(mode, str) or any(letter in mode for letter in "wax+")
+
+
+def is_path_opened(source: Source, call: Call) -> bool:
+    """Whether some ``open`` is that of a path: that is one, or has a mode where ``Path.open`` has it
+    (``options["output"].open("w")``)."""
+    mode = source.value(call.keyword("mode") or call.positional(0))
+    has_mode = isinstance(mode, str) and len(call.given) < 3 and _WRITE_MODE.fullmatch(mode) is not None
+    return has_mode or source.is_path(call.receiver)
+
+
+def _by_options(source: Source) -> Iterator[Use]:
+    """Calls that write by their name, and are given a value of the options."""
+    for call in source.calls:
+        name = call.method or call.plain
+        is_known = call.name in _WRITES or call.method in _DATA_WRITES | _PATH_WRITES
+        if not is_known and _WRITER.match(name) and any(_is_given(source, one, call.functions) for one in call.given):
+            yield Use(None, call.node.lineno, name)
+
+
+def _is_given(source: Source, node: ast.expr, functions: Sequence[Function], depth: int = 0) -> bool:
+    """Whether a value comes from the options, the arguments or the environment of the program."""
+    if depth > 5:
+        return False
+    match node:
+        case ast.Name(id=name):
+            bound = source.expressions.get(name)
+            is_own = _is_option(name, functions)
+            return is_own or (bound is not None and _is_given(source, bound, functions, depth + 1))
+        case ast.Subscript(value=holder) | ast.Call(func=ast.Attribute(value=holder, attr="get" | "pop")):
+            # A mapping of what the program was given: `os.environ`, docopt's, or what Django hands to `handle`.
+            name = dotted(holder)
+            return name in {"sys.argv", "argv", "os.environ", "environ"} or _is_options(name.rpartition(".")[2])
+        case ast.Call(func=function):
+            return dotted(function).rpartition(".")[2] == "getenv"
+        case ast.Attribute(value=ast.Name(id=name)):
+            made = source.expressions.get(name)
+            called = made.func if isinstance(made, ast.Call) else None
+            return _is_options(name) or (isinstance(called, ast.Attribute) and called.attr in _PARSERS)
+    return False
+
+
+def _is_options(name: str) -> bool:
+    return _OPTIONS.match(name) is not None
+
+
+def _is_option(name: str, functions: Sequence[Function]) -> bool:
+    """A parameter of a command of click or typer, or of Django's ``handle(self, output, **options)``."""
+    for function in functions:
+        decorators = (one.func if isinstance(one, ast.Call) else one for one in function.decorator_list)
+        is_django = function.name == "handle" and function.args.kwarg is not None
+        is_command = is_django or any(_COMMANDS.search(dotted(one)) for one in decorators)
+        if is_command and name in {one.arg for one in (*function.args.args, *function.args.kwonlyargs)}:
+            return True
+    return False
+
+
+def _ports(source: Source) -> Iterator[object]:
+    """The values of the ports that are bound; None where one is computed."""
+    for name, node in source.settings:
+        if name == "bind" and "gunicorn" in source.path.rpartition("/")[2]:
+            yield source.value(node)
+    for call in source.calls:
+        port, default = _port(source, call)
+        if port is not None:
+            yield source.value_in(port, call)
+        elif default is not None:
+            yield default
+
+
+def _port(source: Source, call: Call) -> tuple[ast.expr | None, int | None]:
+    """What names the port that a call binds, and its default; none where it binds none."""
+    method, args = call.method, call.node.args
+    port, default = call.keyword("port"), None
+    if call.name in _SERVERS:
+        at, default = _SERVERS[call.name]
+        port = port or (call.positional(at) if at is not None else None)
+    elif method in {"run", "launch"}:
+        return port or call.keyword("server_port"), _APPLICATIONS.get(source.made_by(call.receiver))
+    elif method == "listen" and args and source.made_by(call.receiver).startswith("tornado."):
+        return args[0], None
+    elif method == "create_server" and len(call.given) > 2:
+        return port or call.given[2], None
+    elif method in {"add_insecure_port", "add_secure_port"} and args:
+        return args[0], None
+    elif method == "bind":
+        port = None
+    else:
+        return None, None
+    if port is None and args and isinstance(args[0], ast.Tuple) and len(args[0].elts) > 1:
+        port = args[0].elts[1]
+    return port, default
+
+
+def _number(port: object) -> int | None:
+    """8000 of ``8000``, ``"8000"`` and ``"0.0.0.0:8000"``, 0 for any that is free."""
+    found = re.fullmatch(r"(?:.*:)?(\d+)", port) if isinstance(port, str) else None
+    number = int(found[1]) if found is not None else port
+    return number if isinstance(number, int) and number < 65536 else None
 
 
 def in_sources(context: BuildContext, pattern: re.Pattern[str]) -> list[tuple[str, str]] | Unknown:
@@ -93,165 +240,13 @@ def in_sources(context: BuildContext, pattern: re.Pattern[str]) -> list[tuple[st
     files = context.files(without=NOT_SOURCES)
     if isinstance(files, Unknown):
         return files
-    found: list[tuple[str, str]] = []
     own = [path for path in files if path.endswith(".py") and not is_test(path)]
     if len(own) > _MOST:
         return Unknown(f"there are more than {_MOST} Python sources")
+    found: list[tuple[str, str]] = []
     for path in own:
-        data = context.read_bytes(path)
-        if isinstance(data, Unknown):
-            return data
-        text = data.decode("utf-8", "replace")
-        found += [(one[1], f"{path}:{text.count(chr(10), 0, one.start(1)) + 1}") for one in pattern.finditer(text)]
+        text = context.read(path)
+        if isinstance(text, Unknown):
+            return text
+        found += [(one[1], line_at(path, text, one.start(1))) for one in pattern.finditer(text)]
     return found
-
-
-def setup_reads(context: BuildContext, path: str = "setup.py") -> tuple[str, ...] | Unknown:
-    """Files of the context that running ``setup.py`` opens or imports, sorted, without ``setup.py`` itself.
-
-    They must be copied together with it. Files that it names but that are not there are left out: it guards
-    them, or fails today as well. Unknown when it does what cannot be followed: computed paths, listing
-    folders, running programs, taking the version from git, compiling extensions.
-    """
-    return context.remember(f"setup:{path}", lambda: _setup_reads(context, clean(path)))
-
-
-def setup_requires(source: str) -> list[str] | None:
-    """The strings of ``install_requires`` in the text of a setup.py; None where it is no list, nor a name bound to
-    one, of strings alone."""
-    import ast
-
-    tree = parsed(source)
-    if isinstance(tree, str):
-        return None
-    nodes = list(ast.walk(tree))
-    bound = {
-        node.targets[0].id: node.value
-        for node in nodes
-        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name)
-    }
-    keywords = (node.value for node in nodes if isinstance(node, ast.keyword) and node.arg == "install_requires")
-    value: ast.expr | None = next(keywords, None)
-    if isinstance(value, ast.Name):
-        value = bound.get(value.id)
-    items = value.elts if isinstance(value, ast.List | ast.Tuple) else [value]
-    texts = [item.value for item in items if isinstance(item, ast.Constant) and isinstance(item.value, str)]
-    return texts if isinstance(value, ast.List | ast.Tuple) and len(texts) == len(items) else None
-
-
-def _setup_reads(context: BuildContext, path: str) -> tuple[str, ...] | Unknown:
-    found: set[str] = set()
-    waiting = [path]
-    names: frozenset[str] = frozenset()
-    seen_modules: set[str] = set()
-    folder = path.rpartition("/")[0]
-    while waiting:
-        module = waiting.pop()
-        if module in seen_modules:
-            continue
-        seen_modules.add(module)
-        if len(seen_modules) > _MAX_MODULES:
-            return Unknown(f"{path} imports more than {_MAX_MODULES} modules of the project")
-        source = _source(context, module)
-        if isinstance(source, Unknown):
-            return source
-        from refactor.ecosystems.python.visitor import visit
-
-        if module == path:
-            names = frozenset(re.findall(r"\w+", source))
-        seen = visit(source, module, is_setup=True, run=None if module == path else names)
-        if isinstance(seen, Unknown):
-            return seen
-        if seen.obstacles:
-            line, what = seen.obstacles[0]
-            return Unknown(f"{module}:{line} {what}")
-        for use in seen.opened:
-            if use.path is None:
-                return Unknown(f"{module}:{use.line} opens a path that is computed")
-            where = _in_context(use, folder)
-            if where is None:
-                continue
-            matches = context.glob(where) if "*" in where else (where,)
-            if isinstance(matches, Unknown):
-                return matches
-            for match in matches:
-                there = context.exists(match)
-                if isinstance(there, Unknown):
-                    return there
-                if there and context.is_dir(match):
-                    return Unknown(f"{module}:{use.line} reads the folder {match}")
-                if there:
-                    found.add(match)
-                    if use.call.endswith("parse_requirements"):
-                        found.update(_included(context, match))
-        for name in seen.imports:
-            waiting.extend(_local_modules(context, name, module, folder))
-    found |= seen_modules
-    found.discard(path)
-    return tuple(sorted(found))
-
-
-def _included(context: BuildContext, path: str) -> Iterable[str]:
-    requirements = read_requirements(context, path)
-    return () if isinstance(requirements, Unknown) else requirements.included
-
-
-def _in_context(use: Use, folder: str) -> str | None:
-    """A path as the build sees it: setup.py runs in its own folder. None for what lies outside."""
-    path = use.path or ""
-    if not use.is_anchored:
-        if path.startswith(("/", "~")):
-            return None
-        path = clean(f"{folder}/{path}" if folder else path)
-    return None if path == ".." or path.startswith("../") else path
-
-
-def _local_modules(context: BuildContext, name: str, importer: str, folder: str) -> list[str]:
-    """Sources that importing a dotted name reads, packages' ``__init__`` included; [] for what is not local.
-
-    A leading dot is relative to the importer's package.
-    """
-    base = folder
-    if name.startswith("."):
-        dots = len(name) - len(name.lstrip("."))
-        base = importer
-        for _ in range(dots):
-            base = base.rpartition("/")[0]
-        name = name[dots:]
-    found = []
-    here = base
-    for part in name.split(".") if name else []:
-        stem = f"{here}/{part}" if here else part
-        if context.exists(f"{stem}/__init__.py"):
-            found.append(f"{stem}/__init__.py")
-        elif context.exists(f"{stem}.py"):
-            found.append(f"{stem}.py")
-            break
-        elif not context.is_dir(stem):
-            break
-        here = stem
-    return found
-
-
-def _source(context: BuildContext, path: str) -> str | Unknown:
-    data = context.read_bytes(path)
-    if isinstance(data, Unknown):
-        return data
-    if len(data) > _MAX_BYTES:
-        return Unknown(f"{path} is larger than {_MAX_BYTES // 1024} KiB")
-    if b"\0" in data:
-        return Unknown(f"{path} is not a text file")
-    coding = re.match(rb"(?:[^\n]*\n)?[^\n]*?coding[:=][ \t]*([-\w.]+)", data[:400])
-    if coding and coding.group(1).lower().replace(b"_", b"-") not in (
-        b"utf-8",
-        b"utf8",
-        b"ascii",
-        b"latin-1",
-    ):
-        return Unknown(f"{path} is not UTF-8")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        # Only literals matter here, and those that name paths are ASCII.
-        text = data.decode("latin-1")
-    return text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from refactor.ecosystems import registry, system
 from refactor.ecosystems.python.tools import (
@@ -19,11 +18,8 @@ from refactor.ecosystems.python.tools import (
 from refactor.flow.effects import Effect, Invocation
 from refactor.flow.reading import Refused, StageReading, Step, is_within
 from refactor.once import cached_property
-from refactor.shell import Command, changes_shell, is_cleaning
+from refactor.shell import changes_shell, is_cleaning
 from refactor.shell.posix import QUIET, SILENT
-
-if TYPE_CHECKING:
-    from refactor.flow.graph import Act as FlowAct
 
 BUILDER_ACTIONS = frozenset(
     {Action.SYSTEM, Action.TOOL, Action.UPGRADE, Action.VENV, Action.INSTALL, Action.MAINTENANCE}
@@ -62,14 +58,13 @@ class PythonStage:
     def acts(self) -> tuple[Act, ...]:
         flow = registry.flow_of(self.reading.file, self.reading.context)
         known = {id(one.call.command): one for one in flow.acts(self.reading) if one.call is not None}
-        pairs = ((step, command) for step in self.reading.runs for command in step.commands)
-        return tuple(self._act(step, command, known.get(id(command))) for step, command in pairs)
-
-    def _act(self, step: Step, command: Command, known: FlowAct | None) -> Act:
-        if known is None or known.call is None:
-            # `cd` is followed by the flow, and no act of it.
-            return Act(step, command, Action.SHELL)
-        return Act(step, command, self._action(known.call, known.effect), known.call.package, known.effect)
+        found = [(step, command, known.get(id(command))) for step in self.reading.runs for command in step.commands]
+        # `cd` is followed by the flow, and no act of it.
+        return tuple(
+            Act(step, command, Action.SHELL) if act is None or act.call is None
+            else Act(step, command, self._action(act.call, act.effect), act.call.package, act.effect)
+            for step, command, act in found
+        )  # fmt: skip
 
     def acts_of(self, step: Step) -> tuple[Act, ...]:
         return tuple(act for act in self.acts if act.step is step)
@@ -90,7 +85,9 @@ class PythonStage:
         for act in self.acts:
             script = re.search(INSTALLER_SCRIPT, act.step.node.argument) if act.action is Action.TOOL else None
             if act.action is Action.TOOL and act.call is not None:
-                names = (distribution_name(self.expanded(act.step, word.literal)) for word in act.call.packages)
+                names = (
+                    distribution_name(expanded(self.reading, act.step, word.literal)) for word in act.call.packages
+                )
                 found.update(dict.fromkeys(name for name in names if name in BUILD_TOOLS))
             elif script is not None:
                 found[next((name for name in ("poetry", "pdm", "uv") if name in script[0]), "pip")] = None
@@ -110,11 +107,9 @@ class PythonStage:
         """Folders that the stage puts on PATH."""
         values = ((step, value) for step in self.reading.steps if step.keyword in {"ENV", "ARG"}
                   for name, value in step.node.pairs if name == "PATH")  # fmt: skip
-        return tuple(self.expanded(step, part) for step, value in values for part in value.strip("\"'").split(":"))
-
-    def expanded(self, step: Step, text: str) -> str:
-        """See :func:`refactor.ecosystems.python.tools.expanded`."""
-        return expanded(self.reading, step, text)
+        return tuple(
+            expanded(self.reading, step, part) for step, value in values for part in value.strip("\"'").split(":")
+        )
 
     def _action(self, call: Invocation, effect: Effect) -> Action:
         command = call.command

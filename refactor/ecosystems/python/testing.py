@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from refactor.context import BuildContext, Unknown
-from refactor.context.tables import table
+from refactor.context.tables import at, table
 from refactor.ecosystems.answers import SplitPlan
 from refactor.ecosystems.testing import other_copies, why_no_tests, written
 from refactor.flow.reading import Refused, StageReading
@@ -51,7 +51,7 @@ def has_pytest(context: BuildContext) -> bool:
     project = read_pyproject(context)
     if isinstance(project, Unknown):
         return False
-    own = table(table(table(project.data.get("tool")).get("poetry")).get("group"))
+    own = table(at(project.tools, "poetry", "group"))
     asked_for = {name for name, group in own.items() if table(group).get("optional") is True}
     return any(need.name == "pytest" for name in {"dev", *own} - asked_for for need in project.groups.get(name, ()))
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from refactor.flow.effects import Effect, Invocation
 from refactor.flow.reading import StageReading, Step
-from refactor.shell import Command, PackageCall
+from refactor.shell import Command, PackageCall, normalise
 
 MANAGERS = frozenset({"pip", "poetry", "uv", "pdm", "pipenv"})
 BUILD_TOOLS = frozenset(
@@ -117,10 +117,7 @@ def _of_interpreter(call: Invocation) -> Action:
 def distribution_name(requirement: str) -> str:
     """`Poetry==1.8.2` -> poetry, `poetry[plugin]>=1` -> poetry (PEP 503); a path or URL as it is."""
     found = re.match(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*(?:[=<>!~;@].*)?$", requirement.strip())
-    return re.sub(r"[-_.]+", "-", found[1]).lower() if found is not None else requirement
+    return normalise(found[1]) if found is not None else requirement
 
 
-__all__ = [
-    "BUILD_TOOLS", "INSTALLER_SCRIPT", "MANAGERS", "Act", "Action", "action_of", "distribution_name",
-    "expanded",
-]  # fmt: skip
+__all__ = ["BUILD_TOOLS", "INSTALLER_SCRIPT", "MANAGERS", "Act", "Action", "action_of", "distribution_name", "expanded"]

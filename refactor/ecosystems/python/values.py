@@ -1,221 +1,385 @@
-"""What an expression of a Python source stands for, as far as it is constant, and the names that it uses."""
+"""One Python source by its syntax tree: its calls, what their names stand for, and what its expressions do as far as
+they are constant."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TypeAlias
+import ast
+import builtins
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple, TypeAlias
 
-import libcst as cst
-from libcst.metadata import MetadataWrapper, PositionProvider, QualifiedNameSource, Scope, ScopeProvider
-
+from refactor.context import BuildContext, Unknown
 from refactor.context.dockerignore import clean
-from refactor.ecosystems.python.use import Use
 
-ANCHOR = "\0"
+_MAX_BYTES = 128 * 1024
+"""Of a source; what is larger is machine-made."""
+_ANCHOR = "\0"
 """Begins the value of a path that is formed from ``__file__``; the rest is a path in the context."""
+_JOINS = ("os.path.join", "posixpath.join", "pathlib.Path", "pathlib.PurePath", "pathlib.PosixPath")
+_SAME = (
+    "os.path.abspath", "os.path.realpath", "os.path.normpath", "builtins.str", "os.fspath", "os.path.expanduser",
+    "os.path.expandvars",
+)  # fmt: skip
+_KEYWORDS = ("file", "filename", "path", "name", "database", "directory", "dst")
+"""What calls give the path by that they also take in its place."""
 
 Value: TypeAlias = "str | int | list[Value] | None"
 """A constant, the items of a list or tuple, or None: computed."""
-Environment: TypeAlias = Mapping[str, Value]
+Function: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef"
 
 
-class Values:
-    """The names of one source."""
+class Use(NamedTuple):
+    """One place in a source that uses a file."""
 
-    def __init__(self, wrapper: MetadataWrapper, path: str) -> None:
-        super().__init__()
-        # Scopes and positions take most of the time, and are only formed when a call asks for them.
-        self.wrapper = wrapper
-        self.constants: dict[str, Value] = {"__file__": ANCHOR + path}
-        self.expressions: dict[str, cst.BaseExpression | None] = {}
-        """What names are bound to that are set once."""
+    path: str | None
+    """What is named: a path in the context if ``is_anchored``, else relative to the working directory or
+    absolute; None when it is computed at run time."""
+    line: int
+    """1-based"""
+    call: str
+    """Qualified name of what is called, such as ``builtins.open``."""
+    is_anchored: bool = False
+    """Formed from ``__file__``, so that it does not depend on the working directory."""
 
-    def value(self, node: cst.BaseExpression | None, names: Environment | None = None, depth: int = 0) -> Value:
-        """What an expression stands for, as far as it is constant."""
-        if node is None or depth > 30:
-            return None
-        if isinstance(node, (cst.SimpleString, cst.ConcatenatedString)):
-            raw = node.evaluated_value
-            return raw if isinstance(raw, str) else None
-        if isinstance(node, cst.Integer):
-            return node.evaluated_value
-        if isinstance(node, (cst.List, cst.Tuple)):
-            return [self.value(element.value, names, depth + 1) for element in node.elements]
-        if isinstance(node, cst.Name):
-            if names is not None and node.value in names:
-                return names[node.value]
-            if node.value in self.constants:
-                return self.constants[node.value]
-            return self.value(self.expressions.get(node.value), names, depth + 1)
-        if isinstance(node, cst.FormattedString):
-            return self._formatted(node, names, depth)
-        if isinstance(node, cst.BinaryOperation):
-            left = self.value(node.left, names, depth + 1)
-            right = self.value(node.right, names, depth + 1)
-            if isinstance(node.operator, cst.Divide):
-                return _join(left, right)
-            if isinstance(node.operator, cst.Add) and isinstance(left, str) and isinstance(right, str):
-                return left + right
-            return None
-        if isinstance(node, cst.BooleanOperation) and isinstance(node.operator, cst.Or):
-            # `os.environ.get("PORT") or 8000`
-            left = self.value(node.left, names, depth + 1)
-            return left if left is not None else self.value(node.right, names, depth + 1)
-        if isinstance(node, cst.Attribute):
-            if node.attr.value == "parent":
-                return _parent(self.value(node.value, names, depth + 1))
-            return None
-        if isinstance(node, cst.Subscript):
-            return self._subscript(node, names, depth)
-        if isinstance(node, cst.Call):
-            return self._call_value(node, names, depth)
+
+class Call(NamedTuple):
+    """One call in a source."""
+
+    node: ast.Call
+    name: str
+    """Qualified through imports (``builtins.open``); "" for what is local."""
+    functions: tuple[Function, ...]
+    """Functions around it, the innermost last."""
+
+    @property
+    def method(self) -> str:
+        """``run`` of ``app.run()``; "" where a name is called."""
+        return self.node.func.attr if isinstance(self.node.func, ast.Attribute) else ""
+
+    @property
+    def plain(self) -> str:
+        """The name that is called."""
+        return self.node.func.id if isinstance(self.node.func, ast.Name) else ""
+
+    @property
+    def receiver(self) -> ast.expr:
+        """``app`` of ``app.run()``."""
+        return self.node.func.value if isinstance(self.node.func, ast.Attribute) else self.node.func
+
+    @property
+    def given(self) -> list[ast.expr]:
+        """All arguments."""
+        return [*self.node.args, *(word.value for word in self.node.keywords)]
+
+    def keyword(self, *names: str) -> ast.expr | None:
+        return next((word.value for word in self.node.keywords if word.arg in names), None)
+
+    def positional(self, at: int) -> ast.expr | None:
+        plain = [one for one in self.node.args if not isinstance(one, ast.Starred)]
+        return plain[at] if at < len(plain) else None
+
+    def argument(self, at: int) -> ast.expr | None:
+        """A positional argument, or the keyword that such calls give the path by."""
+        found = self.positional(at)
+        return self.keyword(*_KEYWORDS) if found is None else found
+
+
+def parsed(text: str | bytes) -> ast.Module | str:
+    """The tree of a source, or why Python 3 does not take it."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # invalid escapes are none of our business
+            return ast.parse(text)
+    except SyntaxError as error:
+        return f"line {error.lineno or 1} is not Python 3"
+    except (RecursionError, MemoryError, ValueError):
+        return "it is nested too deeply"
+
+
+def read_source(context: BuildContext, path: str) -> Source | Unknown:
+    """A source of the context; Unknown if it cannot be read or is not Python 3."""
+    data = context.read_bytes(path)
+    if isinstance(data, Unknown):
+        return data
+    if len(data) > _MAX_BYTES:
+        return Unknown(f"{path} is larger than {_MAX_BYTES // 1024} KiB")
+    tree = parsed(data)
+    try:
+        return Source(tree, clean(path)) if isinstance(tree, ast.Module) else Unknown(f"{path}: {tree}")
+    except RecursionError:
+        return Unknown(f"{path}: it is nested too deeply")
+
+
+class Source(ast.NodeVisitor):
+    """The calls, settings and texts of one source. ``path`` is its path in the context."""
+
+    def __init__(self, tree: ast.Module, path: str) -> None:
+        self.path = path
+        self.calls: list[Call] = []
+        self.settings: list[tuple[str, ast.expr]] = []
+        """What names, and texts in brackets (``config["KEY"] = ...``), are set to."""
+        self.texts: list[ast.Constant] = []
+        """Literals, without the parts of f-strings."""
+        self.imports: list[str] = []
+        """Dotted names."""
+        self.expressions: dict[str, ast.expr | None] = {}
+        """What names are bound to that are set once; None for those that are set twice, or piece by piece."""
+        self._scopes = [_bound(tree)]
+        self._functions: list[Function] = []
+        self._names: dict[ast.expr, str] = {}
+        self._helpers: dict[str, list[Call]] = {}
+        self.visit(tree)
+
+    # Gathering
+
+    def _bind(self, name: ast.expr, value: ast.expr | None) -> None:
+        if isinstance(name, ast.Name):
+            self.expressions[name.id] = None if name.id in self.expressions else value
+        for element in name.elts if isinstance(name, ast.Tuple) else ():
+            self._bind(element, None)
+
+    def visit_Assign(self, node: ast.Assign | ast.AnnAssign) -> None:
+        targets = [node.target] if isinstance(node, ast.AnnAssign) else node.targets
+        for target in targets:
+            self._bind(target, node.value)
+            match target:
+                case ast.Name(id=str() as name) | ast.Subscript(slice=ast.Constant(value=str() as name)):
+                    self.settings += [] if node.value is None else [(name, node.value)]
+        self.generic_visit(node)
+
+    visit_AnnAssign = visit_Assign
+
+    def visit_AugAssign(self, node: ast.AugAssign | ast.For) -> None:
+        self._bind(node.target, None)
+        self.generic_visit(node)
+
+    visit_For = visit_AugAssign
+
+    def visit_FunctionDef(self, node: Function) -> None:
+        self._scopes.append(_bound(node))
+        self._functions.append(node)
+        self.generic_visit(node)
+        self._functions.pop()
+        self._scopes.pop()
+
+    visit_AsyncFunctionDef = visit_FunctionDef
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
+        for part in node.values:
+            if isinstance(part, ast.FormattedValue):
+                self.visit(part)
+
+    def visit_Constant(self, node: ast.Constant) -> None:
+        self.texts += [node] if isinstance(node.value, str) else []
+
+    def visit_Import(self, node: ast.Import) -> None:
+        self.imports += [alias.name for alias in node.names]
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        self.imports += [f"{node.module or ''}.{alias.name}".lstrip(".") for alias in node.names]
+
+    def visit_Call(self, node: ast.Call) -> None:
+        self._names[node.func] = name = self._name(node.func)
+        call = Call(node, name, tuple(self._functions))
+        self.calls.append(call)
+        self._helpers.setdefault(call.plain, []).append(call)
+        self.generic_visit(node)
+
+    def _name(self, node: ast.expr) -> str:
+        base, dot, rest = dotted(node).partition(".")
+        own = f"builtins.{base}" if base and hasattr(builtins, base) else ""
+        first = next((scope[base] for scope in reversed(self._scopes) if base in scope), own)
+        return f"{first}{dot}{rest}" if first else ""
+
+    # Asking
+
+    def keyword(self, name: str) -> ast.expr | None:
+        """The first value that a call is given by a name."""
+        return next((value for call in self.calls if (value := call.keyword(name)) is not None), None)
+
+    def uses(self, target: ast.expr | None, call: Call, name: str) -> Iterator[Use]:
+        """The files that an argument of a call names."""
+        value = self.value_in(target, call)
+        values: Sequence[Value] = value if isinstance(value, list) else (value,)
+        if None in values and len(call.functions) == 1:
+            values = self._through_calls(call.functions[0], target) or values
+        return (use_of(one, call.node, name) for one in values)
+
+    def value_in(self, target: ast.expr | None, call: Call) -> Value:
+        """What an argument of a call stands for; parameters of the functions around it are computed."""
+        hidden = (one.arg for function in call.functions for one in ast.walk(function.args) if isinstance(one, ast.arg))
+        return self.value(target, dict.fromkeys(hidden))
+
+    def _through_calls(self, function: Function, target: ast.expr | None) -> list[Value]:
+        """Values of an expression in a helper such as ``def read(name): return open(name).read()``."""
+        own = function.args
+        found: list[Value] = []
+        for call in self._helpers.get(function.name, ()):
+            given = self._given(call.node)
+            names = [one.arg for one in own.args]
+            values: dict[str, Value] = dict(zip([one.arg for one in own.kwonlyargs], map(self.value, own.kw_defaults)))
+            values |= dict(zip(names[len(names) - len(own.defaults) :], map(self.value, own.defaults)))
+            values = {**dict.fromkeys(names), **values, **dict(zip(names, given))}
+            values |= {word.arg: self.value(word.value) for word in call.node.keywords if word.arg}
+            values |= {own.vararg.arg: given[len(names) :]} if own.vararg is not None else {}
+            value = self.value(target, values)
+            found.extend(value if isinstance(value, list) else [value])
+        return found
+
+    def value(self, node: ast.expr | None, names: Mapping[str, Value] | None = None, depth: int = 0) -> Value:
+        """What an expression stands for, as far as it is constant; ``names`` have values of their own."""
+
+        def of(part: ast.expr | None) -> Value:
+            return None if depth > 30 else self.value(part, names, depth + 1)
+
+        match node:
+            case ast.Constant(value=str() | int() as constant):
+                return None if isinstance(constant, bool) else constant
+            case ast.List(elts=elements) | ast.Tuple(elts=elements) | ast.Set(elts=elements):
+                return [of(element) for element in elements]
+            case ast.Name(id="__file__"):
+                return _ANCHOR + self.path
+            case ast.Name(id=name):
+                return names[name] if names is not None and name in names else of(self.expressions.get(name))
+            case ast.JoinedStr(values=parts):
+                values = [of(part.value if isinstance(part, ast.FormattedValue) else part) for part in parts]
+                text = "".join(str(value) for value in values)
+                # An anchor is only one at the beginning.
+                is_known = all(isinstance(value, str | int) for value in values) and _ANCHOR not in text[1:]
+                return text if is_known else None
+            case ast.BinOp(left=left, op=ast.Div(), right=right):
+                return _join(of(left), of(right))
+            case ast.BinOp(left=left, op=ast.Add(), right=right):
+                first, last = of(left), of(right)
+                return first + last if isinstance(first, str) and isinstance(last, str) else None
+            case ast.BoolOp(op=ast.Or(), values=parts):
+                # `os.environ.get("PORT") or 8000`
+                return next((value for value in map(of, parts) if value is not None), None)
+            case ast.Attribute(value=inner, attr="parent"):
+                return _parent(of(inner))
+            case ast.Subscript(value=ast.Attribute(value=inner, attr="parents"), slice=ast.Constant(value=int() as up)):
+                value = of(inner)
+                for _ in range(min(up, 20) + 1):
+                    value = _parent(value)
+                return value
+            case ast.Call():
+                return self._called(node, names, depth + 1)
         return None
 
-    def _formatted(self, node: cst.FormattedString, names: Environment | None, depth: int) -> Value:
-        text = ""
-        for part in node.parts:
-            if isinstance(part, cst.FormattedStringText):
-                text += part.value
-            elif isinstance(part, cst.FormattedStringExpression):
-                value = self.value(part.expression, names, depth + 1)
-                if not isinstance(value, (str, int)):
-                    return None
-                text += str(value)
-        # An anchor is only one at the beginning.
-        return None if ANCHOR in text[1:] else text
-
-    def _subscript(self, node: cst.Subscript, names: Environment | None, depth: int) -> Value:
-        if isinstance(node.value, cst.Attribute) and node.value.attr.value == "parents" and len(node.slice) == 1:
-            index = node.slice[0].slice
-            number = self.value(index.value, names, depth + 1) if isinstance(index, cst.Index) else None
-            value = self.value(node.value.value, names, depth + 1)
-            for _ in range(number + 1 if isinstance(number, int) and number < 20 else 0):
-                value = _parent(value)
-            return value if isinstance(number, int) else None
-        return None
-
-    def _call_value(self, node: cst.Call, names: Environment | None, depth: int) -> Value:
-        name = self._name(node.func)
-        arguments: list[Value] = []
+    def _given(self, node: ast.Call, names: Mapping[str, Value] | None = None, depth: int = 0) -> list[Value]:
+        """The values of the positional arguments."""
+        given: list[Value] = []
         for argument in node.args:
-            if argument.keyword is not None:
-                continue
-            value = self.value(argument.value, names, depth + 1)
-            if argument.star:
-                arguments.extend(value if isinstance(value, list) else [None])
-            else:
-                arguments.append(value)
-        first = arguments[0] if arguments else None
-        if name in (
-            "os.path.join",
-            "posixpath.join",
-            "pathlib.Path",
-            "pathlib.PurePath",
-            "pathlib.PosixPath",
-        ):
-            if not arguments:
-                return "."
-            for more in arguments[1:]:
-                first = _join(first, more)
-            return first
+            is_many = isinstance(argument, ast.Starred)
+            value = self.value(argument.value if isinstance(argument, ast.Starred) else argument, names, depth)
+            given += value if isinstance(value, list) and is_many else [None if is_many else value]
+        return given
+
+    def _called(self, node: ast.Call, names: Mapping[str, Value] | None, depth: int) -> Value:
+        name, given = self._names.get(node.func, ""), self._given(node, names, depth)
+        first = given[0] if given else None
+        if name in _JOINS:
+            return _joined(given or ["."])
         if name == "os.path.dirname":
             return _parent(first)
-        if name in (
-            "os.path.abspath", "os.path.realpath", "os.path.normpath", "builtins.str", "os.fspath",
-            "os.path.expanduser", "os.path.expandvars",
-        ):  # fmt: skip
+        if name in _SAME:
             return None if isinstance(first, str) and "$" in first else first
         if name == "builtins.int":
             return int(first) if isinstance(first, str) and first.isdigit() else first
-        if name in ("os.getcwd", "pathlib.Path.cwd"):
+        if name in {"os.getcwd", "pathlib.Path.cwd"}:
             return "."
-        if name in ("os.environ.get", "os.getenv", "os.environ.setdefault"):
-            return arguments[1] if len(arguments) > 1 else None
-        if isinstance(node.func, cst.Attribute):
-            method, receiver = node.func.attr.value, node.func.value
-            if method in ("resolve", "absolute", "as_posix", "expanduser"):
-                return self.value(receiver, names, depth + 1)
+        if name in {"os.environ.get", "os.getenv", "os.environ.setdefault"}:
+            return given[1] if len(given) > 1 else None
+        if isinstance(node.func, ast.Attribute):
+            method, receiver = node.func.attr, self.value(node.func.value, names, depth)
+            if method in {"resolve", "absolute", "as_posix", "expanduser"}:
+                return receiver
             if method == "joinpath":
-                first = self.value(receiver, names, depth + 1)
-                for more in arguments:
-                    first = _join(first, more)
-                return first
-            if method == "with_name" and isinstance(first, str):
-                return _join(_parent(self.value(receiver, names, depth + 1)), first)
+                return _joined([receiver, *given])
+            if method == "with_name":
+                return _join(_parent(receiver), first)
         return None
 
-    def _is_path(self, node: cst.BaseExpression) -> bool:
+    def is_path(self, node: ast.expr | None) -> bool:
         """An expression that is a path for certain, so that ``.open()`` and ``.save(...)`` mean files."""
-        if isinstance(node, cst.BinaryOperation):
-            return isinstance(node.operator, cst.Divide)
-        if isinstance(node, cst.Call):
-            name = self._name(node.func)
-            return name in ("pathlib.Path", "os.path.join") or (
-                isinstance(node.func, cst.Attribute) and node.func.attr.value in ("joinpath", "resolve", "with_name")
-            )
-        if isinstance(node, cst.Name):
-            bound = self.expressions.get(node.value)
-            return bound is not None and not isinstance(bound, cst.Name) and self._is_path(bound)
-        return isinstance(node, cst.SimpleString) and "/" in node.raw_value
+        match node:
+            case ast.BinOp(op=operator):
+                return isinstance(operator, ast.Div)
+            case ast.Call(func=function):
+                return self._names.get(function, "") in {"pathlib.Path", "os.path.join"} or (
+                    isinstance(function, ast.Attribute) and function.attr in {"joinpath", "resolve", "with_name"}
+                )
+            case ast.Name(id=name):
+                bound = self.expressions.get(name)
+                return not isinstance(bound, ast.Name) and self.is_path(bound)
+        return isinstance(node, ast.Constant) and isinstance(node.value, str) and "/" in node.value
 
-    def _class(self, node: cst.BaseExpression) -> str:
+    def made_by(self, node: ast.expr | None) -> str:
         """Qualified name of what made an object: of ``Flask`` for ``app`` after ``app = Flask(__name__)``."""
         for _ in range(5):
-            if isinstance(node, cst.Name):
-                bound = self.expressions.get(node.value)
-                if bound is None:
-                    return ""
-                node = bound
-            elif isinstance(node, cst.Call):
-                return self._name(node.func)
-            else:
-                return ""
-        return ""
+            node = self.expressions.get(node.id) if isinstance(node, ast.Name) else node
+        return self._names.get(node.func, "") if isinstance(node, ast.Call) else ""
 
-    def _name(self, node: cst.BaseExpression) -> str:
-        """Qualified name through imports (``builtins.open``); "" for what is local."""
-        # QualifiedNameProvider asks the scope the same for every node of the file, which takes far longer.
-        base = node
-        while isinstance(base, cst.Attribute):
-            base = base.value
-        # The scope gives `open(x).read` the name of `open`.
-        if not isinstance(base, cst.Name):
-            return ""
-        scope = self.wrapper.resolve(ScopeProvider).get(node)
-        if not isinstance(scope, Scope):
-            return ""
-        for name in sorted(scope.get_qualified_names_for(node), key=lambda one: one.name):
-            if name.source is not QualifiedNameSource.LOCAL:
-                return str(name.name)
-        return ""
 
-    def _line(self, node: cst.CSTNode) -> int:
-        return int(self.wrapper.resolve(PositionProvider)[node].start.line)
+def dotted(node: ast.expr) -> str:
+    """``a.b.c``; ``.b.c`` where something else stands in front."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.insert(0, node.attr)
+        node = node.value
+    return ".".join((node.id if isinstance(node, ast.Name) else "", *parts))
 
-    def _use(self, value: Value, node: cst.CSTNode, call: str) -> Use:
-        line = self._line(node)
-        if not isinstance(value, str):
-            return Use(None, line, call)
-        if value.startswith(ANCHOR):
-            path = clean(value[1:] or ".")
-            return Use(path, line, call, is_anchored=True)
-        return Use(value, line, call) if ANCHOR not in value else Use(None, line, call)
+
+def _bound(scope: ast.AST) -> dict[str, str]:
+    """The names that a module or a function binds -> what an import binds them to, "" for all else."""
+    found: dict[str, str] = {}
+    waiting = list(ast.iter_child_nodes(scope))
+    while waiting:
+        node = waiting.pop()
+        match node:
+            case ast.Import(names=names):
+                found |= {one.asname or one.name.partition(".")[0]: one.name if one.asname else
+                          one.name.partition(".")[0] for one in names}  # fmt: skip
+            case ast.ImportFrom(module=module, names=names, level=level):
+                found |= {one.asname or one.name: f"{'.' * level}{module or ''}.{one.name}" for one in names}
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                found.setdefault(name, "")
+                continue
+            case ast.Lambda():
+                continue
+            case ast.arg(arg=name) | ast.Name(id=name, ctx=ast.Store()):
+                found.setdefault(name, "")
+        waiting += ast.iter_child_nodes(node)
+    return found
+
+
+def use_of(value: Value, node: ast.expr, call: str) -> Use:
+    """The use of a file that a value names."""
+    if isinstance(value, str) and value.startswith(_ANCHOR):
+        return Use(clean(value[1:] or "."), node.lineno, call, is_anchored=True)
+    return Use(value if isinstance(value, str) and _ANCHOR not in value else None, node.lineno, call)
+
+
+def _joined(parts: Sequence[Value]) -> Value:
+    first, *rest = parts
+    for more in rest:
+        first = _join(first, more)
+    return first
 
 
 def _join(left: Value, right: Value) -> Value:
-    if not isinstance(left, str) or not isinstance(right, str) or right.startswith(ANCHOR):
-        return right if isinstance(right, str) and right.startswith(("/", ANCHOR)) else None
-    if right.startswith("/"):
-        return right
-    anchor = ANCHOR if left.startswith(ANCHOR) else ""
-    base = left.removeprefix(ANCHOR)
+    if not isinstance(left, str) or not isinstance(right, str) or right.startswith(("/", _ANCHOR)):
+        return right if isinstance(right, str) and right.startswith(("/", _ANCHOR)) else None
+    anchor = _ANCHOR if left.startswith(_ANCHOR) else ""
+    base = left.removeprefix(_ANCHOR)
     return anchor + (f"{base}/{right}" if base else right)
 
 
 def _parent(value: Value) -> Value:
     if not isinstance(value, str):
         return None
-    if value.startswith(ANCHOR):
+    if value.startswith(_ANCHOR):
         path = clean(value[1:] or ".")
-        return ANCHOR + ("" if "/" not in path and path not in (".", "..") else clean(path + "/.."))
+        return _ANCHOR + ("" if "/" not in path and path not in (".", "..") else clean(path + "/.."))
     return value.rpartition("/")[0] or ("/" if value.startswith("/") else "")

@@ -6,28 +6,26 @@ import posixpath
 import re
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING
 
 from refactor.context import Unknown
 from refactor.ecosystems.answers import Written
+from refactor.ecosystems.artefacts import tops
 from refactor.ecosystems.called import programs_started
 from refactor.ecosystems.calls import Found
 from refactor.ecosystems.program import Program
 from refactor.ecosystems.python.installs import all_installs
 from refactor.ecosystems.python.program import SERVERS, is_started, source_folders
-from refactor.ecosystems.python.sources import facts as python_facts
+from refactor.ecosystems.python.sources import facts_of
 from refactor.ecosystems.python.stage import PythonStage
 from refactor.ecosystems.python.tools import Action
+from refactor.ecosystems.python.values import Use
 from refactor.ecosystems.written import folders_written
 from refactor.flow.places import source_of
-from refactor.flow.reading import Refused, StageReading, is_within, join
+from refactor.flow.reading import Refused, StageReading, join
 from refactor.flow.roots import roots_of
 from refactor.flow.shell_writes import unknown_program
 from refactor.images import pypi
 from refactor.syntax import Instruction
-
-if TYPE_CHECKING:
-    from refactor.ecosystems.python.use import Use
 
 _PATH_OPTIONS = (
     "--access-logfile", "--error-logfile", "--log-file", "--access-log", "--pid", "--pidfile", "--logto", "--logfile",
@@ -50,35 +48,24 @@ def _writes(program: Program, files: Sequence[str]) -> Written | Refused:
         if isinstance(answer, Refused):
             return answer
         found += answer
-    known = [one for path in files if not isinstance(one := python_facts(reading.context, path), Unknown)]
-    ports = tuple(sorted({port for one in known for port in one.ports}))
+    ports = tuple(sorted({port for one in facts_of(reading.context, files).values() for port in one.ports}))
     folders = refused or folders_written(program, files, found, ports)
     if isinstance(folders, Refused):
         return folders
-    tops = [
-        path for path in folders.paths if not any(path != other and is_within(path, other) for other in folders.paths)
-    ]
-    return folders._replace(paths=tuple(tops), fillers=_fillers(reading, files) if tops else ())
+    paths = tuple(tops(dict.fromkeys(folders.paths, "")))
+    return folders._replace(paths=paths, fillers=_fillers(reading, files) if paths else ())
 
 
 def _by_sources(reading: StageReading, files: Sequence[str]) -> list[tuple[Found, bool]] | Refused:
     """What the program's sources write to."""
     found: list[tuple[Found, bool]] = []
-    placed = source_folders(reading)
-    for path in files:
-        facts = python_facts(reading.context, path)
-        if isinstance(facts, Unknown):
-            return Refused(f"a source of the program cannot be read: {facts.reason}")
-        source, target = next(
-            ((source, target) for source, target in placed if source in {"", path} or path.startswith(source + "/")),
-            ("", reading.final_workdir),
-        )
+    for path, facts in facts_of(reading.context, files).items():
         for use in facts.written:
             where, named = f"{path}:{use.line}", use.path or ""
             if named.startswith("~"):
                 return Refused(f"{where} writes below the home folder ({named})", "set USER and HOME by hand")
             if use.path not in {":memory:", ""} and not named.startswith(("django.", "sqlalchemy.")):
-                place = _place(reading, path, use, source, target)
+                place = _place(reading, path, use)
                 found.append((Found(use.call, place, where), place is not None and _is_folder(reading, place, use)))
     return found
 
@@ -108,37 +95,36 @@ def _fillers(reading: StageReading, files: Sequence[str]) -> tuple[Instruction, 
         if act.action is not Action.PROGRAM or act.command.args[:2] == ("-m", "compileall"):
             continue
         is_source = any(source_of(reading, join(act.folder or "/", word)) in files for word in words)
-        if (
-            (is_source and "manage.py" not in " ".join(words))
-            or words & _DATABASE_VERBS
-            or act.command.name == "alembic"
-        ):
+        is_own = is_source and "manage.py" not in " ".join(words)
+        if is_own or words & _DATABASE_VERBS or act.command.name == "alembic":
             found.append(act.step.node)
     return tuple(dict.fromkeys(found))
 
 
-def _place(reading: StageReading, path: str, use: Use, source: str, target: str) -> str | None:
-    """Where a source in the folder ``source``, which is copied to ``target``, writes; None where that is computed."""
-    folder = posixpath.dirname(path)
-    root = _in_image(path, source, target)
+def _place(reading: StageReading, path: str, use: Use) -> str | None:
+    """Where a source writes; None where that is computed."""
+    folder, root = posixpath.dirname(path), _in_image(reading, path)
     text = reading.context.text(path)
     if use.path is None:
-        if "instance_path" not in text.split("\n")[use.line - 1]:
+        if "instance_path" not in "".join(re.split(r"\r\n?|\n", text)[use.line - 1 : use.line]):
             return None
         # Flask: the folder `instance` beside the package, or beside the module.
         inside = reading.context.exists(posixpath.join(folder, "__init__.py")) is True
         return join(posixpath.dirname(root) if inside else root, "instance")
     if use.is_anchored:
-        return join(target, use.path.removeprefix(source).lstrip("/") or ".")
+        return join(root, posixpath.relpath(use.path or ".", folder or "."))
     base = _base_folder(text, root) if use.call == "database" else None
     return join(base or reading.final_workdir, use.path)
 
 
-def _in_image(path: str, source: str, target: str) -> str:
-    """The folder of a source that lies in ``source``, which is copied to ``target``."""
-    if source == path:
-        return posixpath.dirname(target)
-    return join(target, posixpath.relpath(posixpath.dirname(path) or ".", source or "."))
+def _in_image(reading: StageReading, path: str) -> str:
+    """The folder of a source in the image."""
+    for source, target in source_folders(reading):
+        if source == path:
+            return posixpath.dirname(target)
+        if source == "" or path.startswith(source + "/"):
+            return join(target, posixpath.relpath(posixpath.dirname(path) or ".", source or "."))
+    return reading.final_workdir
 
 
 def _base_folder(text: str, folder: str) -> str | None:
@@ -225,12 +211,12 @@ _STATIC_ROOT = re.compile(
 
 def static_root(reading: StageReading) -> str | None:
     """Where Django's collectstatic puts its files, as an absolute path of the image."""
-    for source, target in source_folders(reading):
+    for source, _ in source_folders(reading):
         files = reading.context.files(source)
         for path in files if not isinstance(files, Unknown) else ():
             text = reading.context.text(path) if "settings" in path and path.endswith(".py") else ""
             found = _STATIC_ROOT.search(text)
             if found is not None:
-                base = _base_folder(text, _in_image(path, source, target)) or reading.final_workdir
+                base = _base_folder(text, _in_image(reading, path)) or reading.final_workdir
                 return join(base, found[1])
     return None
