@@ -88,6 +88,23 @@ def test_a_jar_without_its_libraries_is_refused() -> None:
     assert "needs gson" in refusal(NAIVE, {**ALONE, "pom.xml": pom(LIBRARY)})
 
 
+def test_variables_of_the_image_stay() -> None:
+    text = "ARG JAVA=21\n" + NAIVE.strip().replace("maven:3.9-eclipse-temurin-21", "eclipse-temurin:${JAVA}-jdk")
+    _, runner = stages(text.replace("mvn", "./mvnw"), {**ALONE, "mvnw": "#!/bin/sh\n"})
+    assert runner.startswith("FROM eclipse-temurin:${JAVA}-jre AS runner")
+
+
+def test_a_final_stage_on_a_jdk_gets_the_jre() -> None:
+    """What it installs stays where both images are of one distribution."""
+    text = NAIVE.split("EXPOSE")[0].replace("-21", "-21 AS build", 1) + (
+        "FROM %s\nRUN apt-get update && apt-get install -y curl\n"
+        'COPY --from=build /app/target/shop-1.0.jar /shop.jar\nCMD ["java", "-jar", "/shop.jar"]\n'
+    )
+    assert b"FROM eclipse-temurin:21-jre-jammy\n" in run(text % "eclipse-temurin:21-jdk-jammy", ALONE).after
+    change = run(text % "amazoncorretto:21", ALONE)
+    assert any("may need the larger image" in one.because for one in change.refused)
+
+
 def test_libraries_beside_the_jar_come_along() -> None:
     text = pom(LIBRARY, "maven-dependency-plugin").replace(
         "<artifactId>maven-dependency-plugin</artifactId>",
@@ -283,6 +300,7 @@ def test_folders_that_it_writes_to_become_its_users() -> None:
         (NAIVE, main("Runtime.getRuntime().exec(tool);"), "may start a program whose name is only known when it runs"),
         (NAIVE, main("javax.tools.ToolProvider.getSystemJavaCompiler();"), "calls the compiler"),
         (NAIVE.replace('"java"', '"/usr/bin/java"'), ALONE, "the place of java in the base image"),
+        (NAIVE.replace("CMD", "HEALTHCHECK CMD jcmd 1 VM.version\nCMD"), ALONE, "calls jcmd, which only the JDK has"),
         (NAIVE.replace("shop-1.0", "other"), ALONE, "which no command of the Dockerfile is known to make"),
         (NAIVE.replace("mvn -B package", "ant"), ALONE, "ant"),
         (NAIVE.replace("RUN mvn -B package\n", ""), ALONE, "which no command of the Dockerfile is known to make"),

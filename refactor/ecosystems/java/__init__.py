@@ -10,7 +10,6 @@ class Java(Language):
     rooms = {
         "tools": "effect",
         "needs": "entry needs_of writes runner",
-        "slimming": "slim",
         "health": "serving",
         "starting": "built_start",
     }

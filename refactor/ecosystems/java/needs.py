@@ -14,6 +14,8 @@ from refactor.ecosystems.answers import Written
 from refactor.ecosystems.calls import beside, called, first_at, opened, sources
 from refactor.ecosystems.java.tools import Project, project_of
 from refactor.ecosystems.program import Needs, Program, Runner
+from refactor.ecosystems.split import variant_reference
+from refactor.ecosystems.system import programs_started
 from refactor.ecosystems.table import Language
 from refactor.ecosystems.written import BY_HAND, folders_written, named_in, ports_in, written_by
 from refactor.flow.reading import Refused, StageReading, join
@@ -57,6 +59,14 @@ _BESIDE = (
 _CLASS_PATH = frozenset({"-cp", "-classpath", "--class-path"})
 _VALUED = _CLASS_PATH | set("-p --module-path --add-modules --add-opens --add-exports --add-reads".split())
 """Options of java whose value is the next word."""
+
+_OF_THE_JDK = frozenset(
+    """
+    jar jarsigner javac javadoc javap jcmd jconsole jdb jdeprscan jdeps jhsdb jinfo jlink jmap jmod jpackage jps jshell
+    jstack jstat jstatd serialver mvn mvnw gradle gradlew kotlinc sbt
+    """.split()
+)
+"""Its own tools (https://docs.oracle.com/en/java/javase/21/docs/specs/man/), and what compiles with them."""
 
 
 def entry(language: Language, root: Root) -> str | Refused | None:
@@ -176,9 +186,17 @@ def runner(language: Language, reading: StageReading, needs: Needs, wish: str | 
     if major is None:
         because = f"which Java {reading.image_reference or reading.stage.image} has is not known"
         return Refused(because, "name it in the tag, as in -jdk21")
+    tools = {**needs.programs, **programs_started(reading)}.items()
+    tool = next((one for one in tools if posixpath.basename(one[0]) in _OF_THE_JDK), None)
+    if tool is not None:
+        return Refused(f"{tool[1]} calls {tool[0]}, which only the JDK has", "keep the JDK, or split by hand")
     if wish in {"scratch", "distroless"}:
         return Refused(f"there is no {wish} image with Java {major} here", 'use runner = "slim" or "alpine"')
-    found = jre_of(image, major, image.distro == "alpine" if wish is None else wish == "alpine")
+    is_alpine = image.distro == "alpine" if wish is None else wish == "alpine"
+    is_same = image.family == "eclipse-temurin" and is_alpine == (image.distro == "alpine")
+    found = variant_reference(reading, "jre") if is_same else jre_of(major, is_alpine)
+    if isinstance(found, Refused):
+        return found
     if found is None:
         return Refused(f"there is no image with a JRE of Java {major}", "name a version that has one: 8, 11, 17, 21")
     if image.family == "openjdk":
