@@ -84,6 +84,14 @@ def test_jars_that_hold_what_they_need(text: str) -> None:
     stages(NAIVE, {**ALONE, "pom.xml": text})
 
 
+def test_a_plugin_that_names_files_of_its_own_may_put_them_below_target() -> None:
+    text = pom(LIBRARY, "maven-assembly-plugin").replace(
+        "</plugin>", "<configuration><descriptorRef>jar-with-dependencies</descriptorRef></configuration></plugin>"
+    )
+    _, runner = stages(NAIVE.replace("1.0.jar", "1.0-jar-with-dependencies.jar"), {**ALONE, "pom.xml": text})
+    assert "COPY --from=builder /app/target/shop-1.0-jar-with-dependencies.jar ./target/" in runner
+
+
 def test_a_jar_without_its_libraries_is_refused() -> None:
     assert "needs gson" in refusal(NAIVE, {**ALONE, "pom.xml": pom(LIBRARY)})
 
@@ -147,6 +155,13 @@ def test_gradle_and_spring_boot() -> None:
     _, runner = stages(GRADLED, GRADLE)
     assert "FROM eclipse-temurin:17-jre AS runner" in runner
     assert "COPY --from=builder /app/build/libs/shop-1.0.jar ./build/libs/shop-1.0.jar" in runner
+
+
+def test_what_decides_on_the_dependencies_of_gradle_comes_first() -> None:
+    text = GRADLED.replace("COPY . .\n", "COPY . .\nRUN gradle web:dependencies\n").replace("bootJar", "web:bootJar")
+    files = {**GRADLE, "gradle.properties": "", "settings.gradle": "include 'web'\n", "web/build.gradle": BOOT_GRADLE}
+    builder, _ = stages(text.replace("build/libs/shop", "web/build/libs/web"), files)
+    assert "COPY build.gradle settings.gradle gradle.properties ./\nCOPY web/build.gradle web/\n" in builder
 
 
 def test_what_install_dist_makes_is_copied_as_a_whole() -> None:

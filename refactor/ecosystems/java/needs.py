@@ -12,7 +12,8 @@ from refactor.context import BuildContext, Unknown
 from refactor.context.literals import is_test
 from refactor.ecosystems.answers import Written
 from refactor.ecosystems.calls import beside, called, first_at, opened, sources
-from refactor.ecosystems.java.tools import Project, project_of
+from refactor.ecosystems.java.project import Project
+from refactor.ecosystems.java.tools import project_of
 from refactor.ecosystems.program import Needs, Program, Runner
 from refactor.ecosystems.split import variant_reference
 from refactor.ecosystems.system import programs_started
@@ -155,7 +156,7 @@ def _of_javac(program: Program, act: Act, files: Sequence[str]) -> tuple[dict[st
 
 def _packed_with(made: str, project: Project) -> tuple[dict[str, str], str] | Refused:
     """What must lie beside the file that a project is packed into."""
-    manifest, whole = project.path, re.match(r".*?/(?:quarkus-app|build/install/[^/]+)(?=/|\Z)", made)
+    manifest, whole = project.manifests[0], re.match(r".*?/(?:quarkus-app|build/install/[^/]+)(?=/|\Z)", made)
     if whole is not None:
         return {whole[0]: f"{made} starts from what lies beside it"}, f"{manifest} puts all that it needs there"
     if made.endswith("-plain.jar"):
@@ -181,7 +182,7 @@ def runner(language: Language, reading: StageReading, needs: Needs, wish: str | 
     project = project_of(programs[0]) if not isinstance(programs, Refused) and programs else None
     packages = (word.literal for _, call in reading.calls for word in call.packages)
     named = (match[1] for name in packages if (match := re.search(r"(?:openjdk-?|java-)(\d+)", name)))
-    release = None if project is None or project.release is None else project.release.removeprefix("1.")
+    release = None if project is None or project.release is None else project.release[1].removeprefix("1.")
     major = java_of(image) or next(named, None) or release
     if major is None:
         because = f"which Java {reading.image_reference or reading.stage.image} has is not known"

@@ -3,59 +3,51 @@
 from __future__ import annotations
 
 import posixpath
-import re
-from collections.abc import Iterable, Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator
 
 from refactor.context import BuildContext, Unknown
 from refactor.ecosystems.java import gradle, maven
+from refactor.ecosystems.java.project import Project
 from refactor.ecosystems.program import Program
 from refactor.ecosystems.tool_call import ToolCall
 from refactor.flow.effects import Effect, Invocation
 from refactor.flow.reading import is_within
 from refactor.once import cached_property
 
-Project = maven.MavenProject | gradle.GradleProject
-_IDLE = frozenset({"wrapper", "help", "tasks"})
-_RUNS = r"(?:[\w.-]*:)?(?:run|dev|bootRun|quarkusDev)|exec:.*"
+_IDLE = frozenset({"", "wrapper", "help", "tasks"})
+"""Nothing is done but that a wrapper fetches the tool."""
 _NETWORK = ("network",)
-
-
-class _Reader(Protocol):
-    """The module that reads the manifests of a tool."""
-
-    def projects(self, context: BuildContext, folder: str) -> Iterable[Project]: ...
-    def manifests(self, context: BuildContext, folder: str) -> tuple[str, ...]: ...
 
 
 class JavaCall(ToolCall):
     """A call of a tool that builds whole projects."""
 
-    reader: _Reader
+    read: Callable[[BuildContext, str], Iterable[Project]]
+    """The projects that a folder of the context builds, its own first."""
     cache = ""
     output = ""
     """The folder of what it builds."""
     wrapper: tuple[str, ...] = ()
     """Files that its wrapper reads."""
+    beside: tuple[str, ...] = ()
+    """Files of the folder that decide on the dependencies of a build, as the projects' own do."""
 
     @cached_property
     def goals(self) -> tuple[str, ...]:
         """Goals of Maven, tasks of Gradle."""
         return tuple(word.literal for word in self.package.operands)
 
-    @property
-    def kind(self) -> str:
-        """What it does: "wrapper" (only fetches the tool), "clean", "run", "download" or "build"."""
-        if {goal.strip(":") for goal in self.goals} <= _IDLE:
-            return "wrapper"
-        if any(re.fullmatch(_RUNS, goal) for goal in self.goals):
-            return "run"
-        return self.package.action if self.package.action in {"clean", "download"} else "build"
+    @cached_property
+    def projects(self) -> tuple[Project, ...]:
+        """Those that it builds, as far as they are known."""
+        return () if self.source is None else tuple(self.read(self.call.reading.context, self.source))
 
     @property
     def manifests(self) -> tuple[str, ...]:
         """Context paths of what decides on the dependencies of a build, as far as they are known."""
-        return () if self.source is None else self.reader.manifests(self.call.reading.context, self.source)
+        context, own = self.call.reading.context, (path for one in self.projects for path in one.manifests)
+        beside = (posixpath.join(self.source or "", name) for name in self.beside)
+        return tuple(dict.fromkeys((*own, *(path for path in beside if context.exists(path) is True))))
 
     @property
     def why_fails(self) -> Unknown | None:
@@ -64,28 +56,27 @@ class JavaCall(ToolCall):
 
     def packed(self) -> Iterator[tuple[str, Project]]:
         """Paths of what it makes, as the call would name them, each with the project that it is made of."""
-        source = self.source or "."
-        for one in () if self.source is None else self.reader.projects(self.call.reading.context, self.source):
-            folder = posixpath.join(self.where, posixpath.relpath(one.folder or ".", source))
+        for one in self.projects:
+            folder = posixpath.join(self.where, posixpath.relpath(one.folder or ".", self.source or "."))
             yield from ((posixpath.normpath(posixpath.join(folder, path)), one) for path in one.outputs(self.goals))
 
     def effect(self) -> Effect | None:
         """See :meth:`Language.effect`."""
-        call, kind = self.call, self.kind
+        call, action = self.call, self.package.action
         where, cache = call.paths(self.where), call.paths(self.cache)
         output = call.paths(posixpath.join(self.where, self.output))
-        if kind in {"clean", "run"}:
-            return Effect(removes=output) if kind == "clean" else None
-        if kind == "wrapper":
+        if action == "run":
+            return None
+        if action == "clean":
+            return Effect(removes=output)
+        if action in _IDLE:
             there = (name for name in self.wrapper if call.source(name) is not None)
             return Effect(call.paths(*there), cache, needs=_NETWORK)
-        if kind == "download":
+        if action == "download":
             missing = Unknown(f"its {self.manifest_names[-1]} is not copied from the build context")
-            reads = (missing,) if self.source is None else call.places(self.manifests)
-            return Effect(reads, cache, needs=_NETWORK)
-        if self.source is None or self.why_fails is not None:
-            return Effect(where, output if self.why_fails is None else (self.why_fails,), needs=_NETWORK)
-        return Effect(where, call.paths(*dict.fromkeys(path for path, _ in self.packed())), needs=_NETWORK)
+            return Effect(call.places(self.manifests) if self.projects else (missing,), cache, needs=_NETWORK)
+        made = call.paths(*dict.fromkeys(path for path, _ in self.packed())) if self.projects else output
+        return Effect(where, made if self.why_fails is None else (self.why_fails,), needs=_NETWORK)
 
 
 class MavenCall(JavaCall):
@@ -94,10 +85,10 @@ class MavenCall(JavaCall):
     manager = "mvn"
     manifest_names = ("pom.xml",)
     named_by = ("-f", "--file")
-    reader = maven
+    read = staticmethod(maven.projects)
     cache = "~/.m2"
     output = "target"
-    wrapper = maven.WRAPPER
+    wrapper = beside = maven.WRAPPER
 
 
 class GradleCall(JavaCall):
@@ -106,15 +97,15 @@ class GradleCall(JavaCall):
     manager = "gradle"
     manifest_names = gradle.SCRIPTS
     named_by = ("-p", "--project-dir")
-    reader = gradle
+    read = staticmethod(gradle.projects)
     cache = "~/.gradle"
     output = "build"
     wrapper = gradle.WRAPPER
+    beside = gradle.BESIDE
 
     @property
     def why_fails(self) -> Unknown | None:
-        context = self.call.reading.context
-        return None if self.source is None else gradle.left_out(context, self.source, self.goals)
+        return None if self.source is None else gradle.left_out(self.call.reading.context, self.source, self.goals)
 
 
 def java_call(call: Invocation | None) -> JavaCall | None:
@@ -126,8 +117,8 @@ def project_of(program: Program) -> Project | None:
     """The project that a program is packed of."""
     build, made = java_call(program.call), program.made
     for path, project in () if build is None else build.packed():
-        place = program.call.path(path) if program.call is not None else None
-        if isinstance(place, str) and (is_within(made, place) or posixpath.dirname(made) == posixpath.dirname(place)):
+        place = str(program.call.path(path)) if program.call is not None else ""
+        if is_within(made, place) or posixpath.dirname(made) == posixpath.dirname(place):
             return project
     return None
 
