@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from refactor.context import BuildContext, Unknown
@@ -50,6 +50,13 @@ def sources(context: BuildContext, files: Sequence[str], comments: str = "") -> 
         text = None if is_test(path) else context.read(path)
         if isinstance(text, str) and len(text) <= _MAX_BYTES:
             yield path, blanked(text, comments, r"(?!)") if comments else without_comments(text)
+
+
+def texts_below(context: BuildContext, pattern: str, folders: Iterable[str] = ("",)) -> dict[str, str]:
+    """Path and text of the files below some folders whose paths match, tests aside: settings, say."""
+    found = (files for folder in folders if not isinstance(files := context.files(folder), Unknown))
+    return {path: context.text(path) for files in found for path in files
+            if re.search(pattern, path) and not is_test(path)}  # fmt: skip
 
 
 def without_comments(text: str) -> str:
@@ -226,5 +233,6 @@ __all__ = [
     "parts",
     "single_files",
     "sources",
+    "texts_below",
     "without_comments",
 ]

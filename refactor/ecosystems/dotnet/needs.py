@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from refactor.context import Unknown
 from refactor.context.literals import line_at
 from refactor.ecosystems.answers import Written
-from refactor.ecosystems.calls import Found, beside, called, first_at, opened, sources
+from refactor.ecosystems.calls import Found, beside, called, first_at, opened, sources, texts_below
 from refactor.ecosystems.dotnet.projects import PROJECT, Project
 from refactor.ecosystems.dotnet.tools import DotNetCall
 from refactor.ecosystems.program import Needs, Program
@@ -157,7 +157,7 @@ def _why_address(program: Program, own: Project, texts: Mapping[str, str]) -> Re
         return None
     if any(re.search(_ADDRESS, text) for text in texts.values()):
         return None
-    if any(re.search(r"(?i)\"Kestrel\"|\"urls\"\s*:", reading.context.text(path)) for path in _settings(program)):
+    if any(re.search(r"(?i)\"Kestrel\"|\"urls\"\s*:", text) for text in _settings(program).values()):
         return None
     port = "8080" if _major(reading.image.version) >= 8 else "80"
     exposed = {word.partition("/")[0] for step in reading.steps if step.keyword == "EXPOSE"
@@ -176,10 +176,8 @@ def _major(version: str | None) -> int:
     return int(found[0]) if found else 10
 
 
-def _settings(program: Program) -> Iterator[str]:
-    for folder in program.folders:
-        names = program.reading.context.names(folder)
-        yield from (posixpath.join(folder, name) for name in names if re.fullmatch(r"appsettings[\w.-]*\.json", name))
+def _settings(program: Program) -> dict[str, str]:
+    return texts_below(program.reading.context, r"(?:^|/)appsettings[\w.-]*\.json\Z", program.folders)
 
 
 def writes(program: Program, files: Sequence[str]) -> Written | Refused:
@@ -190,7 +188,7 @@ def writes(program: Program, files: Sequence[str]) -> Written | Refused:
     if where is not None:
         return Refused(f"{where} writes beside the program", BY_HAND)
     found = written_by(texts, _WRITES, _MAKES)
-    settings = {path: context.text(path) for path in _settings(program)}
+    settings = _settings(program)
     own = project_of(program)
     packages = frozenset[str]() if isinstance(own, Refused) else frozenset(
         package for one in own[1] for package in one.packages
