@@ -164,6 +164,18 @@ def test_what_decides_on_the_dependencies_of_gradle_comes_first() -> None:
     assert "COPY build.gradle settings.gradle gradle.properties ./\nCOPY web/build.gradle web/\n" in builder
 
 
+def test_a_wrapper_is_fetched_ahead_of_the_sources() -> None:
+    text = GRADLED.replace("COPY . .\n", "COPY . .\nRUN ./gradlew --version\n")
+    files = {
+        **GRADLE,
+        "gradlew": "#!/bin/sh\n",
+        "gradle/wrapper/gradle-wrapper.properties": "",
+        "gradle.properties": "",
+    }
+    builder, _ = stages(text, files)
+    assert "COPY gradlew ./\nCOPY gradle/wrapper/gradle-wrapper.properties gradle/wrapper/\nRUN ./gradlew" in builder
+
+
 def test_what_install_dist_makes_is_copied_as_a_whole() -> None:
     files = {**GRADLE, "build.gradle": "plugins { id 'application' }\ndependencies { implementation 'a:b:1' }\n"}
     text = GRADLED.replace("bootJar", "installDist").replace(

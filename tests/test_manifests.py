@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -16,7 +17,7 @@ from refactor.ecosystems.go.manifests import (
     read_go_work,
 )
 from refactor.ecosystems.java.gradle import left_out, projects as gradle_projects
-from refactor.ecosystems.java.maven import maven_project, projects as maven_projects
+from refactor.ecosystems.java.maven import projects as maven_projects
 from refactor.ecosystems.node.frozen import lock_matches, satisfies
 from refactor.ecosystems.node.lockfiles import NodeLock, read_npm_lock, read_pnpm_lock, read_yarn_lock
 from refactor.ecosystems.node.package_json import PackageJson, read_package_json, tsconfig_out_dir, workspace_members
@@ -1187,14 +1188,12 @@ def test_a_module_inherits_from_the_poms_above_it() -> None:
         "<build><finalName>${artifactId}-${end}</finalName></build></project>"
     )
     context = BuildContext.of({"pom.xml": above, "web/pom.xml": web})
-    found = maven_project(context, "web")
-    assert not isinstance(found, Unknown)
+    found = maven_projects(context, "web")[0]
     assert (found.packer, found.needed) == ("maven-shade-plugin", "gson and others")
     assert found.release == ("java.version", "1.8")
-    assert [*found.outputs(["package"])] == ["target/classes", "target/web-2.0-app.jar"]
-    assert [*found.outputs(["compile"])] == ["target/classes"]
+    assert [path for _, path in found.made] == ["target/classes", "target", "target/web-2.0-app.jar"]
     assert [one.manifests for one in maven_projects(context, "")] == [("pom.xml",), ("web/pom.xml", "pom.xml")]
-    assert isinstance(maven_project(context, "other"), Unknown)
+    assert maven_projects(context, "other") == ()
 
 
 def test_projects_of_a_gradle_build() -> None:
@@ -1211,14 +1210,16 @@ def test_projects_of_a_gradle_build() -> None:
     }
     context = BuildContext.of(files)
     found = gradle_projects(context, "")
-    assert [(one.folder, *one.manifests, *one.outputs(["jar"])) for one in found] == [
+    assert [(one.folder, *one.manifests, one.made[0][1]) for one in found] == [
         ("", "build.gradle", "build/libs/all-3.jar"),
         ("apps/web", "apps/web/build.gradle", "build/libs/shop-3.jar"),
         ("lib", "lib/build.gradle.kts", "build/libs/lib-3.jar"),
     ]
     assert (found[1].release, found[1].packer, found[1].needed) == (("apps/web/build.gradle", "1.8"), None, "")
-    assert [*found[1].outputs(["build"])] == ["build/libs/shop-3.jar", "build/distributions"]
-    assert [*found[1].outputs([":apps:web:installDist", "lib:jar"])] == ["build/install/web"]
+    made = {task: [path for tasks, path in found[1].made if re.fullmatch(tasks, task)]
+            for task in ("build", ":apps:web:installDist", "lib:jar")}  # fmt: skip
+    assert made["build"] == ["build/libs/shop-3.jar", "build/distributions"]
+    assert (made[":apps:web:installDist"], made["lib:jar"]) == (["build/install/web"], [])
     assert left_out(context, "", ["apps:web:build", "test"]) is None
     assert left_out(context, "", ["api:build"]) == Unknown(
         "the build fails as it is: settings.gradle does not include api"

@@ -22,7 +22,6 @@ class Java(Language):
     sources = r"\.(?:java|kt|scala|groovy)\Z"
     build_variables = r"MAVEN_\w+|GRADLE_\w+|MVNW_\w+"
     build_packages = frozenset(
-        """maven gradle dos2unix default-jdk default-jdk-headless openjdk-8-jdk openjdk-8-jdk-headless openjdk-11-jdk
-        openjdk-11-jdk-headless openjdk-17-jdk openjdk-17-jdk-headless openjdk-21-jdk openjdk-21-jdk-headless
-        """.split()
-    )
+        ("dos2unix", *(f"{name}-jdk{kind}" for name in ("default", *(f"openjdk-{n}" for n in (8, 11, 17, 21, 25)))
+                       for kind in ("", "-headless")))
+    )  # fmt: skip

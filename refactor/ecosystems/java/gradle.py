@@ -17,10 +17,11 @@ from refactor.ecosystems.java.project import Project
 _SETTINGS = ("settings.gradle", "settings.gradle.kts")
 SCRIPTS = (*_SETTINGS, "build.gradle.kts", "build.gradle")
 """One of them is in the folder that a build starts from."""
-WRAPPER = ("gradlew", "gradle/wrapper/gradle-wrapper.jar", "gradle/wrapper/gradle-wrapper.properties")
-"""What the wrapper reads."""
-BESIDE = (*_SETTINGS, "gradle.properties", *WRAPPER, "gradle/libs.versions.toml", "gradle/verification-metadata.xml")
-"""What Gradle reads in the folder that a build starts from, the scripts aside."""
+BESIDE = (
+    *_SETTINGS, "gradle.properties", "gradlew", "gradle/wrapper/gradle-wrapper.jar",
+    "gradle/wrapper/gradle-wrapper.properties", "gradle/libs.versions.toml", "gradle/verification-metadata.xml",
+)  # fmt: skip
+"""What Gradle, or its wrapper, reads in the folder that a build starts from, the scripts aside."""
 TOOLCHAIN = r"JavaLanguageVersion\.of\(\s*[\"']?(\d+)[\"']?\s*\)|\bjvmToolchain\(\s*(\d+)\s*\)"
 _RELEASE = rf"{TOOLCHAIN}|(?:target|source)Compatibility\s*=?\s*(?:JavaVersion\.VERSION_)?['\"]?((?:1[._])?\d+)"
 _REFERENCE = r"\$\{[^}]*\}|\$\w+"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from refactor.context import BuildContext, Unknown
@@ -19,7 +19,7 @@ from refactor.ecosystems.java.project import Project
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-WRAPPER = (
+BESIDE = (
     "mvnw", ".mvn/wrapper/maven-wrapper.properties", ".mvn/wrapper/maven-wrapper.jar", ".mvn/jvm.config",
     ".mvn/maven.config", ".mvn/extensions.xml", ".mvn/settings.xml", "settings.xml",
 )  # fmt: skip
@@ -28,6 +28,7 @@ RELEASE = "maven.compiler.release"
 _RELEASES = (RELEASE, "java.version", "maven.compiler.target", "jdk.version")
 """Properties that name the version of Java."""
 _DEPTH = 8
+_MAX_PROJECTS = 500
 _REFERENCE = r"\$\{([^}]+)\}"
 _PACKS = "package|install|verify|deploy|integration-test"
 _FAT = frozenset(
@@ -42,11 +43,22 @@ _NAMES = ("finalName", "outputFile", "shadedClassifierName", "classifier")
 
 
 @remembered
-def maven_project(context: BuildContext, folder: str) -> Project | Unknown:
-    """The pom.xml of a folder, with what it inherits from poms of the context."""
-    chain = dict(_chain(context, folder))
-    if not chain:
-        return Unknown(f"{posixpath.join(folder, 'pom.xml')} is not in the build context, or cannot be read")
+def projects(context: BuildContext, folder: str) -> tuple[Project, ...]:
+    """What a build of a folder builds, its own project first; () where no pom.xml can be read there."""
+    found: dict[str, Project] = {}
+    waiting = [folder]
+    while waiting and len(found) < _MAX_PROJECTS:
+        at = waiting.pop(0)
+        chain = {} if at in found else dict(_chain(context, at))
+        if chain:
+            found[at] = _project(context, chain)
+            modules = ((one.text or "").strip() for one in _all(chain[at], "modules/module"))
+            waiting += (posixpath.normpath(posixpath.join(at, one.removesuffix("pom.xml"))) for one in modules)
+    return tuple(found.values())
+
+
+def _project(context: BuildContext, chain: Mapping[str, Element]) -> Project:
+    """The first of some folders, with what it inherits from the poms of the others."""
     poms, paths = [*chain.values()], tuple(posixpath.join(one, "pom.xml") for one in chain)
     text, names = "\n".join(map(context.text, paths)), _names(poms)
     plugins = [plugin for pom in poms for plugin in _all(pom, "build/plugins/plugin")]
@@ -56,28 +68,26 @@ def maven_project(context: BuildContext, folder: str) -> Project | Unknown:
     releases = ((name, names.get(name, "")) for name in _RELEASES)
     prefix = re.search(r"<classpathPrefix>([^<]*)<", text)
     has_lib = "maven-dependency-plugin" in plugged and "<addClasspath>true" in text
-    modules = (posixpath.join(folder, (one.text or "").strip()) for one in _all(poms[0], "modules/module"))
+    packaging = text_of(poms[0], "packaging") or "jar"
+    final = filled(_inherited(poms, "build/finalName") or "${artifactId}-${version}", names, _REFERENCE)
+    made = [(".*", "target/classes"), ("dependency:copy.*", "target")]
+    if packaging != "pom":
+        made.append((_PACKS, f"target/{final}.{packaging if packaging in {'war', 'ear'} else 'jar'}"))
+        # Maven and its plugins write below target/ alone; those of a parent in a repository are not seen.
+        is_named = any(next(plugin.iter(name), None) is not None for plugin in plugins for name in _NAMES)
+        parent = text_of(poms[-1], "parent/artifactId") or "spring-boot"
+        if is_named or not _MORE.isdisjoint(plugged) or not parent.startswith("spring-boot"):
+            made.append((_PACKS, "target"))
     return Project(
-        folder,
+        next(iter(chain)),
         paths,
         text,
         next((one for one in releases if re.fullmatch(r"(?:1\.)?\d+", one[1])), None),
         min(_FAT & plugged, default="maven-assembly-plugin" if is_assembled else None),
         f"{min(libraries)} and others" if libraries else "",
-        tuple(_made(poms, names, plugged, plugins)),
+        tuple(made),
         ((prefix[1] if prefix else "lib").strip("/") or ".") if has_lib else None,
-        tuple(posixpath.normpath(one.removesuffix("pom.xml")) for one in modules),
     )
-
-
-def projects(context: BuildContext, folder: str, depth: int = 0) -> Iterator[Project]:
-    """A module and all that it builds."""
-    own = maven_project(context, folder)
-    if isinstance(own, Unknown):
-        return
-    yield own
-    for path in own.modules if depth < _DEPTH else ():
-        yield from projects(context, path, depth + 1)
 
 
 def _names(poms: Sequence[Element]) -> dict[str, str]:
@@ -88,22 +98,6 @@ def _names(poms: Sequence[Element]) -> dict[str, str]:
     found |= {"project.artifactId": artifact, "artifactId": artifact, "project.version": version, "version": version,
               "pom.version": version, "project.name": text_of(poms[0], "name") or artifact}  # fmt: skip
     return {key: filled(value, found, _REFERENCE) for key, value in found.items()}
-
-
-def _made(
-    poms: Sequence[Element], names: dict[str, str], plugged: set[str], plugins: Sequence[Element]
-) -> Iterator[tuple[str, str]]:
-    packaging = text_of(poms[0], "packaging") or "jar"
-    final = filled(_inherited(poms, "build/finalName") or "${artifactId}-${version}", names, _REFERENCE)
-    parent = text_of(poms[-1], "parent/artifactId") or "spring-boot"
-    is_named = any(next(plugin.iter(name), None) is not None for plugin in plugins for name in _NAMES)
-    yield ".*", "target/classes"
-    if packaging != "pom":
-        yield _PACKS, f"target/{final}.{packaging if packaging in {'war', 'ear'} else 'jar'}"
-        # Maven and its plugins write below target/ alone; those of a parent in a repository are not seen.
-        if is_named or not _MORE.isdisjoint(plugged) or not parent.startswith("spring-boot"):
-            yield _PACKS, "target"
-    yield "dependency:copy.*", "target"
 
 
 def _inherited(poms: Sequence[Element], *paths: str) -> str | None:

@@ -64,10 +64,10 @@ _VALUED = _CLASS_PATH | set("-p --module-path --add-modules --add-opens --add-ex
 _OF_THE_JDK = frozenset(
     """
     jar jarsigner javac javadoc javap jcmd jconsole jdb jdeprscan jdeps jhsdb jinfo jlink jmap jmod jpackage jps jshell
-    jstack jstat jstatd serialver mvn mvnw gradle gradlew kotlinc sbt
+    jstack jstat jstatd serialver
     """.split()
 )
-"""Its own tools (https://docs.oracle.com/en/java/javase/21/docs/specs/man/), and what compiles with them."""
+"""Its tools (https://docs.oracle.com/en/java/javase/21/docs/specs/man/)."""
 
 
 def entry(language: Language, root: Root) -> str | Refused | None:

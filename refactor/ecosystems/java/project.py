@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 
@@ -27,11 +25,3 @@ class Project(NamedTuple):
     out."""
     lib: str | None = None
     """The folder beside its jar that has the libraries which the jar's manifest names; None where there is none."""
-    modules: tuple[str, ...] = ()
-    """Context paths of the folders that it builds as well."""
-
-    def outputs(self, goals: Collection[str]) -> Iterator[str]:
-        """What a build by some goals or tasks makes, below its folder."""
-        for pattern, path in self.made:
-            if any(re.fullmatch(pattern, goal) for goal in goals):
-                yield path

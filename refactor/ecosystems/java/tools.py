@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Iterator
 
 from refactor.context import BuildContext, Unknown
 from refactor.ecosystems.java import gradle, maven
@@ -14,21 +15,17 @@ from refactor.flow.effects import Effect, Invocation
 from refactor.flow.reading import is_within
 from refactor.once import cached_property
 
-_IDLE = frozenset({"", "wrapper", "help", "tasks"})
-"""Nothing is done but that a wrapper fetches the tool."""
 _NETWORK = ("network",)
 
 
 class JavaCall(ToolCall):
     """A call of a tool that builds whole projects."""
 
-    read: Callable[[BuildContext, str], Iterable[Project]]
+    read: Callable[[BuildContext, str], tuple[Project, ...]]
     """The projects that a folder of the context builds, its own first."""
     cache = ""
     output = ""
     """The folder of what it builds."""
-    wrapper: tuple[str, ...] = ()
-    """Files that its wrapper reads."""
     beside: tuple[str, ...] = ()
     """Files of the folder that decide on the dependencies of a build, as the projects' own do."""
 
@@ -40,14 +37,18 @@ class JavaCall(ToolCall):
     @cached_property
     def projects(self) -> tuple[Project, ...]:
         """Those that it builds, as far as they are known."""
-        return () if self.source is None else tuple(self.read(self.call.reading.context, self.source))
+        return () if self.source is None else self.read(self.call.reading.context, self.source)
+
+    @cached_property
+    def settings(self) -> tuple[str, ...]:
+        """Context paths of the files beside the projects' own that are there."""
+        paths = (posixpath.join(self.source or "", name) for name in self.beside)
+        return tuple(path for path in paths if self.call.reading.context.exists(path) is True)
 
     @property
     def manifests(self) -> tuple[str, ...]:
         """Context paths of what decides on the dependencies of a build, as far as they are known."""
-        context, own = self.call.reading.context, (path for one in self.projects for path in one.manifests)
-        beside = (posixpath.join(self.source or "", name) for name in self.beside)
-        return tuple(dict.fromkeys((*own, *(path for path in beside if context.exists(path) is True))))
+        return tuple(dict.fromkeys((*(path for one in self.projects for path in one.manifests), *self.settings)))
 
     @property
     def why_fails(self) -> Unknown | None:
@@ -58,7 +59,9 @@ class JavaCall(ToolCall):
         """Paths of what it makes, as the call would name them, each with the project that it is made of."""
         for one in self.projects:
             folder = posixpath.join(self.where, posixpath.relpath(one.folder or ".", self.source or "."))
-            yield from ((posixpath.normpath(posixpath.join(folder, path)), one) for path in one.outputs(self.goals))
+            for pattern, path in one.made:
+                if any(re.fullmatch(pattern, goal) for goal in self.goals):
+                    yield posixpath.normpath(posixpath.join(folder, path)), one
 
     def effect(self) -> Effect | None:
         """See :meth:`Language.effect`."""
@@ -69,9 +72,9 @@ class JavaCall(ToolCall):
             return None
         if action == "clean":
             return Effect(removes=output)
-        if action in _IDLE:
-            there = (name for name in self.wrapper if call.source(name) is not None)
-            return Effect(call.paths(*there), cache, needs=_NETWORK)
+        if not action:
+            wrapper = (path for path in self.settings if re.search("mvn|gradlew|wrapper", path))
+            return Effect(call.places(wrapper), cache, needs=_NETWORK)
         if action == "download":
             missing = Unknown(f"its {self.manifest_names[-1]} is not copied from the build context")
             return Effect(call.places(self.manifests) if self.projects else (missing,), cache, needs=_NETWORK)
@@ -88,7 +91,7 @@ class MavenCall(JavaCall):
     read = staticmethod(maven.projects)
     cache = "~/.m2"
     output = "target"
-    wrapper = beside = maven.WRAPPER
+    beside = maven.BESIDE
 
 
 class GradleCall(JavaCall):
@@ -100,7 +103,6 @@ class GradleCall(JavaCall):
     read = staticmethod(gradle.projects)
     cache = "~/.gradle"
     output = "build"
-    wrapper = gradle.WRAPPER
     beside = gradle.BESIDE
 
     @property

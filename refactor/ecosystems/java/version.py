@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from refactor.context import BuildContext, Unknown
+from refactor.context import BuildContext
 from refactor.ecosystems.java.gradle import TOOLCHAIN
-from refactor.ecosystems.java.maven import RELEASE, maven_project
+from refactor.ecosystems.java.maven import RELEASE, projects
 from refactor.ecosystems.versions import Naming, Place, Stated, stated
 
 
@@ -19,10 +19,11 @@ def _number(text: str) -> str:
 
 def _maven(context: BuildContext, folder: str) -> Iterator[Stated]:
     """What Maven compiles for, where the JDK of that version can."""
-    found = maven_project(context, folder)
-    if isinstance(found, Unknown) or found.release is None:
+    found = projects(context, folder)
+    if not found or found[0].release is None:
         return
-    (key, value), place = found.release, f"{found.manifests[0]} ({found.release[0]})"
+    key, value = found[0].release
+    place = f"{found[0].manifests[0]} ({key})"
     if key == RELEASE and int(_number(value)) < 9:
         # Its javac has no --release: a newer JDK compiles for it.
         yield Stated(place, value, allowed=(((9, 0, 0), None),), what="a minimum")
