@@ -149,7 +149,7 @@ def solution(context: BuildContext, path: str) -> tuple[str, ...] | Unknown:
         words = [] if isinstance(root, Unknown) else [one.get("Path", "") for one in root.iter("Project")]
     else:
         words = re.findall(r'(?m)^\s*Project\("[^"]*"\)\s*=\s*"[^"]*",\s*"([^"]+proj)"', text)
-    found = tuple(place for word in words if context.exists(place := _beside(path, word)) is True)
+    found = context.there(_beside(path, word) for word in words)
     return found or Unknown(f"{path} names no project that is in the build context")
 
 

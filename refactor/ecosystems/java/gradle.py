@@ -44,7 +44,7 @@ _INCLUDES = r"includeBuild|includeFlat|\bfor\b|\w*[eE]ach\b|\bapply\b|\$"
 @remembered
 def projects(context: BuildContext, root: str) -> tuple[Project, ...]:
     """The projects of the build whose root is a folder of the context, the root's own first."""
-    text = "".join(_read(context, path) for path in _there(context, root, _SETTINGS)[:1])
+    text = _read(context, _first(context, root, _SETTINGS))
     found = [*_project(context, root, "", _setting(text, "rootProject.name", "rootProject.setName") or "*", "")]
     shared = "".join(re.findall(r"(?s)\b(?:allprojects|subprojects)\s*\{.*", found[0].text)) if found else ""
     for call in re.finditer(r"(?s)\binclude\s*\(?((?:\s*['\"][^'\"]+['\"]\s*,?)+)", text):
@@ -57,10 +57,12 @@ def _project(context: BuildContext, root: str, at: str, name: str, shared: str) 
     """The project at a path of the build (``apps:web``); ``shared`` are those parts of the root's script that hold for
     all projects."""
     folder = posixpath.join(root, *filter(None, at.split(":")))
-    for script in _there(context, folder, ("build.gradle", "build.gradle.kts"))[:1]:
-        text = _read(context, script) + "\n" + shared
-        release = re.search(_RELEASE, text)
-        has_any = re.search(r"\b(?:implementation|api|runtimeOnly|compile)\b\s*[(\"'\w]", text)
+    script = _first(context, folder, ("build.gradle", "build.gradle.kts"))
+    text = _read(context, script) + "\n" + shared
+    release = re.search(_RELEASE, text)
+    has_any = re.search(r"\b(?:implementation|api|runtimeOnly|compile)\b\s*[(\"'\w]", text)
+    made = _made(text, name, _version(context, folder, text))
+    if script:
         yield Project(
             folder,
             (script,),
@@ -68,9 +70,8 @@ def _project(context: BuildContext, root: str, at: str, name: str, shared: str) 
             None if release is None else (script, next(filter(None, release.groups())).replace("_", ".")),
             next((what for what, pattern in _PACKERS.items() if re.search(pattern, text)), None),
             "the dependencies" if has_any else "",
-            tuple((rf":?(?:{re.escape(at)}:)?(?:{tasks})", f"build/{path}")
-                  for tasks, path in _made(text, name, _version(context, folder, text))),
-        )  # fmt: skip
+            tuple((rf":?(?:{re.escape(at)}:)?(?:{tasks})", f"build/{path}") for tasks, path in made),
+        )
 
 
 def _version(context: BuildContext, folder: str, text: str) -> str:
@@ -105,18 +106,17 @@ def _made(text: str, name: str, version: str) -> Iterator[tuple[str, str]]:
 
 def left_out(context: BuildContext, root: str, tasks: Iterable[str]) -> Unknown | None:
     """Why a call fails that names a project which the settings do not include. None where all are there."""
-    found, settings = projects(context, root), _there(context, root, _SETTINGS)[:1]
-    folders = {root, *(one.folder for one in found)}
+    settings, folders = _first(context, root, _SETTINGS), {root, *(one.folder for one in projects(context, root))}
     named = [task.strip(":").split(":")[:-1] for task in tasks]
     missing = next((":".join(at) for at in named if posixpath.join(root, *at) not in folders), None)
-    if not found or not settings or missing is None or re.search(_INCLUDES, _read(context, settings[0])):
+    if not settings or missing is None or re.search(_INCLUDES, _read(context, settings)):
         return None
-    return Unknown(f"the build fails as it is: {settings[0]} does not include {missing}")
+    return Unknown(f"the build fails as it is: {settings} does not include {missing}")
 
 
-def _there(context: BuildContext, folder: str, names: Iterable[str]) -> list[str]:
-    """The context paths of files of a folder, as far as they are there."""
-    return [path for name in names if context.exists(path := posixpath.join(folder, name)) is True]
+def _first(context: BuildContext, folder: str, names: Iterable[str]) -> str:
+    """The context path of the first of some files that is there; "" for none."""
+    return next(iter(context.there(posixpath.join(folder, name) for name in names)), "")
 
 
 def _read(context: BuildContext, path: str) -> str:

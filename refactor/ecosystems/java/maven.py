@@ -30,13 +30,12 @@ _RELEASES = (RELEASE, "java.version", "maven.compiler.target", "jdk.version")
 _DEPTH = 8
 _MAX_PROJECTS = 500
 _REFERENCE = r"\$\{([^}]+)\}"
+_RUN = frozenset({"compile", "runtime"})
+"""Scopes of what a program needs when it runs."""
 _PACKS = "package|install|verify|deploy|integration-test"
-_FAT = frozenset(
-    """spring-boot-maven-plugin maven-shade-plugin quarkus-maven-plugin onejar-maven-plugin
-    micronaut-maven-plugin""".split()
-)
+_FAT = r"(?:spring-boot|maven-shade|quarkus|onejar|micronaut)(?:-maven)?-plugin"
 """Plugins that pack a jar with all that it needs."""
-_MORE = frozenset({"quarkus-maven-plugin", "maven-assembly-plugin", "maven-dependency-plugin"})
+_MORE = r"quarkus-maven-plugin|maven-(?:assembly|dependency)-plugin"
 """Plugins that put more than the jar into target."""
 _NAMES = ("finalName", "outputFile", "shadedClassifierName", "classifier")
 """Settings of a plugin that names a file of its own."""
@@ -61,29 +60,29 @@ def _project(context: BuildContext, chain: Mapping[str, Element]) -> Project:
     """The first of some folders, with what it inherits from the poms of the others."""
     poms, paths = [*chain.values()], tuple(posixpath.join(one, "pom.xml") for one in chain)
     text, names = "\n".join(map(context.text, paths)), _names(poms)
-    plugins = [plugin for pom in poms for plugin in _all(pom, "build/plugins/plugin")]
-    plugged = {text_of(plugin, "artifactId") or "" for plugin in plugins}
-    is_assembled = "maven-assembly-plugin" in plugged and "jar-with-dependencies" in text
-    libraries = {name for pom in poms for name in _libraries(pom)}
+    plugins = {text_of(one, "artifactId") or "" for pom in poms for one in _all(pom, "build/plugins/plugin")}
+    is_assembled = "maven-assembly-plugin" in plugins and "jar-with-dependencies" in text
+    libraries = {text_of(one, "artifactId") or "" for pom in poms for one in pom.iterfind("dependencies/dependency")
+                 if (text_of(one, "scope") or "compile") in _RUN and text_of(one, "optional") != "true"}  # fmt: skip
     releases = ((name, names.get(name, "")) for name in _RELEASES)
     prefix = re.search(r"<classpathPrefix>([^<]*)<", text)
-    has_lib = "maven-dependency-plugin" in plugged and "<addClasspath>true" in text
+    has_lib = "maven-dependency-plugin" in plugins and "<addClasspath>true" in text
     packaging = text_of(poms[0], "packaging") or "jar"
     final = filled(_inherited(poms, "build/finalName") or "${artifactId}-${version}", names, _REFERENCE)
     made = [(".*", "target/classes"), ("dependency:copy.*", "target")]
     if packaging != "pom":
         made.append((_PACKS, f"target/{final}.{packaging if packaging in {'war', 'ear'} else 'jar'}"))
         # Maven and its plugins write below target/ alone; those of a parent in a repository are not seen.
-        is_named = any(next(plugin.iter(name), None) is not None for plugin in plugins for name in _NAMES)
+        is_named = any(pom.find(f".//plugin//{name}") is not None for pom in poms for name in _NAMES)
         parent = text_of(poms[-1], "parent/artifactId") or "spring-boot"
-        if is_named or not _MORE.isdisjoint(plugged) or not parent.startswith("spring-boot"):
+        if is_named or any(re.fullmatch(_MORE, one) for one in plugins) or not parent.startswith("spring-boot"):
             made.append((_PACKS, "target"))
     return Project(
         next(iter(chain)),
         paths,
         text,
         next((one for one in releases if re.fullmatch(r"(?:1\.)?\d+", one[1])), None),
-        min(_FAT & plugged, default="maven-assembly-plugin" if is_assembled else None),
+        min(filter(re.compile(_FAT).fullmatch, plugins), default="maven-assembly-plugin" if is_assembled else None),
         f"{min(libraries)} and others" if libraries else "",
         tuple(made),
         ((prefix[1] if prefix else "lib").strip("/") or ".") if has_lib else None,
@@ -112,12 +111,10 @@ def _chain(context: BuildContext, folder: str) -> Iterator[tuple[str, Element]]:
         if isinstance(pom, Unknown):
             return
         yield at, pom
-        parent = pom.find("parent")
-        path = None if parent is None else parent.find("relativePath")
-        written = "../pom.xml" if path is None else (path.text or "").strip()
-        place = posixpath.normpath(posixpath.join(at, written))
-        at = posixpath.dirname(place) if place.endswith(".xml") else place
-        if parent is None or not written or at.startswith(".."):
+        path = pom.find("parent/relativePath")
+        written = ".." if path is None else (path.text or "").strip().removesuffix("pom.xml")
+        at = posixpath.dirname(posixpath.normpath(posixpath.join(at, written, "pom.xml")))
+        if pom.find("parent") is None or not written or at.startswith(".."):
             return
 
 
@@ -125,12 +122,3 @@ def _all(pom: Element, path: str) -> Iterator[Element]:
     """The elements at a path of a pom, and of its profiles."""
     yield from pom.iterfind(path)
     yield from pom.iterfind(f"profiles/profile/{path}")
-
-
-def _libraries(pom: Element) -> Iterator[str]:
-    """Artifact ids of what it needs at run time."""
-    for dependency in pom.iterfind("dependencies/dependency"):
-        name = text_of(dependency, "artifactId")
-        is_run = (text_of(dependency, "scope") or "compile") in {"compile", "runtime"}
-        if name is not None and is_run and text_of(dependency, "optional") != "true":
-            yield name

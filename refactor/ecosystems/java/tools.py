@@ -42,8 +42,7 @@ class JavaCall(ToolCall):
     @cached_property
     def settings(self) -> tuple[str, ...]:
         """Context paths of the files beside the projects' own that are there."""
-        paths = (posixpath.join(self.source or "", name) for name in self.beside)
-        return tuple(path for path in paths if self.call.reading.context.exists(path) is True)
+        return self.call.reading.context.there(posixpath.join(self.source or "", name) for name in self.beside)
 
     @property
     def manifests(self) -> tuple[str, ...]:
