@@ -290,6 +290,18 @@ def test_spring_boot_run_is_built_once() -> None:
     # The parent alone only sets the plugin's version: nothing packs the libraries into the jar.
     parent = "<parent><artifactId>spring-boot-starter-parent</artifactId><version>3</version></parent>"
     assert "compiles at every start" in refusal(text, {**files, "pom.xml": pom(LIBRARY, parent=parent)})
+    # The jar of that name is the one without the libraries.
+    apart = pom(LIBRARY, BOOT).replace(
+        "</plugin>", "<configuration><classifier>exec</classifier></configuration></plugin>"
+    )
+    assert "compiles at every start" in refusal(text, {**files, "pom.xml": apart})
+
+
+def test_what_a_run_packs_already_is_not_built_again() -> None:
+    text = NAIVE.replace('"java", "-jar", "target/shop-1.0.jar"', '"mvn", "spring-boot:run"')
+    builder, runner = stages(text, {**ALONE, "pom.xml": pom(LIBRARY, BOOT)})
+    assert builder.count("RUN") == 1
+    assert runner.endswith('CMD ["java", "-jar", "target/shop-1.0.jar"]\n')
 
 
 def test_boot_run_is_built_once_where_the_build_names_its_jar() -> None:

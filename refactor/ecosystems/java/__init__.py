@@ -8,10 +8,9 @@ from refactor.ecosystems.table import Language
 class Java(Language):
     name = "Java"
     rooms = {
-        "tools": "effect",
+        "tools": "effect built_start",
         "needs": "entry needs_of writes runner",
         "health": "serving",
-        "starting": "built_start",
     }
     families = frozenset({"maven", "gradle", "eclipse-temurin", "openjdk", "amazoncorretto"})
     versioned = frozenset({"eclipse-temurin", "amazoncorretto", "openjdk"})

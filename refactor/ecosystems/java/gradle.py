@@ -47,10 +47,15 @@ def projects(context: BuildContext, root: str) -> tuple[Project, ...]:
     text = _read(context, _first(context, root, _SETTINGS))
     found = [*_project(context, root, "", _setting(text, "rootProject.name", "rootProject.setName") or "*", "")]
     shared = "".join(re.findall(r"(?s)\b(?:allprojects|subprojects)\s*\{.*", found[0].text)) if found else ""
-    for call in re.finditer(r"(?s)\binclude\s*\(?((?:\s*['\"][^'\"]+['\"]\s*,?)+)", text):
-        for path in re.findall(r"['\"]:*([^'\"]+)['\"]", call[1]):
-            found += _project(context, root, path, path.rpartition(":")[2], shared)
+    for path in _included(text):
+        found += _project(context, root, path, path.rpartition(":")[2], shared)
     return tuple(found)
+
+
+def _included(settings: str) -> list[str]:
+    """The paths of the projects that settings include: ``apps:web``."""
+    calls = re.findall(r"(?s)\binclude\s*\(?((?:\s*['\"][^'\"]+['\"]\s*,?)+)", settings)
+    return [path for call in calls for path in re.findall(r"['\"]:*([^'\"]+)['\"]", call)]
 
 
 def _project(context: BuildContext, root: str, at: str, name: str, shared: str) -> Iterator[Project]:
@@ -75,7 +80,7 @@ def _project(context: BuildContext, root: str, at: str, name: str, shared: str) 
 
 
 def _version(context: BuildContext, folder: str, text: str) -> str:
-    """ "*" where the script does not spell it out, "" where there is none."""
+    """Its version; "*" where the script does not spell it out, "" where there is none."""
     # `id 'plugin' version '1'` is another one's.
     own = re.search(r"(?m)^\s*(?:project\.)?version\s*(?:=|\s)\s*['\"]([^'\"]*)['\"]", text)
     if own is not None:
@@ -106,10 +111,11 @@ def _made(text: str, name: str, version: str) -> Iterator[tuple[str, str]]:
 
 def left_out(context: BuildContext, root: str, tasks: Iterable[str]) -> Unknown | None:
     """Why a call fails that names a project which the settings do not include. None where all are there."""
-    settings, folders = _first(context, root, _SETTINGS), {root, *(one.folder for one in projects(context, root))}
-    named = [task.strip(":").split(":")[:-1] for task in tasks]
-    missing = next((":".join(at) for at in named if posixpath.join(root, *at) not in folders), None)
-    if not settings or missing is None or re.search(_INCLUDES, _read(context, settings)):
+    settings = _first(context, root, _SETTINGS)
+    text, named = _read(context, settings), (task.rpartition(":")[0].strip(":") for task in tasks)
+    known = ["", *_included(text)]
+    missing = next((at for at in named if not any(f"{one}:".startswith(f"{at}:") for one in known)), None)
+    if not settings or missing is None or re.search(_INCLUDES, text):
         return None
     return Unknown(f"the build fails as it is: {settings} does not include {missing}")
 

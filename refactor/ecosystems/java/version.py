@@ -18,17 +18,12 @@ def _number(text: str) -> str:
 
 
 def _maven(context: BuildContext, folder: str) -> Iterator[Stated]:
-    """What Maven compiles for, where the JDK of that version can."""
-    found = projects(context, folder)
-    if not found or found[0].release is None:
-        return
-    key, value = found[0].release
-    place = f"{found[0].manifests[0]} ({key})"
-    if key == RELEASE and int(_number(value)) < 9:
-        # Its javac has no --release: a newer JDK compiles for it.
-        yield Stated(place, value, allowed=(((9, 0, 0), None),), what="a minimum")
-    else:
-        yield stated(place, _number(value), 1)
+    """What Maven compiles for, where the JDK of that version can: the javac of Java 8 has no --release."""
+    for one in projects(context, folder)[:1]:
+        key, value = one.release or ("", "")
+        version = ">=9" if key == RELEASE and int(_number(value)) < 9 else _number(value)
+        if key:
+            yield stated(f"{one.manifests[0]} ({key})", version, 1)._replace(text=value)
 
 
 NAMING = Naming(
