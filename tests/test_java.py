@@ -299,8 +299,14 @@ def test_spring_boot_run_is_built_once() -> None:
 
 def test_what_a_run_packs_already_is_not_built_again() -> None:
     text = NAIVE.replace('"java", "-jar", "target/shop-1.0.jar"', '"mvn", "spring-boot:run"')
-    builder, runner = stages(text, {**ALONE, "pom.xml": pom(LIBRARY, BOOT)})
+    files = {**ALONE, "pom.xml": pom(LIBRARY, BOOT)}
+    builder, runner = stages(text, files)
     assert builder.count("RUN") == 1
+    # One that builds before the sources are there does not pack them.
+    builder, _ = stages(
+        text.replace("COPY . .\nRUN mvn -B package", "COPY pom.xml .\nRUN mvn -B package\nCOPY src src"), files
+    )
+    assert builder.endswith("COPY src src\nRUN mvn package -DskipTests")
     assert runner.endswith('CMD ["java", "-jar", "target/shop-1.0.jar"]\n')
 
 

@@ -129,16 +129,14 @@ def _libraries(program: Program, files: Sequence[str]) -> tuple[dict[str, str], 
 
 
 def _of_javac(program: Program, act: Act, files: Sequence[str]) -> tuple[dict[str, str], str] | Refused:
-    """The classes that javac writes. Beside a source lies more than the class of its name: ``Main$1.class``, and what
-    the compiler finds there of what the source refers to."""
+    """What javac writes, which are classes of the folders of the sources that it is given."""
     made = [path for path in act.effect.writes if isinstance(path, str)]
-    folders = dict.fromkeys(posixpath.dirname(path) for path in made if path.endswith(".class"))
+    folders = {posixpath.dirname(path) for path in made if path.endswith("*.class")}
     for file in files if folders else ():
-        if folders.keys().isdisjoint(map(posixpath.dirname, program.origin.in_image(file))):
+        if folders.isdisjoint(map(posixpath.dirname, program.origin.in_image(file))):
             because = f"`{act.text}` may compile {file} as well, and leave its classes beside it"
             return Refused(because, "compile into a folder of its own (javac -d), and start from there (java -cp)")
-    classes = [join(folder, "*.class") for folder in folders] or made
-    return dict.fromkeys(classes, f"`{act.text}` writes it"), "javac writes classes, which need nothing else"
+    return dict.fromkeys(made, f"`{act.text}` writes it"), "javac writes classes, which need nothing else"
 
 
 def _packed_with(made: str, project: Project) -> tuple[dict[str, str], str] | Refused:

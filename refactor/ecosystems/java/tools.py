@@ -13,15 +13,15 @@ from refactor.ecosystems.java import gradle, maven
 from refactor.ecosystems.java.project import Project
 from refactor.ecosystems.own_start import own_start
 from refactor.ecosystems.program import Program
-from refactor.ecosystems.table import Language
 from refactor.ecosystems.tool_call import ToolCall
 from refactor.flow.effects import Effect, Invocation
-from refactor.flow.reading import Refused, StageReading, is_within, join
+from refactor.flow.reading import Refused, StageReading, is_within
 from refactor.once import cached_property
 
 _NETWORK = ("network",)
 _INSTEAD = {("spring-boot:run",): "package -DskipTests", ("bootRun",): "bootJar"}
-_MORE = frozenset(("-B", "-q", "--no-daemon", "--batch-mode", "--quiet", "-ntp", "--no-transfer-progress", "--info"))
+_IDLE = frozenset("-B -q --no-daemon --batch-mode --quiet -ntp --no-transfer-progress --info -DskipTests".split())
+"""Options after which the same program is built, and run."""
 
 
 class JavaCall(ToolCall):
@@ -137,19 +137,20 @@ def effect(call: Invocation) -> Effect | None:
         return build.effect()
     if call.name not in {"javac", "kotlinc"}:
         return None
-    sources = (word for word in call.operands if word.endswith((".java", ".kt")))
     folder = call.option("-d")
-    classes = (f"{posixpath.splitext(word)[0]}.class" for word in sources)
+    # Beside a source lies more than the class of its name: `Main$1.class`, and what it refers to of that folder.
+    classes = {posixpath.join(posixpath.dirname(word), "*.class"): None for word in call.operands
+               if word.endswith((".java", ".kt"))}  # fmt: skip
     return Effect(call.paths("."), call.paths(*([folder] if folder is not None else classes)))
 
 
-def built_start(language: Language, reading: StageReading) -> BuiltStart | Refused | None:
+def built_start(reading: StageReading) -> BuiltStart | Refused | None:
     """See :meth:`Ecosystem.built_start`."""
     start = own_start(reading)
     asked = None if start is None else java_call(start.call())
     if start is None or asked is None or asked.goals not in _INSTEAD:
         return None
-    other = next((flag for flag in asked.package.flags if flag not in _MORE), None)
+    other = next((flag for flag in asked.package.flags if flag not in _IDLE), None)
     if other is not None:
         return start.refused(f"what {other} means for the program is not known", "start it with java -jar")
     build = f"{shlex.join((start.argv[0], *asked.package.flags))} {_INSTEAD[asked.goals]}"
@@ -159,9 +160,4 @@ def built_start(language: Language, reading: StageReading) -> BuiltStart | Refus
     jar = next((path for path, by in packed.items() if path.endswith(".jar") and re.search("(?i)spring.boot", by)), "*")
     if "*" in jar or any(is_within(jar, path) for path in packed if path != jar):
         return start.refused("how the jar is called that the build packs is not known", "name it in the build")
-    makers = language.flow(reading).makers(reading, join(reading.final_workdir, jar))
-    made = next((one.act for one in makers if one.act is not None and one.kind == "command"), None)
-    if made is not None:
-        said = f"{start.shown}; `{made.text}` on line {made.step.line} packs {jar} already"
-        return BuiltStart(start.cmd, "", ("java", "-jar", jar), (said,))
-    return start.built(build, ("java", "-jar", jar), jar)
+    return start.built(build, ("java", "-jar", jar), jar, idle={*_IDLE, "-x"})
