@@ -121,6 +121,8 @@ def test_libraries_beside_the_jar_come_along() -> None:
     )
     _, runner = stages(NAIVE, {**ALONE, "pom.xml": text})
     assert "COPY --from=builder /app/target/lib ./target/lib" in runner
+    _, runner = stages(NAIVE, {**ALONE, "pom.xml": text.replace("<classpathPrefix>lib/</classpathPrefix>", "")})
+    assert "COPY --from=builder /app/target ./target" in runner
 
 
 def test_modules_and_the_parent_that_packs_them() -> None:

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 
 from refactor.ecosystems.calls import texts_below
 from refactor.ecosystems.java.needs import SETTINGS
-from refactor.ecosystems.java.tools import java_call
 from refactor.ecosystems.serving import BY_HAND, Port, Serving, only_port, served
 from refactor.ecosystems.table import Language
 from refactor.flow.reading import Refused, StageReading
 
+_MANIFEST = r"(?:^|/)(?:pom\.xml|build\.gradle(?:\.kts)?|libs\.versions\.toml)$"
 _MOVED = r"context-path|base-path|path-mapping|server\.ssl|\bssl\s*:|management\.server|exposure\.exclude|key-store"
 """Settings after which the route, its port or its protocol is another one; as properties and as YAML has them."""
 _PORT = (
@@ -28,8 +28,8 @@ def serving(language: Language, reading: StageReading) -> Serving | Refused | No
         return programs
     if not programs:
         return None
-    builds = (build for program in programs if (build := java_call(program.call)) is not None)
-    texts = {path: reading.context.text(path) for build in builds for path in build.manifests}
+    folders = dict.fromkeys(folder for program in programs for folder in program.folders)
+    texts = texts_below(reading.context, _MANIFEST, folders)
     manifest = next((path for path, text in texts.items() if "spring-boot-starter-actuator" in text), None)
     if manifest is None:
         return Refused("no manifest of the program has spring-boot-starter-actuator", f"add it, or {BY_HAND}")
@@ -37,7 +37,7 @@ def serving(language: Language, reading: StageReading) -> Serving | Refused | No
         return Refused(f"{manifest} has no web server: spring-boot-starter-web is missing", BY_HAND)
     if any(re.search(r"spring-boot-starter-(?:security|oauth2)", text) for text in texts.values()):
         return Refused("Spring Security may ask for a login at /actuator/health", BY_HAND)
-    settings = texts_below(reading.context, SETTINGS, (folder for program in programs for folder in program.folders))
+    settings = texts_below(reading.context, SETTINGS, folders)
     default = Port(8080, "SERVER_PORT", f"Spring Boot, as no setting of {manifest} names a port,")
     port = only_port(_ports(settings)) or default
     return served(reading, settings, _MOVED, ("/actuator/health", f"the actuator of {manifest}"), port)

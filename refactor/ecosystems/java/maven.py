@@ -85,7 +85,7 @@ def _project(context: BuildContext, chain: Mapping[str, Element]) -> Project:
         min(filter(re.compile(_FAT).fullmatch, plugins), default="maven-assembly-plugin" if is_assembled else None),
         f"{min(libraries)} and others" if libraries else "",
         tuple(made),
-        ((prefix[1] if prefix else "lib").strip("/") or ".") if has_lib else None,
+        ((prefix[1] if prefix else "").strip("/") or ".") if has_lib else None,
     )
 
 

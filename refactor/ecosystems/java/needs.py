@@ -6,7 +6,6 @@ import posixpath
 import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from refactor.ecosystems.answers import Written
 from refactor.ecosystems.calls import beside, called, first_at, opened, sources, texts_below
@@ -20,9 +19,6 @@ from refactor.ecosystems.written import BY_HAND, folders_written, named_in, port
 from refactor.flow.reading import Refused, StageReading, join
 from refactor.flow.roots import Root
 from refactor.images.temurin import java_of, jre_of
-
-if TYPE_CHECKING:
-    from refactor.flow.graph import Act
 
 SUFFIXES = (".java", ".kt", ".scala", ".groovy")
 _READS: Mapping[str, int] = {
@@ -60,7 +56,6 @@ _BESIDE = (
 _CLASS_PATH = frozenset({"-cp", "-classpath", "--class-path"})
 _VALUED = _CLASS_PATH | set("-p --module-path --add-modules --add-opens --add-exports --add-reads".split())
 """Options of java whose value is the next word."""
-
 _OF_THE_JDK = frozenset(
     """
     jar jarsigner javac javadoc javap jcmd jconsole jdb jdeprscan jdeps jhsdb jinfo jlink jmap jmod jpackage jps jshell
@@ -123,20 +118,15 @@ def _libraries(program: Program, files: Sequence[str]) -> tuple[dict[str, str], 
         return dict.fromkeys(places, f"{root.where} has it in its class path"), f"{root.where} names its class path"
     if project is not None:
         return _packed_with(made, project)
-    if program.act is not None and program.call is not None and program.call.name == "javac":
-        return _of_javac(program, program.act, files)
-    return Refused(f"which project packs {made} is not known", "name the jar in CMD as the build names it")
-
-
-def _of_javac(program: Program, act: Act, files: Sequence[str]) -> tuple[dict[str, str], str] | Refused:
-    """What javac writes, which are classes of the folders of the sources that it is given."""
-    made = [path for path in act.effect.writes if isinstance(path, str)]
-    folders = {posixpath.dirname(path) for path in made if path.endswith("*.class")}
+    if program.act is None or program.call is None or program.call.name != "javac":
+        return Refused(f"which project packs {made} is not known", "name the jar in CMD as the build names it")
+    classes = [path for path in program.act.effect.writes if isinstance(path, str)]
+    folders = {posixpath.dirname(path) for path in classes if path.endswith("*.class")}
     for file in files if folders else ():
         if folders.isdisjoint(map(posixpath.dirname, program.origin.in_image(file))):
-            because = f"`{act.text}` may compile {file} as well, and leave its classes beside it"
+            because = f"`{program.act.text}` may compile {file} as well, and leave its classes beside it"
             return Refused(because, "compile into a folder of its own (javac -d), and start from there (java -cp)")
-    return dict.fromkeys(made, f"`{act.text}` writes it"), "javac writes classes, which need nothing else"
+    return dict.fromkeys(classes, f"`{program.act.text}` writes it"), "javac writes classes, which need nothing else"
 
 
 def _packed_with(made: str, project: Project) -> tuple[dict[str, str], str] | Refused:

@@ -55,7 +55,6 @@ class JavaCall(ToolCall):
         """Context paths of what decides on the dependencies of a build, as far as they are known."""
         return tuple(dict.fromkeys((*(path for one in self.projects for path in one.manifests), *self.settings)))
 
-    @property
     def why_fails(self) -> Unknown | None:
         """Why the tool refuses the call; None where it is not seen to."""
         return None
@@ -83,8 +82,8 @@ class JavaCall(ToolCall):
         if action == "download":
             missing = Unknown(f"its {self.manifest_names[-1]} is not copied from the build context")
             return Effect(call.places(self.manifests) if self.projects else (missing,), cache, needs=_NETWORK)
-        made = call.paths(*dict.fromkeys(path for path, _ in self.packed())) if self.projects else output
-        return Effect(where, made if self.why_fails is None else (self.why_fails,), needs=_NETWORK)
+        made, why = call.paths(*dict.fromkeys(path for path, _ in self.packed())), self.why_fails()
+        return Effect(where, (why,) if why is not None else made if self.projects else output, needs=_NETWORK)
 
 
 class MavenCall(JavaCall):
@@ -110,7 +109,6 @@ class GradleCall(JavaCall):
     output = "build"
     beside = gradle.BESIDE
 
-    @property
     def why_fails(self) -> Unknown | None:
         return None if self.source is None else gradle.left_out(self.call.reading.context, self.source, self.goals)
 
