@@ -164,6 +164,10 @@ def test_what_decides_on_the_dependencies_of_gradle_comes_first() -> None:
     files = {**GRADLE, "gradle.properties": "", "settings.gradle": "include 'web'\n", "web/build.gradle": BOOT_GRADLE}
     builder, _ = stages(text.replace("build/libs/shop", "web/build/libs/web"), files)
     assert "COPY build.gradle settings.gradle gradle.properties ./\nCOPY web/build.gradle web/\n" in builder
+    # The root needs no script of its own.
+    rootless = {path: text for path, text in files.items() if path != "build.gradle"}
+    builder, _ = stages(text.replace("build/libs/shop", "web/build/libs/web"), rootless)
+    assert "COPY settings.gradle gradle.properties ./\nCOPY web/build.gradle web/\n" in builder
 
 
 def test_a_wrapper_is_fetched_ahead_of_the_sources() -> None:

@@ -1211,7 +1211,7 @@ def test_projects_of_a_gradle_build() -> None:
     context = BuildContext.of(files)
     found = gradle_projects(context, "")
     assert [(one.folder, *one.manifests, one.made[0][1]) for one in found] == [
-        ("", "build.gradle", "build/libs/all-3.jar"),
+        ("", "build.gradle", "settings.gradle", "build/libs/all-3.jar"),
         ("apps/web", "apps/web/build.gradle", "build/libs/shop-3.jar"),
         ("lib", "lib/build.gradle.kts", "build/libs/lib-3.jar"),
     ]

@@ -15,13 +15,14 @@ from refactor.context.build_context import remembered
 from refactor.ecosystems.java.project import Project
 
 _SETTINGS = ("settings.gradle", "settings.gradle.kts")
-SCRIPTS = (*_SETTINGS, "build.gradle.kts", "build.gradle")
+_SCRIPTS = ("build.gradle", "build.gradle.kts")
+NAMES = (*_SETTINGS, *reversed(_SCRIPTS))
 """One of them is in the folder that a build starts from."""
-BESIDE = (
+_BESIDE = (
     *_SETTINGS, "gradle.properties", "gradlew", "gradle/wrapper/gradle-wrapper.jar",
     "gradle/wrapper/gradle-wrapper.properties", "gradle/libs.versions.toml", "gradle/verification-metadata.xml",
 )  # fmt: skip
-"""What Gradle, or its wrapper, reads in the folder that a build starts from, the scripts aside."""
+"""What Gradle, or its wrapper, reads besides the scripts."""
 TOOLCHAIN = r"JavaLanguageVersion\.of\(\s*[\"']?(\d+)[\"']?\s*\)|\bjvmToolchain\(\s*(\d+)\s*\)"
 _RELEASE = rf"{TOOLCHAIN}|(?:target|source)Compatibility\s*=?\s*(?:JavaVersion\.VERSION_)?['\"]?((?:1[._])?\d+)"
 _REFERENCE = r"\$\{[^}]*\}|\$\w+"
@@ -62,20 +63,21 @@ def _project(context: BuildContext, root: str, at: str, name: str, shared: str) 
     """The project at a path of the build (``apps:web``); ``shared`` are those parts of the root's script that hold for
     all projects."""
     folder = posixpath.join(root, *filter(None, at.split(":")))
-    script = _first(context, folder, ("build.gradle", "build.gradle.kts"))
+    script = _first(context, folder, _SCRIPTS)
+    manifests = context.there(posixpath.join(folder, name) for name in (*_SCRIPTS, *_BESIDE))
     text = _read(context, script) + "\n" + shared
     release = re.search(_RELEASE, text)
     has_any = re.search(r"\b(?:implementation|api|runtimeOnly|compile)\b\s*[(\"'\w]", text)
     made = _made(text, name, _version(context, folder, text))
-    if script:
+    if script or (manifests and not at):
         yield Project(
             folder,
-            (script,),
+            manifests,
             text,
             None if release is None else (script, next(filter(None, release.groups())).replace("_", ".")),
             next((what for what, pattern in _PACKERS.items() if re.search(pattern, text)), None),
             "the dependencies" if has_any else "",
-            tuple((rf":?(?:{re.escape(at)}:)?(?:{tasks})", f"build/{path}") for tasks, path in made),
+            tuple((rf":?(?:{re.escape(at)}:)?(?:{tasks})", f"build/{path}") for tasks, path in made if script),
         )
 
 

@@ -19,7 +19,7 @@ from refactor.ecosystems.java.project import Project
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-BESIDE = (
+_BESIDE = (
     "mvnw", ".mvn/wrapper/maven-wrapper.properties", ".mvn/wrapper/maven-wrapper.jar", ".mvn/jvm.config",
     ".mvn/maven.config", ".mvn/extensions.xml", ".mvn/settings.xml", "settings.xml",
 )  # fmt: skip
@@ -77,9 +77,10 @@ def _project(context: BuildContext, chain: Mapping[str, Element]) -> Project:
         parent = text_of(poms[-1], "parent/artifactId") or "spring-boot"
         if is_named or any(re.fullmatch(_MORE, one) for one in plugins) or not parent.startswith("spring-boot"):
             made.append((_PACKS, "target"))
+    folder = next(iter(chain))
     return Project(
-        next(iter(chain)),
-        paths,
+        folder,
+        (*paths, *context.there(posixpath.join(folder, name) for name in _BESIDE)),
         text,
         next((one for one in releases if re.fullmatch(r"(?:1\.)?\d+", one[1])), None),
         min(filter(re.compile(_FAT).fullmatch, plugins), default="maven-assembly-plugin" if is_assembled else None),

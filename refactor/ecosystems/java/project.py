@@ -11,9 +11,10 @@ class Project(NamedTuple):
     folder: str
     """Its context path; "" for the context itself."""
     manifests: tuple[str, ...]
-    """Context paths of its own pom or script, and of the parents' in the context."""
+    """Context paths of its own pom or script, then of the parents' in the context, and of what the tool, or its
+    wrapper, reads beside it."""
     text: str
-    """What these say."""
+    """What the poms or scripts say."""
     release: tuple[str, str] | None
     """What names the version of Java that it is compiled for, and that version; None where nothing does."""
     packer: str | None

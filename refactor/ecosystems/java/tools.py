@@ -32,8 +32,6 @@ class JavaCall(ToolCall):
     cache = ""
     output = ""
     """The folder of what it builds."""
-    beside: tuple[str, ...] = ()
-    """Files of the folder that decide on the dependencies of a build, as the projects' own do."""
 
     @cached_property
     def goals(self) -> tuple[str, ...]:
@@ -45,15 +43,10 @@ class JavaCall(ToolCall):
         """Those that it builds, as far as they are known."""
         return () if self.source is None else self.read(self.call.reading.context, self.source)
 
-    @cached_property
-    def settings(self) -> tuple[str, ...]:
-        """Context paths of the files beside the projects' own that are there."""
-        return self.call.reading.context.there(posixpath.join(self.source or "", name) for name in self.beside)
-
     @property
     def manifests(self) -> tuple[str, ...]:
         """Context paths of what decides on the dependencies of a build, as far as they are known."""
-        return tuple(dict.fromkeys((*(path for one in self.projects for path in one.manifests), *self.settings)))
+        return tuple(dict.fromkeys(path for one in self.projects for path in one.manifests))
 
     def why_fails(self) -> Unknown | None:
         """Why the tool refuses the call; None where it is not seen to."""
@@ -77,7 +70,7 @@ class JavaCall(ToolCall):
         if action == "clean":
             return Effect(removes=output)
         if not action:
-            wrapper = (path for path in self.settings if re.search("mvn|gradlew|wrapper", path))
+            wrapper = (path for path in self.manifests if re.search("mvn|gradlew|wrapper", path))
             return Effect(call.places(wrapper), cache, needs=_NETWORK)
         if action == "download":
             missing = Unknown(f"its {self.manifest_names[-1]} is not copied from the build context")
@@ -95,19 +88,17 @@ class MavenCall(JavaCall):
     read = staticmethod(maven.projects)
     cache = "~/.m2"
     output = "target"
-    beside = maven.BESIDE
 
 
 class GradleCall(JavaCall):
     """A call of gradle or gradlew."""
 
     manager = "gradle"
-    manifest_names = gradle.SCRIPTS
+    manifest_names = gradle.NAMES
     named_by = ("-p", "--project-dir")
     read = staticmethod(gradle.projects)
     cache = "~/.gradle"
     output = "build"
-    beside = gradle.BESIDE
 
     def why_fails(self) -> Unknown | None:
         return None if self.source is None else gradle.left_out(self.call.reading.context, self.source, self.goals)
