@@ -113,8 +113,8 @@ def project_of(program: Program) -> Project | None:
     """The project that a program is packed of."""
     build, made = java_call(program.call), program.made
     for path, project in () if build is None else build.packed():
-        place = str(program.call.path(path)) if program.call is not None else ""
-        if is_within(made, place) or posixpath.dirname(made) == posixpath.dirname(place):
+        place = program.call.path(path) if program.call is not None else None
+        if isinstance(place, str) and (is_within(made, place) or posixpath.dirname(made) == posixpath.dirname(place)):
             return project
     return None
 
