@@ -184,6 +184,7 @@ CMD ["java", "-jar", "/shop.jar"]
         ("web actuator", {}, (8080, "SERVER_PORT")),
         ("web actuator", {"application.properties": "server.port=${PORT:8081}\n"}, (8081, "PORT")),
         ("web actuator", {"application.properties": "server.port = 8082\n"}, (8082, "SERVER_PORT")),
+        ("web actuator", {"application.properties": "server.port=${PORT}\n"}, None),
         ("web actuator", {"application.yml": "a: 1\nserver:\n  x: 1\n  port: 8083\n"}, (8083, "SERVER_PORT")),
         ("web actuator", {"application.yml": "server:\n  servlet:\n    context-path: /shop\n"}, None),
         ("web actuator", {"application.properties": "management.server.port=9000\n"}, None),

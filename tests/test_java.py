@@ -84,8 +84,33 @@ def test_jars_that_hold_what_they_need(text: str) -> None:
     stages(NAIVE, {**ALONE, "pom.xml": text})
 
 
+def test_a_plugin_that_names_files_of_its_own_may_put_them_below_target() -> None:
+    text = pom(LIBRARY, "maven-assembly-plugin").replace(
+        "</plugin>", "<configuration><descriptorRef>jar-with-dependencies</descriptorRef></configuration></plugin>"
+    )
+    _, runner = stages(NAIVE.replace("1.0.jar", "1.0-jar-with-dependencies.jar"), {**ALONE, "pom.xml": text})
+    assert "COPY --from=builder /app/target/shop-1.0-jar-with-dependencies.jar ./target/" in runner
+
+
 def test_a_jar_without_its_libraries_is_refused() -> None:
     assert "needs gson" in refusal(NAIVE, {**ALONE, "pom.xml": pom(LIBRARY)})
+
+
+def test_variables_of_the_image_stay() -> None:
+    text = "ARG JAVA=21\n" + NAIVE.strip().replace("maven:3.9-eclipse-temurin-21", "eclipse-temurin:${JAVA}-jdk")
+    _, runner = stages(text.replace("mvn", "./mvnw"), {**ALONE, "mvnw": "#!/bin/sh\n"})
+    assert runner.startswith("FROM eclipse-temurin:${JAVA}-jre AS runner")
+
+
+def test_a_final_stage_on_a_jdk_gets_the_jre() -> None:
+    """What it installs stays where both images are of one distribution."""
+    text = NAIVE.split("EXPOSE")[0].replace("-21", "-21 AS build", 1) + (
+        "FROM %s\nRUN apt-get update && apt-get install -y curl\n"
+        'COPY --from=build /app/target/shop-1.0.jar /shop.jar\nCMD ["java", "-jar", "/shop.jar"]\n'
+    )
+    assert b"FROM eclipse-temurin:21-jre-jammy\n" in run(text % "eclipse-temurin:21-jdk-jammy", ALONE).after
+    change = run(text % "amazoncorretto:21", ALONE)
+    assert any("may need the larger image" in one.because for one in change.refused)
 
 
 def test_libraries_beside_the_jar_come_along() -> None:
@@ -96,6 +121,8 @@ def test_libraries_beside_the_jar_come_along() -> None:
     )
     _, runner = stages(NAIVE, {**ALONE, "pom.xml": text})
     assert "COPY --from=builder /app/target/lib ./target/lib" in runner
+    _, runner = stages(NAIVE, {**ALONE, "pom.xml": text.replace("<classpathPrefix>lib/</classpathPrefix>", "")})
+    assert "COPY --from=builder /app/target ./target" in runner
 
 
 def test_modules_and_the_parent_that_packs_them() -> None:
@@ -130,6 +157,29 @@ def test_gradle_and_spring_boot() -> None:
     _, runner = stages(GRADLED, GRADLE)
     assert "FROM eclipse-temurin:17-jre AS runner" in runner
     assert "COPY --from=builder /app/build/libs/shop-1.0.jar ./build/libs/shop-1.0.jar" in runner
+
+
+def test_what_decides_on_the_dependencies_of_gradle_comes_first() -> None:
+    text = GRADLED.replace("COPY . .\n", "COPY . .\nRUN gradle web:dependencies\n").replace("bootJar", "web:bootJar")
+    files = {**GRADLE, "gradle.properties": "", "settings.gradle": "include 'web'\n", "web/build.gradle": BOOT_GRADLE}
+    builder, _ = stages(text.replace("build/libs/shop", "web/build/libs/web"), files)
+    assert "COPY build.gradle settings.gradle gradle.properties ./\nCOPY web/build.gradle web/\n" in builder
+    # The root needs no script of its own.
+    rootless = {path: text for path, text in files.items() if path != "build.gradle"}
+    builder, _ = stages(text.replace("build/libs/shop", "web/build/libs/web"), rootless)
+    assert "COPY settings.gradle gradle.properties ./\nCOPY web/build.gradle web/\n" in builder
+
+
+def test_a_wrapper_is_fetched_ahead_of_the_sources() -> None:
+    text = GRADLED.replace("COPY . .\n", "COPY . .\nRUN ./gradlew --version\n")
+    files = {
+        **GRADLE,
+        "gradlew": "#!/bin/sh\n",
+        "gradle/wrapper/gradle-wrapper.properties": "",
+        "gradle.properties": "",
+    }
+    builder, _ = stages(text, files)
+    assert "COPY gradlew ./\nCOPY gradle/wrapper/gradle-wrapper.properties gradle/wrapper/\nRUN ./gradlew" in builder
 
 
 def test_what_install_dist_makes_is_copied_as_a_whole() -> None:
@@ -246,6 +296,24 @@ def test_spring_boot_run_is_built_once() -> None:
     # The parent alone only sets the plugin's version: nothing packs the libraries into the jar.
     parent = "<parent><artifactId>spring-boot-starter-parent</artifactId><version>3</version></parent>"
     assert "compiles at every start" in refusal(text, {**files, "pom.xml": pom(LIBRARY, parent=parent)})
+    # The jar of that name is the one without the libraries.
+    apart = pom(LIBRARY, BOOT).replace(
+        "</plugin>", "<configuration><classifier>exec</classifier></configuration></plugin>"
+    )
+    assert "compiles at every start" in refusal(text, {**files, "pom.xml": apart})
+
+
+def test_what_a_run_packs_already_is_not_built_again() -> None:
+    text = NAIVE.replace('"java", "-jar", "target/shop-1.0.jar"', '"mvn", "spring-boot:run"')
+    files = {**ALONE, "pom.xml": pom(LIBRARY, BOOT)}
+    builder, runner = stages(text, files)
+    assert builder.count("RUN") == 1
+    # One that builds before the sources are there does not pack them.
+    builder, _ = stages(
+        text.replace("COPY . .\nRUN mvn -B package", "COPY pom.xml .\nRUN mvn -B package\nCOPY src src"), files
+    )
+    assert builder.endswith("COPY src src\nRUN mvn package -DskipTests")
+    assert runner.endswith('CMD ["java", "-jar", "target/shop-1.0.jar"]\n')
 
 
 def test_boot_run_is_built_once_where_the_build_names_its_jar() -> None:
@@ -283,6 +351,7 @@ def test_folders_that_it_writes_to_become_its_users() -> None:
         (NAIVE, main("Runtime.getRuntime().exec(tool);"), "may start a program whose name is only known when it runs"),
         (NAIVE, main("javax.tools.ToolProvider.getSystemJavaCompiler();"), "calls the compiler"),
         (NAIVE.replace('"java"', '"/usr/bin/java"'), ALONE, "the place of java in the base image"),
+        (NAIVE.replace("CMD", "HEALTHCHECK CMD jcmd 1 VM.version\nCMD"), ALONE, "calls jcmd, which only the JDK has"),
         (NAIVE.replace("shop-1.0", "other"), ALONE, "which no command of the Dockerfile is known to make"),
         (NAIVE.replace("mvn -B package", "ant"), ALONE, "ant"),
         (NAIVE.replace("RUN mvn -B package\n", ""), ALONE, "which no command of the Dockerfile is known to make"),

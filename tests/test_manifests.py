@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -14,7 +15,7 @@ from refactor.ecosystems.go.manifests import (
     read_go_work,
 )
 from refactor.ecosystems.java.gradle import left_out, projects as gradle_projects
-from refactor.ecosystems.java.maven import manifests as read_by_maven, maven_project
+from refactor.ecosystems.java.maven import projects as maven_projects
 from refactor.ecosystems.node.frozen import lock_matches, satisfies
 from refactor.ecosystems.node.lockfiles import NodeLock, read_npm_lock, read_pnpm_lock, read_yarn_lock
 from refactor.ecosystems.node.package_json import PackageJson, read_package_json, tsconfig_out_dir, workspace_members
@@ -1166,14 +1167,13 @@ def test_a_module_inherits_from_the_poms_above_it() -> None:
         "<dependency><artifactId>junit</artifactId><scope>test</scope></dependency></dependencies>"
         "<build><finalName>${artifactId}-${end}</finalName></build></project>"
     )
-    context = BuildContext.of({"pom.xml": above, "web/pom.xml": web, "mvnw": ""})
-    found = maven_project(context, "web")
-    assert not isinstance(found, Unknown)
-    assert (found.packer, found.needed, found.release) == ("maven-shade-plugin", "gson and others", "1.8")
-    assert [*found.outputs(["package"])] == ["target/classes", "target/web-2.0-app.jar"]
-    assert [*found.outputs(["compile"])] == ["target/classes"]
-    assert read_by_maven(context, "") == ("pom.xml", "web/pom.xml", "mvnw")
-    assert isinstance(maven_project(context, "other"), Unknown)
+    context = BuildContext.of({"pom.xml": above, "web/pom.xml": web})
+    found = maven_projects(context, "web")[0]
+    assert (found.packer, found.needed) == ("maven-shade-plugin", "gson and others")
+    assert found.release == ("java.version", "1.8")
+    assert [path for _, path in found.made] == ["target/classes", "target", "target/web-2.0-app.jar"]
+    assert [one.manifests for one in maven_projects(context, "")] == [("pom.xml",), ("web/pom.xml", "pom.xml")]
+    assert maven_projects(context, "other") == ()
 
 
 def test_projects_of_a_gradle_build() -> None:
@@ -1190,15 +1190,17 @@ def test_projects_of_a_gradle_build() -> None:
     }
     context = BuildContext.of(files)
     found = gradle_projects(context, "")
-    assert [(one.at, one.name, one.path) for one in found] == [
-        ("", "all", "build.gradle"),
-        ("apps:web", "web", "apps/web/build.gradle"),
-        ("lib", "lib", "lib/build.gradle.kts"),
+    assert [(one.folder, *one.manifests, one.made[0][1]) for one in found] == [
+        ("", "build.gradle", "settings.gradle", "build/libs/all-3.jar"),
+        ("apps/web", "apps/web/build.gradle", "build/libs/shop-3.jar"),
+        ("lib", "lib/build.gradle.kts", "build/libs/lib-3.jar"),
     ]
-    assert (found[1].release, found[1].packer, found[1].needed) == ("1.8", None, "")
-    assert [*found[1].outputs(["build"])] == ["build/libs/shop-3.jar", "build/distributions"]
-    assert [*found[1].outputs([":apps:web:installDist", "lib:jar"])] == ["build/install/web"]
-    assert left_out(context, "", ["apps:web:build", "test"]) is None
+    assert (found[1].release, found[1].packer, found[1].needed) == (("apps/web/build.gradle", "1.8"), None, "")
+    made = {task: [path for tasks, path in found[1].made if re.fullmatch(tasks, task)]
+            for task in ("build", ":apps:web:installDist", "lib:jar")}  # fmt: skip
+    assert made["build"] == ["build/libs/shop-3.jar", "build/distributions"]
+    assert (made[":apps:web:installDist"], made["lib:jar"]) == (["build/install/web"], [])
+    assert left_out(context, "", ["apps:web:build", "apps:build", "test"]) is None
     assert left_out(context, "", ["api:build"]) == Unknown(
         "the build fails as it is: settings.gradle does not include api"
     )

@@ -165,6 +165,17 @@ def test_cargo_run_is_built_once() -> None:
     assert runner.endswith('CMD ["./target/release/shop", "--port", "1"]\n')
 
 
+def test_what_a_run_makes_already_is_not_built_again() -> None:
+    """With the same options alone, and of all sources."""
+    text = NAIVE.replace('"./target/release/shop"', '"cargo", "run", "--release"')
+    builder, _ = stages(text, ALONE)
+    assert builder.count("cargo build") == 1
+    builder, _ = stages(text.replace("--release\n", "--release --features tls\n"), ALONE)
+    assert builder.endswith("RUN cargo build --release")
+    builder, _ = stages(text.replace("CMD", "COPY src src\nCMD"), ALONE)
+    assert builder.endswith("RUN cargo build --release")
+
+
 def test_cargo_run_with_options_is_built_once() -> None:
     """The value of an option is no word for the program."""
     text = NAIVE.replace("RUN cargo build --release\n", "").replace(

@@ -262,6 +262,10 @@ class BuildContext:
         found = self._visible(path)
         return found if isinstance(found, Unknown) else found is not None
 
+    def there(self, paths: Iterable[str]) -> tuple[str, ...]:
+        """Those of some paths that the build is known to see."""
+        return tuple(path for path in paths if self.exists(path) is True)
+
     def is_dir(self, path: str) -> bool | Unknown:
         """Whether the build sees a folder of this name (links inside the context are followed)."""
         found = self._visible(path)

@@ -7,6 +7,7 @@ from refactor.ecosystems.bare import spelled_out
 from refactor.ecosystems.program import Sliced
 from refactor.ecosystems.slicing import Slicer
 from refactor.flow.reading import Refused, StageReading
+from refactor.images import lookup
 from refactor.shell.posix import Does, tools
 
 _SET_UP = tools(Does.USERS, Does.MAKES, Does.CHANGES)
@@ -16,14 +17,18 @@ _SET_UP = tools(Does.USERS, Does.MAKES, Does.CHANGES)
 def base(language: Sliced, reading: StageReading) -> Base | Refused | None:
     """See :meth:`Ecosystem.base`."""
     slicer = Slicer(language, reading, None, ())
-    for step in reading.runs:
-        if not step.commands or any(command.name not in _SET_UP for command in step.commands):
-            because = f"line {reading.file.line_of(step.node)} may need the larger image"
-            return Refused(because, "build in an earlier stage, and copy what it makes")
     chosen = slicer.chosen([f"line {reading.file.line_of(step.node)} needs a shell" for step in reading.runs])
     if isinstance(chosen, Refused):
         return chosen
     wanted, runner = chosen
+    image, other = reading.image, lookup(runner.image)
+    # The JRE of a JDK: what the stage does on the one is done alike on the other.
+    is_same = image is not None and other is not None and image.family == other.family
+    is_variant = image is not None and is_same and image.variant.startswith("jdk")
+    for step in () if is_variant else reading.runs:
+        if not step.commands or any(command.name not in _SET_UP for command in step.commands):
+            because = f"line {reading.file.line_of(step.node)} may need the larger image"
+            return Refused(because, "build in an earlier stage, and copy what it makes")
     if runner.image == reading.stage.image:
         return None
     if runner.builder is not None:
@@ -33,7 +38,9 @@ def base(language: Sliced, reading: StageReading) -> Base | Refused | None:
     if isinstance(packages, Refused):
         return packages
     more = [*packages.before, *([packages.install] if packages.install else [])]
-    sets_workdir = reading.image is not None and reading.image.workdir != "/" and reading.last("WORKDIR") is None
+    if is_variant:
+        more, packages = [], packages._replace(evidence=())
+    sets_workdir = image is not None and image.workdir != "/" and reading.last("WORKDIR") is None
     if sets_workdir:
         more.append(f"WORKDIR {reading.final_workdir}")
     evidence = dict.fromkeys((*slicer.evidence, *packages.evidence, *runner.evidence))

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import shlex
-from typing import NamedTuple
+from collections.abc import Collection
+from typing import TYPE_CHECKING, NamedTuple
 
+from refactor.ecosystems import registry
 from refactor.ecosystems.answers import BuiltStart
 from refactor.flow.effects import Invocation
-from refactor.flow.reading import Refused, StageReading
+from refactor.flow.reading import Refused, StageReading, join
 from refactor.shell import PackageCall, read
 from refactor.syntax import Instruction
+
+if TYPE_CHECKING:
+    from refactor.flow.graph import Act
 
 
 class OwnStart(NamedTuple):
@@ -42,9 +47,31 @@ class OwnStart(NamedTuple):
     def refused(self, because: str, hint: str = "") -> Refused:
         return Refused(f"{self.shown}, and {because}", hint)
 
-    def built(self, build: str, words: tuple[str, ...], makes: str, *evidence: str) -> BuiltStart:
-        """What a RUN builds once, and CMD starts then."""
-        return BuiltStart(self.cmd, build, words, (f"{self.shown}; `{build}` makes {makes}", *evidence))
+    def built(
+        self, build: str, words: tuple[str, ...], makes: str, *evidence: str, idle: Collection[str] = ()
+    ) -> BuiltStart:
+        """What a RUN builds once, and CMD starts then; no further RUN where one makes it of all that is copied, with
+        the same options but for those that are ``idle``."""
+        made = self._made(build, makes, idle)
+        if made is None:
+            return BuiltStart(self.cmd, build, words, (f"{self.shown}; `{build}` makes {makes}", *evidence))
+        said = f"{self.shown}; `{made.text}` on line {made.step.line} makes {makes} already"
+        return BuiltStart(self.cmd, "", words, (said, *evidence))
+
+    def _made(self, build: str, makes: str, idle: Collection[str]) -> Act | None:
+        reading, place, asked = self.reading, join(self.reading.final_workdir, makes), self.call(build)
+        last = max((reading.position(one.node) for one in reading.copies), default=-1)
+
+        def options(call: Invocation | None) -> set[tuple[str, str | None]] | None:
+            package = None if call is None else call.package
+            return None if package is None else {one for one in package.options if one[0] not in idle}
+
+        for one in registry.flow_of(reading.file, reading.context).makers(reading, place):
+            act = one.act
+            if act is not None and act.step.reading is reading and place in act.effect.writes:
+                is_last = reading.position(act.step.step.node) > last
+                return act if is_last and options(act.call) == options(asked) else None
+        return None
 
 
 def own_start(reading: StageReading, program: str = "", what: str = "compiles at every start") -> OwnStart | None:

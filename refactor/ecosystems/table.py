@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from refactor.syntax import Instruction
 
 _MAX_SOURCES = 5_000
+_FOR_BUILDING = frozenset({"sdk", "jdk", "jdk-alpine"})
 
 
 class Language(Ecosystem):
@@ -328,7 +329,7 @@ class Language(Ecosystem):
 
     def base(self, reading: StageReading) -> Base | Refused | None:
         image = reading.image
-        is_for_building = image is not None and (image.family in self.compilers or image.variant == "sdk")
+        is_for_building = image is not None and (image.family in self.compilers or image.variant in _FOR_BUILDING)
         if not is_for_building or not reading.copies_of_stages or not self.recognises(reading) or self.acts(reading):
             return None
         from refactor.ecosystems.on_another import base

@@ -42,11 +42,9 @@ def java_of(image: BaseImage) -> str | None:
     return None if found is None else found[1]
 
 
-def jre_of(image: BaseImage, major: str, is_alpine: bool) -> str | None:
-    """Temurin's image with the JRE alone, of a major version: of an image of Temurin itself the same version and
-    release. None where there is none."""
+def jre_of(major: str, is_alpine: bool) -> str | None:
+    """Temurin's image with the JRE alone, of a major version; None where there is none."""
     from refactor.images.catalogue import lookup
 
-    is_same = image.family == "eclipse-temurin" and not is_alpine
-    known = image if is_same else lookup(f"eclipse-temurin:{major}-jdk")
+    known = lookup(f"eclipse-temurin:{major}-jdk")
     return None if known is None else known.with_variant("jre-alpine" if is_alpine else "jre")

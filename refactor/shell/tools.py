@@ -506,8 +506,13 @@ _CARGO = Tool(
 )
 
 
+_RUNS = frozenset({"run", "dev", "bootRun", "quarkusDev"})
+
+
 def _maven_action(goals: tuple[str, ...]) -> str:
     names = set(goals)
+    if any(goal.rpartition(":")[2] in _RUNS or goal.startswith("exec:") for goal in goals):
+        return "run"
     if names & {"deploy"}:
         return "publish"
     if names & {
@@ -524,8 +529,6 @@ def _maven_action(goals: tuple[str, ...]) -> str:
         return "download"
     if "test" in names:
         return "test"
-    if any(goal in ("spring-boot:run", "exec:java", "jetty:run", "quarkus:dev", "tomcat7:run") for goal in goals):
-        return "run"
     if names and names <= {"clean"}:
         return "clean"
     return goals[-1] if goals else ""
@@ -546,13 +549,11 @@ _MAVEN = Tool(
 
 def _gradle_action(tasks: tuple[str, ...]) -> str:
     names = [task.rpartition(":")[2] for task in tasks]
+    if any(name in _RUNS for name in names):
+        return "run"
     if any(name in _GRADLE_BUILDS or name.startswith("compile") for name in names):
         return "build"
-    for action, known in (
-        ("publish", ("publish",)),
-        ("test", ("test", "check")),
-        ("run", ("run", "bootRun")),
-    ):
+    for action, known in (("publish", ("publish",)), ("test", ("test", "check"))):
         if any(name in known for name in names):
             return action
     if any(name in ("dependencies", "resolveDependencies", "downloadDependencies") for name in names):

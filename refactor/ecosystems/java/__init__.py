@@ -8,11 +8,9 @@ from refactor.ecosystems.table import Language
 class Java(Language):
     name = "Java"
     rooms = {
-        "tools": "effect",
+        "tools": "effect built_start",
         "needs": "entry needs_of writes runner",
-        "slimming": "slim",
         "health": "serving",
-        "starting": "built_start",
     }
     families = frozenset({"maven", "gradle", "eclipse-temurin", "openjdk", "amazoncorretto"})
     versioned = frozenset({"eclipse-temurin", "amazoncorretto", "openjdk"})
@@ -23,7 +21,6 @@ class Java(Language):
     sources = r"\.(?:java|kt|scala|groovy)\Z"
     build_variables = r"MAVEN_\w+|GRADLE_\w+|MVNW_\w+"
     build_packages = frozenset(
-        """maven gradle dos2unix default-jdk default-jdk-headless openjdk-8-jdk openjdk-8-jdk-headless openjdk-11-jdk
-        openjdk-11-jdk-headless openjdk-17-jdk openjdk-17-jdk-headless openjdk-21-jdk openjdk-21-jdk-headless
-        """.split()
-    )
+        ("dos2unix", *(f"{name}-jdk{kind}" for name in ("default", *(f"openjdk-{n}" for n in (8, 11, 17, 21, 25)))
+                       for kind in ("", "-headless")))
+    )  # fmt: skip

@@ -8,155 +8,123 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Collection, Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
 
 from refactor.context import BuildContext, Unknown
 from refactor.context.build_context import remembered
+from refactor.ecosystems.java.project import Project
 
 _SETTINGS = ("settings.gradle", "settings.gradle.kts")
-SCRIPTS = (*_SETTINGS, "build.gradle.kts", "build.gradle")
+_SCRIPTS = ("build.gradle", "build.gradle.kts")
+NAMES = (*_SETTINGS, *reversed(_SCRIPTS))
 """One of them is in the folder that a build starts from."""
-WRAPPER = ("gradlew", "gradle/wrapper/gradle-wrapper.jar", "gradle/wrapper/gradle-wrapper.properties")
-"""What the wrapper reads."""
-_BESIDE = ("gradle.properties", *WRAPPER, "gradle/libs.versions.toml", "gradle/verification-metadata.xml")
+_BESIDE = (
+    *_SETTINGS, "gradle.properties", "gradlew", "gradle/wrapper/gradle-wrapper.jar",
+    "gradle/wrapper/gradle-wrapper.properties", "gradle/libs.versions.toml", "gradle/verification-metadata.xml",
+)  # fmt: skip
+"""What Gradle, or its wrapper, reads besides the scripts."""
+TOOLCHAIN = r"JavaLanguageVersion\.of\(\s*[\"']?(\d+)[\"']?\s*\)|\bjvmToolchain\(\s*(\d+)\s*\)"
+_RELEASE = rf"{TOOLCHAIN}|(?:target|source)Compatibility\s*=?\s*(?:JavaVersion\.VERSION_)?['\"]?((?:1[._])?\d+)"
 _REFERENCE = r"\$\{[^}]*\}|\$\w+"
 _BOOT = r"org\.springframework\.boot"
 _SHADOW = r"com\.github\.johnrengelman\.shadow|com\.gradleup\.shadow|(?<=[\"' (])shadow(?=[\"')])|\bshadowJar\b"
 _FAT = r"zipTree|runtimeClasspath\s*\.\s*(?:get\(\)\.)?(?:map|collect|filter)|configurations\.compile\s*\.\s*collect"
-_ENDINGS = {"bootJar": "jar", "bootWar": "war", "war": "war", **dict.fromkeys(("jar", "build", "assemble"), "jar")}
 _PACKERS = {
     "Spring Boot": _BOOT,
     "Shadow": _SHADOW,
     "a script of its own": _FAT,
     "Ktor": r"io\.ktor\.plugin|\bplugins\.ktor\b|\bktor\s*\{",
 }
-_DISTRIBUTED = frozenset({"build", "assemble", "distTar", "distZip"})
-_RELEASE = (
-    r"JavaLanguageVersion\.of\((\d+)\)|jvmToolchain\((\d+)\)"
-    r"|(?:target|source)Compatibility\s*=?\s*(?:JavaVersion\.VERSION_)?['\"]?((?:1[._])?\d+)"
-)
+_PLAIN = r"jar\s*\{[^}]*enabled\s*=?\s*false|named\(.jar.\)[^}]*enabled"
+"""Spring Boot's plugin is told to leave the jar without the libraries out."""
+_CLEARED = r"archiveClassifier\S*\s*[=(]\s*(?:\(?\s*)?(?:null|['\"]['\"])"
 _INCLUDES = r"includeBuild|includeFlat|\bfor\b|\w*[eE]ach\b|\bapply\b|\$"
 """Settings may include projects in other ways than by their names."""
 
 
-class GradleProject(NamedTuple):
-    """One Gradle project: a folder with a build script."""
-
-    folder: str
-    at: str
-    """Its path in the build, without the first colon: ``apps:web``; "" for the root."""
-    name: str
-    version: str
-    """"*" where the script does not spell it out, "" where there is none."""
-    text: str
-    """Its build script, and those parts of the root's that hold for all projects."""
-    path: str
-    """Context path of the build script."""
-
-    @property
-    def packer(self) -> str | None:
-        """What puts all that the program needs into its jar; None where nothing is seen to."""
-        return next((what for what, pattern in _PACKERS.items() if re.search(pattern, self.text)), None)
-
-    @property
-    def lib(self) -> None:
-        """A folder beside its jar that has libraries: what scripts copy there is not read."""
-
-    @property
-    def needed(self) -> str:
-        """What it needs at run time, in words; "" for nothing."""
-        has_any = re.search(r"\b(?:implementation|api|runtimeOnly|compile)\b\s*[(\"'\w]", self.text)
-        return "the dependencies" if has_any else ""
-
-    @property
-    def release(self) -> str | None:
-        """The version of Java that it is compiled for."""
-        match = re.search(_RELEASE, self.text)
-        return None if match is None else next(filter(None, match.groups())).replace("_", ".")
-
-    def outputs(self, tasks: Collection[str]) -> Iterator[str]:
-        """What some tasks make, below its folder."""
-        for named in tasks:
-            where, _, task = named.rpartition(":")
-            if where.strip(":") in {"", self.at}:
-                yield from (f"build/{path}" for path in self._made(task))
-
-    def _made(self, task: str) -> Iterator[str]:
-        if task in {"installDist", "installShadowDist"}:
-            name = _setting(self.text, "applicationName") or self.name
-            yield f"install/{name}{'-shadow' if task == 'installShadowDist' else ''}"
-        yield from (f"libs/{name}" for name in self._jars(task))
-        if task in _DISTRIBUTED and "application" in self.text:
-            yield "distributions"
-
-    def _jars(self, task: str) -> Iterator[str]:
-        """Names of what a task packs into build/libs."""
-        base = _setting(self.text, "archiveBaseName", "archivesBaseName", "baseName") or self.name
-        version = _setting(self.text, "archiveVersion") if "archiveVersion" in self.text else self.version
-        stem = f"{base}-{version}" if version else base
-        own = _setting(self.text, "archiveFileName", "archiveName")
-        if task in {"shadowJar", "buildFatJar"}:
-            classifier = _setting(self.text, "archiveClassifier", "classifier")
-            cleared = re.search(r"archiveClassifier\S*\s*[=(]\s*(?:\(?\s*)?(?:null|['\"]['\"])", self.text)
-            yield own or (f"{stem}.jar" if cleared else f"{stem}-{classifier or 'all'}.jar")
-        if task not in _ENDINGS:
-            return
-        yield own or f"{stem}.{_ENDINGS[task]}"
-        if task.startswith("boot"):
-            return
-        is_plain = r"jar\s*\{[^}]*enabled\s*=?\s*false|named\(.jar.\)[^}]*enabled"
-        if re.search(_BOOT, self.text) and not re.search(is_plain, self.text):
-            yield f"{stem}-plain.jar"
-        if task != "jar" and re.search(_SHADOW, self.text):
-            yield from self._jars("shadowJar")
-
-
 @remembered
-def projects(context: BuildContext, root: str) -> tuple[GradleProject, ...]:
+def projects(context: BuildContext, root: str) -> tuple[Project, ...]:
     """The projects of the build whose root is a folder of the context, the root's own first."""
-    text = "".join(_read(context, path) for path in _there(context, root, _SETTINGS)[:1])
-    name = _setting(text, "rootProject.name", "rootProject.setName") or "*"
-    found = [*_project(context, root, "", name, "")]
+    text = _read(context, _first(context, root, _SETTINGS))
+    found = [*_project(context, root, "", _setting(text, "rootProject.name", "rootProject.setName") or "*", "")]
     shared = "".join(re.findall(r"(?s)\b(?:allprojects|subprojects)\s*\{.*", found[0].text)) if found else ""
-    for call in re.finditer(r"(?s)\binclude\s*\(?((?:\s*['\"][^'\"]+['\"]\s*,?)+)", text):
-        for path in re.findall(r"['\"]:*([^'\"]+)['\"]", call[1]):
-            folder = posixpath.join(root, path.replace(":", "/"))
-            found += _project(context, folder, path, path.rpartition(":")[2], shared)
+    for path in _included(text):
+        found += _project(context, root, path, path.rpartition(":")[2], shared)
     return tuple(found)
 
 
-def _project(context: BuildContext, folder: str, at: str, name: str, shared: str) -> Iterator[GradleProject]:
-    for script in _there(context, folder, ("build.gradle", "build.gradle.kts"))[:1]:
-        text = _read(context, script) + "\n" + shared
-        # `id 'plugin' version '1'` is another one's.
-        own = re.search(r"(?m)^\s*(?:project\.)?version\s*(?:=|\s)\s*['\"]([^'\"]*)['\"]", text)
-        version = None if own is None else re.sub(_REFERENCE, "*", own[1])
-        if version is None:
-            written = re.search(r"(?m)^version\s*=\s*(\S+)", context.text(posixpath.join(folder, "gradle.properties")))
-            version = written[1] if written else "*" if re.search(r"(?m)^\s*version\b", text) else ""
-        yield GradleProject(folder, at, name, version, text, script)
+def _included(settings: str) -> list[str]:
+    """The paths of the projects that settings include: ``apps:web``."""
+    calls = re.findall(r"(?s)\binclude\s*\(?((?:\s*['\"][^'\"]+['\"]\s*,?)+)", settings)
+    return [path for call in calls for path in re.findall(r"['\"]:*([^'\"]+)['\"]", call)]
+
+
+def _project(context: BuildContext, root: str, at: str, name: str, shared: str) -> Iterator[Project]:
+    """The project at a path of the build (``apps:web``); ``shared`` are those parts of the root's script that hold for
+    all projects."""
+    folder = posixpath.join(root, *filter(None, at.split(":")))
+    script = _first(context, folder, _SCRIPTS)
+    manifests = context.there(posixpath.join(folder, name) for name in (*_SCRIPTS, *_BESIDE))
+    text = _read(context, script) + "\n" + shared
+    release = re.search(_RELEASE, text)
+    has_any = re.search(r"\b(?:implementation|api|runtimeOnly|compile)\b\s*[(\"'\w]", text)
+    made = _made(text, name, _version(context, folder, text))
+    if script or (manifests and not at):
+        yield Project(
+            folder,
+            manifests,
+            text,
+            None if release is None else (script, next(filter(None, release.groups())).replace("_", ".")),
+            next((what for what, pattern in _PACKERS.items() if re.search(pattern, text)), None),
+            "the dependencies" if has_any else "",
+            tuple((rf":?(?:{re.escape(at)}:)?(?:{tasks})", f"build/{path}") for tasks, path in made if script),
+        )
+
+
+def _version(context: BuildContext, folder: str, text: str) -> str:
+    """Its version; "*" where the script does not spell it out, "" where there is none."""
+    # `id 'plugin' version '1'` is another one's.
+    own = re.search(r"(?m)^\s*(?:project\.)?version\s*(?:=|\s)\s*['\"]([^'\"]*)['\"]", text)
+    if own is not None:
+        return re.sub(_REFERENCE, "*", own[1])
+    written = re.search(r"(?m)^version\s*=\s*(\S+)", context.text(posixpath.join(folder, "gradle.properties")))
+    return written[1] if written else "*" if re.search(r"(?m)^\s*version\b", text) else ""
+
+
+def _made(text: str, name: str, version: str) -> Iterator[tuple[str, str]]:
+    """Tasks, and what one of them makes below build."""
+    base = _setting(text, "archiveBaseName", "archivesBaseName", "baseName") or name
+    version = (_setting(text, "archiveVersion") or "") if "archiveVersion" in text else version
+    stem = f"{base}-{version}" if version else base
+    own = _setting(text, "archiveFileName", "archiveName")
+    classifier = "" if re.search(_CLEARED, text) else f"-{_setting(text, 'archiveClassifier', 'classifier') or 'all'}"
+    application = _setting(text, "applicationName") or name
+    is_boot, is_shadow = re.search(_BOOT, text), re.search(_SHADOW, text)
+    yield "bootJar|jar|build|assemble", f"libs/{own or f'{stem}.jar'}"
+    yield "bootWar|war", f"libs/{own or f'{stem}.war'}"
+    if is_boot and not re.search(_PLAIN, text):
+        yield "jar|build|assemble", f"libs/{stem}-plain.jar"
+    yield f"shadowJar|buildFatJar{'|build|assemble' if is_shadow else ''}", f"libs/{own or f'{stem}{classifier}.jar'}"
+    yield "installDist", f"install/{application}"
+    yield "installShadowDist", f"install/{application}-shadow"
+    if "application" in text:
+        yield "build|assemble|distTar|distZip", "distributions"
 
 
 def left_out(context: BuildContext, root: str, tasks: Iterable[str]) -> Unknown | None:
-    """That a call names a project which the settings do not include: Gradle refuses it. None where all are there."""
-    found, settings = projects(context, root), _there(context, root, _SETTINGS)[:1]
-    known = {"", *(one.at for one in found)}
-    missing = next((at for task in tasks if (at := task.rpartition(":")[0].strip(":")) not in known), None)
-    if not found or not settings or missing is None or re.search(_INCLUDES, _read(context, settings[0])):
+    """Why a call fails that names a project which the settings do not include. None where all are there."""
+    settings = _first(context, root, _SETTINGS)
+    text, named = _read(context, settings), (task.rpartition(":")[0].strip(":") for task in tasks)
+    known = ["", *_included(text)]
+    missing = next((at for at in named if not any(f"{one}:".startswith(f"{at}:") for one in known)), None)
+    if not settings or missing is None or re.search(_INCLUDES, text):
         return None
-    return Unknown(f"the build fails as it is: {settings[0]} does not include {missing}")
+    return Unknown(f"the build fails as it is: {settings} does not include {missing}")
 
 
-def manifests(context: BuildContext, root: str) -> tuple[str, ...]:
-    """Context paths of what decides on the dependencies of a build."""
-    scripts = (one.path for one in projects(context, root))
-    return tuple(dict.fromkeys((*_there(context, root, (*_SETTINGS, *_BESIDE)), *scripts)))
-
-
-def _there(context: BuildContext, folder: str, names: Iterable[str]) -> list[str]:
-    """The context paths of files of a folder, as far as they are there."""
-    return [path for name in names if context.exists(path := posixpath.join(folder, name)) is True]
+def _first(context: BuildContext, folder: str, names: Iterable[str]) -> str:
+    """The context path of the first of some files that is there; "" for none."""
+    return next(iter(context.there(posixpath.join(folder, name) for name in names)), "")
 
 
 def _read(context: BuildContext, path: str) -> str:

@@ -15,8 +15,10 @@ from refactor.flow.reading import Refused, StageReading
 _MANIFEST = r"(?:^|/)(?:pom\.xml|build\.gradle(?:\.kts)?|libs\.versions\.toml)$"
 _MOVED = r"context-path|base-path|path-mapping|server\.ssl|\bssl\s*:|management\.server|exposure\.exclude|key-store"
 """Settings after which the route, its port or its protocol is another one; as properties and as YAML has them."""
-_ANY_PORT = r"(?m)^(?:server\.port\s*[=:]|server:\s*\n(?:[ \t]+[^\n]*\n)*?[ \t]+port:)"
-_PORT = rf"{_ANY_PORT}[ \t]*[\"']?(?:\$\{{(\w+):(\d+)\}}|(\d+))"
+_PORT = (
+    r"(?m)^(?:server\.port\s*[=:]|server:\s*\n(?:[ \t]+[^\n]*\n)*?[ \t]+port:)[ \t]*[\"']?"
+    r"(?:\$\{(\w+)(?::(\d+))?\}|(\d+))?"
+)
 
 
 def serving(language: Language, reading: StageReading) -> Serving | Refused | None:
@@ -41,10 +43,7 @@ def serving(language: Language, reading: StageReading) -> Serving | Refused | No
     return served(reading, settings, _MOVED, ("/actuator/health", f"the actuator of {manifest}"), port)
 
 
-def _ports(texts: Mapping[str, str]) -> Iterator[Port]:
-    for path, text in texts.items():
-        found = re.search(_PORT, text)
-        if found is not None:
-            yield Port(int(found[2] or found[3]), found[1] or "SERVER_PORT", path)
-        elif re.search(_ANY_PORT, text):
-            yield Port(None, "SERVER_PORT", path)
+def _ports(settings: Mapping[str, str]) -> Iterator[Port]:
+    for path, text in settings.items():
+        for variable, default, number in re.findall(_PORT, text)[:1]:
+            yield Port(int(default or number or 0) or None, variable or "SERVER_PORT", path)

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from refactor.ecosystems.answers import Written
 from refactor.ecosystems.calls import beside, called, first_at, opened, sources, texts_below
-from refactor.ecosystems.java.tools import Project, project_of
+from refactor.ecosystems.java.project import Project
+from refactor.ecosystems.java.tools import project_of
 from refactor.ecosystems.program import Needs, Program, Runner
+from refactor.ecosystems.split import variant_reference
+from refactor.ecosystems.system import installed, programs_started
 from refactor.ecosystems.table import Language
 from refactor.ecosystems.written import BY_HAND, folders_written, named_in, ports_in, written_by
 from refactor.flow.reading import Refused, StageReading, join
 from refactor.flow.roots import Root
 from refactor.images.temurin import java_of, jre_of
-
-if TYPE_CHECKING:
-    from refactor.flow.graph import Act
 
 SUFFIXES = (".java", ".kt", ".scala", ".groovy")
 _READS: Mapping[str, int] = {
@@ -32,7 +31,9 @@ _WRITES: Mapping[str, int] = {
     r"(?:\w+\.)*Files\.(?:write\w*|newBufferedWriter|newOutputStream|createFile)": 0,
     r"(?:\w+\.)*Files\.(?:copy|move)": 1,
 }  # fmt: skip
-_MAKES: Mapping[str, int] = {r"(?:\w+\.)*Files\.createDirector(?:y|ies)": 0}
+_MAKES: Mapping[str, int] = {
+    r"(?:\w+\.)*Files\.createDirector(?:y|ies)": 0, r"[\w.]*\.(?:mkdirs?|createNewFile)": 0
+}  # fmt: skip
 _COMPILES = r"javax\.tools\b|ToolProvider\.getSystemJavaCompiler|com\.sun\.tools\.|jdk\.jshell\b"
 SETTINGS = r"(?:^|/)(?:application|bootstrap)[\w-]*\.(?:properties|ya?ml)\Z|(?:^|/)log(?:back|4j2?)[\w-]*\.xml\Z"
 _LOGS = (
@@ -55,6 +56,13 @@ _BESIDE = (
 _CLASS_PATH = frozenset({"-cp", "-classpath", "--class-path"})
 _VALUED = _CLASS_PATH | set("-p --module-path --add-modules --add-opens --add-exports --add-reads".split())
 """Options of java whose value is the next word."""
+_OF_THE_JDK = frozenset(
+    """
+    jar jarsigner javac javadoc javap jcmd jconsole jdb jdeprscan jdeps jhsdb jinfo jlink jmap jmod jpackage jps jshell
+    jstack jstat jstatd serialver
+    """.split()
+)
+"""Its tools (https://docs.oracle.com/en/java/javase/21/docs/specs/man/)."""
 
 
 def entry(language: Language, root: Root) -> str | Refused | None:
@@ -68,82 +76,62 @@ def entry(language: Language, root: Root) -> str | Refused | None:
     named = language.script(root, [f"-{word}" if word[:1] == "$" else word for word in words], "", _VALUED)
     if isinstance(named, str) and named.endswith(".java"):
         return Refused(f"{root.where} compiles {named} at every start", "compile it in a RUN with javac")
-    first = next(_class_path(root), None)
-    if first is not None:
-        return first.removesuffix("/*")
+    for part in _class_path(root):
+        return part
     return f"{named.replace('.', '/')}.class" if isinstance(named, str) else named
 
 
-def _class_path(root: Root) -> Iterator[str]:
+def _class_path(root: Root) -> list[str]:
     """The parts of the class path that the start command names, the working directory left out."""
-    for option, value in pairwise(root.words):
-        if option in _CLASS_PATH:
-            yield from (part for part in value.split(":") if part not in {"", "."})
-            return
+    named = next((value for option, value in pairwise(root.words) if option in _CLASS_PATH), "")
+    return [part.removesuffix("/*").rstrip("/") for part in named.split(":") if part not in {"", "."}]
 
 
 def needs_of(program: Program, files: Sequence[str]) -> Needs | Refused:
     """See :meth:`Language.needs_of`."""
     texts = dict(sources(program.reading.context, files))
-    compiling = next((path for path, text in texts.items() if re.search(_COMPILES, text)), None)
+    compiling = first_at(texts, _COMPILES)
     if compiling is not None:
         return Refused(f"{compiling} calls the compiler, which a JRE does not have", "keep the JDK, or split by hand")
-    libraries = _why_other_java(program) or _libraries(program, files)
+    libraries = _libraries(program, files)
     if isinstance(libraries, Refused):
         return libraries
     programs = called(texts, {r"new\s+ProcessBuilder": 0, r"(?:\w+\.)*getRuntime\(\)\.exec": 0})
     if isinstance(programs, Refused):
         return programs
     paths = opened(program, texts, _READS, SUFFIXES, packed=r"(?:^|/)(?:src|buildSrc|gradle)/|(?:^|/)pom\.xml\Z")
-    beside_it, why = libraries
-    return Needs({**paths, **beside(program, _BESIDE), **beside_it}, programs, evidence=(why,))
-
-
-def _why_other_java(program: Program) -> Refused | None:
-    words, reading = program.root.words, program.reading
-    if "/" in words[0] and posixpath.basename(words[0]) == "java" and not words[0].startswith("$JAVA_HOME"):
-        return Refused(f"{program.root.where} starts {words[0]}, the place of java in the base image",
-                       "start it as `java`")  # fmt: skip
-    for step in reading.steps:
-        if step.keyword == "ENV" and any(name == "JAVA_HOME" for name, _ in step.node.pairs):
-            line = reading.file.line_of(step.node)
-            return Refused(f"line {line} sets JAVA_HOME to a folder of the base image", "leave that to the base image")
-    return None
+    return Needs({**paths, **beside(program, _BESIDE), **libraries[0]}, programs, evidence=(libraries[1],))
 
 
 def _libraries(program: Program, files: Sequence[str]) -> tuple[dict[str, str], str] | Refused:
     """What must lie beside the program, and why that is all."""
-    root, project = program.root, project_of(program)
-    if program.act is None or program.call is None:
-        return Refused(f"{program.made} is in the build context as it is: nothing of it is built here")
+    root, made, project = program.root, program.made, project_of(program)
+    if root.name == "java" and "/" in root.words[0] and not root.words[0].startswith("$JAVA_HOME"):
+        because = f"{root.where} starts {root.words[0]}, the place of java in the base image"
+        return Refused(because, "start it as `java`")
+    if "JAVA_HOME" in program.reading.environment:
+        return Refused("JAVA_HOME is set to a folder of the base image", "leave that to the base image")
     if program.unpacked:
-        return {}, f"`{program.act.text}` packs the program with all that it needs, and it is unpacked whole"
-    places = [join(root.folder, part.removesuffix("/*").rstrip("/")) for part in _class_path(root)]
+        return {}, f"{made} has all that the program needs, and it is unpacked whole"
+    places = [join(root.folder, part) for part in _class_path(root)]
     if places:
         return dict.fromkeys(places, f"{root.where} has it in its class path"), f"{root.where} names its class path"
     if project is not None:
-        return _packed_with(program.made, project)
-    if program.call.name != "javac":
-        return Refused(f"which project packs {program.made} is not known", "name the jar in CMD as the build names it")
-    return _of_javac(program, program.act, files)
-
-
-def _of_javac(program: Program, act: Act, files: Sequence[str]) -> tuple[dict[str, str], str] | Refused:
-    """The classes that javac writes. Beside a source lies more than the class of its name: ``Main$1.class``, and what
-    the compiler finds there of what the source refers to."""
-    made = [path for path in act.effect.writes if isinstance(path, str)]
-    folders = dict.fromkeys(posixpath.dirname(path) for path in made if path.endswith(".class"))
+        return _packed_with(made, project)
+    if program.act is None or program.call is None or program.call.name != "javac":
+        return Refused(f"which project packs {made} is not known", "name the jar in CMD as the build names it")
+    classes = [path for path in program.act.effect.writes if isinstance(path, str)]
+    folders = {posixpath.dirname(path) for path in classes if path.endswith("*.class")}
     for file in files if folders else ():
-        if folders.keys().isdisjoint(map(posixpath.dirname, program.origin.in_image(file))):
-            because = f"`{act.text}` may compile {file} as well, and leave its classes beside it"
+        if folders.isdisjoint(map(posixpath.dirname, program.origin.in_image(file))):
+            because = f"`{program.act.text}` may compile {file} as well, and leave its classes beside it"
             return Refused(because, "compile into a folder of its own (javac -d), and start from there (java -cp)")
-    classes = [join(folder, "*.class") for folder in folders] or made
-    return dict.fromkeys(classes, f"`{act.text}` writes it"), "javac writes classes, which need nothing else"
+    return dict.fromkeys(classes, f"`{program.act.text}` writes it"), "javac writes classes, which need nothing else"
 
 
 def _packed_with(made: str, project: Project) -> tuple[dict[str, str], str] | Refused:
     """What must lie beside the file that a project is packed into."""
-    manifest, whole = project.path, re.match(r".*?/(?:quarkus-app|build/install/[^/]+)(?=/|\Z)", made)
+    manifest, whole = project.manifests[0], re.match(r".*?/(?:quarkus-app|build/install/[^/]+)(?=/|\Z)", made)
     if whole is not None:
         return {whole[0]: f"{made} starts from what lies beside it"}, f"{manifest} puts all that it needs there"
     if made.endswith("-plain.jar"):
@@ -167,30 +155,34 @@ def runner(language: Language, reading: StageReading, needs: Needs, wish: str | 
     image, programs = reading.image, language.programs_of(reading)
     assert image is not None
     project = project_of(programs[0]) if not isinstance(programs, Refused) and programs else None
-    packages = (word.literal for _, call in reading.calls for word in call.packages)
-    named = (match[1] for name in packages if (match := re.search(r"(?:openjdk-?|java-)(\d+)", name)))
-    release = None if project is None or project.release is None else project.release.removeprefix("1.")
-    major = java_of(image) or next(named, None) or release
+    named = (re.search(r"(?:openjdk-?|java-)(\d+)", name) for name in installed(reading))
+    release = None if project is None or project.release is None else project.release[1].removeprefix("1.")
+    major = java_of(image) or next((found[1] for found in named if found is not None), None) or release
     if major is None:
         because = f"which Java {reading.image_reference or reading.stage.image} has is not known"
         return Refused(because, "name it in the tag, as in -jdk21")
+    tools = {**needs.programs, **programs_started(reading)}.items()
+    tool = next((one for one in tools if posixpath.basename(one[0]) in _OF_THE_JDK), None)
+    if tool is not None:
+        return Refused(f"{tool[1]} calls {tool[0]}, which only the JDK has", "keep the JDK, or split by hand")
+    is_alpine = image.distro == "alpine" if wish is None else wish == "alpine"
+    is_same = image.family == "eclipse-temurin" and is_alpine == (image.distro == "alpine")
+    found = variant_reference(reading, "jre") if is_same else jre_of(major, is_alpine)
     if wish in {"scratch", "distroless"}:
         return Refused(f"there is no {wish} image with Java {major} here", 'use runner = "slim" or "alpine"')
-    found = jre_of(image, major, image.distro == "alpine" if wish is None else wish == "alpine")
     if found is None:
         return Refused(f"there is no image with a JRE of Java {major}", "name a version that has one: 8, 11, 17, 21")
-    if image.family == "openjdk":
-        return Runner(found, evidence=(f"{image.reference} is retired, and has no JRE: Eclipse Temurin has the same",))
-    return Runner(found, evidence=(f"the program needs Java {major}, not its compiler",))
+    if isinstance(found, Refused):
+        return found
+    retired = f"{image.reference} is retired, and has no JRE: Eclipse Temurin has the same"
+    why = retired if image.family == "openjdk" else f"the program needs Java {major}, not its compiler"
+    return Runner(found, evidence=(why,))
 
 
 def writes(program: Program, files: Sequence[str]) -> Written | Refused:
     """See :meth:`Language.writes`."""
     context = program.reading.context
     texts = dict(sources(context, files))
-    made = first_at(texts, r"\.mkdirs?\(\)|\bcreateNewFile\(\)")
-    if made is not None:
-        return Refused(f"{made} makes a folder that only the running program knows", BY_HAND)
     found = [*written_by(texts, _WRITES, _MAKES), *named_in(texts_below(context, SETTINGS), _LOGS)]
     project = None if found else project_of(program)
     keeper = None if project is None else re.search(_KEEPERS, project.text)

@@ -4,88 +4,79 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator
-from typing import Protocol
+import shlex
+from collections.abc import Callable, Iterator
 
 from refactor.context import BuildContext, Unknown
+from refactor.ecosystems.answers import BuiltStart
 from refactor.ecosystems.java import gradle, maven
+from refactor.ecosystems.java.project import Project
+from refactor.ecosystems.own_start import own_start
 from refactor.ecosystems.program import Program
 from refactor.ecosystems.tool_call import ToolCall
 from refactor.flow.effects import Effect, Invocation
-from refactor.flow.reading import is_within
+from refactor.flow.reading import Refused, StageReading, is_within
 from refactor.once import cached_property
 
-Project = maven.MavenProject | gradle.GradleProject
-_IDLE = frozenset({"wrapper", "help", "tasks"})
-_RUNS = r"(?:[\w.-]*:)?(?:run|dev|bootRun|quarkusDev)|exec:.*"
 _NETWORK = ("network",)
-
-
-class _Reader(Protocol):
-    """The module that reads the manifests of a tool."""
-
-    def projects(self, context: BuildContext, folder: str) -> Iterable[Project]: ...
-    def manifests(self, context: BuildContext, folder: str) -> tuple[str, ...]: ...
+_INSTEAD = {("spring-boot:run",): "package -DskipTests", ("bootRun",): "bootJar"}
+_IDLE = frozenset("-B -q --no-daemon --batch-mode --quiet -ntp --no-transfer-progress --info -DskipTests".split())
+"""Options after which the same program is built, and run."""
 
 
 class JavaCall(ToolCall):
     """A call of a tool that builds whole projects."""
 
-    reader: _Reader
+    read: Callable[[BuildContext, str], tuple[Project, ...]]
+    """The projects that a folder of the context builds, its own first."""
     cache = ""
     output = ""
     """The folder of what it builds."""
-    wrapper: tuple[str, ...] = ()
-    """Files that its wrapper reads."""
 
     @cached_property
     def goals(self) -> tuple[str, ...]:
         """Goals of Maven, tasks of Gradle."""
         return tuple(word.literal for word in self.package.operands)
 
-    @property
-    def kind(self) -> str:
-        """What it does: "wrapper" (only fetches the tool), "clean", "run", "download" or "build"."""
-        if {goal.strip(":") for goal in self.goals} <= _IDLE:
-            return "wrapper"
-        if any(re.fullmatch(_RUNS, goal) for goal in self.goals):
-            return "run"
-        return self.package.action if self.package.action in {"clean", "download"} else "build"
+    @cached_property
+    def projects(self) -> tuple[Project, ...]:
+        """Those that it builds, as far as they are known."""
+        return () if self.source is None else self.read(self.call.reading.context, self.source)
 
     @property
     def manifests(self) -> tuple[str, ...]:
         """Context paths of what decides on the dependencies of a build, as far as they are known."""
-        return () if self.source is None else self.reader.manifests(self.call.reading.context, self.source)
+        return tuple(dict.fromkeys(path for one in self.projects for path in one.manifests))
 
-    @property
     def why_fails(self) -> Unknown | None:
         """Why the tool refuses the call; None where it is not seen to."""
         return None
 
     def packed(self) -> Iterator[tuple[str, Project]]:
         """Paths of what it makes, as the call would name them, each with the project that it is made of."""
-        source = self.source or "."
-        for one in () if self.source is None else self.reader.projects(self.call.reading.context, self.source):
-            folder = posixpath.join(self.where, posixpath.relpath(one.folder or ".", source))
-            yield from ((posixpath.normpath(posixpath.join(folder, path)), one) for path in one.outputs(self.goals))
+        for one in self.projects:
+            folder = posixpath.join(self.where, posixpath.relpath(one.folder or ".", self.source or "."))
+            for pattern, path in one.made:
+                if any(re.fullmatch(pattern, goal) for goal in self.goals):
+                    yield posixpath.normpath(posixpath.join(folder, path)), one
 
     def effect(self) -> Effect | None:
         """See :meth:`Language.effect`."""
-        call, kind = self.call, self.kind
+        call, action = self.call, self.package.action
         where, cache = call.paths(self.where), call.paths(self.cache)
         output = call.paths(posixpath.join(self.where, self.output))
-        if kind in {"clean", "run"}:
-            return Effect(removes=output) if kind == "clean" else None
-        if kind == "wrapper":
-            there = (name for name in self.wrapper if call.source(name) is not None)
-            return Effect(call.paths(*there), cache, needs=_NETWORK)
-        if kind == "download":
+        if action == "run":
+            return None
+        if action == "clean":
+            return Effect(removes=output)
+        if not action:
+            wrapper = (path for path in self.manifests if re.search("mvn|gradlew|wrapper", path))
+            return Effect(call.places(wrapper), cache, needs=_NETWORK)
+        if action == "download":
             missing = Unknown(f"its {self.manifest_names[-1]} is not copied from the build context")
-            reads = (missing,) if self.source is None else call.places(self.manifests)
-            return Effect(reads, cache, needs=_NETWORK)
-        if self.source is None or self.why_fails is not None:
-            return Effect(where, output if self.why_fails is None else (self.why_fails,), needs=_NETWORK)
-        return Effect(where, call.paths(*dict.fromkeys(path for path, _ in self.packed())), needs=_NETWORK)
+            return Effect(call.places(self.manifests) if self.projects else (missing,), cache, needs=_NETWORK)
+        made, why = call.paths(*dict.fromkeys(path for path, _ in self.packed())), self.why_fails()
+        return Effect(where, (why,) if why is not None else made if self.projects else output, needs=_NETWORK)
 
 
 class MavenCall(JavaCall):
@@ -94,27 +85,23 @@ class MavenCall(JavaCall):
     manager = "mvn"
     manifest_names = ("pom.xml",)
     named_by = ("-f", "--file")
-    reader = maven
+    read = staticmethod(maven.projects)
     cache = "~/.m2"
     output = "target"
-    wrapper = maven.WRAPPER
 
 
 class GradleCall(JavaCall):
     """A call of gradle or gradlew."""
 
     manager = "gradle"
-    manifest_names = gradle.SCRIPTS
+    manifest_names = gradle.NAMES
     named_by = ("-p", "--project-dir")
-    reader = gradle
+    read = staticmethod(gradle.projects)
     cache = "~/.gradle"
     output = "build"
-    wrapper = gradle.WRAPPER
 
-    @property
     def why_fails(self) -> Unknown | None:
-        context = self.call.reading.context
-        return None if self.source is None else gradle.left_out(context, self.source, self.goals)
+        return None if self.source is None else gradle.left_out(self.call.reading.context, self.source, self.goals)
 
 
 def java_call(call: Invocation | None) -> JavaCall | None:
@@ -137,11 +124,29 @@ def effect(call: Invocation) -> Effect | None:
     build = java_call(call)
     if build is not None:
         return build.effect()
-    if call.name == "jar":
-        return Effect(call.paths("."), call.paths(call.option("-f", "--file") or next(iter(call.operands[1:]), ".")))
     if call.name not in {"javac", "kotlinc"}:
         return None
-    sources = (word for word in call.operands if word.endswith((".java", ".kt")))
     folder = call.option("-d")
-    classes = (f"{posixpath.splitext(word)[0]}.class" for word in sources)
+    # Beside a source lies more than the class of its name: `Main$1.class`, and what it refers to of that folder.
+    classes = {posixpath.join(posixpath.dirname(word), "*.class"): None for word in call.operands
+               if word.endswith((".java", ".kt"))}  # fmt: skip
     return Effect(call.paths("."), call.paths(*([folder] if folder is not None else classes)))
+
+
+def built_start(reading: StageReading) -> BuiltStart | Refused | None:
+    """See :meth:`Ecosystem.built_start`."""
+    start = own_start(reading)
+    asked = None if start is None else java_call(start.call())
+    if start is None or asked is None or asked.goals not in _INSTEAD:
+        return None
+    other = next((flag for flag in asked.package.flags if flag not in _IDLE), None)
+    if other is not None:
+        return start.refused(f"what {other} means for the program is not known", "start it with java -jar")
+    build = f"{shlex.join((start.argv[0], *asked.package.flags))} {_INSTEAD[asked.goals]}"
+    built = java_call(start.call(build))
+    packed = {path: one.packer or "" for path, one in (() if built is None else built.packed())
+              if one.folder == asked.source}  # fmt: skip
+    jar = next((path for path, by in packed.items() if path.endswith(".jar") and re.search("(?i)spring.boot", by)), "*")
+    if "*" in jar or any(is_within(jar, path) for path in packed if path != jar):
+        return start.refused("how the jar is called that the build packs is not known", "name it in the build")
+    return start.built(build, ("java", "-jar", jar), jar, idle={*_IDLE, "-x"})

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Iterator
 
-from refactor.context import BuildContext, Unknown
-from refactor.ecosystems.java.maven import RELEASES, maven_project
+from refactor.context import BuildContext
+from refactor.ecosystems.java.gradle import TOOLCHAIN
+from refactor.ecosystems.java.maven import RELEASE, projects
 from refactor.ecosystems.versions import Naming, Place, Stated, stated
-
-_TOOLCHAIN = r"JavaLanguageVersion\.of\(\s*[\"']?(\d+)[\"']?\s*\)|\bjvmToolchain\(\s*(\d+)\s*\)"
 
 
 def _number(text: str) -> str:
@@ -20,20 +18,12 @@ def _number(text: str) -> str:
 
 
 def _maven(context: BuildContext, folder: str) -> Iterator[Stated]:
-    """What Maven compiles for, where the JDK of that version can."""
-    found = maven_project(context, folder)
-    values = {} if isinstance(found, Unknown) else found.properties
-    path = posixpath.join(folder, "pom.xml")
-    for key in RELEASES:
-        value = re.fullmatch(r"(?:1\.)?(\d+)", values.get(key, ""))
-        if value is None:
-            continue
-        if key == "maven.compiler.release" and int(value[1]) < 9:
-            # Its javac has no --release: a newer JDK compiles for it.
-            yield Stated(f"{path} ({key})", value[0], allowed=(((9, 0, 0), None),), what="a minimum")
-        else:
-            yield stated(f"{path} ({key})", value[1], 1)
-        return
+    """What Maven compiles for, where the JDK of that version can: the javac of Java 8 has no --release."""
+    for one in projects(context, folder)[:1]:
+        key, value = one.release or ("", "")
+        version = ">=9" if key == RELEASE and int(_number(value)) < 9 else _number(value)
+        if key:
+            yield stated(f"{one.manifests[0]} ({key})", version, 1)._replace(text=value)
 
 
 NAMING = Naming(
@@ -43,7 +33,7 @@ NAMING = Naming(
         Place(".java-version", plain=_number),
         Place(".sdkmanrc", pattern=r"(?m)^java\s*=\s*(\d+)"),
         _maven,
-        Place("build.gradle*", pattern=_TOOLCHAIN, said="toolchain"),
+        Place("build.gradle*", pattern=TOOLCHAIN, said="toolchain"),
     ),
     ("java",),
     depth=1,

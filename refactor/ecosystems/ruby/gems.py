@@ -154,4 +154,4 @@ def _reads(context: BuildContext, folder: str, text: str) -> tuple[tuple[str, ..
             names = re.findall(r"\brequire(?:_relative)?\s*\(?\s*[\"']([\w./-]+)[\"']", context.text(spec))
             paths = (posixpath.join(folder, kind, f"{name}.rb") for name in names for kind in ("", "lib"))
             found.update(dict.fromkeys((spec, *map(posixpath.normpath, paths))))
-    return tuple(path for path in found if context.exists(path) is True), unknown
+    return context.there(found), unknown

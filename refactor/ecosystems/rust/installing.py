@@ -69,7 +69,7 @@ def _ahead_of(act: Act, cargo: CargoCall) -> Install | Refused | None:
     files = {path: has_main for one in space.packages for path, has_main in one.sources.items()}
     commands = [*_empty(space, files), _ahead(act, package), _forget(cargo, space)]
     named = (*(posixpath.join(space.root, name) for name in _MANIFESTS), *(one.path for one in space.packages))
-    paths = tuple(dict.fromkeys(path for path in named if reading.context.exists(path) is True))
+    paths = tuple(dict.fromkeys(reading.context.there(named)))
     return ahead(act, root, paths, commands, "compile all crates")
 
 

@@ -26,7 +26,7 @@ def _named(context: BuildContext, source: str, given: str | None, names: tuple[s
     if given is not None:
         yield from (posixpath.normpath(posixpath.join(source, one)) for one in given.split(","))
         return
-    yield from (path for name in names if context.exists(path := posixpath.join(source, name)) is True)
+    yield from context.there(posixpath.join(source, name) for name in names)
 
 
 def hugo_settings(context: BuildContext, source: str, values: Mapping[str, str]) -> dict[str, str] | Refused:
