@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from refactor.ecosystems.answers import Written
+from refactor.ecosystems.called import programs_started
 from refactor.ecosystems.calls import beside, called, first_at, opened, sources, texts_below
 from refactor.ecosystems.java.project import Project
 from refactor.ecosystems.java.tools import project_of
 from refactor.ecosystems.program import Needs, Program, Runner
 from refactor.ecosystems.split import variant_reference
-from refactor.ecosystems.system import installed, programs_started
+from refactor.ecosystems.system import installed
 from refactor.ecosystems.table import Language
 from refactor.ecosystems.written import BY_HAND, folders_written, named_in, ports_in, written_by
 from refactor.flow.reading import Refused, StageReading, join
