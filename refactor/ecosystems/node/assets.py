@@ -356,6 +356,3 @@ class _FrontEnd:
             return Refused("nothing says which version of Node builds the front end", "add .nvmrc with the version")
         self.evidence += named.evidence
         return named.version
-
-
-__all__ = ["assets", "left_behind"]

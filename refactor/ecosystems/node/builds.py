@@ -139,6 +139,3 @@ def _kind_of(reading: StageReading, layout: Layout) -> Kind:
                 if built is not None and not (is_plain and (built.outputs == () or ran.program in FETCHES)):
                     builds.append((step, command, built))
     return Kind(tuple(builds), tuple(of_image), tuple(added))
-
-
-__all__ = ["FETCHES", "Built", "Kind", "build_of", "kind_of"]

@@ -39,6 +39,3 @@ def starts_itself(layout: Layout, ran: Ran) -> str | None:
     if not argv or ran.via or posixpath.basename(argv[0]) != ran.program or compiled(layout) is None:
         return None
     return join(layout.reading.final_workdir, argv[0])
-
-
-__all__ = ["READS_AT_START", "compiled", "starts_itself"]

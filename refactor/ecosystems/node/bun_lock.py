@@ -87,6 +87,3 @@ def _names(value: object) -> tuple[str, ...]:
     if isinstance(value, str):
         return () if value == "none" else (value,)
     return words(value)
-
-
-__all__ = ["read_bun_lock"]

@@ -82,6 +82,3 @@ def _case_of(reading: StageReading) -> Case:
             natives.setdefault(native.name, native)
     kind, installs, start = kind_of(reading, layout), project_installs(reading), started(reading)
     return Case(reading, layout, kind, installs, start, tuple(natives.values()), [])
-
-
-__all__ = ["Case", "case_of"]

@@ -248,6 +248,3 @@ def _text(project: Project, written: str, frozen: bool, drop: bool) -> str:
         written = written[:name] + " install" + written[name:]
     written += (" --immutable" if project.is_berry else " --frozen-lockfile") * freezes
     return written + f" {MANAGER[project.manager].production}" * drop
-
-
-__all__ = ["effect", "installs", "production_install", "why_program_needs_dev"]

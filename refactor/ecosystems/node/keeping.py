@@ -353,6 +353,3 @@ class _Keeper:
 def _is_in(path: str, folders: Iterable[str]) -> bool:
     """The path is one of the folders, or lies in one."""
     return any(is_within(path, folder) for folder in folders)
-
-
-__all__ = ["Keep", "keep"]

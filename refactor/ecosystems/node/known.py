@@ -57,6 +57,3 @@ def grouped(kind: str) -> Mapping[str, tuple[str, ...]]:
     """A part of lines: names of programs, a colon, and the words that are of each of them."""
     parted = (line.partition(":")[::2] for line in lines(kind))
     return {name: tuple(rest.split()) for first, rest in parted for name in first.split()}
-
-
-__all__ = ["PACKAGES", "date", "grouped", "lines", "names", "packages", "pairs"]

@@ -139,6 +139,3 @@ def below(path: str, folder: str) -> str | None:
         return ""
     prefix = folder.rstrip("/") + "/"
     return path[len(prefix) :] if path.startswith(prefix) else None
-
-
-__all__ = ["SKIPPED", "Layout", "Moved", "Unit", "below"]

@@ -221,6 +221,3 @@ def lifecycle_needs_dev(project: Project) -> str | None:
                 if imported in manifest.dev_dependencies and not manifest.is_production(imported):
                     return f"{told} runs {file}, which imports {imported}, a development dependency"
     return None
-
-
-__all__ = ["Reads", "lifecycle_needs_dev", "only_hooks", "own_scripts", "reads", "why_scripts_needed"]

@@ -114,6 +114,3 @@ def needed_packages(lock: NodeLock | None, package: PackageJson) -> dict[str, st
     present = {*names, *(one.name for one in (lock.packages if lock is not None else ()) if not one.is_dev)}
     needed = {"openssl": "Prisma's query engine is linked with it"} if "@prisma/client" in present else {}
     return needed | {program: f"{name} calls it" for name, program in pairs("callers").items() if name in names}
-
-
-__all__ = ["Judged", "Native", "called_programs", "judge", "libraries", "needed_packages"]

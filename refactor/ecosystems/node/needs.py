@@ -375,9 +375,3 @@ def served(ran: Ran) -> str:
     behind = zip(("", *ran.args), ran.args, strict=False)
     operands = (word for before, word in behind if not word.startswith("-") and before not in valued)
     return join(ran.folder, next(operands, "."))
-
-
-__all__ = [
-    "FRONT_ENDS", "STATIC_SERVERS", "WATCHERS", "Server", "Started", "is_of_node", "program", "runs_more", "served",
-    "source_files", "start_of", "started", "why_dev_needed", "why_dev_server", "why_package_is_dev",
-]  # fmt: skip

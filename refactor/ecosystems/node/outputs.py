@@ -347,9 +347,3 @@ _READERS = {
     "remix": _remix,
     "bun build": _bun,
 }
-
-
-__all__ = [
-    "COPIERS", "NEXT_CONFIGS", "angular_build", "compiler_option", "config_text", "configs", "literal_of",
-    "next_output", "option_value", "outputs_of",
-]  # fmt: skip

@@ -369,9 +369,3 @@ def _resolves(location: str, name: str, packages: Mapping[str, object]) -> bool:
         if f"{location}node_modules/{name}" in packages:
             return True
     return f"node_modules/{name}" in packages
-
-
-__all__ = [
-    "MANAGER", "Manager", "Project", "any_lock", "lock_path", "manifest_copy", "npm_major", "project_installs",
-    "projects", "why_not_frozen",
-]  # fmt: skip

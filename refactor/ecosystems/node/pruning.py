@@ -334,6 +334,3 @@ def _why_changed(layout: Layout, ran: Ran, folders: tuple[str, ...], manifests: 
     )
     written = next(changed, None)
     return None if written is None else f"writes {written}"
-
-
-__all__ = ["WHOLE", "Pruning", "handed_on", "prune", "pruned", "why_plug_and_play"]

@@ -406,6 +406,3 @@ def _why_not_alone(case: Case, server: Server) -> str | None:
         if call.manager in SYSTEM_MANAGERS and call.action == "install":
             return f"line {case.reading.file.line_of(step.node)} installs packages of the release that Bun's image has"
     return None
-
-
-__all__ = ["needs", "runner"]

@@ -117,6 +117,3 @@ def _called(reading: StageReading, target: BaseImage, packages: dict[str, str]) 
         ):
             return Refused(f"line {line} installs headers, so something is compiled in this stage")
     return found
-
-
-__all__ = ["slim"]

@@ -290,9 +290,3 @@ def packages_of(context: BuildContext, files: Sequence[str]) -> dict[str, str]:
         for name, line in facts(context, path).packages.items():
             found.setdefault(name, f"{path}:{line}")
     return found
-
-
-__all__ = [
-    "COMPILED", "SUFFIXES", "Facts", "Graph", "facts", "facts_of", "found_in", "graph", "is_test", "is_tool_config",
-    "opens_files", "packages_of", "place_in", "resolve_path", "script_files", "why_reads", "without_comments",
-]  # fmt: skip

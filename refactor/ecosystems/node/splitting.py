@@ -250,6 +250,3 @@ def owner_of(case: Case) -> str:
     steps = [step for step, _, _ in case.kind.builds] or list(reading.runs)
     user = (steps[-1].user if steps else None) or "root"
     return "" if user.split(":")[0] in {"root", "0"} else "node:node" if user == "node" else user
-
-
-__all__ = ["owner_of", "roles", "split", "stays_inside", "why_not_followed"]

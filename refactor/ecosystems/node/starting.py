@@ -398,6 +398,3 @@ def _why_not_built(case: _Case) -> Refused | None:
             because = f"{path} reads {public}, which a build writes into its result, and nothing sets it there"
             return Refused(because, "set it with ARG or ENV before the build")
     return None
-
-
-__all__ = ["built_start", "direct_start"]

@@ -281,6 +281,3 @@ class _Site(NamedTuple):
             return folder
         browser = text(table(table(table(build).get("options")).get("outputPath")).get("browser"))
         return join(folder, "browser" if browser is None else browser)
-
-
-__all__ = ["static_site"]

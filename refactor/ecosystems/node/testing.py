@@ -33,6 +33,3 @@ def tests(reading: StageReading, plan: SplitPlan) -> tuple[Instruction | str, ..
     is_pruned = any(re.search(_PRUNES, text) for text in written(plan))
     again = [f"RUN {' '.join(word.text for word in install.command.words)}"] if is_pruned else []
     return (*other_copies(reading, plan), *again, f"RUN {install.call.program} test")
-
-
-__all__ = ["tests"]

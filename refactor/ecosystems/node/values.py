@@ -179,6 +179,3 @@ def _split(code: str, signs: tuple[str, ...]) -> list[str]:
             parts.append(code[start:at])
             start = at + len(sign)
     return [*parts, code[start:]]
-
-
-__all__ = ["Known", "Value", "argument_of", "evaluate"]

@@ -233,6 +233,3 @@ def _dirname(start: Started, source: str, unit: Unit | None) -> str | None:
             relative = posixpath.relpath(posixpath.dirname(own) or ".", root or ".")
             return join(unit.folder, posixpath.join(output, relative))
     return None
-
-
-__all__ = ["written"]
