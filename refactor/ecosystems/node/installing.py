@@ -226,11 +226,11 @@ def why_program_needs_dev(project: Project, final: StageReading) -> Refused | No
 
 def _is_used(project: Project, start: Started) -> bool:
     """The final stage takes installed packages from that of the project, or is built from it."""
-    stage, packages = project.layout.reading.stage, f"{project.folder}/node_modules"
-    return any(parent.reading.stage is stage for parent in start.layout.parents()) or any(
-        moved.stage.stage is stage
-        and (below(packages, moved.source) is not None or moved.source.endswith("/node_modules"))
-        for moved in start.layout.moved
+    stage, layout, packages = project.layout.reading.stage, start.layout, f"{project.folder}/node_modules"
+    makers = layout.flow.makers(layout.reading, packages)
+    return any(maker.act is not None and maker.act.step.reading.stage is stage for maker in makers) or any(
+        below(packages, source) is not None or source.endswith("/node_modules")
+        for _, source in layout.taken_from(stage)
     )
 
 

@@ -172,8 +172,8 @@ def _handed_on(reading: StageReading, final: StageReading) -> Iterator[Behind | 
     reduced = {one.folder for one in own if one.is_production}
     for project in own if start is not None else ():
         packages = f"{project.folder}/node_modules"
-        taken = next((moved.node for moved in Layout.of(final).moved
-                      if moved.stage.stage is reading.stage and moved.source == packages), None)  # fmt: skip
+        copies = Layout.of(final).taken_from(reading.stage)
+        taken = next((node for node, source in copies if source == packages), None)
         if start is None or taken is None or project.folder in reduced or not project.package.dev_dependencies:
             continue
         last = [step for step in reading.steps if step.keyword in {"RUN", "COPY", "ADD"}][-1]
