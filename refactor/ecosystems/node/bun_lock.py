@@ -71,19 +71,10 @@ def _reached(entries: Mapping[str, object], names: list[str]) -> set[str]:
 def _package(key: str, entry: tuple[object, ...], is_dev: bool) -> LockedPackage:
     resolved = text(entry[0]) if entry else None
     name, _, version = (resolved or key).rpartition("@")
-    about = _about(entry)
     return LockedPackage(
         location=key,
         name=name or key,
         version=version or None,
         is_dev=is_dev,
         is_link=version.startswith(("workspace:", "file:", "link:")),
-        os=_names(about.get("os")),
-        cpu=_names(about.get("cpu")),
     )
-
-
-def _names(value: object) -> tuple[str, ...]:
-    if isinstance(value, str):
-        return () if value == "none" else (value,)
-    return words(value)

@@ -10,9 +10,8 @@ from typing import NamedTuple
 from refactor.context import BuildContext, Unknown
 from refactor.context.tables import table
 from refactor.ecosystems.node.bun_lock import read_bun_lock
-from refactor.ecosystems.node.frozen import lock_matches
 from refactor.ecosystems.node.layout import Layout, Unit
-from refactor.ecosystems.node.lockfiles import NodeLock, read_npm_lock, read_pnpm_lock, read_yarn_lock
+from refactor.ecosystems.node.lockfiles import NodeLock, lock_matches, read_npm_lock, read_pnpm_lock, read_yarn_lock
 from refactor.ecosystems.node.package_json import PackageJson, read_package_json, workspace_members
 from refactor.ecosystems.node.programs import INSTALLING, MANAGERS, Programs, Ran, folder_of_call
 from refactor.flow.reading import Refused, StageReading, Step, join
@@ -328,12 +327,6 @@ def _why_not_npm(project: Project, lock: NodeLock) -> Refused | None:
         return Refused(
             f"{lock.path} is of version 3, which npm {npm} of {image} cannot install from",
             "use a newer Node image, or write the lockfile with `npm install --lockfile-version 2`",
-        )
-    if lock.version == "1" and npm >= 7:
-        return Refused(
-            f"{lock.path} is of version 1, which lacks the peer dependencies that npm {npm} adds: `npm"
-            " ci` may refuse it",
-            "run `npm install` with the Node of the image and commit the lockfile",
         )
     return _why_not_peers(project, lock) if npm >= 7 else None
 
