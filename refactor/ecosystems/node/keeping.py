@@ -13,12 +13,12 @@ from typing import NamedTuple
 
 from refactor.context import Unknown
 from refactor.context.literals import paths_named
-from refactor.ecosystems.node.bun import READS_AT_START, compiled
-from refactor.ecosystems.node.case import Case
+from refactor.ecosystems.node.builds import READS_AT_START, compiled
 from refactor.ecosystems.node.known import names
 from refactor.ecosystems.node.layout import SKIPPED, Layout, Unit, below
 from refactor.ecosystems.node.needs import STATIC_SERVERS, Server, served
 from refactor.ecosystems.node.sources import COMPILED, SUFFIXES, facts, is_test, place_in
+from refactor.ecosystems.node.splitting import Case
 from refactor.flow.reading import Refused, is_within, join
 from refactor.once import cached_property
 

@@ -7,7 +7,7 @@ import re
 from typing import NamedTuple
 
 from refactor.context import Unknown
-from refactor.ecosystems.node.bun import starts_itself
+from refactor.ecosystems.node.builds import starts_itself
 from refactor.ecosystems.node.known import grouped, names
 from refactor.ecosystems.node.layout import SKIPPED, Layout, Unit
 from refactor.ecosystems.node.lockfiles import NodeLock

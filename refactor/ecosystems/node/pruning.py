@@ -9,15 +9,14 @@ from typing import NamedTuple
 
 from refactor.ecosystems.answers import Behind, Pruned
 from refactor.ecosystems.node.builds import build_of
-from refactor.ecosystems.node.case import Case
-from refactor.ecosystems.node.installing import why_program_needs_dev
+from refactor.ecosystems.node.installing import reads, why_program_needs_dev
 from refactor.ecosystems.node.known import names
 from refactor.ecosystems.node.layout import Layout, below
-from refactor.ecosystems.node.manifests import reads
 from refactor.ecosystems.node.native import judge
 from refactor.ecosystems.node.needs import program, started
 from refactor.ecosystems.node.programs import INSTALLING, MANAGERS, Programs, Ran, folder_of_call
 from refactor.ecosystems.node.projects import MANAGER, Project, projects, why_not_frozen
+from refactor.ecosystems.node.splitting import Case
 from refactor.ecosystems.system import build_only
 from refactor.flow.closure import named
 from refactor.flow.reading import Refused, StageReading, Step, join

@@ -8,8 +8,7 @@ from typing import NamedTuple
 
 from refactor.context import Unknown
 from refactor.context.tables import table
-from refactor.ecosystems.node.bun import compiled
-from refactor.ecosystems.node.case import Case, case_of
+from refactor.ecosystems.node.builds import compiled
 from refactor.ecosystems.node.keeping import Keep, keep
 from refactor.ecosystems.node.known import names, packages
 from refactor.ecosystems.node.layout import Unit, below
@@ -22,7 +21,7 @@ from refactor.ecosystems.node.programs import RUNTIMES
 from refactor.ecosystems.node.projects import Project
 from refactor.ecosystems.node.pruning import WHOLE, Pruning, prune, why_plug_and_play
 from refactor.ecosystems.node.sources import facts, found_in
-from refactor.ecosystems.node.splitting import owner_of, why_not_followed
+from refactor.ecosystems.node.splitting import Case, case_of, owner_of, why_not_followed
 from refactor.ecosystems.node.writing import written
 from refactor.ecosystems.program import Needs, Program, Runner
 from refactor.ecosystems.split import variant_reference

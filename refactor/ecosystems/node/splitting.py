@@ -5,20 +5,25 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from refactor.context import BuildContext
 from refactor.ecosystems.answers import Instead, SplitPlan
-from refactor.ecosystems.node.builds import FETCHES, build_of
-from refactor.ecosystems.node.case import Case, case_of
+from refactor.ecosystems.node.builds import FETCHES, Kind, build_of, kind_of
 from refactor.ecosystems.node.known import names
-from refactor.ecosystems.node.layout import below
+from refactor.ecosystems.node.layout import Layout, Unit, below
+from refactor.ecosystems.node.native import Native, judge
+from refactor.ecosystems.node.needs import Started, started
 from refactor.ecosystems.node.programs import MANAGERS
-from refactor.ecosystems.node.projects import Project
+from refactor.ecosystems.node.projects import Project, project_installs, projects
 from refactor.ecosystems.slicing import split as slices
 from refactor.ecosystems.split import Role
 from refactor.ecosystems.system import MANAGERS as SYSTEM_MANAGERS, SILENT, build_only
+from refactor.ecosystems.testing import other_copies, why_no_tests, written
 from refactor.flow.reading import Refused, StageReading, Step, is_within, join
+from refactor.images import BaseImage
 from refactor.shell import Command
+from refactor.syntax import Instruction
 
 if TYPE_CHECKING:
     from refactor.ecosystems.program import Sliced
@@ -28,6 +33,78 @@ if TYPE_CHECKING:
 
 _BUILDERS = names("builders")
 _OF_OTHERS = names("of-others")
+
+
+class Case(NamedTuple):
+    """The stage, read."""
+
+    reading: StageReading
+    layout: Layout
+    kind: Kind
+    installs: tuple[Project | tuple[Step, Refused], ...]
+    started: Started | None
+    natives: tuple[Native, ...]
+    """Production packages that may be compiled on the full image."""
+    say: list[str]
+    """Evidence, filled while the needs are found out."""
+
+    @property
+    def context(self) -> BuildContext:
+        return self.reading.context
+
+    @property
+    def start(self) -> Started:
+        """What is started; asked once it is known that something is."""
+        assert self.started is not None
+        return self.started
+
+    @property
+    def image(self) -> BaseImage:
+        """The base image; asked once it is known to be in the catalogue."""
+        assert self.reading.image is not None
+        return self.reading.image
+
+    @property
+    def projects(self) -> tuple[Project, ...]:
+        return projects(self.reading)
+
+    @property
+    def unit(self) -> Unit | None:
+        """The project that is started."""
+        return None if self.started is None else self.started.unit
+
+    @property
+    def project(self) -> Project | None:
+        """The install that brings the packages of what is started: that of the nearest folder around it."""
+        unit = self.unit
+        found = [one for one in self.projects if unit is not None and below(unit.folder, one.folder) is not None]
+        return max(found, key=lambda project: len(project.folder)) if found else None
+
+    def starts_through(self, manager: str) -> bool:
+        """The start command calls the package manager."""
+        rule = re.compile(rf"(?<![\w/.-]){manager}(?![\w.-])")
+        start, runs = self.reading.start, self.started.runs if self.started is not None else ()
+        called = (word.split(" ")[0] for ran in runs for word in ran.via)
+        return manager in called or any(rule.search(node.argument) for node in (start.nodes if start else ()))
+
+
+def case_of(reading: StageReading) -> Case:
+    """The facts of a stage, found out once."""
+    return reading.remember("node case", lambda: _case_of(reading))
+
+
+def _case_of(reading: StageReading) -> Case:
+    layout, image = Layout.of(reading), reading.image
+    is_fat = image is not None and (image.family, image.variant) == ("node", "fat")
+    natives: dict[str, Native] = {}
+    for project in projects(reading) if is_fat else ():
+        for native in judge(reading.context, project.lock, project.package, production=True).compiled:
+            natives.setdefault(native.name, native)
+    kind, installs, start = kind_of(reading, layout), project_installs(reading), started(reading)
+    return Case(reading, layout, kind, installs, start, tuple(natives.values()), [])
+
+
+# Whether it is
 
 
 def split(language: Sliced, reading: StageReading, wish: str | None) -> SplitPlan | Refused | None:
@@ -250,3 +327,31 @@ def owner_of(case: Case) -> str:
     steps = [step for step, _, _ in case.kind.builds] or list(reading.runs)
     user = (steps[-1].user if steps else None) or "root"
     return "" if user.split(":")[0] in {"root", "0"} else "node:node" if user == "node" else user
+
+
+# Tests of what is split
+
+
+_ENDINGS = (".js", ".mjs", ".cjs", ".ts", ".mts", ".cts", ".tsx", ".jsx")
+_NONE = r"echo .*no test specified"
+"""What ``npm init`` writes."""
+_PRUNES = r"\bprune\b|--omit[= ]dev|--prod(?:uction)?\b|--only[= ]prod"
+
+
+def tests(reading: StageReading, plan: SplitPlan) -> tuple[Instruction | str, ...] | Refused:
+    """See :meth:`Ecosystem.tests`."""
+    install = next(iter(projects(reading)), None)
+    if install is None:
+        return Refused("no install of the dependencies is found")
+    script = install.package.scripts.get("test", "")
+    if not script or re.search(_NONE, script):
+        return Refused(f"{install.package.path} has no script `test`", "write one")
+    why = why_no_tests(reading, _ENDINGS)
+    if why is not None:
+        return why
+    if reading.file.environment(install.step.node).get("NODE_ENV") == "production":
+        return Refused("NODE_ENV=production leaves the development dependencies out", "set it behind the build")
+    # What was pruned is installed once more, in this stage alone.
+    is_pruned = any(re.search(_PRUNES, text) for text in written(plan))
+    again = [f"RUN {' '.join(word.text for word in install.command.words)}"] if is_pruned else []
+    return (*other_copies(reading, plan), *again, f"RUN {install.call.program} test")

@@ -8,8 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from refactor.context import Unknown
 from refactor.ecosystems.answers import Written
-from refactor.ecosystems.node.builds import build_of
-from refactor.ecosystems.node.bun import starts_itself
+from refactor.ecosystems.node.builds import build_of, starts_itself
 from refactor.ecosystems.node.health import ports
 from refactor.ecosystems.node.known import grouped, lines, names
 from refactor.ecosystems.node.layout import Unit, below
