@@ -6,14 +6,13 @@ import posixpath
 import re
 from collections.abc import Iterator, Sequence
 
+from refactor.context.literals import line_at
 from refactor.ecosystems import registry, system
 from refactor.ecosystems.answers import Assets, Install
 from refactor.ecosystems.node.beside import CALLS_NODE, Part, is_repeatable, made_by_others, texts_of
 from refactor.ecosystems.node.builds import Built, kind_of
-from refactor.ecosystems.node.layout import Layout
 from refactor.ecosystems.node.native import judge, libraries
 from refactor.ecosystems.node.projects import Project, project_installs
-from refactor.ecosystems.node.sources import place_in
 from refactor.ecosystems.node.version import NAMING
 from refactor.ecosystems.slicing import why_unknown
 from refactor.ecosystems.versions import decide
@@ -50,7 +49,7 @@ _NOT_OWN = ("node_modules", "vendor", ".git")
 
 def assets(reading: StageReading) -> Assets | Refused | None:
     """See :meth:`Ecosystem.assets`."""
-    if _is_started(reading) or not _makes(kind_of(reading, Layout.of(reading)).builds):
+    if _is_started(reading) or not _makes(kind_of(reading).builds):
         return None
     front_end = _FrontEnd(reading)
     if not _makes(front_end.builds):
@@ -94,7 +93,7 @@ class _FrontEnd:
         self.parts = {one.step: Part(one, packages) for one in self.flow.steps(reading) if one.step.keyword == "RUN"}
         self.acts = tuple(act for act in self.flow.acts(reading) if act.effect.by == "Node" and act.call is not None)
         own = {id(act.call.command): act for act in self.acts if act.call is not None}
-        kind = kind_of(reading, Layout.of(reading))
+        kind = kind_of(reading)
         self.builds: tuple[tuple[Act, Step, Built], ...] = tuple(
             (own[id(command)], step, built) for step, command, built in kind.builds if id(command) in own
         )
@@ -172,7 +171,7 @@ class _FrontEnd:
                 found = None if is_own or is_told else re.search(rf"\bnode_modules\b|{_STARTS}", text)
                 if found is not None:
                     what = "names node_modules" if found[0] == "node_modules" else "starts Node"
-                    place = place_in(path, text, found.start())
+                    place = line_at(path, text, found.start())
                     return Refused(f"{place} {what}, which the program would lack", "build it into the front end")
         self.evidence.append("no source, template or setting of the program names node_modules or starts Node")
         return None

@@ -20,8 +20,6 @@ from refactor.flow.reading import StageReading, Step, join
 from refactor.flow.roots import peeled
 from refactor.shell import Command
 
-_NEUTRAL = names("checks")
-_BUNDLERS = names("bundlers")
 FETCHES = names("fetches")
 _MAKES = r"write|append|copy|rename|mkdir|exec|spawn|fork|createWriteStream|cpSync|require\([\"']\.|import\("
 """In code on the command line (``node -e "fs.rmSync('dist', ...)"``)."""
@@ -61,7 +59,7 @@ def build_of(layout: Layout, ran: Ran) -> Built | None:
         if (target := re.match(r"\d*(?:>>?|&>)\|?\s*['\"]?([^&'\"\s]+)", redirect)) is not None
         and not target[1].startswith("/dev/") and "$" not in target[1]
     )  # fmt: skip
-    if ran.program in _NEUTRAL:
+    if ran.program in names("checks"):
         return Built(ran, redirected, False) if redirected else None
     unit = layout.unit(ran.folder)
     found = outputs_of(layout, ran, unit)
@@ -89,7 +87,7 @@ def _is_bundle(layout: Layout, ran: Ran, unit: Unit | None) -> bool:
         name = option_value(ran.args, "-c", "--config")
         settings = config_text(layout.context, layout.source(ran.folder) or "", (name,) if name else configs("webpack"))
         return settings is not None and "xternals" not in settings
-    return ran.program in _BUNDLERS
+    return ran.program in names("bundlers")
 
 
 class Kind(NamedTuple):
@@ -98,8 +96,6 @@ class Kind(NamedTuple):
     builds: tuple[tuple[Step, Command, Built], ...]
     globals: tuple[tuple[Step, Command, tuple[str, ...]], ...]
     """Packages that are installed for the whole image."""
-    added: tuple[tuple[Step, Command], ...]
-    """Single packages that are installed into a project (``npm install x``)."""
 
     @property
     def compiles(self) -> Built | None:
@@ -118,15 +114,15 @@ class Kind(NamedTuple):
         return tuple(found)
 
 
-def kind_of(reading: StageReading, layout: Layout) -> Kind:
+def kind_of(reading: StageReading) -> Kind:
     """The builds and single installs of the stage, with the programs that scripts of package.json come down to."""
-    return reading.remember("node kind", lambda: _kind_of(reading, layout))
+    return reading.remember("node kind", lambda: _kind_of(reading))
 
 
-def _kind_of(reading: StageReading, layout: Layout) -> Kind:
+def _kind_of(reading: StageReading) -> Kind:
+    layout = Layout.of(reading)
     builds: list[tuple[Step, Command, Built]] = []
     of_image: list[tuple[Step, Command, tuple[str, ...]]] = []
-    added: list[tuple[Step, Command]] = []
     for step in reading.runs:
         calls = {id(call.command): call for call in step.calls}
         for command, ran in Programs(layout, step.node).of_step(step):
@@ -136,13 +132,11 @@ def _kind_of(reading: StageReading, layout: Layout) -> Kind:
                 continue
             if call is not None and call.manager in MANAGERS and call.action == "global-install":
                 of_image.append((step, command, tuple(word.literal for word in call.packages)))
-            elif ran.manager and ran.program.endswith(" add"):
-                added.append((step, command))
             else:
                 built = build_of(layout, ran)
                 if built is not None and not (is_plain and (built.outputs == () or ran.program in FETCHES)):
                     builds.append((step, command, built))
-    return Kind(tuple(builds), tuple(of_image), tuple(added))
+    return Kind(tuple(builds), tuple(of_image))
 
 
 # Programs of Bun
@@ -164,7 +158,7 @@ def compiled(layout: Layout) -> Built | None:
         return None
     origin, command = maker.act.step.reading, maker.act.call.command
     # It makes a program with Bun inside, which needs the C library alone.
-    builds = (built for _, own, built in kind_of(origin, Layout.of(origin)).builds if own is command)
+    builds = (built for _, own, built in kind_of(origin).builds if own is command)
     return next((one for one in builds if one.ran.program == "bun build" and "--compile" in one.ran.args), None)
 
 

@@ -12,7 +12,7 @@ from refactor.context import BuildContext, Unknown
 from refactor.ecosystems.answers import Install, Rewrite, installs_by_command
 from refactor.ecosystems.node.builds import Built, kind_of
 from refactor.ecosystems.node.known import names
-from refactor.ecosystems.node.layout import Layout, below
+from refactor.ecosystems.node.layout import below
 from refactor.ecosystems.node.needs import Started, program, started, why_dev_needed
 from refactor.ecosystems.node.package_json import PackageJson
 from refactor.ecosystems.node.programs import MANAGERS, Ran, node_entry, owner
@@ -319,7 +319,7 @@ def _builds(reading: StageReading) -> Mapping[int, tuple[Built, ...]]:
 
     def found() -> dict[int, tuple[Built, ...]]:
         builds: dict[int, tuple[Built, ...]] = {}
-        for _, command, built in kind_of(reading, Layout.of(reading)).builds:
+        for _, command, built in kind_of(reading).builds:
             builds[id(command)] = (*builds.get(id(command), ()), built)
         return builds
 
@@ -399,7 +399,7 @@ def _why_keep_dev(project: Project, final: StageReading) -> Refused | None:
     runs = any(call.manager in MANAGERS and call.action in {"run", "exec"} for _, call in reading.calls)
     if project.is_berry or (runs and not is_final):
         return _NO_NEWS
-    built, start = kind_of(reading, project.layout).compiles, started(final)
+    built, start = kind_of(reading).compiles, started(final)
     if not is_final and (built is not None or start is None or not _is_used(project, start)):
         return _NO_NEWS
     if built is not None:

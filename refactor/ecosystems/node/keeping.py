@@ -12,21 +12,18 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from refactor.context import Unknown
-from refactor.context.literals import paths_named
+from refactor.context.literals import line_at, paths_named
 from refactor.ecosystems.node.builds import READS_AT_START, compiled
 from refactor.ecosystems.node.known import names
 from refactor.ecosystems.node.layout import SKIPPED, Layout, Unit, below
 from refactor.ecosystems.node.needs import STATIC_SERVERS, Server, served
-from refactor.ecosystems.node.sources import COMPILED, SUFFIXES, facts, is_test, place_in
+from refactor.ecosystems.node.sources import COMPILED, SUFFIXES, facts, is_test
 from refactor.ecosystems.node.splitting import Case
 from refactor.flow.reading import Refused, is_within, join
 from refactor.once import cached_property
 
 _BUILD_FILES = "|".join(names("build-files"))
 
-_BUILD_FOLDERS = names("build-folders")
-_COMPILERS = names("compilers")
-_IN_SRC = names("in-src")
 _FILE_ENDINGS = (
     r".+\.(?:[mc]?[jt]sx?|json|css|html?|map|txt|wasm|node|ya?ml|xml|svg|png|ico|sql|sqlite3?|db|env|sh|conf|ini|md"
     r"|graphql|proto)"
@@ -246,7 +243,7 @@ class _Keeper:
             return False
         rooted = self._rooted(name)
         place = rooted or self._names(path)
-        if name in _BUILD_FOLDERS:
+        if name in names("build-folders"):
             leaves = place is None or name in {"node_modules", ".git"}
         elif sources and all(source.endswith((".d.ts", ".d.mts")) for source in sources):
             leaves = True
@@ -263,7 +260,7 @@ class _Keeper:
         if below(path, unit.folder) in self._front_end_folders(unit) and self.server.dynamic is None:
             return True
         for built in self.builds if not self.server.is_interpreted else ():
-            if built.outputs and built.ran.program in _COMPILERS and built.ran.folder == unit.folder:
+            if built.outputs and built.ran.program in names("compilers") and built.ran.folder == unit.folder:
                 targets = [join(built.ran.folder, word.split("*")[0]) for word in built.ran.operands]
                 if any(is_within(target, path) and not _is_in(target, built.outputs) for target in targets):
                     return True
@@ -272,7 +269,7 @@ class _Keeper:
     def _front_end_folders(self, unit: Unit) -> frozenset[str]:
         """Folders whose sources a front-end build of the project turns into its output."""
         programs = {built.ran.program for built in self.builds if built.outputs and built.ran.folder == unit.folder}
-        found = {"src"} if programs & _IN_SRC else set()
+        found = {"src"} if programs & names("in-src") else set()
         found |= {"pages", "app", "src"} if "next" in programs else set()
         page = self.layout.context.read(unit.file("index.html")) if programs & {"vite", "parcel"} else ""
         if isinstance(page, str):
@@ -291,7 +288,7 @@ class _Keeper:
                 if is_import or re.search(r"\.ts[\"'`}]|\{\.?ts|\.tsx[\"'`]", found[0]):
                     continue
                 if found[0][1:-1].removeprefix("./").strip("/") != name or re.search(opens, before):
-                    return place_in(path, text, found.start())
+                    return line_at(path, text, found.start())
         return None
 
     def _missing_entry(self) -> Refused | None:

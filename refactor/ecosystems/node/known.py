@@ -48,6 +48,7 @@ def lines(kind: str) -> list[str]:
     return _parts(_PROGRAMS)[f"{kind}:"]
 
 
+@cache
 def names(kind: str) -> frozenset[str]:
     """Programs, by a part of their table."""
     return frozenset(" ".join(lines(kind)).split())

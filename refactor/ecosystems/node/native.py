@@ -22,8 +22,6 @@ from refactor.ecosystems.system import MANAGERS as SYSTEM_MANAGERS, PROVIDERS, i
 from refactor.flow.reading import Refused, StageReading
 from refactor.images import BaseImage, lookup
 
-_CALLED = names("on-full-image")
-
 
 class Native(NamedTuple):
     """A package that may be compiled when it is installed."""
@@ -113,7 +111,7 @@ def called_programs(context: BuildContext, files: Sequence[str]) -> dict[str, st
     found: dict[str, str] = {}
     for path in files:
         for name, line in facts(context, path).spawns.items():
-            if name in _CALLED:
+            if name in names("on-full-image"):
                 found.setdefault(name, f"{path}:{line}")
     return found
 

@@ -29,7 +29,6 @@ from refactor.once import cached_property
 
 WATCHERS = {name: " ".join(does) for name, does in grouped("watchers").items()}
 """Programs that run sources as they are, or again at every change -> what they do."""
-_COMPILES_AT_START = names("compile-at-start")
 _SERVERS = grouped("development-servers")
 STATIC_SERVERS = names("file-servers")
 FRONT_ENDS = names("front-ends")
@@ -49,7 +48,7 @@ def why_dev_server(ran: Ran) -> str | None:
     if ran.program == "node":
         if any(word == "--watch" or word.startswith("--watch-path") for word in ran.args):
             return "node --watch, which restarts on changes"
-        loaded = next((name for name in ran.preloaded if name in _COMPILES_AT_START), None)
+        loaded = next((name for name in ran.preloaded if name in names("compile-at-start")), None)
         return None if loaded is None else f"{loaded}, which compiles at start"
     verb = ran.args[0] if ran.args and not ran.args[0].startswith("-") else ""
     if ran.program not in _SERVERS or {*_SERVERS[ran.program]} & {*ran.args}:

@@ -12,12 +12,11 @@ from refactor.context.tables import items, table, text
 from refactor.ecosystems.node.known import names
 from refactor.ecosystems.node.layout import Layout, Unit
 from refactor.ecosystems.node.package_json import tsconfig_option, tsconfig_out_dir
-from refactor.ecosystems.node.programs import BUN_FILE, Ran
+from refactor.ecosystems.node.programs import Ran
 from refactor.ecosystems.node.sources import without_comments
 from refactor.ecosystems.node.values import Known, argument_of, evaluate
 
 COPIERS = names("copiers")
-_CHANGES_ONLY = names("changes-only")
 
 
 def configs(stem: str) -> tuple[str, ...]:
@@ -96,7 +95,7 @@ def _of_file_tool(ran: Ran) -> Sequence[str] | Unknown:
         return operands[-1:] if operands[1:] else Unknown(f"where `{ran.text}` copies to is not known")
     if program == "shx":
         return operands[-1:] if args[:1] in (("cp",), ("mv",)) and operands[1:] else ()
-    if program in _CHANGES_ONLY:
+    if program in names("changes-only"):
         return ()
     if program in {"touch", "tee"}:
         return operands
@@ -155,14 +154,11 @@ def _nuxt(context: BuildContext, ran: Ran, here: str, wanted: Mapping[str, str])
 
 
 def _bun(context: BuildContext, ran: Ran, here: str, wanted: Mapping[str, str]) -> Sequence[str] | Unknown:
-    """``bun build``: without an output it prints, and a program gets the name of its source (as Bun 1.2 does)."""
+    """``bun build``: without an output it prints."""
     given = option_value(ran.args, "--outfile", "--outdir")
     if given is not None or "--compile" not in ran.args:
         return (given,) if given else ()
-    sources = [word for word in ran.operands if BUN_FILE.search(word)]
-    if len(sources) != 1:
-        return Unknown(f"{ran.shown} has no --outfile")
-    return (posixpath.splitext(posixpath.basename(sources[0]))[0],)
+    return Unknown(f"{ran.shown} has no --outfile")
 
 
 def _config_at(folder: str, given: str) -> str:
@@ -192,20 +188,11 @@ def _tsc(context: BuildContext, ran: Ran, here: str, wanted: Mapping[str, str]) 
             waiting.setdefault(_config_at(posixpath.dirname(path), other or ""), True)
         is_list = bool(references) and table(data).get("files") == []
         if not is_list and compiler_option(context, path, "noEmit") is not True:
-            out = _out_dir(context, path)
-            if isinstance(out, Unknown):
-                return out
+            out = tsconfig_out_dir(context, path)
+            if out is None or isinstance(out, Unknown):
+                return out or Unknown(f"{path} has no outDir: tsc writes beside the sources")
             found.append(posixpath.relpath(out, here or "."))
     return tuple(found)
-
-
-def _out_dir(context: BuildContext, path: str) -> str | Unknown:
-    """A context path."""
-    found = tsconfig_out_dir(context, path)
-    if found is None:
-        single = compiler_option(context, path, "outFile")
-        found = posixpath.normpath(posixpath.join(posixpath.dirname(path), single)) if isinstance(single, str) else None
-    return Unknown(f"{path} has no outDir: tsc writes beside the sources") if found is None else found
 
 
 def compiler_option(context: BuildContext, path: str, name: str) -> object:

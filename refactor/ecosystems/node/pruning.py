@@ -22,10 +22,6 @@ from refactor.flow.closure import named
 from refactor.flow.reading import Refused, StageReading, Step, join
 from refactor.images import lookup
 
-_QUIET_CALLS = names("quiet-calls")
-_CHANGES = names("changes-by-folder")
-_INTO_PACKAGES = names("into-packages")
-
 
 class Pruning(NamedTuple):
     """What takes development dependencies away, or installs without them."""
@@ -61,7 +57,7 @@ def prune(case: Case, project: Project, needs_dev: str | None, runner: str, *, i
     if not any(manifest.dev_dependencies for manifest in project.manifests):
         case.say.append(f"{project.package.path} has no development dependencies to leave out")
         return WHOLE
-    if needs_dev is None and any("--no-save" in command.args for _, command in case.kind.added):
+    if needs_dev is None and any(call.has("--no-save") and call.packages for _, call in case.reading.calls):
         needs_dev = "packages are installed with --no-save, which pruning would remove"
     found = needs_dev or _by_manager(case, project, None if is_whole else runner)
     if isinstance(found, Pruning):
@@ -315,10 +311,10 @@ def _programs(layout: Layout, step: Step, reduction: Project) -> Iterator[Ran]:
 def _why_changed(layout: Layout, ran: Ran, folders: tuple[str, ...], manifests: set[str]) -> str | None:
     """What a program may do to installed packages or to the manifests; None where it is known to do nothing."""
     if ran.manager:
-        return None if ran.program.partition(" ")[2] in _QUIET_CALLS else "may change packages"
-    if ran.program in _INTO_PACKAGES:
+        return None if ran.program.partition(" ")[2] in names("quiet-calls") else "may change packages"
+    if ran.program in names("into-packages"):
         return "writes into node_modules"
-    for word in ran.operands if ran.program in _CHANGES else ():
+    for word in ran.operands if ran.program in names("changes-by-folder") else ():
         path = join(ran.folder, word.split("*")[0])
         if any(below(one, path) is not None for one in folders):
             return f"works on {path}"

@@ -30,9 +30,6 @@ from refactor.flow.closure import named, why_not_seen
 from refactor.flow.reading import Refused, StageReading, join
 from refactor.images import lookup
 
-_SYSTEM_FOLDERS = names("system-folders")
-_CHOOSE_BY_NODE_ENV = names("choose-by-node-env")
-_NOT_ON_ALPINE = names("not-on-alpine")
 _SLIM = 'use runner = "slim"'
 
 
@@ -148,7 +145,7 @@ def _why_not_copied(kept: Keep) -> Refused | None:
     for path in kept.paths:
         if re.search(r"[\s\"'$\[\]*?\\]", path) is not None:
             return Refused(f"the name of {path} has characters that COPY treats specially")
-        if path[1:] in _SYSTEM_FOLDERS:
+        if path[1:] in names("system-folders"):
             because = f"the application lives in / and brings a folder {path}, which is the system's"
             return Refused(because, "set a WORKDIR such as /app")
     return None
@@ -247,10 +244,11 @@ def _why_not_alpine(parts: _Parts) -> Refused | None:
     if "bash" in programs_started(reading):
         return Refused("what is started is run by bash, which Alpine has not", _SLIM)
     for step in reading.runs:
-        names = {(one.name or "").rpartition("/")[2] for one in step.commands if is_set_up(one)} & _NOT_ON_ALPINE
-        if names:
+        called = {(one.name or "").rpartition("/")[2] for one in step.commands if is_set_up(one)}
+        missing = min(called & names("not-on-alpine"), default=None)
+        if missing is not None:
             line = reading.file.line_of(step.node)
-            return Refused(f"Alpine has no {min(names)}, which the runner needs on line {line}", _SLIM)
+            return Refused(f"Alpine has no {missing}, which the runner needs on line {line}", _SLIM)
     return None
 
 
@@ -306,7 +304,7 @@ def _environment(parts: _Parts) -> str | None:
         if unit is not None and ran.via and any("NODE_ENV" in text for text in unit.package.scripts.values()):
             return None
     place = next((f"{path}:{line}" for path in files if (line := facts(case.context, path).node_env)), None)
-    package = next((name for name in sorted(_CHOOSE_BY_NODE_ENV) if name in parts.unit.package.wanted), None)
+    package = next((name for name in sorted(names("choose-by-node-env")) if name in parts.unit.package.wanted), None)
     if place is not None or package is not None:
         why = f"{place} decides" if place is not None else f"{package} chooses settings"
         case.say.append(f"NODE_ENV is left as it was: {why} by it")

@@ -11,13 +11,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
-from refactor.context.tables import table, text as text_of
+from refactor.context.literals import line_at
 from refactor.ecosystems.node.known import names
 from refactor.ecosystems.node.programs import package_of
 
 SUFFIXES = (".js", ".mjs", ".cjs", ".ts", ".mts", ".cts", ".jsx", ".tsx", ".vue", ".svelte")
 COMPILED = (".ts", ".mts", ".cts", ".tsx", ".jsx", ".vue", ".svelte", ".coffee", ".astro")
-_BUILTINS = names("builtins")
 
 _TOKEN = re.compile(
     r'"(?:\\.|[^"\\\n])*"' r"|'(?:\\.|[^'\\\n])*'" r"|`(?:\\.|[^`\\])*`" r"|//[^\n]*" r"|/\*(?:.*?\*/|.*)", re.DOTALL
@@ -82,18 +81,13 @@ def _facts(context: BuildContext, path: str) -> Facts:
     return facts_of(text)
 
 
-def place_in(path: str, text: str, at: int) -> str:
-    """For messages: ``src/app.ts:3``."""
-    return f"{path}:{text.count(chr(10), 0, at) + 1}"
-
-
 def found_in(context: BuildContext, files: Iterable[str], pattern: str) -> tuple[str, str] | None:
     """The first place of a pattern in the code of some sources, and what is there."""
     for path in files:
         text = facts(context, path).text
         found = re.search(pattern, text)
         if found is not None:
-            return place_in(path, text, found.start()), found[0]
+            return line_at(path, text, found.start()), found[0]
     return None
 
 
@@ -111,7 +105,7 @@ def facts_of(text: str) -> Facts:
             if ":" in module.split("/")[0] or module.startswith(("#", "~", "$", "@/")) or " " in module:
                 continue
             name = package_of(module)
-            if name not in _BUILTINS and name not in packages:
+            if name not in names("builtins") and name not in packages:
                 packages[name] = code.count("\n", 0, at) + 1
     if "exec" in code or "spawn" in code:
         for found in _SPAWN.finditer(code):
@@ -178,10 +172,8 @@ def resolve_path(context: BuildContext, base: str) -> str | None:
             return path
     if base and context.is_dir(base) is not True:
         return None
-    main = text_of(table(context.json(f"{base}/package.json")).get("main")) if base else None
-    found = resolve_path(context, posixpath.normpath(posixpath.join(base, main))) if main and main.strip("./") else None
     names = [posixpath.join(base, "index" + ending) for ending in _ENDINGS[1:]]
-    return found or next((path for path in names if context.exists(path) is True), None)
+    return next((path for path in names if context.exists(path) is True), None)
 
 
 class Graph(NamedTuple):

@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from refactor.flow.graph import Act
     from refactor.syntax import Instruction
 
-_BUILDERS = names("builders")
-_OF_OTHERS = names("of-others")
-
 
 class Case(NamedTuple):
     """The stage, read."""
@@ -100,7 +97,7 @@ def _case_of(reading: StageReading) -> Case:
     for project in projects(reading) if is_fat else ():
         for native in judge(reading.context, project.lock, project.package, production=True).compiled:
             natives.setdefault(native.name, native)
-    kind, installs, start = kind_of(reading, layout), project_installs(reading), started(reading)
+    kind, installs, start = kind_of(reading), project_installs(reading), started(reading)
     return Case(reading, layout, kind, installs, start, tuple(natives.values()), [])
 
 
@@ -192,7 +189,7 @@ def _why_not_start(case: Case) -> Refused | None:
     for ran in start.runs:
         if ran.installs:
             return Refused(f"{ran.shown} installs packages when the container starts", "install them in a RUN")
-        built = build_of(start.layout, ran) if ran.program in _BUILDERS and "start" not in ran.args else None
+        built = build_of(start.layout, ran) if ran.program in names("builders") and "start" not in ran.args else None
         if built is not None and built.outputs:
             return Refused(f"{ran.shown} builds when the container starts", "build in a RUN, and only start in CMD")
     comes_from_npm = any("pnpm" in name for _, _, names in case.kind.globals for name in names)
@@ -227,7 +224,7 @@ def why_not_followed(case: Case, acts: tuple[Act, ...], chosen: tuple[str, ...],
         places = [path for path in act.effect.writes if isinstance(path, str)]
         is_inside = not is_whole and any(is_within(path, one) for path in places for one in chosen)
         is_told = name == "git" and set(act.call.operands[:1]) <= {"config", "init", "submodule"}
-        if not is_told and (name in _OF_OTHERS or not places or is_inside):
+        if not is_told and (name in names("of-others") or not places or is_inside):
             because = f"what `{name}` on line {act.step.line} brings into the image is not known"
             return Refused(because, "copy it from a stage of its own")
     return None

@@ -192,7 +192,7 @@ def _why_entry_unseen(
     place = join(unit.folder, entry)
     if start.source(place) in files or layout.is_from_stage(place):
         return None
-    outputs = (path for _, _, one in kind_of(reading, layout).builds for path in one.outputs or ())
+    outputs = (path for _, _, one in kind_of(reading).builds for path in one.outputs or ())
     if any(below(place, path) is not None for path in outputs):
         return None
     return Refused(f"{entry}, which the script starts, was not found in the build context", "check the path")
@@ -369,7 +369,7 @@ def _built(case: _Case, targets: list[_Target]) -> BuiltStart | Refused | None:
     reason = _why_not_built(case)
     if reason is not None:
         return case.why(reason.because, reason.hint)
-    is_built = any(output in (one.outputs or ()) for _, _, one in kind_of(case.reading, layout).builds)
+    is_built = any(output in (one.outputs or ()) for _, _, one in kind_of(case.reading).builds)
     told = f"{case.shown}; `{name}` of {case.unit.package.path} is `{scripts[name]}`, which writes {output}"
     return BuiltStart(case.cmd, "" if is_built else run, target.words, (told, target.told))
 

@@ -236,7 +236,7 @@ class _Site(NamedTuple):
                 f"commit the lockfile of {project.manager}",
             )
         wanted = served(self.ran) if not self.is_development else None
-        for step, _, built in kind_of(self.reading, layout).builds:
+        for step, _, built in kind_of(self.reading).builds:
             folder = self._makes(built, wanted)
             if folder is not None:
                 told = f"`{built.ran.text}` in a RUN makes {folder}"

@@ -7,8 +7,6 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from refactor.flow.reading import join
-
 
 class Value(NamedTuple):
     """A path as far as a source spells it out."""
@@ -103,9 +101,6 @@ def evaluate(expression: str, text: str, known: Known, depth: int = 0) -> Value 
     parts = _split(code, ("+",))
     if len(parts) > 1:
         return _concatenated([evaluate(part, text, known, depth + 1) for part in parts])
-    url = re.fullmatch(r"new\s+URL\(\s*([\"'`][^\"'`$]*[\"'`])\s*,\s*import\.meta\.url\s*\)(?:\.pathname)?", code)
-    if url is not None and known.folder is not None:
-        return Value(join(known.folder, url[1][1:-1]), True)
     call = _CALL.match(code)
     if call is not None and _closes(code, code.index("(")) == len(code) - 1:
         arguments = [evaluate(part, text, known, depth + 1) for part in _split(call["args"], (",",)) if part.strip()]
@@ -154,15 +149,12 @@ def _joined(values: list[Value | None], known: Known, is_resolve: bool) -> Value
 
 
 def _constant(name: str, text: str, known: Known, depth: int) -> Value | None:
-    found = list(
-        re.finditer(rf"(?<![\w$.])(?:const|let|var)\s+{re.escape(name)}\s*(?::\s*[\w<>\[\]| ]+)?=(?!=)\s*", text)
-    )
+    is_given = rf"(?<![\w$.])(?:const|let|var)\s+{re.escape(name)}\s*(?::\s*[\w<>\[\]| ]+)?=(?!=)\s*"
+    found = [match.end() for match in re.finditer(is_given, text)]
     again = re.findall(rf"(?<![\w$.]){re.escape(name)}\s*=(?![=>])", text)
     if len(found) != 1 or len(again) > 1:
-        if name == "__dirname" and known.folder is not None:
-            return Value(known.folder, True)
         return None
-    return evaluate(argument_of(text, found[0].end(), 0), text, known, depth + 1)
+    return evaluate(argument_of(text, found[0], 0), text, known, depth + 1)
 
 
 def _closes(code: str, start: int = 0) -> int:

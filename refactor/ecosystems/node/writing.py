@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from refactor.context import Unknown
+from refactor.context.literals import line_at
 from refactor.ecosystems.answers import Written
 from refactor.ecosystems.node.builds import build_of, starts_itself
 from refactor.ecosystems.node.health import ports
@@ -15,7 +16,7 @@ from refactor.ecosystems.node.layout import Unit, below
 from refactor.ecosystems.node.needs import Started, is_of_node, program, runs_more, start_of
 from refactor.ecosystems.node.programs import RUNTIMES, Ran
 from refactor.ecosystems.node.projects import any_lock
-from refactor.ecosystems.node.sources import facts, place_in
+from refactor.ecosystems.node.sources import facts
 from refactor.ecosystems.node.values import Known, argument_of, evaluate
 from refactor.flow.closure import named
 from refactor.flow.reading import Refused, StageReading, join
@@ -32,7 +33,6 @@ _SECOND = frozenset("copyFile copyFileSync rename renameSync cpSync moveSync cop
 
 
 _BESIDE = grouped("beside")
-_WRITE_ON_THEIR_OWN = names("write-on-their-own")
 _BUILDERS = frozenset("tsc webpack esbuild babel swc tsup rollup".split())
 _OUTPUTS = frozenset({".next", ".nuxt", "dist", "public", ".cache"})
 
@@ -93,7 +93,7 @@ def _of_files(start: Started, files: tuple[str, ...], unit: Unit | None, found: 
 def _of_program(start: Started, ran: Ran) -> Mapping[str, str] | Refused:
     if ran.installs:
         return Refused(f"{ran.shown} installs packages when the container starts", "install them in a RUN")
-    if ran.program in _WRITE_ON_THEIR_OWN:
+    if ran.program in names("write-on-their-own"):
         because = f"{ran.program} keeps files of its own; where is a matter of its settings"
         return Refused(because, "set USER and a volume by hand")
     unit = start.layout.unit(ran.folder)
@@ -176,7 +176,7 @@ def _writes(start: Started, source: str, unit: Unit | None) -> Iterator[tuple[st
     text = facts(start.layout.context, source).text
     cwd = start.runs[-1].folder if start.runs else start.layout.reading.final_workdir
     for at, argument, is_folder, name in _calls(text):
-        place, expression = place_in(source, text, at), argument_of(text, at, argument)
+        place, expression = line_at(source, text, at), argument_of(text, at, argument)
         value = evaluate(expression, text, Known(_dirname(start, source, unit), cwd, _environment(start, unit)))
         if value is None:
             if name not in {"unlink", "unlinkSync"} and expression.strip() not in {"", "null", "undefined"}:
