@@ -80,16 +80,11 @@ def _read(project: Project) -> Iterator[tuple[str, str] | Refused]:
                 yield target, f"{name} is a local package, {target}"
     for manifest, name, ran in project.scripts():
         yield from _of_script(project, manifest, name, ran)
-    schema, svelte = unit.file("prisma/schema.prisma"), unit.file("svelte.config.js")
+    schema = unit.file("prisma/schema.prisma")
     if project.runs_scripts and "@prisma/client" in package.wanted and context.exists(schema) is True:
         # @prisma/client's own postinstall generates the client where it finds a schema (until Prisma 7).
         told = f"@prisma/client generates its client from {posixpath.dirname(schema)}/ at the install"
         yield schema, told
-    if project.runs_scripts and "@sveltejs/kit" in package.wanted and context.exists(svelte) is True:
-        # Its postinstall (until 2.16) runs `svelte-kit sync`, which does nothing without svelte.config.js; the
-        # build syncs as well, and warns once that tsconfig.json extends a file which it is about to write.
-        told = "@sveltejs/kit makes .svelte-kit/ when it builds, not at the install, which has no sources"
-        yield package.path, told
 
 
 def _of_script(project: Project, manifest: PackageJson, name: str, ran: Ran) -> Iterator[tuple[str, str] | Refused]:

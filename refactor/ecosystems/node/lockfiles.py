@@ -355,14 +355,8 @@ def _pnpm_projects(root: Mapping[str, object]) -> tuple[dict[str, Mapping[str, s
 
 def _pnpm_keys(name: str, resolved: str) -> tuple[str, ...]:
     """Under which keys a dependency may be found, in every version of the format."""
-    return (
-        resolved,
-        f"/{name}/{resolved}",
-        f"/{name}@{resolved}",
-        f"{name}@{resolved}",
-        f"/{resolved}",
-        resolved.split("(")[0],
-    )
+    bare, at = f"/{name}/{resolved}", f"{name}@{resolved}"
+    return resolved, bare, f"/{at}", at, f"/{resolved}", resolved.split("(")[0]
 
 
 def _pnpm_name(key: str, major: int) -> tuple[str, str | None]:
@@ -413,21 +407,12 @@ def _npm_matches(manifest: PackageJson, root: str, lock: NodeLock) -> bool | Unk
     return Unknown(doubt) if changed else True
 
 
-def _declared_matches(manifest: PackageJson, root: str, lock: NodeLock) -> bool | Unknown:
+def _declared_matches(manifest: PackageJson, root: str, lock: NodeLock) -> bool:
     declared = lock.declared.get(_relative(manifest, root))
-    if declared is None:
-        return False
     overridden = manifest.resolutions | lock.overrides
     wanted = {n: s.removeprefix("npm:") for n, s in manifest.wanted.items() if n not in overridden}
-    recorded = {n: s.removeprefix("npm:") for n, s in declared.items() if n not in overridden}
-    if wanted == recorded:
-        return True
-    if lock.is_berry and set(wanted) == set(recorded):
-        changed = next(n for n in wanted if wanted[n] != recorded[n])
-        if ":" in wanted[changed] or ":" in recorded[changed]:
-            # Patches and other protocols are rewritten when they are recorded.
-            return Unknown(f"{lock.path} records {changed} in another form")
-    return False
+    recorded = {n: s.removeprefix("npm:") for n, s in (declared or {}).items() if n not in overridden}
+    return declared is not None and wanted == recorded
 
 
 def _yarn_matches(manifest: PackageJson, lock: NodeLock, local: set[str | None]) -> bool | Unknown:

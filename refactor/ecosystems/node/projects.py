@@ -321,13 +321,9 @@ def _why_not_npm(project: Project, lock: NodeLock) -> Refused | None:
     if npm is None:
         because = f"the version of npm in {image} is not known, and older ones have no `npm ci`"
         return Refused(because, "use an official Node image")
-    if npm < 5:
-        return Refused(f"npm {npm} of {image} has no `npm ci`", "use a newer Node")
-    if lock.version == "3" and npm < 7:
-        return Refused(
-            f"{lock.path} is of version 3, which npm {npm} of {image} cannot install from",
-            "use a newer Node image, or write the lockfile with `npm install --lockfile-version 2`",
-        )
+    if npm < (7 if lock.version == "3" else 5):
+        because = f"npm {npm} of {image} cannot install from {lock.path}, which is of version {lock.version}"
+        return Refused(because, "use a newer Node image, or write the lockfile with `npm install --lockfile-version 2`")
     return _why_not_peers(project, lock) if npm >= 7 else None
 
 

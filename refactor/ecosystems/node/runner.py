@@ -7,7 +7,7 @@ import re
 from typing import NamedTuple
 
 from refactor.context import Unknown
-from refactor.context.tables import table
+from refactor.context.tables import closed, table
 from refactor.ecosystems.node.builds import compiled
 from refactor.ecosystems.node.keeping import Keep, keep
 from refactor.ecosystems.node.known import names, packages
@@ -91,19 +91,14 @@ def _members(project: Project | None, unit: Unit) -> tuple[Unit, ...] | Refused:
     others = project.members if project is not None else ()
     if not others or project is None or isinstance(others, Refused):
         return others if isinstance(others, Refused) else ()
-    by_name = {member.name: member for member in others if member.name}
+    by_name = {member.name: member.path for member in others if member.name}
+    packages = {package.path: package for package in (*others, project.package, unit.package)}
     # Where the root itself is started, it may load any of its members.
-    is_root = unit.package.path == project.package.path
-    waiting = [unit.package, *(others if is_root else ())]
-    wanted = {package.path: package for package in waiting}
-    while waiting:
-        package = waiting.pop()
-        for name in (*package.dependencies, *package.optional_dependencies, *package.peer_dependencies):
-            member = by_name.get(name)
-            if member is not None and member.path not in wanted:
-                wanted[member.path] = member
-                waiting.append(member)
-    units = (Unit(project.unit.place(package.folder), package) for package in wanted.values())
+    started = packages if unit.package.path == project.package.path else (unit.package.path,)
+    needed = {path: [by_name[name] for name in (*one.dependencies, *one.optional_dependencies, *one.peer_dependencies)
+                     if name in by_name] for path, one in packages.items()}  # fmt: skip
+    wanted = closed(started, needed)
+    units = (Unit(project.unit.place(one.folder), one) for path, one in packages.items() if path in wanted)
     return tuple(one for one in units if one.folder != project.folder)
 
 

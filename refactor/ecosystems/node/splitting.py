@@ -109,7 +109,6 @@ def split(language: Sliced, reading: StageReading, wish: str | None) -> SplitPla
     calls = [call for _, call in reading.calls if call.manager in MANAGERS]
     if not calls:
         return None
-    reading = StageReading.of(reading.file, reading.stage, reading.context)
     image, context = reading.image, reading.context
     is_node = image is not None and image.family in {"node", "bun"}
     is_building = any(call.action in {"run", "exec", "build", "workspace"} for call in calls)
@@ -147,8 +146,7 @@ def split(language: Sliced, reading: StageReading, wish: str | None) -> SplitPla
 
 
 def _why_nothing(case: Case) -> Refused | None:
-    """Nothing is built; said aloud only where a build at every start takes its place, or an install script is the
-    build, as the sources are in the way of a cached install."""
+    """Nothing is built; said aloud only where a build at every start takes its place."""
     server = case.started.dev_server if case.started is not None else None
     if server is not None and server[0].program not in {"nodemon", "node-dev", "supervisor", "node"}:
         ran, reason = server
@@ -156,17 +154,6 @@ def _why_nothing(case: Case) -> Refused | None:
             f"the container is started by {ran.shown}: {reason}; there is no build step whose result could be shipped",
             "build in a RUN and start the result with node",
         )
-    for project in case.projects:
-        for manifest, name, ran in project.scripts():
-            built = build_of(case.layout, ran) if manifest is project.package else None
-            makes = built is not None and built.outputs != ()
-            if makes and ran.program not in {"patch-package", "prisma"}:
-                return Refused(
-                    f"`{name}` of {manifest.path} builds at the end of the install"
-                    f" (`{ran.text[:60]}`), so there is no build step to keep in a builder",
-                    f"install with --ignore-scripts, copy the sources, and call `{project.manager}"
-                    f" run {name}` in a RUN of its own",
-                )
     return None
 
 

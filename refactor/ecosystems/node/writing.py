@@ -52,15 +52,11 @@ def written(reading: StageReading) -> Written | Refused:
         if isinstance(answer, Refused):
             return answer
         found.update(answer)
-    if unit is None:
-        # Every entry file is a file of the context, even without a manifest around it.
-        places = [start.layout.source(place) for _, place in start.entries()]
-        if any(ran.program in RUNTIMES or ran.manager for ran in start.runs) and not (places and all(places)):
-            folder = reading.final_workdir
-            return Refused(f"the project that is started in {folder} is not known: no package.json is copied there")
-        return _of_files(start, read, None, found)
-    if start.is_front_end:
-        return _of_files(start, (), unit, found)
+    if unit is None and not read and any(ran.program in RUNTIMES or ran.manager for ran in start.runs):
+        folder = reading.final_workdir
+        return Refused(f"the project that is started in {folder} is not known: no package.json is copied there")
+    if unit is None or start.is_front_end:
+        return _of_files(start, read if unit is None else (), unit, found)
     for ran, place in start.entries():
         standalone = re.match(r"(.*?/\.next/standalone)(?:/|$)", place)
         if standalone is not None:
