@@ -11,6 +11,7 @@ from refactor.ecosystems import registry, system
 from refactor.ecosystems.answers import Assets, Install
 from refactor.ecosystems.node.beside import CALLS_NODE, Part, is_repeatable, made_by_others, texts_of
 from refactor.ecosystems.node.builds import Built, kind_of
+from refactor.ecosystems.node.known import grouped
 from refactor.ecosystems.node.native import judge, libraries
 from refactor.ecosystems.node.projects import Project, project_installs
 from refactor.ecosystems.node.version import NAMING
@@ -23,11 +24,6 @@ from refactor.images import BaseImage, lookup
 from refactor.once import cached_property
 from refactor.syntax import Instruction
 
-_PACKAGED = {
-    "buster": "10", "bullseye": "12", "bookworm": "18", "trixie": "20", "focal": "10", "jammy": "12", "noble": "18",
-    "3.16": "16", "3.17": "18", "3.18": "18", "3.19": "20", "3.20": "20", "3.21": "22", "3.22": "22",
-}  # fmt: skip
-"""Major version of the distributions' own packages (packages.debian.org, packages.ubuntu.com, pkgs.alpinelinux.org)."""
 _SET_UP = r"setup_(\d+)\.x|node_(\d+)\.x"
 _RUNS_IT = frozenset("node nodejs npm npx yarn pnpm bun tsx ts-node nodemon pm2 pm2-runtime".split())
 _FRONT_END = "[cm]?[jt]sx?|vue|svelte|s?css|sass|less|html"
@@ -347,9 +343,10 @@ class _FrontEnd:
             return copied.version
         installed = any(word.literal in {"nodejs", "npm", "nodejs-npm"} for _, call in reading.calls
                         if call.manager in system.MANAGERS for word in call.packages)  # fmt: skip
-        if installed and release in _PACKAGED:
-            self.evidence.append(f"the package nodejs of {release} is Node {_PACKAGED[release]}")
-            return _PACKAGED[release]
+        packaged = grouped("packaged").get(release or "") if installed else None
+        if packaged is not None:
+            self.evidence.append(f"the package nodejs of {release} is Node {packaged[0]}")
+            return packaged[0]
         named = decide(NAMING, reading)
         if isinstance(named, Refused):
             return Refused("nothing says which version of Node builds the front end", "add .nvmrc with the version")

@@ -434,8 +434,10 @@ def why_program_needs_dev(project: Project, final: StageReading) -> Refused | No
 def _is_used(project: Project, start: Started) -> bool:
     """The final stage takes installed packages from that of the project, or is built from it."""
     stage, layout, packages = project.layout.reading.stage, start.layout, f"{project.folder}/node_modules"
-    makers = layout.flow.makers(layout.reading, packages)
-    return any(maker.act is not None and maker.act.step.reading.stage is stage for maker in makers) or any(
+    one: StageReading | None = layout.reading
+    while one is not None and one.stage is not stage:
+        one = None if one.parent is None else layout.flow.readings[one.parent.index]
+    return one is not None or any(
         below(packages, source) is not None or source.endswith("/node_modules")
         for _, source in layout.taken_from(stage)
     )

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
 from refactor.context.tables import items, table, text
-from refactor.ecosystems.node.known import names
+from refactor.ecosystems.node.known import grouped, names
 from refactor.ecosystems.node.layout import Layout, Unit
 from refactor.ecosystems.node.package_json import tsconfig_option, tsconfig_out_dir
 from refactor.ecosystems.node.programs import Ran
@@ -23,40 +23,26 @@ def configs(stem: str) -> tuple[str, ...]:
     return tuple(f"{stem}.config.{ending}" for ending in ("ts", "js", "mjs", "cjs", "mts", "cts"))
 
 
-NEXT_CONFIGS = ("next.config.js", "next.config.mjs", "next.config.ts", "next.config.cjs")
-
-
 class _Tool(NamedTuple):
-    default: tuple[str, ...] | None = None
-    """Where it writes if it is not told; None where that is not known."""
-    options: tuple[str, ...] = ("--outDir", "--out-dir", "--output", "--dist-path")
+    default: tuple[str, ...]
+    """Where it writes if it is not told; () where that is not known."""
+    options: tuple[str, ...]
     """By which it is told."""
-    settings: tuple[str, ...] = ()
-    key: str = ""
+    settings: tuple[str, ...]
+    key: str
     """Of its settings, for the folder."""
 
 
-_TOOLS: dict[str, _Tool] = {
-    **dict.fromkeys(("nuxi", "nuxt", "nitro", "nitropack", "vinxi"), _Tool((".output",))),
-    **dict.fromkeys(
-        "unbuild bunchee microbundle tsdown pkgroll rsbuild rspack vike astro rslib".split(), _Tool(("dist",))
-    ),
-    **dict.fromkeys(("docusaurus", "react-router"), _Tool(("build",))),
-    "gatsby": _Tool(("public",)),
-    "eleventy": _Tool(("_site",)),
-    "vue-cli-service": _Tool(("dist",), ("--dest",), ("vue.config.js", "vue.config.cjs"), "outputDir"),
-    "tsup": _Tool(("dist",), ("--out-dir", "-d"), configs("tsup"), "outDir"),
-    "ncc": _Tool(("dist",), ("-o", "--out")),
-    "parcel": _Tool(("dist",), ("--dist-dir", "-d", "--out-dir")),
-    "next": _Tool((".next",), (), NEXT_CONFIGS, "distDir"),
-    "esbuild": _Tool(None, ("--outfile", "--outdir")),
-    "rollup": _Tool(None, ("-d", "--dir", "-o", "--file")),
-    **dict.fromkeys(("babel", "swc"), _Tool(None, ("--out-dir", "-d", "--out-file", "-o"))),
-    **dict.fromkeys(
-        "tailwindcss postcss sass node-sass lessc uglifyjs terser browserify cleancss stylus".split(),
-        _Tool(None, ("-o", "--output", "--out", "-d", "--dir")),
-    ),
-}
+def _tool(words: Sequence[str]) -> _Tool:
+    """A line of the table: folders, options, and ``name:key`` of the settings."""
+    stem, _, key = next((word for word in words if ":" in word), "").partition(":")
+    options = tuple(word for word in words if word.startswith("-"))
+    folders = tuple(word for word in words if not word.startswith("-") and ":" not in word)
+    usual = ("--outDir", "--out-dir", "--output", "--dist-path")
+    return _Tool(folders, options or usual, configs(stem) if stem else (), key)
+
+
+_TOOLS = {name: _tool(words) for name, words in grouped("outputs").items()}
 
 
 def outputs_of(layout: Layout, ran: Ran, unit: Unit | None) -> Sequence[str] | Unknown:
@@ -83,9 +69,9 @@ def _of_tool(context: BuildContext, ran: Ran, here: str) -> Sequence[str] | Unkn
     if isinstance(value, Unknown):
         return Unknown(f"{value.reason} in the settings of {ran.program}")
     found = given or value
-    if found is None and tool.default is None:
+    if found is None and not tool.default:
         return Unknown(f"{ran.program} has no {' or '.join(tool.options)}")
-    return (found,) if found else tool.default or ()
+    return (found,) if found else tool.default
 
 
 def _of_file_tool(ran: Ran) -> Sequence[str] | Unknown:
@@ -215,7 +201,7 @@ def _nest(context: BuildContext, ran: Ran, here: str, wanted: Mapping[str, str])
 
 def next_output(context: BuildContext, folder: str) -> str:
     """Next's ``output`` setting: "standalone", "export" or ""."""
-    value = literal_of(config_text(context, folder, NEXT_CONFIGS) or "", "output")
+    value = literal_of(config_text(context, folder, configs("next")) or "", "output")
     return value if isinstance(value, str) else ""
 
 

@@ -22,18 +22,7 @@ from refactor.flow.closure import named
 from refactor.flow.reading import Refused, StageReading, join
 from refactor.flow.shell_writes import QUIET
 
-_FILES = re.compile(
-    r"(?<![\w$])(?:(?:fs|fsp|fse|promises|fsPromises|fsExtra|this\.fs)\s*\.\s*(?:promises\s*\.\s*)?)?"
-    r"(?P<name>writeFile|writeFileSync|appendFile|appendFileSync|createWriteStream|outputFile|outputFileSync|outputJson|outputJsonSync"
-    r"|outputJSON|writeJson|writeJsonSync|writeJSON|unlink|unlinkSync|mkdir|mkdirSync|ensureDir|ensureDirSync|ensureFile|ensureFileSync"
-    r"|mkdirp|mkdirpSync|mkdtemp|mkdtempSync|emptyDir|emptyDirSync|copyFile|copyFileSync|rename|renameSync|cpSync|moveSync|copySync)\s*\("
-)
-_FOLDER_CALLS = frozenset("mkdir mkdirSync ensureDir ensureDirSync mkdirp mkdirpSync emptyDir emptyDirSync".split())
-_SECOND = frozenset("copyFile copyFileSync rename renameSync cpSync moveSync copySync".split())
-
-
 _BESIDE = grouped("beside")
-_BUILDERS = frozenset("tsc webpack esbuild babel swc tsup rollup".split())
 _OUTPUTS = frozenset({".next", ".nuxt", "dist", "public", ".cache"})
 
 
@@ -100,7 +89,7 @@ def _of_program(start: Started, ran: Ran) -> Mapping[str, str] | Refused:
         places = {join(folder, path): f"{ran.shown} keeps its files there" for path in _BESIDE[ran.program]}
         reason = None if unit is None else _why_folder_itself(start, ran, unit)
         return places if reason is None else {**places, folder: reason}
-    if ran.program in _BUILDERS:
+    if ran.program in names("compilers"):
         built = build_of(start.layout, ran)
         if built is not None and built.outputs is None:
             return Refused(f"{ran.shown} builds when the container starts, and {built.why_unknown}")
@@ -192,13 +181,11 @@ def _writes(start: Started, source: str, unit: Unit | None) -> Iterator[tuple[st
 
 def _calls(text: str) -> Iterator[tuple[int, int, bool, str]]:
     """Calls that write: where the arguments begin, which of them is the path, whether it names a folder, and whose."""
-    for match in _FILES.finditer(text) if "fs" in text or "mkdirp" in text else ():
-        name = match["name"]
-        if name not in {"rename", "unlink", "mkdir", "copyFile"} or _is_of_fs(text, match):
-            yield match.end(), int(name in _SECOND), name in _FOLDER_CALLS, name
     for word, kind, rule in (line.split(" ", 2) for line in lines("writing-calls")):
         for match in re.finditer(rule, text) if word in text else ():
-            yield match.end(), 0, kind == "folder", word
+            name = match.groupdict().get("name", word)
+            if name not in {"rename", "unlink", "mkdir", "copyFile"} or _is_of_fs(text, match):
+                yield match.end(), int(kind == "second"), kind == "folder", name
 
 
 def _is_of_fs(text: str, match: re.Match[str]) -> bool:
