@@ -6,7 +6,6 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
 from refactor.ecosystems.answers import Install, Rewrite, installs_by_command
@@ -31,26 +30,18 @@ _TOLERANT = _HOOKS | {"svelte-kit", "nuxt", "nuxi"}
 _APART = "run it in a RUN of its own after the sources are copied, and install with --ignore-scripts"
 
 
-class Reads(NamedTuple):
-    """What an install reads."""
-
-    manifests: tuple[str, ...]
-    """Context paths."""
-    evidence: tuple[str, ...]
-
-
-def reads(project: Project) -> Reads | Refused:
-    """Context paths of everything that the install reads, or what keeps that from being known."""
+def reads(project: Project) -> dict[str, str] | Refused:
+    """Context paths of all that the install reads, with what is to be said of some; refused where that is not known."""
     found: dict[str, str] = {}
     for one in _read(project):
         if isinstance(one, Refused):
             return one
         found[one[0]] = found.get(one[0]) or one[1]
     reading = project.layout.reading
-    there = tuple(path for path in found if reading.in_image(path, project.step.node))
+    there = {path: why for path, why in found.items() if reading.in_image(path, project.step.node)}
     if project.context.exists("package.json") is True and not there:
         return Refused("nothing of what the install reads is known to be copied before it")
-    return Reads(there, tuple(dict.fromkeys(why for why in found.values() if why)))
+    return there
 
 
 def _read(project: Project) -> Iterator[tuple[str, str] | Refused]:
@@ -244,7 +235,8 @@ def installs(reading: StageReading) -> Sequence[Install | tuple[Step, Refused]]:
         if isinstance(answer, Refused):
             found.append((step, answer))
         else:
-            found.append(Install(step, _with_preparation(project), project.folder, answer.manifests, answer.evidence))
+            told = tuple(dict.fromkeys(filter(None, answer.values())))
+            found.append(Install(step, _with_preparation(project), project.folder, tuple(answer), told))
     found += _global_installs(reading)
     return sorted(found, key=lambda one: reading.position(one[0].node))
 
@@ -398,10 +390,8 @@ def _why_keep_dev(project: Project, final: StageReading) -> Refused | None:
     if not is_final and (built is not None or start is None or not _is_used(project, start)):
         return _NO_NEWS
     if built is not None:
-        return Refused(
-            f"{built.ran.shown} builds in this stage, with development dependencies",
-            "build in a stage of its own, and copy the result from there",
-        )
+        because = f"{built.ran.shown} builds in this stage, with development dependencies"
+        return Refused(because, "build in a stage of its own, and copy the result from there")
     reason = lifecycle_needs_dev(project)
     if reason is not None and not only_hooks(project):
         return Refused(reason, "guard that script, so that it does nothing without development dependencies")

@@ -105,9 +105,9 @@ class _Keeper:
     def __init__(self, case: Case, unit: Unit, members: tuple[Unit, ...], server: Server) -> None:
         self.tree, self.layout, self.start, self.server = Tree(case.layout), case.layout, case.start, server
         self.members = members
-        self.root = case.project.unit if case.project is not None else unit
+        self.root = case.root
         """The project whose install brings the packages."""
-        self.lock = case.project.lock if case.project is not None else None
+        self.lock = case.lock
         self.projects = tuple(project.unit for project in case.projects)
         self.builds = tuple(built for _, _, built in case.kind.builds)
         self.runtime = tuple({one.folder: one for one in (self.root, *members, unit)}.values())
@@ -305,10 +305,8 @@ class _Keeper:
                 self.kept |= {} if _is_in(found, self.kept) else {found: True}
             elif "/node_modules/" not in target and not any(is_within(output, place) for output in self.outputs):
                 outputs = ", ".join(self.outputs) or "nothing that is known"
-                return Refused(
-                    f"{ran.shown} starts {place}, which no build step is known to write (they write {outputs})",
-                    "name the output folder in the settings of the build",
-                )
+                because = f"{ran.shown} starts {place}, which no build step is known to write (they write {outputs})"
+                return Refused(because, "name the output folder in the settings of the build")
         return None
 
     def _parts(self, has_packages: bool) -> Keep:

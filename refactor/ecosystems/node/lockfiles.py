@@ -167,21 +167,12 @@ def _npm_packages(value: object, parent: str) -> Iterator[LockedPackage]:
     waiting: list[tuple[str, object]] = [(parent, value)]
     while waiting:
         above, entries = waiting.pop()
-        for name, found in table(entries).items():
-            entry = table(found)
-            location = f"{above}node_modules/{name}"
-            version = text(entry.get("version"))
-            yield LockedPackage(
-                location=location,
-                name=name,
-                version=version,
-                resolved=text(entry.get("resolved")),
-                is_dev=entry.get("dev") is True,
-                is_optional=entry.get("optional") is True,
-                is_link=bool(version and version.startswith("file:") and not version.endswith((".tgz", ".tar.gz"))),
-            )
-            if "dependencies" in entry:
-                waiting.append((location + "/", entry["dependencies"]))
+        for name, entry in ((name, table(found)) for name, found in table(entries).items()):
+            location, version = f"{above}node_modules/{name}", text(entry.get("version")) or ""
+            is_link = version.startswith("file:") and not version.endswith((".tgz", ".tar.gz"))
+            is_dev, resolved = entry.get("dev") is True, text(entry.get("resolved"))
+            yield LockedPackage(location, name, version, resolved, is_dev, is_link=is_link)
+            waiting += [(location + "/", entry["dependencies"])] if "dependencies" in entry else []
 
 
 @remembered

@@ -306,14 +306,10 @@ def _why_no_lock(project: Project) -> Refused:
         return Refused(f"{ignored} is left out by {context.ignore_file}", f"let {ignored} through there")
     other = next((path for kind in MANAGER if (path := lock_path(context, unit, kind)) is not None), None)
     if other is not None:
-        return Refused(
-            f"there is no lockfile of {manager}, only {other}, which {manager} does not read",
-            f"install with the manager that wrote {other}, or commit a lockfile of {manager}",
-        )
-    return Refused(
-        f"{project.package.path} has no lockfile beside it, so versions are chosen anew at every build",
-        f"commit the {names[0 if manager == 'bun' else -1]} that `{manager} install` writes",
-    )
+        because = f"there is no lockfile of {manager}, only {other}, which {manager} does not read"
+        return Refused(because, f"install with the manager that wrote {other}, or commit a lockfile of {manager}")
+    because = f"{project.package.path} has no lockfile beside it, so versions are chosen anew at every build"
+    return Refused(because, f"commit the {names[0 if manager == 'bun' else -1]} that `{manager} install` writes")
 
 
 def _why_not_npm(project: Project, lock: NodeLock) -> Refused | None:

@@ -134,8 +134,8 @@ def _in_runner(case: Case, project: Project, runner: str | None) -> tuple[str, .
     found = reads(project) if is_free and is_alone and is_plain and not uses_git else Refused("")
     if isinstance(found, Refused) or isinstance(why_not_frozen(project), Refused):
         return None
-    beside = [posixpath.dirname(path) == project.unit.source for path in found.manifests]
-    if not all(beside) or any(case.context.is_dir(path) is True for path in found.manifests):
+    beside = [posixpath.dirname(path) == project.unit.source for path in found]
+    if not all(beside) or any(case.context.is_dir(path) is True for path in found):
         return None
     if project.folder != case.reading.final_workdir:
         return None
@@ -143,7 +143,7 @@ def _in_runner(case: Case, project: Project, runner: str | None) -> tuple[str, .
     timeout = f"--network-timeout {call.option('--network-timeout')}"
     flags = [timeout if flag == "--network-timeout" else flag for flag in flags]
     install = " ".join((f"RUN {manager} install --frozen-lockfile --production", *flags))
-    return f"COPY {' '.join(found.manifests)} ./", install + (" && yarn cache clean" if manager == "yarn" else "")
+    return f"COPY {' '.join(found)} ./", install + (" && yarn cache clean" if manager == "yarn" else "")
 
 
 # A stage whose packages another one copies
@@ -249,13 +249,13 @@ def pruned(reading: StageReading) -> Pruned | tuple[Step, Refused] | None:
     path = next((path for folder in folders if (path := layout.source(folder, step.node)) is not None), None)
     if path is not None:
         return step, Refused(f"{path} of the build context is copied over what was installed", "ignore it")
-    path = next((path for path in answer.manifests if not reading.in_image(path, sources)), None)
+    path = next((path for path in answer if not reading.in_image(path, sources)), None)
     if path is not None:
         return step, Refused(f"{path} decides on the packages, and is copied after the install", "copy it before")
     reason = _why_not_manifests_alone(project, reduction, folders, reading.position(sources))
     if reason is not None:
         return step, reason
-    told = f"`{reduction.call.program} {reduction.call.verb}` reads only {', '.join(answer.manifests)}"
+    told = f"`{reduction.call.program} {reduction.call.verb}` reads only {', '.join(answer)}"
     return Pruned(sources, step, reduction.command, folders, (told,))
 
 

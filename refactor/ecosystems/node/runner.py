@@ -43,32 +43,23 @@ class _Parts(NamedTuple):
     """Why what is started needs development dependencies."""
     kept: Keep
 
-    @property
-    def root(self) -> PackageJson:
-        """The manifest that is installed."""
-        return self.case.project.package if self.case.project is not None else self.unit.package
-
-    @property
-    def lock(self) -> NodeLock | None:
-        return self.case.project.lock if self.case.project is not None else None
-
 
 def _parts(reading: StageReading) -> _Parts | Refused:
     return reading.remember("node parts", lambda: _read_parts(case_of(reading)))
 
 
 def _read_parts(case: Case) -> _Parts | Refused:
-    unit, project, server = case.unit, case.project, case.start.server
+    unit, server = case.unit, case.start.server
     if unit is None:
         return Refused(f"no package.json is known for what is started in {case.reading.final_workdir}")
     if isinstance(server, Refused):
         return server
     seen = why_not_seen(case.reading) or program(case.reading)
     refused = seen if isinstance(seen, Refused) else _why_not_read(case, server)
-    needed = _members(project, unit) if refused is None else refused
+    needed = _members(case.project, unit) if refused is None else refused
     if isinstance(needed, Refused):
         return needed
-    root, lock = (project.package, project.lock) if project is not None else (unit.package, None)
+    root, lock = case.root.package, case.lock
     is_bundled = _is_bundled(case, unit, server)
     needs_dev = why_dev_needed(case.start, unit, root, lock, is_bundled=is_bundled)
     # What an install without development dependencies makes a node_modules of.
@@ -124,7 +115,7 @@ def needs(program: Program) -> Needs | Refused:
     needed: dict[str, str] = {}
     if case.image.variant == "fat":
         found = libraries(case.natives, case.image.distro or "debian", case.image.release)
-        needed = {**(found if isinstance(found, dict) else {}), **needed_packages(parts.lock, parts.root)}
+        needed = {**(found if isinstance(found, dict) else {}), **needed_packages(case.lock, case.root.package)}
     if case.image.distro == "alpine" and case.image.family == "bun" and _why_not_alone(case, parts.server) is None:
         # readelf of the musl build of Bun 1.2: libc.musl, libstdc++.so.6, libgcc_s.so.1
         needed |= dict.fromkeys(("libgcc", "libstdc++"), "a program that Bun compiles is linked with it")
@@ -227,7 +218,7 @@ def _why_not_installed(case: Case, found: str, needs: Needs) -> Refused | None:
 
 
 def _why_not_alpine(parts: _Parts) -> Refused | None:
-    lock, reading = parts.lock, parts.case.reading
+    lock, reading = parts.case.lock, parts.case.reading
     if lock is None:
         return Refused(
             "without a lockfile that can be read it is not known whether packages are bound to glibc,"
@@ -251,10 +242,8 @@ def _why_not_distroless(case: Case, needs: Needs) -> Refused | None:
     reading = case.reading
     cmd, health = reading.last("CMD"), reading.last("HEALTHCHECK")
     if reading.last("ENTRYPOINT") is not None or cmd is None or cmd.json is None or cmd.json[:1] != ("node",):
-        return Refused(
-            "distroless has no shell and no package manager, and the program is not started by node in exec form",
-            'write CMD ["node", "file.js"]',
-        )
+        because = "distroless has no shell and no package manager, and the program is not started by node in exec form"
+        return Refused(because, 'write CMD ["node", "file.js"]')
     if health is not None and health.argument.upper() != "NONE" and health.json is None:
         return Refused("distroless has no shell, which the HEALTHCHECK needs", "write the HEALTHCHECK in exec form")
     answer = written(reading)
@@ -298,10 +287,10 @@ def _environment(parts: _Parts) -> str | None:
         unit = case.layout.unit(ran.folder)
         if unit is not None and ran.via and any("NODE_ENV" in text for text in unit.package.scripts.values()):
             return None
-    place = next((f"{path}:{line}" for path in files if (line := facts(case.context, path).node_env)), None)
+    found = found_in(case.context, files, r"\bNODE_ENV\b")
     package = next((name for name in sorted(names("choose-by-node-env")) if name in parts.unit.package.wanted), None)
-    if place is not None or package is not None:
-        why = f"{place} decides" if place is not None else f"{package} chooses settings"
+    if found is not None or package is not None:
+        why = f"{found[0]} decides" if found is not None else f"{package} chooses settings"
         case.say.append(f"NODE_ENV is left as it was: {why} by it")
         return None
     if files:
@@ -324,18 +313,14 @@ def _why_not_read(case: Case, server: Server) -> Refused | None:
         return Refused(f"{settings} has Bun load other sources at start (preload)", "import them in the program itself")
     worker = found_in(case.context, () if server.is_interpreted else server.files, r"\bnew\s+Worker\s*\(")
     if worker is not None:
-        return Refused(
-            f"{worker[0].rpartition(':')[0]} starts a worker, whose source Bun looks for where the program runs",
-            "start the program from its source, or split by hand",
-        )
+        because = f"{worker[0].rpartition(':')[0]} starts a worker, whose source Bun looks for where the program runs"
+        return Refused(because, "start the program from its source, or split by hand")
     is_source = any(ran.program == "bun" for ran in case.start.runs) and server.is_interpreted
     for path in server.files if is_source else ():
         page = next((one for one in facts(case.context, path).relative if one.endswith(".html")), None)
         if page is not None:
-            return Refused(
-                f"{path} imports {page}, whose scripts Bun bundles when the program starts",
-                "build with `bun build --target bun` in a RUN, and start the result",
-            )
+            because = f"{path} imports {page}, whose scripts Bun bundles when the program starts"
+            return Refused(because, "build with `bun build --target bun` in a RUN, and start the result")
     return None
 
 

@@ -43,7 +43,6 @@ _READS = re.compile(
 )
 _REGULAR = re.compile(r"(?<=[=(,:;!&|?\[{}\n])\s*/(?![/*])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n\[])+/")
 """A regular expression, where no division can stand."""
-_NODE_ENV = re.compile(r"\bNODE_ENV\b")
 _MAX_FILES = 2_000
 MAX_CHARACTERS = 1_000_000
 """Larger files are bundles of other people's code; they are not searched."""
@@ -60,8 +59,6 @@ class Facts(NamedTuple):
     """It loads modules by names that are not literals."""
     spawns: dict[str, int]
     """Programs that it starts by name -> line."""
-    node_env: int | None
-    """First line that reads NODE_ENV."""
     text: str
     """The source without comments."""
     why_unread: str | None = None
@@ -77,7 +74,7 @@ def _facts(context: BuildContext, path: str) -> Facts:
     text = context.read(path)
     why = text.reason if isinstance(text, Unknown) else f"{path} is no source that people write"
     if isinstance(text, Unknown) or "\0" in text or len(text) > MAX_CHARACTERS:
-        return Facts({}, (), False, {}, None, "", why)
+        return Facts({}, (), False, {}, "", why)
     return facts_of(text)
 
 
@@ -113,9 +110,7 @@ def facts_of(text: str) -> Facts:
             name = program.rpartition("/")[2]
             if re.fullmatch(r"[A-Za-z][\w.+-]*", name) and not program.startswith("."):
                 spawns.setdefault(name, code.count("\n", 0, found.start()) + 1)
-    env = _NODE_ENV.search(code)
-    line = None if env is None else code.count("\n", 0, env.start()) + 1
-    return Facts(packages, tuple(dict.fromkeys(relative)), _DYNAMIC.search(code) is not None, spawns, line, code)
+    return Facts(packages, tuple(dict.fromkeys(relative)), _DYNAMIC.search(code) is not None, spawns, code)
 
 
 def _modules(code: str) -> Iterator[tuple[str, int]]:

@@ -12,6 +12,7 @@ from refactor.ecosystems.answers import Instead, SplitPlan
 from refactor.ecosystems.node.builds import FETCHES, Kind, build_of, kind_of
 from refactor.ecosystems.node.known import names
 from refactor.ecosystems.node.layout import Layout, Unit, below
+from refactor.ecosystems.node.lockfiles import NodeLock
 from refactor.ecosystems.node.native import Native, judge
 from refactor.ecosystems.node.needs import Started, started
 from refactor.ecosystems.node.programs import MANAGERS
@@ -77,6 +78,17 @@ class Case(NamedTuple):
         found = [one for one in self.projects if unit is not None and below(unit.folder, one.folder) is not None]
         return max(found, key=lambda project: len(project.folder)) if found else None
 
+    @property
+    def root(self) -> Unit:
+        """The project that is installed; asked once it is known which one is started."""
+        found = self.unit if self.project is None else self.project.unit
+        assert found is not None
+        return found
+
+    @property
+    def lock(self) -> NodeLock | None:
+        return None if self.project is None else self.project.lock
+
     def starts_through(self, manager: str) -> bool:
         """The start command calls the package manager."""
         rule = re.compile(rf"(?<![\w/.-]){manager}(?![\w.-])")
@@ -125,7 +137,13 @@ def split(language: Sliced, reading: StageReading, wish: str | None) -> SplitPla
         # Some program of npm's, with no project of the context: no Node application.
         return None
     if case.kind.compiles is None and not build_only(reading) and not case.natives:
-        return _why_nothing(case)
+        # Nothing is built; said aloud only where a build at every start takes its place.
+        ran, reason = (case.started and case.started.dev_server) or (None, "")
+        if ran is None or ran.program in {"nodemon", "node-dev", "supervisor", "node"}:
+            return None
+        told = f"the container is started by {ran.shown}: {reason}"
+        because = f"{told}; there is no build step whose result could be shipped"
+        return Refused(because, "build in a RUN and start the result with node")
     if not is_node:
         return Refused(
             f"{reading.stage.image} is no official image of Node or Bun, so a small one that runs the same"
@@ -143,18 +161,6 @@ def split(language: Sliced, reading: StageReading, wish: str | None) -> SplitPla
     return plan._replace(
         runner=tuple(Instead(cmd, text) if cmd is not None and entry is cmd else entry for entry in plan.runner)
     )
-
-
-def _why_nothing(case: Case) -> Refused | None:
-    """Nothing is built; said aloud only where a build at every start takes its place."""
-    server = case.started.dev_server if case.started is not None else None
-    if server is not None and server[0].program not in {"nodemon", "node-dev", "supervisor", "node"}:
-        ran, reason = server
-        return Refused(
-            f"the container is started by {ran.shown}: {reason}; there is no build step whose result could be shipped",
-            "build in a RUN and start the result with node",
-        )
-    return None
 
 
 def _why_not_start(case: Case) -> Refused | None:
@@ -181,10 +187,8 @@ def _why_not_start(case: Case) -> Refused | None:
             return Refused(f"{ran.shown} builds when the container starts", "build in a RUN, and only start in CMD")
     comes_from_npm = any("pnpm" in name for _, _, names in case.kind.globals for name in names)
     if case.starts_through("pnpm") and not comes_from_npm:
-        return Refused(
-            "the container is started through pnpm, which corepack downloads into the builder only",
-            'start the program itself, such as CMD ["node", "dist/main.js"]',
-        )
+        because = "the container is started through pnpm, which corepack downloads into the builder only"
+        return Refused(because, 'start the program itself, such as CMD ["node", "dist/main.js"]')
     return None
 
 

@@ -96,10 +96,8 @@ def _of_program(start: Started, ran: Ran) -> Mapping[str, str] | Refused:
         return dict.fromkeys(() if built is None else built.outputs or (), f"{ran.shown} writes it")
     if is_of_node(unit, ran) or ran.program in QUIET or starts_itself(start.layout, ran) is not None:
         return {}
-    return Refused(
-        f"{ran.shown} is started, and where that writes is not known",
-        "write USER with an id in front of CMD, and give that user the folders that it writes to",
-    )
+    because = f"{ran.shown} is started, and where that writes is not known"
+    return Refused(because, "write USER with an id in front of CMD, and give that user the folders that it writes to")
 
 
 def _why_folder_itself(start: Started, ran: Ran, unit: Unit) -> str | None:
@@ -165,10 +163,8 @@ def _writes(start: Started, source: str, unit: Unit | None) -> Iterator[tuple[st
         value = evaluate(expression, text, Known(_dirname(start, source, unit), cwd, _environment(start, unit)))
         if value is None:
             if name not in {"unlink", "unlinkSync"} and expression.strip() not in {"", "null", "undefined"}:
-                yield Refused(
-                    f"{place} writes to a path that is not spelled out ({name} {expression.strip()[:40]})",
-                    "set USER by hand, and give the folder that is written to its owner",
-                )
+                because = f"{place} writes to a path that is not spelled out ({name} {expression.strip()[:40]})"
+                yield Refused(because, "set USER by hand, and give the folder that is written to its owner")
             continue
         if value.text in {":memory:", ""} and value.is_whole:
             continue
