@@ -126,7 +126,10 @@ class _FrontEnd:
             texts = (step.node.argument, *(heredoc.body for heredoc in step.node.heredocs))
             if part is not None and not part.is_readable and re.search(CALLS_NODE, "\n".join(texts)):
                 return Refused(f"line {line} calls Node in a script that is not read here", "write it with &&")
-        return self._why_compiled() or self._why_called() or self._why_others() or self._why_written()
+        for act in self.flow.acts(reading):
+            if "node" in act.effect.needs and act.effect.by != "Node":
+                return Refused(f"`{act.text}` on line {act.step.line} calls Node itself", "split by hand")
+        return self._why_compiled() or self.why_read() or self._why_others() or self._why_written()
 
     def _why_compiled(self) -> Refused | None:
         """A package is compiled with what the stage installs for it."""
@@ -143,13 +146,6 @@ class _FrontEnd:
             if why:
                 return Refused(f"{found[0].name} may be compiled, {why}", "split by hand")
         return None
-
-    def _why_called(self) -> Refused | None:
-        """Something that stays needs Node."""
-        for act in self.flow.acts(self.reading):
-            if "node" in act.effect.needs and act.effect.by != "Node":
-                return Refused(f"`{act.text}` on line {act.step.line} calls Node itself", "split by hand")
-        return self.why_read()
 
     def why_read(self) -> Refused | None:
         """Something of the program starts Node, or reads its packages, when it runs."""

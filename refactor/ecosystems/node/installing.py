@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from refactor.context import BuildContext, Unknown
 from refactor.ecosystems.answers import Install, Rewrite, installs_by_command
-from refactor.ecosystems.node.builds import Built, kind_of
+from refactor.ecosystems.node.builds import kind_of
 from refactor.ecosystems.node.known import names
 from refactor.ecosystems.node.layout import below
 from refactor.ecosystems.node.needs import Started, program, started, why_dev_needed
@@ -295,22 +295,10 @@ def _of_install(call: Invocation, package: PackageCall) -> Effect:
 def _of_build(call: Invocation) -> Effect:
     """A program or a script of package.json: what its programs come down to."""
     writes: list[str | Unknown] = []
-    for one in _builds(call.reading).get(id(call.command), ()):
+    for one in (built for _, command, built in kind_of(call.reading).builds if command is call.command):
         unknown = Unknown(one.why_unknown or f"where {one.ran.shown} writes is not known")
         writes += [unknown] if one.outputs is None else one.outputs
     return Effect(call.paths("."), tuple(writes))
-
-
-def _builds(reading: StageReading) -> Mapping[int, tuple[Built, ...]]:
-    """The builds of a stage by the command that they come from."""
-
-    def found() -> dict[int, tuple[Built, ...]]:
-        builds: dict[int, tuple[Built, ...]] = {}
-        for _, command, built in kind_of(reading).builds:
-            builds[id(command)] = (*builds.get(id(command), ()), built)
-        return builds
-
-    return reading.remember("node builds", found)
 
 
 # Reproducible, and without development dependencies

@@ -279,8 +279,6 @@ def why_dev_needed(
 
     ``unit`` is the project that is started, ``root`` the manifest that was installed (another one in a workspace).
     """
-    if start.unknown is not None:
-        return f"what is started cannot be followed: {start.unknown}"
     for ran in start.all:
         reason = _program_needs(start, ran, unit, root) or _why_types_needed(ran, unit.package, root)
         if reason is not None:

@@ -243,6 +243,16 @@ def any_lock(context: BuildContext, unit: Unit, manager: str = "npm") -> NodeLoc
     return None
 
 
+def why_plug_and_play(context: BuildContext, unit: Unit) -> Refused | None:
+    """Yarn 2 and later keep packages as archives unless told otherwise; then there is no node_modules to copy."""
+    lock, path = any_lock(context, unit, "yarn"), unit.file(".yarnrc.yml")
+    settings = context.read(path) if lock is not None and lock.is_berry else "nodeLinker: node-modules"
+    if isinstance(settings, str) and re.search(r"(?m)^\"?nodeLinker\"?:\s*\"?(?:node-modules|pnpm)\"?\s*$", settings):
+        return None
+    why = f"{path} does not set nodeLinker, so Yarn keeps packages as archives (Plug'n'Play) and not in node_modules"
+    return Refused(why, "set `nodeLinker: node-modules`")
+
+
 def npm_major(image: BaseImage | None) -> int | None:
     """Major version of the npm that comes with the image's Node (nodejs.org, previous releases); None: not known.
 

@@ -105,20 +105,6 @@ def _by_command(project: Project) -> Pruning:
     return Pruning("yarn install --production --frozen-lockfile --ignore-scripts --prefer-offline", project)
 
 
-def why_plug_and_play(project: Project) -> Refused | None:
-    """Yarn 2 and later keep packages as archives unless told otherwise; then there is no node_modules to copy."""
-    if project.manager != "yarn" or project.lock is None or not project.lock.is_berry:
-        return None
-    path = project.unit.file(".yarnrc.yml")
-    settings = project.context.read(path)
-    if isinstance(settings, str) and re.search(r"(?m)^\"?nodeLinker\"?:\s*\"?(?:node-modules|pnpm)\"?\s*$", settings):
-        return None
-    return Refused(
-        f"{path} does not set nodeLinker, so Yarn keeps packages as archives (Plug'n'Play) and not in node_modules",
-        "set `nodeLinker: node-modules`",
-    )
-
-
 def _in_runner(case: Case, project: Project, runner: str | None) -> tuple[str, ...] | None:
     """A second install beside the builder: it is cached as long as the manifests stay. None where it may differ."""
     image, manager, lock, call = lookup(runner or ""), project.manager, project.lock, project.call

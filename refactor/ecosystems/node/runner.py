@@ -18,8 +18,8 @@ from refactor.ecosystems.node.needs import Server, program, why_dev_needed
 from refactor.ecosystems.node.outputs import option_value
 from refactor.ecosystems.node.package_json import PackageJson
 from refactor.ecosystems.node.programs import RUNTIMES
-from refactor.ecosystems.node.projects import Project
-from refactor.ecosystems.node.pruning import WHOLE, Pruning, prune, why_plug_and_play
+from refactor.ecosystems.node.projects import Project, why_plug_and_play
+from refactor.ecosystems.node.pruning import WHOLE, Pruning, prune
 from refactor.ecosystems.node.sources import facts, found_in
 from refactor.ecosystems.node.splitting import Case, case_of, owner_of, why_not_followed
 from refactor.ecosystems.node.writing import written
@@ -151,7 +151,7 @@ def runner(reading: StageReading, needs: Needs, wish: str | None) -> Runner | Re
     if isinstance(found, Refused):
         return found
     if project is not None and kept.needs_packages:
-        refusal = why_plug_and_play(project)
+        refusal = why_plug_and_play(case.context, project.unit) if project.manager == "yarn" else None
         if refusal is not None:
             return refusal
         pruning = prune(case, project, parts.needs_dev, found, is_whole=kept.whole)

@@ -14,7 +14,7 @@ from refactor.ecosystems.node.known import names
 from refactor.ecosystems.node.layout import Layout, Unit, below
 from refactor.ecosystems.node.lockfiles import NodeLock
 from refactor.ecosystems.node.native import Native, judge
-from refactor.ecosystems.node.needs import Started, started
+from refactor.ecosystems.node.needs import Started, start_of, started
 from refactor.ecosystems.node.programs import MANAGERS
 from refactor.ecosystems.node.projects import Project, project_installs, projects
 from refactor.ecosystems.slicing import split as slices
@@ -150,8 +150,6 @@ def split(language: Sliced, reading: StageReading, wish: str | None) -> SplitPla
             " program is not known",
             "start from node:<version>",
         )
-    if case.started is None:
-        return Refused("there is no CMD or ENTRYPOINT that says what the container runs", "add a CMD")
     plan = _why_not_start(case) or unknown or slices(language, reading, wish)
     if not isinstance(plan, SplitPlan) or wish != "distroless":
         return plan
@@ -165,9 +163,10 @@ def split(language: Sliced, reading: StageReading, wish: str | None) -> SplitPla
 
 def _why_not_start(case: Case) -> Refused | None:
     """Why what is started needs what only the builder would have."""
-    start, found = case.start, case.start.dev_server
-    if start.unknown is not None:
-        return Refused(f"what is started cannot be followed: {start.unknown}", "start the program by its name in CMD")
+    start = start_of(case.reading)
+    if isinstance(start, Refused):
+        return start
+    found = start.dev_server
     if found is not None:
         ran, reason = found
         told = f"the container is started by {ran.shown}: {reason}"

@@ -23,7 +23,7 @@ from refactor.ecosystems.node.needs import (
 )
 from refactor.ecosystems.node.outputs import compiler_option
 from refactor.ecosystems.node.programs import MANAGERS, Programs, Ran, node_entry, owner
-from refactor.ecosystems.node.projects import Project, any_lock, projects
+from refactor.ecosystems.node.projects import Project, projects, why_plug_and_play
 from refactor.ecosystems.node.sources import resolve_path
 from refactor.flow.closure import named
 from refactor.flow.reading import PackageCall, Refused, StageReading, Start, join, package_call
@@ -140,12 +140,7 @@ def _why_options(reading: StageReading, call: PackageCall, unit: Unit) -> Refuse
     what = what or (f"{found[0].strip()} in {unit.file('.npmrc')}" if found is not None else None)
     if what is not None:
         return Refused(f"{what} may change how scripts run", "set it only for the install")
-    if call.manager == "yarn":
-        lock, rc = any_lock(context, unit, "yarn"), context.read(unit.file(".yarnrc.yml"))
-        plugs = lock is not None and lock.is_berry and not (isinstance(rc, str) and "node-modules" in rc)
-        if plugs or context.exists(unit.file(".pnp.cjs")) is True:
-            return Refused("Yarn tells Node where packages are (Plug'n'Play)", "set nodeLinker: node-modules")
-    return None
+    return why_plug_and_play(context, unit) if call.manager == "yarn" else None
 
 
 def _only_command(reading: StageReading, unit: Unit, name: str) -> tuple[str, ...] | Refused:

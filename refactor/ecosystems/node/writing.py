@@ -28,11 +28,11 @@ _OUTPUTS = frozenset({".next", ".nuxt", "dist", "public", ".cache"})
 
 def written(reading: StageReading) -> Written | Refused:
     """See :meth:`Ecosystem.written`."""
+    if reading.context.why_unknown is not None:
+        return Refused(f"the build context is not known: {reading.context.why_unknown}", "name it with --context")
     start, read = start_of(reading), program(reading)
     if isinstance(start, Refused):
         return start
-    if reading.context.why_unknown is not None:
-        return Refused(f"the build context is not known: {reading.context.why_unknown}", "name it with --context")
     if isinstance(read, Refused):
         return read
     found: dict[str, str] = {}
