@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
+from refactor.ecosystems.brackets import closes, pieces
+
 _LEXEME = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:[^"\\\n]|\\.)*"|`[^`]*`' r"|'(?:[^'\\\n]|\\[^\n]+?)'", re.DOTALL)
 _PACKAGE = re.compile(r"^[ \t]*package\s+(\w+)", re.MULTILINE)
 _IMPORTS = re.compile(r"^import\s*(?:\(([^)]*)\)|([^\n;]+))", re.MULTILINE)
@@ -163,45 +165,6 @@ def _parameters(text: str) -> tuple[str, ...]:
     text = text[: max(0, closes("(" + text, 0) - 1)]
     words = (re.match(r"\s*([A-Za-z_]\w*)", text[start:end]) for start, end in pieces(text, ","))
     return tuple("" if word is None else word[1] for word in words) if text.strip() else ()
-
-
-def pieces(code: str, sign: str) -> list[tuple[int, int]]:
-    """Spans between the signs that stand outside of brackets."""
-    spans, depth, begin = [], 0, 0
-    for at, char in outside(code):
-        if char in "([{":
-            depth += 1
-        elif char in ")]}":
-            depth -= 1
-        elif char == sign and depth == 0:
-            spans.append((begin, at))
-            begin = at + 1
-    spans.append((begin, len(code)))
-    return spans
-
-
-def outside(code: str) -> Iterator[tuple[int, str]]:
-    """Characters outside of strings (their inside is blanked with underscores already)."""
-    quote = ""
-    for at, char in enumerate(code):
-        if quote:
-            quote = "" if char == quote else quote
-        elif char in "\"`'":
-            quote = char
-        else:
-            yield at, char
-
-
-def closes(code: str, opening: int) -> int:
-    """Offset of the bracket that closes the one at ``opening``, -1 without one."""
-    depth = 0
-    for at, char in outside(code):
-        if at < opening:
-            continue
-        depth += (char in "([{") - (char in ")]}")
-        if depth == 0:
-            return at
-    return -1
 
 
 def _is_declaration(code: str, start: int) -> bool:

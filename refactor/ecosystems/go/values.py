@@ -10,7 +10,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from refactor.ecosystems.go.source import Call, Function, GoSource, closes, outside, pieces, value_of
+from refactor.ecosystems.brackets import closes, marks, pieces
+from refactor.ecosystems.go.source import Call, Function, GoSource, value_of
 
 MAX_DEPTH = 6
 _WORD = re.compile(r"[A-Za-z_]\w*\Z")
@@ -318,16 +319,9 @@ def _is_string(code: str) -> bool:
 
 def _end_of_expression(code: str, start: int) -> int:
     """Where the statement ends: a newline outside of brackets, ``;`` or the block's opening brace."""
-    depth = 0
-    for at, char in outside(code[start : start + 4000]):
-        if char in "([":
-            depth += 1
-        elif char in ")]":
-            if depth == 0:
-                return start + at
-            depth -= 1
-        elif depth == 0 and char in "\n;{}":
-            return start + at
+    for at, char, depth in marks(code, start, min(len(code), start + 4000)):
+        if depth < 0 or (depth == 0 and char in "\n;{"):
+            return at
     return min(len(code), start + 4000)
 
 
