@@ -12,15 +12,14 @@ from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
 from refactor.context.literals import line_at
+from refactor.ecosystems.calls import SLASHES, blanked
 from refactor.ecosystems.node.known import names
 from refactor.ecosystems.node.programs import package_of
 
 SUFFIXES = (".js", ".mjs", ".cjs", ".ts", ".mts", ".cts", ".jsx", ".tsx", ".vue", ".svelte")
 COMPILED = (".ts", ".mts", ".cts", ".tsx", ".jsx", ".vue", ".svelte", ".coffee", ".astro")
 
-_TOKEN = re.compile(
-    r'"(?:\\.|[^"\\\n])*"' r"|'(?:\\.|[^'\\\n])*'" r"|`(?:\\.|[^`\\])*`" r"|//[^\n]*" r"|/\*(?:.*?\*/|.*)", re.DOTALL
-)
+_STRINGS = r'"(?:\\(?s:.)|[^"\\\n])*"|\'(?:\\(?s:.)|[^\'\\\n])*\'|`(?:\\(?s:.)|[^`\\])*`'
 _FROM = re.compile(r"""(?<![\w$.])from\s{0,9}(["'])([^"'\n]{1,300})\1""")
 _LOADED = re.compile(
     r"""(?<![\w$.])(?:import\s{0,9}(["'])([^"'\n]{1,300})\1"""
@@ -137,12 +136,7 @@ def _is_type_only(what: str) -> bool:
 
 def without_comments(text: str) -> str:
     """The text with comments blanked; lines stay where they are."""
-
-    def blank(found: re.Match[str]) -> str:
-        token = found[0]
-        return token if token[0] != "/" else re.sub(r"[^\n]", " ", token)
-
-    return _TOKEN.sub(blank, text) if "//" in text or "/*" in text else text
+    return blanked(text, SLASHES, _STRINGS) if "//" in text or "/*" in text else text
 
 
 _ENDINGS = ("", *".js .mjs .cjs .json .ts .mts .cts .tsx .jsx .node .vue .svelte".split())
@@ -244,7 +238,7 @@ def opens_files(code: str) -> bool:
 
 def _why_unclosed(code: str) -> str | None:
     """Brackets that do not close, outside of strings and regular expressions, as far as a look at the text tells."""
-    bare = _REGULAR.sub(" ", _TOKEN.sub(" ", code))
+    bare = _REGULAR.sub(" ", re.sub(_STRINGS, " ", code))
     for first, last in ("()", "[]", "{}"):
         if bare.count(first) != bare.count(last):
             return f"`{first}` and `{last}` do not match"
