@@ -248,9 +248,8 @@ def _why_not_distroless(case: Case, needs: Needs) -> Refused | None:
         return Refused("distroless has no shell, which the HEALTHCHECK needs", "write the HEALTHCHECK in exec form")
     answer = written(reading)
     places = answer.paths if not isinstance(answer, Refused) else ("a place that is not known",)
-    lasting = next((path for path in places if path != "/tmp" and not path.startswith("/tmp/")), None)
-    if lasting is not None:
-        because = f"the program writes to {lasting}, which distroless has no shell to give to its user"
+    if places:
+        because = f"the program writes to {places[0]}, which distroless has no shell to give to its user"
         return Refused(because, f"write below /tmp, or {_SLIM}")
     needed = libraries(case.natives, "debian", case.image.release)
     if needed:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from refactor.context import Unknown
 from refactor.context.literals import line_at
 from refactor.ecosystems.answers import Written
+from refactor.ecosystems.calls import Found
 from refactor.ecosystems.node.builds import build_of, starts_itself
 from refactor.ecosystems.node.health import ports
 from refactor.ecosystems.node.known import grouped, lines, names
@@ -18,8 +19,10 @@ from refactor.ecosystems.node.programs import RUNTIMES, Ran
 from refactor.ecosystems.node.projects import any_lock
 from refactor.ecosystems.node.sources import facts
 from refactor.ecosystems.node.values import Known, argument_of, evaluate
-from refactor.flow.closure import named
+from refactor.ecosystems.program import Program
+from refactor.ecosystems.written import folders_written
 from refactor.flow.reading import Refused, StageReading, join
+from refactor.flow.roots import Root
 from refactor.flow.shell_writes import QUIET
 
 _BESIDE = grouped("beside")
@@ -55,21 +58,16 @@ def written(reading: StageReading) -> Written | Refused:
 
 def _of_files(start: Started, files: tuple[str, ...], unit: Unit | None, found: dict[str, str]) -> Written | Refused:
     context, reading = start.layout.context, start.layout.reading
-    for source in files:
-        for place in _writes(start, source, unit):
-            if isinstance(place, Refused):
-                return place
-            found.setdefault(*place)
-    served = ", ".join(ran.shown for ran in start.runs)
-    rest = "nothing else in" if found else "nothing in"
-    read = f"{rest} {named(files)} writes to a file" if files else f"{served} serves files of the image"
-    is_built = runs_more(reading)
-    return Written(
-        tuple(found),
-        (*(f"{path} is written to: {where}" for path, where in found.items()), read),
-        filled=tuple(path for path in found if path.rpartition("/")[2] in _OUTPUTS and is_built),
-        ports=tuple(sorted({port.number for port in ports(context, files) if port.number is not None})),
-    )
+    calls = [one for source in files for one in _writes(start, source, unit)]
+    listening = sorted({port.number for port in ports(context, files) if port.number is not None})
+    served = Written((), (f"{', '.join(ran.shown for ran in start.runs)} serves files of the image",))
+    started = Program(Root(("node",), reading.final_workdir, ""), "", None, "", reading, start.layout.flow)
+    answer = folders_written(started, files, calls, tuple(listening)) if files else served
+    if isinstance(answer, Refused):
+        return answer
+    answer = answer.besides({path: f"{path} is written to: {why}" for path, why in found.items()})
+    filled = (path for path in answer.paths if path.rpartition("/")[2] in _OUTPUTS)
+    return answer._replace(filled=tuple(filled) if runs_more(reading) else ())
 
 
 # What programs write
@@ -154,25 +152,19 @@ def _environment(start: Started, unit: Unit | None) -> dict[str, str | None]:
 # What sources write
 
 
-def _writes(start: Started, source: str, unit: Unit | None) -> Iterator[tuple[str, str] | Refused]:
-    """Folders that a source writes to, each with the place of the call."""
+def _writes(start: Started, source: str, unit: Unit | None) -> Iterator[tuple[Found, bool]]:
+    """Calls of a source that write, as :func:`folders_written` takes them."""
     text = facts(start.layout.context, source).text
     cwd = start.runs[-1].folder if start.runs else start.layout.reading.final_workdir
     for at, argument, is_folder, name in _calls(text):
-        place, expression = line_at(source, text, at), argument_of(text, at, argument)
+        place, expression = line_at(source, text, at), argument_of(text, at, argument).strip()
         value = evaluate(expression, text, Known(_dirname(start, source, unit), cwd, _environment(start, unit)))
-        if value is None:
-            if name not in {"unlink", "unlinkSync"} and expression.strip() not in {"", "null", "undefined"}:
-                because = f"{place} writes to a path that is not spelled out ({name} {expression.strip()[:40]})"
-                yield Refused(because, "set USER by hand, and give the folder that is written to its owner")
-            continue
-        if value.text in {":memory:", ""} and value.is_whole:
-            continue
-        known = value.text if value.is_whole else f"{value.text}x"
-        folder = known if is_folder and value.is_whole else posixpath.dirname(known)
-        path = join(cwd, folder or ".")
-        if not path.startswith("/dev/") and path not in {"/dev", "/proc"}:
-            yield path, place
+        if value is None and not (name in {"unlink", "unlinkSync"} or expression in {"", "null", "undefined"}):
+            yield Found(f"{name} {expression[:40]}", None, place), False
+        elif value is not None and not (value.is_whole and value.text in {":memory:", ""}):
+            # Of a beginning that is known, the folder.
+            known = join(cwd, value.text if value.is_whole else f"{value.text}x")
+            yield Found(name, known, place), is_folder and value.is_whole
 
 
 def _calls(text: str) -> Iterator[tuple[int, int, bool, str]]:
