@@ -337,8 +337,7 @@ class _FrontEnd:
         copied = next((image for step in reading.steps if (image := self._brings_node(step)) and image.version), None)
         if copied is not None:
             return copied.version
-        installed = any(word.literal in {"nodejs", "npm", "nodejs-npm"} for _, call in reading.calls
-                        if call.manager in system.MANAGERS for word in call.packages)  # fmt: skip
+        installed = system.installed(reading) & {"nodejs", "npm", "nodejs-npm"}
         packaged = grouped("packaged").get(release or "") if installed else None
         if packaged is not None:
             self.evidence.append(f"the package nodejs of {release} is Node {packaged[0]}")

@@ -18,7 +18,8 @@ from refactor.ecosystems.node.package_json import PackageJson
 from refactor.ecosystems.node.programs import Programs
 from refactor.ecosystems.node.projects import Project, any_lock, project_installs
 from refactor.ecosystems.node.sources import facts
-from refactor.ecosystems.system import MANAGERS as SYSTEM_MANAGERS, PROVIDERS, is_package_step, programs_started
+from refactor.ecosystems.runners import lacking
+from refactor.ecosystems.system import MANAGERS as SYSTEM_MANAGERS, installed, is_package_step, programs_started
 from refactor.flow.reading import Refused, StageReading
 from refactor.images import BaseImage, lookup
 
@@ -153,23 +154,17 @@ def slim(reading: StageReading) -> Slim | Refused | None:
     if nest is not None:
         packages.setdefault("procps", f"{nest.shown} calls ps at each restart")
     unit, server, places = start.unit, start.server, [*programs_started(reading).items()]
-    if unit is not None and isinstance(server, Refused):
-        return server
-    if unit is not None and not isinstance(server, Refused):
+    if unit is not None:
+        if isinstance(server, Refused):
+            return server
         places += called_programs(reading.context, server.files).items()
-    for name, why in (*called, *((name, f"{place} calls {name}") for name, place in places)):
-        names = {name, PROVIDERS.get(name, name)}
-        if names & image.preinstalled and not names & target.preinstalled:
-            packages.setdefault(PROVIDERS.get(name, name), why)
+    asked = [*called, *((name, f"{place} calls {name}") for name, place in places)]
+    for _, package, why in lacking(image, dict(reversed(asked))):
+        packages.setdefault(package, why)
     if unit is not None:
         packages.update(needed_packages(any_lock(reading.context, unit), unit.package))
-    installed = {
-        re.split(r"[=:/]", word.literal)[0]
-        for _, call in reading.calls
-        if call.manager in SYSTEM_MANAGERS and call.action == "install"
-        for word in call.packages
-    }
-    wanted = {name: why for name, why in packages.items() if name not in target.preinstalled | installed}
+    has = target.preinstalled | installed(reading)
+    wanted = {name: why for name, why in packages.items() if name not in has}
     evidence += [f"{name} is added: {why}" for name, why in wanted.items()]
     if not wanted:
         evidence.append("no source, script or health check calls a program that only the full image has")

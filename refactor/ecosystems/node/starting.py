@@ -71,15 +71,14 @@ def direct_start(reading: StageReading) -> DirectStart | Refused | None:
     unit = Layout.of(reading).unit(reading.final_workdir)
     if unit is None:
         return Refused(f"what `{shown}` starts is not known: no package.json is known at {reading.final_workdir}")
-    reason = _why_not_replaced(reading, start, node) or _why_options(reading, call, unit)
-    found, files = reason or _only_command(reading, unit, call.script), program(reading)
-    if not isinstance(found, Refused) and isinstance(files, Refused):
-        because = f"whether the program needs what `{shown}` sets is not known: {files.because}"
-        return Refused(because, files.hint)
+    refused = _why_not_replaced(reading, start, node) or _why_options(reading, call, unit)
+    found, files = refused or _only_command(reading, unit, call.script), program(reading)
     if not isinstance(found, Refused) and not isinstance(files, Refused):
         found = _why_entry_unseen(reading, unit, found, files) or _why_needs_manager(reading, unit, files) or found
-    if isinstance(found, Refused) or isinstance(files, Refused):
-        return Refused(f"`{shown}` stays: {found.because}", found.hint) if isinstance(found, Refused) else None
+    if isinstance(found, Refused):
+        return Refused(f"`{shown}` stays: {found.because}", found.hint)
+    if isinstance(files, Refused):
+        return Refused(f"whether the program needs what `{shown}` sets is not known: {files.because}", files.hint)
     text = unit.package.scripts.get(call.script)
     told = f"`{call.script}` of {unit.package.path} is `{text}`" if text else f"`{shown}` starts server.js by default"
     note = _note_on_signals(reading, start, files) if found[0] == "node" else f"npm finds {found[0]} the same way"
@@ -196,9 +195,7 @@ def _why_entry_unseen(
 def _why_needs_manager(reading: StageReading, unit: Unit, files: tuple[str, ...]) -> Refused | None:
     """A source that reads what the package manager sets, or starts programs that it puts on PATH."""
     for path in files:
-        text = reading.context.read(path)
-        if isinstance(text, Unknown):
-            return Refused(f"{path} cannot be read: {text.reason}")
+        text = reading.context.text(path)
         found = re.search(_OF_NPM, text)
         if found is not None:
             return Refused(f"{path} reads {found[0]}, which the package manager sets", "read package.json there")
@@ -211,8 +208,7 @@ def _why_needs_manager(reading: StageReading, unit: Unit, files: tuple[str, ...]
 
 def _note_on_signals(reading: StageReading, start: Start, files: tuple[str, ...]) -> str:
     """The kernel drops SIGTERM for process 1 where that has no handler for it."""
-    texts = ((path, reading.context.read(path)) for path in files)
-    path = next((path for path, text in texts if isinstance(text, str) and "SIGTERM" in text), None)
+    path = next((path for path in files if "SIGTERM" in reading.context.text(path)), None)
     if path is not None:
         return f"{path} handles SIGTERM, which the package manager does not pass on in time"
     init = next((word for word in start.argv if word.rpartition("/")[2] in INITS), None)
