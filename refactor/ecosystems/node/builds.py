@@ -103,16 +103,6 @@ class Kind(NamedTuple):
         own = (built for _, command, built in self.builds if not built.moves and not is_set_up(command))
         return next(own, None)
 
-    def removed(self, layout: Layout) -> tuple[str, ...]:
-        """Absolute paths that a RUN itself deletes or moves away (not a script of package.json)."""
-        found = []
-        for step in layout.reading.runs:
-            for command in step.commands:
-                operands = [arg for arg in command.args if not arg.startswith("-")]
-                gone = {"rm": operands, "mv": operands[:-1]}.get(command.name or "", ())
-                found += [join(step.folder_of(command) or step.workdir, operand) for operand in gone]
-        return tuple(found)
-
 
 def kind_of(reading: StageReading) -> Kind:
     """The builds and single installs of the stage, with the programs that scripts of package.json come down to."""

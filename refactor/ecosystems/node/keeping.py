@@ -121,7 +121,9 @@ class _Keeper:
         self.named = {} if isinstance(found, Unknown) else {
             path: place for path, place in found.items() if place.rpartition(":")[0] in server.files
         }  # fmt: skip
-        self.removed = case.kind.removed(case.layout)
+        removes = [path for act in case.layout.flow.acts(case.reading) for path in act.effect.removes]
+        self.removed = [path for path in removes if isinstance(path, str)]
+        self.why_lost = next((f"a RUN removes {path.reason}" for path in removes if isinstance(path, Unknown)), None)
 
     @cached_property
     def roots(self) -> tuple[str, ...]:
@@ -145,7 +147,7 @@ class _Keeper:
         own = [one.folder for one in self.runtime]
         lost = (built.why_unknown for built in self.builds if built.outputs is None and _is_in(built.ran.folder, own))
         gone = (f"a RUN removes {path}" for path in self.removed if re.search(r"[*?\[$]", path) and _is_in(path, own))
-        return next(lost, None) or next(gone, None)
+        return next(lost, None) or next(gone, None) or self.why_lost
 
     def whole(self, why: str) -> Keep | Refused:
         if "/" in self.roots:

@@ -106,7 +106,8 @@ def needs(program: Program) -> Needs | Refused:
     refusal = why_not_followed(case, acts, kept.chosen, is_whole=kept.whole) or _why_not_copied(kept)
     if refusal is not None:
         return refusal
-    gone = [path for path in case.kind.removed(case.layout) if not flow.makers(reading, path)]
+    removed = [path for act in acts for path in act.effect.removes if isinstance(path, str)]
+    gone = [path for path in removed if not flow.makers(reading, path)]
     paths = {path: "the application" for path in kept.paths if not any(below(path, one) is not None for one in gone)}
     for act in acts:
         if act.call is None and act.step.step.node.flag("from") is not None:
