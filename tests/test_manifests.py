@@ -16,8 +16,7 @@ from refactor.ecosystems.go.manifests import (
 )
 from refactor.ecosystems.java.gradle import left_out, projects as gradle_projects
 from refactor.ecosystems.java.maven import projects as maven_projects
-from refactor.ecosystems.node.frozen import lock_matches, satisfies
-from refactor.ecosystems.node.lockfiles import NodeLock, read_npm_lock, read_pnpm_lock, read_yarn_lock
+from refactor.ecosystems.node.lockfiles import NodeLock, lock_matches, read_npm_lock, read_pnpm_lock, read_yarn_lock
 from refactor.ecosystems.node.package_json import PackageJson, read_package_json, tsconfig_out_dir, workspace_members
 from refactor.ecosystems.python.lockfiles import read_lock
 from refactor.ecosystems.python.pyproject import Pyproject, SetupCfg, read_pyproject, read_setup_cfg
@@ -194,8 +193,7 @@ def test_npm_lock_with_packages() -> None:
         "packages/lib/node_modules/ms",
     ]
     assert [one.version for one in lock.named("lodash")] == ["4.17.21"]
-    assert [one.libc for one in lock.for_platforms()] == [("glibc",)]
-    assert lock.for_platforms(production=True) == ()
+    assert [one.libc for one in lock.packages if one.libc] == [("glibc",)]
     assert lock.with_install_scripts() == ()
     assert [one.name for one in lock.packages if one.is_link] == ["@org/lib"]
 
@@ -239,19 +237,14 @@ def test_npm_lock_version_1() -> None:
     assert lock.named("b")[0].is_dev
     assert lock.named("c")[0].is_link
     assert lock.named("a")[0].has_install_script is None
-    assert lock_matches(package({"dependencies": {"a": "~1.0.0", "c": "file:../c"}}), lock) is True
-    assert lock_matches(package({"dependencies": {"a": "^2.0.0"}}), lock) is False
-    assert lock_matches(package({"dependencies": {"z": "*"}}), lock) is False
+    assert isinstance(lock_matches(package({"dependencies": {"a": "~1.0.0"}}), lock), Unknown)
 
 
 @pytest.mark.parametrize(
     ("dependencies", "expected"),
     [
-        ({"express": "^4.18.0", "al": "npm:lodash@^4.0.0", "@org/lib": "*"}, True),
+        ({"express": "^4.18.0", "al": "npm:lodash@^4.0.0"}, True),
         ({"express": "^4.18.0"}, True),  # npm ci does not mind what is no longer asked for
-        ({"express": "4.x"}, True),
-        ({"express": "^4.19.0"}, False),
-        ({"express": "^5.0.0"}, False),
         ({"express": "^4.18.0", "left-pad": "^1.0.0"}, False),
         ({"ms": "2"}, False),  # only nested below express
     ],
@@ -261,8 +254,9 @@ def test_npm_lock_matches(dependencies: dict[str, str], expected: bool) -> None:
     assert lock_matches(manifest, npm_lock(NPM3)) is expected
 
 
-def test_npm_lock_of_another_tag_is_in_doubt() -> None:
-    assert isinstance(lock_matches(package({"dependencies": {"express": "latest"}}), npm_lock(NPM3)), Unknown)
+@pytest.mark.parametrize("wanted", ["latest", "4.x", "^5.0.0"])
+def test_npm_lock_of_another_range_is_in_doubt(wanted: str) -> None:
+    assert isinstance(lock_matches(package({"dependencies": {"express": wanted}}), npm_lock(NPM3)), Unknown)
 
 
 def test_npm_lock_must_match_the_members_too() -> None:
@@ -272,7 +266,7 @@ def test_npm_lock_must_match_the_members_too() -> None:
     added = package({"name": "new"}, "packages/new/package.json")
     lock = npm_lock(NPM3)
     assert lock_matches(root, lock, [lib]) is True
-    assert lock_matches(root, lock, [changed]) is False
+    assert isinstance(lock_matches(root, lock, [changed]), Unknown)
     assert lock_matches(root, lock, [added]) is False
 
 
@@ -307,41 +301,6 @@ def test_cut_npm_lock_is_broken_but_there() -> None:
 @pytest.mark.parametrize("text", ["[]", '{"lockfileVersion": 3}', '{"lockfileVersion": 2, "packages": []}'])
 def test_npm_lock_that_is_none(text: str) -> None:
     assert isinstance(read_npm_lock(BuildContext.of({"package-lock.json": text})), Unknown)
-
-
-@pytest.mark.parametrize(
-    ("version", "wanted", "expected"),
-    [
-        ("1.2.3", "^1.2.0", True),
-        ("2.0.0", "^1.2.0", False),
-        ("0.2.9", "^0.2.3", True),
-        ("0.3.0", "^0.2.3", False),
-        ("0.0.4", "^0.0.3", False),
-        ("0.5.0", "^0", True),
-        ("1.2.9", "~1.2", True),
-        ("1.3.0", "~1.2.3", False),
-        ("1.9.0", "~1", True),
-        ("1.2.3", "1.2.x", True),
-        ("1.2.3", "1", True),
-        ("1.2.3", "*", True),
-        ("1.2.3", "", True),
-        ("1.2.3", "=1.2.3", True),
-        ("1.2.3", "v1.2.4", False),
-        ("1.2.3", ">=1.0.0 <2.0.0", True),
-        ("1.2.3", ">= 1.0.0 < 1.2.3", False),
-        ("1.2.3", ">1.2.2", True),
-        ("1.2.3", "<=1.2", True),
-        ("1.3.0", "1.0.0 - 1.2", False),
-        ("3.0.0", "^1.0.0 || ^3.0.0", True),
-        ("npm:lodash@4.17.21", "npm:lodash@^4.0.0", True),
-        ("1.2.3", "latest", None),
-        ("1.2.3", "^1.2.3-rc.1", None),
-        ("1.2.3-rc.1", "^1.2.0", None),
-        ("1.2.3", "github:a/b", None),
-    ],
-)
-def test_npm_ranges(version: str, wanted: str, expected: bool | None) -> None:
-    assert satisfies(version, wanted) is expected
 
 
 # yarn 1
@@ -382,7 +341,6 @@ def test_yarn_lock_version_1(newline: str) -> None:
         ("lod", "4.17.21"),
     ]
     assert "js-tokens@^3.0.0 || ^4.0.0" in lock.specs
-    assert lock.missing == ("fsevents@~2.3.1",)
 
 
 @pytest.mark.parametrize(
@@ -444,10 +402,6 @@ def test_cut_yarn_lock_is_broken(end: str) -> None:
     assert [path for path, _ in context.broken] == ["yarn.lock"]
 
 
-def test_yarn_lock_without_final_newline_is_whole() -> None:
-    assert len(yarn_lock(YARN1.rstrip("\n").replace('    fsevents "~2.3.1"\n', "")).packages) == 4
-
-
 @pytest.mark.parametrize("text", ["<<<<<<< HEAD\n", '{"a": 1}', "a@1:\n  version\n", " version 1\n", '"' * 2000 + ":"])
 def test_yarn_lock_that_is_none(text: str) -> None:
     assert isinstance(read_yarn_lock(BuildContext.of({"yarn.lock": text})), Unknown)
@@ -498,9 +452,7 @@ def test_berry_lock() -> None:
     lock = yarn_lock(BERRY)
     assert (lock.version, lock.is_berry) == ("8", True)
     assert lock.declared[""] == {"esbuild": "^0.19.0", "ms": "^2.0.0"}
-    assert [(one.name, one.os, one.libc) for one in lock.for_platforms()] == [
-        ("@esbuild/linux-x64", ("linux",), ("glibc",))
-    ]
+    assert {one.name: one.version for one in lock.packages}["esbuild"] == "0.19.12"
     assert lock_matches(package({"dependencies": {"ms": "^2.0.0"}, "devDependencies": {"esbuild": "^0.19.0"}}), lock)
     assert lock_matches(package({"dependencies": {"ms": "^2.0.0"}}), lock) is False
     assert lock_matches(package({"dependencies": {"ms": "^3.0.0", "esbuild": "^0.19.0"}}), lock) is False
@@ -626,7 +578,7 @@ def test_pnpm_lock_version_9() -> None:
     assert lock.overrides == {"zod"}
     assert lock.declared["packages/lib"] == {"alias": "npm:ms@^2.0.0"}
     assert lock.why_not_pure() == "pnpm-lock.yaml does not record which packages run install scripts"
-    assert [one.libc for one in lock.for_platforms()] == [("musl",)]
+    assert [one.libc for one in lock.packages if one.libc] == [("musl",)]
     root = package(
         {
             "dependencies": {"@a/b": "^1.0.0", "lib": "workspace:*"},

@@ -22,16 +22,14 @@ class Node(Language):
 
     name = "Node"
     rooms = {
-        "installing": "effect installs production_install",
-        "manifests": "own_scripts",
+        "installing": "own_scripts effect installs production_install",
         "pruning": "handed_on pruned",
+        "native": "slim",
         "starting": "built_start direct_start",
         "static_site": "static_site",
         "assets": "assets left_behind",
-        "slimming": "slim",
-        "splitting": "split stays_inside roles",
+        "splitting": "split stays_inside roles tests",
         "runner": "needs runner",
-        "testing": "tests",
         "needs": "program",
         "health": "probe serving",
         "writing": "written",
@@ -59,7 +57,7 @@ class Node(Language):
             return start is not None
         if reading.parent is None and not reading.copies_of_stages:
             return False
-        from refactor.ecosystems.node.bun import compiled
+        from refactor.ecosystems.node.builds import compiled
         from refactor.ecosystems.node.layout import Layout
 
         return compiled(Layout.of(reading)) is not None

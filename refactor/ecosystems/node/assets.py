@@ -6,15 +6,15 @@ import posixpath
 import re
 from collections.abc import Iterator, Sequence
 
+from refactor.context.literals import line_at
 from refactor.ecosystems import registry, system
 from refactor.ecosystems.answers import Assets, Install
 from refactor.ecosystems.called import programs_started
 from refactor.ecosystems.node.beside import CALLS_NODE, Part, is_repeatable, made_by_others, texts_of
 from refactor.ecosystems.node.builds import Built, kind_of
-from refactor.ecosystems.node.layout import Layout
+from refactor.ecosystems.node.known import grouped
 from refactor.ecosystems.node.native import judge, libraries
 from refactor.ecosystems.node.projects import Project, project_installs
-from refactor.ecosystems.node.sources import place_in
 from refactor.ecosystems.node.version import NAMING
 from refactor.ecosystems.slicing import why_unknown
 from refactor.ecosystems.versions import decide
@@ -25,11 +25,6 @@ from refactor.images import BaseImage, lookup
 from refactor.once import cached_property
 from refactor.syntax import Instruction
 
-_PACKAGED = {
-    "buster": "10", "bullseye": "12", "bookworm": "18", "trixie": "20", "focal": "10", "jammy": "12", "noble": "18",
-    "3.16": "16", "3.17": "18", "3.18": "18", "3.19": "20", "3.20": "20", "3.21": "22", "3.22": "22",
-}  # fmt: skip
-"""Major version of the distributions' own packages (packages.debian.org, packages.ubuntu.com, pkgs.alpinelinux.org)."""
 _SET_UP = r"setup_(\d+)\.x|node_(\d+)\.x"
 _RUNS_IT = frozenset("node nodejs npm npx yarn pnpm bun tsx ts-node nodemon pm2 pm2-runtime".split())
 _FRONT_END = "[cm]?[jt]sx?|vue|svelte|s?css|sass|less|html"
@@ -51,7 +46,7 @@ _NOT_OWN = ("node_modules", "vendor", ".git")
 
 def assets(reading: StageReading) -> Assets | Refused | None:
     """See :meth:`Ecosystem.assets`."""
-    if _is_started(reading) or not _makes(kind_of(reading, Layout.of(reading)).builds):
+    if _is_started(reading) or not _makes(kind_of(reading).builds):
         return None
     front_end = _FrontEnd(reading)
     if not _makes(front_end.builds):
@@ -95,7 +90,7 @@ class _FrontEnd:
         self.parts = {one.step: Part(one, packages) for one in self.flow.steps(reading) if one.step.keyword == "RUN"}
         self.acts = tuple(act for act in self.flow.acts(reading) if act.effect.by == "Node" and act.call is not None)
         own = {id(act.call.command): act for act in self.acts if act.call is not None}
-        kind = kind_of(reading, Layout.of(reading))
+        kind = kind_of(reading)
         self.builds: tuple[tuple[Act, Step, Built], ...] = tuple(
             (own[id(command)], step, built) for step, command, built in kind.builds if id(command) in own
         )
@@ -132,7 +127,10 @@ class _FrontEnd:
             texts = (step.node.argument, *(heredoc.body for heredoc in step.node.heredocs))
             if part is not None and not part.is_readable and re.search(CALLS_NODE, "\n".join(texts)):
                 return Refused(f"line {line} calls Node in a script that is not read here", "write it with &&")
-        return self._why_compiled() or self._why_called() or self._why_others() or self._why_written()
+        for act in self.flow.acts(reading):
+            if "node" in act.effect.needs and act.effect.by != "Node":
+                return Refused(f"`{act.text}` on line {act.step.line} calls Node itself", "split by hand")
+        return self._why_compiled() or self.why_read() or self._why_others() or self._why_written()
 
     def _why_compiled(self) -> Refused | None:
         """A package is compiled with what the stage installs for it."""
@@ -150,13 +148,6 @@ class _FrontEnd:
                 return Refused(f"{found[0].name} may be compiled, {why}", "split by hand")
         return None
 
-    def _why_called(self) -> Refused | None:
-        """Something that stays needs Node."""
-        for act in self.flow.acts(self.reading):
-            if "node" in act.effect.needs and act.effect.by != "Node":
-                return Refused(f"`{act.text}` on line {act.step.line} calls Node itself", "split by hand")
-        return self.why_read()
-
     def why_read(self) -> Refused | None:
         """Something of the program starts Node, or reads its packages, when it runs."""
         for language in registry.known:
@@ -173,7 +164,7 @@ class _FrontEnd:
                 found = None if is_own or is_told else re.search(rf"\bnode_modules\b|{_STARTS}", text)
                 if found is not None:
                     what = "names node_modules" if found[0] == "node_modules" else "starts Node"
-                    place = place_in(path, text, found.start())
+                    place = line_at(path, text, found.start())
                     return Refused(f"{place} {what}, which the program would lack", "build it into the front end")
         self.evidence.append("no source, template or setting of the program names node_modules or starts Node")
         return None
@@ -347,16 +338,13 @@ class _FrontEnd:
         copied = next((image for step in reading.steps if (image := self._brings_node(step)) and image.version), None)
         if copied is not None:
             return copied.version
-        installed = any(word.literal in {"nodejs", "npm", "nodejs-npm"} for _, call in reading.calls
-                        if call.manager in system.MANAGERS for word in call.packages)  # fmt: skip
-        if installed and release in _PACKAGED:
-            self.evidence.append(f"the package nodejs of {release} is Node {_PACKAGED[release]}")
-            return _PACKAGED[release]
+        installed = system.installed(reading) & {"nodejs", "npm", "nodejs-npm"}
+        packaged = grouped("packaged").get(release or "") if installed else None
+        if packaged is not None:
+            self.evidence.append(f"the package nodejs of {release} is Node {packaged[0]}")
+            return packaged[0]
         named = decide(NAMING, reading)
         if isinstance(named, Refused):
             return Refused("nothing says which version of Node builds the front end", "add .nvmrc with the version")
         self.evidence += named.evidence
         return named.version
-
-
-__all__ = ["assets", "left_behind"]

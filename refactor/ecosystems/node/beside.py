@@ -188,6 +188,3 @@ def texts_of(reading: StageReading, folder: str, without: Sequence[str], endings
         text = reading.context.read(path) if re.search(rf"\.(?:{endings})\Z", path) else None
         if isinstance(text, str):
             yield path, text
-
-
-__all__ = ["CALLS_NODE", "Part", "is_repeatable", "made_by_others", "texts_of"]

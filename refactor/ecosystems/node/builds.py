@@ -1,4 +1,5 @@
-"""What the RUN commands of a stage do: builds with what they write, and packages that they install one by one."""
+"""What the RUN commands of a stage do: builds with what they write, packages that they install one by one, and the
+programs that ``bun build --compile`` makes: one file that has Bun and its packages inside."""
 
 from __future__ import annotations
 
@@ -7,17 +8,18 @@ import re
 from typing import NamedTuple
 
 from refactor.context import Unknown
+from refactor.ecosystems import registry
 from refactor.ecosystems.node.known import names
 from refactor.ecosystems.node.layout import Layout, Unit
 from refactor.ecosystems.node.outputs import COPIERS, config_text, configs, option_value, outputs_of
 from refactor.ecosystems.node.programs import MANAGERS, RUNTIMES, Programs, Ran
 from refactor.ecosystems.system import MANAGERS as SYSTEM_MANAGERS, is_set_up
+from refactor.flow.places import origins
 from refactor.flow.reading import StageReading, Step, join
+from refactor.flow.roots import peeled
 from refactor.shell import Command
 from refactor.shell.posix import does
 
-_NEUTRAL = names("checks")
-_BUNDLERS = names("bundlers")
 FETCHES = names("fetches")
 _MAKES = r"write|append|copy|rename|mkdir|exec|spawn|fork|createWriteStream|cpSync|require\([\"']\.|import\("
 """In code on the command line (``node -e "fs.rmSync('dist', ...)"``)."""
@@ -57,7 +59,7 @@ def build_of(layout: Layout, ran: Ran) -> Built | None:
         if (target := re.match(r"\d*(?:>>?|&>)\|?\s*['\"]?([^&'\"\s]+)", redirect)) is not None
         and not target[1].startswith("/dev/") and "$" not in target[1]
     )  # fmt: skip
-    if ran.program in _NEUTRAL:
+    if ran.program in names("checks"):
         return Built(ran, redirected, False) if redirected else None
     unit = layout.unit(ran.folder)
     found = outputs_of(layout, ran, unit)
@@ -85,7 +87,7 @@ def _is_bundle(layout: Layout, ran: Ran, unit: Unit | None) -> bool:
         name = option_value(ran.args, "-c", "--config")
         settings = config_text(layout.context, layout.source(ran.folder) or "", (name,) if name else configs("webpack"))
         return settings is not None and "xternals" not in settings
-    return ran.program in _BUNDLERS
+    return ran.program in names("bundlers")
 
 
 class Kind(NamedTuple):
@@ -94,8 +96,6 @@ class Kind(NamedTuple):
     builds: tuple[tuple[Step, Command, Built], ...]
     globals: tuple[tuple[Step, Command, tuple[str, ...]], ...]
     """Packages that are installed for the whole image."""
-    added: tuple[tuple[Step, Command], ...]
-    """Single packages that are installed into a project (``npm install x``)."""
 
     @property
     def compiles(self) -> Built | None:
@@ -103,26 +103,16 @@ class Kind(NamedTuple):
         own = (built for _, command, built in self.builds if not built.moves and not is_set_up(command))
         return next(own, None)
 
-    def removed(self, layout: Layout) -> tuple[str, ...]:
-        """Absolute paths that a RUN itself deletes or moves away (not a script of package.json)."""
-        found = []
-        for step in layout.reading.runs:
-            for command in step.commands:
-                operands = [arg for arg in command.args if not arg.startswith("-")]
-                gone = {"rm": operands, "mv": operands[:-1]}.get(command.name or "", ())
-                found += [join(step.folder_of(command) or step.workdir, operand) for operand in gone]
-        return tuple(found)
 
-
-def kind_of(reading: StageReading, layout: Layout) -> Kind:
+def kind_of(reading: StageReading) -> Kind:
     """The builds and single installs of the stage, with the programs that scripts of package.json come down to."""
-    return reading.remember("node kind", lambda: _kind_of(reading, layout))
+    return reading.remember("node kind", lambda: _kind_of(reading))
 
 
-def _kind_of(reading: StageReading, layout: Layout) -> Kind:
+def _kind_of(reading: StageReading) -> Kind:
+    layout = Layout.of(reading)
     builds: list[tuple[Step, Command, Built]] = []
     of_image: list[tuple[Step, Command, tuple[str, ...]]] = []
-    added: list[tuple[Step, Command]] = []
     for step in reading.runs:
         calls = {id(call.command): call for call in step.calls}
         for command, ran in Programs(layout, step.node).of_step(step):
@@ -132,13 +122,40 @@ def _kind_of(reading: StageReading, layout: Layout) -> Kind:
                 continue
             if call is not None and call.manager in MANAGERS and call.action == "global-install":
                 of_image.append((step, command, tuple(word.literal for word in call.packages)))
-            elif ran.manager and ran.program.endswith(" add"):
-                added.append((step, command))
             else:
                 built = build_of(layout, ran)
                 if built is not None and not (is_plain and (built.outputs == () or ran.program in FETCHES)):
                     builds.append((step, command, built))
-    return Kind(tuple(builds), tuple(of_image), tuple(added))
+    return Kind(tuple(builds), tuple(of_image))
 
 
-__all__ = ["FETCHES", "Built", "Kind", "build_of", "kind_of"]
+# Programs of Bun
+
+
+READS_AT_START = ("bunfig.toml", ".env")
+"""Beginnings of names that Bun looks for where it is started, also from a compiled program (docs/runtime/bunfig,
+docs/bundler/executables)."""
+
+
+def compiled(layout: Layout) -> Built | None:
+    """The ``bun build --compile`` that made the program which a container starts, through copies from other stages."""
+    reading, start = layout.reading, layout.reading.start
+    argv = peeled(start.argv) if start is not None else ()
+    if not argv or "/" not in argv[0] or not any("bun" in one.managers for one in origins(reading)):
+        return None
+    maker = registry.flow_of(reading.file, reading.context).trace(reading, join(reading.final_workdir, argv[0]))
+    if maker is None or maker.act is None or maker.act.call is None:
+        return None
+    origin, command = maker.act.step.reading, maker.act.call.command
+    # It makes a program with Bun inside, which needs the C library alone.
+    builds = (built for _, own, built in kind_of(origin).builds if own is command)
+    return next((one for one in builds if one.ran.program == "bun build" and "--compile" in one.ran.args), None)
+
+
+def starts_itself(layout: Layout, ran: Ran) -> str | None:
+    """Where the program lies, if ``ran`` is one that Bun compiled."""
+    start = layout.reading.start
+    argv = peeled(start.argv) if start is not None else ()
+    if not argv or ran.via or posixpath.basename(argv[0]) != ran.program or compiled(layout) is None:
+        return None
+    return join(layout.reading.final_workdir, argv[0])

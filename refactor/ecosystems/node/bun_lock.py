@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from refactor.context import BuildContext, Unknown
 from refactor.context.build_context import remembered
-from refactor.context.tables import items, number, table, text, texts, words
+from refactor.context.tables import closed, items, number, table, text, texts, words
 from refactor.ecosystems.node.lockfiles import LockedPackage, NodeLock
 
-_SECTIONS = ("devDependencies", "optionalDependencies", "dependencies")
+_NEEDED = ("optionalDependencies", "dependencies")
 
 
 @remembered
@@ -27,13 +27,13 @@ def read_bun_lock(context: BuildContext, path: str = "bun.lock") -> NodeLock | U
     declared: dict[str, Mapping[str, str]] = {}
     production: list[str] = []
     for folder, value in projects.items():
-        sections = {name: texts(table(value).get(name)) for name in _SECTIONS}
+        sections = {name: texts(table(value).get(name)) for name in ("devDependencies", *_NEEDED)}
         declared[folder] = {name: wanted for section in sections.values() for name, wanted in section.items()}
         production += [*sections["dependencies"], *sections["optionalDependencies"]]
         for name in (*sections["dependencies"], *sections["devDependencies"]):
             if name not in entries:
                 return context.report_broken(path, f"has no entry for {name}: it was cut")
-    reached = _reached(entries, production)
+    reached = closed(production, _needs(entries))
     packages = [_package(key, items(value), key not in reached) for key, value in entries.items()]
     return NodeLock(path, "bun", number(root.get("lockfileVersion")), tuple(packages), declared)
 
@@ -43,50 +43,30 @@ def _about(entry: tuple[object, ...]) -> Mapping[str, object]:
     return next((table(one) for one in entry if isinstance(one, dict)), {})
 
 
-def _reached(entries: Mapping[str, object], names: list[str]) -> set[str]:
-    """Keys of what is needed by those packages. A key is a name, or that of the package it is nested in and a name."""
+def _needs(entries: Mapping[str, object]) -> dict[str, list[str]]:
+    """What each entry needs, by keys: a name, or that of the package it is nested in and a name."""
     keys: dict[str, list[str]] = {}
     for key in entries:
         parts = key.split("/")
-        keys.setdefault("/".join(parts[-2:]) if len(parts) > 1 and parts[-2].startswith("@") else parts[-1], []).append(
-            key
-        )
-    found: set[str] = set()
-    waiting = [name for name in names if name in entries]
-    while waiting:
-        key = waiting.pop()
-        if key in found:
-            continue
-        found.add(key)
-        about = _about(items(entries[key]))
-        # An optional peer is installed for others alone.
-        optional = words(about.get("optionalPeers"))
-        for section in ("dependencies", "optionalDependencies", "peerDependencies"):
-            for name in (one for one in texts(about.get(section)) if one not in optional):
-                # Which of several versions it gets is not looked for: all of them count as needed.
-                waiting += keys.get(name, ())
+        is_scoped = len(parts) > 1 and parts[-2].startswith("@")
+        keys.setdefault("/".join(parts[-2 if is_scoped else -1 :]), []).append(key)
+    found: dict[str, list[str]] = {}
+    for key, entry in entries.items():
+        about = _about(items(entry))
+        # An optional peer is installed for others alone. Which of several versions one gets is not looked for.
+        wanted = {name for section in (*_NEEDED, "peerDependencies") for name in texts(about.get(section))}
+        wanted -= {*words(about.get("optionalPeers"))}
+        found[key] = [one for name in wanted for one in keys.get(name, ())]
     return found
 
 
 def _package(key: str, entry: tuple[object, ...], is_dev: bool) -> LockedPackage:
     resolved = text(entry[0]) if entry else None
     name, _, version = (resolved or key).rpartition("@")
-    about = _about(entry)
     return LockedPackage(
         location=key,
         name=name or key,
         version=version or None,
         is_dev=is_dev,
         is_link=version.startswith(("workspace:", "file:", "link:")),
-        os=_names(about.get("os")),
-        cpu=_names(about.get("cpu")),
     )
-
-
-def _names(value: object) -> tuple[str, ...]:
-    if isinstance(value, str):
-        return () if value == "none" else (value,)
-    return words(value)
-
-
-__all__ = ["read_bun_lock"]

@@ -96,6 +96,3 @@ def probe(reading: StageReading, route: str, port: int, variable: str = "") -> t
         return program, "-e", f"fetch({address}).then(r=>process.exit(r.ok?0:1),()=>process.exit(1))"
     code = f"require('http').get({address},r=>process.exit(r.statusCode<400?0:1)).on('error',()=>process.exit(1))"
     return program, "-e", code
-
-
-__all__ = ["ports", "probe", "serving"]

@@ -1,25 +1,223 @@
-"""Dependency installations: what they read and write, and how they become reproducible and free of development
-dependencies."""
+"""Dependency installations: what they read of the build context (manifests, lockfiles, settings, what their own scripts
+open) and write, and how they become reproducible and free of development dependencies."""
 
 from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
-from refactor.context import Unknown
+from refactor.context import BuildContext, Unknown
 from refactor.ecosystems.answers import Install, Rewrite, installs_by_command
-from refactor.ecosystems.node.builds import Built, kind_of
-from refactor.ecosystems.node.layout import Layout, below
-from refactor.ecosystems.node.manifests import lifecycle_needs_dev, only_hooks, reads, why_scripts_needed
+from refactor.ecosystems.node.builds import kind_of
+from refactor.ecosystems.node.known import names
+from refactor.ecosystems.node.layout import below
 from refactor.ecosystems.node.needs import Started, program, started, why_dev_needed
-from refactor.ecosystems.node.programs import MANAGERS
+from refactor.ecosystems.node.package_json import PackageJson
+from refactor.ecosystems.node.programs import MANAGERS, Ran, node_entry, owner
 from refactor.ecosystems.node.projects import MANAGER, Project, manifest_copy, project_installs, why_not_frozen
+from refactor.ecosystems.node.sources import facts, opens_files, script_files, why_reads
 from refactor.flow.closure import named, why_not_seen
 from refactor.flow.effects import Effect, Invocation
 from refactor.flow.reading import Refused, StageReading, Step
 from refactor.shell import Command, PackageCall
 from refactor.syntax import Instruction
+
+_HOOKS = names("hooks")
+_READS_NOTHING = _HOOKS - {"git"} | names("read-nothing")
+_TOLERANT = _HOOKS | {"svelte-kit", "nuxt", "nuxi"}
+"""Programs that may fail at install without harm where the script says so (``|| true``)."""
+_APART = "run it in a RUN of its own after the sources are copied, and install with --ignore-scripts"
+
+
+def reads(project: Project) -> dict[str, str] | Refused:
+    """Context paths of all that the install reads, with what is to be said of some; refused where that is not known."""
+    found: dict[str, str] = {}
+    for one in _read(project):
+        if isinstance(one, Refused):
+            return one
+        found[one[0]] = found.get(one[0]) or one[1]
+    reading = project.layout.reading
+    there = {path: why for path, why in found.items() if reading.in_image(path, project.step.node)}
+    if project.context.exists("package.json") is True and not there:
+        return Refused("nothing of what the install reads is known to be copied before it")
+    return there
+
+
+def _read(project: Project) -> Iterator[tuple[str, str] | Refused]:
+    """Context paths, each with what is to be said of it."""
+    context, unit, package, others = project.context, project.unit, project.package, project.members
+    if isinstance(others, Refused):
+        yield others
+        return
+    count = f"{package.path} has {len(others)} workspace members, whose manifests the install reads"
+    yield package.path, count if others else ""
+    manager = MANAGER[project.manager]
+    for path in map(unit.file, (*manager.lockfiles, *manager.settings)):
+        if context.exists(path) is True and not (path.endswith(".yarn") and not _has_files(context, path)):
+            yield path, ""
+    yield from ((unit.file(path.removeprefix("./")), "") for path in package.patches)
+    patches = unit.file("patches")
+    calls_patch = any("patch-package" in script for script in package.install_scripts.values())
+    if calls_patch and context.is_dir(patches) is True:
+        yield patches, f"patch-package applies {patches}/ at the install"
+    yield from ((member.path, "") for member in others)
+    for manifest in (package, *others):
+        for name, path in manifest.local_dependencies.items():
+            target = posixpath.normpath(posixpath.join(manifest.folder, path))
+            if context.exists(target) is not True:
+                yield Refused(f"{manifest.path} wants {name} from {path}, which is not in the build context")
+            elif not any(other.folder == target for other in others):
+                yield target, f"{name} is a local package, {target}"
+    for manifest, name, ran in project.scripts():
+        yield from _of_script(project, manifest, name, ran)
+    schema = unit.file("prisma/schema.prisma")
+    if project.runs_scripts and "@prisma/client" in package.wanted and context.exists(schema) is True:
+        # @prisma/client's own postinstall generates the client where it finds a schema (until Prisma 7).
+        told = f"@prisma/client generates its client from {posixpath.dirname(schema)}/ at the install"
+        yield schema, told
+
+
+def _of_script(project: Project, manifest: PackageJson, name: str, ran: Ran) -> Iterator[tuple[str, str] | Refused]:
+    """What a program of an install script reads: it must be known to read no sources."""
+    context, told = project.context, f"`{name}` of {manifest.path}"
+    if ran.program in _READS_NOTHING or (ran.is_tolerated and ran.program in _TOLERANT):
+        return
+    schema = posixpath.join(manifest.folder, "prisma/schema.prisma")
+    if ran.program == "prisma" and context.exists(schema) is True:
+        yield schema, f"`{name}` runs prisma, which reads {schema}"
+        return
+    entry = node_entry(ran.args) if ran.program == "node" else None
+    code = " ".join(ran.args) if {"-e", "--eval"} & {*ran.args} else "import("
+    if entry is not None:
+        yield from _of_node(project, f"{told} runs {entry}", name, ran, entry)
+    elif ran.program == "?":
+        yield Refused(f"{told} cannot be read: {ran.args[0]}", _APART)
+    elif ran.program != "node" or re.search(r"require\(\s*['\"]\.|import\(", code) or opens_files(code):
+        shown = f"{ran.program} {' '.join(ran.args)}".strip()
+        yield Refused(f"{told} runs `{shown[:60]}`, which may read the sources", _APART)
+
+
+def _of_node(project: Project, told: str, name: str, ran: Ran, entry: str) -> Iterator[tuple[str, str] | Refused]:
+    files = _files_of(project, ran, entry)
+    if files is None:
+        yield Refused(f"{told}, which is not in the build context as named", _APART)
+        return
+    for file in files:
+        why = why_reads(project.context, file)
+        if why is not None:
+            yield Refused(f"{told}, {f'which {why}' if file == files[0] else f'whose {file} {why}'}", _APART)
+        yield file, f"`{name}` runs {', '.join(files)}, which opens no other file"
+
+
+def _files_of(project: Project, ran: Ran, entry: str) -> tuple[str, ...] | None:
+    """The sources of what ``node`` runs; None where they are not all in the context."""
+    path = project.layout.source(posixpath.normpath(posixpath.join(ran.folder, entry)), project.step.node)
+    return script_files(project.context, path) if path else None
+
+
+def _has_files(context: BuildContext, path: str) -> bool:
+    names = context.children(path)
+    return isinstance(names, tuple) and any(name != "cache/" or context.children(path + "/cache") for name in names)
+
+
+# Scripts of the project that its install runs
+
+
+def own_scripts(reading: StageReading) -> Sequence[Rewrite | tuple[Step, Refused]]:
+    """See :meth:`Ecosystem.own_scripts`."""
+    return [answer for project in project_installs(reading)
+            if isinstance(project, Project) and (answer := _apart(project)) is not None]  # fmt: skip
+
+
+def _apart(project: Project) -> Rewrite | tuple[Step, Refused] | None:
+    """The install without its own scripts, and those behind it; None where they are not in the way."""
+    step, package = project.step, project.package
+    # Where manifests alone are copied before, the scripts do not get the sources anyway.
+    is_late = any(copied.is_folder for copied in project.layout.reading.copies_before(step.node))
+    if not package.install_scripts or not is_late or not isinstance(reads(project), Refused):
+        return None
+    if isinstance(reads(project.without_scripts()), Refused):
+        return None
+    scripts = " and ".join(f"`{name}`" for name in package.install_scripts)
+    # `npm run x` runs `prex` and `postx` too.
+    first = "install" if "install" in package.scripts else "postinstall"
+    called = [name for name in (first, "prepare") if name in package.scripts]
+    early = next((name for name in package.install_scripts if name in {"preinstall", "prepublish"} or not called), None)
+    reason = why_scripts_needed(project)
+    if reason is None and early is not None:
+        reason = f"`{early}` runs before the packages are there, or at other times too"
+    if reason is not None:
+        return step, Refused(f"{scripts} of {package.path} cannot run apart from the install: {reason}")
+    folder = project.call.option("--prefix", "--cwd", "-C", "--dir")
+    if folder is not None:
+        return step, Refused(f"the install names its folder, {folder}", "use WORKDIR instead")
+    written = " ".join(word.text for word in project.command.words)
+    calls = " && ".join(f"{project.manager} run {name}" for name in called)
+    evidence = (
+        f"{scripts} of {package.path} may read the sources; the install itself does not",
+        f"{project.lock_path} names no dependency with an install script",
+    )
+    return Rewrite(step, project.command, f"{written} --ignore-scripts && {calls}", evidence)
+
+
+def why_scripts_needed(project: Project, *, production: bool = False) -> str | None:
+    """Why an install with --ignore-scripts would lack more than the project's own scripts; None where it is known
+    not to."""
+    package, path, others = project.package, project.lock_path, project.members
+    if project.manager not in {"npm", "pnpm"} or path is None:
+        of = "which dependencies have install scripts is known from a lockfile of npm or pnpm"
+        return f"{of}; {package.path} has none"
+    lock = project.lock
+    if lock is None or lock.path != path or not lock.records_install_scripts or lock.version == "1":
+        return f"{path} does not record which packages run install scripts, or cannot be read"
+    if project.manager == "npm" and (project.npm or 0) < 7:
+        return "npm before 7 runs other scripts"
+    for locked in lock.packages:
+        if production and locked.is_dev:
+            continue
+        if locked.has_install_script and locked.is_for_linux and not locked.is_link and locked.location:
+            return f"{locked.name} has an install script of its own"
+        if (locked.resolved or "").startswith("git"):
+            return f"{locked.name} comes from a repository, and is built at the install"
+    if isinstance(others, Refused):
+        return others.because
+    other = next((other for other in others if other.install_scripts), None)
+    if other is not None:
+        return f"{other.path} has install scripts too"
+    if package.local_dependencies:
+        return f"{next(iter(package.local_dependencies))} is a local package"
+    if project.context.exists(project.unit.file("binding.gyp")) is True:
+        return "binding.gyp is compiled at the install"
+    return None
+
+
+def only_hooks(project: Project) -> bool:
+    """The install scripts set up hooks of a clone, and nothing else."""
+    return all(ran.program in _HOOKS for manifest, _, ran in project.scripts() if manifest is project.package)
+
+
+def lifecycle_needs_dev(project: Project) -> str | None:
+    """The install script that calls a development dependency, so that an install without those fails."""
+    for manifest, name, ran in project.scripts():
+        told = f"`{name}` of {manifest.path}"
+        if ran.is_tolerated or name == "prepublish":
+            continue
+        if ran.program == "?":
+            return f"{told} cannot be read: {ran.args[0]}"
+        package = owner(ran.program, manifest) or owner(ran.program, project.package)
+        if package is not None and not manifest.is_production(package) and not project.package.is_production(package):
+            return f"{told} runs {ran.program}, a development dependency"
+        entry = node_entry(ran.args) if ran.program == "node" else None
+        for file in (_files_of(project, ran, entry) or ()) if entry is not None else ():
+            for imported in facts(project.context, file).packages:
+                if imported in manifest.dev_dependencies and not manifest.is_production(imported):
+                    return f"{told} runs {file}, which imports {imported}, a development dependency"
+    return None
+
+
+# The installs of a stage
+
 
 _GLOBAL = ("/usr/local/lib/node_modules", "/usr/local/bin")
 _INSTALLS = frozenset({"install", "ci", "add", "upgrade", "prune", "rebuild", "deploy"})
@@ -37,7 +235,8 @@ def installs(reading: StageReading) -> Sequence[Install | tuple[Step, Refused]]:
         if isinstance(answer, Refused):
             found.append((step, answer))
         else:
-            found.append(Install(step, _with_preparation(project), project.folder, answer.manifests, answer.evidence))
+            told = tuple(dict.fromkeys(filter(None, answer.values())))
+            found.append(Install(step, _with_preparation(project), project.folder, tuple(answer), told))
     found += _global_installs(reading)
     return sorted(found, key=lambda one: reading.position(one[0].node))
 
@@ -96,22 +295,10 @@ def _of_install(call: Invocation, package: PackageCall) -> Effect:
 def _of_build(call: Invocation) -> Effect:
     """A program or a script of package.json: what its programs come down to."""
     writes: list[str | Unknown] = []
-    for one in _builds(call.reading).get(id(call.command), ()):
+    for one in (built for _, command, built in kind_of(call.reading).builds if command is call.command):
         unknown = Unknown(one.why_unknown or f"where {one.ran.shown} writes is not known")
         writes += [unknown] if one.outputs is None else one.outputs
     return Effect(call.paths("."), tuple(writes))
-
-
-def _builds(reading: StageReading) -> Mapping[int, tuple[Built, ...]]:
-    """The builds of a stage by the command that they come from."""
-
-    def found() -> dict[int, tuple[Built, ...]]:
-        builds: dict[int, tuple[Built, ...]] = {}
-        for _, command, built in kind_of(reading, Layout.of(reading)).builds:
-            builds[id(command)] = (*builds.get(id(command), ()), built)
-        return builds
-
-    return reading.remember("node builds", found)
 
 
 # Reproducible, and without development dependencies
@@ -187,14 +374,12 @@ def _why_keep_dev(project: Project, final: StageReading) -> Refused | None:
     runs = any(call.manager in MANAGERS and call.action in {"run", "exec"} for _, call in reading.calls)
     if project.is_berry or (runs and not is_final):
         return _NO_NEWS
-    built, start = kind_of(reading, project.layout).compiles, started(final)
+    built, start = kind_of(reading).compiles, started(final)
     if not is_final and (built is not None or start is None or not _is_used(project, start)):
         return _NO_NEWS
     if built is not None:
-        return Refused(
-            f"{built.ran.shown} builds in this stage, with development dependencies",
-            "build in a stage of its own, and copy the result from there",
-        )
+        because = f"{built.ran.shown} builds in this stage, with development dependencies"
+        return Refused(because, "build in a stage of its own, and copy the result from there")
     reason = lifecycle_needs_dev(project)
     if reason is not None and not only_hooks(project):
         return Refused(reason, "guard that script, so that it does nothing without development dependencies")
@@ -226,11 +411,13 @@ def why_program_needs_dev(project: Project, final: StageReading) -> Refused | No
 
 def _is_used(project: Project, start: Started) -> bool:
     """The final stage takes installed packages from that of the project, or is built from it."""
-    stage, packages = project.layout.reading.stage, f"{project.folder}/node_modules"
-    return any(parent.reading.stage is stage for parent in start.layout.parents()) or any(
-        moved.stage.stage is stage
-        and (below(packages, moved.source) is not None or moved.source.endswith("/node_modules"))
-        for moved in start.layout.moved
+    stage, layout, packages = project.layout.reading.stage, start.layout, f"{project.folder}/node_modules"
+    one: StageReading | None = layout.reading
+    while one is not None and one.stage is not stage:
+        one = None if one.parent is None else layout.flow.readings[one.parent.index]
+    return one is not None or any(
+        below(packages, source) is not None or source.endswith("/node_modules")
+        for _, source in layout.taken_from(stage)
     )
 
 
@@ -248,6 +435,3 @@ def _text(project: Project, written: str, frozen: bool, drop: bool) -> str:
         written = written[:name] + " install" + written[name:]
     written += (" --immutable" if project.is_berry else " --frozen-lockfile") * freezes
     return written + f" {MANAGER[project.manager].production}" * drop
-
-
-__all__ = ["effect", "installs", "production_install", "why_program_needs_dev"]

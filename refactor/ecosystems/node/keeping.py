@@ -12,21 +12,18 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from refactor.context import Unknown
-from refactor.context.literals import paths_named
-from refactor.ecosystems.node.bun import READS_AT_START, compiled
-from refactor.ecosystems.node.case import Case
+from refactor.context.literals import line_at, paths_named
+from refactor.ecosystems.node.builds import READS_AT_START, compiled
 from refactor.ecosystems.node.known import names
 from refactor.ecosystems.node.layout import SKIPPED, Layout, Unit, below
 from refactor.ecosystems.node.needs import STATIC_SERVERS, Server, served
-from refactor.ecosystems.node.sources import COMPILED, SUFFIXES, facts, is_test, place_in
+from refactor.ecosystems.node.sources import COMPILED, SUFFIXES, facts, is_test
+from refactor.ecosystems.node.splitting import Case
 from refactor.flow.reading import Refused, is_within, join
 from refactor.once import cached_property
 
 _BUILD_FILES = "|".join(names("build-files"))
 
-_BUILD_FOLDERS = names("build-folders")
-_COMPILERS = names("compilers")
-_IN_SRC = names("in-src")
 _FILE_ENDINGS = (
     r".+\.(?:[mc]?[jt]sx?|json|css|html?|map|txt|wasm|node|ya?ml|xml|svg|png|ico|sql|sqlite3?|db|env|sh|conf|ini|md"
     r"|graphql|proto)"
@@ -108,9 +105,9 @@ class _Keeper:
     def __init__(self, case: Case, unit: Unit, members: tuple[Unit, ...], server: Server) -> None:
         self.tree, self.layout, self.start, self.server = Tree(case.layout), case.layout, case.start, server
         self.members = members
-        self.root = case.project.unit if case.project is not None else unit
+        self.root = case.root
         """The project whose install brings the packages."""
-        self.lock = case.project.lock if case.project is not None else None
+        self.lock = case.lock
         self.projects = tuple(project.unit for project in case.projects)
         self.builds = tuple(built for _, _, built in case.kind.builds)
         self.runtime = tuple({one.folder: one for one in (self.root, *members, unit)}.values())
@@ -124,7 +121,9 @@ class _Keeper:
         self.named = {} if isinstance(found, Unknown) else {
             path: place for path, place in found.items() if place.rpartition(":")[0] in server.files
         }  # fmt: skip
-        self.removed = case.kind.removed(case.layout)
+        removes = [path for act in case.layout.flow.acts(case.reading) for path in act.effect.removes]
+        self.removed = [path for path in removes if isinstance(path, str)]
+        self.why_lost = next((f"a RUN removes {path.reason}" for path in removes if isinstance(path, Unknown)), None)
 
     @cached_property
     def roots(self) -> tuple[str, ...]:
@@ -148,7 +147,7 @@ class _Keeper:
         own = [one.folder for one in self.runtime]
         lost = (built.why_unknown for built in self.builds if built.outputs is None and _is_in(built.ran.folder, own))
         gone = (f"a RUN removes {path}" for path in self.removed if re.search(r"[*?\[$]", path) and _is_in(path, own))
-        return next(lost, None) or next(gone, None)
+        return next(lost, None) or next(gone, None) or self.why_lost
 
     def whole(self, why: str) -> Keep | Refused:
         if "/" in self.roots:
@@ -246,7 +245,7 @@ class _Keeper:
             return False
         rooted = self._rooted(name)
         place = rooted or self._names(path)
-        if name in _BUILD_FOLDERS:
+        if name in names("build-folders"):
             leaves = place is None or name in {"node_modules", ".git"}
         elif sources and all(source.endswith((".d.ts", ".d.mts")) for source in sources):
             leaves = True
@@ -263,7 +262,7 @@ class _Keeper:
         if below(path, unit.folder) in self._front_end_folders(unit) and self.server.dynamic is None:
             return True
         for built in self.builds if not self.server.is_interpreted else ():
-            if built.outputs and built.ran.program in _COMPILERS and built.ran.folder == unit.folder:
+            if built.outputs and built.ran.program in names("compilers") and built.ran.folder == unit.folder:
                 targets = [join(built.ran.folder, word.split("*")[0]) for word in built.ran.operands]
                 if any(is_within(target, path) and not _is_in(target, built.outputs) for target in targets):
                     return True
@@ -272,7 +271,7 @@ class _Keeper:
     def _front_end_folders(self, unit: Unit) -> frozenset[str]:
         """Folders whose sources a front-end build of the project turns into its output."""
         programs = {built.ran.program for built in self.builds if built.outputs and built.ran.folder == unit.folder}
-        found = {"src"} if programs & _IN_SRC else set()
+        found = {"src"} if programs & names("in-src") else set()
         found |= {"pages", "app", "src"} if "next" in programs else set()
         page = self.layout.context.read(unit.file("index.html")) if programs & {"vite", "parcel"} else ""
         if isinstance(page, str):
@@ -291,7 +290,7 @@ class _Keeper:
                 if is_import or re.search(r"\.ts[\"'`}]|\{\.?ts|\.tsx[\"'`]", found[0]):
                     continue
                 if found[0][1:-1].removeprefix("./").strip("/") != name or re.search(opens, before):
-                    return place_in(path, text, found.start())
+                    return line_at(path, text, found.start())
         return None
 
     def _missing_entry(self) -> Refused | None:
@@ -308,10 +307,8 @@ class _Keeper:
                 self.kept |= {} if _is_in(found, self.kept) else {found: True}
             elif "/node_modules/" not in target and not any(is_within(output, place) for output in self.outputs):
                 outputs = ", ".join(self.outputs) or "nothing that is known"
-                return Refused(
-                    f"{ran.shown} starts {place}, which no build step is known to write (they write {outputs})",
-                    "name the output folder in the settings of the build",
-                )
+                because = f"{ran.shown} starts {place}, which no build step is known to write (they write {outputs})"
+                return Refused(because, "name the output folder in the settings of the build")
         return None
 
     def _parts(self, has_packages: bool) -> Keep:
@@ -353,6 +350,3 @@ class _Keeper:
 def _is_in(path: str, folders: Iterable[str]) -> bool:
     """The path is one of the folders, or lies in one."""
     return any(is_within(path, folder) for folder in folders)
-
-
-__all__ = ["Keep", "keep"]

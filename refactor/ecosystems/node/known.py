@@ -48,6 +48,7 @@ def lines(kind: str) -> list[str]:
     return _parts(_PROGRAMS)[f"{kind}:"]
 
 
+@cache
 def names(kind: str) -> frozenset[str]:
     """Programs, by a part of their table."""
     return frozenset(" ".join(lines(kind)).split())
@@ -57,6 +58,3 @@ def grouped(kind: str) -> Mapping[str, tuple[str, ...]]:
     """A part of lines: names of programs, a colon, and the words that are of each of them."""
     parted = (line.partition(":")[::2] for line in lines(kind))
     return {name: tuple(rest.split()) for first, rest in parted for name in first.split()}
-
-
-__all__ = ["PACKAGES", "date", "grouped", "lines", "names", "packages", "pairs"]

@@ -5,15 +5,17 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator
 from pathlib import PurePosixPath
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from refactor.context import Unknown
 from refactor.ecosystems import registry
 from refactor.ecosystems.node.package_json import PackageJson, read_package_json
 from refactor.flow.places import all_copies, source_of
 from refactor.flow.reading import StageReading, join
-from refactor.once import cached_property
-from refactor.syntax import Instruction
+from refactor.syntax import Instruction, Stage
+
+if TYPE_CHECKING:
+    from refactor.flow.graph import Flow
 
 SKIPPED = ("node_modules", ".git")
 
@@ -39,15 +41,6 @@ class Unit(NamedTuple):
         return join(self.folder, folder[len(self.source) :].lstrip("/") or ".")
 
 
-class Moved(NamedTuple):
-    """One source of a ``COPY --from=<stage>``: ``source`` in that stage's image becomes ``target`` in this one's."""
-
-    node: Instruction
-    stage: StageReading
-    source: str
-    target: str
-
-
 class Layout:
     """The image of a stage as far as its files come from the build context."""
 
@@ -62,29 +55,9 @@ class Layout:
         """The layout of a stage, made once for all that ask for it."""
         return reading.remember("node layout", lambda: cls(reading))
 
-    def parents(self) -> Iterator[Layout]:
-        """Those of the earlier stages of the file that this one is built FROM."""
-        stage = self.reading.parent
-        while stage is not None:
-            layout = Layout.of(StageReading.of(self.reading.file, stage, self.context))
-            yield layout
-            stage = layout.reading.parent
-
-    @cached_property
-    def moved(self) -> tuple[Moved, ...]:
-        """Copies from earlier stages of the same file, in order."""
-        flow = registry.flow_of(self.reading.file, self.context)
-        origins = {step.node: origin for step, origin in self.reading.copies_of_stages}
-        return tuple(
-            Moved(act.step.step.node, origins[act.step.step.node], source, target)
-            for act in (flow.acts(self.reading) if origins else ())
-            if act.step.step.node in origins
-            for source, target in act.effect.carries
-        )
-
     @property
-    def _all_moved(self) -> tuple[Moved, ...]:
-        return tuple(moved for layout in (self, *self.parents()) for moved in layout.moved)
+    def flow(self) -> Flow:
+        return registry.flow_of(self.reading.file, self.context)
 
     def source(self, path: str, before: Instruction | None = None) -> str | None:
         """The context path whose copy is at the absolute image ``path``; "" is the context itself, None: no copy."""
@@ -104,7 +77,14 @@ class Layout:
 
     def is_from_stage(self, path: str) -> bool:
         """``path`` lies in something that is copied from an earlier stage."""
-        return any(below(path, moved.target) is not None for moved in self._all_moved)
+        return any(maker.kind == "copy" for maker in self.flow.makers(self.reading, path))
+
+    def taken_from(self, stage: Stage) -> Iterator[tuple[Instruction, str]]:
+        """What is copied from an earlier stage of the file: the COPY, and the absolute path there."""
+        for act in self.flow.acts(self.reading):
+            origin = self.flow.origin(act.step)
+            if origin is not None and origin.stage is stage:
+                yield from ((act.step.step.node, source) for source, _ in act.effect.carries)
 
     def nearest(self, folder: str, before: Instruction | None = None) -> Unit | Unknown | None:
         """The nearest folder with a package.json, why that cannot be read, or None where there is none."""
@@ -126,8 +106,7 @@ class Layout:
 
     def built_unit(self, path: str) -> Unit | None:
         """The project whose build made ``path``, by the earlier stage that it is copied from."""
-        flow = registry.flow_of(self.reading.file, self.context) if self._all_moved else None
-        maker = None if flow is None else flow.trace(self.reading, path)
+        maker = self.flow.trace(self.reading, path) if len(self.reading.file.stages) > 1 else None
         if maker is None or maker.act is None:
             return None
         return Layout.of(maker.act.step.reading).unit(posixpath.dirname(maker.path))
@@ -139,6 +118,3 @@ def below(path: str, folder: str) -> str | None:
         return ""
     prefix = folder.rstrip("/") + "/"
     return path[len(prefix) :] if path.startswith(prefix) else None
-
-
-__all__ = ["SKIPPED", "Layout", "Moved", "Unit", "below"]

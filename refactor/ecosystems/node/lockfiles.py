@@ -5,14 +5,14 @@ of Yarn 2 and later, pnpm's ``pnpm-lock.yaml`` (5, 6 and 9). Bun's is in :mod:`r
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from refactor.context import BuildContext, Unknown
 from refactor.context.build_context import remembered
 from refactor.context.tables import number, table, text, texts, words
-from refactor.ecosystems.node.package_json import override_name
+from refactor.ecosystems.node.package_json import PackageJson, override_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +37,6 @@ class LockedPackage:
     libc: tuple[str, ...] = ()
 
     @property
-    def is_for_platform(self) -> bool:
-        """Holds compiled code for some platforms only."""
-        return bool(self.os or self.cpu or self.libc)
-
-    @property
     def is_for_linux(self) -> bool:
         """Is installed on Linux at all (``os`` lists names, or ``!`` names that are excluded)."""
         if not self.os or "linux" in self.os:
@@ -64,10 +59,10 @@ class NodeLock:
     {} for npm 1 and yarn 1, which do not record it.
     """
     specs: frozenset[str] = field(default=frozenset(), repr=False)
-    """yarn: every ``name@range`` that has an entry."""
+    """yarn 1: every ``name@range`` that has an entry."""
     missing: tuple[str, ...] = ()
-    """What an entry asks for without an entry of its own. npm drops optional packages for other platforms
-    from lockfiles written next to an existing node_modules (npm/cli#4828); they are here too."""
+    """npm: what an entry asks for without an entry of its own; optional packages for other platforms are dropped from
+    lockfiles written next to an existing node_modules (npm/cli#4828)."""
     overrides: frozenset[str] = frozenset()
     """pnpm: names under ``overrides``."""
 
@@ -93,22 +88,16 @@ class NodeLock:
             if package.has_install_script and package.is_for_linux and not (production and package.is_dev)
         )
 
-    def for_platforms(self, *, production: bool = False) -> tuple[LockedPackage, ...]:
-        """Packages for Linux, but for some processors or C libraries only."""
-        return tuple(
-            package
-            for package in self.packages
-            if package.is_for_platform and package.is_for_linux and not (production and package.is_dev)
-        )
-
     def why_not_pure(self, *, production: bool = False) -> str | None:
         """Why what is installed may be bound to one platform or C library; None if it is known not to be."""
         if not self.records_install_scripts:
             return f"{self.path} does not record which packages run install scripts"
         for package in self.with_install_scripts(production=production):
             return f"{package.name} runs an install script"
-        for package in self.for_platforms(production=production):
-            return f"{package.name} is built for one platform"
+        for package in self.packages:
+            is_bound = package.is_for_linux and (package.os or package.cpu or package.libc)
+            if is_bound and not (production and package.is_dev):
+                return f"{package.name} is built for one platform"
         for name in self.missing:
             return f"{self.path} lacks {name}, which it refers to"
         return None
@@ -178,21 +167,12 @@ def _npm_packages(value: object, parent: str) -> Iterator[LockedPackage]:
     waiting: list[tuple[str, object]] = [(parent, value)]
     while waiting:
         above, entries = waiting.pop()
-        for name, found in table(entries).items():
-            entry = table(found)
-            location = f"{above}node_modules/{name}"
-            version = text(entry.get("version"))
-            yield LockedPackage(
-                location=location,
-                name=name,
-                version=version,
-                resolved=text(entry.get("resolved")),
-                is_dev=entry.get("dev") is True,
-                is_optional=entry.get("optional") is True,
-                is_link=bool(version and version.startswith("file:") and not version.endswith((".tgz", ".tar.gz"))),
-            )
-            if "dependencies" in entry:
-                waiting.append((location + "/", entry["dependencies"]))
+        for name, entry in ((name, table(found)) for name, found in table(entries).items()):
+            location, version = f"{above}node_modules/{name}", text(entry.get("version")) or ""
+            is_link = version.startswith("file:") and not version.endswith((".tgz", ".tar.gz"))
+            is_dev, resolved = entry.get("dev") is True, text(entry.get("resolved"))
+            yield LockedPackage(location, name, version, resolved, is_dev, is_link=is_link)
+            waiting += [(location + "/", entry["dependencies"])] if "dependencies" in entry else []
 
 
 @remembered
@@ -206,114 +186,42 @@ def read_yarn_lock(context: BuildContext, path: str = "yarn.lock") -> NodeLock |
     return _read_yarn_v1(context, path, content)
 
 
-_YARN_PARTS = r'("(?:[^"\\]|\\.)*"|[^\s",][^",]*)(, |\Z)'
-_YARN_FIELD = r'("(?:[^"\\]|\\.)*"|[^\s":]+) ("(?:[^"\\]|\\.)*"|[^\s"]+)\Z'
-
-
-def _yarn_keys(line: str) -> list[str] | None:
-    """The ``name@range`` patterns of an entry's first line, None if it is none."""
-    if not line.endswith(":"):
-        return None
-    line = line[:-1]
-    if '"' not in line:
-        return line.split(", ")
-    keys = []
-    parts = re.compile(_YARN_PARTS)
-    at = 0
-    while at < len(line):
-        found = parts.match(line, at)
-        if found is None:
-            return None
-        keys.append(_unquote(found.group(1)))
-        at = found.end()
-    return keys
-
-
-def _yarn_field(line: str) -> tuple[str, str] | None:
-    """Name and value of a line such as ``version "1.0.0"``, None where it is none."""
-    key, _, value = line.partition(" ")
-    if value[:1] == '"' and value[-1:] == '"' and value.count('"') == 2 and key[0] != '"':
-        return key, value[1:-1]
-    if '"' in line:
-        pair = re.match(_YARN_FIELD, line)
-        return None if pair is None else (_unquote(pair.group(1)), _unquote(pair.group(2)))
-    return (key, value) if value and " " not in value else None
+_YARN_FIELD = r'( {2}| {4})("(?:[^"\\]|\\.)*"|[^\s":]+)(?::| ("(?:[^"\\]|\\.)*"|[^\s"]+))'
+"""``version "1.0.0"``, ``dependencies:``"""
 
 
 def _read_yarn_v1(context: BuildContext, path: str, content: str) -> NodeLock | Unknown:
     """Yarn 1 writes two-space indentation, ``key value`` lines and ``key:`` blocks; there is no end mark."""
     packages: list[LockedPackage] = []
     specs: set[str] = set()
-    wanted: list[tuple[str, str]] = []
-    offered: list[tuple[str, str]] = []
-    keys: list[str] = []
-    version: str | None = None
-    resolved: str | None = None
-    block = ""
-
-    def close() -> None:
+    wanted: set[str] = set()
+    if content.strip() and not content.endswith("\n"):
+        return context.report_broken(path, "does not end with a newline: it may be cut")
+    lines = (line.rstrip() for line in content.removeprefix("\ufeff").splitlines() if not line.startswith("#"))
+    entries = re.split(r"\n(?=\S)", "\n".join(filter(None, lines)))
+    for first, *entry in (one.splitlines() for one in entries if one):
+        fields, block = dict[str, str](), ""
+        for line in entry:
+            found = re.fullmatch(_YARN_FIELD, line)
+            if found is None:
+                return context.report_broken(path, f"`{line.strip()[:60]}` is no part of an entry")
+            indent, key, value = found.groups()
+            block = key if value is None else "" if indent == "  " else block
+            if block == "dependencies" and value is not None:
+                wanted.add(_unquote(key))
+            elif value is not None and not block:
+                fields[key] = _unquote(value)
+        if not first.endswith(":") or "version" not in fields:
+            return context.report_broken(path, f"the entry of {first[:60]} has no version: it was cut")
+        keys = [_unquote(key) for key in first[:-1].split(", ")]
         specs.update(keys)
-        is_link = spec_range(keys[0]).startswith("link:")
-        packages.append(LockedPackage(keys[0], spec_name(keys[0]), version, resolved, is_link=is_link))
-
-    for at, line in enumerate(content.removeprefix("\ufeff").splitlines(), 1):
-        line = line.rstrip()
-        if not line or line.startswith("#"):
-            continue
-        entry = line.lstrip(" ")
-        depth = len(line) - len(entry)
-        if not depth:
-            if keys and version is None:
-                break
-            if keys:
-                close()
-            found = _yarn_keys(entry)
-            if not found:
-                return context.report_broken(path, f"line {at} is no entry")
-            keys, version, resolved, block = found, None, None, ""
-            continue
-        if not keys:
-            return context.report_broken(path, f"line {at} is no entry")
-        if depth == 2 and entry.endswith(":"):
-            block = entry[:-1]
-            continue
-        pair = _yarn_field(entry)
-        if pair is None:
-            return context.report_broken(path, f"line {at} is no entry")
-        key, value = pair
-        if depth == 2:
-            block = ""
-            if key == "version":
-                version = value
-            elif key == "resolved":
-                resolved = value
-        elif block == "dependencies":
-            wanted.append((key, value))
-        elif block == "optionalDependencies":
-            offered.append((key, value))
-    if keys and version is None:
-        return context.report_broken(path, f"the entry of {keys[0]} has no version")
-    if keys:
-        close()
-    names = {package.name for package in packages}
-    lost = sorted({name for name, _ in wanted if name not in names})
+        name, is_link = spec_name(keys[0]), spec_range(keys[0]).startswith("link:")
+        packages.append(LockedPackage(keys[0], name, fields["version"], fields.get("resolved"), is_link=is_link))
+    lost = sorted(wanted - {package.name for package in packages})
     if lost:
         # Entries are sorted: a file cut between two of them lacks the names at the end.
         return context.report_broken(path, f"has no entry for {lost[0]}, which another entry needs: it was cut")
-    needs = {f"{name}@{spec}" for name, spec in (*wanted, *offered)}
-    if not content.endswith("\n") and not _is_whole_line(content.rpartition("\n")[2], needs.issubset(specs)):
-        return context.report_broken(path, "ends in the middle of a line: it was cut")
-    return NodeLock(path, "yarn", "1", tuple(packages), {}, frozenset(specs), tuple(sorted(needs.difference(specs))))
-
-
-def _is_whole_line(line: str, is_closed: bool) -> bool:
-    """Whether a last line without a newline may be all there was: an editor may have dropped it."""
-    key, _, value = line.strip().partition(" ")
-    if key == "integrity":
-        sizes = {"sha1": 28, "sha256": 44, "sha384": 64, "sha512": 88}
-        algorithm, _, digest = value.split(" ")[-1].partition("-")
-        return len(digest) == sizes.get(algorithm, len(digest))
-    return is_closed
+    return NodeLock(path, "yarn", "1", tuple(packages), {}, frozenset(specs))
 
 
 def _read_berry_lock(context: BuildContext, path: str, content: str) -> NodeLock | Unknown:
@@ -322,7 +230,6 @@ def _read_berry_lock(context: BuildContext, path: str, content: str) -> NodeLock
         return data
     packages = []
     declared: dict[str, Mapping[str, str]] = {}
-    specs: set[str] = set()
     wanted: set[str] = set()
     names: set[str] = set()
     for key, value in table(data).items():
@@ -332,10 +239,8 @@ def _read_berry_lock(context: BuildContext, path: str, content: str) -> NodeLock
         resolution = text(entry.get("resolution"))
         if resolution is None:
             return context.report_broken(path, f"the entry of {key} has no resolution: it was cut")
-        keys = [part.strip() for part in key.split(", ")]
-        specs.update(keys)
         name = spec_name(resolution)
-        names.update((name, *(spec_name(part) for part in keys)))
+        names.update((name, *(spec_name(part.strip()) for part in key.split(","))))
         needs = {dependency: number(spec) for dependency, spec in table(entry.get("dependencies")).items()}
         where = spec_range(resolution)
         if where.startswith("workspace:"):
@@ -343,27 +248,15 @@ def _read_berry_lock(context: BuildContext, path: str, content: str) -> NodeLock
             declared["" if folder == "." else folder] = {n: s.removeprefix("npm:") for n, s in needs.items()}
         optional = {n for n, meta in table(entry.get("dependenciesMeta")).items() if table(meta).get("optional")}
         wanted.update(n for n in needs if n not in optional)
-        limits: dict[str, list[str]] = {"os": [], "cpu": [], "libc": []}
-        for kind, limit in re.findall(r"\b(os|cpu|libc)=([\w.-]+)", text(entry.get("conditions")) or ""):
-            limits[kind].append(limit)
-        packages.append(
-            LockedPackage(
-                location=key,
-                name=name,
-                version=number(entry.get("version")) or None,
-                is_link=entry.get("linkType") == "soft",
-                os=tuple(limits["os"]),
-                cpu=tuple(limits["cpu"]),
-                libc=tuple(limits["libc"]),
-            )
-        )
+        locked = number(entry.get("version")) or None
+        packages.append(LockedPackage(key, name, locked, is_link=entry.get("linkType") == "soft"))
     lost = sorted(wanted - names)
     if lost:
         return context.report_broken(path, f"has no entry for {lost[0]}, which another entry needs: it was cut")
     version = number(table(table(data).get("__metadata")).get("version")) or "berry"
     # Version 1 of the metadata never existed in a release; "1" means Yarn's own format here.
     version = "berry" if version == "1" else version
-    return NodeLock(path, "yarn", version, tuple(packages), declared, frozenset(specs))
+    return NodeLock(path, "yarn", version, tuple(packages), declared)
 
 
 def spec_name(spec: str) -> str:
@@ -453,14 +346,8 @@ def _pnpm_projects(root: Mapping[str, object]) -> tuple[dict[str, Mapping[str, s
 
 def _pnpm_keys(name: str, resolved: str) -> tuple[str, ...]:
     """Under which keys a dependency may be found, in every version of the format."""
-    return (
-        resolved,
-        f"/{name}/{resolved}",
-        f"/{name}@{resolved}",
-        f"{name}@{resolved}",
-        f"/{resolved}",
-        resolved.split("(")[0],
-    )
+    bare, at = f"/{name}/{resolved}", f"{name}@{resolved}"
+    return resolved, bare, f"/{at}", at, f"/{resolved}", resolved.split("(")[0]
 
 
 def _pnpm_name(key: str, major: int) -> tuple[str, str | None]:
@@ -471,3 +358,59 @@ def _pnpm_name(key: str, major: int) -> tuple[str, str | None]:
         return name, version.split("_")[0] or None
     key = key.removeprefix("/")
     return spec_name(key), spec_range(key) or None
+
+
+# Whether an install that may not change the lockfile accepts it
+
+
+def lock_matches(package: PackageJson, lock: NodeLock, members: Iterable[PackageJson] = ()) -> bool | Unknown:
+    """Whether an install that may not change the lockfile accepts it for this manifest.
+
+    ``npm ci``, ``yarn install --frozen-lockfile`` (or ``--immutable``), ``pnpm install --frozen-lockfile`` and
+    ``bun install --frozen-lockfile`` fail where this is False. ``members`` are the workspace's other manifests.
+    """
+    manifests = (package, *members)
+    if lock.manager == "npm":
+        checks = [_npm_matches(manifest, package.folder, lock) for manifest in manifests]
+    elif lock.manager in {"pnpm", "bun"} or lock.is_berry:
+        checks = [_declared_matches(manifest, package.folder, lock) for manifest in manifests]
+    else:
+        local = {manifest.name for manifest in manifests}
+        checks = [_yarn_matches(manifest, lock, local) for manifest in manifests]
+    if any(check is False for check in checks):
+        return False
+    return next((check for check in checks if isinstance(check, Unknown)), True)
+
+
+def _relative(manifest: PackageJson, root: str) -> str:
+    return manifest.folder.removeprefix(root).strip("/")
+
+
+def _npm_matches(manifest: PackageJson, root: str, lock: NodeLock) -> bool | Unknown:
+    """npm compares each dependency's locked version with the range that is asked for now."""
+    if lock.version == "1":
+        return Unknown(f"{lock.path} is of version 1, which does not record what was asked for")
+    declared = lock.declared.get(_relative(manifest, root))
+    if declared is None or any(one not in declared for one in manifest.wanted.keys() - manifest.optional_dependencies):
+        return False
+    changed = [one for one, wanted in manifest.wanted.items() if declared.get(one, wanted) != wanted]
+    doubt = f"{lock.path} was written for another range of {', '.join(changed)}"
+    return Unknown(doubt) if changed else True
+
+
+def _declared_matches(manifest: PackageJson, root: str, lock: NodeLock) -> bool:
+    declared = lock.declared.get(_relative(manifest, root))
+    overridden = manifest.resolutions | lock.overrides
+    wanted = {n: s.removeprefix("npm:") for n, s in manifest.wanted.items() if n not in overridden}
+    recorded = {n: s.removeprefix("npm:") for n, s in (declared or {}).items() if n not in overridden}
+    return declared is not None and wanted == recorded
+
+
+def _yarn_matches(manifest: PackageJson, lock: NodeLock, local: set[str | None]) -> bool | Unknown:
+    for name, wanted in manifest.wanted.items():
+        if f"{name}@{wanted}" in lock.specs or name in local or wanted.startswith("link:"):
+            continue
+        if name in manifest.resolutions and any(spec_name(spec) == name for spec in lock.specs):
+            return Unknown(f"the version of {name} is overridden by resolutions")
+        return False
+    return True

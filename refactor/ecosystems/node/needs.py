@@ -7,7 +7,7 @@ import re
 from typing import NamedTuple
 
 from refactor.context import Unknown
-from refactor.ecosystems.node.bun import starts_itself
+from refactor.ecosystems.node.builds import starts_itself
 from refactor.ecosystems.node.known import grouped, names
 from refactor.ecosystems.node.layout import SKIPPED, Layout, Unit
 from refactor.ecosystems.node.lockfiles import NodeLock
@@ -29,7 +29,6 @@ from refactor.once import cached_property
 
 WATCHERS = {name: " ".join(does) for name, does in grouped("watchers").items()}
 """Programs that run sources as they are, or again at every change -> what they do."""
-_COMPILES_AT_START = names("compile-at-start")
 _SERVERS = grouped("development-servers")
 STATIC_SERVERS = names("file-servers")
 FRONT_ENDS = names("front-ends")
@@ -49,7 +48,7 @@ def why_dev_server(ran: Ran) -> str | None:
     if ran.program == "node":
         if any(word == "--watch" or word.startswith("--watch-path") for word in ran.args):
             return "node --watch, which restarts on changes"
-        loaded = next((name for name in ran.preloaded if name in _COMPILES_AT_START), None)
+        loaded = next((name for name in ran.preloaded if name in names("compile-at-start")), None)
         return None if loaded is None else f"{loaded}, which compiles at start"
     verb = ran.args[0] if ran.args and not ran.args[0].startswith("-") else ""
     if ran.program not in _SERVERS or {*_SERVERS[ran.program]} & {*ran.args}:
@@ -280,8 +279,6 @@ def why_dev_needed(
 
     ``unit`` is the project that is started, ``root`` the manifest that was installed (another one in a workspace).
     """
-    if start.unknown is not None:
-        return f"what is started cannot be followed: {start.unknown}"
     for ran in start.all:
         reason = _program_needs(start, ran, unit, root) or _why_types_needed(ran, unit.package, root)
         if reason is not None:
@@ -375,9 +372,3 @@ def served(ran: Ran) -> str:
     behind = zip(("", *ran.args), ran.args, strict=False)
     operands = (word for before, word in behind if not word.startswith("-") and before not in valued)
     return join(ran.folder, next(operands, "."))
-
-
-__all__ = [
-    "FRONT_ENDS", "STATIC_SERVERS", "WATCHERS", "Server", "Started", "is_of_node", "program", "runs_more", "served",
-    "source_files", "start_of", "started", "why_dev_needed", "why_dev_server", "why_package_is_dev",
-]  # fmt: skip

@@ -9,55 +9,40 @@ from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
 from refactor.context.tables import items, table, text
-from refactor.ecosystems.node.known import names
+from refactor.ecosystems.node.known import grouped, names
 from refactor.ecosystems.node.layout import Layout, Unit
 from refactor.ecosystems.node.package_json import tsconfig_option, tsconfig_out_dir
-from refactor.ecosystems.node.programs import BUN_FILE, Ran
+from refactor.ecosystems.node.programs import Ran
 from refactor.ecosystems.node.sources import without_comments
 from refactor.ecosystems.node.values import Known, argument_of, evaluate
 
 COPIERS = names("copiers")
-_CHANGES_ONLY = names("changes-only")
 
 
 def configs(stem: str) -> tuple[str, ...]:
     return tuple(f"{stem}.config.{ending}" for ending in ("ts", "js", "mjs", "cjs", "mts", "cts"))
 
 
-NEXT_CONFIGS = ("next.config.js", "next.config.mjs", "next.config.ts", "next.config.cjs")
-
-
 class _Tool(NamedTuple):
-    default: tuple[str, ...] | None = None
-    """Where it writes if it is not told; None where that is not known."""
-    options: tuple[str, ...] = ("--outDir", "--out-dir", "--output", "--dist-path")
+    default: tuple[str, ...]
+    """Where it writes if it is not told; () where that is not known."""
+    options: tuple[str, ...]
     """By which it is told."""
-    settings: tuple[str, ...] = ()
-    key: str = ""
+    settings: tuple[str, ...]
+    key: str
     """Of its settings, for the folder."""
 
 
-_TOOLS: dict[str, _Tool] = {
-    **dict.fromkeys(("nuxi", "nuxt", "nitro", "nitropack", "vinxi"), _Tool((".output",))),
-    **dict.fromkeys(
-        "unbuild bunchee microbundle tsdown pkgroll rsbuild rspack vike astro rslib".split(), _Tool(("dist",))
-    ),
-    **dict.fromkeys(("docusaurus", "react-router"), _Tool(("build",))),
-    "gatsby": _Tool(("public",)),
-    "eleventy": _Tool(("_site",)),
-    "vue-cli-service": _Tool(("dist",), ("--dest",), ("vue.config.js", "vue.config.cjs"), "outputDir"),
-    "tsup": _Tool(("dist",), ("--out-dir", "-d"), configs("tsup"), "outDir"),
-    "ncc": _Tool(("dist",), ("-o", "--out")),
-    "parcel": _Tool(("dist",), ("--dist-dir", "-d", "--out-dir")),
-    "next": _Tool((".next",), (), NEXT_CONFIGS, "distDir"),
-    "esbuild": _Tool(None, ("--outfile", "--outdir")),
-    "rollup": _Tool(None, ("-d", "--dir", "-o", "--file")),
-    **dict.fromkeys(("babel", "swc"), _Tool(None, ("--out-dir", "-d", "--out-file", "-o"))),
-    **dict.fromkeys(
-        "tailwindcss postcss sass node-sass lessc uglifyjs terser browserify cleancss stylus".split(),
-        _Tool(None, ("-o", "--output", "--out", "-d", "--dir")),
-    ),
-}
+def _tool(words: Sequence[str]) -> _Tool:
+    """A line of the table: folders, options, and ``name:key`` of the settings."""
+    stem, _, key = next((word for word in words if ":" in word), "").partition(":")
+    options = tuple(word for word in words if word.startswith("-"))
+    folders = tuple(word for word in words if not word.startswith("-") and ":" not in word)
+    usual = ("--outDir", "--out-dir", "--output", "--dist-path")
+    return _Tool(folders, options or usual, configs(stem) if stem else (), key)
+
+
+_TOOLS = {name: _tool(words) for name, words in grouped("outputs").items()}
 
 
 def outputs_of(layout: Layout, ran: Ran, unit: Unit | None) -> Sequence[str] | Unknown:
@@ -84,9 +69,9 @@ def _of_tool(context: BuildContext, ran: Ran, here: str) -> Sequence[str] | Unkn
     if isinstance(value, Unknown):
         return Unknown(f"{value.reason} in the settings of {ran.program}")
     found = given or value
-    if found is None and tool.default is None:
+    if found is None and not tool.default:
         return Unknown(f"{ran.program} has no {' or '.join(tool.options)}")
-    return (found,) if found else tool.default or ()
+    return (found,) if found else tool.default
 
 
 def _of_file_tool(ran: Ran) -> Sequence[str] | Unknown:
@@ -96,7 +81,7 @@ def _of_file_tool(ran: Ran) -> Sequence[str] | Unknown:
         return operands[-1:] if operands[1:] else Unknown(f"where `{ran.text}` copies to is not known")
     if program == "shx":
         return operands[-1:] if args[:1] in (("cp",), ("mv",)) and operands[1:] else ()
-    if program in _CHANGES_ONLY:
+    if program in names("changes-only"):
         return ()
     if program in {"touch", "tee"}:
         return operands
@@ -155,14 +140,11 @@ def _nuxt(context: BuildContext, ran: Ran, here: str, wanted: Mapping[str, str])
 
 
 def _bun(context: BuildContext, ran: Ran, here: str, wanted: Mapping[str, str]) -> Sequence[str] | Unknown:
-    """``bun build``: without an output it prints, and a program gets the name of its source (as Bun 1.2 does)."""
+    """``bun build``: without an output it prints."""
     given = option_value(ran.args, "--outfile", "--outdir")
     if given is not None or "--compile" not in ran.args:
         return (given,) if given else ()
-    sources = [word for word in ran.operands if BUN_FILE.search(word)]
-    if len(sources) != 1:
-        return Unknown(f"{ran.shown} has no --outfile")
-    return (posixpath.splitext(posixpath.basename(sources[0]))[0],)
+    return Unknown(f"{ran.shown} has no --outfile")
 
 
 def _config_at(folder: str, given: str) -> str:
@@ -192,20 +174,11 @@ def _tsc(context: BuildContext, ran: Ran, here: str, wanted: Mapping[str, str]) 
             waiting.setdefault(_config_at(posixpath.dirname(path), other or ""), True)
         is_list = bool(references) and table(data).get("files") == []
         if not is_list and compiler_option(context, path, "noEmit") is not True:
-            out = _out_dir(context, path)
-            if isinstance(out, Unknown):
-                return out
+            out = tsconfig_out_dir(context, path)
+            if out is None or isinstance(out, Unknown):
+                return out or Unknown(f"{path} has no outDir: tsc writes beside the sources")
             found.append(posixpath.relpath(out, here or "."))
     return tuple(found)
-
-
-def _out_dir(context: BuildContext, path: str) -> str | Unknown:
-    """A context path."""
-    found = tsconfig_out_dir(context, path)
-    if found is None:
-        single = compiler_option(context, path, "outFile")
-        found = posixpath.normpath(posixpath.join(posixpath.dirname(path), single)) if isinstance(single, str) else None
-    return Unknown(f"{path} has no outDir: tsc writes beside the sources") if found is None else found
 
 
 def compiler_option(context: BuildContext, path: str, name: str) -> object:
@@ -228,7 +201,7 @@ def _nest(context: BuildContext, ran: Ran, here: str, wanted: Mapping[str, str])
 
 def next_output(context: BuildContext, folder: str) -> str:
     """Next's ``output`` setting: "standalone", "export" or ""."""
-    value = literal_of(config_text(context, folder, NEXT_CONFIGS) or "", "output")
+    value = literal_of(config_text(context, folder, configs("next")) or "", "output")
     return value if isinstance(value, str) else ""
 
 
@@ -347,9 +320,3 @@ _READERS = {
     "remix": _remix,
     "bun build": _bun,
 }
-
-
-__all__ = [
-    "COPIERS", "NEXT_CONFIGS", "angular_build", "compiler_option", "config_text", "configs", "literal_of",
-    "next_output", "option_value", "outputs_of",
-]  # fmt: skip

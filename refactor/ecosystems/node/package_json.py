@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -117,23 +118,16 @@ def override_name(key: str) -> str:
     return scoped.group(1) if scoped else key.rpartition("/")[2].split("@")[0]
 
 
-def workspace_patterns(context: BuildContext, package: PackageJson) -> tuple[str, ...] | Unknown:
-    """Patterns of the members' folders, from ``pnpm-workspace.yaml`` beside it or from ``workspaces``."""
-    path = _beside(package.path, "pnpm-workspace.yaml")
-    there = context.exists(path)
-    if isinstance(there, Unknown):
-        return there
-    if not there:
-        return package.workspaces
-    data = context.yaml(path)
-    return data if isinstance(data, Unknown) else words(table(data).get("packages"))
-
-
 def workspace_members(context: BuildContext, package: PackageJson) -> tuple[str, ...] | Unknown:
-    """Paths of the members' ``package.json`` in the context, sorted, without the root's own."""
-    patterns = workspace_patterns(context, package)
-    if isinstance(patterns, Unknown) or not patterns:
-        return patterns
+    """Paths of the members' ``package.json`` in the context, sorted, without the root's own. The patterns of their
+    folders are in ``pnpm-workspace.yaml`` beside it, or in ``workspaces``."""
+    path = posixpath.join(package.folder, "pnpm-workspace.yaml")
+    settings = context.yaml(path) if context.exists(path) is not False else None
+    if isinstance(settings, Unknown):
+        return settings
+    patterns = package.workspaces if settings is None else words(table(settings).get("packages"))
+    if not patterns:
+        return ()
     files = context.files(package.folder, without=NOT_SOURCES)
     if isinstance(files, Unknown):
         return files
@@ -157,23 +151,16 @@ def _folder_rule(pattern: str) -> re.Pattern[str]:
     """A workspace pattern compiled: ``*`` stops at a slash, ``**`` does not, ``{a,b}`` is a choice."""
     pattern = pattern.removeprefix("./").strip("/")
     parts = []
-    for piece in re.findall(r"\*\*+/?|\*|\?|\{[^{}]*\}|[^*?{]+|.", pattern):
+    for piece in re.findall(r"\*\*+/?|\*|\{[^{}]*\}|[^*{]+|.", pattern):
         if piece.startswith("**"):
             parts.append("(?:[^/]+/)*" if piece.endswith("/") else ".*")
         elif piece == "*":
             parts.append("[^/]*")
-        elif piece == "?":
-            parts.append("[^/]")
         elif piece.startswith("{") and piece.endswith("}"):
             parts.append("(?:" + "|".join(re.escape(choice) for choice in piece[1:-1].split(",")) + ")")
         else:
             parts.append(re.escape(piece))
     return re.compile("".join(parts) + r"\Z")
-
-
-def _beside(path: str, name: str) -> str:
-    folder = path.rpartition("/")[0]
-    return f"{folder}/{name}" if folder else name
 
 
 def tsconfig_option(context: BuildContext, path: str, name: str) -> tuple[object, str] | Unknown | None:

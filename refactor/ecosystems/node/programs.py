@@ -392,9 +392,3 @@ def owner(program: str, package: PackageJson) -> str | None:
     names = {program, f"{program}-cli"}
     scoped = [name for name in wanted if name.startswith("@") and name.rpartition("/")[2] in names]
     return scoped[0] if len(scoped) == 1 else None
-
-
-__all__ = [
-    "BUN_FILE", "INSTALLING", "MANAGERS", "RUNTIMES", "Programs", "Ran", "folder_of_call", "node_entry", "owner",
-    "package_of",
-]  # fmt: skip

@@ -10,9 +10,8 @@ from typing import NamedTuple
 from refactor.context import BuildContext, Unknown
 from refactor.context.tables import table
 from refactor.ecosystems.node.bun_lock import read_bun_lock
-from refactor.ecosystems.node.frozen import lock_matches
 from refactor.ecosystems.node.layout import Layout, Unit
-from refactor.ecosystems.node.lockfiles import NodeLock, read_npm_lock, read_pnpm_lock, read_yarn_lock
+from refactor.ecosystems.node.lockfiles import NodeLock, lock_matches, read_npm_lock, read_pnpm_lock, read_yarn_lock
 from refactor.ecosystems.node.package_json import PackageJson, read_package_json, workspace_members
 from refactor.ecosystems.node.programs import INSTALLING, MANAGERS, Programs, Ran, folder_of_call
 from refactor.flow.reading import Refused, StageReading, Step, join
@@ -244,6 +243,16 @@ def any_lock(context: BuildContext, unit: Unit, manager: str = "npm") -> NodeLoc
     return None
 
 
+def why_plug_and_play(context: BuildContext, unit: Unit) -> Refused | None:
+    """Yarn 2 and later keep packages as archives unless told otherwise; then there is no node_modules to copy."""
+    lock, path = any_lock(context, unit, "yarn"), unit.file(".yarnrc.yml")
+    settings = context.read(path) if lock is not None and lock.is_berry else "nodeLinker: node-modules"
+    if isinstance(settings, str) and re.search(r"(?m)^\"?nodeLinker\"?:\s*\"?(?:node-modules|pnpm)\"?\s*$", settings):
+        return None
+    why = f"{path} does not set nodeLinker, so Yarn keeps packages as archives (Plug'n'Play) and not in node_modules"
+    return Refused(why, "set `nodeLinker: node-modules`")
+
+
 def npm_major(image: BaseImage | None) -> int | None:
     """Major version of the npm that comes with the image's Node (nodejs.org, previous releases); None: not known.
 
@@ -307,14 +316,10 @@ def _why_no_lock(project: Project) -> Refused:
         return Refused(f"{ignored} is left out by {context.ignore_file}", f"let {ignored} through there")
     other = next((path for kind in MANAGER if (path := lock_path(context, unit, kind)) is not None), None)
     if other is not None:
-        return Refused(
-            f"there is no lockfile of {manager}, only {other}, which {manager} does not read",
-            f"install with the manager that wrote {other}, or commit a lockfile of {manager}",
-        )
-    return Refused(
-        f"{project.package.path} has no lockfile beside it, so versions are chosen anew at every build",
-        f"commit the {names[0 if manager == 'bun' else -1]} that `{manager} install` writes",
-    )
+        because = f"there is no lockfile of {manager}, only {other}, which {manager} does not read"
+        return Refused(because, f"install with the manager that wrote {other}, or commit a lockfile of {manager}")
+    because = f"{project.package.path} has no lockfile beside it, so versions are chosen anew at every build"
+    return Refused(because, f"commit the {names[0 if manager == 'bun' else -1]} that `{manager} install` writes")
 
 
 def _why_not_npm(project: Project, lock: NodeLock) -> Refused | None:
@@ -322,19 +327,9 @@ def _why_not_npm(project: Project, lock: NodeLock) -> Refused | None:
     if npm is None:
         because = f"the version of npm in {image} is not known, and older ones have no `npm ci`"
         return Refused(because, "use an official Node image")
-    if npm < 5:
-        return Refused(f"npm {npm} of {image} has no `npm ci`", "use a newer Node")
-    if lock.version == "3" and npm < 7:
-        return Refused(
-            f"{lock.path} is of version 3, which npm {npm} of {image} cannot install from",
-            "use a newer Node image, or write the lockfile with `npm install --lockfile-version 2`",
-        )
-    if lock.version == "1" and npm >= 7:
-        return Refused(
-            f"{lock.path} is of version 1, which lacks the peer dependencies that npm {npm} adds: `npm"
-            " ci` may refuse it",
-            "run `npm install` with the Node of the image and commit the lockfile",
-        )
+    if npm < (7 if lock.version == "3" else 5):
+        because = f"npm {npm} of {image} cannot install from {lock.path}, which is of version {lock.version}"
+        return Refused(because, "use a newer Node image, or write the lockfile with `npm install --lockfile-version 2`")
     return _why_not_peers(project, lock) if npm >= 7 else None
 
 
@@ -369,9 +364,3 @@ def _resolves(location: str, name: str, packages: Mapping[str, object]) -> bool:
         if f"{location}node_modules/{name}" in packages:
             return True
     return f"node_modules/{name}" in packages
-
-
-__all__ = [
-    "MANAGER", "Manager", "Project", "any_lock", "lock_path", "manifest_copy", "npm_major", "project_installs",
-    "projects", "why_not_frozen",
-]  # fmt: skip

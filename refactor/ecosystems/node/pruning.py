@@ -9,23 +9,18 @@ from typing import NamedTuple
 
 from refactor.ecosystems.answers import Behind, Pruned
 from refactor.ecosystems.node.builds import build_of
-from refactor.ecosystems.node.case import Case
-from refactor.ecosystems.node.installing import why_program_needs_dev
+from refactor.ecosystems.node.installing import reads, why_program_needs_dev
 from refactor.ecosystems.node.known import names
 from refactor.ecosystems.node.layout import Layout, below
-from refactor.ecosystems.node.manifests import reads
 from refactor.ecosystems.node.native import judge
 from refactor.ecosystems.node.needs import program, started
 from refactor.ecosystems.node.programs import INSTALLING, MANAGERS, Programs, Ran, folder_of_call
 from refactor.ecosystems.node.projects import MANAGER, Project, projects, why_not_frozen
+from refactor.ecosystems.node.splitting import Case
 from refactor.ecosystems.system import build_only
 from refactor.flow.closure import named
 from refactor.flow.reading import Refused, StageReading, Step, join
 from refactor.images import lookup
-
-_QUIET_CALLS = names("quiet-calls")
-_CHANGES = names("changes-by-folder")
-_INTO_PACKAGES = names("into-packages")
 
 
 class Pruning(NamedTuple):
@@ -62,7 +57,7 @@ def prune(case: Case, project: Project, needs_dev: str | None, runner: str, *, i
     if not any(manifest.dev_dependencies for manifest in project.manifests):
         case.say.append(f"{project.package.path} has no development dependencies to leave out")
         return WHOLE
-    if needs_dev is None and any("--no-save" in command.args for _, command in case.kind.added):
+    if needs_dev is None and any(call.has("--no-save") and call.packages for _, call in case.reading.calls):
         needs_dev = "packages are installed with --no-save, which pruning would remove"
     found = needs_dev or _by_manager(case, project, None if is_whole else runner)
     if isinstance(found, Pruning):
@@ -110,20 +105,6 @@ def _by_command(project: Project) -> Pruning:
     return Pruning("yarn install --production --frozen-lockfile --ignore-scripts --prefer-offline", project)
 
 
-def why_plug_and_play(project: Project) -> Refused | None:
-    """Yarn 2 and later keep packages as archives unless told otherwise; then there is no node_modules to copy."""
-    if project.manager != "yarn" or project.lock is None or not project.lock.is_berry:
-        return None
-    path = project.unit.file(".yarnrc.yml")
-    settings = project.context.read(path)
-    if isinstance(settings, str) and re.search(r"(?m)^\"?nodeLinker\"?:\s*\"?(?:node-modules|pnpm)\"?\s*$", settings):
-        return None
-    return Refused(
-        f"{path} does not set nodeLinker, so Yarn keeps packages as archives (Plug'n'Play) and not in node_modules",
-        "set `nodeLinker: node-modules`",
-    )
-
-
 def _in_runner(case: Case, project: Project, runner: str | None) -> tuple[str, ...] | None:
     """A second install beside the builder: it is cached as long as the manifests stay. None where it may differ."""
     image, manager, lock, call = lookup(runner or ""), project.manager, project.lock, project.call
@@ -139,8 +120,8 @@ def _in_runner(case: Case, project: Project, runner: str | None) -> tuple[str, .
     found = reads(project) if is_free and is_alone and is_plain and not uses_git else Refused("")
     if isinstance(found, Refused) or isinstance(why_not_frozen(project), Refused):
         return None
-    beside = [posixpath.dirname(path) == project.unit.source for path in found.manifests]
-    if not all(beside) or any(case.context.is_dir(path) is True for path in found.manifests):
+    beside = [posixpath.dirname(path) == project.unit.source for path in found]
+    if not all(beside) or any(case.context.is_dir(path) is True for path in found):
         return None
     if project.folder != case.reading.final_workdir:
         return None
@@ -148,7 +129,7 @@ def _in_runner(case: Case, project: Project, runner: str | None) -> tuple[str, .
     timeout = f"--network-timeout {call.option('--network-timeout')}"
     flags = [timeout if flag == "--network-timeout" else flag for flag in flags]
     install = " ".join((f"RUN {manager} install --frozen-lockfile --production", *flags))
-    return f"COPY {' '.join(found.manifests)} ./", install + (" && yarn cache clean" if manager == "yarn" else "")
+    return f"COPY {' '.join(found)} ./", install + (" && yarn cache clean" if manager == "yarn" else "")
 
 
 # A stage whose packages another one copies
@@ -172,8 +153,8 @@ def _handed_on(reading: StageReading, final: StageReading) -> Iterator[Behind | 
     reduced = {one.folder for one in own if one.is_production}
     for project in own if start is not None else ():
         packages = f"{project.folder}/node_modules"
-        taken = next((moved.node for moved in Layout.of(final).moved
-                      if moved.stage.stage is reading.stage and moved.source == packages), None)  # fmt: skip
+        copies = Layout.of(final).taken_from(reading.stage)
+        taken = next((node for node, source in copies if source == packages), None)
         if start is None or taken is None or project.folder in reduced or not project.package.dev_dependencies:
             continue
         last = [step for step in reading.steps if step.keyword in {"RUN", "COPY", "ADD"}][-1]
@@ -254,13 +235,13 @@ def pruned(reading: StageReading) -> Pruned | tuple[Step, Refused] | None:
     path = next((path for folder in folders if (path := layout.source(folder, step.node)) is not None), None)
     if path is not None:
         return step, Refused(f"{path} of the build context is copied over what was installed", "ignore it")
-    path = next((path for path in answer.manifests if not reading.in_image(path, sources)), None)
+    path = next((path for path in answer if not reading.in_image(path, sources)), None)
     if path is not None:
         return step, Refused(f"{path} decides on the packages, and is copied after the install", "copy it before")
     reason = _why_not_manifests_alone(project, reduction, folders, reading.position(sources))
     if reason is not None:
         return step, reason
-    told = f"`{reduction.call.program} {reduction.call.verb}` reads only {', '.join(answer.manifests)}"
+    told = f"`{reduction.call.program} {reduction.call.verb}` reads only {', '.join(answer)}"
     return Pruned(sources, step, reduction.command, folders, (told,))
 
 
@@ -316,10 +297,10 @@ def _programs(layout: Layout, step: Step, reduction: Project) -> Iterator[Ran]:
 def _why_changed(layout: Layout, ran: Ran, folders: tuple[str, ...], manifests: set[str]) -> str | None:
     """What a program may do to installed packages or to the manifests; None where it is known to do nothing."""
     if ran.manager:
-        return None if ran.program.partition(" ")[2] in _QUIET_CALLS else "may change packages"
-    if ran.program in _INTO_PACKAGES:
+        return None if ran.program.partition(" ")[2] in names("quiet-calls") else "may change packages"
+    if ran.program in names("into-packages"):
         return "writes into node_modules"
-    for word in ran.operands if ran.program in _CHANGES else ():
+    for word in ran.operands if ran.program in names("changes-by-folder") else ():
         path = join(ran.folder, word.split("*")[0])
         if any(below(one, path) is not None for one in folders):
             return f"works on {path}"
@@ -334,6 +315,3 @@ def _why_changed(layout: Layout, ran: Ran, folders: tuple[str, ...], manifests: 
     )
     written = next(changed, None)
     return None if written is None else f"writes {written}"
-
-
-__all__ = ["WHOLE", "Pruning", "handed_on", "prune", "pruned", "why_plug_and_play"]

@@ -7,10 +7,9 @@ import re
 from typing import NamedTuple
 
 from refactor.context import Unknown
-from refactor.context.tables import table
+from refactor.context.tables import closed, table
 from refactor.ecosystems.called import programs_started
-from refactor.ecosystems.node.bun import compiled
-from refactor.ecosystems.node.case import Case, case_of
+from refactor.ecosystems.node.builds import compiled
 from refactor.ecosystems.node.keeping import Keep, keep
 from refactor.ecosystems.node.known import names, packages
 from refactor.ecosystems.node.layout import Unit, below
@@ -20,10 +19,10 @@ from refactor.ecosystems.node.needs import Server, program, why_dev_needed
 from refactor.ecosystems.node.outputs import option_value
 from refactor.ecosystems.node.package_json import PackageJson
 from refactor.ecosystems.node.programs import RUNTIMES
-from refactor.ecosystems.node.projects import Project
-from refactor.ecosystems.node.pruning import WHOLE, Pruning, prune, why_plug_and_play
+from refactor.ecosystems.node.projects import Project, why_plug_and_play
+from refactor.ecosystems.node.pruning import WHOLE, Pruning, prune
 from refactor.ecosystems.node.sources import facts, found_in
-from refactor.ecosystems.node.splitting import owner_of, why_not_followed
+from refactor.ecosystems.node.splitting import Case, case_of, owner_of, why_not_followed
 from refactor.ecosystems.node.writing import written
 from refactor.ecosystems.program import Needs, Program, Runner
 from refactor.ecosystems.split import variant_reference
@@ -32,9 +31,6 @@ from refactor.flow.closure import named, why_not_seen
 from refactor.flow.reading import Refused, StageReading, join
 from refactor.images import lookup
 
-_SYSTEM_FOLDERS = names("system-folders")
-_CHOOSE_BY_NODE_ENV = names("choose-by-node-env")
-_NOT_ON_ALPINE = names("not-on-alpine")
 _SLIM = 'use runner = "slim"'
 
 
@@ -48,32 +44,23 @@ class _Parts(NamedTuple):
     """Why what is started needs development dependencies."""
     kept: Keep
 
-    @property
-    def root(self) -> PackageJson:
-        """The manifest that is installed."""
-        return self.case.project.package if self.case.project is not None else self.unit.package
-
-    @property
-    def lock(self) -> NodeLock | None:
-        return self.case.project.lock if self.case.project is not None else None
-
 
 def _parts(reading: StageReading) -> _Parts | Refused:
     return reading.remember("node parts", lambda: _read_parts(case_of(reading)))
 
 
 def _read_parts(case: Case) -> _Parts | Refused:
-    unit, project, server = case.unit, case.project, case.start.server
+    unit, server = case.unit, case.start.server
     if unit is None:
         return Refused(f"no package.json is known for what is started in {case.reading.final_workdir}")
     if isinstance(server, Refused):
         return server
     seen = why_not_seen(case.reading) or program(case.reading)
     refused = seen if isinstance(seen, Refused) else _why_not_read(case, server)
-    needed = _members(project, unit) if refused is None else refused
+    needed = _members(case.project, unit) if refused is None else refused
     if isinstance(needed, Refused):
         return needed
-    root, lock = (project.package, project.lock) if project is not None else (unit.package, None)
+    root, lock = case.root.package, case.lock
     is_bundled = _is_bundled(case, unit, server)
     needs_dev = why_dev_needed(case.start, unit, root, lock, is_bundled=is_bundled)
     # What an install without development dependencies makes a node_modules of.
@@ -96,19 +83,14 @@ def _members(project: Project | None, unit: Unit) -> tuple[Unit, ...] | Refused:
     others = project.members if project is not None else ()
     if not others or project is None or isinstance(others, Refused):
         return others if isinstance(others, Refused) else ()
-    by_name = {member.name: member for member in others if member.name}
+    by_name = {member.name: member.path for member in others if member.name}
+    packages = {package.path: package for package in (*others, project.package, unit.package)}
     # Where the root itself is started, it may load any of its members.
-    is_root = unit.package.path == project.package.path
-    waiting = [unit.package, *(others if is_root else ())]
-    wanted = {package.path: package for package in waiting}
-    while waiting:
-        package = waiting.pop()
-        for name in (*package.dependencies, *package.optional_dependencies, *package.peer_dependencies):
-            member = by_name.get(name)
-            if member is not None and member.path not in wanted:
-                wanted[member.path] = member
-                waiting.append(member)
-    units = (Unit(project.unit.place(package.folder), package) for package in wanted.values())
+    started = packages if unit.package.path == project.package.path else (unit.package.path,)
+    needed = {path: [by_name[name] for name in (*one.dependencies, *one.optional_dependencies, *one.peer_dependencies)
+                     if name in by_name] for path, one in packages.items()}  # fmt: skip
+    wanted = closed(started, needed)
+    units = (Unit(project.unit.place(one.folder), one) for path, one in packages.items() if path in wanted)
     return tuple(one for one in units if one.folder != project.folder)
 
 
@@ -125,7 +107,8 @@ def needs(program: Program) -> Needs | Refused:
     refusal = why_not_followed(case, acts, kept.chosen, is_whole=kept.whole) or _why_not_copied(kept)
     if refusal is not None:
         return refusal
-    gone = [path for path in case.kind.removed(case.layout) if not flow.makers(reading, path)]
+    removed = [path for act in acts for path in act.effect.removes if isinstance(path, str)]
+    gone = [path for path in removed if not flow.makers(reading, path)]
     paths = {path: "the application" for path in kept.paths if not any(below(path, one) is not None for one in gone)}
     for act in acts:
         if act.call is None and act.step.step.node.flag("from") is not None:
@@ -134,7 +117,7 @@ def needs(program: Program) -> Needs | Refused:
     needed: dict[str, str] = {}
     if case.image.variant == "fat":
         found = libraries(case.natives, case.image.distro or "debian", case.image.release)
-        needed = {**(found if isinstance(found, dict) else {}), **needed_packages(parts.lock, parts.root)}
+        needed = {**(found if isinstance(found, dict) else {}), **needed_packages(case.lock, case.root.package)}
     if case.image.distro == "alpine" and case.image.family == "bun" and _why_not_alone(case, parts.server) is None:
         # readelf of the musl build of Bun 1.2: libc.musl, libstdc++.so.6, libgcc_s.so.1
         needed |= dict.fromkeys(("libgcc", "libstdc++"), "a program that Bun compiles is linked with it")
@@ -150,7 +133,7 @@ def _why_not_copied(kept: Keep) -> Refused | None:
     for path in kept.paths:
         if re.search(r"[\s\"'$\[\]*?\\]", path) is not None:
             return Refused(f"the name of {path} has characters that COPY treats specially")
-        if path[1:] in _SYSTEM_FOLDERS:
+        if path[1:] in names("system-folders"):
             because = f"the application lives in / and brings a folder {path}, which is the system's"
             return Refused(because, "set a WORKDIR such as /app")
     return None
@@ -170,7 +153,7 @@ def runner(reading: StageReading, needs: Needs, wish: str | None) -> Runner | Re
     if isinstance(found, Refused):
         return found
     if project is not None and kept.needs_packages:
-        refusal = why_plug_and_play(project)
+        refusal = why_plug_and_play(case.context, project.unit) if project.manager == "yarn" else None
         if refusal is not None:
             return refusal
         pruning = prune(case, project, parts.needs_dev, found, is_whole=kept.whole)
@@ -237,7 +220,7 @@ def _why_not_installed(case: Case, found: str, needs: Needs) -> Refused | None:
 
 
 def _why_not_alpine(parts: _Parts) -> Refused | None:
-    lock, reading = parts.lock, parts.case.reading
+    lock, reading = parts.case.lock, parts.case.reading
     if lock is None:
         return Refused(
             "without a lockfile that can be read it is not known whether packages are bound to glibc,"
@@ -249,10 +232,11 @@ def _why_not_alpine(parts: _Parts) -> Refused | None:
     if "bash" in programs_started(reading):
         return Refused("what is started is run by bash, which Alpine has not", _SLIM)
     for step in reading.runs:
-        names = {(one.name or "").rpartition("/")[2] for one in step.commands if is_set_up(one)} & _NOT_ON_ALPINE
-        if names:
+        called = {(one.name or "").rpartition("/")[2] for one in step.commands if is_set_up(one)}
+        missing = min(called & names("not-on-alpine"), default=None)
+        if missing is not None:
             line = reading.file.line_of(step.node)
-            return Refused(f"Alpine has no {min(names)}, which the runner needs on line {line}", _SLIM)
+            return Refused(f"Alpine has no {missing}, which the runner needs on line {line}", _SLIM)
     return None
 
 
@@ -260,17 +244,14 @@ def _why_not_distroless(case: Case, needs: Needs) -> Refused | None:
     reading = case.reading
     cmd, health = reading.last("CMD"), reading.last("HEALTHCHECK")
     if reading.last("ENTRYPOINT") is not None or cmd is None or cmd.json is None or cmd.json[:1] != ("node",):
-        return Refused(
-            "distroless has no shell and no package manager, and the program is not started by node in exec form",
-            'write CMD ["node", "file.js"]',
-        )
+        because = "distroless has no shell and no package manager, and the program is not started by node in exec form"
+        return Refused(because, 'write CMD ["node", "file.js"]')
     if health is not None and health.argument.upper() != "NONE" and health.json is None:
         return Refused("distroless has no shell, which the HEALTHCHECK needs", "write the HEALTHCHECK in exec form")
     answer = written(reading)
     places = answer.paths if not isinstance(answer, Refused) else ("a place that is not known",)
-    lasting = next((path for path in places if path != "/tmp" and not path.startswith("/tmp/")), None)
-    if lasting is not None:
-        because = f"the program writes to {lasting}, which distroless has no shell to give to its user"
+    if places:
+        because = f"the program writes to {places[0]}, which distroless has no shell to give to its user"
         return Refused(because, f"write below /tmp, or {_SLIM}")
     needed = libraries(case.natives, "debian", case.image.release)
     if needed:
@@ -307,10 +288,10 @@ def _environment(parts: _Parts) -> str | None:
         unit = case.layout.unit(ran.folder)
         if unit is not None and ran.via and any("NODE_ENV" in text for text in unit.package.scripts.values()):
             return None
-    place = next((f"{path}:{line}" for path in files if (line := facts(case.context, path).node_env)), None)
-    package = next((name for name in sorted(_CHOOSE_BY_NODE_ENV) if name in parts.unit.package.wanted), None)
-    if place is not None or package is not None:
-        why = f"{place} decides" if place is not None else f"{package} chooses settings"
+    found = found_in(case.context, files, r"\bNODE_ENV\b")
+    package = next((name for name in sorted(names("choose-by-node-env")) if name in parts.unit.package.wanted), None)
+    if found is not None or package is not None:
+        why = f"{found[0]} decides" if found is not None else f"{package} chooses settings"
         case.say.append(f"NODE_ENV is left as it was: {why} by it")
         return None
     if files:
@@ -333,18 +314,14 @@ def _why_not_read(case: Case, server: Server) -> Refused | None:
         return Refused(f"{settings} has Bun load other sources at start (preload)", "import them in the program itself")
     worker = found_in(case.context, () if server.is_interpreted else server.files, r"\bnew\s+Worker\s*\(")
     if worker is not None:
-        return Refused(
-            f"{worker[0].rpartition(':')[0]} starts a worker, whose source Bun looks for where the program runs",
-            "start the program from its source, or split by hand",
-        )
+        because = f"{worker[0].rpartition(':')[0]} starts a worker, whose source Bun looks for where the program runs"
+        return Refused(because, "start the program from its source, or split by hand")
     is_source = any(ran.program == "bun" for ran in case.start.runs) and server.is_interpreted
     for path in server.files if is_source else ():
         page = next((one for one in facts(case.context, path).relative if one.endswith(".html")), None)
         if page is not None:
-            return Refused(
-                f"{path} imports {page}, whose scripts Bun bundles when the program starts",
-                "build with `bun build --target bun` in a RUN, and start the result",
-            )
+            because = f"{path} imports {page}, whose scripts Bun bundles when the program starts"
+            return Refused(because, "build with `bun build --target bun` in a RUN, and start the result")
     return None
 
 
@@ -407,6 +384,3 @@ def _why_not_alone(case: Case, server: Server) -> str | None:
         if call.manager in SYSTEM_MANAGERS and call.action == "install":
             return f"line {case.reading.file.line_of(step.node)} installs packages of the release that Bun's image has"
     return None
-
-
-__all__ = ["needs", "runner"]

@@ -11,17 +11,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from refactor.context import BuildContext, Unknown
-from refactor.context.tables import table, text as text_of
+from refactor.context.literals import blanked, line_at
+from refactor.ecosystems.calls import SLASHES
 from refactor.ecosystems.node.known import names
 from refactor.ecosystems.node.programs import package_of
 
 SUFFIXES = (".js", ".mjs", ".cjs", ".ts", ".mts", ".cts", ".jsx", ".tsx", ".vue", ".svelte")
 COMPILED = (".ts", ".mts", ".cts", ".tsx", ".jsx", ".vue", ".svelte", ".coffee", ".astro")
-_BUILTINS = names("builtins")
 
-_TOKEN = re.compile(
-    r'"(?:\\.|[^"\\\n])*"' r"|'(?:\\.|[^'\\\n])*'" r"|`(?:\\.|[^`\\])*`" r"|//[^\n]*" r"|/\*(?:.*?\*/|.*)", re.DOTALL
-)
+_STRINGS = r'"(?:\\(?s:.)|[^"\\\n])*"|\'(?:\\(?s:.)|[^\'\\\n])*\'|`(?:\\(?s:.)|[^`\\])*`'
 _FROM = re.compile(r"""(?<![\w$.])from\s{0,9}(["'])([^"'\n]{1,300})\1""")
 _LOADED = re.compile(
     r"""(?<![\w$.])(?:import\s{0,9}(["'])([^"'\n]{1,300})\1"""
@@ -44,7 +42,6 @@ _READS = re.compile(
 )
 _REGULAR = re.compile(r"(?<=[=(,:;!&|?\[{}\n])\s*/(?![/*])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n\[])+/")
 """A regular expression, where no division can stand."""
-_NODE_ENV = re.compile(r"\bNODE_ENV\b")
 _MAX_FILES = 2_000
 MAX_CHARACTERS = 1_000_000
 """Larger files are bundles of other people's code; they are not searched."""
@@ -61,8 +58,6 @@ class Facts(NamedTuple):
     """It loads modules by names that are not literals."""
     spawns: dict[str, int]
     """Programs that it starts by name -> line."""
-    node_env: int | None
-    """First line that reads NODE_ENV."""
     text: str
     """The source without comments."""
     why_unread: str | None = None
@@ -78,13 +73,8 @@ def _facts(context: BuildContext, path: str) -> Facts:
     text = context.read(path)
     why = text.reason if isinstance(text, Unknown) else f"{path} is no source that people write"
     if isinstance(text, Unknown) or "\0" in text or len(text) > MAX_CHARACTERS:
-        return Facts({}, (), False, {}, None, "", why)
+        return Facts({}, (), False, {}, "", why)
     return facts_of(text)
-
-
-def place_in(path: str, text: str, at: int) -> str:
-    """For messages: ``src/app.ts:3``."""
-    return f"{path}:{text.count(chr(10), 0, at) + 1}"
 
 
 def found_in(context: BuildContext, files: Iterable[str], pattern: str) -> tuple[str, str] | None:
@@ -93,7 +83,7 @@ def found_in(context: BuildContext, files: Iterable[str], pattern: str) -> tuple
         text = facts(context, path).text
         found = re.search(pattern, text)
         if found is not None:
-            return place_in(path, text, found.start()), found[0]
+            return line_at(path, text, found.start()), found[0]
     return None
 
 
@@ -111,7 +101,7 @@ def facts_of(text: str) -> Facts:
             if ":" in module.split("/")[0] or module.startswith(("#", "~", "$", "@/")) or " " in module:
                 continue
             name = package_of(module)
-            if name not in _BUILTINS and name not in packages:
+            if name not in names("builtins") and name not in packages:
                 packages[name] = code.count("\n", 0, at) + 1
     if "exec" in code or "spawn" in code:
         for found in _SPAWN.finditer(code):
@@ -119,9 +109,7 @@ def facts_of(text: str) -> Facts:
             name = program.rpartition("/")[2]
             if re.fullmatch(r"[A-Za-z][\w.+-]*", name) and not program.startswith("."):
                 spawns.setdefault(name, code.count("\n", 0, found.start()) + 1)
-    env = _NODE_ENV.search(code)
-    line = None if env is None else code.count("\n", 0, env.start()) + 1
-    return Facts(packages, tuple(dict.fromkeys(relative)), _DYNAMIC.search(code) is not None, spawns, line, code)
+    return Facts(packages, tuple(dict.fromkeys(relative)), _DYNAMIC.search(code) is not None, spawns, code)
 
 
 def _modules(code: str) -> Iterator[tuple[str, int]]:
@@ -148,12 +136,7 @@ def _is_type_only(what: str) -> bool:
 
 def without_comments(text: str) -> str:
     """The text with comments blanked; lines stay where they are."""
-
-    def blank(found: re.Match[str]) -> str:
-        token = found[0]
-        return token if token[0] != "/" else re.sub(r"[^\n]", " ", token)
-
-    return _TOKEN.sub(blank, text) if "//" in text or "/*" in text else text
+    return blanked(text, SLASHES, _STRINGS) if "//" in text or "/*" in text else text
 
 
 _ENDINGS = ("", *".js .mjs .cjs .json .ts .mts .cts .tsx .jsx .node .vue .svelte".split())
@@ -178,10 +161,8 @@ def resolve_path(context: BuildContext, base: str) -> str | None:
             return path
     if base and context.is_dir(base) is not True:
         return None
-    main = text_of(table(context.json(f"{base}/package.json")).get("main")) if base else None
-    found = resolve_path(context, posixpath.normpath(posixpath.join(base, main))) if main and main.strip("./") else None
     names = [posixpath.join(base, "index" + ending) for ending in _ENDINGS[1:]]
-    return found or next((path for path in names if context.exists(path) is True), None)
+    return next((path for path in names if context.exists(path) is True), None)
 
 
 class Graph(NamedTuple):
@@ -257,7 +238,7 @@ def opens_files(code: str) -> bool:
 
 def _why_unclosed(code: str) -> str | None:
     """Brackets that do not close, outside of strings and regular expressions, as far as a look at the text tells."""
-    bare = _REGULAR.sub(" ", _TOKEN.sub(" ", code))
+    bare = _REGULAR.sub(" ", re.sub(_STRINGS, " ", code))
     for first, last in ("()", "[]", "{}"):
         if bare.count(first) != bare.count(last):
             return f"`{first}` and `{last}` do not match"
@@ -290,9 +271,3 @@ def packages_of(context: BuildContext, files: Sequence[str]) -> dict[str, str]:
         for name, line in facts(context, path).packages.items():
             found.setdefault(name, f"{path}:{line}")
     return found
-
-
-__all__ = [
-    "COMPILED", "SUFFIXES", "Facts", "Graph", "facts", "facts_of", "found_in", "graph", "is_test", "is_tool_config",
-    "opens_files", "packages_of", "place_in", "resolve_path", "script_files", "why_reads", "without_comments",
-]  # fmt: skip

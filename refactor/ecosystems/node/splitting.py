@@ -5,21 +5,27 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from refactor.context import BuildContext
 from refactor.ecosystems.answers import Instead, SplitPlan
-from refactor.ecosystems.node.builds import FETCHES, build_of
-from refactor.ecosystems.node.case import Case, case_of
+from refactor.ecosystems.node.builds import FETCHES, Kind, build_of, kind_of
 from refactor.ecosystems.node.known import names
-from refactor.ecosystems.node.layout import below
+from refactor.ecosystems.node.layout import Layout, Unit, below
+from refactor.ecosystems.node.lockfiles import NodeLock
+from refactor.ecosystems.node.native import Native, judge
+from refactor.ecosystems.node.needs import Started, start_of, started
 from refactor.ecosystems.node.programs import MANAGERS
-from refactor.ecosystems.node.projects import Project
+from refactor.ecosystems.node.projects import Project, project_installs, projects
 from refactor.ecosystems.slicing import split as slices
 from refactor.ecosystems.split import Role
 from refactor.ecosystems.system import MANAGERS as SYSTEM_MANAGERS, build_only
+from refactor.ecosystems.testing import other_copies, why_no_tests, written
 from refactor.flow.reading import Refused, StageReading, Step, is_within, join
+from refactor.images import BaseImage
 from refactor.shell import Command
 from refactor.shell.posix import SILENT
+from refactor.syntax import Instruction
 
 if TYPE_CHECKING:
     from refactor.ecosystems.program import Sliced
@@ -27,8 +33,88 @@ if TYPE_CHECKING:
     from refactor.flow.graph import Act
     from refactor.syntax import Instruction
 
-_BUILDERS = names("builders")
-_OF_OTHERS = names("of-others")
+
+class Case(NamedTuple):
+    """The stage, read."""
+
+    reading: StageReading
+    layout: Layout
+    kind: Kind
+    installs: tuple[Project | tuple[Step, Refused], ...]
+    started: Started | None
+    natives: tuple[Native, ...]
+    """Production packages that may be compiled on the full image."""
+    say: list[str]
+    """Evidence, filled while the needs are found out."""
+
+    @property
+    def context(self) -> BuildContext:
+        return self.reading.context
+
+    @property
+    def start(self) -> Started:
+        """What is started; asked once it is known that something is."""
+        assert self.started is not None
+        return self.started
+
+    @property
+    def image(self) -> BaseImage:
+        """The base image; asked once it is known to be in the catalogue."""
+        assert self.reading.image is not None
+        return self.reading.image
+
+    @property
+    def projects(self) -> tuple[Project, ...]:
+        return projects(self.reading)
+
+    @property
+    def unit(self) -> Unit | None:
+        """The project that is started."""
+        return None if self.started is None else self.started.unit
+
+    @property
+    def project(self) -> Project | None:
+        """The install that brings the packages of what is started: that of the nearest folder around it."""
+        unit = self.unit
+        found = [one for one in self.projects if unit is not None and below(unit.folder, one.folder) is not None]
+        return max(found, key=lambda project: len(project.folder)) if found else None
+
+    @property
+    def root(self) -> Unit:
+        """The project that is installed; asked once it is known which one is started."""
+        found = self.unit if self.project is None else self.project.unit
+        assert found is not None
+        return found
+
+    @property
+    def lock(self) -> NodeLock | None:
+        return None if self.project is None else self.project.lock
+
+    def starts_through(self, manager: str) -> bool:
+        """The start command calls the package manager."""
+        rule = re.compile(rf"(?<![\w/.-]){manager}(?![\w.-])")
+        start, runs = self.reading.start, self.started.runs if self.started is not None else ()
+        called = (word.split(" ")[0] for ran in runs for word in ran.via)
+        return manager in called or any(rule.search(node.argument) for node in (start.nodes if start else ()))
+
+
+def case_of(reading: StageReading) -> Case:
+    """The facts of a stage, found out once."""
+    return reading.remember("node case", lambda: _case_of(reading))
+
+
+def _case_of(reading: StageReading) -> Case:
+    layout, image = Layout.of(reading), reading.image
+    is_fat = image is not None and (image.family, image.variant) == ("node", "fat")
+    natives: dict[str, Native] = {}
+    for project in projects(reading) if is_fat else ():
+        for native in judge(reading.context, project.lock, project.package, production=True).compiled:
+            natives.setdefault(native.name, native)
+    kind, installs, start = kind_of(reading), project_installs(reading), started(reading)
+    return Case(reading, layout, kind, installs, start, tuple(natives.values()), [])
+
+
+# Whether it is
 
 
 def split(language: Sliced, reading: StageReading, wish: str | None) -> SplitPlan | Refused | None:
@@ -36,7 +122,6 @@ def split(language: Sliced, reading: StageReading, wish: str | None) -> SplitPla
     calls = [call for _, call in reading.calls if call.manager in MANAGERS]
     if not calls:
         return None
-    reading = StageReading.of(reading.file, reading.stage, reading.context)
     image, context = reading.image, reading.context
     is_node = image is not None and image.family in {"node", "bun"}
     is_building = any(call.action in {"run", "exec", "build", "workspace"} for call in calls)
@@ -53,15 +138,19 @@ def split(language: Sliced, reading: StageReading, wish: str | None) -> SplitPla
         # Some program of npm's, with no project of the context: no Node application.
         return None
     if case.kind.compiles is None and not build_only(reading) and not case.natives:
-        return _why_nothing(case)
+        # Nothing is built; said aloud only where a build at every start takes its place.
+        ran, reason = (case.started and case.started.dev_server) or (None, "")
+        if ran is None or ran.program in {"nodemon", "node-dev", "supervisor", "node"}:
+            return None
+        told = f"the container is started by {ran.shown}: {reason}"
+        because = f"{told}; there is no build step whose result could be shipped"
+        return Refused(because, "build in a RUN and start the result with node")
     if not is_node:
         return Refused(
             f"{reading.stage.image} is no official image of Node or Bun, so a small one that runs the same"
             " program is not known",
             "start from node:<version>",
         )
-    if case.started is None:
-        return Refused("there is no CMD or ENTRYPOINT that says what the container runs", "add a CMD")
     plan = _why_not_start(case) or unknown or slices(language, reading, wish)
     if not isinstance(plan, SplitPlan) or wish != "distroless":
         return plan
@@ -73,35 +162,12 @@ def split(language: Sliced, reading: StageReading, wish: str | None) -> SplitPla
     )
 
 
-def _why_nothing(case: Case) -> Refused | None:
-    """Nothing is built; said aloud only where a build at every start takes its place, or an install script is the
-    build, as the sources are in the way of a cached install."""
-    server = case.started.dev_server if case.started is not None else None
-    if server is not None and server[0].program not in {"nodemon", "node-dev", "supervisor", "node"}:
-        ran, reason = server
-        return Refused(
-            f"the container is started by {ran.shown}: {reason}; there is no build step whose result could be shipped",
-            "build in a RUN and start the result with node",
-        )
-    for project in case.projects:
-        for manifest, name, ran in project.scripts():
-            built = build_of(case.layout, ran) if manifest is project.package else None
-            makes = built is not None and built.outputs != ()
-            if makes and ran.program not in {"patch-package", "prisma"}:
-                return Refused(
-                    f"`{name}` of {manifest.path} builds at the end of the install"
-                    f" (`{ran.text[:60]}`), so there is no build step to keep in a builder",
-                    f"install with --ignore-scripts, copy the sources, and call `{project.manager}"
-                    f" run {name}` in a RUN of its own",
-                )
-    return None
-
-
 def _why_not_start(case: Case) -> Refused | None:
     """Why what is started needs what only the builder would have."""
-    start, found = case.start, case.start.dev_server
-    if start.unknown is not None:
-        return Refused(f"what is started cannot be followed: {start.unknown}", "start the program by its name in CMD")
+    start = start_of(case.reading)
+    if isinstance(start, Refused):
+        return start
+    found = start.dev_server
     if found is not None:
         ran, reason = found
         told = f"the container is started by {ran.shown}: {reason}"
@@ -116,15 +182,13 @@ def _why_not_start(case: Case) -> Refused | None:
     for ran in start.runs:
         if ran.installs:
             return Refused(f"{ran.shown} installs packages when the container starts", "install them in a RUN")
-        built = build_of(start.layout, ran) if ran.program in _BUILDERS and "start" not in ran.args else None
+        built = build_of(start.layout, ran) if ran.program in names("builders") and "start" not in ran.args else None
         if built is not None and built.outputs:
             return Refused(f"{ran.shown} builds when the container starts", "build in a RUN, and only start in CMD")
     comes_from_npm = any("pnpm" in name for _, _, names in case.kind.globals for name in names)
     if case.starts_through("pnpm") and not comes_from_npm:
-        return Refused(
-            "the container is started through pnpm, which corepack downloads into the builder only",
-            'start the program itself, such as CMD ["node", "dist/main.js"]',
-        )
+        because = "the container is started through pnpm, which corepack downloads into the builder only"
+        return Refused(because, 'start the program itself, such as CMD ["node", "dist/main.js"]')
     return None
 
 
@@ -151,7 +215,7 @@ def why_not_followed(case: Case, acts: tuple[Act, ...], chosen: tuple[str, ...],
         places = [path for path in act.effect.writes if isinstance(path, str)]
         is_inside = not is_whole and any(is_within(path, one) for path in places for one in chosen)
         is_told = name == "git" and set(act.call.operands[:1]) <= {"config", "init", "submodule"}
-        if not is_told and (name in _OF_OTHERS or not places or is_inside):
+        if not is_told and (name in names("of-others") or not places or is_inside):
             because = f"what `{name}` on line {act.step.line} brings into the image is not known"
             return Refused(because, "copy it from a stage of its own")
     return None
@@ -253,4 +317,29 @@ def owner_of(case: Case) -> str:
     return "" if user.split(":")[0] in {"root", "0"} else "node:node" if user == "node" else user
 
 
-__all__ = ["owner_of", "roles", "split", "stays_inside", "why_not_followed"]
+# Tests of what is split
+
+
+_ENDINGS = (".js", ".mjs", ".cjs", ".ts", ".mts", ".cts", ".tsx", ".jsx")
+_NONE = r"echo .*no test specified"
+"""What ``npm init`` writes."""
+_PRUNES = r"\bprune\b|--omit[= ]dev|--prod(?:uction)?\b|--only[= ]prod"
+
+
+def tests(reading: StageReading, plan: SplitPlan) -> tuple[Instruction | str, ...] | Refused:
+    """See :meth:`Ecosystem.tests`."""
+    install = next(iter(projects(reading)), None)
+    if install is None:
+        return Refused("no install of the dependencies is found")
+    script = install.package.scripts.get("test", "")
+    if not script or re.search(_NONE, script):
+        return Refused(f"{install.package.path} has no script `test`", "write one")
+    why = why_no_tests(reading, _ENDINGS)
+    if why is not None:
+        return why
+    if reading.file.environment(install.step.node).get("NODE_ENV") == "production":
+        return Refused("NODE_ENV=production leaves the development dependencies out", "set it behind the build")
+    # What was pruned is installed once more, in this stage alone.
+    is_pruned = any(re.search(_PRUNES, text) for text in written(plan))
+    again = [f"RUN {' '.join(word.text for word in install.command.words)}"] if is_pruned else []
+    return (*other_copies(reading, plan), *again, f"RUN {install.call.program} test")

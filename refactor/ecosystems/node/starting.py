@@ -23,7 +23,7 @@ from refactor.ecosystems.node.needs import (
 )
 from refactor.ecosystems.node.outputs import compiler_option
 from refactor.ecosystems.node.programs import MANAGERS, Programs, Ran, node_entry, owner
-from refactor.ecosystems.node.projects import Project, any_lock, projects
+from refactor.ecosystems.node.projects import Project, projects, why_plug_and_play
 from refactor.ecosystems.node.sources import resolve_path
 from refactor.flow.closure import named
 from refactor.flow.reading import Refused, StageReading, Start, join
@@ -71,15 +71,14 @@ def direct_start(reading: StageReading) -> DirectStart | Refused | None:
     unit = Layout.of(reading).unit(reading.final_workdir)
     if unit is None:
         return Refused(f"what `{shown}` starts is not known: no package.json is known at {reading.final_workdir}")
-    reason = _why_not_replaced(reading, start, node) or _why_options(reading, call, unit)
-    found, files = reason or _only_command(reading, unit, call.script), program(reading)
-    if not isinstance(found, Refused) and isinstance(files, Refused):
-        because = f"whether the program needs what `{shown}` sets is not known: {files.because}"
-        return Refused(because, files.hint)
+    refused = _why_not_replaced(reading, start, node) or _why_options(reading, call, unit)
+    found, files = refused or _only_command(reading, unit, call.script), program(reading)
     if not isinstance(found, Refused) and not isinstance(files, Refused):
         found = _why_entry_unseen(reading, unit, found, files) or _why_needs_manager(reading, unit, files) or found
-    if isinstance(found, Refused) or isinstance(files, Refused):
-        return Refused(f"`{shown}` stays: {found.because}", found.hint) if isinstance(found, Refused) else None
+    if isinstance(found, Refused):
+        return Refused(f"`{shown}` stays: {found.because}", found.hint)
+    if isinstance(files, Refused):
+        return Refused(f"whether the program needs what `{shown}` sets is not known: {files.because}", files.hint)
     text = unit.package.scripts.get(call.script)
     told = f"`{call.script}` of {unit.package.path} is `{text}`" if text else f"`{shown}` starts server.js by default"
     note = _note_on_signals(reading, start, files) if found[0] == "node" else f"npm finds {found[0]} the same way"
@@ -140,12 +139,7 @@ def _why_options(reading: StageReading, call: PackageCall, unit: Unit) -> Refuse
     what = what or (f"{found[0].strip()} in {unit.file('.npmrc')}" if found is not None else None)
     if what is not None:
         return Refused(f"{what} may change how scripts run", "set it only for the install")
-    if call.manager == "yarn":
-        lock, rc = any_lock(context, unit, "yarn"), context.read(unit.file(".yarnrc.yml"))
-        plugs = lock is not None and lock.is_berry and not (isinstance(rc, str) and "node-modules" in rc)
-        if plugs or context.exists(unit.file(".pnp.cjs")) is True:
-            return Refused("Yarn tells Node where packages are (Plug'n'Play)", "set nodeLinker: node-modules")
-    return None
+    return why_plug_and_play(context, unit) if call.manager == "yarn" else None
 
 
 def _only_command(reading: StageReading, unit: Unit, name: str) -> tuple[str, ...] | Refused:
@@ -192,7 +186,7 @@ def _why_entry_unseen(
     place = join(unit.folder, entry)
     if start.source(place) in files or layout.is_from_stage(place):
         return None
-    outputs = (path for _, _, one in kind_of(reading, layout).builds for path in one.outputs or ())
+    outputs = (path for _, _, one in kind_of(reading).builds for path in one.outputs or ())
     if any(below(place, path) is not None for path in outputs):
         return None
     return Refused(f"{entry}, which the script starts, was not found in the build context", "check the path")
@@ -201,9 +195,7 @@ def _why_entry_unseen(
 def _why_needs_manager(reading: StageReading, unit: Unit, files: tuple[str, ...]) -> Refused | None:
     """A source that reads what the package manager sets, or starts programs that it puts on PATH."""
     for path in files:
-        text = reading.context.read(path)
-        if isinstance(text, Unknown):
-            return Refused(f"{path} cannot be read: {text.reason}")
+        text = reading.context.text(path)
         found = re.search(_OF_NPM, text)
         if found is not None:
             return Refused(f"{path} reads {found[0]}, which the package manager sets", "read package.json there")
@@ -216,8 +208,7 @@ def _why_needs_manager(reading: StageReading, unit: Unit, files: tuple[str, ...]
 
 def _note_on_signals(reading: StageReading, start: Start, files: tuple[str, ...]) -> str:
     """The kernel drops SIGTERM for process 1 where that has no handler for it."""
-    texts = ((path, reading.context.read(path)) for path in files)
-    path = next((path for path, text in texts if isinstance(text, str) and "SIGTERM" in text), None)
+    path = next((path for path in files if "SIGTERM" in reading.context.text(path)), None)
     if path is not None:
         return f"{path} handles SIGTERM, which the package manager does not pass on in time"
     init = next((word for word in start.argv if word.rpartition("/")[2] in INITS), None)
@@ -369,7 +360,7 @@ def _built(case: _Case, targets: list[_Target]) -> BuiltStart | Refused | None:
     reason = _why_not_built(case)
     if reason is not None:
         return case.why(reason.because, reason.hint)
-    is_built = any(output in (one.outputs or ()) for _, _, one in kind_of(case.reading, layout).builds)
+    is_built = any(output in (one.outputs or ()) for _, _, one in kind_of(case.reading).builds)
     told = f"{case.shown}; `{name}` of {case.unit.package.path} is `{scripts[name]}`, which writes {output}"
     return BuiltStart(case.cmd, "" if is_built else run, target.words, (told, target.told))
 
@@ -398,6 +389,3 @@ def _why_not_built(case: _Case) -> Refused | None:
             because = f"{path} reads {public}, which a build writes into its result, and nothing sets it there"
             return Refused(because, "set it with ARG or ENV before the build")
     return None
-
-
-__all__ = ["built_start", "direct_start"]

@@ -11,10 +11,10 @@ from refactor.context.tables import table, text
 from refactor.ecosystems.answers import StaticSite
 from refactor.ecosystems.files_served import why_more_than_files
 from refactor.ecosystems.node.builds import Built, build_of, kind_of
+from refactor.ecosystems.node.known import grouped
 from refactor.ecosystems.node.layout import Unit, below
 from refactor.ecosystems.node.needs import Started, served, source_files, started
 from refactor.ecosystems.node.outputs import (
-    NEXT_CONFIGS,
     angular_build,
     config_text,
     configs,
@@ -47,23 +47,12 @@ class _Server(NamedTuple):
 _TOOLS = {
     "react-scripts": _Server(3000, (), ("start",), (), ("static",)),
     "vite": _Server(5173, ("--port",), ("", "dev", "serve", "preview"), configs("vite"), ("assets",)),
-    "vue-cli-service": _Server(8080, ("--port",), ("serve",), ("vue.config.js", "vue.config.cjs"), ("js", "css")),
+    "vue-cli-service": _Server(8080, ("--port",), ("serve",), configs("vue"), ("js", "css")),
     "ng": _Server(4200, ("--port",), ("serve", "s", "dev")),
     "astro": _Server(4321, ("--port",), ("dev", "preview", "start"), configs("astro"), ("_astro",), False),
-    "next": _Server(3000, ("-p", "--port"), ("dev",), NEXT_CONFIGS, ("_next/static",), False),
+    "next": _Server(3000, ("-p", "--port"), ("dev",), configs("next"), ("_next/static",), False),
     "serve": _Server(3000, ("-l", "--listen", "-p", "--port"), is_single_page=False),
     "http-server": _Server(8080, ("-p", "--port"), is_single_page=False),
-}
-_SERVED_BY_SERVER = {
-    "@sveltejs/kit": "SvelteKit",
-    "@remix-run/dev": "Remix",
-    "@react-router/dev": "React Router",
-    "vike": "Vike",
-    "vite-plugin-ssr": "vite-plugin-ssr",
-    "@builder.io/qwik-city": "Qwik City",
-    "@solidjs/start": "SolidStart",
-    "nuxt": "Nuxt",
-    "next": "Next",
 }
 _BEHIND = r"\bproxy\b|configureServer|configurePreviewServer|setupMiddlewares|onBeforeSetupMiddleware|\bbefore\s*[:(]"
 """Settings that make a development server more than a server of files."""
@@ -114,7 +103,8 @@ class _Site(NamedTuple):
         context, unit, program = self.reading.context, self.unit, self.ran.program
         why = self._why_rules() if not self.is_development else None
         if self.is_development:
-            wanted = [name for one, name in _SERVED_BY_SERVER.items() if one in unit.package.wanted and one != program]
+            wanted = [" ".join(name) for one, name in grouped("pages-on-server").items()
+                      if one in unit.package.wanted and one != program]  # fmt: skip
             proxy = [path for path in map(unit.file, _PROXIES) if context.exists(path) is True]
             proxy += ["--proxy-config"] if "--proxy-config" in " ".join(self.ran.args) else []
             proxy += [f'{unit.package.path} has "proxy"'] if unit.package.data.get("proxy") is not None else []
@@ -236,7 +226,7 @@ class _Site(NamedTuple):
                 f"commit the lockfile of {project.manager}",
             )
         wanted = served(self.ran) if not self.is_development else None
-        for step, _, built in kind_of(self.reading, layout).builds:
+        for step, _, built in kind_of(self.reading).builds:
             folder = self._makes(built, wanted)
             if folder is not None:
                 told = f"`{built.ran.text}` in a RUN makes {folder}"
@@ -281,6 +271,3 @@ class _Site(NamedTuple):
             return folder
         browser = text(table(table(table(build).get("options")).get("outputPath")).get("browser"))
         return join(folder, "browser" if browser is None else browser)
-
-
-__all__ = ["static_site"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from refactor.flow.reading import join
+from refactor.ecosystems.brackets import closes, marks, pieces
 
 
 class Value(NamedTuple):
@@ -27,28 +27,11 @@ class Known(NamedTuple):
     environment: Mapping[str, str | None]
 
 
-def _marks(text: str, start: int, end: int) -> Iterator[tuple[int, str, int]]:
-    """The characters outside of strings, each with its place and how many brackets are open there; a closing one is
-    outside of its own, and the first without an opening one at -1."""
-    depth, here = 0, start
-    while here < end:
-        char = text[here]
-        if char in "\"'`":
-            quote, here = char, here + 1
-            while here < end and text[here] != quote:
-                here += 2 if text[here] == "\\" else 1
-        else:
-            depth -= char in ")]}"
-            yield here, char, depth
-            depth += char in "([{"
-        here += 1
-
-
 def argument_of(text: str, at: int, index: int) -> str:
     """The text of the call's argument of that index, from the place after the bracket."""
     start, count, end = at, 0, min(len(text), at + 600)
     stop = end
-    for here, char, depth in _marks(text, at, end):
+    for here, char, depth in marks(text, at, end):
         if depth < 0:
             stop = here
             break
@@ -78,7 +61,7 @@ def evaluate(expression: str, text: str, known: Known, depth: int = 0) -> Value 
     code = re.sub(r"\s+as\s+(?:string|any|const)\Z", "", code).rstrip("!")
     if depth > 8 or not code:
         return None
-    if code.startswith("(") and code.endswith(")") and _closes(code) == len(code) - 1:
+    if code.startswith("(") and code.endswith(")") and closes(code) == len(code) - 1:
         return evaluate(code[1:-1], text, known, depth + 1)
     string = _STRING.match(code)
     if string is not None:
@@ -90,7 +73,7 @@ def evaluate(expression: str, text: str, known: Known, depth: int = 0) -> Value 
         return Value(known.cwd, True)
     if re.fullmatch(r"(?:os\s*\.\s*)?tmpdir\(\)", code):
         return Value("/tmp", True)
-    chosen = _split(code, ("||", "??"))
+    chosen = _split(code, "||", "??")
     if len(chosen) > 1:
         first = evaluate(chosen[0], text, known, depth + 1)
         return first if first is not None else evaluate(chosen[-1], text, known, depth + 1)
@@ -100,15 +83,12 @@ def evaluate(expression: str, text: str, known: Known, depth: int = 0) -> Value 
         return Value(value, True) if value else None
     if code.startswith("`") and code.endswith("`") and "`" not in code[1:-1]:
         return _template(code[1:-1], text, known, depth)
-    parts = _split(code, ("+",))
+    parts = _split(code, "+")
     if len(parts) > 1:
         return _concatenated([evaluate(part, text, known, depth + 1) for part in parts])
-    url = re.fullmatch(r"new\s+URL\(\s*([\"'`][^\"'`$]*[\"'`])\s*,\s*import\.meta\.url\s*\)(?:\.pathname)?", code)
-    if url is not None and known.folder is not None:
-        return Value(join(known.folder, url[1][1:-1]), True)
     call = _CALL.match(code)
-    if call is not None and _closes(code, code.index("(")) == len(code) - 1:
-        arguments = [evaluate(part, text, known, depth + 1) for part in _split(call["args"], (",",)) if part.strip()]
+    if call is not None and closes(code, code.index("(")) == len(code) - 1:
+        arguments = [evaluate(part, text, known, depth + 1) for part in _split(call["args"], ",") if part.strip()]
         if call["name"].endswith("dirname"):
             return Value(posixpath.dirname(arguments[0].text), True) if arguments and arguments[0] is not None else None
         if call["name"].endswith(("fileURLToPath", "String", "normalize")):
@@ -154,31 +134,13 @@ def _joined(values: list[Value | None], known: Known, is_resolve: bool) -> Value
 
 
 def _constant(name: str, text: str, known: Known, depth: int) -> Value | None:
-    found = list(
-        re.finditer(rf"(?<![\w$.])(?:const|let|var)\s+{re.escape(name)}\s*(?::\s*[\w<>\[\]| ]+)?=(?!=)\s*", text)
-    )
+    is_given = rf"(?<![\w$.])(?:const|let|var)\s+{re.escape(name)}\s*(?::\s*[\w<>\[\]| ]+)?=(?!=)\s*"
+    found = [match.end() for match in re.finditer(is_given, text)]
     again = re.findall(rf"(?<![\w$.]){re.escape(name)}\s*=(?![=>])", text)
     if len(found) != 1 or len(again) > 1:
-        if name == "__dirname" and known.folder is not None:
-            return Value(known.folder, True)
         return None
-    return evaluate(argument_of(text, found[0].end(), 0), text, known, depth + 1)
+    return evaluate(argument_of(text, found[0], 0), text, known, depth + 1)
 
 
-def _closes(code: str, start: int = 0) -> int:
-    """Index of the bracket that closes the one at ``start``, -1 without one."""
-    return next((at for at, char, depth in _marks(code, start, len(code)) if char in ")]}" and depth == 0), -1)
-
-
-def _split(code: str, signs: tuple[str, ...]) -> list[str]:
-    """``code`` cut at the signs that are in no bracket and no string."""
-    parts, start = [], 0
-    for at, _, depth in _marks(code, 0, len(code)):
-        sign = next((sign for sign in signs if code.startswith(sign, at)), None) if depth == 0 and at >= start else None
-        if sign is not None:
-            parts.append(code[start:at])
-            start = at + len(sign)
-    return [*parts, code[start:]]
-
-
-__all__ = ["Known", "Value", "argument_of", "evaluate"]
+def _split(code: str, *signs: str) -> list[str]:
+    return [code[start:end] for start, end in pieces(code, *signs)]

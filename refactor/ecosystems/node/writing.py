@@ -7,44 +7,35 @@ import re
 from collections.abc import Iterator, Mapping
 
 from refactor.context import Unknown
+from refactor.context.literals import line_at
 from refactor.ecosystems.answers import Written
-from refactor.ecosystems.node.builds import build_of
-from refactor.ecosystems.node.bun import starts_itself
+from refactor.ecosystems.calls import Found
+from refactor.ecosystems.node.builds import build_of, starts_itself
 from refactor.ecosystems.node.health import ports
 from refactor.ecosystems.node.known import grouped, lines, names
 from refactor.ecosystems.node.layout import Unit, below
 from refactor.ecosystems.node.needs import Started, is_of_node, program, runs_more, start_of
 from refactor.ecosystems.node.programs import RUNTIMES, Ran
 from refactor.ecosystems.node.projects import any_lock
-from refactor.ecosystems.node.sources import facts, place_in
+from refactor.ecosystems.node.sources import facts
 from refactor.ecosystems.node.values import Known, argument_of, evaluate
-from refactor.flow.closure import named
+from refactor.ecosystems.program import Program
+from refactor.ecosystems.written import folders_written
 from refactor.flow.reading import Refused, StageReading, join
+from refactor.flow.roots import Root
 from refactor.shell.posix import QUIET
 
-_FILES = re.compile(
-    r"(?<![\w$])(?:(?:fs|fsp|fse|promises|fsPromises|fsExtra|this\.fs)\s*\.\s*(?:promises\s*\.\s*)?)?"
-    r"(?P<name>writeFile|writeFileSync|appendFile|appendFileSync|createWriteStream|outputFile|outputFileSync|outputJson|outputJsonSync"
-    r"|outputJSON|writeJson|writeJsonSync|writeJSON|unlink|unlinkSync|mkdir|mkdirSync|ensureDir|ensureDirSync|ensureFile|ensureFileSync"
-    r"|mkdirp|mkdirpSync|mkdtemp|mkdtempSync|emptyDir|emptyDirSync|copyFile|copyFileSync|rename|renameSync|cpSync|moveSync|copySync)\s*\("
-)
-_FOLDER_CALLS = frozenset("mkdir mkdirSync ensureDir ensureDirSync mkdirp mkdirpSync emptyDir emptyDirSync".split())
-_SECOND = frozenset("copyFile copyFileSync rename renameSync cpSync moveSync copySync".split())
-
-
 _BESIDE = grouped("beside")
-_WRITE_ON_THEIR_OWN = names("write-on-their-own")
-_BUILDERS = frozenset("tsc webpack esbuild babel swc tsup rollup".split())
 _OUTPUTS = frozenset({".next", ".nuxt", "dist", "public", ".cache"})
 
 
 def written(reading: StageReading) -> Written | Refused:
     """See :meth:`Ecosystem.written`."""
+    if reading.context.why_unknown is not None:
+        return Refused(f"the build context is not known: {reading.context.why_unknown}", "name it with --context")
     start, read = start_of(reading), program(reading)
     if isinstance(start, Refused):
         return start
-    if reading.context.why_unknown is not None:
-        return Refused(f"the build context is not known: {reading.context.why_unknown}", "name it with --context")
     if isinstance(read, Refused):
         return read
     found: dict[str, str] = {}
@@ -53,15 +44,11 @@ def written(reading: StageReading) -> Written | Refused:
         if isinstance(answer, Refused):
             return answer
         found.update(answer)
-    if unit is None:
-        # Every entry file is a file of the context, even without a manifest around it.
-        places = [start.layout.source(place) for _, place in start.entries()]
-        if any(ran.program in RUNTIMES or ran.manager for ran in start.runs) and not (places and all(places)):
-            folder = reading.final_workdir
-            return Refused(f"the project that is started in {folder} is not known: no package.json is copied there")
-        return _of_files(start, read, None, found)
-    if start.is_front_end:
-        return _of_files(start, (), unit, found)
+    if unit is None and not read and any(ran.program in RUNTIMES or ran.manager for ran in start.runs):
+        folder = reading.final_workdir
+        return Refused(f"the project that is started in {folder} is not known: no package.json is copied there")
+    if unit is None or start.is_front_end:
+        return _of_files(start, read if unit is None else (), unit, found)
     for ran, place in start.entries():
         standalone = re.match(r"(.*?/\.next/standalone)(?:/|$)", place)
         if standalone is not None:
@@ -71,21 +58,16 @@ def written(reading: StageReading) -> Written | Refused:
 
 def _of_files(start: Started, files: tuple[str, ...], unit: Unit | None, found: dict[str, str]) -> Written | Refused:
     context, reading = start.layout.context, start.layout.reading
-    for source in files:
-        for place in _writes(start, source, unit):
-            if isinstance(place, Refused):
-                return place
-            found.setdefault(*place)
-    served = ", ".join(ran.shown for ran in start.runs)
-    rest = "nothing else in" if found else "nothing in"
-    read = f"{rest} {named(files)} writes to a file" if files else f"{served} serves files of the image"
-    is_built = runs_more(reading)
-    return Written(
-        tuple(found),
-        (*(f"{path} is written to: {where}" for path, where in found.items()), read),
-        filled=tuple(path for path in found if path.rpartition("/")[2] in _OUTPUTS and is_built),
-        ports=tuple(sorted({port.number for port in ports(context, files) if port.number is not None})),
-    )
+    calls = [one for source in files for one in _writes(start, source, unit)]
+    listening = sorted({port.number for port in ports(context, files) if port.number is not None})
+    served = Written((), (f"{', '.join(ran.shown for ran in start.runs)} serves files of the image",))
+    started = Program(Root(("node",), reading.final_workdir, ""), "", None, "", reading, start.layout.flow)
+    answer = folders_written(started, files, calls, tuple(listening)) if files else served
+    if isinstance(answer, Refused):
+        return answer
+    answer = answer.besides({path: f"{path} is written to: {why}" for path, why in found.items()})
+    filled = (path for path in answer.paths if path.rpartition("/")[2] in _OUTPUTS)
+    return answer._replace(filled=tuple(filled) if runs_more(reading) else ())
 
 
 # What programs write
@@ -94,7 +76,7 @@ def _of_files(start: Started, files: tuple[str, ...], unit: Unit | None, found: 
 def _of_program(start: Started, ran: Ran) -> Mapping[str, str] | Refused:
     if ran.installs:
         return Refused(f"{ran.shown} installs packages when the container starts", "install them in a RUN")
-    if ran.program in _WRITE_ON_THEIR_OWN:
+    if ran.program in names("write-on-their-own"):
         because = f"{ran.program} keeps files of its own; where is a matter of its settings"
         return Refused(because, "set USER and a volume by hand")
     unit = start.layout.unit(ran.folder)
@@ -105,17 +87,15 @@ def _of_program(start: Started, ran: Ran) -> Mapping[str, str] | Refused:
         places = {join(folder, path): f"{ran.shown} keeps its files there" for path in _BESIDE[ran.program]}
         reason = None if unit is None else _why_folder_itself(start, ran, unit)
         return places if reason is None else {**places, folder: reason}
-    if ran.program in _BUILDERS:
+    if ran.program in names("compilers"):
         built = build_of(start.layout, ran)
         if built is not None and built.outputs is None:
             return Refused(f"{ran.shown} builds when the container starts, and {built.why_unknown}")
         return dict.fromkeys(() if built is None else built.outputs or (), f"{ran.shown} writes it")
     if is_of_node(unit, ran) or ran.program in QUIET or starts_itself(start.layout, ran) is not None:
         return {}
-    return Refused(
-        f"{ran.shown} is started, and where that writes is not known",
-        "write USER with an id in front of CMD, and give that user the folders that it writes to",
-    )
+    because = f"{ran.shown} is started, and where that writes is not known"
+    return Refused(because, "write USER with an id in front of CMD, and give that user the folders that it writes to")
 
 
 def _why_folder_itself(start: Started, ran: Ran, unit: Unit) -> str | None:
@@ -172,38 +152,28 @@ def _environment(start: Started, unit: Unit | None) -> dict[str, str | None]:
 # What sources write
 
 
-def _writes(start: Started, source: str, unit: Unit | None) -> Iterator[tuple[str, str] | Refused]:
-    """Folders that a source writes to, each with the place of the call."""
+def _writes(start: Started, source: str, unit: Unit | None) -> Iterator[tuple[Found, bool]]:
+    """Calls of a source that write, as :func:`folders_written` takes them."""
     text = facts(start.layout.context, source).text
     cwd = start.runs[-1].folder if start.runs else start.layout.reading.final_workdir
     for at, argument, is_folder, name in _calls(text):
-        place, expression = place_in(source, text, at), argument_of(text, at, argument)
+        place, expression = line_at(source, text, at), argument_of(text, at, argument).strip()
         value = evaluate(expression, text, Known(_dirname(start, source, unit), cwd, _environment(start, unit)))
-        if value is None:
-            if name not in {"unlink", "unlinkSync"} and expression.strip() not in {"", "null", "undefined"}:
-                yield Refused(
-                    f"{place} writes to a path that is not spelled out ({name} {expression.strip()[:40]})",
-                    "set USER by hand, and give the folder that is written to its owner",
-                )
-            continue
-        if value.text in {":memory:", ""} and value.is_whole:
-            continue
-        known = value.text if value.is_whole else f"{value.text}x"
-        folder = known if is_folder and value.is_whole else posixpath.dirname(known)
-        path = join(cwd, folder or ".")
-        if not path.startswith("/dev/") and path not in {"/dev", "/proc"}:
-            yield path, place
+        if value is None and not (name in {"unlink", "unlinkSync"} or expression in {"", "null", "undefined"}):
+            yield Found(f"{name} {expression[:40]}", None, place), False
+        elif value is not None and not (value.is_whole and value.text in {":memory:", ""}):
+            # Of a beginning that is known, the folder.
+            known = join(cwd, value.text if value.is_whole else f"{value.text}x")
+            yield Found(name, known, place), is_folder and value.is_whole
 
 
 def _calls(text: str) -> Iterator[tuple[int, int, bool, str]]:
     """Calls that write: where the arguments begin, which of them is the path, whether it names a folder, and whose."""
-    for match in _FILES.finditer(text) if "fs" in text or "mkdirp" in text else ():
-        name = match["name"]
-        if name not in {"rename", "unlink", "mkdir", "copyFile"} or _is_of_fs(text, match):
-            yield match.end(), int(name in _SECOND), name in _FOLDER_CALLS, name
     for word, kind, rule in (line.split(" ", 2) for line in lines("writing-calls")):
         for match in re.finditer(rule, text) if word in text else ():
-            yield match.end(), 0, kind == "folder", word
+            name = match.groupdict().get("name", word)
+            if name not in {"rename", "unlink", "mkdir", "copyFile"} or _is_of_fs(text, match):
+                yield match.end(), int(kind == "second"), kind == "folder", name
 
 
 def _is_of_fs(text: str, match: re.Match[str]) -> bool:
@@ -233,6 +203,3 @@ def _dirname(start: Started, source: str, unit: Unit | None) -> str | None:
             relative = posixpath.relpath(posixpath.dirname(own) or ".", root or ".")
             return join(unit.folder, posixpath.join(output, relative))
     return None
-
-
-__all__ = ["written"]

@@ -87,6 +87,18 @@ class Call(NamedTuple):
 
 def parsed(text: str | bytes) -> ast.Module | str:
     """The tree of a source, or why Python 3 does not take it."""
+    found = _parsed(text)
+    if isinstance(found, ast.Module) or "\0" in str(text):
+        return found
+    # Importing libcst takes longer than reading most programs.
+    from refactor.ecosystems.python.newer import older
+
+    rewritten = older(text)
+    tree = found if rewritten is None else _parsed(rewritten)
+    return tree if isinstance(tree, ast.Module) else found
+
+
+def _parsed(text: str | bytes) -> ast.Module | str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # invalid escapes are none of our business
