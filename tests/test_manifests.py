@@ -343,6 +343,14 @@ def test_yarn_lock_version_1(newline: str) -> None:
     assert "js-tokens@^3.0.0 || ^4.0.0" in lock.specs
 
 
+def test_yarn_lock_without_its_last_newline() -> None:
+    assert yarn_lock(YARN1.rstrip("\n")).packages == yarn_lock(YARN1).packages
+    entry = YARN1[: YARN1.index("  dependencies:")]
+    assert yarn_lock(entry.rstrip("\n")).packages
+    cut = BuildContext.of({"yarn.lock": entry[:-6]})
+    assert isinstance(read_yarn_lock(cut), Unknown)
+
+
 @pytest.mark.parametrize(
     ("manifest", "expected"),
     [

@@ -268,3 +268,33 @@ def test_setup_that_is_not_there_or_ignored() -> None:
     assert isinstance(reads({}), Unknown)
     ignored = reads({"setup.py": "open('README.md')", "README.md": "", ".dockerignore": "*.md"})
     assert ignored == ()
+
+
+NEWER = """type Path = str
+class Store[T = int]:
+    def save[**P](self, name: str) -> T:
+        with open(f"{self.folders["a"]}/log", "w") as out:
+            out.write(f"{"\\n".join(self.lines)}")
+try:
+    open("data.txt", "w")
+except OSError, ValueError:
+    pass
+"""
+
+
+def test_a_source_for_a_newer_python_is_read() -> None:
+    """PEP 695, 696, 701 and 758, whatever Python runs."""
+    found = facts(BuildContext.of({"a.py": NEWER}), "a.py")
+    assert isinstance(found, PythonFacts), found
+    assert [(use.path, use.line) for use in found.written] == [(None, 4), ("data.txt", 7)]
+
+
+@pytest.mark.parametrize(
+    "deep",
+    ["(" * 20_000 + ")" * 20_000, "x=" + "lambda:" * 20_000 + "1", "x=" + ("-" * 9_000 + "\\\n") * 10 + "1",
+     "if a:\n pass\n" + "elif a:\n pass\n" * 7_000, "x=" + 'f"{' * 2_000 + "1" + '}"' * 2_000],
+)  # fmt: skip
+def test_no_source_ends_the_process(deep: str) -> None:
+    """libcst goes down its own stack, and would."""
+    found = facts(BuildContext.of({"a.py": f"type X = 1\n{deep}\n"}), "a.py")
+    assert isinstance(found, Unknown) or sys.version_info >= (3, 12)

@@ -186,6 +186,8 @@ def read_yarn_lock(context: BuildContext, path: str = "yarn.lock") -> NodeLock |
     return _read_yarn_v1(context, path, content)
 
 
+_WHOLE = r'.*"|  integrity sha(?:1-.{28}|256-.{44}|384-.{64}|512-.{88})'
+"""A last line that is known to be all there, where an editor took its newline."""
 _YARN_FIELD = r'( {2}| {4})("(?:[^"\\]|\\.)*"|[^\s":]+)(?::| ("(?:[^"\\]|\\.)*"|[^\s"]+))'
 """``version "1.0.0"``, ``dependencies:``"""
 
@@ -195,7 +197,7 @@ def _read_yarn_v1(context: BuildContext, path: str, content: str) -> NodeLock | 
     packages: list[LockedPackage] = []
     specs: set[str] = set()
     wanted: set[str] = set()
-    if content.strip() and not content.endswith("\n"):
+    if content.strip() and not content.endswith("\n") and not re.fullmatch(_WHOLE, content.rpartition("\n")[2]):
         return context.report_broken(path, "does not end with a newline: it may be cut")
     lines = (line.rstrip() for line in content.removeprefix("\ufeff").splitlines() if not line.startswith("#"))
     entries = re.split(r"\n(?=\S)", "\n".join(filter(None, lines)))

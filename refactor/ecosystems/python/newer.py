@@ -8,12 +8,40 @@ parameters and ``type`` (PEP 695), f-strings with any expression inside (PEP 701
 from __future__ import annotations
 
 import ast
+import re
 
 import libcst as cst
 
+_TEXT = r'"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'|#[^\n]*'
+_MAX_DEPTH = 50
+_MAX_STATEMENT = 10_000
+"""Characters of lines that brackets and backslashes hold together."""
+_MAX_LINES = 5_000
+"""libcst goes down its own stack for each bracket, operator and ``elif``, and ends the process where that is full: some
+thousands of them. These bounds stay below; what people write does, too."""
+
+
+def is_deep(text: str) -> bool:
+    """Whether a source may be too deep for libcst."""
+    depth = length = 0
+    is_joined = False
+    lines = re.sub(_TEXT, "--", text).split("\n")
+    for line in lines:
+        length = len(line) + (length if depth or is_joined else 0)
+        is_joined = line.endswith("\\")
+        for sign in re.findall(r"[()\[\]{}]", line):
+            depth = depth + 1 if sign in "([{" else max(0, depth - 1)
+            if depth > _MAX_DEPTH:
+                return True
+        if length > _MAX_STATEMENT:
+            return True
+    return len(lines) > _MAX_LINES
+
 
 def older(text: str | bytes) -> str | None:
-    """The same program without them; None for what is no Python 3 at all."""
+    """The same program without them; None for what is no Python 3 at all, or too deep."""
+    if is_deep(text if isinstance(text, str) else text.decode("latin-1")):
+        return None
     try:
         return cst.parse_module(text).visit(_Older()).code
     except (cst.ParserSyntaxError, cst.CSTValidationError, RecursionError, UnicodeError, ValueError):
@@ -63,4 +91,4 @@ def _called(parts: object) -> cst.Call:
     return cst.Call(cst.Name("format"), [cst.Arg(one) for one in inside if isinstance(one, cst.BaseExpression)])
 
 
-__all__ = ["older"]
+__all__ = ["is_deep", "older"]

@@ -88,7 +88,7 @@ class Call(NamedTuple):
 def parsed(text: str | bytes) -> ast.Module | str:
     """The tree of a source, or why Python 3 does not take it."""
     found = _parsed(text)
-    if isinstance(found, ast.Module) or "\0" in str(text):
+    if isinstance(found, ast.Module):
         return found
     # Importing libcst takes longer than reading most programs.
     from refactor.ecosystems.python.newer import older
