@@ -14,8 +14,7 @@ from refactor.ecosystems.go.manifests import (
     read_go_mod,
     read_go_work,
 )
-from refactor.ecosystems.java.gradle import left_out, projects as gradle_projects
-from refactor.ecosystems.java.maven import projects as maven_projects
+from refactor.ecosystems.java.projects import left_out, of_gradle as gradle_projects, of_maven as maven_projects
 from refactor.ecosystems.node.lockfiles import NodeLock, lock_matches, read_npm_lock, read_pnpm_lock, read_yarn_lock
 from refactor.ecosystems.node.package_json import PackageJson, read_package_json, tsconfig_out_dir, workspace_members
 from refactor.ecosystems.python.lockfiles import read_lock

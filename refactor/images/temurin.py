@@ -10,6 +10,14 @@ from refactor.images.published import is_published
 from refactor.images.reference import parse_reference
 from refactor.images.tag import read_tag
 
+OF_THE_JDK = frozenset(
+    """
+    jar jarsigner javac javadoc javap jcmd jconsole jdb jdeprscan jdeps jhsdb jinfo jlink jmap jmod jpackage jps jshell
+    jstack jstat jstatd serialver
+    """.split()
+)
+"""Its tools (https://docs.oracle.com/en/java/javase/21/docs/specs/man/)."""
+
 
 def temurin_of(reference: str) -> str | None:
     """`openjdk:17-jdk-slim` gives `eclipse-temurin:17-jdk`; None where Temurin has no such image.

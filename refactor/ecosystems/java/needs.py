@@ -1,4 +1,4 @@
-"""What a Java program needs when it runs, which image carries it, and where it writes."""
+"""What a Java program needs when it runs, which image carries it, where it writes, and how it tells that it is well."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from itertools import pairwise
 from refactor.ecosystems.answers import Written
 from refactor.ecosystems.called import programs_started
 from refactor.ecosystems.calls import beside, called, first_at, opened, sources, texts_below
-from refactor.ecosystems.java.project import Project
+from refactor.ecosystems.java.projects import Project
 from refactor.ecosystems.java.tools import project_of
 from refactor.ecosystems.program import Needs, Program, Runner
+from refactor.ecosystems.serving import Port, Serving, only_port, served
 from refactor.ecosystems.split import variant_reference
 from refactor.ecosystems.system import installed
 from refactor.ecosystems.table import Language
 from refactor.ecosystems.written import BY_HAND, folders_written, named_in, ports_in, written_by
 from refactor.flow.reading import Refused, StageReading, join
 from refactor.flow.roots import Root
-from refactor.images.temurin import java_of, jre_of
+from refactor.images.temurin import OF_THE_JDK, java_of, jre_of
 
 SUFFIXES = (".java", ".kt", ".scala", ".groovy")
 _READS: Mapping[str, int] = {
@@ -57,13 +58,13 @@ _BESIDE = (
 _CLASS_PATH = frozenset({"-cp", "-classpath", "--class-path"})
 _VALUED = _CLASS_PATH | set("-p --module-path --add-modules --add-opens --add-exports --add-reads".split())
 """Options of java whose value is the next word."""
-_OF_THE_JDK = frozenset(
-    """
-    jar jarsigner javac javadoc javap jcmd jconsole jdb jdeprscan jdeps jhsdb jinfo jlink jmap jmod jpackage jps jshell
-    jstack jstat jstatd serialver
-    """.split()
+_MANIFEST = r"(?:^|/)(?:pom\.xml|build\.gradle(?:\.kts)?|libs\.versions\.toml)$"
+_MOVED = r"context-path|base-path|path-mapping|server\.ssl|\bssl\s*:|management\.server|exposure\.exclude|key-store"
+"""Settings after which the route, its port or its protocol is another one; as properties and as YAML has them."""
+_PORT = (
+    r"(?m)^(?:server\.port\s*[=:]|server:\s*\n(?:[ \t]+[^\n]*\n)*?[ \t]+port:)[ \t]*[\"']?"
+    r"(?:\$\{(\w+)(?::(\d+))?\}|(\d+))?"
 )
-"""Its tools (https://docs.oracle.com/en/java/javase/21/docs/specs/man/)."""
 
 
 def entry(language: Language, root: Root) -> str | Refused | None:
@@ -77,9 +78,8 @@ def entry(language: Language, root: Root) -> str | Refused | None:
     named = language.script(root, [f"-{word}" if word[:1] == "$" else word for word in words], "", _VALUED)
     if isinstance(named, str) and named.endswith(".java"):
         return Refused(f"{root.where} compiles {named} at every start", "compile it in a RUN with javac")
-    for part in _class_path(root):
-        return part
-    return f"{named.replace('.', '/')}.class" if isinstance(named, str) else named
+    program = f"{named.replace('.', '/')}.class" if isinstance(named, str) else named
+    return next(iter(_class_path(root)), program)
 
 
 def _class_path(root: Root) -> list[str]:
@@ -163,7 +163,7 @@ def runner(language: Language, reading: StageReading, needs: Needs, wish: str | 
         because = f"which Java {reading.image_reference or reading.stage.image} has is not known"
         return Refused(because, "name it in the tag, as in -jdk21")
     tools = {**needs.programs, **programs_started(reading)}.items()
-    tool = next((one for one in tools if posixpath.basename(one[0]) in _OF_THE_JDK), None)
+    tool = next((one for one in tools if posixpath.basename(one[0]) in OF_THE_JDK), None)
     if tool is not None:
         return Refused(f"{tool[1]} calls {tool[0]}, which only the JDK has", "keep the JDK, or split by hand")
     is_alpine = image.distro == "alpine" if wish is None else wish == "alpine"
@@ -190,3 +190,31 @@ def writes(program: Program, files: Sequence[str]) -> Written | Refused:
     if keeper is not None:
         return Refused(f"{keeper[0]} keeps files whose place the sources do not name", BY_HAND)
     return folders_written(program, files, found, ports_in(texts.values(), r"server\.port\s*[:=]\s*(\d+)"))
+
+
+def serving(language: Language, reading: StageReading) -> Serving | Refused | None:
+    """By Spring Boot's actuator, which answers to ``/actuator/health`` where it is a dependency (its reference
+    documentation, "Endpoints")."""
+    programs = language.programs_of(reading)
+    if isinstance(programs, Refused):
+        return programs
+    if not programs:
+        return None
+    folders = dict.fromkeys(folder for program in programs for folder in program.folders)
+    texts = texts_below(reading.context, _MANIFEST, folders)
+    manifest = next((path for path, text in texts.items() if "spring-boot-starter-actuator" in text), None)
+    if manifest is None:
+        return Refused("no manifest of the program has spring-boot-starter-actuator", f"add it, or {BY_HAND}")
+    if not any(re.search(r"spring-boot-starter-web(?:flux|mvc)?\b", text) for text in texts.values()):
+        return Refused(f"{manifest} has no web server: spring-boot-starter-web is missing", BY_HAND)
+    if any(re.search(r"spring-boot-starter-(?:security|oauth2)", text) for text in texts.values()):
+        return Refused("Spring Security may ask for a login at /actuator/health", BY_HAND)
+    settings = texts_below(reading.context, SETTINGS, folders)
+    standard = Port(8080, "SERVER_PORT", f"Spring Boot, as no setting of {manifest} names a port,")
+    ports = (
+        Port(int(default or number or 0) or None, variable or "SERVER_PORT", path)
+        for path, text in settings.items()
+        for variable, default, number in re.findall(_PORT, text)[:1]
+    )
+    port = only_port(ports) or standard
+    return served(reading, settings, _MOVED, ("/actuator/health", f"the actuator of {manifest}"), port)

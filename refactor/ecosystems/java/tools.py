@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator
 
 from refactor.context import BuildContext, Unknown
 from refactor.ecosystems.answers import BuiltStart
-from refactor.ecosystems.java import gradle, maven
-from refactor.ecosystems.java.project import Project
+from refactor.ecosystems.java.projects import SCRIPTS, Project, left_out, of_gradle, of_maven
 from refactor.ecosystems.own_start import own_start
 from refactor.ecosystems.program import Program
 from refactor.ecosystems.tool_call import ToolCall
@@ -18,7 +17,6 @@ from refactor.flow.effects import Effect, Invocation
 from refactor.flow.reading import Refused, StageReading, is_within
 from refactor.once import cached_property
 
-_NETWORK = ("network",)
 _INSTEAD = {("spring-boot:run",): "package -DskipTests", ("bootRun",): "bootJar"}
 _IDLE = frozenset("-B -q --no-daemon --batch-mode --quiet -ntp --no-transfer-progress --info -DskipTests".split())
 """Options after which the same program is built, and run."""
@@ -29,8 +27,8 @@ class JavaCall(ToolCall):
 
     read: Callable[[BuildContext, str], tuple[Project, ...]]
     """The projects that a folder of the context builds, its own first."""
-    cache = ""
-    output = ""
+    cache: str
+    output: str
     """The folder of what it builds."""
 
     @cached_property
@@ -47,10 +45,6 @@ class JavaCall(ToolCall):
     def manifests(self) -> tuple[str, ...]:
         """Context paths of what decides on the dependencies of a build, as far as they are known."""
         return tuple(dict.fromkeys(path for one in self.projects for path in one.manifests))
-
-    def why_fails(self) -> Unknown | None:
-        """Why the tool refuses the call; None where it is not seen to."""
-        return None
 
     def packed(self) -> Iterator[tuple[str, Project]]:
         """Paths of what it makes, as the call would name them, each with the project that it is made of."""
@@ -71,12 +65,14 @@ class JavaCall(ToolCall):
             return Effect(removes=output)
         if not action:
             wrapper = (path for path in self.manifests if re.search("mvn|gradlew|wrapper", path))
-            return Effect(call.places(wrapper), cache, needs=_NETWORK)
+            return Effect(call.places(wrapper), cache, needs=("network",))
         if action == "download":
             missing = Unknown(f"its {self.manifest_names[-1]} is not copied from the build context")
-            return Effect(call.places(self.manifests) if self.projects else (missing,), cache, needs=_NETWORK)
-        made, why = call.paths(*dict.fromkeys(path for path, _ in self.packed())), self.why_fails()
-        return Effect(where, (why,) if why is not None else made if self.projects else output, needs=_NETWORK)
+            return Effect(call.places(self.manifests) if self.projects else (missing,), cache, needs=("network",))
+        made = call.paths(*dict.fromkeys(path for path, _ in self.packed())) if self.projects else output
+        is_gradle = self.manager == "gradle" and self.source is not None
+        why = left_out(call.reading.context, self.source or "", self.goals) if is_gradle else None
+        return Effect(where, made if why is None else (why,), needs=("network",))
 
 
 class MavenCall(JavaCall):
@@ -85,7 +81,7 @@ class MavenCall(JavaCall):
     manager = "mvn"
     manifest_names = ("pom.xml",)
     named_by = ("-f", "--file")
-    read = staticmethod(maven.projects)
+    read = staticmethod(of_maven)
     cache = "~/.m2"
     output = "target"
 
@@ -94,14 +90,11 @@ class GradleCall(JavaCall):
     """A call of gradle or gradlew."""
 
     manager = "gradle"
-    manifest_names = gradle.NAMES
+    manifest_names = SCRIPTS
     named_by = ("-p", "--project-dir")
-    read = staticmethod(gradle.projects)
+    read = staticmethod(of_gradle)
     cache = "~/.gradle"
     output = "build"
-
-    def why_fails(self) -> Unknown | None:
-        return None if self.source is None else gradle.left_out(self.call.reading.context, self.source, self.goals)
 
 
 def java_call(call: Invocation | None) -> JavaCall | None:

@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterator
 
 from refactor.context import BuildContext
-from refactor.ecosystems.java.gradle import TOOLCHAIN
-from refactor.ecosystems.java.maven import RELEASE, projects
+from refactor.ecosystems.java.projects import RELEASE, TOOLCHAIN, of_maven
 from refactor.ecosystems.versions import Naming, Place, Stated, stated
 
 
@@ -19,7 +18,7 @@ def _number(text: str) -> str:
 
 def _maven(context: BuildContext, folder: str) -> Iterator[Stated]:
     """What Maven compiles for, where the JDK of that version can: the javac of Java 8 has no --release."""
-    for one in projects(context, folder)[:1]:
+    for one in of_maven(context, folder)[:1]:
         key, value = one.release or ("", "")
         version = ">=9" if key == RELEASE and int(_number(value)) < 9 else _number(value)
         if key:
