@@ -13,6 +13,7 @@ from refactor.context import BuildContext, Unknown
 from refactor.context.build_context import remembered
 from refactor.context.tables import number, table, text, texts, words
 from refactor.ecosystems.node.package_json import PackageJson, override_name
+from refactor.ecosystems.ranges import intervals, meets
 
 
 @dataclass(frozen=True, slots=True)
@@ -392,12 +393,20 @@ def _npm_matches(manifest: PackageJson, root: str, lock: NodeLock) -> bool | Unk
     """npm compares each dependency's locked version with the range that is asked for now."""
     if lock.version == "1":
         return Unknown(f"{lock.path} is of version 1, which does not record what was asked for")
-    declared = lock.declared.get(_relative(manifest, root))
+    folder = _relative(manifest, root)
+    declared = lock.declared.get(folder)
     if declared is None or any(one not in declared for one in manifest.wanted.keys() - manifest.optional_dependencies):
         return False
+    installed = {package.location: package.version or "" for package in lock.packages if not package.is_link}
     changed = [one for one, wanted in manifest.wanted.items() if declared.get(one, wanted) != wanted]
-    doubt = f"{lock.path} was written for another range of {', '.join(changed)}"
-    return Unknown(doubt) if changed else True
+    is_known = True
+    for name in changed:
+        version = installed.get(f"{folder}/node_modules/{name}", installed.get(f"node_modules/{name}", ""))
+        allowed = intervals(manifest.wanted[name]) if re.fullmatch(r"\d+\.\d+\.\d+", version) else None
+        if allowed is not None and not meets(version, allowed):
+            return False
+        is_known = is_known and allowed is not None
+    return True if is_known else Unknown(f"{lock.path} was written for another range of {', '.join(changed)}")
 
 
 def _declared_matches(manifest: PackageJson, root: str, lock: NodeLock) -> bool:
