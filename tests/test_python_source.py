@@ -300,3 +300,19 @@ def test_no_source_ends_the_process(deep: str) -> None:
     """libcst goes down its own stack, and would."""
     found = facts(BuildContext.of({"a.py": f"type X = 1\n{deep}\n"}), "a.py")
     assert isinstance(found, Unknown) or sys.version_info >= (3, 12)
+
+
+@pytest.mark.parametrize("shape", ["[{}]", 'f"{{{}}}"', "({})"])
+def test_names_that_double_with_every_step_come_to_an_end(shape: str) -> None:
+    signs = {"[{}]": ", ", 'f"{{{}}}"': "}{", "({})": " or "}
+    sums = (f"a{n} = " + shape.format(signs[shape].join([f"a{n - 1}"] * 40)) for n in range(1, 12))
+    found = facts(BuildContext.of({"a.py": "\n".join(("a0 = f()", *sums, "open(a11, 'w')"))}), "a.py")
+    assert isinstance(found, PythonFacts)
+    assert {use.path for use in found.written} == {None}
+
+
+def test_a_number_that_python_prints_to_nobody() -> None:
+    source = f"open(f'{{0x{'f' * 20_000}}}', 'w')"
+    found = facts(BuildContext.of({"a.py": source}), "a.py")
+    assert isinstance(found, PythonFacts)
+    assert [use.path for use in found.written] == [None]

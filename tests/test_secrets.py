@@ -181,6 +181,7 @@ def test_a_key_is_there_for_the_steps_that_use_it(before: str, after: str) -> No
         ("COPY id_rsa /root/.ssh/\nRUN git clone x /x && rm -rf /root/.ssh\n", "has `rm` take it"),
         ("COPY id_rsa /root/.ssh/\nRUN git clone x /x && chmod -R 600 /root/.ssh\n", "has `chmod` take it"),
         ("COPY id_rsa /root/.ssh/\nRUN cp /root/.ssh/id_rsa /x\n", "has `cp` do something with it"),
+        ("COPY id_rsa /root/.ssh/\nRUN read KEY < /root/.ssh/id_rsa\n", "has `read` do something with it"),
         ("COPY id_rsa /root/.ssh/\nRUN make\n", "runs make, which may use it"),
         ("COPY id_rsa /root/.ssh/\n", "no step is known to use it"),
         ("ADD id_rsa /root/.ssh/\nRUN git clone x /x\n", "another form than COPY"),

@@ -30,7 +30,7 @@ _KEYS = {
 """Files that are nothing but a credential, and the programs that look for them by themselves."""
 _ON_ITSELF = tools(Does.CHANGES, Does.REMOVES)
 """What is done to a copied file, and cannot be done to a mount, which is there for one RUN with the mode it needs."""
-_NAMING = SILENT | tools(Does.SHELL)
+_NAMING = SILENT | tools(Does.SHELL) - {"read"}
 """What may name the file without taking anything out of it."""
 _BUILDS = rb"docker(?:-compose)? (?:buildx )?(?:compose )?(?:build|bake)\b|build-push-action"
 _BUILDERS = rf"{PASSES}|(?:.*/)?(?:Makefile|package\.json|Justfile|[^/]*\.sh)"

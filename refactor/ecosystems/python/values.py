@@ -14,6 +14,10 @@ from refactor.context.dockerignore import clean
 
 _MAX_BYTES = 128 * 1024
 """Of a source; what is larger is machine-made."""
+_MAX_TEXT = 4096
+"""Characters of a literal that may be a path (PATH_MAX)."""
+_MAX_PARTS = 2_000
+"""Expressions that one of them may be made of: names that each stand for a sum of others double with every step."""
 _ANCHOR = "\0"
 """Begins the value of a path that is formed from ``__file__``; the rest is a path in the context."""
 _JOINS = ("os.path.join", "posixpath.join", "pathlib.Path", "pathlib.PurePath", "pathlib.PosixPath")
@@ -141,6 +145,8 @@ class Source(ast.NodeVisitor):
         self._functions: list[Function] = []
         self._names: dict[ast.expr, str] = {}
         self._helpers: dict[str, list[Call]] = {}
+        self._parts = 0
+        """How many expressions the value that is asked for was seen to be made of."""
         self.visit(tree)
 
     # Gathering
@@ -245,9 +251,14 @@ class Source(ast.NodeVisitor):
         def of(part: ast.expr | None) -> Value:
             return None if depth > 30 else self.value(part, names, depth + 1)
 
+        self._parts = self._parts + 1 if depth else 0
+        if self._parts > _MAX_PARTS:
+            return None
         match node:
-            case ast.Constant(value=str() | int() as constant):
-                return None if isinstance(constant, bool) else constant
+            case ast.Constant(value=str() as constant):
+                return constant if len(constant) <= _MAX_TEXT else None
+            case ast.Constant(value=int() as number):
+                return None if isinstance(number, bool) or number.bit_length() > 64 else number
             case ast.List(elts=elements) | ast.Tuple(elts=elements) | ast.Set(elts=elements):
                 return [of(element) for element in elements]
             case ast.Name(id="__file__"):
